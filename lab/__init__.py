@@ -1,0 +1,1 @@
+"""What experiments share; knows nothing of studies or reports."""

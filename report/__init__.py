@@ -1,0 +1,1 @@
+"""Results to PDF and HTML. Knows results only: neither torch, nor analyses, nor lab."""

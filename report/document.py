@@ -1,0 +1,76 @@
+"""A study that has been composed: numbered sections whose blocks wait for a writer.
+
+`prose.compose` makes a Document; `latex` and `html` each write it. Both find the same numbers,
+captions and numbering in it, so the two formats cannot disagree.
+
+Section blocks are pandoc's JSON syntax tree. Where a format must decide, they hold markers:
+
+    Span .value   data: metric="analysis/name"           content: the formatted number
+    Span .quoted  data: key="key in published.toml"      content: the formatted number
+    Span .ref     data: target="analysis/name" or "section:id"   content: "Table 3", "Figure 2", "Section 4"
+    Div  .table   data: target="analysis/name"           empty: the writer draws `items[target]`
+    Div  .figure  data: target="analysis/name"           empty: likewise
+    Div  .missing                                        content: what is missing and how to make it
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from results.schema import Figure, Result, Table
+
+Block = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Study:
+    """One study file: which sections, in which order, with which page limit (references not counted)."""
+
+    id: str
+    title: str
+    authors: tuple[str, ...]
+    abstract: str  # the name of a section template
+    sections: tuple[str, ...]
+    page_limit: int | None = None
+    affiliation: str = ""
+    source: Path | None = None
+
+
+@dataclass(frozen=True)
+class Item:
+    """A numbered table or figure. `columns` is the selection to print, in order; all when empty."""
+
+    kind: Literal["table", "figure"]
+    number: int
+    target: str  # "analysis/name"
+    content: Table | Figure
+    section: str
+    columns: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str:
+        return f"{self.kind.capitalize()} {self.number}"
+
+
+@dataclass(frozen=True)
+class Section:
+    """`problems` are sentences on results that are missing or refused; the blocks then say so too."""
+
+    id: str
+    number: str  # "3", or "A" in the appendix
+    title: str
+    blocks: tuple[Block, ...]
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Document:
+    study: Study
+    abstract: tuple[Block, ...]
+    sections: tuple[Section, ...]
+    items: dict[str, Item]
+    results: dict[str, Result]  # every result that the document draws on, by analysis
+    bibliography: Path
+    problems: tuple[str, ...] = field(default=())

@@ -1,0 +1,1 @@
+"""The contract between analyses and reports, and the record of what was measured."""

@@ -1,0 +1,131 @@
+"""Reading and writing results: one JSON file a result, atomic, with the hash of its content.
+
+A file that is damaged, was edited, belongs to another analysis or comes from a newer convstudy is
+refused by name, with what to do; it is never repaired or guessed at.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from results.schema import SCHEMA_VERSION, Result
+
+Profile = Literal["full", "quick"]
+PROFILES: tuple[Profile, ...] = ("full", "quick")  # best first
+
+
+class ResultError(Exception):
+    """A result that cannot be used. `problem` says what and where, `remedy` what to do."""
+
+    def __init__(self, analysis: str, problem: str, remedy: str) -> None:
+        super().__init__(f"{problem}; {remedy}")
+        self.analysis = analysis
+        self.problem = problem
+        self.remedy = remedy
+
+
+class MissingResult(ResultError):
+    """No file holds the result."""
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Put `content` at `path` whole or not at all; OSError when the disk or folder refuses it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def canonical_json(data: Any) -> bytes:
+    """The one JSON text of `data` that hashes are taken of: sorted keys, no spaces."""
+    return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+
+
+def digest(data: Any) -> str:
+    return hashlib.sha256(canonical_json(data)).hexdigest()
+
+
+@dataclass(frozen=True)
+class Store:
+    """The results below one folder: `<root>/<profile>/<analysis>.json`."""
+
+    root: Path
+
+    def path(self, analysis: str, profile: Profile) -> Path:
+        return self.root / profile / f"{analysis}.json"
+
+    def write(self, result: Result) -> Path:
+        data = result.model_dump(mode="json")
+        text = json.dumps({"content_hash": digest(data), **data}, indent=1, ensure_ascii=False, allow_nan=False)
+        path = self.path(result.analysis, result.profile)
+        write_atomically(path, text.encode() + b"\n")
+        return path
+
+    def read(self, analysis: str, profile: Profile) -> Result:
+        """The result of one profile; MissingResult or ResultError where there is none to trust."""
+        path = self.path(analysis, profile)
+        remedy = f"make it again with `python runner.py run {analysis} --profile {profile} --force`"
+        try:
+            data = json.loads(path.read_bytes())
+        except FileNotFoundError:
+            raise MissingResult(
+                analysis,
+                f"there is no {profile} result of {analysis}",
+                f"make it with `python runner.py run {analysis} --profile {profile}`",
+            ) from None
+        except (ValueError, OSError) as error:
+            raise ResultError(analysis, f"{path} cannot be read ({error})", remedy) from None
+        if not isinstance(data, dict):
+            raise ResultError(analysis, f"{path} holds no result", remedy)
+        version = data.get("schema_version")
+        if isinstance(version, int) and version > SCHEMA_VERSION:
+            raise ResultError(
+                analysis,
+                f"{path} was written by a newer convstudy (schema {version}, this one reads {SCHEMA_VERSION})",
+                "update convstudy, or " + remedy,
+            )
+        content_hash = data.pop("content_hash", None)
+        if content_hash != digest(data):
+            raise ResultError(analysis, f"{path} was changed after it was written (its hash does not match)", remedy)
+        try:
+            result = Result.model_validate(data)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise ResultError(analysis, f"{path} does not follow the schema ({where}: {first['msg']})", remedy) from None
+        if (result.analysis, result.profile) != (analysis, profile):
+            raise ResultError(
+                analysis, f"{path} holds the {result.profile} result of {result.analysis}, not of {analysis}", remedy
+            )
+        return result
+
+    def best(self, analysis: str) -> Result:
+        """The full result where there is one, else the quick one; a damaged full one is refused, not passed over."""
+        for profile in PROFILES:
+            if self.path(analysis, profile).exists():
+                return self.read(analysis, profile)
+        raise MissingResult(
+            analysis, f"there is no result of {analysis}", f"make it with `python runner.py run {analysis}`"
+        )
+
+    def recorded(self) -> list[tuple[str, Profile]]:
+        """Analyses and profiles for which a file exists, sorted."""
+        return sorted(
+            (path.stem, profile) for profile in PROFILES for path in (self.root / profile).glob("*.json")
+        )
