@@ -11,6 +11,12 @@ Section blocks are pandoc's JSON syntax tree. Where a format must decide, they h
     Div  .table   data: target="analysis/name"           empty: the writer draws `items[target]`
     Div  .figure  data: target="analysis/name"           empty: likewise
     Div  .missing                                        content: what is missing and how to make it
+    Div  .quick                                          content: which numbers are of the quick profile
+
+Prose is otherwise ordinary pandoc: Header from level 2 (ids start with the section's), Math, Cite, Code.
+A reference that leads nowhere in this document (its section is missing) is plain text, not a Span .ref.
+The last section is the appendix "A", id "provenance". It shows the item "provenance/results", a Table whose
+column "analysis" (type code) names one result a row: writers anchor those rows, and link numbers to them.
 """
 
 from __future__ import annotations
@@ -44,7 +50,7 @@ class Item:
 
     kind: Literal["table", "figure"]
     number: int
-    target: str  # "analysis/name"
+    target: str  # "analysis/name", or "provenance/results"
     content: Table | Figure
     section: str
     columns: tuple[str, ...] = ()
