@@ -21,6 +21,7 @@ column "analysis" (type code) names one result a row: writers anchor those rows,
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -80,3 +81,39 @@ class Document:
     results: dict[str, Result]  # every result that the document draws on, by analysis
     bibliography: Path
     problems: tuple[str, ...] = field(default=())
+
+
+def elements(node: Any) -> Iterator[Block]:
+    """Every element of a syntax tree, in reading order."""
+    if isinstance(node, dict):
+        if "t" in node:
+            yield node
+        node = list(node.values())
+    if isinstance(node, list | tuple):
+        for part in node:
+            yield from elements(part)
+
+
+def rewrite(node: Any, change: Callable[[Block], list[Block] | None]) -> Any:
+    """The tree with every element for which `change` returns a list replaced by that list.
+
+    What is put in is not looked at again; what is left alone is searched.
+    """
+    if isinstance(node, dict):
+        return {key: rewrite(part, change) for key, part in node.items()}
+    if not isinstance(node, list | tuple):
+        return node
+    parts: list[Any] = []
+    for part in node:
+        replacement = change(part) if isinstance(part, dict) and "t" in part else None
+        parts += [rewrite(part, change)] if replacement is None else replacement
+    return parts
+
+
+def marker(element: Block) -> tuple[str, dict[str, str]]:
+    """The class and data of a Span or Div that has one class; ("", {}) for everything else."""
+    if element["t"] in ("Span", "Div"):
+        _, classes, data = element["c"][0]
+        if len(classes) == 1:
+            return classes[0], dict(data)
+    return "", {}

@@ -1,0 +1,112 @@
+"""Numbers for tables and figures in order of appearance, and the words of references to them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from report.document import Block, Item, Section, marker, rewrite
+from report.formatting import nearest
+from results.schema import Figure, Table
+
+Kind = Literal["table", "figure"]
+
+
+class DeadReference(Exception):
+    """A reference to what no section shows."""
+
+    def __init__(self, target: str, problem: str) -> None:
+        super().__init__(problem)
+        self.target = target
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A table or figure that a section asked for, before it has a number."""
+
+    kind: Kind
+    content: Table | Figure
+    columns: tuple[str, ...] = ()
+
+
+def number_items(
+    bodies: Mapping[str, Sequence[Block]], offers: Mapping[str, Offer]
+) -> tuple[dict[str, list[Block]], dict[str, Item]]:
+    """Bodies by section in reading order; where an item appears again, a reference takes its place."""
+    items: dict[str, Item] = {}
+    counts: dict[Kind, int] = {"table": 0, "figure": 0}
+
+    def numbered(section: str, body: Sequence[Block]) -> list[Block]:
+        def change(element: Block) -> list[Block] | None:
+            kind, data = marker(element)
+            if element["t"] != "Div" or kind not in ("table", "figure"):
+                return None
+            target = data["target"]
+            if target in items:
+                again = {"t": "Span", "c": [["", ["ref"], [["target", target]]], []]}
+                return [{"t": "Para", "c": [*words("See "), again, *words(".")]}]
+            offer = offers[target]
+            counts[offer.kind] += 1
+            items[target] = Item(
+                offer.kind, counts[offer.kind], target, offer.content, section, offer.columns
+            )
+            return [element]
+
+        changed: list[Block] = rewrite(body, change)
+        return changed
+
+    return {section: numbered(section, body) for section, body in bodies.items()}, items
+
+
+@dataclass(frozen=True)
+class Linker:
+    """Writes out references: "Table 3" and the like, or words where a reference leads nowhere.
+
+    `missing` are the tables and figures that sections without a result would have shown; it is None when no
+    section lacks one. `titles` are those of all section templates, of this study or not.
+    """
+
+    items: Mapping[str, Item]
+    sections: Mapping[str, Section]
+    titles: Mapping[str, str]
+    missing: Mapping[str, Kind] | None
+
+    def link(self, body: Sequence[Block]) -> list[Block]:
+        def change(element: Block) -> list[Block] | None:
+            kind, data = marker(element)
+            if element["t"] != "Span" or kind != "ref":
+                return None
+            text, leads = self._text(data["target"])
+            return [{"t": "Span", "c": [element["c"][0], words(text)]}] if leads else words(text)
+
+        linked: list[Block] = rewrite(body, change)
+        return linked
+
+    def _text(self, target: str) -> tuple[str, bool]:
+        """The words of a reference, and whether they lead somewhere in this document."""
+        kind, colon, name = target.partition(":")
+        if colon and kind == "section":
+            return self._section_text(name, target)
+        if item := self.items.get(target):
+            return item.label, True
+        if self.missing is None:
+            hint = nearest(target, list(self.items))
+            raise DeadReference(target, f"no section of this study shows {target!r}{hint}")
+        return f"the missing {self.missing.get(target, 'part')}", False
+
+    def _section_text(self, name: str, target: str) -> tuple[str, bool]:
+        if section := self.sections.get(name):
+            return f"{'Appendix' if section.number == 'A' else 'Section'} {section.number}", True
+        if name not in self.titles:
+            raise DeadReference(target, f"there is no section {name!r}{nearest(name, list(self.titles))}")
+        return f"“{self.titles[name]}” (not in this document)", False
+
+
+def words(text: str) -> list[Block]:
+    """Text as pandoc's inlines, which a line may break at spaces."""
+    parts: list[Block] = []
+    for n, word in enumerate(text.split(" ")):
+        parts += [{"t": "Space"}] if n else []
+        parts += [{"t": "Str", "c": word}] if word else []
+    return parts

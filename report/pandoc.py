@@ -1,0 +1,46 @@
+"""Calls of pandoc: Markdown to its JSON syntax tree, and from there to a format."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pypandoc
+
+from report.document import Block
+
+API_VERSION = [1, 23]
+
+
+class PandocError(RuntimeError):
+    """Pandoc could not be run, or refused its input."""
+
+
+def call(arguments: Sequence[str], text: str) -> str:
+    """What pandoc prints for `text` on its standard input."""
+    try:
+        done = subprocess.run(
+            [pypandoc.get_pandoc_path(), *arguments], input=text.encode(), capture_output=True, check=True
+        )
+    except OSError as error:
+        raise PandocError(f"pandoc cannot be run ({error}); install pypandoc-binary again") from None
+    except subprocess.CalledProcessError as error:
+        message = error.stderr.decode(errors="replace").strip()
+        raise PandocError(f"pandoc refuses its input: {message}") from None
+    return done.stdout.decode()
+
+
+def read_markdown(texts: Sequence[str]) -> list[list[Block]]:
+    """The blocks of each text, all in one call; texts do not see each other's footnotes or ids."""
+    script = Path(__file__).with_name("markdown.lua")
+    output = call(["lua", str(script)], "\0".join(text.replace("\0", "") for text in texts))
+    return [json.loads(line)["blocks"] for line in output.splitlines()]
+
+
+def write(blocks: Sequence[Block], *arguments: str) -> str:
+    """Blocks in the format that the arguments name, such as `--to=latex`."""
+    tree: dict[str, Any] = {"pandoc-api-version": API_VERSION, "meta": {}, "blocks": list(blocks)}
+    return call(["--from=json", *arguments], json.dumps(tree))

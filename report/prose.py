@@ -1,0 +1,236 @@
+"""Section templates and results → a Document: the prose written once, read by both writers.
+
+A section is `templates/sections/<id>.md`: Markdown with Jinja whose first line is `# Title`. Numbers come
+only through macros:
+
+    {{ value("analysis/metric", format=".3f", scale=100, interval="±" or "[]", partial=True) }}
+    ${{ plain("analysis/metric") }} \\times 2$       digits alone, for mathematics
+    {{ published("key", format=None, scale=None) }} [@citation]      from templates/published.toml
+    {{ table("analysis/name", columns=["layer", "weights"]) }}       in a paragraph of its own
+    {{ figure("analysis/name") }}
+    {{ ref("analysis/name") }}, {{ ref("section:id") }}
+    {% if holds("analysis/finding") %}, {% if profile("analysis") == "full" %}
+    {% for name, metric in result("analysis").metrics.items() %}
+
+A result that is missing or refused costs only its section: a Div .missing says what to run.
+"""
+
+from __future__ import annotations
+
+import re
+import traceback
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import jinja2
+from jinja2 import nodes
+
+from report import checks, pandoc, provenance
+from report.document import Block, Document, Section, Study, elements
+from report.formatting import listing, markdown, nearest
+from report.macros import MacroError, Macros
+from report.numbering import DeadReference, Kind, Linker, Offer, number_items
+from results.schema import Result
+from results.store import Profile, ResultError, Store
+
+
+class ProseError(Exception):
+    """A template that cannot be composed; the message names file and line and says what to do."""
+
+
+def compose(study: Study, templates: Path, store: Store, prefer: Profile | None = None) -> Document:
+    """The numbered document of a study, from the best results at hand. Raises ProseError."""
+    try:
+        macros = Macros(templates, store, prefer)
+    except ValueError as error:
+        raise ProseError(str(error)) from None
+    drafts = [_render(templates / "sections" / f"{name}.md", macros) for name in _names(study)]
+    results = {
+        name: macros.loaded[name] for name in sorted({name for draft in drafts for name in draft.used})
+    }
+    drafts.append(_Draft(Path(), "", provenance.TITLE, provenance.text(results)))
+    trees = pandoc.read_markdown([draft.markdown for draft in drafts])
+    _check_citations(drafts, trees, templates / "references.bib")
+    offers = {**macros.offers, provenance.TARGET: Offer("table", provenance.table(results))}
+    names = [*_names(study), provenance.SECTION]
+    numbered, items = number_items(
+        {name: _prefix_ids(tree, name) for name, tree in zip(names, trees, strict=True)}, offers
+    )
+    sections = [
+        Section(name, number, draft.title, tuple(numbered[name]), draft.problems)
+        for name, number, draft in zip(names[1:], _numbers(len(names) - 1), drafts[1:], strict=True)
+    ]
+    linker = Linker(
+        items, {section.id: section for section in sections}, _titles(templates), _missing(drafts)
+    )
+    return Document(
+        study=study,
+        abstract=tuple(_link(linker, numbered[study.abstract], drafts)),
+        sections=tuple(
+            replace(section, blocks=tuple(_link(linker, section.blocks, drafts))) for section in sections
+        ),
+        items=items,
+        results=results,
+        bibliography=templates / "references.bib",
+        problems=tuple(problem for draft in drafts for problem in draft.problems),
+    )
+
+
+@dataclass(frozen=True)
+class _Draft:
+    """A rendered section. `declared` are the tables and figures that its template names, shown or not."""
+
+    file: Path
+    source: str
+    title: str
+    markdown: str
+    used: frozenset[str] = frozenset()
+    declared: dict[str, Kind] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+
+    def place(self, needle: str) -> str | None:
+        """ "file:line" of the first line with that text."""
+        lines = enumerate(self.source.splitlines(), 1)
+        return next((f"{self.file}:{number}" for number, line in lines if needle in line), None)
+
+
+def _names(study: Study) -> tuple[str, ...]:
+    return (study.abstract, *study.sections)
+
+
+def _numbers(count: int) -> list[str]:
+    """ "1", "2", … and "A" for the last section, the appendix."""
+    return [*map(str, range(1, count)), "A"]
+
+
+def _render(file: Path, macros: Macros) -> _Draft:
+    source = _source(file)
+    title, body = _split_title(source, file)
+    typed = checks.check_digits(file, macros.allowed_names)
+    if typed:
+        raise ProseError(typed[0] + (f" (and {len(typed) - 1} more in this file)" if typed[1:] else ""))
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(file.parent),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=False,
+    )
+    macros.used.clear()
+    try:
+        declared = dict(_declared(environment.parse(source)))
+        text = environment.get_template(file.name).render(macros.namespace())
+    except ResultError as error:
+        problem = f"section {file.stem}: {error}"
+        return _Draft(file, source, title, _missing_note(error), frozenset(), declared, (problem,))
+    except (jinja2.TemplateError, MacroError, TypeError, ValueError, LookupError, AttributeError) as error:
+        raise ProseError(f"{file}:{_line(error, file)}: {error}") from None
+    title, body = _split_title(text, file)
+    body = _quick_note([macros.loaded[name] for name in sorted(macros.used)]) + body
+    return _Draft(file, source, title, body, frozenset(macros.used), declared)
+
+
+def _source(file: Path) -> str:
+    try:
+        return file.read_text("utf-8")
+    except FileNotFoundError:
+        raise ProseError(f"there is no section template {file}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ProseError(f"{file} cannot be read: {error}") from None
+
+
+def _split_title(text: str, file: Path) -> tuple[str, str]:
+    first, _, body = text.partition("\n")
+    if not first.startswith("# ") or not first[2:].strip():
+        raise ProseError(f"{file}:1: a section starts with its title, as `# Title`")
+    return first[2:].strip(), body
+
+
+def _declared(template: nodes.Template) -> Iterator[tuple[str, Kind]]:
+    """Target and kind of every table and figure that a template names."""
+    kinds: dict[str, Kind] = {"table": "table", "figure": "figure"}
+    for call in template.find_all(nodes.Call):
+        kind = kinds.get(call.node.name) if isinstance(call.node, nodes.Name) else None
+        if kind and call.args and isinstance(call.args[0], nodes.Const):
+            yield str(call.args[0].value), kind
+
+
+def _line(error: Exception, file: Path) -> int:
+    """The line of a template at which an error arose."""
+    if isinstance(error, jinja2.TemplateSyntaxError):
+        return error.lineno
+    frames = traceback.extract_tb(error.__traceback__)
+    return next((frame.lineno or 1 for frame in reversed(frames) if frame.filename == str(file)), 1)
+
+
+def _quick_note(results: Sequence[Result]) -> str:
+    """What a section says first when it rests on anything but full results."""
+    small = [result for result in results if result.profile != "full"]
+    if not small:
+        return ""
+    names = [result.analysis for result in small]
+    profiles = listing(sorted({result.profile for result in small}))
+    return (
+        f"\n::: {{.quick}}\nThe numbers of {listing([f'`{name}`' for name in names])} are of the {profiles} "
+        "profile: less data and shorter training than the protocol asks for. "
+        f"`python runner.py run {' '.join(names)} --profile full` makes the full ones.\n:::\n\n"
+    )
+
+
+def _missing_note(error: ResultError) -> str:
+    problem, remedy = (
+        "`".join(part if n % 2 else markdown(part) for n, part in enumerate(text.split("`")))
+        for text in (error.problem, error.remedy)
+    )
+    return f"\n::: {{.missing}}\nThis section cannot be shown: {problem}. To have it, {remedy}.\n:::\n"
+
+
+def _missing(drafts: Sequence[_Draft]) -> dict[str, Kind] | None:
+    """What sections without their result would have shown; None when no section lacks one."""
+    lacking = [draft for draft in drafts if draft.problems]
+    if not lacking:
+        return None
+    return {target: kind for draft in lacking for target, kind in draft.declared.items()}
+
+
+def _titles(templates: Path) -> dict[str, str]:
+    files = sorted((templates / "sections").glob("*.md"))
+    return {file.stem: _source(file).partition("\n")[0].removeprefix("# ").strip() for file in files}
+
+
+def _link(linker: Linker, blocks: Sequence[Block], drafts: Sequence[_Draft]) -> list[Block]:
+    try:
+        return linker.link(blocks)
+    except DeadReference as error:
+        raise ProseError(f"{_place(drafts, error.target)}: {error}") from None
+
+
+def _place(drafts: Sequence[_Draft], needle: str) -> str:
+    """Where a template first says `needle`."""
+    return next(filter(None, (draft.place(needle) for draft in drafts)), str(drafts[0].file))
+
+
+def _prefix_ids(blocks: list[Block], section: str) -> list[Block]:
+    """Ids of headings are unique in a section; with its name in front they are unique in the document."""
+    for element in elements(blocks):
+        if element["t"] == "Header" and element["c"][1][0]:
+            element["c"][1][0] = f"{section}-{element['c'][1][0]}"
+    return blocks
+
+
+def _check_citations(drafts: Sequence[_Draft], trees: Sequence[list[Block]], bibliography: Path) -> None:
+    known = bibliography_keys(bibliography)
+    for element in elements(trees):
+        for citation in element["c"][0] if element["t"] == "Cite" else ():
+            key = citation["citationId"]
+            if key not in known:
+                where = _place(drafts, f"@{key}")
+                raise ProseError(f"{where}: {bibliography.name} has no entry {key!r}{nearest(key, known)}")
+
+
+def bibliography_keys(path: Path) -> list[str]:
+    """The keys of the entries of a BibTeX file."""
+    text = path.read_text("utf-8") if path.exists() else ""
+    entries = re.findall(r"^\s*@(\w+)\s*\{\s*([^,\s]+)", text, re.MULTILINE)
+    return [key for kind, key in entries if kind.lower() not in ("comment", "string", "preamble")]

@@ -1,0 +1,101 @@
+"""The appendix that says where a document's numbers come from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from report.formatting import duration, listing, markdown
+from results.schema import Column, Result, Row, Table
+
+SECTION = "provenance"
+TITLE = "Where the numbers come from"
+TARGET = "provenance/results"
+
+
+COLUMNS = {
+    "analysis": "Result",
+    "profile": "Profile",
+    "version": "Version",
+    "source": "Source",
+    "key": "Key",
+    "commit": "Commit",
+    "device": "Device",
+    "created": "Date",
+    "time": "Time",
+}
+CODES = ("analysis", "source", "key", "commit")
+
+
+def table(results: Mapping[str, Result]) -> Table:
+    """One row a result: which code made it, from which inputs, where, when and how long it took."""
+    return Table(
+        caption="Results that this document rests on: version and source hash of the analysis, cache key of "
+        "code, parameters, data and libraries, and commit (+ where files were changed).",
+        columns=tuple(
+            Column(key=key, label=label, type="code" if key in CODES else "text", format="")
+            for key, label in COLUMNS.items()
+        ),
+        rows=tuple(_row(name, result) for name, result in results.items()),
+        notes=(),
+    )
+
+
+def _row(name: str, result: Result) -> Row:
+    origin = result.provenance
+    return Row(
+        cells={
+            "analysis": name,
+            "profile": result.profile,
+            "version": origin.analysis_version,
+            "source": origin.source_hash[:8],
+            "key": origin.cache_key[:8],
+            "commit": origin.git_commit[:8] + ("+" if origin.git_commit and origin.git_dirty else ""),
+            "device": origin.device,
+            "created": origin.created[:10],
+            "time": duration(origin.wall_seconds),
+        }
+    )
+
+
+def text(results: Mapping[str, Result]) -> str:
+    """The appendix as Markdown: the table of results, then libraries, data and what was not run."""
+    if not results:
+        return "No result was read."
+    return "\n\n".join(
+        [
+            "Every computed number above was read from a result file. Each row names one and what made it.",
+            f'::: {{.table target="{TARGET}"}}\n:::',
+            *_libraries(results),
+            *_data(results),
+            *(
+                f"`{name}`: {markdown(result.provenance.note)}"
+                for name, result in results.items()
+                if result.provenance.note
+            ),
+        ]
+    )
+
+
+def _libraries(results: Mapping[str, Result]) -> list[str]:
+    """A paragraph for every set of library versions that results were made with."""
+    makers: dict[str, list[str]] = {}
+    for name, result in results.items():
+        versions = {"Python": result.provenance.python, **result.provenance.libraries}
+        described = [f"{markdown(library)} {markdown(version)}" for library, version in versions.items()]
+        makers.setdefault(listing(described), []).append(f"`{name}`")
+    whose = "All results were" if len(makers) == 1 else None
+    return [
+        f"{whose or listing(names) + (' was' if len(names) == 1 else ' were')} made with {versions}."
+        for versions, names in makers.items()
+    ]
+
+
+def _data(results: Mapping[str, Result]) -> list[str]:
+    """One paragraph on the data sets and weights that results were measured on."""
+    described = {
+        f"{markdown(data.name)} (fingerprint `{data.fingerprint[:8]}`"
+        + (f", licence {markdown(data.licence)})" if data.licence else ")")
+        for result in results.values()
+        for data in result.provenance.datasets
+    }
+    return [f"Data sets and weights: {'; '.join(sorted(described))}."] if described else []

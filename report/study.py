@@ -1,0 +1,77 @@
+"""A study file: which sections, in which order, under which title and page limit."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from report.document import Study
+from report.formatting import nearest
+
+#: Key → type, for what a study file must and may say.
+REQUIRED: dict[str, type] = {"title": str, "authors": list, "abstract": str, "sections": list}
+OPTIONAL: dict[str, type] = {"page_limit": int, "affiliation": str}
+TYPE_NAMES = {str: "a text", list: "a list of texts", int: "a whole number above 0"}
+
+
+class StudyError(Exception):
+    """A study file that cannot be used; the message is one sentence with file, key and remedy."""
+
+
+def load(path: Path, templates: Path) -> Study:
+    """The study of a TOML file; its id is the file's stem. Raises StudyError."""
+    data = _read(path)
+    expected = REQUIRED | OPTIONAL
+    for key, value in data.items():
+        if key not in expected:
+            raise StudyError(f"{path}: there is no key {key!r}{nearest(key, list(expected))}")
+        if not _is_a(value, expected[key]):
+            raise StudyError(f"{path}: {key} must be {TYPE_NAMES[expected[key]]}, not {value!r}")
+    for key in REQUIRED:
+        if not data.get(key):
+            raise StudyError(f"{path}: {key} is missing; add {key} = {_example(key)}")
+    _check_sections(path, [data["abstract"], *data["sections"]], templates)
+    return Study(
+        id=path.stem,
+        title=data["title"],
+        authors=tuple(data["authors"]),
+        abstract=data["abstract"],
+        sections=tuple(data["sections"]),
+        page_limit=data.get("page_limit"),
+        affiliation=data.get("affiliation", ""),
+        source=path,
+    )
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        known = sorted(file.stem for file in path.parent.glob("*.toml"))
+        raise StudyError(f"there is no study {path.stem!r} at {path}{nearest(path.stem, known)}") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise StudyError(f"{path} cannot be read as a study: {error}") from None
+
+
+def _is_a(value: object, expected: type) -> bool:
+    if expected is int:
+        return isinstance(value, int) and not isinstance(value, bool) and value > 0
+    if expected is list:
+        return isinstance(value, list) and all(isinstance(part, str) and part.strip() for part in value)
+    return isinstance(value, expected)
+
+
+def _example(key: str) -> str:
+    return '["…"]' if REQUIRED[key] is list else '"…"'
+
+
+def _check_sections(path: Path, names: list[str], templates: Path) -> None:
+    folder = templates / "sections"
+    known = sorted(file.stem for file in folder.glob("*.md"))
+    for position, name in enumerate(names):
+        if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", name) or name not in known:
+            raise StudyError(f"{path}: there is no section {name!r} in {folder}{nearest(name, known)}")
+        if name in names[:position]:
+            raise StudyError(f"{path}: the section {name!r} is named twice; remove one")
