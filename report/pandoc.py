@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import pypandoc
@@ -13,6 +12,14 @@ import pypandoc
 from report.document import Block
 
 API_VERSION = [1, 23]
+
+#: Reads texts separated by NUL; writes the syntax tree of each as one line of JSON.
+READ_MARKDOWN = r"""
+local extensions = 'markdown-raw_tex-raw_html-raw_attribute-latex_macros'
+for text in (io.read('a') .. '\0'):gmatch('([^\0]*)\0') do
+  io.write(pandoc.write(pandoc.read(text, extensions), 'json'), '\n')
+end
+"""
 
 
 class PandocError(RuntimeError):
@@ -35,8 +42,7 @@ def call(arguments: Sequence[str], text: str) -> str:
 
 def read_markdown(texts: Sequence[str]) -> list[list[Block]]:
     """The blocks of each text, all in one call; texts do not see each other's footnotes or ids."""
-    script = Path(__file__).with_name("markdown.lua")
-    output = call(["lua", str(script)], "\0".join(text.replace("\0", "") for text in texts))
+    output = call(["lua", "-e", READ_MARKDOWN], "\0".join(text.replace("\0", "") for text in texts))
     return [json.loads(line)["blocks"] for line in output.splitlines()]
 
 

@@ -1,0 +1,333 @@
+"""One drawing of a Figure by matplotlib, as PDF for print and as SVG for the site.
+
+Series differ by colour and also by dash, marker or hatch, so they stay apart in grey, to every eye.
+Both files are vector graphics and come out byte-identical every time. matplotlib is imported on first use.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import html
+import io
+import re
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from results.schema import Axis, Chart, Figure, Heatmap, Series
+from results.store import canonical_json, write_atomically
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Drawing
+
+WIDTH = 5.5  # inches: the text block of the page
+HEIGHT = 2.5
+FONT_SIZE = 8  # points
+#: Mid-tones, legible on white and on near-black; Okabe and Ito's, apart from the last two.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#7F7F7F", "#A6761D")
+DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)))
+MARKERS = ("o", "s", "^", "D", "v", "P")
+HATCHES = ("", "////", "....", "xxxx", "\\\\\\\\", "++++")
+COLOUR_MAP = "cividis"
+INK = "#111111"  # text on a coloured cell: stays dark where the page's ink turns light
+MOST_VECTOR_CELLS = 2500
+
+STYLE: Any = {
+    "font.size": FONT_SIZE,
+    "axes.labelsize": FONT_SIZE,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.formatter.use_mathtext": False,
+    "axes.unicode_minus": True,
+    "xtick.labelsize": FONT_SIZE - 1,
+    "ytick.labelsize": FONT_SIZE - 1,
+    "legend.fontsize": FONT_SIZE - 1,
+    "legend.frameon": False,
+    "lines.linewidth": 1.2,
+    "lines.markersize": 3.5,
+    "hatch.linewidth": 0.5,
+    "grid.alpha": 0.5,
+    "grid.linewidth": 0.3,
+    "grid.color": "#7F7F7F",
+    "text.parse_math": False,
+    "figure.constrained_layout.use": True,
+    "pdf.fonttype": 42,
+    "svg.fonttype": "none",
+}
+
+
+def pdf(figure: Figure) -> bytes:
+    """The figure in a Times-like face, fonts embedded as TrueType."""
+    import matplotlib
+
+    with matplotlib.rc_context(STYLE | {"font.family": ["STIXGeneral", "DejaVu Sans"]}):
+        drawing, _ = _draw(figure, "figure")
+        content = io.BytesIO()
+        drawing.savefig(
+            content, format="pdf", metadata={"CreationDate": None, "Creator": None, "Producer": None}
+        )
+    return content.getvalue()
+
+
+def svg(figure: Figure, id: str) -> str:
+    """An <svg> element to stand in a page; every id in it starts with `id`.
+
+    Text is in the page's font and ink. A series is a group of class "series" with data-series="0", "1", … and
+    data-label; `data-box` (left, top, right, bottom), `data-x` and `data-y` (low, high, scale) map the plot.
+    """
+    import matplotlib
+
+    with matplotlib.rc_context(STYLE | {"font.family": ["DejaVu Sans"], "svg.hashsalt": id}):
+        drawing, axes = _draw(figure, id)
+        content = io.StringIO()
+        drawing.savefig(content, format="svg", metadata={"Date": None, "Creator": None})
+        plot = _plot_data(drawing, axes)
+    return _for_page(content.getvalue(), figure, id, plot)
+
+
+def stored(figure: Figure, folder: Path) -> Path:
+    """The PDF of a figure in `folder`, drawn only when it is not there yet."""
+    source = hashlib.sha256(Path(__file__).read_bytes() + version("matplotlib").encode())
+    source.update(canonical_json(figure.model_dump(mode="json")))
+    path = folder / f"{source.hexdigest()[:16]}.pdf"
+    if not path.exists():
+        write_atomically(path, pdf(figure))
+    return path
+
+
+def _draw(figure: Figure, id: str) -> tuple[Drawing, Axes]:
+    from matplotlib.figure import Figure as Drawing
+
+    drawing = Drawing(figsize=_size(figure))
+    axes = drawing.add_subplot()
+    drawing.patch.set_visible(False)
+    axes.patch.set_visible(False)
+    if isinstance(figure, Heatmap):
+        _heatmap(drawing, axes, figure)
+    else:
+        _chart(axes, figure, id)
+    axes.set_xlabel(_title(figure.x))
+    axes.set_ylabel(_title(figure.y))
+    if isinstance(figure, Chart) and len(figure.series) > 1:
+        _legend(drawing, axes, figure, id)
+    return drawing, axes
+
+
+def _size(figure: Figure) -> tuple[float, float]:
+    """Inches. Long category names below the plot need room; a heatmap's height follows its rows."""
+    if isinstance(figure, Heatmap):
+        rows, columns = len(figure.values), len(figure.values[0])
+        width = min(WIDTH, max(2.8, 1.6 + 0.55 * columns))
+        return width, min(6.0, max(1.8, 0.9 + 0.28 * rows + _depth(figure.x, width - 1.5)))
+    return WIDTH, HEIGHT + _depth(figure.x, WIDTH - 0.6)
+
+
+def _title(axis: Axis) -> str:
+    return f"{axis.label} ({axis.unit})" if axis.unit else axis.label
+
+
+def _text_width(text: str) -> float:
+    """Inches that a tick label takes, on the safe side."""
+    return len(text) * 0.6 * (FONT_SIZE - 1) / 72
+
+
+def _upright(axis: Axis, width: float) -> bool:
+    """Whether category names must stand upright to keep clear of each other."""
+    longest = max(map(_text_width, axis.categories), default=0.0)
+    return longest > 0.92 * width / max(1, len(axis.categories))
+
+
+def _depth(axis: Axis, width: float) -> float:
+    longest = max(map(_text_width, axis.categories), default=0.0)
+    return 0.8 * longest if _upright(axis, width) else 0.0
+
+
+def _chart(axes: Axes, chart: Chart, id: str) -> None:
+    axes.set_xscale(chart.x.scale)
+    axes.set_yscale(chart.y.scale)
+    if chart.kind in ("bar", "stacked bar"):
+        _bars(axes, chart, id)
+    else:
+        for n, series in enumerate(chart.series):
+            _points(axes, series, n, f"{id}-series-{n}", joined=chart.kind == "line")
+    axes.grid(axis="y")
+    axes.set_axisbelow(True)
+    for axis, drawn in ((chart.x, axes.xaxis), (chart.y, axes.yaxis)):
+        _ticks(axis, drawn)
+    if _upright(chart.x, WIDTH - 0.6):
+        axes.tick_params(axis="x", labelrotation=90)
+
+
+def _points(axes: Axes, series: Series, n: int, gid: str, *, joined: bool) -> None:
+    colour, marker = COLOURS[n % len(COLOURS)], MARKERS[n % len(MARKERS)]
+    if series.low and series.high and joined:
+        band = axes.fill_between(series.x, series.low, series.high, color=colour, alpha=0.2, linewidth=0)
+        band.set_gid(f"{gid}-band")
+    elif series.low and series.high:
+        _whiskers(axes, series.x, series, f"{gid}-bars", colour)
+    (line,) = axes.plot(
+        series.x,
+        series.y,
+        color=colour,
+        linestyle=DASHES[n % len(DASHES)] if joined else "none",
+        marker=marker if not joined or len(series.x) <= 30 else "none",
+        markerfacecolor="none" if n % 2 else colour,
+        label=series.label,
+    )
+    line.set_gid(gid)
+
+
+def _whiskers(axes: Axes, x: Sequence[float], series: Series, gid: str, colour: str) -> None:
+    below = [y - low for y, low in zip(series.y, series.low, strict=True)]
+    above = [high - y for y, high in zip(series.y, series.high, strict=True)]
+    bars = axes.errorbar(
+        x, series.y, yerr=(below, above), fmt="none", ecolor=colour, elinewidth=0.7, capsize=1.5
+    )
+    for part, artist in enumerate(bars.get_children()):
+        artist.set_gid(f"{gid}-{part}")
+
+
+def _bars(axes: Axes, chart: Chart, id: str) -> None:
+    stacked = chart.kind == "stacked bar"
+    width = 0.8 if stacked else 0.8 / len(chart.series)
+    bottom: dict[float, float] = {}
+    for n, series in enumerate(chart.series):
+        shift = 0.0 if stacked else (n - (len(chart.series) - 1) / 2) * width
+        x = [position + shift for position in series.x]
+        drawn = axes.bar(
+            x,
+            series.y,
+            width,
+            bottom=[bottom.get(position, 0.0) for position in series.x] if stacked else None,
+            color=COLOURS[n % len(COLOURS)],
+            edgecolor="black",
+            linewidth=0.4,
+            hatch=HATCHES[n % len(HATCHES)],
+            label=series.label,
+        )
+        for k, bar in enumerate(drawn):
+            bar.set_gid(f"{id}-series-{n}-{k}")
+        if series.low and series.high and not stacked:
+            _whiskers(axes, x, series, f"{id}-series-{n}-bars", "black")
+        for position, y in zip(series.x, series.y, strict=True):
+            bottom[position] = bottom.get(position, 0.0) + y
+    axes.margins(x=0.01)
+
+
+def _heatmap(drawing: Drawing, axes: Axes, figure: Heatmap) -> None:
+    from matplotlib import colormaps
+
+    map = colormaps[COLOUR_MAP].resampled(32)
+    rows, columns = len(figure.values), len(figure.values[0])
+    if rows * columns > MOST_VECTOR_CELLS:
+        mesh: Any = axes.imshow(figure.values, cmap=map, aspect="auto", interpolation="none")
+    else:
+        mesh = axes.pcolormesh(range(columns), range(rows), figure.values, cmap=map, shading="nearest")
+        axes.invert_yaxis()
+    bar = drawing.colorbar(mesh, ax=axes, label=figure.value_label)
+    bar.outline.set_visible(False)
+    bar.ax.patch.set_visible(False)
+    bar.ax.yaxis.set_major_formatter(_tick_label)
+    if figure.numbers:
+        for i, row in enumerate(figure.values):
+            for j, value in enumerate(row):
+                light = sum(mesh.cmap(mesh.norm(value))[:3]) > 1.3
+                axes.text(j, i, f"{value:.3g}", ha="center", va="center", color=INK if light else "white")
+    for axis, drawn in ((figure.x, axes.xaxis), (figure.y, axes.yaxis)):
+        _ticks(axis, drawn)
+    if _upright(figure.x, drawing.get_figwidth() - 1.5):
+        axes.tick_params(axis="x", labelrotation=90)
+    for side in ("left", "bottom"):
+        axes.spines[side].set_visible(False)
+
+
+def _ticks(axis: Axis, drawn: Any) -> None:
+    from matplotlib.ticker import NullFormatter
+
+    if axis.categories:
+        drawn.set_ticks(range(len(axis.categories)), axis.categories)
+        drawn.set_tick_params(length=0)
+        return
+    drawn.set_major_formatter(_tick_label)
+    drawn.set_minor_formatter(NullFormatter())
+
+
+def _tick_label(value: float, _: float | None = None) -> str:
+    """ "0.25", "1,500", "20 k", "3 M": as short as a tick must be."""
+    for size, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e4, "k")):
+        if abs(value) >= size * (1 - 1e-9):
+            return f"{value / (size if letter != 'k' else 1e3):.4g} {letter}".replace("-", "−")
+    return f"{value:,.4g}".replace("-", "−")
+
+
+def _legend(drawing: Drawing, axes: Axes, chart: Chart, id: str) -> None:
+    widest = max(_text_width(series.label) for series in chart.series) + 0.55
+    columns = max(1, min(len(chart.series), int(WIDTH / widest)))
+    handles, labels = axes.get_legend_handles_labels()
+    legend = drawing.legend(handles, labels, loc="outside upper center", ncols=columns)
+    for n, (handle, text) in enumerate(zip(legend.legend_handles, legend.get_texts(), strict=True)):
+        text.set_gid(f"{id}-legend-{n}-text")
+        if handle is not None:
+            handle.set_gid(f"{id}-legend-{n}")
+
+
+def _plot_data(drawing: Drawing, axes: Axes) -> str:
+    """Attributes that let a script turn a place in the picture into data and back."""
+    box, height = axes.get_window_extent(), drawing.get_figheight() * 72
+    scale = 72 / drawing.dpi
+    left, right = box.x0 * scale, box.x1 * scale
+    top, bottom = height - box.y1 * scale, height - box.y0 * scale
+    corners = " ".join(f"{place:.2f}" for place in (left, top, right, bottom))
+    limits = (
+        f'data-{name}="{low:.6g} {high:.6g} {scale_name}"'
+        for name, (low, high), scale_name in (
+            ("x", axes.get_xlim(), axes.get_xscale()),
+            ("y", axes.get_ylim(), axes.get_yscale()),
+        )
+    )
+    return f'data-box="{corners}" {" ".join(limits)}'
+
+
+def _for_page(drawn: str, figure: Figure, id: str, plot: str) -> str:
+    """matplotlib's file as an element of a page: own ids, the page's ink and font, no global style."""
+    body = re.sub(r"<(metadata|style).*?</\1>\s*", "", drawn[drawn.index("<svg") :], flags=re.DOTALL)
+    body = re.sub(r"<!--.*?-->\s*", "", body, flags=re.DOTALL)
+    body = re.sub(r'\sstyle="([^"]*)"', _as_attributes, body)
+    body = re.sub(rf'\bid="(?!{re.escape(id)}-)', f'id="{id}-', body)
+    body = re.sub(rf'(href="#|url\(#)(?!{re.escape(id)}-)', rf"\g<1>{id}-", body)
+    body = body.replace('"#000000"', '"currentColor"').replace("#000000", "currentColor")
+    labels = [series.label for series in figure.series] if isinstance(figure, Chart) else []
+    for kind in ("series", "legend"):
+        body = re.sub(
+            rf'<g id="({re.escape(id)}-{kind}-(\d+)[^"]*)"',
+            lambda found, kind=kind: (  # type: ignore[misc]
+                f'<g id="{found[1]}" class="{kind}" data-series="{found[2]}" '
+                f'data-label="{html.escape(labels[int(found[2])])}"'
+            ),
+            body,
+        )
+    view = re.search(r'viewBox="([^"]+)"', body)
+    root = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" id="{id}" '
+        f'viewBox="{view[1] if view else ""}" role="img" aria-labelledby="{id}-title {id}-desc" '
+        f'fill="currentColor" stroke-linejoin="round" stroke-linecap="butt" {plot}>\n'
+        f'<title id="{id}-title">{html.escape(figure.caption)}</title>\n'
+        f'<desc id="{id}-desc">{html.escape(figure.alt)}</desc>\n'
+    )
+    return root + body[body.index(">") + 1 :].strip() + "\n"
+
+
+def _as_attributes(style: re.Match[str]) -> str:
+    """A style attribute as presentation attributes, which a strict content policy lets through."""
+    attributes = []
+    for rule in filter(None, (part.strip() for part in html.unescape(style[1]).split(";"))):
+        name, _, setting = (text.strip() for text in rule.partition(":"))
+        if name == "font":
+            size = re.search(r"[\d.]+px", setting)
+            attributes.append(f'font-size="{size[0] if size else "8px"}"')
+        elif name != "font-family":
+            attributes.append(f'{name}="{html.escape(setting)}"')
+    return "".join(" " + attribute for attribute in attributes)
