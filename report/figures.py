@@ -88,11 +88,16 @@ def svg(figure: Figure, id: str) -> str:
     return _for_page(content.getvalue(), figure, id, plot)
 
 
-def stored(figure: Figure, folder: Path) -> Path:
-    """The PDF of a figure in `folder`, drawn only when it is not there yet."""
+def file_name(figure: Figure) -> str:
+    """The name under which a figure's PDF is stored: a hash of the figure, this code and matplotlib."""
     source = hashlib.sha256(Path(__file__).read_bytes() + version("matplotlib").encode())
     source.update(canonical_json(figure.model_dump(mode="json")))
-    path = folder / f"{source.hexdigest()[:16]}.pdf"
+    return f"{source.hexdigest()[:16]}.pdf"
+
+
+def stored(figure: Figure, folder: Path) -> Path:
+    """The PDF of a figure in `folder`, drawn only when it is not there yet."""
+    path = folder / file_name(figure)
     if not path.exists():
         write_atomically(path, pdf(figure))
     return path

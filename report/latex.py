@@ -1,0 +1,230 @@
+"""A Document as LaTeX, and LaTeX as PDF.
+
+The text is pandoc's, tables are PyLaTeX fragments, figures are PDF files drawn by `figures`. Auxiliary files
+stay in the build folder: one changed sentence costs one run of LaTeX, nothing changed costs none.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+
+import jinja2
+
+from report import figures, latex_tables, pandoc
+from report.document import Block, Document, Item, Section, elements, marker, rewrite
+from report.formatting import listing
+from report.latex_text import code, escape, only_ascii, verbatim
+from results.store import write_atomically
+
+PACKAGES = "texlive-latex-recommended texlive-fonts-recommended texlive-latex-extra latexmk"
+INSTALL = f"apt-get install --no-install-recommends {PACKAGES}"
+TIME_LIMIT = 300  # seconds
+
+
+class NoTeX(Exception):
+    """TeX is not installed; the message has the command that installs it."""
+
+
+class LaTeXError(Exception):
+    """LaTeX stopped; the message says in which section, where in its source, and why."""
+
+
+def write(document: Document, templates: Path) -> str:
+    """The whole document as the text of a .tex file, in ASCII."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(templates / "latex"),
+        undefined=jinja2.StrictUndefined,
+        block_start_string="<%",
+        block_end_string="%>",
+        variable_start_string="<<",
+        variable_end_string=">>",
+        comment_start_string="<#",
+        comment_end_string="#>",
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=False,
+    )
+    abstract, *sections = _sections_as_latex(document)
+    official = _official_style(templates)
+    study = document.study
+    return environment.get_template("document.tex").render(
+        source=study.source.name if study.source else study.id,
+        official=official.stem if official else None,
+        title=escape(study.title),
+        authors=[escape(author) for author in study.authors],
+        affiliation=escape(study.affiliation),
+        subject=escape(listing([section.title for section in document.sections[:-1]])),
+        abstract_id=study.abstract,
+        abstract=abstract,
+        body="\n\n".join(sections[:-1]),
+        appendix=sections[-1],
+        cites=_cites(document),
+    )
+
+
+def compile(tex: str, document: Document, templates: Path, folder: Path) -> Path:
+    """The PDF of `tex` in `folder`, where the .tex, figures and auxiliary files are kept between builds.
+
+    Raises NoTeX (the .tex is written then too), LaTeXError, or OSError when the folder cannot be written.
+    """
+    name = document.study.id
+    _write_if_changed(folder / f"{name}.tex", tex.encode())
+    for source in _sources(templates):
+        content = source.read_text("utf-8")
+        _write_if_changed(
+            folder / source.name, (only_ascii(content) if source.suffix == ".bib" else content).encode()
+        )
+    for item in document.items.values():
+        if item.kind == "figure":
+            figures.stored(item.content, folder / "figures")  # type: ignore[arg-type]
+    if not (shutil.which("latexmk") and shutil.which("pdflatex")):
+        raise NoTeX(f"TeX is not installed, so there is no PDF; install it with `{INSTALL}`")
+    command = ["latexmk", "-norc", "-pdf", "-silent", "-interaction=nonstopmode", "-halt-on-error"]
+    command += ["-file-line-error", f"{name}.tex"]
+    try:
+        done = subprocess.run(
+            command, cwd=folder, env=_environment(document), capture_output=True, timeout=TIME_LIMIT
+        )
+    except subprocess.TimeoutExpired:
+        raise LaTeXError(f"LaTeX did not end within {TIME_LIMIT} s; see {folder / name}.log") from None
+    if done.returncode:
+        (folder / f"{name}.fdb_latexmk").unlink(missing_ok=True)
+        raise LaTeXError(_explain(folder / f"{name}.log", tex, document, templates))
+    return folder / f"{name}.pdf"
+
+
+def label(item: Item) -> str:
+    """The LaTeX label of a table or figure."""
+    return f"{'tab' if item.kind == 'table' else 'fig'}:{item.target}"
+
+
+def _sections_as_latex(document: Document) -> list[str]:
+    """LaTeX of the abstract and of every section, by one call of pandoc."""
+    boundary = "%convstudy-section-boundary"
+    blocks: list[Block] = [*document.abstract]
+    for section in document.sections:
+        blocks += [_raw(boundary), _raw(_heading(section)), *section.blocks]
+    marked = rewrite(blocks, lambda element: _as_latex(element, document.items))
+    text = pandoc.write(marked, "--to=latex", "--natbib", "--wrap=preserve", "--syntax-highlighting=none")
+    return [only_ascii(part).strip() for part in text.split(boundary)]
+
+
+def _heading(section: Section) -> str:
+    return f"% section: {section.id}\n\\section{{{escape(section.title)}}}\\label{{section:{section.id}}}"
+
+
+def _as_latex(element: Block, items: Mapping[str, Item]) -> list[Block] | None:
+    """What stands for a marker, or for code; None for what pandoc writes well by itself."""
+    kind, data = marker(element)
+    match element["t"], kind:
+        case "Code", _:
+            return [_raw(code(element["c"][1]), inline=True)]
+        case "CodeBlock", _:
+            return [_raw(verbatim(element["c"][1]))]
+        case "Span", "value":
+            analysis = data["metric"].partition("/")[0]
+            return _enclosed(rf"\hyperlink{{result:{analysis}}}{{", element["c"][1], "}")
+        case "Span", "quoted":
+            return list(element["c"][1])
+        case "Span", "ref":
+            target = data["target"]
+            place = label(items[target]) if target in items else target
+            return _enclosed(rf"\hyperref[{place}]{{", _unbroken(element["c"][1]), "}")
+        case "Div", "table":
+            item = items[data["target"]]
+            return [_raw(latex_tables.table(item, label(item)))]
+        case "Div", "figure":
+            return [_raw(_figure(items[data["target"]]))]
+        case "Div", "missing" | "quick":
+            return [
+                _raw(rf"\begin{{{kind}}}"),
+                *rewrite(element["c"][1], lambda e: _as_latex(e, items)),
+                _raw(rf"\end{{{kind}}}"),
+            ]
+    return None
+
+
+def _enclosed(before: str, inlines: list[Block], after: str) -> list[Block]:
+    return [_raw(before, inline=True), *inlines, _raw(after, inline=True)]
+
+
+def _unbroken(inlines: list[Block]) -> list[Block]:
+    """Words that no line break comes between: "Table~3"."""
+    return [{"t": "Str", "c": "\u00a0"} if part["t"] == "Space" else part for part in inlines]
+
+
+def _raw(latex: str, *, inline: bool = False) -> Block:
+    return {"t": "RawInline" if inline else "RawBlock", "c": ["latex", latex]}
+
+
+def _figure(item: Item) -> str:
+    content = item.content
+    file = figures.file_name(content)  # type: ignore[arg-type]
+    return (
+        "\\begin{figure}[htbp]\n\\centering\n"
+        f"\\includegraphics{{figures/{file}}}\n"
+        f"\\caption{{{escape(content.caption)}}}\\label{{{label(item)}}}\n\\end{{figure}}"
+    )
+
+
+def _cites(document: Document) -> bool:
+    bodies = [document.abstract, *(section.blocks for section in document.sections)]
+    return any(element["t"] == "Cite" for element in elements(bodies))
+
+
+def _official_style(templates: Path) -> Path | None:
+    """The newest official style that a user put beside our class."""
+    return max((templates / "latex").glob("neurips_*.sty"), default=None)
+
+
+def _sources(templates: Path) -> list[Path]:
+    official = _official_style(templates)
+    style = official or templates / "latex" / "convstudy.cls"
+    return [path for path in (style, templates / "references.bib") if path.exists()]
+
+
+def _write_if_changed(path: Path, content: bytes) -> None:
+    if not path.exists() or path.read_bytes() != content:
+        write_atomically(path, content)
+
+
+def _environment(document: Document) -> dict[str, str]:
+    """The same file from the same document, wherever and whenever: dated by its newest result."""
+    dates = [result.provenance.created for result in document.results.values() if result.provenance.created]
+    newest = int(datetime.fromisoformat(max(dates)).timestamp()) if dates else 0
+    fixed = {"FORCE_SOURCE_DATE": "1", "max_print_line": "1000", "TEXMFOUTPUT": "", "TZ": "UTC"}
+    return {"SOURCE_DATE_EPOCH": str(newest), **os.environ, **fixed}
+
+
+def _explain(log: Path, tex: str, document: Document, templates: Path) -> str:
+    """One sentence for the first error in a log."""
+    text = log.read_text("latin-1") if log.exists() else ""
+    if missing := re.search(r"File `([^']+)' not found", text):
+        return f"LaTeX has no {missing[1]}; install what it needs with `{INSTALL}`"
+    found = re.search(r"^(?:\./)?[^\s:]+\.(?:tex|cls|sty|bbl):(\d+): (.+)", text, re.MULTILINE)
+    if not found:
+        return f"LaTeX gave no PDF; its last words are in {log}"
+    line, message = int(found[1]), found[2].strip().rstrip(".")
+    shown = re.search(rf"^l\.{line} (.*)$", text[found.end() :], re.MULTILINE)
+    words = shown[1].strip() if shown else ""
+    above = re.findall(r"^% section: (\S+)$", "\n".join(tex.splitlines()[:line]), re.MULTILINE)
+    section = above[-1] if above else document.study.abstract
+    place = _place_in_template(templates / "sections" / f"{section}.md", words)
+    near = f" near “{words[-60:]}”" if words else ""
+    return f"{place}: LaTeX stops in this section with “{message}”{near} (line {line} of {log.stem}.tex)"
+
+
+def _place_in_template(template: Path, words: str) -> str:
+    """ "file:line" of the source of a piece of LaTeX, found by its last command; else the file alone."""
+    if template.exists():
+        lines = template.read_text("utf-8").splitlines()
+        for needle in filter(None, (words[-30:], *re.findall(r"\\[A-Za-z]+", words)[::-1])):
+            if found := next((number for number, line in enumerate(lines, 1) if needle in line), None):
+                return f"{template}:{found}"
+    return str(template)

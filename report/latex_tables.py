@@ -1,0 +1,158 @@
+"""A Table as LaTeX: booktabs, the arithmetic beside its numbers, as large as the page allows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pylatex import LongTable, MultiColumn, NoEscape, Tabular
+
+from report.document import Item
+from report.formatting import cell, header, is_numeric
+from report.latex_text import arithmetic, code, escape
+from report.provenance import TARGET as PROVENANCE
+from results.schema import Column, Row, Table
+
+TEXT_WIDTH = 5.5 * 72.27  # points
+LONGEST_FLOAT = 46  # rows; longer tables break over pages
+#: Font size, leading and space beside columns in points; the first at which a table fits is taken.
+SIZES = ((9.0, 10.5, 5.0), (8.0, 9.5, 4.0), (7.0, 8.5, 3.0))
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """How a table is set: with arithmetic or not, and the width in points of columns that wrap their text."""
+
+    size: tuple[float, float, float]
+    with_arithmetic: bool
+    wrapped: dict[str, float]
+
+
+def table(item: Item, label: str) -> str:
+    """The float, or the long table, with caption above, number and notes."""
+    content = item.content
+    assert isinstance(content, Table)
+    columns = [column for column in content.columns if not item.columns or column.key in item.columns]
+    if item.columns:
+        columns.sort(key=lambda column: item.columns.index(column.key))
+    layout = _layout(columns, content.rows)
+    size, leading, gap = layout.size
+    font = rf"\fontsize{{{size:g}pt}}{{{leading:g}pt}}\selectfont\setlength{{\tabcolsep}}{{{gap:g}pt}}"
+    caption = rf"\caption{{{escape(content.caption)}}}\label{{{label}}}"
+    notes = "".join(rf"\tablenote{{{escape(note)}}}" + "\n" for note in content.notes)
+    long = len(content.rows) > LONGEST_FLOAT
+    body = _body(item, columns, layout, caption if long else "")
+    if long:
+        return f"{{{font}\n{body}\n}}\n{notes}"
+    return f"\\begin{{table}}[htbp]\n\\centering\n{caption}\n{{{font}\n{body}\n}}\n{notes}\\end{{table}}"
+
+
+def _body(item: Item, columns: Sequence[Column], layout: _Layout, caption: str) -> str:
+    assert isinstance(item.content, Table)
+    rows = item.content.rows
+    doubled = [column.key for column in columns if layout.with_arithmetic and _has_arithmetic(column, rows)]
+    spec = "".join(_alignment(column, column.key in doubled, layout) for column in columns)
+    count = len(columns) + len(doubled)
+    made = (LongTable if caption else Tabular)(spec, booktabs=True, width=count)
+    if caption:
+        made.append(NoEscape(caption + r"\\"))
+    made.add_row(*_headings(columns, doubled), strict=False)
+    made.add_hline()
+    if caption:
+        made.end_table_header()
+    previous = None
+    for row in rows:
+        if previous == "body" and row.kind == "total":
+            made.add_hline()
+        made.add_row(*_cells(item, row, columns, doubled))
+        previous = row.kind
+    return str(made.dumps())
+
+
+def _alignment(column: Column, doubled: bool, layout: _Layout) -> str:
+    if width := layout.wrapped.get(column.key):
+        return rf">{{\raggedright\arraybackslash}}p{{{width:.0f}pt}}"
+    return (r"r@{\,}r" if doubled else "r") if is_numeric(column) else "l"
+
+
+def _headings(columns: Sequence[Column], doubled: Sequence[str]) -> list[object]:
+    headings: list[object] = []
+    for column in columns:
+        text = NoEscape(escape(header(column)))
+        headings.append(MultiColumn(2, align="r", data=text) if column.key in doubled else text)
+    return headings
+
+
+def _cells(item: Item, row: Row, columns: Sequence[Column], doubled: Sequence[str]) -> list[NoEscape]:
+    cells: list[NoEscape] = []
+    for column in columns:
+        if column.key in doubled:
+            expression = row.arithmetic.get(column.key, "")
+            cells.append(NoEscape(f"{arithmetic(expression)} ${{}}={{}}$" if expression else ""))
+        text = cell(column, row)
+        latex = code(text) if column.type == "code" and text else escape(text)
+        if item.target == PROVENANCE and column.key == "analysis":
+            latex = rf"\raisebox{{\ht\strutbox}}{{\hypertarget{{result:{text}}}{{}}}}{latex}"
+        cells.append(NoEscape(latex))
+    return cells
+
+
+def _has_arithmetic(column: Column, rows: Sequence[Row]) -> bool:
+    return any(column.key in row.arithmetic for row in rows)
+
+
+def _layout(columns: Sequence[Column], rows: Sequence[Row]) -> _Layout:
+    """The largest print that fits; arithmetic is given up before text columns are made to wrap."""
+    arithmetics = [True, False] if any(_has_arithmetic(column, rows) for column in columns) else [False]
+    for with_arithmetic in arithmetics:
+        for size in SIZES:
+            widths = _widths(columns, rows, size, with_arithmetic)
+            if sum(widths.values()) <= TEXT_WIDTH:
+                return _Layout(size, with_arithmetic, {})
+    size = SIZES[-1]
+    widths = _widths(columns, rows, size, False)
+    return _Layout(size, False, _wrapped(columns, widths, size[2]))
+
+
+def _widths(
+    columns: Sequence[Column], rows: Sequence[Row], size: tuple[float, float, float], with_arithmetic: bool
+) -> dict[str, float]:
+    """Points that each column takes, the space beside it included."""
+    points, _, gap = size
+    widths: dict[str, float] = {}
+    for column in columns:
+        mono = column.type == "code"
+        widest = max((_em(cell(column, row), mono) for row in rows), default=0.0)
+        if with_arithmetic and _has_arithmetic(column, rows):
+            expressions = [row.arithmetic.get(column.key, "") for row in rows]
+            widest += max(_em(text, False) + 0.25 * text.count("·") for text in expressions) + 1.6
+        widths[column.key] = max(widest, _em(header(column), False)) * points + 2 * gap
+    return widths
+
+
+def _wrapped(columns: Sequence[Column], widths: dict[str, float], gap: float) -> dict[str, float]:
+    """Widths for text columns so that all fit: the room that numbers leave, shared by need."""
+    texts = [column.key for column in columns if not is_numeric(column)]
+    room = TEXT_WIDTH - sum(width for key, width in widths.items() if key not in texts)
+    wrapped: dict[str, float] = {}
+    for position, key in enumerate(sorted(texts, key=lambda key: widths[key])):
+        share = room / (len(texts) - position)
+        if widths[key] > share:
+            wrapped[key] = max(20.0, share - 2 * gap)
+        room -= min(widths[key], share)
+    return wrapped
+
+
+def _em(text: str, mono: bool) -> float:
+    """The width of a text in ems of Times (or of the typewriter face), on the safe side."""
+    if mono:
+        return 0.6 * len(text)  # Courier, set at nine tenths in smaller print
+    return sum(_WIDTHS.get(character, 0.72 if character.isupper() else 0.5) for character in text)
+
+
+_WIDTHS = {
+    **dict.fromkeys("ijlt.,:;'|!()[]/ -", 0.3),
+    **dict.fromkeys("mMW", 0.85),
+    **dict.fromkeys("w%@&→−±≥≤", 0.85),
+    **dict.fromkeys("fIrJs", 0.39),
+}
