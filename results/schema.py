@@ -6,11 +6,12 @@ so a Result that was read is a Result that some analysis meant.
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION: Literal[1] = 1
 
 Scalar = int | float | str | bool | None
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_./|-]*$")]
@@ -30,7 +31,9 @@ class Metric(Record):
 
     value: int | float
     title: str = Field(description="What it is, as a phrase that can stand in a table")
-    unit: str = Field("", description="parameters, MACs, bytes, pixels, seconds, fraction; empty for a pure number")
+    unit: str = Field(
+        "", description="parameters, MACs, bytes, pixels, seconds, fraction; empty for a pure number"
+    )
     arithmetic: str = Field("", description='How the value follows, such as "(3·3·3)·64"')
     low: float | None = None
     high: float | None = None
@@ -82,7 +85,9 @@ class Table(Record):
         for row in self.rows:
             for key in (*row.cells, *row.arithmetic):
                 if key not in keys:
-                    raise ValueError(f"a row has a cell {key!r}, which is no column ({', '.join(sorted(keys))})")
+                    raise ValueError(
+                        f"a row has a cell {key!r}, which is no column ({', '.join(sorted(keys))})"
+                    )
         return self
 
 
@@ -166,6 +171,9 @@ class Provenance(Record):
 
     analysis_version: str
     source_hash: str = Field(description="Of the analysis's code and of what it imports from this project")
+    sources: dict[str, str] = Field(
+        {}, description="Module to hash of its code: what source_hash is taken of"
+    )
     cache_key: str = Field(description="Of source, parameters, data and library versions")
     parameters: dict[str, Any] = {}
     seeds: tuple[int, ...] = ()
@@ -188,7 +196,7 @@ class Result(Record):
     analysis: AnalysisId
     title: str
     question: str
-    profile: Literal["quick", "full"]
+    profile: Literal["full", "quick", "custom"]
     metrics: dict[Identifier, Metric] = {}
     tables: dict[Identifier, Table] = {}
     figures: dict[Identifier, Figure] = {}
@@ -200,5 +208,11 @@ class Result(Record):
         for name, finding in self.findings.items():
             for metric in finding.metrics:
                 if metric not in self.metrics:
-                    raise ValueError(f"finding {name!r} rests on {metric!r}, which is no metric of {self.analysis}")
+                    raise ValueError(
+                        f"finding {name!r} rests on {metric!r}, which is no metric of {self.analysis}"
+                    )
         return self
+
+
+if __name__ == "__main__":
+    print(json.dumps(Result.model_json_schema(), indent=1))

@@ -12,14 +12,15 @@ import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import ValidationError
 
 from results.schema import SCHEMA_VERSION, Result
 
-Profile = Literal["full", "quick"]
-PROFILES: tuple[Profile, ...] = ("full", "quick")  # best first
+Profile = Literal["full", "quick", "custom"]
+#: Best first. Custom results, made with parameters of the user's own, are taken only when asked for.
+PREFERENCE: tuple[Profile, ...] = ("full", "quick")
 
 
 class ResultError(Exception):
@@ -45,8 +46,8 @@ def write_atomically(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
@@ -54,7 +55,9 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 def canonical_json(data: Any) -> bytes:
     """The one JSON text of `data` that hashes are taken of: sorted keys, no spaces."""
-    return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    return json.dumps(
+        data, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    ).encode()
 
 
 def digest(data: Any) -> str:
@@ -72,7 +75,9 @@ class Store:
 
     def write(self, result: Result) -> Path:
         data = result.model_dump(mode="json")
-        text = json.dumps({"content_hash": digest(data), **data}, indent=1, ensure_ascii=False, allow_nan=False)
+        text = json.dumps(
+            {"content_hash": digest(data), **data}, indent=1, ensure_ascii=False, allow_nan=False
+        )
         path = self.path(result.analysis, result.profile)
         write_atomically(path, text.encode() + b"\n")
         return path
@@ -97,27 +102,36 @@ class Store:
         if isinstance(version, int) and version > SCHEMA_VERSION:
             raise ResultError(
                 analysis,
-                f"{path} was written by a newer convstudy (schema {version}, this one reads {SCHEMA_VERSION})",
+                f"{path} is of a newer convstudy (schema {version}, this one reads {SCHEMA_VERSION})",
                 "update convstudy, or " + remedy,
             )
         content_hash = data.pop("content_hash", None)
         if content_hash != digest(data):
-            raise ResultError(analysis, f"{path} was changed after it was written (its hash does not match)", remedy)
+            raise ResultError(
+                analysis, f"{path} was changed after it was written (its hash does not match)", remedy
+            )
         try:
             result = Result.model_validate(data)
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])
-            raise ResultError(analysis, f"{path} does not follow the schema ({where}: {first['msg']})", remedy) from None
+            raise ResultError(
+                analysis, f"{path} does not follow the schema ({where}: {first['msg']})", remedy
+            ) from None
         if (result.analysis, result.profile) != (analysis, profile):
             raise ResultError(
-                analysis, f"{path} holds the {result.profile} result of {result.analysis}, not of {analysis}", remedy
+                analysis,
+                f"{path} holds the {result.profile} result of {result.analysis}, not of {analysis}",
+                remedy,
             )
         return result
 
-    def best(self, analysis: str) -> Result:
-        """The full result where there is one, else the quick one; a damaged full one is refused, not passed over."""
-        for profile in PROFILES:
+    def best(self, analysis: str, prefer: Profile | None = None) -> Result:
+        """The preferred profile's result, else the full, else the quick one.
+
+        A damaged file is refused, not passed over.
+        """
+        for profile in (prefer, *PREFERENCE) if prefer else PREFERENCE:
             if self.path(analysis, profile).exists():
                 return self.read(analysis, profile)
         raise MissingResult(
@@ -127,5 +141,7 @@ class Store:
     def recorded(self) -> list[tuple[str, Profile]]:
         """Analyses and profiles for which a file exists, sorted."""
         return sorted(
-            (path.stem, profile) for profile in PROFILES for path in (self.root / profile).glob("*.json")
+            (path.stem, profile)
+            for profile in get_args(Profile)
+            for path in (self.root / profile).glob("*.json")
         )

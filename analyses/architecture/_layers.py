@@ -1,0 +1,115 @@
+"""What the architecture analyses share: ledgers as outcomes, and their layers as table rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from lab.ledger import Layer, Ledger
+from results.schema import Column, Row, Scalar
+
+_LEDGER: TypeAdapter[Ledger] = TypeAdapter(Ledger)
+
+LAYER = Column(key="layer", label="Layer")
+FILTER = Column(key="filter", label="Filter", type="shape")
+STRIDE = Column(key="stride", label="Stride", type="shape")
+PADDING = Column(key="padding", label="Padding", type="shape")
+GROUPS = Column(key="groups", label="Groups", type="integer")
+INPUT = Column(key="input", label="Input", type="shape")
+OUTPUT = Column(key="output", label="Output", type="shape")
+WEIGHTS = Column(key="weights", label="Weights", type="integer")
+BIASES = Column(key="biases", label="Biases", type="integer")
+PARAMETERS = Column(key="parameters", label="Parameters", type="integer")
+ACTIVATIONS = Column(key="activations", label="Activations", type="integer")
+MACS = Column(key="macs", label="MACs", type="integer", unit="MACs")
+
+
+def to_json(ledger: Ledger) -> Any:
+    return _LEDGER.dump_python(ledger, mode="json")
+
+
+def from_json(data: Any) -> Ledger:
+    return _LEDGER.validate_python(data)
+
+
+def is_convolution(layer: Layer) -> bool:
+    return "convolution" in layer.macs_by_class
+
+
+def is_linear(layer: Layer) -> bool:
+    return "linear" in layer.macs_by_class
+
+
+def is_pooling(layer: Layer) -> bool:
+    return any(name in layer.elements for name in ("pooling", "adaptive_pooling"))
+
+
+def shape_text(shape: Sequence[int] | None) -> str:
+    """(C, H, W) as "H×W×C", the way tables of architectures are written."""
+    if not shape:
+        return ""
+    channels, *space = shape
+    return "×".join(str(n) for n in (*space, channels))
+
+
+def window_text(window: Sequence[int] | str | None) -> str:
+    """A filter, stride or padding: one number when both axes agree in stride and padding."""
+    if window is None or isinstance(window, str):
+        return window or ""
+    return "×".join(str(n) for n in window)
+
+
+def step_text(step: Sequence[int] | str | None) -> str:
+    """A stride or padding: one number where every axis has the same."""
+    if step and not isinstance(step, str) and len(set(step)) == 1:
+        return str(step[0])
+    return window_text(step)
+
+
+def short_name(layer: Layer) -> str:
+    """The layer's own name, without the path of the modules around it."""
+    return layer.name.rsplit(".", 1)[-1]
+
+
+def cells(layer: Layer, name: str | None = None) -> dict[str, Scalar]:
+    """Every column above for one layer; columns that a table does not have are dropped by `row`."""
+    return {
+        "layer": name or short_name(layer),
+        "filter": window_text(layer.kernel),
+        "stride": step_text(layer.stride),
+        "padding": step_text(layer.padding),
+        "groups": layer.groups,
+        "input": shape_text(layer.input_shape),
+        "output": shape_text(layer.output_shape),
+        "weights": layer.weights,
+        "biases": layer.biases,
+        "parameters": layer.parameters,
+        "activations": layer.activations,
+        "macs": layer.macs,
+    }
+
+
+def row(layer: Layer, columns: Iterable[Column], name: str | None = None) -> Row:
+    keys = [column.key for column in columns]
+    found = cells(layer, name)
+    arithmetic = dict(layer.arithmetic)
+    if layer.weights and layer.biases and "weights" in arithmetic and "biases" in arithmetic:
+        arithmetic["parameters"] = f"{arithmetic['weights']} + {arithmetic['biases']}"
+    return Row(
+        cells={key: found[key] for key in keys if found.get(key) not in (None, "")},
+        arithmetic={key: text for key, text in arithmetic.items() if key in keys and found.get(key)},
+        partial=layer.uncounted,
+    )
+
+
+def total(rows: Sequence[Row], columns: Iterable[Column], label: str = "Total") -> Row:
+    """The sums of the integer columns that add up; a sum over partial rows is partial."""
+    additive = ("weights", "biases", "parameters", "activations", "macs")
+    sums: dict[str, Scalar] = {"layer": label}
+    for column in columns:
+        if column.key in additive:
+            sums[column.key] = sum(int(row.cells.get(column.key) or 0) for row in rows)
+    partial = tuple(dict.fromkeys(name for row in rows for name in row.partial))
+    return Row(cells=sums, kind="total", partial=partial)

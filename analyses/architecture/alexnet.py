@@ -1,0 +1,218 @@
+"""architecture.alexnet: the parameters of AlexNet, layer by layer, in its three versions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from analyses.architecture import _layers as layers
+from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
+from lab.ledger import Layer, Ledger
+from results.schema import Axis, Chart, Column, Finding, Metric, Row, Series, Table
+
+#: Version → (label in tables, metric's prefix).
+VERSIONS = {
+    "grouped": ("Paper, two GPUs", ""),
+    "ungrouped": ("Without groups", "ungrouped_"),
+    "torchvision": ("torchvision", "torchvision_"),
+}
+COLUMNS = (
+    layers.LAYER,
+    layers.FILTER,
+    layers.STRIDE,
+    layers.PADDING,
+    layers.GROUPS,
+    layers.INPUT,
+    layers.OUTPUT,
+    layers.WEIGHTS,
+    layers.BIASES,
+    layers.PARAMETERS,
+)
+
+
+class AlexNetParameters(Parameters):
+    torchvision_input: tuple[int, int, int] = (3, 224, 224)
+
+
+class AlexNet(Analysis[AlexNetParameters]):
+    id = "architecture.alexnet"
+    title = "Parameters of AlexNet"
+    question = "How many parameters does AlexNet have, layer by layer, and why do sources disagree?"
+    analytic = True
+
+    def parameters(self, profile: Profile) -> AlexNetParameters:
+        return AlexNetParameters()
+
+    def run(self, cell: Cell, parameters: AlexNetParameters, context: Context) -> Outcome:
+        from lab import models
+        from lab.counting import count
+        from lab.networks import alexnet
+
+        def ledger(name: str, shape: tuple[int, ...]) -> Ledger:
+            return count(models.load(name), shape, name=name)
+
+        shape = alexnet.AlexNet.input_shape
+        return {
+            "grouped": layers.to_json(ledger("lab.networks.alexnet:two_gpus", shape)),
+            "ungrouped": layers.to_json(ledger("lab.networks.alexnet:one_gpu", shape)),
+            "torchvision": layers.to_json(ledger("alexnet", parameters.torchvision_input)),
+        }
+
+    def summarize(self, parameters: AlexNetParameters, outcomes: Mapping[str, Outcome]) -> Summary:
+        ledgers = {version: layers.from_json(outcomes["all"][version]) for version in VERSIONS}
+        shown = {version: _shown(ledger) for version, ledger in ledgers.items()}
+        metrics = {
+            f"{prefix}total_parameters": Metric(
+                value=ledgers[version].parameters,
+                title=f"Parameters of AlexNet: {label}",
+                unit="parameters",
+                arithmetic=" + ".join(str(layer.parameters) for layer in shown[version] if layer.parameters),
+            )
+            for version, (label, prefix) in VERSIONS.items()
+        }
+        dense = sum(layer.parameters for layer in shown["grouped"] if layers.is_linear(layer))
+        metrics["dense_share"] = Metric(
+            value=dense / ledgers["grouped"].parameters,
+            title="Share of the paper network's parameters in its three dense layers",
+            unit="fraction",
+        )
+        metrics["groups_save"] = Metric(
+            value=ledgers["ungrouped"].parameters - ledgers["grouped"].parameters,
+            title="Parameters that the two groups save",
+            unit="parameters",
+        )
+        tables = {
+            f"{version}_layers": _layer_table(shown[version], label)
+            for version, (label, _) in VERSIONS.items()
+        }
+        tables["versions"] = _versions_table(shown)
+        findings = {
+            "groups_explain_ungrouped": Finding(
+                statement="Only layers with groups differ between the paper's network and the one without",
+                holds=all(
+                    (a.parameters != b.parameters) == (a.groups == 2)
+                    for a, b in zip(
+                        _parametrised(shown["grouped"]), _parametrised(shown["ungrouped"]), strict=True
+                    )
+                ),
+                metrics=("total_parameters", "ungrouped_total_parameters"),
+            ),
+            "dense_layers_dominate": Finding(
+                statement="More than nine tenths of the parameters are in the dense layers",
+                holds=dense / ledgers["grouped"].parameters > 0.9,
+                metrics=("dense_share",),
+            ),
+        }
+        return Summary(metrics, tables, {"by_layer": _figure(shown)}, findings)
+
+
+def _shown(ledger: Ledger) -> list[Layer]:
+    return [
+        layer
+        for layer in ledger.layers
+        if layers.is_convolution(layer) or layers.is_linear(layer) or "pooling" in layer.elements
+    ]
+
+
+def _parametrised(shown: list[Layer]) -> list[Layer]:
+    return [layer for layer in shown if layer.parameters]
+
+
+def _named(shown: list[Layer]) -> list[tuple[str, Layer]]:
+    """The layers with the paper's numbering: conv1, pool1, …, fc8."""
+    number, named = 0, []
+    for layer in shown:
+        if layer.parameters:
+            number += 1
+            named.append((f"{'conv' if layers.is_convolution(layer) else 'fc'}{number}", layer))
+        else:
+            named.append((f"pool{number}", layer))
+    return named
+
+
+def _layer_table(shown: list[Layer], label: str) -> Table:
+    rows = [layers.row(layer, COLUMNS, name) for name, layer in _named(shown)]
+    return Table(
+        caption=f"AlexNet layer by layer ({label.lower() if label != 'torchvision' else label}): parameters "
+        "and their arithmetic.",
+        columns=COLUMNS,
+        rows=(*rows, layers.total(rows, COLUMNS)),
+        notes=("Pooling, ReLU, normalisation and dropout have no parameters; only pooling changes a shape.",),
+    )
+
+
+def _versions_table(shown: Mapping[str, list[Layer]]) -> Table:
+    columns = (
+        layers.LAYER,
+        *(Column(key=version, label=label, type="integer") for version, (label, _) in VERSIONS.items()),
+        Column(key="why", label="Why they differ"),
+    )
+    names = [name for name, layer in _named(shown["grouped"]) if layer.parameters]
+    rows = []
+    for name, *group in zip(names, *(_parametrised(shown[version]) for version in VERSIONS), strict=True):
+        by_version = dict(zip(VERSIONS, group, strict=True))
+        rows.append(
+            Row(
+                cells={
+                    "layer": name,
+                    **{version: layer.parameters for version, layer in by_version.items()},
+                    "why": "; ".join(_reasons(by_version)),
+                },
+                arithmetic={
+                    version: f"{layer.arithmetic['weights']} + {layer.arithmetic['biases']}"
+                    for version, layer in by_version.items()
+                },
+            )
+        )
+    sums = {version: sum(layer.parameters for layer in shown[version]) for version in VERSIONS}
+    return Table(
+        caption="The three networks called AlexNet: parameters of each layer, and why they differ.",
+        columns=columns,
+        rows=(*rows, Row(cells={"layer": "Total", **sums}, kind="total")),
+    )
+
+
+def _reasons(versions: Mapping[str, Layer]) -> list[str]:
+    paper, without, other = versions["grouped"], versions["ungrouped"], versions["torchvision"]
+    reasons = []
+    if paper.parameters != without.parameters:
+        reasons.append(
+            f"{paper.groups} groups: a filter sees {_inputs(without) // (paper.groups or 1)} channels"
+        )
+    if _outputs(other) != _outputs(without):
+        reasons.append(f"torchvision has {_outputs(other)} filters, not {_outputs(without)}")
+    if layers.is_convolution(other) and _inputs(other) != _inputs(without):
+        reasons.append(f"torchvision's see {_inputs(other)} channels, not {_inputs(without)}")
+    return reasons
+
+
+def _inputs(layer: Layer) -> int:
+    return layer.input_shape[0] if layer.input_shape else 0
+
+
+def _outputs(layer: Layer) -> int:
+    return layer.output_shape[0] if layer.output_shape else 0
+
+
+def _figure(shown: Mapping[str, list[Layer]]) -> Chart:
+    names = tuple(name for name, layer in _named(shown["grouped"]) if layer.parameters)
+    series = tuple(
+        Series(
+            label=label,
+            x=tuple(range(len(names))),
+            y=tuple(layer.parameters / 1e6 for layer in _parametrised(shown[version])),
+        )
+        for version, (label, _) in VERSIONS.items()
+    )
+    largest = max(range(len(names)), key=lambda i: series[0].y[i])
+    return Chart(
+        kind="bar",
+        caption="Where AlexNet's parameters are: millions a layer in the three versions.",
+        alt=f"Bars a layer. The convolutions stay below {max(series[1].y[:5]):.1f} million parameters each; "
+        f"{names[largest]} is the largest with {series[0].y[largest]:.1f} million.",
+        x=Axis(label="Layer", categories=names),
+        y=Axis(label="Parameters", unit="millions"),
+        series=series,
+    )
+
+
+analysis = AlexNet()

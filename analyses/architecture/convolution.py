@@ -1,0 +1,157 @@
+"""architecture.convolution: output size and parameters of one convolution, and what rounding down does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+
+from pydantic import Field
+
+from analyses.architecture import _layers as layers
+from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
+from results.schema import Column, Finding, Metric, Row, Table
+
+
+class ConvolutionParameters(Parameters):
+    """One square convolution, and the filter sizes of the table, which keep its other settings."""
+
+    width: int = Field(32, ge=1)
+    channels: int = Field(3, ge=1)
+    filters: int = Field(32, ge=1)
+    filter: int = Field(4, ge=1)
+    padding: int = Field(2, ge=0)
+    stride: int = Field(2, ge=1)
+    uneven_filter: int = Field(5, ge=1)
+    table_filters: tuple[int, ...] = (1, 2, 3, 4, 5, 6, 7)
+
+
+class Convolution(Analysis[ConvolutionParameters]):
+    id = "architecture.convolution"
+    title = "Arithmetic of one convolution"
+    question = "How large is the output of a convolution, and how many parameters does it have?"
+    analytic = True
+
+    def parameters(self, profile: Profile) -> ConvolutionParameters:
+        return ConvolutionParameters()
+
+    def run(self, cell: Cell, parameters: ConvolutionParameters, context: Context) -> Outcome:
+        """Each convolution as torch makes it, on the meta device: the check on the formula of `summarize`."""
+        import torch
+        from torch import nn
+
+        from lab.counting import count
+
+        shape = (parameters.channels, parameters.width, parameters.width)
+        ledgers = {}
+        for size in _sizes(parameters):
+            with torch.device("meta"):
+                convolution = nn.Conv2d(
+                    parameters.channels, parameters.filters, size, parameters.stride, parameters.padding
+                )
+            ledgers[str(size)] = layers.to_json(count(convolution, shape, name=f"filter {size}"))
+        return ledgers
+
+    def summarize(self, parameters: ConvolutionParameters, outcomes: Mapping[str, Outcome]) -> Summary:
+        built = {size: layers.from_json(outcomes["all"][str(size)]).layers[0] for size in _sizes(parameters)}
+        exact = {size: _exact_width(parameters, size) for size in built}
+        example, uneven = parameters.filter, parameters.uneven_filter
+        metrics = {
+            "example_output_width": Metric(
+                value=built[example].output_shape[-1],
+                title="Output width of the example",
+                unit="pixels",
+                arithmetic=_text(parameters, example),
+            ),
+            "example_parameters": Metric(
+                value=built[example].parameters,
+                title="Parameters of the example",
+                unit="parameters",
+                arithmetic=f"{built[example].arithmetic['weights']} + {built[example].arithmetic['biases']}",
+            ),
+            "uneven_exact_width": Metric(
+                value=float(exact[uneven]),
+                title="What the formula gives for the uneven filter",
+                unit="pixels",
+                arithmetic=_text(parameters, uneven),
+            ),
+            "uneven_output_width": Metric(
+                value=built[uneven].output_shape[-1],
+                title="Output width of the uneven filter, rounded down",
+                unit="pixels",
+            ),
+            "uneven_unread": Metric(
+                value=_unread(parameters, uneven),
+                title="Columns of the padded input that the uneven filter never reads",
+                unit="pixels",
+            ),
+        }
+        findings = {
+            "formula_agrees": Finding(
+                statement="The formula, rounded down, gives torch's width for every filter of the table",
+                holds=all(int(exact[size]) == layer.output_shape[-1] for size, layer in built.items()),
+                metrics=("example_output_width",),
+            ),
+            "rounding_loses_columns": Finding(
+                statement="Where the formula gives a fraction, columns at the edge are never read",
+                holds=all((exact[size].denominator > 1) == (_unread(parameters, size) > 0) for size in built),
+                metrics=("uneven_exact_width", "uneven_unread"),
+            ),
+        }
+        return Summary(metrics, {"filters": _table(parameters)}, {}, findings)
+
+
+def _sizes(parameters: ConvolutionParameters) -> list[int]:
+    return sorted({*parameters.table_filters, parameters.filter, parameters.uneven_filter})
+
+
+def _exact_width(parameters: ConvolutionParameters, size: int) -> Fraction:
+    """(W − F + 2P)/S + 1, before rounding: Dumoulin and Visin 2016, relationship 6."""
+    return Fraction(parameters.width - size + 2 * parameters.padding, parameters.stride) + 1
+
+
+def _unread(parameters: ConvolutionParameters, size: int) -> int:
+    """Padded columns right of the last window."""
+    return (parameters.width - size + 2 * parameters.padding) % parameters.stride
+
+
+def _text(parameters: ConvolutionParameters, size: int) -> str:
+    return f"({parameters.width} - {size} + 2·{parameters.padding})/{parameters.stride} + 1"
+
+
+def _table(parameters: ConvolutionParameters) -> Table:
+    columns = (
+        Column(key="filter", label="F", type="integer"),
+        Column(key="exact", label="Formula", type="number", format=".1f"),
+        Column(key="width", label="Output width", type="integer"),
+        Column(key="unread", label="Columns never read", type="integer"),
+        Column(key="parameters", label="Parameters", type="integer"),
+    )
+    rows = []
+    for size in _sizes(parameters):
+        weights = f"({size}·{size}·{parameters.channels})·{parameters.filters}"
+        exact = _exact_width(parameters, size)
+        rows.append(
+            Row(
+                cells={
+                    "filter": size,
+                    "exact": float(exact),
+                    "width": int(exact),
+                    "unread": _unread(parameters, size),
+                    "parameters": (size * size * parameters.channels + 1) * parameters.filters,
+                },
+                arithmetic={
+                    "exact": _text(parameters, size),
+                    "parameters": f"{weights} + {parameters.filters}",
+                },
+            )
+        )
+    shape = layers.shape_text((parameters.channels, parameters.width, parameters.width))
+    return Table(
+        caption=f"Square filters of size F on an input of {shape}: {parameters.filters} filters, padding "
+        f"{parameters.padding}, stride {parameters.stride}.",
+        columns=columns,
+        rows=tuple(rows),
+    )
+
+
+analysis = Convolution()

@@ -1,0 +1,75 @@
+"""architecture.lenet: the LeNet-like network that the CIFAR-10 baseline trains."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from analyses.architecture import _layers as layers
+from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
+from results.schema import Finding, Metric, Table
+
+COLUMNS = (
+    layers.LAYER,
+    layers.FILTER,
+    layers.OUTPUT,
+    layers.WEIGHTS,
+    layers.BIASES,
+    layers.PARAMETERS,
+    layers.MACS,
+)
+
+
+class LeNet(Analysis[Parameters]):
+    id = "architecture.lenet"
+    title = "Parameters of the LeNet-like network"
+    question = "How many parameters does the CIFAR-10 baseline have, layer by layer?"
+    analytic = True
+
+    def parameters(self, profile: Profile) -> Parameters:
+        return Parameters()
+
+    def run(self, cell: Cell, parameters: Parameters, context: Context) -> Outcome:
+        from lab import models
+        from lab.counting import count
+        from lab.networks.lenet import LeNet as Network
+
+        name = "lab.networks.lenet:LeNet"
+        return {"ledger": layers.to_json(count(models.load(name), Network.input_shape, name=name))}
+
+    def summarize(self, parameters: Parameters, outcomes: Mapping[str, Outcome]) -> Summary:
+        ledger = layers.from_json(outcomes["all"]["ledger"])
+        shown = [layer for layer in ledger.layers if layer.parameters or "pooling" in layer.elements]
+        rows = [layers.row(layer, COLUMNS) for layer in shown]
+        heaviest = max(shown, key=lambda layer: layer.parameters)
+        metrics = {
+            "total_parameters": Metric(
+                value=ledger.parameters,
+                title="Parameters of the LeNet-like network",
+                unit="parameters",
+                arithmetic=" + ".join(str(layer.parameters) for layer in shown if layer.parameters),
+            ),
+            "total_macs": Metric(
+                value=ledger.macs, title="Multiply–accumulates of the LeNet-like network", unit="MACs"
+            ),
+            "largest_layer_share": Metric(
+                value=heaviest.parameters / ledger.parameters,
+                title="Share of the parameters in the largest layer",
+                unit="fraction",
+            ),
+        }
+        findings = {
+            "convolution_is_largest": Finding(
+                statement="The largest layer is a convolution",
+                holds=layers.is_convolution(heaviest),
+                metrics=("largest_layer_share",),
+            )
+        }
+        table = Table(
+            caption="The LeNet-like network for CIFAR-10, layer by layer.",
+            columns=COLUMNS,
+            rows=(*rows, layers.total(rows, COLUMNS)),
+        )
+        return Summary(metrics, {"layers": table}, {}, findings)
+
+
+analysis = LeNet()

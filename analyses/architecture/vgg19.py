@@ -1,0 +1,169 @@
+"""architecture.vgg19: activations, weights and MACs of VGG-19, the whole table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from analyses.architecture import _layers as layers
+from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
+from lab.ledger import Layer, Ledger
+from results.schema import Axis, Chart, Finding, Metric, Row, Series, Table
+
+COLUMNS = (layers.LAYER, layers.OUTPUT, layers.ACTIVATIONS, layers.WEIGHTS, layers.MACS)
+
+
+class Vgg19Parameters(Parameters):
+    input: tuple[int, int, int] = (3, 224, 224)
+    bytes_per_number: int = 4  # fp32
+    backward_factor: int = 2  # every activation is kept, and has a gradient of its own size
+
+
+class Vgg19(Analysis[Vgg19Parameters]):
+    id = "architecture.vgg19"
+    title = "Activations and parameters of VGG-19"
+    question = "Where does VGG-19 spend its memory, its parameters and its arithmetic?"
+    analytic = True
+
+    def parameters(self, profile: Profile) -> Vgg19Parameters:
+        return Vgg19Parameters()
+
+    def run(self, cell: Cell, parameters: Vgg19Parameters, context: Context) -> Outcome:
+        from lab import models
+        from lab.counting import count
+
+        return {"ledger": layers.to_json(count(models.load("vgg19"), parameters.input, name="vgg19"))}
+
+    def summarize(self, parameters: Vgg19Parameters, outcomes: Mapping[str, Outcome]) -> Summary:
+        ledger = layers.from_json(outcomes["all"]["ledger"])
+        table = _table(ledger, parameters.input)
+        totals = table.rows[-1].cells
+        activations = int(totals["activations"] or 0)
+        forward = activations * parameters.bytes_per_number
+        shares = _shares(table.rows[:-1])
+        metrics = {
+            "total_weights": Metric(
+                value=ledger.weights, title="Weights of VGG-19, without biases", unit="parameters"
+            ),
+            "total_parameters": Metric(
+                value=ledger.parameters,
+                title="Parameters of VGG-19, biases included",
+                unit="parameters",
+                arithmetic=f"{ledger.weights} + {ledger.biases}",
+            ),
+            "total_macs": Metric(value=ledger.macs, title="Multiply–accumulates of VGG-19", unit="MACs"),
+            "total_activations": Metric(
+                value=activations,
+                title="Activations of VGG-19: the input, and the output of every convolution, pooling and "
+                "dense layer",
+                unit="activations",
+            ),
+            "forward_bytes": Metric(
+                value=forward,
+                title="Memory of the activations at fp32, forward pass of one image",
+                unit="bytes",
+                arithmetic=f"{activations}·{parameters.bytes_per_number}",
+            ),
+            "training_bytes": Metric(
+                value=forward * parameters.backward_factor,
+                title="The same with the gradients of the backward pass",
+                unit="bytes",
+                arithmetic=f"{activations}·{parameters.bytes_per_number}·{parameters.backward_factor}",
+            ),
+            "early_activation_share": Metric(
+                value=shares["activations"][0] + shares["activations"][1],
+                title="Share of the activations in the input and the first two stages",
+                unit="fraction",
+            ),
+            "dense_weight_share": Metric(
+                value=shares["weights"][-1], title="Share of the weights in the dense layers", unit="fraction"
+            ),
+            "convolution_mac_share": Metric(
+                value=ledger.macs_of("convolution") / ledger.macs,
+                title="Share of the multiply–accumulates in the convolutions",
+                unit="fraction",
+            ),
+        }
+        findings = {
+            "memory_is_early": Finding(
+                statement="More than half of the activations are in the first two stages",
+                holds=metrics["early_activation_share"].value > 0.5,
+                metrics=("early_activation_share",),
+            ),
+            "weights_are_late": Finding(
+                statement="More than half of the weights are in the dense layers",
+                holds=metrics["dense_weight_share"].value > 0.5,
+                metrics=("dense_weight_share",),
+            ),
+        }
+        return Summary(metrics, {"layers": table}, {"shares": _figure(shares)}, findings)
+
+
+def _shown(ledger: Ledger) -> list[Layer]:
+    return [
+        layer
+        for layer in ledger.layers
+        if layers.is_convolution(layer) or layers.is_linear(layer) or "pooling" in layer.elements
+    ]
+
+
+def _label(layer: Layer) -> str:
+    if layers.is_convolution(layer):
+        return f"CONV{layer.kernel[0]}-{layer.output_shape[0]}" if layer.kernel and layer.output_shape else ""
+    return f"POOL{layer.kernel[0]}" if layer.kernel else "FC"
+
+
+def _table(ledger: Ledger, shape: tuple[int, int, int]) -> Table:
+    channels, height, width = shape
+    first = Row(
+        cells={
+            "layer": "INPUT",
+            "output": layers.shape_text(shape),
+            "activations": channels * height * width,
+            "weights": 0,
+            "macs": 0,
+        },
+        arithmetic={"activations": f"{height}·{width}·{channels}"},
+    )
+    rows = [first, *(layers.row(layer, COLUMNS, _label(layer)) for layer in _shown(ledger))]
+    return Table(
+        caption="VGG-19 layer by layer, without biases: activations, weights and multiply–accumulates, with "
+        "the arithmetic of each.",
+        columns=COLUMNS,
+        rows=(*rows, layers.total(rows, COLUMNS)),
+        notes=("ReLU works in place: its output is the convolution's and is not counted twice.",),
+    )
+
+
+STAGES = ("input, 1", "2", "3", "4", "5", "dense")
+
+
+def _shares(rows: Sequence[Row]) -> dict[str, list[float]]:
+    """Share of each column's total in each stage; a stage ends with its pooling."""
+    sums = {key: [0] * len(STAGES) for key in ("activations", "weights", "macs")}
+    stage = 0
+    for row in rows:
+        for key, values in sums.items():
+            values[stage] += int(row.cells.get(key) or 0)
+        if str(row.cells["layer"]).startswith("POOL"):
+            stage += 1
+    return {key: [value / sum(values) for value in values] for key, values in sums.items()}
+
+
+def _figure(shares: Mapping[str, list[float]]) -> Chart:
+    labels = {"activations": "Activations", "weights": "Weights", "macs": "MACs"}
+    return Chart(
+        kind="bar",
+        caption="Where VGG-19 spends: the share of activations, weights and multiply–accumulates a stage.",
+        alt=f"Bars a stage. Activations fall from {shares['activations'][0]:.0%} in the first stage to "
+        f"{shares['activations'][-1]:.1%} in the dense layers, which hold {shares['weights'][-1]:.0%} of "
+        "the weights.",
+        x=Axis(label="Stage", categories=STAGES),
+        y=Axis(label="Share of the total", unit="%"),
+        series=tuple(
+            Series(label=label, x=tuple(range(len(STAGES))), y=tuple(100 * share for share in shares[key]))
+            for key, label in labels.items()
+        ),
+    )
+
+
+analysis = Vgg19()

@@ -1,0 +1,176 @@
+"""Is a recorded result still the one that today's code would make? Answered without importing torch.
+
+A cache key is taken of the code that computes (this project's modules that the analysis imports, without
+comments and docstrings), of the parameters, and for analytic analyses of the library versions too.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib.util
+import io
+import sys
+import tokenize
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Literal
+
+import analyses
+from analyses.plugin import Analysis, Parameters
+from results.schema import Result
+from results.store import MissingResult, Profile, ResultError, Store, digest
+
+#: The contract and the machinery: changing them does not change what an analysis computes.
+NOT_HASHED = ("analyses", "analyses.plugin", "analyses.execution", "analyses.freshness")
+
+
+def code_only(source: str) -> str:
+    """`source` without comments, docstrings and blank lines: what a change of meaning must touch."""
+    lines = source.splitlines(keepends=True)
+    spans: list[tuple[tuple[int, int], tuple[int, int]]] = []
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            spans.append((token.start, token.end))
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            first = node.body[0] if node.body else None
+            if (
+                isinstance(first, ast.Expr)
+                and isinstance(first.value, ast.Constant)
+                and isinstance(first.value.value, str)
+            ):
+                start = (first.lineno, _characters(lines, first.lineno, first.col_offset))
+                end_line = first.end_lineno or first.lineno
+                spans.append((start, (end_line, _characters(lines, end_line, first.end_col_offset or 0))))
+    for (first_line, first_column), (last_line, last_column) in sorted(spans, reverse=True):
+        kept = lines[first_line - 1][:first_column] + lines[last_line - 1][last_column:]
+        lines[first_line - 1 : last_line] = [kept] + [""] * (last_line - first_line)
+    return "\n".join(line.rstrip() for line in lines if line.strip())
+
+
+def _characters(lines: list[str], line: int, utf8_column: int) -> int:
+    """ast counts columns in UTF-8 bytes, tokenize in characters."""
+    return len(lines[line - 1].encode()[:utf8_column].decode())
+
+
+def file_of(module: str) -> Path | None:
+    loaded = sys.modules.get(module)
+    if loaded is not None and getattr(loaded, "__file__", None):
+        return Path(str(loaded.__file__))
+    try:
+        spec = importlib.util.find_spec(module)
+    except (ImportError, ValueError):
+        return None
+    return Path(spec.origin) if spec and spec.origin else None
+
+
+def _imports(source: str) -> Iterator[str]:
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def sources(analysis: Analysis[Any]) -> dict[str, str]:
+    """Module name → short hash of its code, for the analysis and every module of ours that it needs."""
+    modules = [type(user).__module__ for user in (analysis, *map(analyses.get, analysis.uses))]
+    return dict(sorted(item for module in modules for item in _closure(module).items()))
+
+
+@cache
+def _closure(module: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    waiting = [module]
+    while waiting:
+        name = waiting.pop()
+        file = file_of(name)
+        if name in found or file is None or file.suffix != ".py":
+            continue
+        text = file.read_text(encoding="utf-8")
+        found[name] = hashlib.sha256(code_only(text).encode()).hexdigest()[:12]
+        waiting += [
+            needed
+            for needed in _imports(text)
+            if needed.split(".")[0] in ("analyses", "lab") and needed not in NOT_HASHED
+        ]
+    return found
+
+
+@cache
+def library_version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def libraries(analysis: Analysis[Any]) -> dict[str, str]:
+    return {name: library_version(name) for name in analysis.libraries}
+
+
+def source_hash(analysis: Analysis[Any]) -> str:
+    return digest(sources(analysis))
+
+
+def cache_key(analysis: Analysis[Any], parameters: Parameters) -> str:
+    """Hash of all that decides the outcome. An experiment's libraries are recorded, not keyed: a result
+    measured on another machine stays a result."""
+    return digest(
+        {
+            "analysis": analysis.id,
+            "version": analysis.version,
+            "source": source_hash(analysis),
+            "parameters": parameters.model_dump(mode="json"),
+            "libraries": libraries(analysis) if analysis.analytic else {},
+        }
+    )
+
+
+@dataclass(frozen=True)
+class Freshness:
+    """Whether a recorded result would be made again, and why."""
+
+    state: Literal["fresh", "stale", "missing", "refused"]
+    reasons: tuple[str, ...]
+    result: Result | None = None
+
+
+def freshness(analysis: Analysis[Any], profile: Profile, parameters: Parameters, store: Store) -> Freshness:
+    try:
+        result = store.read(analysis.id, profile)
+    except MissingResult as error:
+        return Freshness("missing", (error.problem,))
+    except ResultError as error:
+        return Freshness("refused", (error.problem,))
+    if result.provenance.cache_key == cache_key(analysis, parameters):
+        return Freshness("fresh", (), result)
+    return Freshness("stale", tuple(_differences(result, analysis, parameters)), result)
+
+
+def _differences(result: Result, analysis: Analysis[Any], parameters: Parameters) -> Iterator[str]:
+    recorded = result.provenance
+    if recorded.analysis_version != analysis.version:
+        yield f"the analysis is version {analysis.version}, the result of version {recorded.analysis_version}"
+    now = sources(analysis)
+    for name in sorted({*now, *recorded.sources}):
+        if name not in recorded.sources:
+            yield f"the code now uses {name}"
+        elif name not in now:
+            yield f"the code no longer uses {name}"
+        elif now[name] != recorded.sources[name]:
+            yield f"the code of {name} changed"
+    parameters_now = parameters.model_dump(mode="json")
+    for key in sorted({*parameters_now, *recorded.parameters}):
+        before, after = recorded.parameters.get(key), parameters_now.get(key)
+        if before != after:
+            yield f"the parameter {key} is {after!r}, it was {before!r}"
+    if analysis.analytic:
+        for name, installed in libraries(analysis).items():
+            if recorded.libraries.get(name) != installed:
+                yield f"{name} is {installed}, it was {recorded.libraries.get(name, 'not recorded')}"

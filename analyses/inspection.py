@@ -1,0 +1,175 @@
+"""One model, counted and checked against independent counters: what `inspect` prints and `audit` looks up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import analyses
+from analyses.architecture import _layers as layers
+from lab.ledger import Ledger
+from results.schema import Column, Row, Table
+
+if TYPE_CHECKING:
+    from lab.counters import CounterReading, Difference
+
+COUNTERS = ("fvcore", "torch", "torchinfo")
+
+
+class InspectionError(Exception):
+    """A model, input or counter that cannot be used."""
+
+
+@dataclass(frozen=True)
+class Inspection:
+    ledger: Ledger
+    readings: tuple[CounterReading, ...]
+    differences: tuple[Difference, ...]
+
+
+def model_names() -> list[str]:
+    """torchvision's classification models, by the names that `inspect` takes."""
+    import torchvision
+
+    names: list[str] = torchvision.models.list_models(module=torchvision.models)
+    return names
+
+
+def input_shape(text: str) -> tuple[int, ...]:
+    """ "3x224x224" as (3, 224, 224)."""
+    parts = text.lower().replace("×", "x").split("x")
+    if not all(part.strip().isdigit() and int(part) > 0 for part in parts):
+        raise InspectionError(
+            f"--input {text} is no shape; write channels, height and width such as 3x224x224"
+        )
+    return tuple(int(part) for part in parts)
+
+
+def counters(against: str) -> tuple[str, ...]:
+    """The counters that `--against` names."""
+    if against in ("all", "none"):
+        return COUNTERS if against == "all" else ()
+    names = tuple(part.strip() for part in against.split(","))
+    for name in names:
+        if name not in COUNTERS:
+            raise InspectionError(
+                f"there is no counter {name!r}{analyses.nearest(name, list(COUNTERS))}; say all, none or "
+                f"{', '.join(COUNTERS)}"
+            )
+    return names
+
+
+def ledger(model: str, shape: tuple[int, ...] | None) -> Ledger:
+    """Every layer of a named model; InspectionError for a name or an input that cannot be used."""
+    from lab import models
+    from lab.counting import count
+
+    try:
+        network = models.load(model)
+        return count(network, shape or models.default_input(model), name=model)
+    except models.ModelError as error:
+        raise InspectionError(str(error)) from error
+
+
+def inspect(model: str, shape: str | None = None, against: str = "all") -> Inspection:
+    chosen = counters(against)
+    found = ledger(model, input_shape(shape) if shape else None)
+    from lab import models
+    from lab.counters import read, reconcile
+
+    readings, differences = [], []
+    for counter in chosen:
+        reading = read(counter, models.load(model), found.input_shape)
+        readings.append(reading)
+        differences += reconcile(found, reading)
+    return Inspection(found, tuple(readings), tuple(differences))
+
+
+def as_json(inspection: Inspection) -> dict[str, Any]:
+    found = inspection.ledger
+    return {
+        "model": found.model,
+        "input": list(found.input_shape),
+        "totals": {
+            "parameters": found.parameters,
+            "weights": found.weights,
+            "biases": found.biases,
+            "activations": found.activations,
+            "macs": found.macs,
+        },
+        "layers": layers.to_json(found)["layers"],
+        "counters": {reading.counter: reading.total for reading in inspection.readings},
+        "differences": [
+            {"counter": difference.counter, "reason": difference.reason, "amount": difference.amount}
+            for difference in inspection.differences
+        ],
+    }
+
+
+def layer_table(inspection: Inspection) -> Table:
+    found = inspection.ledger
+    columns = (
+        layers.LAYER,
+        Column(key="kind", label="Kind"),
+        layers.FILTER,
+        layers.STRIDE,
+        layers.PADDING,
+        layers.GROUPS,
+        layers.OUTPUT,
+        layers.WEIGHTS,
+        layers.BIASES,
+        layers.ACTIVATIONS,
+        layers.MACS,
+        Column(key="field", label="Receptive field", type="shape"),
+    )
+    rows = []
+    for layer in found.layers:
+        row = layers.row(layer, columns, layer.name)
+        field = layer.receptive_field
+        text = field if isinstance(field, str) else layers.step_text(field.size) if field else None
+        rows.append(row.model_copy(update={"cells": {**row.cells, "kind": layer.kind, "field": text}}))
+    return Table(
+        caption=f"{found.model}, layer by layer, for an input of {layers.shape_text(found.input_shape)}.",
+        columns=columns,
+        rows=(*rows, layers.total(rows, columns)),
+        notes=_notes(found),
+    )
+
+
+def _notes(found: Ledger) -> tuple[str, ...]:
+    if not found.uncounted:
+        return ()
+    return (f"Not counted, so that totals are lower bounds: {', '.join(found.uncounted)}.",)
+
+
+def difference_table(inspection: Inspection) -> Table:
+    """What each counter says, and why it differs from our MACs."""
+    rows: list[Row] = []
+    for reading in inspection.readings:
+        rows.append(
+            Row(
+                cells={
+                    "counter": reading.counter,
+                    "reason": f"total, in {reading.unit}",
+                    "amount": reading.total,
+                }
+            )
+        )
+        rows += [
+            Row(cells={"counter": "", "reason": difference.reason, "amount": difference.amount})
+            for difference in _of(inspection.differences, reading.counter)
+        ]
+    return Table(
+        caption=f"Independent counters beside our {inspection.ledger.macs:,} multiply–accumulates.",
+        columns=(
+            Column(key="counter", label="Counter"),
+            Column(key="reason", label="Reason"),
+            Column(key="amount", label="Amount", type="integer"),
+        ),
+        rows=tuple(rows),
+    )
+
+
+def _of(differences: Sequence[Difference], counter: str) -> list[Difference]:
+    return [difference for difference in differences if difference.counter == counter]

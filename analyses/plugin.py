@@ -1,0 +1,96 @@
+"""What an analysis is: it plans cells, runs each, and summarizes their outcomes.
+
+    plan(parameters)                → cells, each independent: one learning rate and one seed, say
+    run(cell, parameters, context)  → a small JSON-able dict of outcomes; the only step that may train
+    summarize(parameters, outcomes) → a Summary; pure, so that it can be repeated without running anything
+
+Caching, resuming, seeds, devices, provenance and writing belong to `analyses.execution`. A module of this
+package that holds `analysis = MyAnalysis()` is found by its file's place; others come through entry points
+of the group "convstudy.analyses". Import torch and lab inside `run`, so that reports stay free of torch.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from results.schema import Dataset, Figure, Finding, Metric, Table
+
+Profile = Literal["quick", "full"]
+Outcome = dict[str, Any]
+
+
+class Parameters(BaseModel):
+    """Every choice that an analysis makes, with its default; one subclass an analysis."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+P = TypeVar("P", bound=Parameters)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One independent piece of work. `settings` and `seed` are all that tells it from its siblings."""
+
+    id: str
+    settings: dict[str, Any] = field(default_factory=dict)
+    seed: int | None = None
+
+
+@dataclass(frozen=True)
+class Context:
+    """What the runner lends to a cell."""
+
+    device: str = "cpu"
+    scratch: Path = Path()  # a folder of the cell's own, kept until its outcome is stored: checkpoints
+    report: Callable[[float, str], None] = lambda fraction, message: None
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The findings of an analysis; `analyses.execution` adds the provenance that makes it a Result."""
+
+    metrics: Mapping[str, Metric] = field(default_factory=dict)
+    tables: Mapping[str, Table] = field(default_factory=dict)
+    figures: Mapping[str, Figure] = field(default_factory=dict)
+    findings: Mapping[str, Finding] = field(default_factory=dict)
+    datasets: tuple[Dataset, ...] = ()
+    note: str = ""
+
+
+class Analysis(ABC, Generic[P]):
+    """One question, answered by one Result.
+
+    `analytic` marks what needs no data and no training: it is the same under every profile, costs
+    seconds, and is run again by `build` when it is missing or stale.
+    `libraries` are the distributions whose version can change the outcome, `uses` the ids of other analyses
+    that `run` calls upon.
+    """
+
+    id: ClassVar[str]
+    title: ClassVar[str]
+    question: ClassVar[str]
+    version: ClassVar[str] = "1"
+    analytic: ClassVar[bool] = False
+    libraries: ClassVar[tuple[str, ...]] = ("torch", "torchvision")
+    uses: ClassVar[tuple[str, ...]] = ()
+
+    @abstractmethod
+    def parameters(self, profile: Profile) -> P:
+        """The choices of a profile."""
+
+    def plan(self, parameters: P) -> list[Cell]:
+        return [Cell("all")]
+
+    @abstractmethod
+    def run(self, cell: Cell, parameters: P, context: Context) -> Outcome: ...
+
+    @abstractmethod
+    def summarize(self, parameters: P, outcomes: Mapping[str, Outcome]) -> Summary:
+        """The findings, from the outcomes by cell id."""
