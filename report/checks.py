@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
+import unicodedata
+from collections.abc import Iterator
 from pathlib import Path
+
+from report.document import Document
+from report.latex_text import CYRILLIC
 
 #: What is no prose: blanked out (line breaks kept) before digits are looked for.
 _NOT_PROSE = (
@@ -62,3 +69,94 @@ def check_digits(template: Path, names: list[str]) -> list[str]:
 
 def _blank(found: re.Match[str]) -> str:
     return re.sub(r"[^\n]", " ", found[0])
+
+
+WIDEST_OVERFULL = 5.0  # points
+
+
+def check_pdf(pdf: Path, log: Path, document: Document) -> list[str]:
+    """What is wrong with a compiled document, a sentence each.
+
+    `log` is LaTeX's, with its .aux beside it. The PDF itself is read with poppler's tools where they are
+    installed, and only the log speaks where they are not.
+    """
+    problems = [*_log_problems(log.read_text("latin-1")), *_label_problems(log.with_suffix(".aux"), document)]
+    if shutil.which("pdffonts") and shutil.which("pdftotext") and shutil.which("pdfinfo"):
+        problems += _font_problems(_output("pdffonts", str(pdf)))
+        problems += _information_problems(_output("pdfinfo", str(pdf)), document)
+        problems += _text_problems(_output("pdftotext", "-enc", "UTF-8", str(pdf), "-"), document)
+    return problems
+
+
+def _output(*command: str) -> str:
+    return subprocess.run(command, capture_output=True, check=True).stdout.decode(errors="replace")
+
+
+def _log_problems(log: str) -> Iterator[str]:
+    for kind, name in dict.fromkeys(re.findall(r"(Reference|Citation) `([^']+)'.*undefined", log)):
+        yield f"the {kind.lower()} {name!r} leads nowhere"
+    for name in dict.fromkeys(re.findall(r"Label `([^']+)' multiply defined", log)):
+        yield f"the label {name!r} is defined twice"
+    for name in dict.fromkeys(re.findall(r"destination with the same identifier \(name\{([^}]+)\}", log)):
+        yield f"the link target {name!r} is defined twice"
+    for points, where in re.findall(r"Overfull \\hbox \(([\d.]+)pt too wide\) (.*)", log):
+        if float(points) > WIDEST_OVERFULL:
+            yield f"a line is {float(points):.0f} points too wide ({where.strip()} of the .tex)"
+    for what in dict.fromkeys(re.findall(r"Missing character: (.+)", log)):
+        yield f"a character is missing: {what}"
+
+
+def _label_problems(path: Path, document: Document) -> Iterator[str]:
+    """Numbers that LaTeX counted otherwise than the document, the page limit, and bookmarks."""
+    aux = path.read_text("latin-1")
+    labels = {
+        name: (number, int(page))
+        for name, number, page in re.findall(r"\\newlabel\{([^}]+)\}\{\{([^}]*)\}\{(\d+)\}", aux)
+    }
+    expected = {f"section:{section.id}": section.number for section in document.sections}
+    prefixes = {"table": "tab", "figure": "fig"}
+    expected |= {f"{prefixes[item.kind]}:{item.target}": str(item.number) for item in document.items.values()}
+    for name, number in expected.items():
+        if name not in labels:
+            yield f"{name} is missing from the PDF"
+        elif labels[name][0] != number:
+            yield f"{name} has number {labels[name][0]} in the PDF and {number} in the document"
+    if aux.count("\\BKM@entry{") < len(document.sections):
+        yield "bookmarks are missing"
+    body = [f"{prefixes[i.kind]}:{i.target}" for i in document.items.values() if i.section != "provenance"]
+    pages = max((labels[name][1] for name in ("study:end", *body) if name in labels), default=0)
+    study = document.study
+    if study.page_limit and pages > study.page_limit:
+        yield f"{study.id} has {pages} pages before its references; its limit is {study.page_limit}"
+
+
+def _font_problems(table: str) -> Iterator[str]:
+    for line in table.splitlines()[2:]:
+        name, kind, embedded = line[:36].strip(), line[37:54].strip(), line.split()[-5]
+        if embedded != "yes":
+            yield f"the font {name} is not embedded"
+        if kind == "Type 3":
+            yield f"the font {name} is of Type 3, made of pictures"
+
+
+def _information_problems(table: str, document: Document) -> Iterator[str]:
+    found = {key: value.strip() for key, _, value in (line.partition(":") for line in table.splitlines())}
+    wanted = {"Title": document.study.title, "Author": ", ".join(document.study.authors)}
+    for key, value in wanted.items():
+        if found.get(key) != " ".join(value.split()):
+            yield f"the PDF's {key.lower()} is {found.get(key)!r}, not {value!r}"
+
+
+def _text_problems(text: str, document: Document) -> Iterator[str]:
+    if "??" in text:
+        yield 'the text has a reference "??"'
+    printed = _letters(text)
+    for item in document.items.values():
+        if _letters(f"{item.label}: {item.content.caption}") not in printed:
+            yield f"the PDF does not show the caption of {item.label} ({item.target}) as it is"
+
+
+def _letters(text: str) -> str:
+    """Letters and digits as both a caption and a PDF's text layer have them, without spaces and breaks."""
+    latin = "".join(CYRILLIC.get(character.lower(), character) for character in text)
+    return re.sub(r"[^a-z0-9]", "", unicodedata.normalize("NFKC", latin).lower())

@@ -214,10 +214,11 @@ def _explain(log: Path, tex: str, document: Document, templates: Path) -> str:
     shown = re.search(rf"^l\.{line} (.*)$", text[found.end() :], re.MULTILINE)
     words = shown[1].strip() if shown else ""
     above = re.findall(r"^% section: (\S+)$", "\n".join(tex.splitlines()[:line]), re.MULTILINE)
-    section = above[-1] if above else document.study.abstract
-    place = _place_in_template(templates / "sections" / f"{section}.md", words)
     near = f" near “{words[-60:]}”" if words else ""
-    return f"{place}: LaTeX stops in this section with “{message}”{near} (line {line} of {log.stem}.tex)"
+    stop = f"LaTeX stops with “{message}”{near} (line {line} of {log.stem}.tex)"
+    if not above:
+        return f"{document.study.source or document.study.id}, before the first section: {stop}"
+    return f"{_place_in_template(templates / 'sections' / f'{above[-1]}.md', words)}: {stop}"
 
 
 def _place_in_template(template: Path, words: str) -> str:

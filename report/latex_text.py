@@ -89,7 +89,11 @@ CYRILLIC = dict(
 
 def escape(text: str) -> str:
     """Plain text as LaTeX."""
-    return only_ascii(str(escape_latex(" ".join(text.split()))))
+    return only_ascii(_escaped(" ".join(text.split())))
+
+
+def _escaped(text: str) -> str:
+    return str(escape_latex(text)).replace(r"\^{}", r"\textasciicircum{}")
 
 
 def code(text: str) -> str:
@@ -100,7 +104,7 @@ def code(text: str) -> str:
 
 def verbatim(text: str) -> str:
     """Lines of code, each as it is."""
-    lines = (only_ascii(str(escape_latex(line))).replace(" ", "~") or "~" for line in text.splitlines())
+    lines = (only_ascii(_escaped(line)).replace(" ", "~") or "~" for line in text.splitlines())
     return "\\begin{quote}\\small\\ttfamily\\raggedright\n" + "\\\\\n".join(lines) + "\n\\end{quote}"
 
 
@@ -128,7 +132,11 @@ def _form(character: str) -> str:
         return rf"\uni{{\ensuremath{{{mathematics}}}}}{{{ord(character):04X}}}"
     if command := TEXT.get(character):
         return f"{{{command}}}"
-    return _accented(character) or _transliterated(character) or rf"\nofont{{{ord(character):04X}}}"
+    if accented := _accented(character):
+        return accented
+    if latin := _transliterated(character):
+        return rf"\uni{{{latin}}}{{{ord(character):04X}}}"
+    return rf"\nofont{{{ord(character):04X}}}"
 
 
 def _greek(character: str) -> str:
