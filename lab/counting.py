@@ -16,8 +16,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -43,6 +42,9 @@ FREE = frozenset(
 )
 
 
+W = TypeVar("W", bound="Walk")
+
+
 class CountError(ValueError):
     """The model did not accept the input, or its forward cannot run without real numbers."""
 
@@ -62,37 +64,43 @@ def count(
     model = getattr(model, "_orig_mod", model)  # a compiled model counts as the model it compiles
     name = name or type(model).__name__
     try:
-        walk = _walk(model, input_shape, inputs, exact=False)
+        walk = follow(Walk(model), model, input_shape, inputs=inputs)
     except Exception:  # torch's own shape inference says better what is wrong, and knows every layout
-        walk = _walk(model, input_shape, inputs, exact=True, name=name)
+        walk = follow(Walk(model, exact=True), model, input_shape, inputs=inputs)
     return Ledger(name, tuple(input_shape), tuple(walk.rows))
 
 
-def _walk(
-    model: nn.Module, shape: Sequence[int], inputs: Sequence[Any] | None, *, exact: bool, name: str = ""
-) -> Walk:
-    walk = Walk(model, exact)
-    given = [torch.empty((1, *shape), device="meta")] if inputs is None else [walk.meta(x) for x in inputs]
+def follow(
+    walk: W,
+    model: nn.Module,
+    shape: Sequence[int],
+    *,
+    inputs: Sequence[Any] | None = None,
+    batch: int = 1,
+    training: bool = False,
+) -> W:
+    """One forward of `model` under `walk`."""
+    given = [torch.empty((batch, *shape), device="meta")] if inputs is None else [walk.meta(x) for x in inputs]
     for tensor in given:
         if isinstance(tensor, Tensor) and tensor.is_floating_point():
             tensor.field = fields.of_input(tensor.shape)
-    with _as_it_was(model), torch.inference_mode(False), torch.no_grad(), walk.hooks(), walk:
+    with _as_it_was(model, training), torch.inference_mode(False), torch.no_grad(), walk.hooks(), walk:
         try:
             model(*given)
         except Exception as error:
-            raise CountError(walk.refusal(name, shape, error)) from error
+            raise CountError(walk.refusal(shape, error)) from error
     walk.finish()
     return walk
 
 
 @contextmanager
-def _as_it_was(model: nn.Module) -> Iterator[None]:
-    """In evaluation mode inside; afterwards every module has the attributes it had, also after an error."""
+def _as_it_was(model: nn.Module, training: bool) -> Iterator[None]:
+    """In the mode asked for inside; afterwards every module has the attributes it had, also after an error."""
     parts = ("_parameters", "_buffers", "_modules")
     saved = [(m, dict(m.__dict__), [dict(m.__dict__[part]) for part in parts]) for m in model.modules()]
     try:
         for module, _, _ in saved:
-            module.__dict__["training"] = False
+            module.__dict__["training"] = training
         yield
     finally:
         for module, attributes, contents in saved:
@@ -100,8 +108,11 @@ def _as_it_was(model: nn.Module) -> Iterator[None]:
             module.__dict__.update(attributes)
             for part, content in zip(parts, contents, strict=True):
                 held = module.__dict__[part]
-                if held != content if part == "_modules" else held.keys() != content.keys() or any(
-                    held[key] is not content[key] for key in content
+                if (
+                    held != content
+                    if part == "_modules"
+                    else held.keys() != content.keys()
+                    or any(held[key] is not content[key] for key in content)
                 ):
                     held.clear()
                     held.update(content)
@@ -110,7 +121,7 @@ def _as_it_was(model: nn.Module) -> Iterator[None]:
 class Walk(TorchFunctionMode):
     """The rows of one forward pass. `exact` runs torch's shape inference for counted functions too."""
 
-    def __init__(self, model: nn.Module, exact: bool) -> None:
+    def __init__(self, model: nn.Module, exact: bool = False) -> None:
         super().__init__()
         self.exact = exact
         self.rows: list[Layer] = []
@@ -191,7 +202,9 @@ class Walk(TorchFunctionMode):
             return type(value)(self.meta(item) for item in value)
         return value
 
-    def move(self, name: str, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    def move(
+        self, name: str, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> Any:
         """A function without arithmetic: parameters it takes are counted, receptive fields go along."""
         output = self.run(func, args, kwargs)
         if name in _SIZES:
@@ -208,7 +221,9 @@ class Walk(TorchFunctionMode):
                     result.field = _moved(name, state, first.shape, result.shape, args, kwargs)
         return output
 
-    def watch(self, name: str, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    def watch(
+        self, name: str, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> Any:
         """A function without a rule: its operators are counted one by one as they run on the meta device."""
         if name in _VALUES:
             return func(*args, **kwargs)
@@ -226,8 +241,12 @@ class Walk(TorchFunctionMode):
             result.field = state if same or state == "global" or state is None else _mixed(watch, tensors)
         if results and (watch.macs or watch.elements or watch.uncounted):
             self.row(
-                name, tensors[0] if tensors else None, results[0],
-                macs=watch.macs, elements=dict(watch.elements), uncounted=tuple(watch.uncounted),
+                name,
+                tensors[0] if tensors else None,
+                results[0],
+                macs=watch.macs,
+                elements=dict(watch.elements),
+                uncounted=tuple(watch.uncounted),
             )
         return output
 
@@ -238,7 +257,9 @@ class Walk(TorchFunctionMode):
         for value in (*args, *kwargs.values()):
             if type(value) in (list, tuple):
                 self.parameters(value, {})
-            elif isinstance(value, nn.Parameter) and id(value) in self.owners and id(value) not in self.counted:
+            elif (
+                isinstance(value, nn.Parameter) and id(value) in self.owners and id(value) not in self.counted
+            ):
                 self.parameter(value)
 
     def parameter(self, value: Tensor) -> None:
@@ -248,8 +269,12 @@ class Walk(TorchFunctionMode):
         column, text = _column(key), formulas.product(value.shape)
         self.rows.append(
             Layer(
-                f"{path}.{key}" if path else key, "Parameter", None, tuple(value.shape),
-                **{column: text.value}, arithmetic={column: text.expression},
+                f"{path}.{key}" if path else key,
+                "Parameter",
+                None,
+                tuple(value.shape),
+                **{column: text.value},
+                arithmetic={column: text.expression},
             )
         )
 
@@ -317,30 +342,43 @@ class Walk(TorchFunctionMode):
                 unused.setdefault(id(owner[0]), []).append(owner)
         for group in unused.values():
             module = group[0][0]
-            sums = {column: formulas.total(formulas.product(t.shape) for _, key, t in group if _column(key) == column)
-                    for column in ("weights", "biases")}
+            sums = {
+                column: formulas.total(
+                    formulas.product(t.shape) for _, key, t in group if _column(key) == column
+                )
+                for column in ("weights", "biases")
+            }
             self.rows.append(
                 Layer(
-                    self.paths[id(module)] or type(module).__name__, type(module).__name__, None, None,
-                    weights=sums["weights"].value, biases=sums["biases"].value,
+                    self.paths[id(module)] or type(module).__name__,
+                    type(module).__name__,
+                    None,
+                    None,
+                    weights=sums["weights"].value,
+                    biases=sums["biases"].value,
                     arithmetic={key: n.expression for key, n in sums.items() if n.value},
                 )
             )
 
-    def refusal(self, name: str, shape: Sequence[int], error: Exception) -> str:
+    def refusal(self, shape: Sequence[int], error: Exception) -> str:
         module = self.stack[-1][0] if self.stack else self.root
         place = f"{self.path} ({type(module).__name__})" if self.path else type(module).__name__
         last = next((row for row in reversed(self.rows) if row.output_shape), None)
         came = f" after {last.name} gave {_text(last.output_shape)}" if last and last.output_shape else ""
         reason = " ".join(str(error).split())
-        return f"{name} does not accept an input of {_text(shape)}: {place} failed{came}: {reason}"
+        return f"the model does not accept an input of {_text(shape)}: {place} failed{came}: {reason}"
 
 
 # Moving receptive fields along with tensors
 
 
 def _moved(
-    name: str, state: fields.State, shape: Shape, output: Shape, args: Sequence[Any], kwargs: Mapping[str, Any]
+    name: str,
+    state: fields.State,
+    shape: Shape,
+    output: Shape,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
 ) -> fields.State:
     """The receptive field after a function that moves values from `shape` to `output`."""
     if not isinstance(state, fields.Field):
@@ -364,7 +402,17 @@ def _moved(
         return fields.permute(state, order)
     if name in ("roll", "flip", "repeat"):
         return fields.UNKNOWN
-    if name in ("__getitem__", "chunk", "split", "tensor_split", "narrow", "select", "unbind", "stack", "pad"):
+    if name in (
+        "__getitem__",
+        "chunk",
+        "split",
+        "tensor_split",
+        "narrow",
+        "select",
+        "unbind",
+        "stack",
+        "pad",
+    ):
         return _picked(name, state, shape, output, args, kwargs)
     if tuple(shape) == tuple(output):
         return state
@@ -376,7 +424,12 @@ def _moved(
 
 
 def _picked(
-    name: str, state: fields.Field, shape: Shape, output: Shape, args: Sequence[Any], kwargs: Mapping[str, Any]
+    name: str,
+    state: fields.Field,
+    shape: Shape,
+    output: Shape,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
 ) -> fields.State:
     """After taking parts of dimensions."""
     if name == "pad":
@@ -478,7 +531,9 @@ _PRODUCTS: dict[Any, tuple[str, Callable[[Any, Any, Any], Count]]] = {
     _aten._scaled_dot_product_efficient_attention: ("attention", _attention),
     _aten._scaled_dot_product_cudnn_attention: ("attention", _attention),
 }
-_NEVER_MIND = frozenset((_aten.clone, _aten._to_copy, _aten.copy_, _aten.detach, _aten.alias, _aten.lift_fresh))
+_NEVER_MIND = frozenset(
+    (_aten.clone, _aten._to_copy, _aten.copy_, _aten.detach, _aten.alias, _aten.lift_fresh)
+)
 #: Operators without arithmetic of their own beyond reading and writing elements.
 _MOVES = frozenset(
     "aten::" + name
@@ -496,7 +551,9 @@ _MOVES = frozenset(
 )
 
 #: Functions that ask a tensor for a Python value, and attributes that are no tensors.
-_VALUES = frozenset("item __bool__ __int__ __float__ __index__ tolist __len__ __hash__ __format__ __repr__".split())
+_VALUES = frozenset(
+    "item __bool__ __int__ __float__ __index__ tolist __len__ __hash__ __format__ __repr__".split()
+)
 _SIZES = _VALUES | frozenset(
     "shape dtype device is_meta requires_grad ndim layout grad grad_fn is_leaf is_cuda is_cpu is_sparse is_nested "
     "is_quantized is_mps is_xpu names size dim numel stride is_contiguous is_floating_point is_complex "
@@ -523,7 +580,9 @@ def _text(shape: Sequence[int]) -> str:
 
 def _to_meta(value: Any) -> Any:
     """A device given by position is the meta device here; other strings stay."""
-    return "meta" if isinstance(value, torch.device) or value.split(":")[0] in ("cpu", "cuda", "mps") else value
+    return (
+        "meta" if isinstance(value, torch.device) or value.split(":")[0] in ("cpu", "cuda", "mps") else value
+    )
 
 
 def _tensors(value: Any) -> list[Tensor]:

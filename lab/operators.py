@@ -27,6 +27,7 @@ class Walk(Protocol):
     """What rules may use of a walk."""
 
     exact: bool
+    root: nn.Module
     owners: dict[int, tuple[nn.Module, str, Tensor]]
 
     def run(self, func: Callable[..., Any], args: Arguments, kwargs: Keywords) -> Any: ...
@@ -97,16 +98,20 @@ def convolution(walk: Walk, name: str, func: Callable[..., Any], args: Arguments
     kernel = tuple(weight.shape[2:])
     if transposed:
         extra = many(take(args, kwargs, 5, "output_padding", 0), space)
-        groups, dilation = take(args, kwargs, 6, "groups", 1), many(take(args, kwargs, 7, "dilation", 1), space)
+        groups, dilation = (
+            take(args, kwargs, 6, "groups", 1),
+            many(take(args, kwargs, 7, "dilation", 1), space),
+        )
     else:
-        groups, dilation = take(args, kwargs, 6, "groups", 1), many(take(args, kwargs, 5, "dilation", 1), space)
+        groups, dilation = (
+            take(args, kwargs, 6, "groups", 1),
+            many(take(args, kwargs, 5, "dilation", 1), space),
+        )
     low, high = _edges(padding, kernel, dilation)
     size = tuple(x.shape[-space:])
     if transposed:
         filters, inputs = weight.shape[1] * groups, weight.shape[0]
-        positions = tuple(
-            map(formulas.transposed_output_size, size, kernel, stride, low, extra, dilation)
-        )
+        positions = tuple(map(formulas.transposed_output_size, size, kernel, stride, low, extra, dilation))
     else:
         filters, inputs = weight.shape[0], weight.shape[1] * groups
         positions = tuple(
@@ -115,7 +120,7 @@ def convolution(walk: Walk, name: str, func: Callable[..., Any], args: Arguments
         )
     if x.shape[-space - 1] != inputs or min(positions) < 1 or x.dim() not in (space + 1, space + 2):
         raise ValueError("the convolution does not fit its input")
-    batch = x.shape[:-space - 1]
+    batch = x.shape[: -space - 1]
     if walk.exact:
         output = walk.run(func, args, kwargs)
     else:
@@ -130,15 +135,24 @@ def convolution(walk: Walk, name: str, func: Callable[..., Any], args: Arguments
         formula = formulas.convolution_weights(inputs, filters, kernel, groups)
         macs = formulas.convolution_macs(formula, positions, math.prod(batch))
     walk.row(
-        name, x, output, **claim_pair(walk, weight, bias, formula), macs={"convolution": macs},
+        name,
+        x,
+        output,
+        **claim_pair(walk, weight, bias, formula),
+        macs={"convolution": macs},
         elements={"bias": output.numel()} if bias is not None else {},
-        kernel=kernel, stride=stride, padding=padding if isinstance(padding, str) else low,
-        dilation=dilation, groups=groups,
+        kernel=kernel,
+        stride=stride,
+        padding=padding if isinstance(padding, str) else low,
+        dilation=dilation,
+        groups=groups,
     )
     return output
 
 
-def _edges(padding: Any, kernel: Sequence[int], dilation: Sequence[int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def _edges(
+    padding: Any, kernel: Sequence[int], dilation: Sequence[int]
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Padding before and after, along each axis; "same" puts the odd pixel after."""
     if padding == "same":
         total = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
@@ -162,7 +176,9 @@ def linear(walk: Walk, name: str, func: Callable[..., Any], args: Arguments, kwa
         output = torch.empty((*positions, *weight.shape[:-1]), dtype=x.dtype, device="meta")
     output.field = fields.merge([fields.contract(state_of(x), [-1]), state_of(weight)])
     walk.row(
-        name, x, output,
+        name,
+        x,
+        output,
         **claim_pair(walk, weight, bias, formulas.linear_weights(inputs, outputs)),
         macs={"linear": formulas.linear_macs(inputs, outputs, positions)},
         elements={"bias": output.numel()} if bias is not None else {},
@@ -170,7 +186,9 @@ def linear(walk: Walk, name: str, func: Callable[..., Any], args: Arguments, kwa
     return output
 
 
-def scaled_dot_product(walk: Walk, name: str, func: Callable[..., Any], args: Arguments, kwargs: Keywords) -> Any:
+def scaled_dot_product(
+    walk: Walk, name: str, func: Callable[..., Any], args: Arguments, kwargs: Keywords
+) -> Any:
     query, key, value = (take(args, kwargs, i, n) for i, n in enumerate(("query", "key", "value")))
     walk.parameters(args, kwargs)
     if walk.exact:
@@ -205,7 +223,13 @@ def multi_head_attention(
     queries = query.shape[0]
     keys = key.shape[0] + (given["bias_k"] is not None) + bool(given["add_zero_attn"])
     projections = [given.get(f"{part}_proj_weight") for part in "qkv"]
-    weights = [given["in_proj_weight"], *projections, given["bias_k"], given["bias_v"], given["out_proj_weight"]]
+    weights = [
+        given["in_proj_weight"],
+        *projections,
+        given["bias_k"],
+        given["bias_v"],
+        given["out_proj_weight"],
+    ]
     biases = [given["in_proj_bias"], given["out_proj_bias"]]
     own = owner(walk, given["in_proj_weight"]) or owner(walk, projections[0])
     claims = [walk.claim(t) for t in weights]
@@ -227,14 +251,23 @@ def multi_head_attention(
         output = torch.empty((*query.shape[:-1], width), dtype=query.dtype, device="meta")
         scores = None
         if given.get("need_weights", True):
-            shape = (batch, queries, keys) if given.get("average_attn_weights", True) else (batch, heads, queries, keys)
+            shape = (
+                (batch, queries, keys)
+                if given.get("average_attn_weights", True)
+                else (batch, heads, queries, keys)
+            )
             scores = torch.empty(shape if query.dim() == 3 else shape[1:], dtype=query.dtype, device="meta")
     output.field = _attended(query, key, value)
     walk.row(
-        name, query, output, **columns,
+        name,
+        query,
+        output,
+        **columns,
         macs={
             "linear": formulas.total(products),
-            "attention": formulas.attention_macs((batch, heads), queries, keys, width // heads, width // heads),
+            "attention": formulas.attention_macs(
+                (batch, heads), queries, keys, width // heads, width // heads
+            ),
         },
         elements={"bias": sum(n * batch * width for n in (queries, key.shape[0], value.shape[0], queries))}
         if given["in_proj_bias"] is not None
@@ -256,12 +289,19 @@ def recurrent(walk: Walk, name: str, func: Callable[..., Any], args: Arguments, 
     macs = formulas.recurrent_macs(steps, x.shape[-1], size, gates, layers, 2 if both else 1, projected)
     claims = {t: [walk.claim(p) for p in weights if (p.dim() == 1) == t] for t in (False, True)}
     shape = [*x.shape[:-1], (projected or size) * (2 if both else 1)]
-    output = (torch.empty(shape, dtype=x.dtype, device="meta"), *([same(t) for t in hidden] if name == "lstm" else [same(hidden)]))
+    output = (
+        torch.empty(shape, dtype=x.dtype, device="meta"),
+        *([same(t) for t in hidden] if name == "lstm" else [same(hidden)]),
+    )
     for tensor in output:
         tensor.field = _attended(x)
     walk.row(
-        name, x, output[0], own=owner(walk, weights[0]),
-        weights=formulas.total(n for n, _ in claims[False]), biases=formulas.total(n for n, _ in claims[True]),
+        name,
+        x,
+        output[0],
+        own=owner(walk, weights[0]),
+        weights=formulas.total(n for n, _ in claims[False]),
+        biases=formulas.total(n for n, _ in claims[True]),
         shared=any(again for _, again in claims[False]),
         macs={"linear": formulas.times(macs, (batch,)) if batch != 1 else macs},
     )
@@ -275,7 +315,11 @@ def normalisation(walk: Walk, name: str, func: Callable[..., Any], args: Argumen
     x = args[0]
     at = {"layer_norm": 2, "rms_norm": 2, "group_norm": 2, "batch_norm": 3, "instance_norm": 3}.get(name, 99)
     weight, bias = take(args, kwargs, at, "weight"), take(args, kwargs, at + 1, "bias")
-    if isinstance(weight, Tensor) and name in ("batch_norm", "instance_norm") and weight.numel() != x.shape[1]:
+    if (
+        isinstance(weight, Tensor)
+        and name in ("batch_norm", "instance_norm")
+        and weight.numel() != x.shape[1]
+    ):
         raise ValueError("the normalisation does not fit its input")
     output = walk.run(func, args, kwargs) if walk.exact or name == "local_response_norm" else same(x)
     state = state_of(x)
@@ -333,7 +377,10 @@ def elementwise(walk: Walk, name: str, func: Callable[..., Any], args: Arguments
         return output
     output.field = fields.merge([state_of(t) for t in tensors])
     walk.row(
-        name.strip("_"), output if name in _IN_PLACE else first, output, elements={"elementwise": output.numel()}
+        name.strip("_"),
+        output if name in _IN_PLACE else first,
+        output,
+        elements={"elementwise": output.numel()},
     )
     return output
 
@@ -364,13 +411,21 @@ def pooling(walk: Walk, name: str, func: Callable[..., Any], args: Arguments, kw
     output = result[0] if isinstance(result, tuple) else result
     output.field = fields.window(state_of(x), output.shape, kernel, stride, padding, dilation)
     walk.row(
-        name.removesuffix("_with_indices"), x, output, kernel=kernel, stride=stride, padding=padding,
-        dilation=None if average else dilation, elements={"pooling": x.numel()},
+        name.removesuffix("_with_indices"),
+        x,
+        output,
+        kernel=kernel,
+        stride=stride,
+        padding=padding,
+        dilation=None if average else dilation,
+        elements={"pooling": x.numel()},
     )
     return result
 
 
-def adaptive_pooling(walk: Walk, name: str, func: Callable[..., Any], args: Arguments, kwargs: Keywords) -> Any:
+def adaptive_pooling(
+    walk: Walk, name: str, func: Callable[..., Any], args: Arguments, kwargs: Keywords
+) -> Any:
     x = args[0]
     space = int(name.removesuffix("_with_indices")[-2])
     wanted = take(args, kwargs, 1, "output_size")
@@ -391,9 +446,20 @@ def reduction(walk: Walk, name: str, func: Callable[..., Any], args: Arguments, 
     result = walk.run(func, args, kwargs)
     output = result if isinstance(result, Tensor) else result[0]
     dims = take(args, kwargs, 1, "dim")
-    dims = range(x.dim()) if dims is None or isinstance(dims, Tensor) else (dims,) if isinstance(dims, int) else dims
+    dims = (
+        range(x.dim())
+        if dims is None or isinstance(dims, Tensor)
+        else (dims,)
+        if isinstance(dims, int)
+        else dims
+    )
     output.field = fields.reduced(state_of(x), [d % max(x.dim(), 1) for d in dims], output.dim())
-    walk.row(name, x, output, elements={"adaptive_pooling": x.numel()} if name == "mean" else {"elementwise": x.numel()})
+    walk.row(
+        name,
+        x,
+        output,
+        elements={"adaptive_pooling": x.numel()} if name == "mean" else {"elementwise": x.numel()},
+    )
     return result
 
 
@@ -415,8 +481,9 @@ def concatenation(walk: Walk, name: str, func: Callable[..., Any], args: Argumen
     else:
         output = walk.run(func, args, kwargs)
     state = fields.merge([state_of(t) for t in tensors])
-    if isinstance(state, fields.Field) and state.axes[dim]:
-        state = fields.UNKNOWN
+    if isinstance(state, fields.Field) and (along := state.axes[dim]):
+        tokens = len(along) > 1 and sum(state_of(t) is not None for t in tensors) == 1  # and constants: a class token
+        state = state if tokens else fields.UNKNOWN
     output.field = state
     walk.row("cat", first, output)
     return output
@@ -431,13 +498,24 @@ def embedding(walk: Walk, name: str, func: Callable[..., Any], args: Arguments, 
 
 
 def dropout(walk: Walk, name: str, func: Callable[..., Any], args: Arguments, kwargs: Keywords) -> Any:
-    """The identity, in evaluation mode and for functional calls that forget to say so."""
-    return walk.meta(args[0] if args else kwargs["input"])
+    """The identity in evaluation; in training a new tensor, unless it works in place."""
+    x = args[0] if args else kwargs["input"]
+    active = take(args, kwargs, 2, "training", True) and take(args, kwargs, 1, "p", 0.5)
+    if not (active and walk.root.training) or take(args, kwargs, 3, "inplace", False):
+        return walk.meta(x)
+    output = same(x)
+    output.field = state_of(x)
+    return output
 
 
 _ELEMENTWISE = "add sub mul div true_divide multiply subtract maximum minimum".split()
 _OPERATORS = "add sub mul truediv radd rsub rmul rtruediv iadd isub imul itruediv".split()
-_IN_PLACE = frozenset(f"{name}_" for name in _ELEMENTWISE) | {"__iadd__", "__isub__", "__imul__", "__itruediv__"}
+_IN_PLACE = frozenset(f"{name}_" for name in _ELEMENTWISE) | {
+    "__iadd__",
+    "__isub__",
+    "__imul__",
+    "__itruediv__",
+}
 _ACTIVATIONS = (
     "relu relu6 silu gelu elu celu selu leaky_relu prelu rrelu sigmoid logsigmoid hardsigmoid hardswish hardtanh "
     "tanh tanhshrink softplus softsign softshrink hardshrink mish threshold softmax log_softmax softmin "
@@ -454,7 +532,11 @@ def _rules() -> dict[str, Rule]:
         recurrent: ["lstm", "gru", "rnn_tanh", "rnn_relu"],
         normalisation: "batch_norm layer_norm group_norm instance_norm rms_norm local_response_norm".split(),
         activation: [name + end for name in _ACTIVATIONS for end in ("", "_")],
-        elementwise: [*_ELEMENTWISE, *(f"__{name}__" for name in _OPERATORS), *(f"{name}_" for name in _ELEMENTWISE)],
+        elementwise: [
+            *_ELEMENTWISE,
+            *(f"__{name}__" for name in _OPERATORS),
+            *(f"{name}_" for name in _ELEMENTWISE),
+        ],
         pooling: [f"{k}_pool{n}d" for k in ("avg", "max") for n in (1, 2, 3)],
         adaptive_pooling: [f"adaptive_{k}_pool{n}d" for k in ("avg", "max") for n in (1, 2, 3)],
         reduction: ["mean", "sum", "amax", "amin"],

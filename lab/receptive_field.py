@@ -67,7 +67,10 @@ def merge(states: Sequence[State]) -> State:
     for other in others:
         if other == first:
             continue
-        end = [max(a + b, c + d) for a, b, c, d in zip(first.start, first.size, other.start, other.size, strict=True)]
+        end = [
+            max(a + b, c + d)
+            for a, b, c, d in zip(first.start, first.size, other.start, other.size, strict=True)
+        ]
         start = tuple(map(min, first.start, other.start))
         first = Field(
             start,
