@@ -64,6 +64,13 @@ def digest(data: Any) -> str:
     return hashlib.sha256(canonical_json(data)).hexdigest()
 
 
+def encode(result: Result) -> bytes:
+    """The content of a result's file: the result as JSON, and the hash of that."""
+    data = result.model_dump(mode="json")
+    text = json.dumps({"content_hash": digest(data), **data}, indent=1, ensure_ascii=False, allow_nan=False)
+    return text.encode() + b"\n"
+
+
 @dataclass(frozen=True)
 class Store:
     """The results below one folder: `<root>/<profile>/<analysis>.json`."""
@@ -74,12 +81,8 @@ class Store:
         return self.root / profile / f"{analysis}.json"
 
     def write(self, result: Result) -> Path:
-        data = result.model_dump(mode="json")
-        text = json.dumps(
-            {"content_hash": digest(data), **data}, indent=1, ensure_ascii=False, allow_nan=False
-        )
         path = self.path(result.analysis, result.profile)
-        write_atomically(path, text.encode() + b"\n")
+        write_atomically(path, encode(result))
         return path
 
     def read(self, analysis: str, profile: Profile) -> Result:
