@@ -14,8 +14,8 @@ AT_LEAST = "≥ "
 def number(value: int | float, spec: str = "") -> str:
     """Thousands separators for integers, four significant digits otherwise; `spec` is Python's own."""
     if not spec:
-        spec = "," if float(value).is_integer() and abs(value) < 1e15 else ",.4g"
-        value = int(value) if spec == "," else value
+        whole = isinstance(value, int) or (value.is_integer() and abs(value) < 1e15)
+        value, spec = (int(value), ",") if whole else (value, ",.4g")
     return format(value, spec).replace("-", MINUS)
 
 

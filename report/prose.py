@@ -90,9 +90,9 @@ class _Draft:
     problems: tuple[str, ...] = ()
 
     def place(self, needle: str) -> str | None:
-        """ "file:line" of the first line with that text."""
-        lines = enumerate(self.source.splitlines(), 1)
-        return next((f"{self.file}:{number}" for number, line in lines if needle in line), None)
+        """ "file:line" of the first line with that text as a whole word."""
+        lines, word = enumerate(self.source.splitlines(), 1), re.compile(re.escape(needle) + r"(?![\w-])")
+        return next((f"{self.file}:{number}" for number, line in lines if word.search(line)), None)
 
 
 def _names(study: Study) -> tuple[str, ...]:
@@ -183,7 +183,7 @@ def _missing_note(error: ResultError) -> str:
         "`".join(part if n % 2 else markdown(part) for n, part in enumerate(text.split("`")))
         for text in (error.problem, error.remedy)
     )
-    return f"\n::: {{.missing}}\nThis section cannot be shown: {problem}. To have it, {remedy}.\n:::\n"
+    return f"\n::: {{.missing}}\nThis section cannot be shown: {problem}; {remedy}.\n:::\n"
 
 
 def _missing(drafts: Sequence[_Draft]) -> dict[str, Kind] | None:

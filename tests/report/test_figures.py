@@ -1,0 +1,117 @@
+"""One drawing in two formats: identical every time, legible in every ink, open to scripts and readers."""
+
+from __future__ import annotations
+
+import io
+import re
+import xml.etree.ElementTree as ET
+from itertools import pairwise
+from pathlib import Path
+
+import pikepdf
+import pytest
+from conftest import vgg19
+
+from report import figures
+from results.schema import Axis, Chart, Figure, Heatmap, Series
+
+SVG = "{http://www.w3.org/2000/svg}"
+EXAMPLES = vgg19().figures | {
+    kind.replace(" ", "-"): Chart(
+        kind=kind,  # type: ignore[arg-type]
+        caption="A & B < C $x$",
+        alt="Three bars, 100% & <more>.",
+        x=Axis(label="Class", categories=("first", "second & last", "a rather long name of a class")),
+        y=Axis(label="Share_of", unit="%"),
+        series=tuple(
+            Series(label=f"s_{n} & $t$", x=(0, 1, 2), y=(1, 2, 3), low=(0.5, 1, 2), high=(2, 3, 4))
+            for n in range(7)
+        ),
+    )
+    for kind in ("scatter", "stacked bar")
+}
+
+
+@pytest.fixture(params=sorted(EXAMPLES))
+def example(request: pytest.FixtureRequest) -> Figure:
+    return EXAMPLES[request.param]
+
+
+def test_drawings_are_identical_every_time(example: Figure) -> None:
+    assert figures.pdf(example) == figures.pdf(example)
+    assert figures.svg(example, "f") == figures.svg(example, "f")
+
+
+def test_fonts_are_embedded_and_none_is_type_3(example: Figure) -> None:
+    with pikepdf.open(io.BytesIO(figures.pdf(example))) as pdf:
+        fonts = [o for o in pdf.objects if isinstance(o, pikepdf.Dictionary) and o.get("/Type") == "/Font"]
+        assert {str(font.Subtype) for font in fonts} == {"/Type0", "/CIDFontType2"}
+        assert len(pdf.pages) == 1
+        width = float(pdf.pages[0].MediaBox[2]) / 72
+        assert width <= figures.WIDTH
+
+
+def test_a_page_can_hold_many_drawings(example: Figure) -> None:
+    root = ET.fromstring(figures.svg(example, "fig-one"))
+    ids = [element.get("id") for element in root.iter() if element.get("id")]
+    assert len(ids) == len(set(ids)) and all(id and id.startswith("fig-one") for id in ids)
+    text = ET.tostring(root, "unicode")
+    assert "style" not in text and "font-family" not in text
+    linked = set(re.findall(r'href="#([^"]+)"|url\(#([^)]+)\)', text))
+    assert {a or b for a, b in linked} <= set(ids)
+
+
+def test_a_screen_reader_is_told_what_is_drawn(example: Figure) -> None:
+    root = ET.fromstring(figures.svg(example, "f"))
+    assert root.get("role") == "img" and root.get("aria-labelledby") == "f-title f-desc"
+    assert root[0].tag == f"{SVG}title" and root[0].text == example.caption
+    assert root[1].tag == f"{SVG}desc" and root[1].text == example.alt
+
+
+def test_ink_is_the_pages_and_the_ground_transparent(example: Figure) -> None:
+    text = figures.svg(example, "f")
+    assert "#000000" not in text and 'fill="currentColor"' in text
+    grounds = {element.get("fill") for element in ET.fromstring(text).iter() if element.tag == f"{SVG}path"}
+    assert "#ffffff" not in grounds
+
+
+def test_scripts_find_series_and_scales() -> None:
+    root = ET.fromstring(figures.svg(EXAMPLES["curves"], "f"))
+    groups = {e.get("data-series"): e.get("data-label") for e in root.iter() if e.get("class") == "series"}
+    assert groups == {"0": "training", "1": "validation", "2": "test"}
+    assert {e.get("data-series") for e in root.iter() if e.get("class") == "legend"} == {"0", "1", "2"}
+    left, top, right, bottom = map(float, str(root.get("data-box")).split())
+    low, high, scale = str(root.get("data-x")).split()
+    assert left < right and top < bottom and scale == "linear" and float(low) < 1 < 10 < float(high)
+    bars = ET.fromstring(figures.svg(EXAMPLES["memory"], "f"))
+    assert str(bars.get("data-y")).endswith("log")
+
+
+def test_names_of_categories_keep_clear_of_each_other() -> None:
+    root = ET.fromstring(figures.svg(EXAMPLES["memory"], "f"))
+    ticks = [t for t in root.iter(f"{SVG}text") if re.match(r"\d+ [A-Z]{2}", t.text or "")]
+    assert len(ticks) == 25 and all("rotate(-90" in str(tick.get("transform")) for tick in ticks)
+    places = sorted(float(re.findall(r"-?[\d.]+", str(tick.get("transform")))[1]) for tick in ticks)
+    assert min(b - a for a, b in pairwise(places)) > figures.FONT_SIZE
+
+
+def test_series_differ_without_colour() -> None:
+    text = figures.svg(EXAMPLES["curves"], "f")
+    dashes = set(re.findall(r'stroke-dasharray="([^"]+)"', text))
+    assert len(dashes) == 2  # and one solid line
+    assert figures.svg(EXAMPLES["stacked-bar"], "f").count("<pattern") >= 5
+
+
+def test_a_large_heatmap_stays_small() -> None:
+    values = tuple(tuple(float(i * j) for j in range(90)) for i in range(90))
+    figure = Heatmap(
+        caption="C", alt="A", x=Axis(label="x"), y=Axis(label="y"), values=values, value_label="v"
+    )
+    assert len(figures.svg(figure, "f")) < 100_000
+
+
+def test_a_stored_drawing_is_not_drawn_again(tmp_path: Path) -> None:
+    path = figures.stored(EXAMPLES["curves"], tmp_path)
+    path.write_bytes(b"kept")
+    assert figures.stored(EXAMPLES["curves"], tmp_path).read_bytes() == b"kept"
+    assert figures.stored(EXAMPLES["confusion"], tmp_path) != path

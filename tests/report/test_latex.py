@@ -1,0 +1,243 @@
+"""The PDF: the same from any folder, complete in every character, numbered as its document, a sound file."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import unicodedata
+from dataclasses import replace
+from pathlib import Path
+
+import pikepdf
+import pytest
+from conftest import Workshop
+from hypothesis import given
+from hypothesis import strategies as st
+
+from report import checks, latex
+from report.document import Item
+from report.latex_tables import table
+from report.latex_text import arithmetic, code, escape
+from results.schema import Column, Row, Table
+
+needs_tex = pytest.mark.skipif(not shutil.which("latexmk"), reason="TeX is not installed")
+
+
+def build(workshop: Workshop, folder: Path, *sections: str) -> Path:
+    document = workshop.document(*sections)
+    return latex.compile(latex.write(document, workshop.templates), document, workshop.templates, folder)
+
+
+def text_of(pdf: Path) -> str:
+    run = subprocess.run(
+        ["pdftotext", "-layout", "-enc", "UTF-8", str(pdf), "-"], capture_output=True, check=True
+    )
+    return run.stdout.decode()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("50% of A & B_1", r"50\% of A \& B\_1"),
+        ("é ł ß", r"{\'{e}} {\l} {\ss}"),
+        ("α → Ω", r"\uni{\ensuremath{\alpha}}{03B1} \uni{\ensuremath{\rightarrow}}{2192} "
+                  r"\uni{\ensuremath{\Omega}}{03A9}"),
+        ("Жук", r"\uni{Zh}{0416}\uni{u}{0443}\uni{k}{043A}"),
+        ("e\u0301", r"{\'{e}}"),
+        ("ﬁ", r"\uni{fi}{FB01}"),
+        ("漢", r"\nofont{6F22}"),
+        ("a\nb", "a b"),
+    ],
+)  # fmt: skip
+def test_text_is_escaped(text: str, expected: str) -> None:
+    assert escape(text) == expected
+
+
+@given(st.text())
+def test_escaped_text_is_balanced_ascii(text: str) -> None:
+    latex_text = escape(text)
+    assert latex_text.isascii() and not re.search(
+        r"(?<!\\)[%&#$_~^](?!\{)", re.sub(r"\\[`'^~=.\"]", "", latex_text).replace("~", "")
+    )
+    braces = re.sub(r"\\\\|\\[{}]", "", latex_text)
+    depth = 0
+    for character in braces:
+        depth += {"{": 1, "}": -1}.get(character, 0)
+        assert depth >= 0
+    assert depth == 0
+
+
+def test_arithmetic_becomes_mathematics() -> None:
+    assert arithmetic("(3·3·64)·64") == r"$(3\cdot 3\cdot 64)\cdot 64$"
+    assert arithmetic("four & more") == r"four \& more"
+
+
+def test_code_may_break_after_its_separators() -> None:
+    assert code("a.b_c") == r"\code{a.\allowbreak{}b\_\allowbreak{}c}"
+
+
+def item(rows: int = 3, text: str = "x", arithmetic: str = "", columns: int = 2) -> Item:
+    names = [Column(key=f"c{n}", label=f"Column {n}") for n in range(columns)]
+    count = Column(key="n", label="Count", type="integer")
+    shown = {"n": arithmetic} if arithmetic else {}
+    made = [Row(cells={**{c.key: text for c in names}, "n": 7 * n}, arithmetic=shown) for n in range(rows)]
+    total = Row(cells={"n": 21}, kind="total", partial=("attention",))
+    content = Table(caption="C", columns=(*names, count), rows=(*made, total), notes=("A note.",))
+    return Item("table", 1, "a.b/c", content, "s")
+
+
+def test_a_total_has_a_rule_above_and_a_bound_when_partial() -> None:
+    lines = table(item(), "tab:x").splitlines()
+    total = next(n for n, line in enumerate(lines) if "21" in line)
+    assert r"\midrule" in lines[total - 1] and r"\geq" in lines[total]
+    assert r"\tablenote{A note.}" in lines[-2]
+
+
+def test_arithmetic_stands_beside_its_number_where_it_fits() -> None:
+    assert r"$7\cdot 1$ ${}={}$&7" in table(item(arithmetic="7·1"), "tab:x")
+    wide = table(item(text="wide text " * 9, arithmetic="7·1"), "tab:x")
+    assert r"\cdot" not in wide and r"p{" in wide
+
+
+def test_wide_tables_shrink_before_they_wrap() -> None:
+    assert r"\fontsize{9pt}" in table(item(), "tab:x")
+    assert r"\fontsize{7pt}" in (shrunk := table(item(text="some words", columns=9), "tab:x"))
+    assert "p{" not in shrunk
+
+
+def test_long_tables_break_over_pages() -> None:
+    assert r"\begin{longtable}" in table(item(rows=80), "tab:x")
+    assert r"\begin{table}" in table(item(rows=20), "tab:x")
+
+
+def test_chosen_columns_stand_in_the_order_asked_for() -> None:
+    chosen = replace(item(), columns=("n", "c1"))
+    assert r"Count&Column 1\\" in table(chosen, "tab:x")
+
+
+def test_the_source_is_ascii_and_names_its_sections(workshop: Workshop) -> None:
+    tex = latex.write(workshop.document(), workshop.templates)
+    assert tex.isascii()
+    assert re.findall(r"^% section: (.+)$", tex, re.MULTILINE) == [
+        "abstract", "layers", "training", "references", "provenance",
+    ]  # fmt: skip
+
+
+def test_an_official_style_is_used_when_it_is_there(workshop: Workshop) -> None:
+    folder = workshop.templates / "latex"
+    source = folder.resolve()
+    folder.unlink()
+    shutil.copytree(source, folder)
+    (folder / "neurips_2025.sty").write_text("", "utf-8")
+    tex = latex.write(workshop.document(), workshop.templates)
+    assert r"\usepackage[preprint]{neurips_2025}" in tex and "convstudy}" not in tex
+
+
+@needs_tex
+def test_the_pdf_is_byte_identical_from_any_folder(workshop: Workshop, tmp_path: Path) -> None:
+    first = build(workshop, tmp_path / "a").read_bytes()
+    assert build(workshop, tmp_path / "deep" / "er" / "b").read_bytes() == first
+
+
+@needs_tex
+def test_the_pdf_is_sound(workshop: Workshop, tmp_path: Path) -> None:
+    path = build(workshop, tmp_path)
+    if shutil.which("qpdf"):
+        subprocess.run(["qpdf", "--check", str(path)], check=True, capture_output=True)
+    with pikepdf.open(path) as pdf:
+        assert str(pdf.docinfo["/Title"]) == "A small study of VGG-19 & others"
+        assert str(pdf.docinfo["/Author"]) == "Ada Łukasz, Émile Жук"
+        assert str(pdf.Root.Lang) == "en-GB"
+        assert [float(n) for n in pdf.pages[0].MediaBox] == [0, 0, 612, 792]
+        with pdf.open_outline() as outline:
+            titles = [entry.title for entry in outline.root]
+            assert titles == ["1 Layers & memory", "2 Training", "A Where the numbers come from"]
+            assert [entry.title for entry in outline.root[0].children] == ["1.1 Where they are"]
+        fonts = [
+            obj for obj in pdf.objects if isinstance(obj, pikepdf.Dictionary) and obj.get("/Type") == "/Font"
+        ]
+        assert fonts and not [font for font in fonts if font.Subtype == "/Type3"]
+        simple = [font for font in fonts if font.Subtype in ("/Type1", "/TrueType")]
+        assert all(any(f"/FontFile{n}" in font.FontDescriptor for n in ("", "2", "3")) for font in simple)
+
+
+@needs_tex
+def test_no_character_is_dropped(workshop: Workshop, tmp_path: Path) -> None:
+    text = unicodedata.normalize("NFKC", text_of(build(workshop, tmp_path)))
+    caption = next(line for line in text.splitlines() if "Table 2:" in line)
+    for character in "&%$#_{}~\\<>éłαΩ→×·−“q”":
+        assert character in caption, character
+    assert "Zhuk" in caption
+    assert "≥ 12" in text and "−3" in text and "143,652,544" in text
+
+
+@needs_tex
+def test_numbers_link_to_the_row_that_made_them(workshop: Workshop, tmp_path: Path) -> None:
+    with pikepdf.open(build(workshop, tmp_path)) as pdf:
+        links = [
+            str(note.A.D)
+            for page in pdf.pages
+            for note in page.get("/Annots", [])
+            if "/A" in note and "/D" in note.A
+        ]
+        assert "result:architecture.vgg19" in links
+        names = pdf.Root.Names.Dests
+        found: list[str] = []
+        stack = [names]
+        while stack:
+            node = stack.pop()
+            stack += list(node.get("/Kids", []))
+            found += [str(name) for name in list(node.get("/Names", []))[::2]]
+        assert set(links) <= set(found)
+
+
+@needs_tex
+def test_a_character_without_a_form_is_shown_and_reported(workshop: Workshop, tmp_path: Path) -> None:
+    workshop.section("layers", "# A 漢 section\n\nSee 漢字 here.\n")
+    document = workshop.document("layers")
+    pdf = build(workshop, tmp_path, "layers")
+    assert "[U+6F22][U+5B57]" in text_of(pdf)
+    found = checks.check_pdf(pdf, pdf.with_suffix(".log"), document)
+    assert [problem for problem in found if "U+5B57" in problem]
+
+
+@needs_tex
+def test_a_latex_error_is_our_section_and_line(workshop: Workshop, tmp_path: Path) -> None:
+    workshop.section("training", "# Training\n\nFine.\n\nThen $x + \\undefinedthing$ breaks.\n")
+    with pytest.raises(latex.LaTeXError) as caught:
+        build(workshop, tmp_path)
+    message = str(caught.value)
+    assert message.startswith(f"{workshop.templates / 'sections' / 'training.md'}:5: ")
+    assert "Undefined control sequence" in message and "undefinedthing" in message and "\n" not in message
+    workshop.section("training", "# Training\n\nFine.\n")
+    assert build(workshop, tmp_path).exists()
+
+
+def test_without_tex_the_source_is_written_and_the_command_named(
+    workshop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
+    with pytest.raises(latex.NoTeX, match="apt-get install --no-install-recommends texlive"):
+        build(workshop, tmp_path / "tex")
+    assert (tmp_path / "tex" / "small.tex").exists()
+
+
+@needs_tex
+def test_what_did_not_change_is_not_made_again(workshop: Workshop, tmp_path: Path) -> None:
+    pdf = build(workshop, tmp_path)
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.pdf")}
+    build(workshop, tmp_path)
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.pdf")} == before
+    workshop.section("layers", "# Layers\n\nAnother sentence.\n")
+    build(workshop, tmp_path)
+    changed = [path for path in before if path.stat().st_mtime_ns != before[path]]
+    assert changed == [pdf]
+
+
+@needs_tex
+def test_a_folder_that_cannot_be_written_is_an_os_error(workshop: Workshop, tmp_path: Path) -> None:
+    (tmp_path / "tex").write_text("a file", "utf-8")
+    with pytest.raises(OSError):
+        build(workshop, tmp_path / "tex")
+    assert (tmp_path / "tex").read_text("utf-8") == "a file"

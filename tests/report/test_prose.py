@@ -1,0 +1,233 @@
+"""Sections and results become one numbered document; what is missing costs only its section."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from conftest import Workshop, vgg19
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from report import pandoc
+from report.document import Block, Document, elements, marker
+from report.formatting import markdown
+from report.prose import ProseError, compose
+
+
+def text_of(node: Any) -> str:
+    """What a reader sees of a syntax tree."""
+    spoken = {"Space": " ", "SoftBreak": " "}
+    return "".join(
+        spoken.get(element["t"], element.get("c") if element["t"] == "Str" else "")
+        if element["t"] != "Math"
+        else element["c"][1]
+        for element in elements(node)
+    )
+
+
+def spans(document: Document, kind: str) -> list[tuple[dict[str, str], str]]:
+    bodies = [document.abstract, *(section.blocks for section in document.sections)]
+    return [
+        (data, text_of(element["c"][1]))
+        for element in elements(bodies)
+        for found, data in [marker(element)]
+        if found == kind and element["t"] == "Span"
+    ]
+
+
+def body(document: Document, section: str) -> tuple[Block, ...]:
+    return next(found.blocks for found in document.sections if found.id == section)
+
+
+def test_sections_tables_and_figures_are_numbered_in_order(workshop: Workshop) -> None:
+    document = workshop.document()
+    assert [(s.number, s.id, s.title) for s in document.sections] == [
+        ("1", "layers", "Layers & memory"),
+        ("2", "training", "Training"),
+        ("A", "provenance", "Where the numbers come from"),
+    ]
+    assert {item.target: item.label for item in document.items.values()} == {
+        "architecture.vgg19/layers": "Table 1",
+        "architecture.vgg19/memory": "Figure 1",
+        "architecture.vgg19/curves": "Figure 2",
+        "architecture.vgg19/awkward": "Table 2",
+        "architecture.vgg19/confusion": "Figure 3",
+        "provenance/results": "Table 3",
+    }
+    swapped = workshop.document("training", "layers")
+    assert swapped.items["architecture.vgg19/layers"].label == "Table 2"
+    assert document.problems == ()
+
+
+def test_every_number_remembers_its_metric(workshop: Workshop) -> None:
+    values = spans(workshop.document(), "value")
+    assert ({"metric": "architecture.vgg19/total_parameters"}, "143,667,240") in values
+    assert ({"metric": "architecture.vgg19/accuracy"}, "0.712 ± 0.004") in values
+    assert ({"metric": "architecture.vgg19/accuracy"}, "71.2") in values
+    assert ({"metric": "architecture.vgg19/known_operations"}, "at least 1,200") in values
+
+
+def test_quoted_numbers_remember_their_source(workshop: Workshop) -> None:
+    assert spans(workshop.document(), "quoted") == [({"key": "alexnet_parameters"}, "60")]
+
+
+def test_references_point_forward_and_to_sections(workshop: Workshop) -> None:
+    assert spans(workshop.document(), "ref") == [
+        ({"target": "architecture.vgg19/layers"}, "Table 1"),
+        ({"target": "architecture.vgg19/memory"}, "Figure 1"),
+        ({"target": "section:training"}, "Section 2"),
+    ]
+
+
+def test_digits_alone_stand_in_mathematics(workshop: Workshop) -> None:
+    formulas = [e["c"][1] for e in elements(workshop.document().sections[0].blocks) if e["t"] == "Math"]
+    assert r"7 \times 7 \times 143652544" in formulas
+
+
+def test_a_section_of_another_study_is_named_in_words(workshop: Workshop) -> None:
+    document = workshop.document("layers")
+    assert "“Training” (not in this document)" in text_of(body(document, "layers"))
+
+
+def test_an_item_shown_twice_is_numbered_once(workshop: Workshop) -> None:
+    workshop.section("again", '# Again\n\n{{ table("architecture.vgg19/layers") }}\n')
+    document = workshop.document("layers", "training", "again")
+    assert "See Table 1." in text_of(body(document, "again"))
+    assert sum(marker(e)[1].get("target") == "architecture.vgg19/layers" and e["t"] == "Div"
+               for s in document.sections for e in elements(s.blocks)) == 1  # fmt: skip
+
+
+def test_ids_of_headings_carry_their_section(workshop: Workshop) -> None:
+    workshop.section("other", "# Other\n\n## Where they are\n\nHere.\n")
+    document = workshop.document("layers", "training", "other")
+    ids = [e["c"][1][0] for s in document.sections for e in elements(s.blocks) if e["t"] == "Header"]
+    assert ids == ["layers-where-they-are", "other-where-they-are"]
+
+
+def test_footnotes_of_two_sections_do_not_meet(workshop: Workshop) -> None:
+    workshop.section("one", "# One\n\nA.[^n]\n\n[^n]: first\n")
+    workshop.section("two", "# Two\n\nB.[^n]\n\n[^n]: second\n")
+    document = workshop.document("layers", "training", "one", "two")
+    assert "first" in text_of(body(document, "one")) and "second" in text_of(body(document, "two"))
+
+
+def test_a_missing_result_costs_only_its_section(workshop: Workshop) -> None:
+    workshop.section("resnet", '# ResNet\n\n{{ table("architecture.resnet/layers") }}\n')
+    workshop.section(
+        "talk", '# Talk\n\nSee {{ ref("architecture.resnet/layers") }}, {{ ref("section:resnet") }}.\n'
+    )
+    document = workshop.document("layers", "training", "resnet", "talk")
+    (problem,) = document.problems
+    assert "there is no result of architecture.resnet" in problem
+    assert "python runner.py run architecture.resnet" in problem
+    missing = [e for e in elements(body(document, "resnet")) if marker(e)[0] == "missing"]
+    assert "there is no result of architecture.resnet" in text_of(missing)
+    assert text_of(body(document, "talk")) == "See the missing table, Section 3."
+    assert "architecture.vgg19/layers" in document.items
+
+
+def test_an_edited_result_is_refused_and_said(workshop: Workshop) -> None:
+    path = workshop.store.path("architecture.vgg19", "full")
+    path.write_text(path.read_text("utf-8").replace("143652544", "143652545"), "utf-8")
+    document = workshop.document()
+    assert len(document.problems) == 3 and document.results == {} and document.items == {}
+    assert all("was changed after it was written" in problem for problem in document.problems)
+
+
+def test_a_quick_result_is_labelled(workshop: Workshop) -> None:
+    data = vgg19().model_dump()
+    workshop.store.path("architecture.vgg19", "full").unlink()
+    workshop.store.write(type(vgg19()).model_validate(data | {"profile": "quick"}))
+    document = workshop.document()
+    first = body(document, "layers")[0]
+    assert marker(first)[0] == "quick" and "quick profile" in text_of(first)
+    workshop.store.write(vgg19())
+    assert marker(body(workshop.document(), "layers")[0])[0] == ""
+
+
+def test_prose_follows_findings_and_profiles(workshop: Workshop) -> None:
+    workshop.section("layers", '# L\n\n{% if holds("architecture.vgg19/dense_holds_most") %}yes{% endif %}'
+                               ' {{ profile("architecture.vgg19") }}\n')  # fmt: skip
+    assert text_of(body(workshop.document(), "layers")) == "yes full"
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        (
+            '{{ value("architecture.vgg19/total_weight") }}',
+            "has no metric 'total_weight'; did you mean total_weights",
+        ),
+        ('{{ value("total_weights") }}', "is not of the form"),
+        (
+            '{{ value("architecture.vgg19/known_operations") }}',
+            "leaves out attention and pooling and is no total",
+        ),
+        ('{{ plain("architecture.vgg19/known_operations") }}', "is no total"),
+        ('{{ value("architecture.vgg19/total_weights", interval="±") }}', "it has no interval"),
+        ('{{ value("architecture.vgg19/accuracy", format="d") }}', "cannot be printed so"),
+        ('{{ table("architecture.vgg19/layer") }}', "has no table 'layer'; did you mean layers"),
+        (
+            '{{ table("architecture.vgg19/layers", columns=["weight"]) }}',
+            "has no column 'weight'; did you mean weights",
+        ),
+        ('{{ figure("architecture.vgg19/memry") }}', "has no figure 'memry'; did you mean memory"),
+        ('{{ holds("architecture.vgg19/x") }}', "has no finding 'x'"),
+        ('{{ published("alexnet_parameter") }}', "no 'alexnet_parameter'; did you mean alexnet_parameters"),
+        ("{{ valu('a') }}", "'valu' is undefined"),
+        ("{% if %}", "Expected an expression"),
+        ("{{ ref('architecture.vgg19/layerz') }}", "no section of this study shows"),
+        ('{{ ref("section:trainin") }}', "there is no section 'trainin'; did you mean training"),
+        ("As @simonyan2051 say.", "no entry 'simonyan2051'; did you mean simonyan2015"),
+        ("It has 144 million.", "the digits of '144' are typed by hand"),
+    ],
+)
+def test_a_wrong_template_is_refused_with_file_and_line(
+    workshop: Workshop, line: str, complaint: str
+) -> None:
+    workshop.section("wrong", f"# Wrong\n\nFine.\n\n{line}\n")
+    with pytest.raises(ProseError) as caught:
+        workshop.document("layers", "training", "wrong")
+    message = str(caught.value)
+    assert complaint in message and "\n" not in message
+    assert message.startswith(f"{workshop.templates / 'sections' / 'wrong.md'}:5: ")
+
+
+def test_a_section_must_start_with_its_title(workshop: Workshop) -> None:
+    workshop.section("wrong", "No title.\n")
+    with pytest.raises(ProseError, match=r"wrong\.md:1: a section starts with its title"):
+        workshop.document("wrong")
+
+
+def test_provenance_says_what_made_each_result(workshop: Workshop) -> None:
+    document = workshop.document()
+    table = document.items["provenance/results"].content
+    row = table.rows[0].cells  # type: ignore[union-attr]
+    assert (
+        row["analysis"] == "architecture.vgg19" and row["commit"] == "89abcdef" and row["key"] == "fedcba98"
+    )
+    said = text_of(body(document, "provenance"))
+    assert "torch 2.15.0" in said and "CIFAR-10" in said and "none stated" in said
+
+
+def test_a_document_is_the_same_every_time(workshop: Workshop) -> None:
+    study = workshop.study()
+    first, second = (compose(study, workshop.templates, workshop.store) for _ in range(2))
+    assert json.dumps([s.blocks for s in first.sections]) == json.dumps([s.blocks for s in second.sections])
+    assert first.items == second.items
+
+
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.lists(
+        st.text(st.characters(min_codepoint=32, max_codepoint=0x4FF, exclude_categories=["C", "Z"])),
+        min_size=20,
+        max_size=20,
+    )
+)
+def test_escaped_text_comes_back_from_markdown(texts: list[str]) -> None:
+    read = pandoc.read_markdown([f"[x{markdown(text)}x]{{.value}}" for text in texts])
+    spoken = pandoc.write([block for blocks in read for block in blocks], "--to=plain", "--wrap=none")
+    assert spoken.split() == [f"x{text}x" for text in texts]

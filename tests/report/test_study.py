@@ -1,0 +1,50 @@
+"""A study file says which sections a document has; a wrong one is refused in one sentence."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from conftest import Workshop
+
+from report.study import StudyError, load
+
+
+def test_a_study_is_named_after_its_file(workshop: Workshop) -> None:
+    study = workshop.study("layers", page_limit=8)
+    assert (study.id, study.sections, study.page_limit) == ("small", ("layers",), 8)
+    assert study.authors == ("Ada Łukasz", "Émile Жук")
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        ('titel = "x"', "there is no key 'titel'; did you mean title?"),
+        ("title = 3", "title must be a text, not 3"),
+        ('authors = "Ada"', "authors must be a list of texts"),
+        ("page_limit = 0", "page_limit must be a whole number above 0"),
+        ("page_limit = true", "page_limit must be a whole number above 0"),
+        ('sections = ["layer"]', "there is no section 'layer'.*did you mean layers?"),
+        ('sections = ["../layers"]', "there is no section '../layers'"),
+        ('sections = ["layers", "layers"]', "the section 'layers' is named twice"),
+        ('abstract = "nothing"', "there is no section 'nothing'"),
+        ("sections = []", "sections is missing; add sections ="),
+        ("= 3", "cannot be read as a study"),
+    ],
+)
+def test_a_wrong_study_is_refused_in_one_sentence(workshop: Workshop, line: str, complaint: str) -> None:
+    path = workshop.templates / "studies" / "wrong.toml"
+    keys = {"title": '"T"', "authors": '["A"]', "abstract": '"abstract"', "sections": '["layers"]'}
+    keys.pop(line.partition(" ")[0], None)
+    path.write_text("\n".join([*(f"{key} = {value}" for key, value in keys.items()), line]), "utf-8")
+    with pytest.raises(StudyError) as caught:
+        load(path, workshop.templates)
+    message = str(caught.value)
+    assert message.startswith(str(path)) and "\n" not in message
+    assert re.search(complaint.replace("?", r"\?").replace("[", r"\["), message)
+
+
+def test_an_unknown_study_names_the_nearest(workshop: Workshop) -> None:
+    workshop.study()
+    with pytest.raises(StudyError, match=r"there is no study 'smal'.*did you mean small"):
+        load(workshop.templates / "studies" / "smal.toml", workshop.templates)
