@@ -91,7 +91,7 @@ def test_names_of_categories_keep_clear_of_each_other() -> None:
     root = ET.fromstring(figures.svg(EXAMPLES["memory"], "f"))
     ticks = [t for t in root.iter(f"{SVG}text") if re.match(r"\d+ [A-Z]{2}", t.text or "")]
     assert len(ticks) == 25 and all("rotate(-90" in str(tick.get("transform")) for tick in ticks)
-    places = sorted(float(re.findall(r"-?[\d.]+", str(tick.get("transform")))[1]) for tick in ticks)
+    places = sorted(float(re.findall(r"-?[\d.]+", str(tick.get("transform")))[0]) for tick in ticks)
     assert min(b - a for a, b in pairwise(places)) > figures.FONT_SIZE
 
 

@@ -102,7 +102,7 @@ def test_arithmetic_stands_beside_its_number_where_it_fits() -> None:
 
 def test_wide_tables_shrink_before_they_wrap() -> None:
     assert r"\fontsize{9pt}" in table(item(), "tab:x")
-    assert r"\fontsize{7pt}" in (shrunk := table(item(text="some words", columns=9), "tab:x"))
+    assert r"\fontsize{7pt}" in (shrunk := table(item(text="some words", columns=8), "tab:x"))
     assert "p{" not in shrunk
 
 
