@@ -1,0 +1,225 @@
+"""Documents and results as the pages of a static site, as a mapping of path to content.
+
+    index.html                      the studies                      write_index
+    <study>/index.html              title, abstract, contents        write_document
+    <study>/<section>.html          a page a section
+    results/index.html              every result                     write_results_index
+    results/<analysis>.html, .json  one result, to read and to load  write_result
+    results/<analysis>/<table>.csv
+    assets/site.css, assets/site.js                                  write_assets
+
+Links are relative, so the site works from any folder of a server and from disk, and no page loads anything
+from elsewhere. The same input gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jinja2
+from markupsafe import Markup
+
+from report import formatting, html_text, html_views
+from report.document import Document, Item, Study
+from results.schema import Metric, Result, Table
+from results.store import encode
+
+TEMPLATES = Path(__file__).parents[1] / "templates"
+#: Names of folders and pages that the site itself uses.
+RESERVED_STUDIES = ("assets", "results")
+RESERVED_SECTIONS = ("index",)
+
+Files = dict[str, bytes]
+
+
+class SiteError(Exception):
+    """A study that cannot become pages; the message says which and what to do."""
+
+
+class Page(NamedTuple):
+    """An entry of a study's contents."""
+
+    id: str
+    number: str
+    title: str
+    href: str
+
+
+def write_document(document: Document, templates: Path = TEMPLATES, pdf: str = "") -> Files:
+    """The pages of a study; `pdf` is the address of its PDF from the study's folder, "" without one."""
+    _check_names(document)
+    study = document.study
+    parts = _parts(templates)
+
+    def draw(item: Item) -> str:
+        if item.kind == "table":
+            return str(parts.table(html_views.table_view(item)))
+        return str(parts.figure(html_views.figure_view(item)))
+
+    abstract, *bodies = html_text.texts(document, draw)
+    pages = [Page(s.id, s.number, s.title, f"{s.id}.html") for s in document.sections]
+    shared = {"root": "../", "document": document, "study": study, "pages": pages, "pdf": pdf}
+    address = html_text.Anchors(document).target
+    files = {
+        f"{study.id}/index.html": _render(
+            templates,
+            "study.html",
+            shared,
+            text=abstract,
+            facts=_facts(document),
+            cite=_citation(document),
+            address=address,
+        )
+    }
+    around: list[Page | None] = [Page("", "", "Contents", "index.html"), *pages, None]
+    for n, (section, text) in enumerate(zip(document.sections, bodies, strict=True)):
+        files[f"{study.id}/{section.id}.html"] = _render(
+            templates,
+            "section.html",
+            shared,
+            section=section,
+            text=text,
+            before=around[n],
+            after=around[n + 2],
+        )
+    return files
+
+
+def write_result(result: Result, templates: Path = TEMPLATES) -> Files:
+    """The page of one result, the result as JSON, and its tables as CSV."""
+    name = result.analysis
+    page = _render(
+        templates,
+        "result.html",
+        {"root": "../"},
+        result=result,
+        tables=html_views.result_tables(result),
+        figures=html_views.result_figures(result),
+    )
+    files = {f"results/{name}.html": page, f"results/{name}.json": encode(result)}
+    for key, table in sorted(result.tables.items()):
+        files[f"results/{html_views.csv_path(name, key)}"] = html_views.table_csv(table).encode()
+    return files
+
+
+def write_results_index(results: Iterable[Result], templates: Path = TEMPLATES) -> Files:
+    """The page that lists every result."""
+    by_name = sorted(results, key=lambda result: result.analysis)
+    return {"results/index.html": _render(templates, "results.html", {"root": "../"}, results=by_name)}
+
+
+def write_results(results: Iterable[Result], templates: Path = TEMPLATES) -> Files:
+    """The list of results and everything about each."""
+    listed = list(results)
+    files = write_results_index(listed, templates)
+    for result in listed:
+        files |= write_result(result, templates)
+    return files
+
+
+def write_index(studies: Sequence[tuple[Study, str]], templates: Path = TEMPLATES) -> Files:
+    """The first page: every study, with the address of its PDF from here or ""."""
+    return {"index.html": _render(templates, "index.html", {"root": ""}, studies=studies)}
+
+
+def write_assets(templates: Path = TEMPLATES) -> Files:
+    """Style and script, which all pages share."""
+    return {f"assets/{name}": (templates / "html" / name).read_bytes() for name in ("site.css", "site.js")}
+
+
+def table_page(title: str, tables: Iterable[Table], templates: Path = TEMPLATES) -> bytes:
+    """Tables as one page that needs no other file."""
+    views = [
+        html_views.TableView(f"table-{n}", "", table, table.columns) for n, table in enumerate(tables, 1)
+    ]
+    style, script = (content.decode() for content in write_assets(templates).values())
+    return _render(
+        templates, "tables.html", {}, title=title, tables=views, style=Markup(style), script=Markup(script)
+    )
+
+
+def _check_names(document: Document) -> None:
+    study = document.study
+    if study.id in RESERVED_STUDIES:
+        raise SiteError(f"no study can be called {study.id!r}, a folder of the site; rename {study.source}")
+    for section in document.sections:
+        if section.id in RESERVED_SECTIONS:
+            raise SiteError(
+                f"{study.id}: no section can be called {section.id!r}, the page of contents; rename it"
+            )
+
+
+def _facts(document: Document) -> list[tuple[str, str]]:
+    """What the numbers of a study rest on, as terms and their descriptions."""
+    results = list(document.results.values())
+    made = [result.provenance for result in results]
+    facts = [
+        ("Results", str(len(results))),
+        ("Profile", formatting.listing(sorted({result.profile for result in results}))),
+        ("Results made", _span(sorted(origin.created[:10] for origin in made if origin.created))),
+        ("Commit", formatting.listing(sorted({o.git_commit[:8] for o in made if o.git_commit}))),
+        ("Device", formatting.listing(sorted({origin.device for origin in made}))),
+        ("Computing time", formatting.duration(sum(origin.wall_seconds for origin in made))),
+    ]
+    return [(term, text) for term, text in facts if text] if results else []
+
+
+def _span(dates: Sequence[str]) -> str:
+    return " to ".join(dict.fromkeys((dates[0], dates[-1]))) if dates else ""
+
+
+def _citation(document: Document) -> dict[str, str]:
+    """How to cite a study: its year is that of its newest result, not of the build."""
+    study = document.study
+    newest = max((result.provenance.created for result in document.results.values()), default="")
+    lines = [f"  title  = {{{{{study.title}}}}}", f"  author = {{{' and '.join(study.authors)}}}"]
+    lines += [f"  year   = {{{newest[:4]}}}"] if newest else []
+    lines += ["  note   = {Computed study, built with convstudy}"]
+    year = f" {newest[:4]}." if newest else ""
+    return {
+        "text": f"{formatting.listing(list(study.authors))}.{year} {study.title}. Computed study.",
+        "bibtex": f"@misc{{{study.id},\n" + ",\n".join(lines) + "\n}",
+    }
+
+
+def _metric_text(metric: Metric) -> str:
+    """The value, with its interval where it has one."""
+    if metric.low is None:
+        return (formatting.AT_LEAST if metric.partial else "") + formatting.number(metric.value)
+    return formatting.with_interval(metric, "", None, "[]")
+
+
+@cache
+def _environment(templates: Path) -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(templates / "html"),
+        undefined=jinja2.StrictUndefined,
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "header": formatting.header,
+        "listing": lambda words: formatting.listing(list(words)),
+        "duration": formatting.duration,
+        "fragment": html_text.fragment,
+        "metric_text": _metric_text,
+        "number": formatting.number,
+        "pretty_json": lambda data: json.dumps(data, indent=1, ensure_ascii=False, sort_keys=True),
+    }
+    environment.tests["numeric"] = formatting.is_numeric
+    environment.globals["cell"] = formatting.cell
+    return environment
+
+
+def _parts(templates: Path) -> Any:
+    """The macros that draw a table and a figure."""
+    return _environment(templates).get_template("parts.html").module
+
+
+def _render(templates: Path, name: str, shared: dict[str, Any], **context: Any) -> bytes:
+    return _environment(templates).get_template(name).render(**shared, **context).encode()

@@ -1,0 +1,194 @@
+"""Section blocks as HTML: markers become links, tables and figures; mathematics becomes MathML."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+from report import pandoc
+from report.document import Block, Document, Item, elements, marker, rewrite
+from results.schema import Result
+
+#: Reads syntax trees, one a line of JSON; writes the HTML of each and of its references, each ended by NUL.
+WRITE_HTML = r"""
+local options = pandoc.WriterOptions({html_math_method = 'mathml', wrap_text = 'none'})
+for line in io.lines() do
+  local document = pandoc.utils.citeproc(pandoc.read(line, 'json'))
+  local body, references = pandoc.List(), pandoc.List()
+  for _, block in ipairs(document.blocks) do
+    (block.identifier == 'refs' and references or body):insert(block)
+  end
+  for _, blocks in ipairs({body, references}) do
+    io.write(pandoc.write(pandoc.Pandoc(blocks), 'html5', options), '\0')
+  end
+end
+"""
+
+
+class Text(NamedTuple):
+    """HTML of a page's blocks, its numbered subsections (id, title), and its list of references or ""."""
+
+    body: str
+    references: str
+    subsections: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Anchors:
+    """Where things are, from the folder of a study's pages."""
+
+    document: Document
+
+    def page(self, section: str) -> str:
+        return "index.html" if section == self.document.study.abstract else f"{section}.html"
+
+    def target(self, target: str) -> str:
+        """The address of "section:id", or of the "analysis/name" of a table or figure."""
+        if target.startswith("section:"):
+            return self.page(target.removeprefix("section:"))
+        return f"{self.page(self.document.items[target].section)}#{fragment(target)}"
+
+    def result(self, name: str) -> str:
+        """The address of a result's page, or of the place of "analysis/metric" on it."""
+        analysis, _, part = name.partition("/")
+        return f"../results/{analysis}.html" + (f"#{fragment(name)}" if part else "")
+
+
+def fragment(id: str) -> str:
+    return quote(id, safe="/:")
+
+
+def origin(name: str, result: Result) -> str:
+    """ "architecture.vgg19/total_weights · full · commit 89abcdef", for the title of a number."""
+    made_by = result.provenance
+    changed = "+" if made_by.git_dirty else ""
+    commit = f"commit {made_by.git_commit[:8]}{changed}" if made_by.git_commit else "outside version control"
+    return f"{name} · {result.profile} · {commit}"
+
+
+def texts(document: Document, draw: Callable[[Item], str]) -> list[Text]:
+    """The abstract, then every section, by one call of pandoc; `draw` gives the HTML of a table or figure."""
+    anchors = Anchors(document)
+    bodies = [_numbered(document.abstract, ""), *(_numbered(s.blocks, s.number) for s in document.sections)]
+    trees = [
+        _tree(rewrite(body, lambda element: _as_html(element, anchors, draw)), document.bibliography)
+        for body in bodies
+    ]
+    parts = pandoc.call(["lua", "-e", WRITE_HTML], "".join(json.dumps(tree) + "\n" for tree in trees))
+    written = parts.split("\0")
+    return [
+        Text(written[2 * n].strip(), written[2 * n + 1].strip(), tuple(_subsections(body)))
+        for n, body in enumerate(bodies)
+    ]
+
+
+def _tree(blocks: Sequence[Block], bibliography: Path) -> dict[str, Any]:
+    meta = {
+        "bibliography": {"t": "MetaString", "c": str(bibliography)},
+        "link-citations": {"t": "MetaBool", "c": True},
+        "lang": {"t": "MetaString", "c": "en-GB"},
+    }
+    cites = any(element["t"] == "Cite" for element in elements(blocks))
+    references = [{"t": "Div", "c": [["refs", [], []], []]}] if cites else []
+    return {
+        "pandoc-api-version": pandoc.API_VERSION,
+        "meta": meta if cites else {},
+        "blocks": [*blocks, *references],
+    }
+
+
+def _numbered(blocks: Sequence[Block], section: str) -> list[Block]:
+    """Headings with the numbers that LaTeX gives them: 3.1, 3.1.1, and none below."""
+    counts = [0, 0]
+
+    def change(element: Block) -> list[Block] | None:
+        if element["t"] != "Header" or not section:
+            return None
+        level, attributes, inlines = element["c"]
+        if level not in (2, 3) or "unnumbered" in attributes[1]:
+            return None
+        counts[level - 2] += 1
+        if level == 2:
+            counts[1] = 0
+        number = ".".join([section, *map(str, counts[: level - 1])])
+        label = {"t": "Span", "c": [["", ["number"], []], [{"t": "Str", "c": number}]]}
+        return [{"t": "Header", "c": [level, attributes, [label, {"t": "Space"}, *inlines]]}]
+
+    numbered: list[Block] = rewrite(blocks, change)
+    return numbered
+
+
+def _subsections(blocks: Sequence[Block]) -> list[tuple[str, str]]:
+    return [
+        (element["c"][1][0], plain_text(element["c"][2]))
+        for element in elements(blocks)
+        if element["t"] == "Header" and element["c"][0] == 2 and element["c"][1][0]
+    ]
+
+
+def plain_text(inlines: Sequence[Block]) -> str:
+    """The words of inlines, without their marking."""
+    pieces: Mapping[str, Callable[[Any], str]] = {
+        "Str": str,
+        "Space": lambda _: " ",
+        "SoftBreak": lambda _: " ",
+        "Code": lambda content: str(content[1]),
+        "Math": lambda content: str(content[1]),
+    }
+    return "".join(
+        pieces[element["t"]](element.get("c")) for element in elements(inlines) if element["t"] in pieces
+    )
+
+
+def _as_html(element: Block, anchors: Anchors, draw: Callable[[Item], str]) -> list[Block] | None:
+    """What stands for a marker; None for what pandoc writes well by itself."""
+    document = anchors.document
+    kind, data = marker(element)
+    match element["t"], kind:
+        case "Span", "value":
+            name = data["metric"]
+            return [_link("value", element, anchors.result(name), origin(name, document.results[_of(name)]))]
+        case "Span", "ref":
+            return [_link("ref", element, anchors.target(data["target"]), "")]
+        case "Span", "quoted":
+            return [{"t": "Span", "c": [["", ["quoted"], []], element["c"][1]]}]
+        case "Div", "table" | "figure":
+            return [{"t": "RawBlock", "c": ["html", draw(document.items[data["target"]])]}]
+        case "Div", "missing" | "quick":
+            inner = rewrite(element["c"][1], lambda part: _as_html(part, anchors, draw))
+            return [{"t": "Div", "c": [["", ["notice", kind], [["role", "note"]]], inner]}]
+        case "Math", _:
+            return _formula(element)
+        case "CodeBlock", _:
+            return [{"t": "CodeBlock", "c": [["", [], []], element["c"][1]]}]
+        case "Table", _:
+            element = {"t": "Table", "c": rewrite(element["c"], lambda e: _as_html(e, anchors, draw))}
+            return [_table(element)]
+    return None
+
+
+def _of(name: str) -> str:
+    return name.partition("/")[0]
+
+
+def _link(kind: str, element: Block, address: str, title: str) -> Block:
+    return {"t": "Link", "c": [["", [kind], []], element["c"][1], [address, title]]}
+
+
+def _formula(element: Block) -> list[Block] | None:
+    """A displayed formula in a box of its own, which scrolls where the page is narrow."""
+    if element["c"][0]["t"] != "DisplayMath":
+        return None
+    return [{"t": "Span", "c": [["", ["equation"], []], [element]]}]
+
+
+def _table(element: Block) -> Block:
+    """A table of prose in a box that scrolls; alignments are dropped, since they come as style attributes."""
+    attributes, caption, columns, *rest = element["c"]
+    plain = [[{"t": "AlignDefault"}, {"t": "ColWidthDefault"}] for _ in columns]
+    box = ["", ["scroll"], [["role", "region"], ["aria-label", "Table"], ["tabindex", "0"]]]
+    return {"t": "Div", "c": [box, [{"t": "Table", "c": [attributes, caption, plain, *rest]}]]}

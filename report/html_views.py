@@ -1,0 +1,218 @@
+"""What a page shows of a table or figure: its text, its numbers, and the files beside it."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from string import ascii_lowercase
+from typing import NamedTuple
+from urllib.parse import quote
+
+from markupsafe import Markup
+
+from report import figures
+from report.document import Item
+from results.schema import Chart, Column, Figure, Heatmap, Result, Row, Scalar, Table
+
+
+class Link(NamedTuple):
+    text: str
+    href: str
+    download: bool = False
+
+
+@dataclass(frozen=True)
+class TableView:
+    """A table as a page shows it. `hrefs` leads from the text of a first cell to a page."""
+
+    id: str
+    label: str
+    table: Table
+    columns: tuple[Column, ...]
+    links: tuple[Link, ...] = ()
+    hrefs: dict[str, str] | None = None
+
+    @property
+    def marks(self) -> dict[tuple[str, ...], str]:
+        """What rows leave out, and the letter of the footnote that says so."""
+        partial = dict.fromkeys(row.partial for row in self.table.rows if row.partial)
+        return {names: ascii_lowercase[n % 26] * (1 + n // 26) for n, names in enumerate(partial)}
+
+    def rows(self, kind: str) -> list[Row]:
+        return [row for row in self.table.rows if row.kind == kind]
+
+
+@dataclass(frozen=True)
+class FigureView:
+    """A figure as a page shows it: the drawing, and its numbers as a table for readers and for the script."""
+
+    id: str
+    label: str
+    figure: Figure
+    svg: Markup
+    data: TableView
+    positions: tuple[float, ...]
+    links: tuple[Link, ...] = ()
+
+
+def table_view(item: Item) -> TableView:
+    """A numbered table, with the columns that the document selects."""
+    table = item.content
+    assert isinstance(table, Table)
+    by_key = {column.key: column for column in table.columns}
+    columns = tuple(by_key[key] for key in item.columns) or table.columns
+    if item.target.startswith("provenance/"):
+        names = [str(row.cells[table.columns[0].key]) for row in table.rows]
+        hrefs = {name: f"../results/{name}.html" for name in names}
+        return TableView(item.target, item.label, table, columns, (), hrefs)
+    analysis, _, name = item.target.partition("/")
+    links = (
+        Link("CSV", f"../results/{quote(csv_path(analysis, name))}", True),
+        Link("JSON", f"../results/{analysis}.json", True),
+        Link("Where it comes from", f"../results/{analysis}.html"),
+    )
+    return TableView(item.target, item.label, table, columns, links)
+
+
+def figure_view(item: Item) -> FigureView:
+    """A numbered figure."""
+    assert not isinstance(item.content, Table)
+    analysis = item.target.partition("/")[0]
+    links = (
+        Link("JSON", f"../results/{analysis}.json", True),
+        Link("Where it comes from", f"../results/{analysis}.html"),
+    )
+    return _view(item.target, item.target, item.label, item.content, links)
+
+
+def _view(id: str, target: str, label: str, figure: Figure, links: tuple[Link, ...]) -> FigureView:
+    data, positions = figure_table(figure)
+    # The drawing's id is a function of the target, so that all pages can share one drawing.
+    drawing = "drawing-" + target.replace("/", "-").replace("|", "-")
+    view = TableView(f"{id}:data", f"{label} as a table" if label else "As a table", data, data.columns)
+    return FigureView(id, label, figure, Markup(_svg(figure, drawing)), view, positions, links)
+
+
+def figure_table(figure: Figure) -> tuple[Table, tuple[float, ...]]:
+    """The numbers of a figure as a table, and the place of each row on the axis of positions.
+
+    A chart has a row for each x (points that share an x within a series take further rows) and a column for
+    each series, key "y0", "y1", … in the order of the figure; a heatmap has a row for each of its rows.
+    """
+    return _matrix(figure) if isinstance(figure, Heatmap) else _points(figure)
+
+
+def _points(chart: Chart) -> tuple[Table, tuple[float, ...]]:
+    by_place: dict[tuple[float, int], dict[str, Scalar]] = {}
+    columns = [_axis_column(chart)]
+    for n, series in enumerate(chart.series):
+        keys = [f"y{n}", *([f"low{n}", f"high{n}"] if series.low and series.high else [])]
+        labels = [series.label, f"{series.label}, low", f"{series.label}, high"]
+        columns += [_numbers(key, label, chart.y.unit) for key, label in zip(keys, labels, strict=False)]
+        seen: dict[float, int] = {}
+        for index, x in enumerate(series.x):
+            seen[x] = seen.get(x, 0) + 1
+            cells = by_place.setdefault((x, seen[x]), {"x": _name(chart, x)})
+            for key, values in zip(keys, (series.y, series.low, series.high), strict=False):
+                cells[key] = values[index]
+    places = sorted(by_place)
+    rows = tuple(Row(cells=by_place[place]) for place in places)
+    return Table(caption=chart.caption, columns=tuple(columns), rows=rows, notes=()), tuple(
+        x for x, _ in places
+    )
+
+
+def _axis_column(chart: Chart) -> Column:
+    if chart.x.categories:
+        return _words("x", chart.x.label)
+    return _numbers("x", chart.x.label, chart.x.unit)
+
+
+def _name(chart: Chart, x: float) -> str | float:
+    names = chart.x.categories
+    return names[int(x)] if names and x.is_integer() and 0 <= x < len(names) else x
+
+
+def _matrix(figure: Heatmap) -> tuple[Table, tuple[float, ...]]:
+    width = range(len(figure.values[0]))
+    across = figure.x.categories or tuple(str(n) for n in width)
+    down = figure.y.categories or tuple(str(n) for n in range(len(figure.values)))
+    columns = (
+        _words("x", f"{figure.y.label} / {figure.x.label}"),
+        *(_numbers(f"y{n}", across[n], "") for n in width),
+    )
+    rows = tuple(
+        Row(cells={"x": name, **{f"y{n}": value for n, value in enumerate(values)}})
+        for name, values in zip(down, figure.values, strict=True)
+    )
+    return Table(caption=figure.value_label, columns=columns, rows=rows, notes=()), tuple(
+        map(float, range(len(rows)))
+    )
+
+
+def _numbers(key: str, label: str, unit: str) -> Column:
+    return Column(key=key, label=label, type="number", unit=unit, format="")
+
+
+def _words(key: str, label: str) -> Column:
+    return Column(key=key, label=label, type="text", format="")
+
+
+def csv_path(analysis: str, table: str) -> str:
+    """Where a table's CSV is, from the folder of results."""
+    return f"{analysis}/{quote(table, safe='')}.csv"
+
+
+def table_csv(table: Table) -> str:
+    """The table with one header line of column keys; numbers plain, so that a program can read them.
+
+    Further columns give the arithmetic of a cell ("weights_arithmetic"), the kind of a row where there are
+    totals, and what a row leaves out.
+    """
+    explained = [c.key for c in table.columns if any(c.key in row.arithmetic for row in table.rows)]
+    extra: dict[str, Callable[[Row], str]] = {
+        f"{key}_arithmetic": lambda row, key=key: row.arithmetic.get(key, "")  # type: ignore[misc]
+        for key in explained
+    }
+    if any(row.kind == "total" for row in table.rows):
+        extra["row"] = lambda row: row.kind
+    if any(row.partial for row in table.rows):
+        extra["leaves_out"] = lambda row: "; ".join(row.partial)
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow([*(column.key for column in table.columns), *extra])
+    for row in table.rows:
+        cells = [row.cells.get(column.key) for column in table.columns]
+        writer.writerow([*cells, *(text(row) for text in extra.values())])
+    return buffer.getvalue()
+
+
+def result_tables(result: Result) -> list[TableView]:
+    """The tables of a result, whole, for its own page."""
+    name = result.analysis
+    return [
+        TableView(
+            f"{name}/table:{key}",
+            "",
+            table,
+            table.columns,
+            (Link("CSV", quote(csv_path(name, key)), True), Link("JSON", f"{name}.json", True)),
+        )
+        for key, table in sorted(result.tables.items())
+    ]
+
+
+def result_figures(result: Result) -> list[FigureView]:
+    """The figures of a result for its own page."""
+    name = result.analysis
+    return [
+        _view(f"{name}/figure:{key}", f"{name}/{key}", "", figure, (Link("JSON", f"{name}.json", True),))
+        for key, figure in sorted(result.figures.items())
+    ]
+
+
+#: Drawn once, since a study and the page of its result both show it.
+_svg = cache(figures.svg)

@@ -1,0 +1,245 @@
+// What a page does beyond being read: theme, sortable tables, figures that tell their numbers.
+// Every part starts from markup that is complete without it.
+"use strict";
+
+// Theme: the system's until the reader chooses; remembered where the browser lets a page remember.
+(() => {
+  const root = document.documentElement;
+  const stored = (value) => {
+    try {
+      return value ? localStorage.setItem("theme", value) : localStorage.getItem("theme");
+    } catch {
+      return null; // A page read from disk may have no storage.
+    }
+  };
+  const chosen = stored();
+  if (chosen === "dark" || chosen === "light") root.dataset.theme = chosen;
+
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const now = () => root.dataset.theme || (dark.matches ? "dark" : "light");
+
+  document.addEventListener("DOMContentLoaded", () => {
+    const bar = document.querySelector(".top");
+    const button = document.createElement("button");
+    const say = () => {
+      button.textContent = now() === "dark" ? "Light theme" : "Dark theme";
+    };
+    button.type = "button";
+    button.className = "theme";
+    button.addEventListener("click", () => {
+      root.dataset.theme = now() === "dark" ? "light" : "dark";
+      stored(root.dataset.theme);
+      say();
+    });
+    dark.addEventListener("change", say);
+    say();
+    bar.append(button);
+  });
+})();
+
+// Tables: a button in every column heading sorts the body; totals stay below.
+document.addEventListener("DOMContentLoaded", () => {
+  const key = (row, column) => {
+    const cell = row.cells[column];
+    return cell.dataset.value ?? (cell.firstChild ? cell.firstChild.textContent.trim() : "");
+  };
+  const compare = (a, b, numeric) =>
+    a === "" || b === ""
+      ? (a === "") - (b === "")
+      : numeric ? a - b : a.localeCompare(b, "en", { numeric: true });
+
+  for (const table of document.querySelectorAll("main table")) {
+    const body = table.tBodies[0];
+    const heads = [...(table.tHead?.rows[0]?.cells ?? [])];
+    if (!body || body.rows.length < 3) continue;
+    heads.forEach((head, column) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.append(...head.childNodes);
+      head.append(button);
+      button.addEventListener("click", () => {
+        const down = head.getAttribute("aria-sort") === "ascending";
+        const numeric = head.classList.contains("n");
+        const rows = [...body.rows].map((row) => [key(row, column), row]);
+        rows.sort(([a], [b]) => (a && b && down ? -1 : 1) * compare(a, b, numeric));
+        heads.forEach((other) => other.removeAttribute("aria-sort"));
+        head.setAttribute("aria-sort", down ? "descending" : "ascending");
+        body.append(...rows.map(([, row]) => row));
+      });
+    });
+  }
+});
+
+// Figures: buttons hide series; the pointer, or the slider below, reads the numbers off the table.
+document.addEventListener("DOMContentLoaded", () => {
+  const SVG = "http://www.w3.org/2000/svg";
+  const numbers = (text) => (text ?? "").split(" ").filter(Boolean).map(Number);
+
+  // Data to places in the picture and back, along one axis.
+  const scale = (text, from, to) => {
+    const [low, high, kind] = text.split(" ");
+    const way = kind === "log" ? Math.log : Number;
+    const back = kind === "log" ? Math.exp : Number;
+    const [a, b] = [way(+low), way(+high)];
+    return {
+      place: (value) => from + ((way(value) - a) / (b - a)) * (to - from),
+      value: (place) => back(a + ((place - from) / (to - from)) * (b - a)),
+    };
+  };
+
+  const keys = (svg, hidden, changed) => {
+    const legends = [...svg.querySelectorAll(".legend")].filter((part) => !part.id.endsWith("-text"));
+    if (legends.length < 2) return;
+    const row = document.createElement("div");
+    row.className = "legend-keys";
+    row.setAttribute("role", "group");
+    row.setAttribute("aria-label", "Series");
+    for (const legend of legends) {
+      const { series, label } = legend.dataset;
+      const button = document.createElement("button");
+      const swatch = document.createElementNS(SVG, "svg");
+      const box = legend.getBBox();
+      swatch.setAttribute("viewBox", `${box.x - 1} ${box.y - 2} ${box.width + 2} ${box.height + 4}`);
+      swatch.setAttribute("aria-hidden", "true");
+      const copy = legend.cloneNode(true);
+      [copy, ...copy.querySelectorAll("[id]")].forEach((part) => part.removeAttribute("id"));
+      swatch.append(copy);
+      button.type = "button";
+      button.append(swatch, label);
+      button.setAttribute("aria-pressed", "true");
+      button.addEventListener("click", () => {
+        const shown = button.getAttribute("aria-pressed") === "false";
+        button.setAttribute("aria-pressed", String(shown));
+        shown ? hidden.delete(series) : hidden.add(series);
+        svg.querySelectorAll(`.series[data-series="${series}"]`).forEach((part) => {
+          part.classList.toggle("off", !shown);
+        });
+        changed();
+      });
+      row.append(button);
+    }
+    // The buttons are the legend now: cut the drawn one off.
+    const [, top] = numbers(svg.dataset.box);
+    const [x, y, width, height] = numbers(svg.getAttribute("viewBox"));
+    const cut = Math.max(0, top - 8 - y);
+    svg.querySelectorAll(".legend").forEach((part) => part.classList.add("off"));
+    svg.setAttribute("viewBox", `${x} ${y + cut} ${width} ${height - cut}`);
+    svg.closest("figure").prepend(row);
+  };
+
+  const reader = (figure, svg, table) => {
+    const heads = [...table.tHead.rows[0].cells].map((head) => head.textContent.trim());
+    const columns = [...table.tHead.rows[0].cells].map((head) => head.dataset.key);
+    const rows = [...table.tBodies[0].rows];
+    const places = numbers(figure.dataset.positions);
+    const matrix = figure.dataset.kind === "heatmap";
+    const scattered = figure.dataset.kind === "scatter";
+    const [left, top, right, bottom] = numbers(svg.dataset.box);
+    const across = scale(svg.dataset.x, left, right);
+    const down = scale(svg.dataset.y, bottom, top);
+    const hidden = new Set();
+
+    // Where the slider can stop: a row of a chart, a cell of a heatmap.
+    const width = matrix ? columns.length - 1 : 1;
+    const stops = rows.flatMap((row, r) => Array.from({ length: width }, (_, c) => ({ row, r, c: c + 1 })));
+    if (!matrix) stops.sort((a, b) => places[a.r] - places[b.r]);
+
+    const text = (cell) => [...cell.childNodes].map((node) => node.textContent).join(" ").trim();
+    const describe = ({ row, c }) => {
+      const cells = [...row.cells];
+      if (matrix) return `${text(cells[0])}, ${heads[c]}: ${text(cells[c])}`;
+      const parts = columns.flatMap((name, n) => {
+        if (!/^y\d+$/.test(name) || hidden.has(name.slice(1)) || !text(cells[n])) return [];
+        const [low, high] = [columns.indexOf("low" + name.slice(1)), columns.indexOf("high" + name.slice(1))];
+        const interval = low < 0 ? "" : ` [${text(cells[low])}, ${text(cells[high])}]`;
+        return [`${heads[n]} ${text(cells[n])}${interval}`];
+      });
+      return `${heads[0]} ${text(cells[0])}: ${parts.join(" · ")}`;
+    };
+
+    const guide = document.createElementNS(SVG, matrix ? "rect" : "line");
+    guide.setAttribute("class", "guide");
+    guide.setAttribute("visibility", "hidden");
+    svg.append(guide);
+    const point = ({ r, c }) => {
+      const set = (values) => Object.entries(values).forEach(([name, value]) => guide.setAttribute(name, value));
+      if (matrix) {
+        const [x1, x2] = [across.place(c - 1.5), across.place(c - 0.5)];
+        const [y1, y2] = [down.place(r - 0.5), down.place(r + 0.5)];
+        const [x, y] = [Math.min(x1, x2), Math.min(y1, y2)];
+        set({ x, y, width: Math.abs(x2 - x1), height: Math.abs(y2 - y1) });
+      } else {
+        const x = across.place(places[r]);
+        set({ x1: x, x2: x, y1: top, y2: bottom });
+      }
+      guide.setAttribute("visibility", "visible");
+    };
+
+    const line = document.createElement("div");
+    const slider = document.createElement("input");
+    const output = document.createElement("output");
+    line.className = "readout";
+    Object.assign(slider, { type: "range", min: 0, max: stops.length - 1, step: 1, value: 0 });
+    slider.setAttribute("aria-label", "Read the numbers at");
+    slider.setAttribute("aria-valuetext", describe(stops[0]));
+    output.textContent = "Point at the drawing, or move the slider, to read its numbers.";
+    line.append(slider, output);
+    figure.querySelector(".plot").after(line);
+
+    let touched = false;
+    const show = (index) => {
+      touched = true;
+      slider.value = index;
+      const words = describe(stops[index]);
+      slider.setAttribute("aria-valuetext", words);
+      output.textContent = words;
+      point(stops[index]);
+    };
+    slider.addEventListener("input", () => show(+slider.value));
+    slider.addEventListener("focus", () => show(+slider.value));
+
+    const distance = (stop, x, y) => {
+      if (matrix) return Math.hypot(across.value(x) - (stop.c - 1), down.value(y) - stop.r);
+      const aside = across.place(places[stop.r]) - x;
+      if (!scattered) return Math.abs(aside);
+      const heights = columns.flatMap((name, n) => {
+        const value = stop.row.cells[n].dataset.value;
+        return /^y\d+$/.test(name) && value && !hidden.has(name.slice(1)) ? [down.place(+value) - y] : [];
+      });
+      return Math.min(...heights.map((height) => Math.hypot(aside, height)));
+    };
+    svg.addEventListener("pointermove", (event) => {
+      const place = new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse());
+      if (place.x < left || place.x > right || place.y < top || place.y > bottom) return;
+      let best = 0;
+      let least = Infinity;
+      stops.forEach((stop, index) => {
+        const away = distance(stop, place.x, place.y);
+        if (away < least) [best, least] = [index, away];
+      });
+      show(best);
+    });
+
+    keys(svg, hidden, () => touched && show(+slider.value));
+  };
+
+  for (const figure of document.querySelectorAll("figure[data-kind]")) {
+    const svg = figure.querySelector("svg");
+    const table = figure.parentElement.querySelector(".numbers table");
+    if (svg?.dataset.box && table?.tBodies[0]?.rows.length) reader(figure, svg, table);
+  }
+});
+
+// What scrolls sideways must be within reach of the keyboard, and what does not must not stop it.
+document.addEventListener("DOMContentLoaded", () => {
+  const boxes = document.querySelectorAll(".equation, pre, .scroll, .plot");
+  const reach = () => {
+    for (const box of boxes) {
+      const scrolls = box.scrollWidth > box.clientWidth + 1 || box.scrollHeight > box.clientHeight + 1;
+      scrolls ? box.setAttribute("tabindex", "0") : box.removeAttribute("tabindex");
+    }
+  };
+  reach();
+  addEventListener("resize", reach);
+  document.addEventListener("toggle", reach, true);
+});
