@@ -238,7 +238,8 @@ class Walk(TorchFunctionMode):
             if any(result is t for t in tensors):
                 continue
             same = isinstance(state, fields.Field) and len(result.shape) == len(state.axes) and watch.local
-            result.field = state if same or state == "global" or state is None else _mixed(watch, tensors)
+            # a product of what depends on the input is taken to see all of it, as attention does
+            result.field = state if same or state in ("global", None) else "global" if watch.macs else fields.UNKNOWN
         if results and (watch.macs or watch.elements or watch.uncounted):
             self.row(
                 name,
@@ -384,7 +385,6 @@ def _moved(
     if not isinstance(state, fields.Field):
         return state
     if name in ("permute", "transpose", "swapaxes", "t", "T", "mT", "movedim"):
-        dims = torch.empty(shape, device="meta")
         order = list(range(len(shape)))
         if name == "permute":
             given = args[1:] or tuple(kwargs["dims"])
@@ -398,7 +398,6 @@ def _moved(
             order.reverse()
         else:
             return fields.UNKNOWN
-        del dims
         return fields.permute(state, order)
     if name in ("roll", "flip", "repeat"):
         return fields.UNKNOWN
@@ -455,11 +454,6 @@ def _stacked(
     return fields.reshape(state, tensors[0].shape, [*tensors[0].shape[:dim], 1, *tensors[0].shape[dim:]])
 
 
-def _mixed(watch: _Watch, tensors: Sequence[Tensor]) -> fields.State:
-    """After a function of unknown reach: products of what depends on the input are taken to see all of it."""
-    return "global" if watch.macs else fields.UNKNOWN
-
-
 # Functions without a rule, operator by operator
 
 
@@ -484,8 +478,9 @@ class _Watch(TorchDispatchMode):
             kind, formula = rule
             self.macs[kind] = self.macs.get(kind, formulas.ZERO) + formula(args, kwargs, output)
             self.local = False
-        elif torch.Tag.pointwise in func.tags:
+        elif torch.Tag.pointwise in func.tags or packet in _INTERPOLATIONS:
             self.elements["elementwise"] += sum(t.numel() for t in _tensors(output))
+            self.local = self.local and packet not in _INTERPOLATIONS
         elif packet not in _NEVER_MIND:
             self.local = self.local and func.is_view
             if not func.is_view and packet._qualified_op_name not in _MOVES:
@@ -531,6 +526,9 @@ _PRODUCTS: dict[Any, tuple[str, Callable[[Any, Any, Any], Count]]] = {
     _aten._scaled_dot_product_efficient_attention: ("attention", _attention),
     _aten._scaled_dot_product_cudnn_attention: ("attention", _attention),
 }
+_INTERPOLATIONS = frozenset(
+    (_aten.upsample_linear1d, _aten.upsample_bilinear2d, _aten.upsample_trilinear3d, _aten.upsample_bicubic2d)
+)
 _NEVER_MIND = frozenset(
     (_aten.clone, _aten._to_copy, _aten.copy_, _aten.detach, _aten.alias, _aten.lift_fresh)
 )
@@ -538,7 +536,7 @@ _NEVER_MIND = frozenset(
 _MOVES = frozenset(
     "aten::" + name
     for name in (
-        "cat stack _unsafe_view index index_put index_put_ index_select gather scatter scatter_ constant_pad_nd "
+        "cat stack _unsafe_view index _unsafe_index index_put index_put_ index_select gather scatter scatter_ constant_pad_nd "
         "reflection_pad1d reflection_pad2d reflection_pad3d replication_pad1d replication_pad2d replication_pad3d "
         "empty empty_like empty_strided new_empty new_zeros new_ones new_full zeros zeros_like ones ones_like full "
         "full_like arange scalar_tensor fill_ zero_ roll flip repeat repeat_interleave tril triu eye "

@@ -36,11 +36,21 @@ def load(name: str) -> nn.Module:
         build = _own_builder(name)
     else:
         build = _torchvision_builder(name)
-    with _EmptyOnMeta():
-        model = build()
+    model = _built(build)
     if not isinstance(model, nn.Module):
         raise ModelError(f"{name} gives a {type(model).__name__}, not a torch.nn.Module")
     return model if ":" in name and not name.startswith("timm:") and _is_real(model) else model.to("meta")
+
+
+def _built(build: Callable[[], Any]) -> Any:
+    """The model, with as little of it on real memory as its constructor permits."""
+    for placement in (_EmptyOnMeta(), torch.device("meta")):
+        try:
+            with placement:
+                return build()
+        except Exception:  # it runs itself while it is built, or reads numbers: try the next
+            continue
+    return build()
 
 
 def default_input(name: str, model: nn.Module) -> Shape | None:

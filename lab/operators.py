@@ -516,7 +516,7 @@ _IN_PLACE = frozenset(f"{name}_" for name in _ELEMENTWISE) | {
     "__imul__",
     "__itruediv__",
 }
-_ACTIVATIONS = (
+ACTIVATIONS = (
     "relu relu6 silu gelu elu celu selu leaky_relu prelu rrelu sigmoid logsigmoid hardsigmoid hardswish hardtanh "
     "tanh tanhshrink softplus softsign softshrink hardshrink mish threshold softmax log_softmax softmin "
     "clamp clamp_min clamp_max clip"
@@ -531,7 +531,7 @@ def _rules() -> dict[str, Rule]:
         multi_head_attention: ["multi_head_attention_forward"],
         recurrent: ["lstm", "gru", "rnn_tanh", "rnn_relu"],
         normalisation: "batch_norm layer_norm group_norm instance_norm rms_norm local_response_norm".split(),
-        activation: [name + end for name in _ACTIVATIONS for end in ("", "_")],
+        activation: [name + end for name in ACTIVATIONS for end in ("", "_")],
         elementwise: [
             *_ELEMENTWISE,
             *(f"__{name}__" for name in _OPERATORS),
