@@ -276,7 +276,7 @@ def build(
         built = build_studies(studies, State.store, TEMPLATES, output, wanted, prefer=profile)
     for line in built.lines:
         out.print(escape(line))
-    for problem in built.problems:
+    for problem in dict.fromkeys((*built.notices, *built.problems)):
         err.print(escape(f"convstudy: {problem}"), style="yellow" if err.is_terminal else None)
     if offline_check:
         from report.site_checks import check_site
@@ -287,6 +287,8 @@ def build(
         if problems:
             raise typer.Exit(1)
         out.print("Every link resolves, and no page loads anything from outside its folder.")
+    if built.problems:
+        raise typer.Exit(1)
 
 
 @app.command("list")
@@ -430,7 +432,7 @@ def explain(
                 )
     if name is None or name in known_studies:
         for study in _studies([name] if name else []):
-            for kind, reasons in explain_study(study, output).items():
+            for kind, reasons in explain_study(study, output, State.store, TEMPLATES).items():
                 rows.append(
                     {
                         "name": study.id,
@@ -558,7 +560,7 @@ def check(
             problems += [
                 f"the {profile} result of {identifier} is stale: {reason}" for reason in state.reasons
             ]
-    problems += check_output(_studies([]), output)
+    problems += check_output(_studies([]), State.store, TEMPLATES, output)
     if as_json:
         print_json({"problems": problems})
     for problem in [] if as_json else problems:

@@ -30,10 +30,9 @@ class Inspection:
 
 def model_names() -> list[str]:
     """torchvision's classification models, by the names that `inspect` takes."""
-    import torchvision
+    from lab import models
 
-    names: list[str] = torchvision.models.list_models(module=torchvision.models)
-    return names
+    return models.names()
 
 
 def input_shape(text: str) -> tuple[int, ...]:
@@ -63,18 +62,23 @@ def counters(against: str) -> tuple[str, ...]:
 def ledger(model: str, shape: tuple[int, ...] | None) -> Ledger:
     """Every layer of a named model; InspectionError for a name or an input that cannot be used."""
     from lab import models
-    from lab.counting import count
+    from lab.counting import CountError, count
 
     try:
         network = models.load(model)
-        return count(network, shape or models.default_input(model), name=model)
-    except models.ModelError as error:
+        shape = shape or models.default_input(model, network)
+        if shape is None:
+            raise InspectionError(f"{model} does not say what input it takes; add --input, such as 3x224x224")
+        return count(network, shape, name=model)
+    except (models.ModelError, CountError) as error:
         raise InspectionError(str(error)) from error
 
 
 def inspect(model: str, shape: str | None = None, against: str = "all") -> Inspection:
     chosen = counters(against)
     found = ledger(model, input_shape(shape) if shape else None)
+    if not chosen:
+        return Inspection(found, (), ())
     from lab import models
     from lab.counters import read, reconcile
 

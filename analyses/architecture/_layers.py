@@ -99,7 +99,11 @@ def row(layer: Layer, columns: Iterable[Column], name: str | None = None) -> Row
         arithmetic["parameters"] = f"{arithmetic['weights']} + {arithmetic['biases']}"
     return Row(
         cells={key: found[key] for key in keys if found.get(key) not in (None, "")},
-        arithmetic={key: text for key, text in arithmetic.items() if key in keys and found.get(key)},
+        arithmetic={
+            key: text
+            for key, text in arithmetic.items()
+            if key in keys and found.get(key) and not text.isdigit()
+        },
         partial=layer.uncounted,
     )
 

@@ -11,11 +11,11 @@ from results.schema import Axis, Chart, Column, Finding, Metric, Row, Series, Ta
 
 #: Version → (label in tables, metric's prefix).
 VERSIONS = {
-    "grouped": ("Paper, two GPUs", ""),
+    "grouped": ("Paper, two groups", ""),
     "ungrouped": ("Without groups", "ungrouped_"),
     "torchvision": ("torchvision", "torchvision_"),
 }
-COLUMNS = (
+SHAPES = (
     layers.LAYER,
     layers.FILTER,
     layers.STRIDE,
@@ -23,10 +23,8 @@ COLUMNS = (
     layers.GROUPS,
     layers.INPUT,
     layers.OUTPUT,
-    layers.WEIGHTS,
-    layers.BIASES,
-    layers.PARAMETERS,
 )
+COUNTS = (layers.LAYER, layers.WEIGHTS, layers.BIASES, layers.PARAMETERS)
 
 
 class AlexNetParameters(Parameters):
@@ -63,7 +61,7 @@ class AlexNet(Analysis[AlexNetParameters]):
         metrics = {
             f"{prefix}total_parameters": Metric(
                 value=ledgers[version].parameters,
-                title=f"Parameters of AlexNet: {label}",
+                title=f"Parameters of AlexNet ({_lower(label)})",
                 unit="parameters",
                 arithmetic=" + ".join(str(layer.parameters) for layer in shown[version] if layer.parameters),
             )
@@ -80,10 +78,10 @@ class AlexNet(Analysis[AlexNetParameters]):
             title="Parameters that the two groups save",
             unit="parameters",
         )
-        tables = {
-            f"{version}_layers": _layer_table(shown[version], label)
-            for version, (label, _) in VERSIONS.items()
-        }
+        tables: dict[str, Table] = {}
+        for version, (label, _) in VERSIONS.items():
+            tables[f"{version}_shapes"] = _shape_table(shown[version], label)
+            tables[f"{version}_layers"] = _count_table(shown[version], label)
         tables["versions"] = _versions_table(shown)
         findings = {
             "groups_explain_ungrouped": Finding(
@@ -129,15 +127,26 @@ def _named(shown: list[Layer]) -> list[tuple[str, Layer]]:
     return named
 
 
-def _layer_table(shown: list[Layer], label: str) -> Table:
-    rows = [layers.row(layer, COLUMNS, name) for name, layer in _named(shown)]
+def _shape_table(shown: list[Layer], label: str) -> Table:
     return Table(
-        caption=f"AlexNet layer by layer ({label.lower() if label != 'torchvision' else label}): parameters "
-        "and their arithmetic.",
-        columns=COLUMNS,
-        rows=(*rows, layers.total(rows, COLUMNS)),
+        caption=f"AlexNet ({_lower(label)}): filters and shapes, layer by layer.",
+        columns=SHAPES,
+        rows=tuple(layers.row(layer, SHAPES, name) for name, layer in _named(shown)),
         notes=("Pooling, ReLU, normalisation and dropout have no parameters; only pooling changes a shape.",),
     )
+
+
+def _count_table(shown: list[Layer], label: str) -> Table:
+    rows = [layers.row(layer, COUNTS, name) for name, layer in _named(shown) if layer.parameters]
+    return Table(
+        caption=f"AlexNet ({_lower(label)}): parameters and their arithmetic, layer by layer.",
+        columns=COUNTS,
+        rows=(*rows, layers.total(rows, COUNTS)),
+    )
+
+
+def _lower(label: str) -> str:
+    return label[0].lower() + label[1:]
 
 
 def _versions_table(shown: Mapping[str, list[Layer]]) -> Table:

@@ -67,7 +67,7 @@ class Inception(Analysis[InceptionParameters]):
         module, lecture = pairs.pop("module"), pairs.pop("lecture")
         metrics = {
             **_metrics(module, "", "Inception module"),
-            **_metrics(lecture, "lecture_", "lecture's module"),
+            **_metrics(lecture, "lecture_", "module of the lecture"),
         }
         savings = {name: pair["naive"].macs / pair["reduced"].macs for name, pair in pairs.items()}
         metrics["smallest_saving"] = Metric(

@@ -10,6 +10,7 @@ from lab.ledger import Layer, Ledger
 from results.schema import Axis, Chart, Finding, Metric, Row, Series, Table
 
 COLUMNS = (layers.LAYER, layers.OUTPUT, layers.ACTIVATIONS, layers.WEIGHTS, layers.MACS)
+MAC_COLUMNS = (layers.LAYER, layers.OUTPUT, layers.MACS)
 
 
 class Vgg19Parameters(Parameters):
@@ -95,7 +96,8 @@ class Vgg19(Analysis[Vgg19Parameters]):
                 metrics=("dense_weight_share",),
             ),
         }
-        return Summary(metrics, {"layers": table}, {"shares": _figure(shares)}, findings)
+        tables = {"layers": table, "macs": _mac_table(ledger)}
+        return Summary(metrics, tables, {"shares": _figure(shares)}, findings)
 
 
 def _shown(ledger: Ledger) -> list[Layer]:
@@ -131,6 +133,15 @@ def _table(ledger: Ledger, shape: tuple[int, int, int]) -> Table:
         columns=COLUMNS,
         rows=(*rows, layers.total(rows, COLUMNS)),
         notes=("ReLU works in place: its output is the convolution's and is not counted twice.",),
+    )
+
+
+def _mac_table(ledger: Ledger) -> Table:
+    rows = [layers.row(layer, MAC_COLUMNS, _label(layer)) for layer in _shown(ledger) if layer.macs]
+    return Table(
+        caption="Multiply–accumulates of VGG-19: every weight once at every output position.",
+        columns=MAC_COLUMNS,
+        rows=(*rows, layers.total(rows, MAC_COLUMNS)),
     )
 
 

@@ -1,0 +1,316 @@
+"""Building studies: what changed is composed and written again, nothing else.
+
+Beside the output, `.build/<name>/state.json` keeps for every document the hash of each file it was made of
+(its sections, the results it may use, layouts and this project's writers) and of each file it made. A
+document whose inputs and outputs still have those hashes is not touched, and needs neither pandoc nor TeX.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from report.document import Document, Study
+from results.schema import Result
+from results.store import PREFERENCE, Profile, ResultError, Store, write_atomically
+
+CODE = (Path(__file__).parent, Path(__file__).parent.parent / "results")
+#: "analysis/name" in a template: what a section may draw on, present or not.
+MENTION = re.compile(r"""["']([a-z0-9_]+(?:\.[a-z0-9_]+)+)(?:/[^"']*)?["']""")
+
+Hashes = dict[str, str | None]
+
+
+class BuildError(Exception):
+    """A study that cannot be built; the message says what, where and what to do."""
+
+
+@dataclass
+class Built:
+    """What a build did, what it could not do here, and what does not hold of what it made; a line each."""
+
+    lines: list[str] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Made:
+    """Files by their path below the output, and what does not hold of them. No files: not to be had here."""
+
+    files: dict[str, bytes]
+    problems: tuple[str, ...] = ()
+    notice: str = ""
+
+
+@dataclass(frozen=True)
+class Target:
+    """One thing that is made or left alone as a whole."""
+
+    name: str  # "complete.pdf", "complete.html", "site"
+    inputs: Hashes
+    make: Callable[[], Made]
+
+
+class State:
+    """What the last build was made of."""
+
+    def __init__(self, output: Path) -> None:
+        self.output = output
+        self.folder = output.parent / ".build" / output.name
+        self.path = self.folder / "state.json"
+        try:
+            self.targets: dict[str, dict[str, Any]] = json.loads(self.path.read_bytes())
+        except (FileNotFoundError, ValueError):
+            self.targets = {}
+
+    def reasons(self, name: str, inputs: Hashes) -> list[str]:
+        """Why the target would be made again; empty when it would not."""
+        known = self.targets.get(name)
+        if known is None:
+            return ["it was never built here"]
+        before = known["inputs"]
+        reasons = [
+            f"{path} {_change(before.get(path), inputs.get(path))}"
+            for path in sorted({*before, *inputs})
+            if before.get(path) != inputs.get(path)
+        ]
+        reasons += [
+            f"{self.output / path} is missing or was changed"
+            for path, expected in sorted(known["outputs"].items())
+            if _hash(self.output / path) != expected
+        ]
+        return reasons
+
+    def record(self, name: str, inputs: Hashes, made: Made) -> None:
+        outputs = {path: hashlib.sha256(content).hexdigest() for path, content in made.files.items()}
+        for stale in set(self.targets.get(name, {}).get("outputs", {})) - set(outputs):
+            (self.output / stale).unlink(missing_ok=True)
+        for path, content in made.files.items():
+            write_atomically(self.output / path, content)
+        self.targets[name] = {"inputs": inputs, "outputs": outputs, "problems": list(made.problems)}
+        write_atomically(self.path, json.dumps(self.targets, indent=1, sort_keys=True).encode())
+
+    def pdf(self, study: str) -> str | None:
+        """The study's PDF below the output, where it was built."""
+        return f"{study}.pdf" if f"{study}.pdf" in self.targets else None
+
+    def manifest(self) -> bytes:
+        """Every file of the site with its hash."""
+        files = {path: sha for target in self.targets.values() for path, sha in target["outputs"].items()}
+        return (json.dumps(files, indent=1, sort_keys=True) + "\n").encode()
+
+
+def build_studies(
+    studies: Sequence[Study],
+    store: Store,
+    templates: Path,
+    output: Path,
+    formats: Sequence[str],
+    prefer: Profile | None = None,
+) -> Built:
+    """Bring the output up to date. A missing TeX or result costs only its part; BuildError stops it."""
+    from report.prose import ProseError
+
+    built, state = Built(), State(output)
+    for study in studies:
+        maker = _Maker(study, store, templates, state, prefer)
+        try:
+            for kind in [kind for kind in ("pdf", "html") if kind in formats]:
+                _bring_up_to_date(state, maker.target(kind), built)
+        except ProseError as error:
+            raise BuildError(str(error)) from None
+    if "html" in formats:
+        from report import html
+
+        known = _known_studies(templates, state)
+        pdfs = {path.stem: state.pdf(path.stem) for path in known}
+        inputs = {**_results_inputs(store), **_code_inputs(templates / "html"), **_hashes(known), **pdfs}
+
+        def make() -> Made:
+            from report.study import load
+
+            listed = [(load(path, templates), pdfs[path.stem] or "") for path in known]
+            results = html.write_results(_readable(store, prefer), templates)
+            return Made({**html.write_index(listed, templates), **results, **html.write_assets(templates)})
+
+        _bring_up_to_date(state, Target("site", {**inputs, "preferred profile": prefer}, make), built)
+    manifest = state.manifest()
+    if _hash(output / "manifest.json") != hashlib.sha256(manifest).hexdigest():
+        write_atomically(output / "manifest.json", manifest)
+    return built
+
+
+def _bring_up_to_date(state: State, target: Target, built: Built) -> None:
+    if not state.reasons(target.name, target.inputs):
+        built.lines.append(f"{target.name}: unchanged")
+        built.problems += state.targets[target.name]["problems"]
+        return
+    made = target.make()
+    if made.files:
+        state.record(target.name, target.inputs, made)
+        built.lines.append(f"{target.name}: built")
+    built.notices += [made.notice] if made.notice else []
+    built.problems += made.problems
+
+
+@dataclass
+class _Maker:
+    """Composes a study at most once, and writes it in the formats asked for."""
+
+    study: Study
+    store: Store
+    templates: Path
+    state: State
+    prefer: Profile | None
+    _document: Document | None = None
+
+    def target(self, kind: str) -> Target:
+        make = self._pdf if kind == "pdf" else self._html
+        return Target(f"{self.study.id}.{kind}", self.inputs(kind), make)
+
+    def inputs(self, kind: str) -> Hashes:
+        found = document_inputs(self.study, self.store, self.templates, self.prefer)
+        if kind == "pdf":
+            return {**found, **_code_inputs(self.templates / "latex")}
+        return {**found, **_code_inputs(self.templates / "html"), "pdf": self.state.pdf(self.study.id)}
+
+    def document(self) -> Document:
+        from report.prose import compose
+
+        if self._document is None:
+            self._document = compose(self.study, self.templates, self.store, self.prefer)
+        return self._document
+
+    def problems(self) -> tuple[str, ...]:
+        return tuple(f"{self.study.id}: {problem}" for problem in self.document().problems)
+
+    def _pdf(self) -> Made:
+        from report import checks, latex
+
+        document, folder = self.document(), self.state.folder / self.study.id
+        try:
+            pdf = latex.compile(latex.write(document, self.templates), document, self.templates, folder)
+        except latex.NoTeX as error:
+            return Made({}, notice=f"{self.study.id}.pdf: {error}")
+        except latex.LaTeXError as error:
+            raise BuildError(f"{self.study.id}: {error}") from None
+        problems = [
+            f"{pdf.name}: {text}" for text in checks.check_pdf(pdf, pdf.with_suffix(".log"), document)
+        ]
+        return Made({pdf.name: pdf.read_bytes()}, (*self.problems(), *problems))
+
+    def _html(self) -> Made:
+        from report import html
+
+        pdf = self.state.pdf(self.study.id)
+        pages = html.write_document(self.document(), self.templates, f"../{pdf}" if pdf else "")
+        return Made(pages, self.problems())
+
+
+def document_inputs(study: Study, store: Store, templates: Path, prefer: Profile | None) -> Hashes:
+    """Every file that the composed document is made of, by hash."""
+    sections = [templates / "sections" / f"{name}.md" for name in (study.abstract, *study.sections)]
+    shared = [templates / name for name in ("names.txt", "published.toml", "references.bib")]
+    mentioned = sorted({name for file in sections for name in _mentions(file)})
+    profiles = dict.fromkeys((*((prefer,) if prefer else ()), *PREFERENCE))
+    recorded = [store.path(name, profile) for name in mentioned for profile in profiles]
+    found = _hashes([*([study.source] if study.source else []), *sections, *shared, *recorded])
+    return {**found, "preferred profile": prefer}
+
+
+def _mentions(section: Path) -> set[str]:
+    return set(MENTION.findall(section.read_text("utf-8"))) if section.is_file() else set()
+
+
+def _code_inputs(layouts: Path) -> Hashes:
+    return _hashes([*(file for folder in CODE for file in sorted(folder.glob("*.py"))), *_files(layouts)])
+
+
+def _results_inputs(store: Store) -> Hashes:
+    return _hashes(store.path(name, profile) for name, profile in store.recorded())
+
+
+def _known_studies(templates: Path, state: State) -> list[Path]:
+    """The study files whose pages are in the site."""
+    built = {name.removesuffix(".html") for name in state.targets if name.endswith(".html")}
+    return [file for file in sorted((templates / "studies").glob("*.toml")) if file.stem in built]
+
+
+def _readable(store: Store, prefer: Profile | None) -> list[Result]:
+    """The best readable result of each analysis; sections name the others."""
+    found = []
+    for name in sorted({name for name, _ in store.recorded()}):
+        try:
+            found.append(store.best(name, prefer))
+        except ResultError:
+            continue
+    return found
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(file for file in folder.rglob("*") if file.is_file())
+
+
+def _change(before: str | None, now: str | None) -> str:
+    return "is gone" if now is None else "is new" if before is None else "changed"
+
+
+def _hashes(files: Iterable[Path]) -> Hashes:
+    return {_name(file): _hash(file) for file in files}
+
+
+def _name(file: Path) -> str:
+    """The path as a reason prints it: below the project where it is."""
+    root = Path(__file__).resolve().parent.parent
+    return str(file.relative_to(root)) if file.is_relative_to(root) else str(file)
+
+
+def _hash(file: Path) -> str | None:
+    try:
+        return hashlib.sha256(file.read_bytes()).hexdigest()
+    except (FileNotFoundError, IsADirectoryError):
+        return None
+
+
+def explain_study(study: Study, output: Path, store: Store, templates: Path) -> dict[str, list[str]]:
+    """Why each format of the study would be built again; no reason when it would not."""
+    state = State(output)
+    maker = _Maker(study, store, templates, state, None)
+    return {kind: state.reasons(f"{study.id}.{kind}", maker.inputs(kind)) for kind in ("pdf", "html")}
+
+
+def check_prose(templates: Path) -> list[str]:
+    """Digits typed by hand, in every section."""
+    from report.checks import allowed_names, check_digits
+
+    names = allowed_names(templates)
+    sections = sorted((templates / "sections").glob("*.md"))
+    return [problem for section in sections for problem in check_digits(section, names)]
+
+
+def check_output(studies: Sequence[Study], store: Store, templates: Path, output: Path) -> list[str]:
+    """What does not hold of the site and PDFs in `output`; empty also when nothing was built."""
+    from report import checks
+    from report.prose import ProseError, compose
+    from report.site_checks import check_site
+
+    if not output.is_dir():
+        return [f"there is no site in {output}; make it with `python runner.py build`"]
+    problems: list[Any] = check_site(output)
+    folder = State(output).folder
+    for study in studies:
+        pdf, log = output / f"{study.id}.pdf", folder / study.id / f"{study.id}.log"
+        if pdf.is_file() and log.is_file():
+            try:
+                document = compose(study, templates, store)
+            except ProseError as error:
+                problems.append(str(error))
+                continue
+            problems += [f"{pdf.name}: {problem}" for problem in checks.check_pdf(pdf, log, document)]
+    return problems
