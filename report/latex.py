@@ -85,18 +85,32 @@ def compile(tex: str, document: Document, templates: Path, folder: Path) -> Path
             figures.stored(item.content, folder / "figures")  # type: ignore[arg-type]
     if not (shutil.which("latexmk") and shutil.which("pdflatex")):
         raise NoTeX(f"TeX is not installed, so there is no PDF; install it with `{INSTALL}`")
+    if not _run(document, folder) and not (_forget(folder, name) and _run(document, folder)):
+        _forget(folder, name)
+        raise LaTeXError(_explain(folder / f"{name}.log", tex, document, templates))
+    return folder / f"{name}.pdf"
+
+
+def _run(document: Document, folder: Path) -> bool:
+    """Whether latexmk, which runs LaTeX and BibTeX as often as it takes, came to its end."""
     command = ["latexmk", "-norc", "-pdf", "-silent", "-interaction=nonstopmode", "-halt-on-error"]
-    command += ["-file-line-error", f"{name}.tex"]
+    command += ["-file-line-error", f"{document.study.id}.tex"]
     try:
         done = subprocess.run(
             command, cwd=folder, env=_environment(document), capture_output=True, timeout=TIME_LIMIT
         )
     except subprocess.TimeoutExpired:
-        raise LaTeXError(f"LaTeX did not end within {TIME_LIMIT} s; see {folder / name}.log") from None
-    if done.returncode:
-        (folder / f"{name}.fdb_latexmk").unlink(missing_ok=True)
-        raise LaTeXError(_explain(folder / f"{name}.log", tex, document, templates))
-    return folder / f"{name}.pdf"
+        raise LaTeXError(f"LaTeX did not end within {TIME_LIMIT} s in {folder}") from None
+    return done.returncode == 0
+
+
+def _forget(folder: Path, name: str) -> bool:
+    """Remove auxiliary files, which an interrupted run may have left broken; whether there were any."""
+    files = [folder / f"{name}.{kind}" for kind in ("aux", "bbl", "out", "fdb_latexmk")]
+    there = [file for file in files if file.exists()]
+    for file in there:
+        file.unlink()
+    return bool(there)
 
 
 def label(item: Item) -> str:

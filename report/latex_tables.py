@@ -15,17 +15,21 @@ from results.schema import Column, Row, Table
 
 TEXT_WIDTH = 5.5 * 72.27  # points
 LONGEST_FLOAT = 46  # rows; longer tables break over pages
+NARROWEST = 30.0  # points that a column of text needs
 #: Font size, leading and space beside columns in points; the first at which a table fits is taken.
 SIZES = ((9.0, 10.5, 5.0), (8.0, 9.5, 4.0), (7.0, 8.5, 3.0))
 
 
 @dataclass(frozen=True)
 class _Layout:
-    """How a table is set: with arithmetic or not, and the width in points of columns that wrap their text."""
+    """How a table is set: with arithmetic or not, the width in points of columns that wrap their text, and
+    whether even so it is too wide and must be scaled as a picture.
+    """
 
     size: tuple[float, float, float]
     with_arithmetic: bool
     wrapped: dict[str, float]
+    scaled: bool = False
 
 
 def table(item: Item, label: str) -> str:
@@ -44,6 +48,8 @@ def table(item: Item, label: str) -> str:
     body = _body(item, columns, layout, caption if long else "")
     if long:
         return f"{{{font}\n{body}\n}}\n{notes}"
+    if layout.scaled:
+        body = f"\\resizebox{{\\linewidth}}{{!}}{{%\n{body}}}"
     return f"\\begin{{table}}[htbp]\n\\centering\n{caption}\n{{{font}\n{body}\n}}\n{notes}\\end{{table}}"
 
 
@@ -53,34 +59,39 @@ def _body(item: Item, columns: Sequence[Column], layout: _Layout, caption: str) 
     doubled = [column.key for column in columns if layout.with_arithmetic and _has_arithmetic(column, rows)]
     spec = "".join(_alignment(column, column.key in doubled, layout) for column in columns)
     count = len(columns) + len(doubled)
-    made = (LongTable if caption else Tabular)(spec, booktabs=True, width=count)
+    made = (LongTable if caption else Tabular)(f"@{{}}{spec}@{{}}", width=count)
     if caption:
         made.append(NoEscape(caption + r"\\"))
-    made.add_row(*_headings(columns, doubled), strict=False)
-    made.add_hline()
+        _add_headings(made, columns, doubled)
+        made.append(NoEscape(r"\endfirsthead"))
+    _add_headings(made, columns, doubled)
     if caption:
         made.end_table_header()
     previous = None
     for row in rows:
         if previous == "body" and row.kind == "total":
-            made.add_hline()
+            made.append(NoEscape(r"\midrule"))
         made.add_row(*_cells(item, row, columns, doubled))
         previous = row.kind
+    made.append(NoEscape(r"\bottomrule"))
     return str(made.dumps())
+
+
+def _add_headings(made: Tabular, columns: Sequence[Column], doubled: Sequence[str]) -> None:
+    headings: list[object] = []
+    for column in columns:
+        text = NoEscape(escape(header(column)))
+        right = r"r@{}" if column is columns[-1] else "r"
+        headings.append(MultiColumn(2, align=NoEscape(right), data=text) if column.key in doubled else text)
+    made.append(NoEscape(r"\toprule"))
+    made.add_row(*headings, strict=False)
+    made.append(NoEscape(r"\midrule"))
 
 
 def _alignment(column: Column, doubled: bool, layout: _Layout) -> str:
     if width := layout.wrapped.get(column.key):
         return rf">{{\raggedright\arraybackslash}}p{{{width:.0f}pt}}"
     return (r"r@{\,}r" if doubled else "r") if is_numeric(column) else "l"
-
-
-def _headings(columns: Sequence[Column], doubled: Sequence[str]) -> list[object]:
-    headings: list[object] = []
-    for column in columns:
-        text = NoEscape(escape(header(column)))
-        headings.append(MultiColumn(2, align="r", data=text) if column.key in doubled else text)
-    return headings
 
 
 def _cells(item: Item, row: Row, columns: Sequence[Column], doubled: Sequence[str]) -> list[NoEscape]:
@@ -111,7 +122,9 @@ def _layout(columns: Sequence[Column], rows: Sequence[Row]) -> _Layout:
                 return _Layout(size, with_arithmetic, {})
     size = SIZES[-1]
     widths = _widths(columns, rows, size, False)
-    return _Layout(size, False, _wrapped(columns, widths, size[2]))
+    wrapped = _wrapped(columns, widths, size[2])
+    width = sum(wrapped[key] + 2 * size[2] if key in wrapped else width for key, width in widths.items())
+    return _Layout(size, False, wrapped, scaled=width > TEXT_WIDTH + 1)
 
 
 def _widths(
@@ -138,8 +151,8 @@ def _wrapped(columns: Sequence[Column], widths: dict[str, float], gap: float) ->
     for position, key in enumerate(sorted(texts, key=lambda key: widths[key])):
         share = room / (len(texts) - position)
         if widths[key] > share:
-            wrapped[key] = max(20.0, share - 2 * gap)
-        room -= min(widths[key], share)
+            wrapped[key] = max(NARROWEST, share - 2 * gap)
+        room -= wrapped[key] + 2 * gap if key in wrapped else widths[key]
     return wrapped
 
 

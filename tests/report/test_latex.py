@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pikepdf
 import pytest
-from conftest import Workshop
+from conftest import Workshop, vgg19
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,7 +19,7 @@ from report import checks, latex
 from report.document import Item
 from report.latex_tables import table
 from report.latex_text import arithmetic, code, escape
-from results.schema import Column, Row, Table
+from results.schema import Column, Result, Row, Table
 
 needs_tex = pytest.mark.skipif(not shutil.which("latexmk"), reason="TeX is not installed")
 
@@ -233,6 +233,33 @@ def test_what_did_not_change_is_not_made_again(workshop: Workshop, tmp_path: Pat
     build(workshop, tmp_path)
     changed = [path for path in before if path.stat().st_mtime_ns != before[path]]
     assert changed == [pdf]
+
+
+@needs_tex
+def test_what_an_interrupted_run_left_does_no_harm(workshop: Workshop, tmp_path: Path) -> None:
+    pdf = build(workshop, tmp_path)
+    aux = pdf.with_suffix(".aux")
+    aux.write_bytes(aux.read_bytes()[:-40] + b"\\newlabel{tab:x}{{1")
+    workshop.section("layers", "# Layers\n\nAnother sentence.\n")
+    assert build(workshop, tmp_path) == pdf
+
+
+@needs_tex
+def test_long_and_wide_tables_fit_their_pages(workshop: Workshop, tmp_path: Path) -> None:
+    result = vgg19()
+    shapes = {
+        "long": item(rows=120, arithmetic="(3·3·512)·512"),
+        "wordy": item(text="several words that take their room", columns=5),
+        "wide": item(text="some words", columns=18),
+    }
+    tables = {name: shape.content for name, shape in shapes.items()}
+    workshop.store.write(Result.model_validate(result.model_dump() | {"tables": tables}))
+    calls = "\n\n".join(f'{{{{ table("architecture.vgg19/{name}") }}}}' for name in shapes)
+    workshop.section("tables", f"# Tables\n\n{calls}\n")
+    document = workshop.document("tables")
+    pdf = build(workshop, tmp_path, "tables")
+    assert checks.check_pdf(pdf, pdf.with_suffix(".log"), document) == []
+    assert "Table 1: C" in (text := text_of(pdf)) and text.count("Column 0") > len(shapes)
 
 
 @needs_tex
