@@ -20,6 +20,7 @@ _NOT_PROSE = (
     r"(?<=\])\([^)\s]*(?:\s+\"[^\"]*\")?\)|<https?://[^>]*>",  # the address of a link
     r"(?<=\])\{[^}\n]*\}|^:::+[^\n]*$|(?<=\S )\{[#.][^}\n]*\}[ \t]*$",  # attributes and heading ids
     r"\[\^[^\]\s]+\]",  # footnote marks
+    r"\[[^\[\]]*@[A-Za-z][^\[\]]*\]",  # citations with the place they point to
     r"-?@[A-Za-z][\w:.#$%&+?<>~/-]*",  # citations
 )
 _MATH = r"\$\$.+?\$\$|(?<![\\\w])\$(?=\S)(?:[^$\\]|\\.)+?(?<=\S)\$(?!\d)"
@@ -102,6 +103,8 @@ def _log_problems(log: str) -> Iterator[str]:
     for points, where in re.findall(r"Overfull \\hbox \(([\d.]+)pt too wide\) (.*)", log):
         if float(points) > WIDEST_OVERFULL:
             yield f"a line is {float(points):.0f} points too wide ({where.strip()} of the .tex)"
+    for points, line in re.findall(r"Float too large for page by ([\d.]+)pt on input line (\d+)", log):
+        yield f"a table or figure is {float(points):.0f} points too tall for a page (line {line} of the .tex)"
     for what in dict.fromkeys(re.findall(r"Missing character: (.+)", log)):
         yield f"a character is missing: {what}"
 

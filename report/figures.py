@@ -12,6 +12,7 @@ import io
 import re
 from collections.abc import Sequence
 from importlib.metadata import version
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 WIDTH = 5.5  # inches: the text block of the page
 HEIGHT = 2.5
 FONT_SIZE = 8  # points
+LINE = 0.12  # inches that a line of text takes
 #: Mid-tones, legible on white and on near-black; Okabe and Ito's, apart from the last two.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#7F7F7F", "#A6761D")
 DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)))
@@ -160,8 +162,8 @@ def _chart(axes: Axes, chart: Chart, id: str) -> None:
             _points(axes, series, n, f"{id}-series-{n}", joined=chart.kind == "line")
     axes.grid(axis="y")
     axes.set_axisbelow(True)
-    for axis, drawn in ((chart.x, axes.xaxis), (chart.y, axes.yaxis)):
-        _ticks(axis, drawn)
+    _ticks(chart.x, axes.xaxis, WIDTH - 0.6)
+    _ticks(chart.y, axes.yaxis, HEIGHT - 0.6)
     if _upright(chart.x, WIDTH - 0.6):
         axes.tick_params(axis="x", labelrotation=90)
 
@@ -241,19 +243,22 @@ def _heatmap(drawing: Drawing, axes: Axes, figure: Heatmap) -> None:
             for j, value in enumerate(row):
                 light = sum(mesh.cmap(mesh.norm(value))[:3]) > 1.3
                 axes.text(j, i, f"{value:.3g}", ha="center", va="center", color=INK if light else "white")
-    for axis, drawn in ((figure.x, axes.xaxis), (figure.y, axes.yaxis)):
-        _ticks(axis, drawn)
-    if _upright(figure.x, drawing.get_figwidth() - 1.5):
+    width, height = drawing.get_size_inches()
+    _ticks(figure.x, axes.xaxis, width - 1.5)
+    _ticks(figure.y, axes.yaxis, height - 0.9)
+    if _upright(figure.x, width - 1.5):
         axes.tick_params(axis="x", labelrotation=90)
     for side in ("left", "bottom"):
         axes.spines[side].set_visible(False)
 
 
-def _ticks(axis: Axis, drawn: Any) -> None:
+def _ticks(axis: Axis, drawn: Any, length: float) -> None:
+    """Tick labels along `length` inches; of more names than fit there, every second or third is shown."""
     from matplotlib.ticker import NullFormatter
 
     if axis.categories:
-        drawn.set_ticks(range(len(axis.categories)), axis.categories)
+        step = ceil(len(axis.categories) * LINE / length)
+        drawn.set_ticks(range(0, len(axis.categories), step), axis.categories[::step])
         drawn.set_tick_params(length=0)
         return
     drawn.set_major_formatter(_tick_label)

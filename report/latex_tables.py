@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 
 from pylatex import LongTable, MultiColumn, NoEscape, Tabular
 
@@ -14,7 +15,7 @@ from report.provenance import TARGET as PROVENANCE
 from results.schema import Column, Row, Table
 
 TEXT_WIDTH = 5.5 * 72.27  # points
-LONGEST_FLOAT = 46  # rows; longer tables break over pages
+TALLEST_FLOAT = 560.0  # points; taller tables break over pages
 NARROWEST = 30.0  # points that a column of text needs
 #: Font size, leading and space beside columns in points; the first at which a table fits is taken.
 SIZES = ((9.0, 10.5, 5.0), (8.0, 9.5, 4.0), (7.0, 8.5, 3.0))
@@ -44,7 +45,7 @@ def table(item: Item, label: str) -> str:
     font = rf"\fontsize{{{size:g}pt}}{{{leading:g}pt}}\selectfont\setlength{{\tabcolsep}}{{{gap:g}pt}}"
     caption = rf"\caption{{{escape(content.caption)}}}\label{{{label}}}"
     notes = "".join(rf"\tablenote{{{escape(note)}}}" + "\n" for note in content.notes)
-    long = len(content.rows) > LONGEST_FLOAT
+    long = _height(columns, content.rows, layout) > TALLEST_FLOAT
     body = _body(item, columns, layout, caption if long else "")
     if long:
         return f"{{{font}\n{body}\n}}\n{notes}"
@@ -141,6 +142,20 @@ def _widths(
             widest += max(_em(text, False) + 0.25 * text.count("·") for text in expressions) + 1.6
         widths[column.key] = max(widest, _em(header(column), False)) * points + 2 * gap
     return widths
+
+
+def _height(columns: Sequence[Column], rows: Sequence[Row], layout: _Layout) -> float:
+    """Points that the rows take, with the lines that wrapped columns break into."""
+    points, leading, _ = layout.size
+    wrapped = [column for column in columns if column.key in layout.wrapped]
+    lines = 0
+    for row in rows:
+        widths = (
+            (_em(cell(column, row), column.type == "code") * points, layout.wrapped[column.key])
+            for column in wrapped
+        )
+        lines += max((ceil(1.15 * width / room) for width, room in widths), default=1) or 1
+    return lines * leading
 
 
 def _wrapped(columns: Sequence[Column], widths: dict[str, float], gap: float) -> dict[str, float]:

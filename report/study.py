@@ -9,6 +9,7 @@ from typing import Any
 
 from report.document import Study
 from report.formatting import nearest
+from report.provenance import SECTION as APPENDIX
 
 #: Key → type, for what a study file must and may say.
 REQUIRED: dict[str, type] = {"title": str, "authors": list, "abstract": str, "sections": list}
@@ -73,5 +74,7 @@ def _check_sections(path: Path, names: list[str], templates: Path) -> None:
     for position, name in enumerate(names):
         if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", name) or name not in known:
             raise StudyError(f"{path}: there is no section {name!r} in {folder}{nearest(name, known)}")
+        if name == APPENDIX:
+            raise StudyError(f"{path}: {name!r} is the appendix that every study has; rename the section")
         if name in names[:position]:
             raise StudyError(f"{path}: the section {name!r} is named twice; remove one")

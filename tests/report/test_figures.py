@@ -95,6 +95,20 @@ def test_names_of_categories_keep_clear_of_each_other() -> None:
     assert min(b - a for a, b in pairwise(places)) > figures.FONT_SIZE
 
 
+def test_of_too_many_categories_every_second_or_third_is_named() -> None:
+    names = tuple(f"layer {n}" for n in range(120))
+    figure = Chart(
+        kind="bar",
+        caption="C",
+        alt="A",
+        x=Axis(label="x", categories=names),
+        y=Axis(label="y"),
+        series=(Series(label="s", x=tuple(map(float, range(120))), y=(1.0,) * 120),),
+    )
+    shown = re.findall(r">layer (\d+)<", figures.svg(figure, "f"))
+    assert shown == [str(n) for n in range(0, 120, 3)]
+
+
 def test_series_differ_without_colour() -> None:
     text = figures.svg(EXAMPLES["curves"], "f")
     dashes = set(re.findall(r'stroke-dasharray="([^"]+)"', text))

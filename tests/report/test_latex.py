@@ -109,6 +109,7 @@ def test_wide_tables_shrink_before_they_wrap() -> None:
 def test_long_tables_break_over_pages() -> None:
     assert r"\begin{longtable}" in table(item(rows=80), "tab:x")
     assert r"\begin{table}" in table(item(rows=20), "tab:x")
+    assert r"\begin{longtable}" in table(item(rows=20, text="words that wrap into lines " * 8), "tab:x")
 
 
 def test_chosen_columns_stand_in_the_order_asked_for() -> None:

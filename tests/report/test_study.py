@@ -44,6 +44,12 @@ def test_a_wrong_study_is_refused_in_one_sentence(workshop: Workshop, line: str,
     assert re.search(complaint.replace("?", r"\?").replace("[", r"\["), message)
 
 
+def test_the_appendix_is_no_section_of_a_study(workshop: Workshop) -> None:
+    workshop.section("provenance", "# Provenance\n")
+    with pytest.raises(StudyError, match="'provenance' is the appendix that every study has"):
+        workshop.study("layers", "provenance")
+
+
 def test_an_unknown_study_names_the_nearest(workshop: Workshop) -> None:
     workshop.study()
     with pytest.raises(StudyError, match=r"there is no study 'smal'.*did you mean small"):
