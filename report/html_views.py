@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache, cached_property
 from string import ascii_lowercase
 from typing import NamedTuple
 from urllib.parse import quote
@@ -15,7 +15,12 @@ from markupsafe import Markup
 
 from report import figures
 from report.document import Item
+from report.formatting import cell, is_numeric
 from results.schema import Chart, Column, Figure, Heatmap, Result, Row, Scalar, Table
+
+PIXELS_PER_POINT = 1.75  # a drawing's print of 8 points has the size of the page's small print
+LONGEST_SHORT_TEXT = 24
+WIDE = 300  # points; a wider drawing fills the column, and scrolls on a small screen
 
 
 class Link(NamedTuple):
@@ -33,16 +38,27 @@ class TableView:
     table: Table
     columns: tuple[Column, ...]
     links: tuple[Link, ...] = ()
-    hrefs: dict[str, str] | None = None
+    hrefs: Mapping[str, str] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def marks(self) -> dict[tuple[str, ...], str]:
         """What rows leave out, and the letter of the footnote that says so."""
         partial = dict.fromkeys(row.partial for row in self.table.rows if row.partial)
         return {names: ascii_lowercase[n % 26] * (1 + n // 26) for n, names in enumerate(partial)}
 
+    @cached_property
+    def shapes(self) -> dict[str, str]:
+        """By column: "n" for numbers, "s" for short texts, which stay on a line, "w" for those that wrap."""
+        return {column.key: _shape(column, self.table.rows) for column in self.columns}
+
     def rows(self, kind: str) -> list[Row]:
         return [row for row in self.table.rows if row.kind == kind]
+
+
+def _shape(column: Column, rows: Sequence[Row]) -> str:
+    if is_numeric(column):
+        return "n"
+    return "s" if all(len(cell(column, row)) <= LONGEST_SHORT_TEXT for row in rows) else "w"
 
 
 @dataclass(frozen=True)
@@ -53,6 +69,7 @@ class FigureView:
     label: str
     figure: Figure
     svg: Markup
+    wide: bool
     data: TableView
     positions: tuple[float, ...]
     links: tuple[Link, ...] = ()
@@ -92,8 +109,11 @@ def _view(id: str, target: str, label: str, figure: Figure, links: tuple[Link, .
     data, positions = figure_table(figure)
     # The drawing's id is a function of the target, so that all pages can share one drawing.
     drawing = "drawing-" + target.replace("/", "-").replace("|", "-")
+    svg = _svg(figure, drawing)
+    points = float(svg.partition('viewBox="')[2].split()[2])
+    sized = Markup(svg.replace("<svg ", f'<svg width="{points * PIXELS_PER_POINT:.0f}" ', 1))
     view = TableView(f"{id}:data", f"{label} as a table" if label else "As a table", data, data.columns)
-    return FigureView(id, label, figure, Markup(_svg(figure, drawing)), view, positions, links)
+    return FigureView(id, label, figure, sized, points > WIDE, view, positions, links)
 
 
 def figure_table(figure: Figure) -> tuple[Table, tuple[float, ...]]:

@@ -2,6 +2,13 @@
 // Every part starts from markup that is complete without it.
 "use strict";
 
+// The words of a table's cell, without its arithmetic and footnote mark.
+const words = (cell) => {
+  const copy = cell.cloneNode(true);
+  copy.querySelectorAll("small, sup").forEach((part) => part.remove());
+  return copy.textContent.trim();
+};
+
 // Theme: the system's until the reader chooses; remembered where the browser lets a page remember.
 (() => {
   const root = document.documentElement;
@@ -41,7 +48,7 @@
 document.addEventListener("DOMContentLoaded", () => {
   const key = (row, column) => {
     const cell = row.cells[column];
-    return cell.dataset.value ?? (cell.firstChild ? cell.firstChild.textContent.trim() : "");
+    return cell.dataset.value ?? words(cell);
   };
   const compare = (a, b, numeric) =>
     a === "" || b === ""
@@ -144,17 +151,16 @@ document.addEventListener("DOMContentLoaded", () => {
     const stops = rows.flatMap((row, r) => Array.from({ length: width }, (_, c) => ({ row, r, c: c + 1 })));
     if (!matrix) stops.sort((a, b) => places[a.r] - places[b.r]);
 
-    const text = (cell) => [...cell.childNodes].map((node) => node.textContent).join(" ").trim();
     const describe = ({ row, c }) => {
       const cells = [...row.cells];
-      if (matrix) return `${text(cells[0])}, ${heads[c]}: ${text(cells[c])}`;
+      if (matrix) return `${words(cells[0])}, ${heads[c]}: ${words(cells[c])}`;
       const parts = columns.flatMap((name, n) => {
-        if (!/^y\d+$/.test(name) || hidden.has(name.slice(1)) || !text(cells[n])) return [];
+        if (!/^y\d+$/.test(name) || hidden.has(name.slice(1)) || !words(cells[n])) return [];
         const [low, high] = [columns.indexOf("low" + name.slice(1)), columns.indexOf("high" + name.slice(1))];
-        const interval = low < 0 ? "" : ` [${text(cells[low])}, ${text(cells[high])}]`;
-        return [`${heads[n]} ${text(cells[n])}${interval}`];
+        const interval = low < 0 ? "" : ` [${words(cells[low])}, ${words(cells[high])}]`;
+        return [`${heads[n]} ${words(cells[n])}${interval}`];
       });
-      return `${heads[0]} ${text(cells[0])}: ${parts.join(" · ")}`;
+      return `${heads[0]} ${words(cells[0])}: ${parts.join(" · ")}`;
     };
 
     const guide = document.createElementNS(SVG, matrix ? "rect" : "line");
@@ -190,9 +196,9 @@ document.addEventListener("DOMContentLoaded", () => {
     const show = (index) => {
       touched = true;
       slider.value = index;
-      const words = describe(stops[index]);
-      slider.setAttribute("aria-valuetext", words);
-      output.textContent = words;
+      const said = describe(stops[index]);
+      slider.setAttribute("aria-valuetext", said);
+      output.textContent = said;
       point(stops[index]);
     };
     slider.addEventListener("input", () => show(+slider.value));
