@@ -212,7 +212,7 @@ def _environment(document: Document) -> dict[str, str]:
     """The same file from the same document, wherever and whenever: dated by its newest result."""
     dates = [result.provenance.created for result in document.results.values() if result.provenance.created]
     newest = int(datetime.fromisoformat(max(dates)).timestamp()) if dates else 0
-    fixed = {"FORCE_SOURCE_DATE": "1", "max_print_line": "1000", "TEXMFOUTPUT": "", "TZ": "UTC"}
+    fixed = {"FORCE_SOURCE_DATE": "1", "max_print_line": "1000"}
     return {"SOURCE_DATE_EPOCH": str(newest), **os.environ, **fixed}
 
 

@@ -99,7 +99,7 @@ def _cells(item: Item, row: Row, columns: Sequence[Column], doubled: Sequence[st
     cells: list[NoEscape] = []
     for column in columns:
         if column.key in doubled:
-            expression = row.arithmetic.get(column.key, "")
+            expression = _expression(column, row)
             cells.append(NoEscape(f"{arithmetic(expression)} ${{}}={{}}$" if expression else ""))
         text = cell(column, row)
         latex = code(text) if column.type == "code" and text else escape(text)
@@ -110,7 +110,13 @@ def _cells(item: Item, row: Row, columns: Sequence[Column], doubled: Sequence[st
 
 
 def _has_arithmetic(column: Column, rows: Sequence[Row]) -> bool:
-    return any(column.key in row.arithmetic for row in rows)
+    return any(_expression(column, row) for row in rows)
+
+
+def _expression(column: Column, row: Row) -> str:
+    """The arithmetic of a cell; empty where there is none, or where it is no more than the number."""
+    text = row.arithmetic.get(column.key, "")
+    return "" if text.isdecimal() else text
 
 
 def _layout(columns: Sequence[Column], rows: Sequence[Row]) -> _Layout:
@@ -138,7 +144,7 @@ def _widths(
         mono = column.type == "code"
         widest = max((_em(cell(column, row), mono) for row in rows), default=0.0)
         if with_arithmetic and _has_arithmetic(column, rows):
-            expressions = [row.arithmetic.get(column.key, "") for row in rows]
+            expressions = [_expression(column, row) for row in rows]
             widest += max(_em(text, False) + 0.25 * text.count("·") for text in expressions) + 1.6
         widths[column.key] = max(widest, _em(header(column), False)) * points + 2 * gap
     return widths

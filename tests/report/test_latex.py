@@ -96,6 +96,7 @@ def test_a_total_has_a_rule_above_and_a_bound_when_partial() -> None:
 
 def test_arithmetic_stands_beside_its_number_where_it_fits() -> None:
     assert r"$7\cdot 1$ ${}={}$&7" in table(item(arithmetic="7·1"), "tab:x")
+    assert "$7$" not in table(item(arithmetic="7"), "tab:x")
     wide = table(item(text="wide text " * 9, arithmetic="7·1"), "tab:x")
     assert r"\cdot" not in wide and r"p{" in wide
 
@@ -171,6 +172,21 @@ def test_no_character_is_dropped(workshop: Workshop, tmp_path: Path) -> None:
         assert character in caption, character
     assert "Zhuk" in caption
     assert "≥ 12" in text and "−3" in text and "143,652,544" in text
+
+
+@needs_tex
+def test_a_title_of_any_characters_is_a_heading_a_bookmark_and_a_caption(
+    workshop: Workshop, tmp_path: Path
+) -> None:
+    title = r"& % $ # _ { } ~ ^ \\ < > é ł α → Жук “q”"
+    figure = vgg19().figures["curves"].model_copy(update={"caption": title})
+    workshop.store.write(vgg19().model_copy(update={"figures": {"curves": figure}, "tables": {}}))
+    workshop.section("layers", f'# {title}\n\n{{{{ figure("architecture.vgg19/curves") }}}}\n')
+    document = workshop.document("layers")
+    path = build(workshop, tmp_path, "layers")
+    assert checks.check_pdf(path, path.with_suffix(".log"), document) == []
+    with pikepdf.open(path) as pdf, pdf.open_outline() as outline:
+        assert outline.root[0].title == f"1 {title}"
 
 
 @needs_tex

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Workshop, vgg19
+from conftest import TEMPLATES, Workshop, vgg19
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from report import pandoc
 from report.document import Block, Document, elements, marker
 from report.formatting import markdown
-from report.prose import ProseError, compose
+from report.prose import ProseError, bibliography_keys, compose
+from report.study import load
 
 
 def text_of(node: Any) -> str:
@@ -217,6 +220,30 @@ def test_a_document_is_the_same_every_time(workshop: Workshop) -> None:
     first, second = (compose(study, workshop.templates, workshop.store) for _ in range(2))
     assert json.dumps([s.blocks for s in first.sections]) == json.dumps([s.blocks for s in second.sections])
     assert first.items == second.items
+
+
+def test_every_quoted_number_says_where_it_stands() -> None:
+    quoted = tomllib.loads((TEMPLATES / "published.toml").read_text("utf-8"))
+    keys = bibliography_keys(TEMPLATES / "references.bib")
+    for name, entry in quoted.items():
+        assert set(entry) == {"value", "unit", "citation", "where", "what"}, name
+        assert entry["where"] and entry["what"] and entry["value"] > 0, name
+        assert entry["citation"] in ("", *keys), name
+
+
+def test_the_bibliography_is_read_whole() -> None:
+    path = TEMPLATES / "references.bib"
+    entries = json.loads(pandoc.call(["--from=bibtex", "--to=csljson"], path.read_text("utf-8")))
+    assert [entry["id"] for entry in entries] == bibliography_keys(path)
+    for entry in entries:
+        assert entry["author"] and entry["title"] and entry["issued"], entry["id"]
+        year = entry["id"][-4:]
+        assert not year.isdecimal() or entry["issued"]["date-parts"][0][0] == int(year)
+
+
+@pytest.mark.parametrize("path", sorted((TEMPLATES / "studies").glob("*.toml")), ids=lambda path: path.stem)
+def test_our_own_studies_load(path: Path) -> None:
+    assert load(path, TEMPLATES).sections
 
 
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
