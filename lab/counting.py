@@ -29,16 +29,20 @@ from lab import formulas
 from lab import receptive_field as fields
 from lab.formulas import Count
 from lab.ledger import Layer, Ledger, Shape
-from lab.operators import RULES, state_of, take
+from lab.operators import RULES, state_of, take, words
 
 #: Functions that move or make values without arithmetic; they leave no row.
 FREE = frozenset(
-    "view reshape flatten unflatten squeeze unsqueeze view_as expand_as expand contiguous clone detach to type "
-    "type_as float half double bfloat16 requires_grad_ permute transpose swapaxes movedim t chunk split "
-    "tensor_split unbind narrow select __getitem__ __setitem__ stack pad roll flip repeat size dim numel stride "
-    "is_contiguous is_floating_point is_complex __len__ __hash__ ndimension zeros ones empty full arange tensor "
-    "as_tensor zeros_like ones_like empty_like full_like new_zeros new_ones new_empty new_full new_tensor item "
-    "__bool__ __int__ __float__ __index__ tolist result_type zero_ fill_ copy_ __iter__ __format__ __repr__".split()
+    words(
+        "view reshape flatten unflatten squeeze unsqueeze view_as expand_as expand contiguous "
+        "clone detach to type type_as float half double bfloat16 requires_grad_ permute transpose "
+        "swapaxes movedim t chunk split tensor_split unbind narrow select __getitem__ __setitem__ "
+        "stack pad roll flip repeat size dim numel stride is_contiguous is_floating_point "
+        "is_complex __len__ __hash__ ndimension zeros ones empty full arange tensor as_tensor "
+        "zeros_like ones_like empty_like full_like new_zeros new_ones new_empty new_full "
+        "new_tensor item __bool__ __int__ __float__ __index__ tolist result_type zero_ fill_ "
+        "copy_ __iter__ __format__ __repr__"
+    )
 )
 
 
@@ -80,7 +84,9 @@ def follow(
     training: bool = False,
 ) -> W:
     """One forward of `model` under `walk`."""
-    given = [torch.empty((batch, *shape), device="meta")] if inputs is None else [walk.meta(x) for x in inputs]
+    given = (
+        [torch.empty((batch, *shape), device="meta")] if inputs is None else [walk.meta(x) for x in inputs]
+    )
     for tensor in given:
         if isinstance(tensor, Tensor) and tensor.is_floating_point():
             tensor.field = fields.of_input(tensor.shape)
@@ -95,7 +101,7 @@ def follow(
 
 @contextmanager
 def _as_it_was(model: nn.Module, training: bool) -> Iterator[None]:
-    """In the mode asked for inside; afterwards every module has the attributes it had, also after an error."""
+    """In the mode asked for inside; afterwards every module has its attributes back, also after an error."""
     parts = ("_parameters", "_buffers", "_modules")
     saved = [(m, dict(m.__dict__), [dict(m.__dict__[part]) for part in parts]) for m in model.modules()]
     try:
@@ -135,6 +141,7 @@ class Walk(TorchFunctionMode):
         self.root = model
         self.stack: list[tuple[nn.Module, int]] = []  # modules being called, with the rows before the call
         self.path = ""
+        self.given: list[Tensor] = []  # what the last module was called with
         self.counted: set[int] = set()
         self.called: Counter[str] = Counter()
         self.twins: dict[int, tuple[Tensor, Tensor]] = {}
@@ -151,6 +158,7 @@ class Walk(TorchFunctionMode):
 
     def enter(self, module: nn.Module, inputs: tuple[Any, ...]) -> None:
         self.stack.append((module, len(self.rows)))
+        self.given = [t for t in inputs if isinstance(t, Tensor)]
         self.path = self.paths.get(id(module), self.path)
         if isinstance(module, torch.jit.ScriptModule):
             self.row("script", *inputs[:1], None, uncounted=("torch.jit.ScriptModule",))
@@ -239,7 +247,9 @@ class Walk(TorchFunctionMode):
                 continue
             same = isinstance(state, fields.Field) and len(result.shape) == len(state.axes) and watch.local
             # a product of what depends on the input is taken to see all of it, as attention does
-            result.field = state if same or state in ("global", None) else "global" if watch.macs else fields.UNKNOWN
+            result.field = (
+                state if same or state in ("global", None) else "global" if watch.macs else fields.UNKNOWN
+            )
         if results and (watch.macs or watch.elements or watch.uncounted):
             self.row(
                 name,
@@ -362,12 +372,14 @@ class Walk(TorchFunctionMode):
             )
 
     def refusal(self, shape: Sequence[int], error: Exception) -> str:
-        module = self.stack[-1][0] if self.stack else self.root
+        """One sentence: the layer that failed, what it was given, and why."""
+        module, given = (self.stack[-1][0], self.given) if self.stack else (self.root, [])
         place = f"{self.path} ({type(module).__name__})" if self.path else type(module).__name__
-        last = next((row for row in reversed(self.rows) if row.output_shape), None)
-        came = f" after {last.name} gave {_text(last.output_shape)}" if last and last.output_shape else ""
-        reason = " ".join(str(error).split())
-        return f"the model does not accept an input of {_text(shape)}: {place} failed{came}: {reason}"
+        came = (
+            f", given {' and '.join(_text(_sample(t.shape)) for t in given)}," if self.path and given else ""
+        )
+        reason = " ".join(str(error).split()) or type(error).__name__
+        return f"the model does not accept an input of {_text(shape)}: {place}{came} failed: {reason}"
 
 
 # Moving receptive fields along with tensors
@@ -504,8 +516,7 @@ def _product_of(position: int) -> Callable[[Any, Any, Any], Count]:
 
 def _convolution(args: Any, kwargs: Any, output: Any) -> Count:
     x, weight, transposed, groups = args[0], args[1].shape, args[6], args[8]
-    inputs, filters = (weight[1] * groups, weight[0]) if transposed else (weight[1] * groups, weight[0])
-    weights = formulas.convolution_weights(inputs, filters, weight[2:], groups)
+    weights = formulas.convolution_weights(weight[1] * groups, weight[0], weight[2:], groups)
     return formulas.convolution_macs(weights, (x if transposed else output).shape[2:], x.shape[0])
 
 
@@ -535,27 +546,32 @@ _NEVER_MIND = frozenset(
 #: Operators without arithmetic of their own beyond reading and writing elements.
 _MOVES = frozenset(
     "aten::" + name
-    for name in (
-        "cat stack _unsafe_view index _unsafe_index index_put index_put_ index_select gather scatter scatter_ constant_pad_nd "
-        "reflection_pad1d reflection_pad2d reflection_pad3d replication_pad1d replication_pad2d replication_pad3d "
-        "empty empty_like empty_strided new_empty new_zeros new_ones new_full zeros zeros_like ones ones_like full "
-        "full_like arange scalar_tensor fill_ zero_ roll flip repeat repeat_interleave tril triu eye "
-        "upsample_nearest1d upsample_nearest2d upsample_nearest3d _upsample_nearest_exact2d pixel_shuffle "
-        "pixel_unshuffle channel_shuffle sort topk argsort argmax argmin max min any all amax amin sum mean var "
-        "var_mean std std_mean cumsum prod logsumexp norm linalg_vector_norm nonzero unique bernoulli rand randn "
-        "bernoulli_ uniform_ normal_ _softmax _log_softmax masked_fill linspace resize_ set_ native_dropout "
-        "im2col col2im unfold_copy split_with_sizes_copy _local_scalar_dense count_nonzero searchsorted bucketize"
-    ).split()
+    for name in words(
+        "cat stack _unsafe_view index _unsafe_index index_put index_put_ index_select gather "
+        "scatter scatter_ constant_pad_nd reflection_pad1d reflection_pad2d reflection_pad3d "
+        "replication_pad1d replication_pad2d replication_pad3d empty empty_like empty_strided "
+        "new_empty new_zeros new_ones new_full zeros zeros_like ones ones_like full full_like "
+        "arange scalar_tensor fill_ zero_ roll flip repeat repeat_interleave tril triu eye "
+        "upsample_nearest1d upsample_nearest2d upsample_nearest3d _upsample_nearest_exact2d "
+        "pixel_shuffle pixel_unshuffle channel_shuffle sort topk argsort argmax argmin max min "
+        "any all amax amin sum mean var var_mean std std_mean cumsum prod logsumexp norm "
+        "linalg_vector_norm nonzero unique bernoulli rand randn bernoulli_ uniform_ normal_ "
+        "_softmax _log_softmax masked_fill linspace resize_ set_ native_dropout im2col col2im "
+        "unfold_copy split_with_sizes_copy _local_scalar_dense count_nonzero searchsorted "
+        "bucketize"
+    )
 )
 
 #: Functions that ask a tensor for a Python value, and attributes that are no tensors.
 _VALUES = frozenset(
-    "item __bool__ __int__ __float__ __index__ tolist __len__ __hash__ __format__ __repr__".split()
+    words("item __bool__ __int__ __float__ __index__ tolist __len__ __hash__ __format__ __repr__")
 )
 _SIZES = _VALUES | frozenset(
-    "shape dtype device is_meta requires_grad ndim layout grad grad_fn is_leaf is_cuda is_cpu is_sparse is_nested "
-    "is_quantized is_mps is_xpu names size dim numel stride is_contiguous is_floating_point is_complex "
-    "ndimension result_type".split()
+    words(
+        "shape dtype device is_meta requires_grad ndim layout grad grad_fn is_leaf is_cuda is_cpu "
+        "is_sparse is_nested is_quantized is_mps is_xpu names size dim numel stride is_contiguous "
+        "is_floating_point is_complex ndimension result_type"
+    )
 )
 
 

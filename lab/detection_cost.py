@@ -19,7 +19,7 @@ from lab.ledger import Ledger, Shape
 
 @dataclass(frozen=True)
 class DetectionCost:
-    """MACs of one image: `fixed` + `proposal` · proposals + `detection` · detections that get a mask or pose."""
+    """MACs of one image: `fixed` + `proposal` · proposals + `detection` · detections with mask or pose."""
 
     resized: Shape
     fixed: Ledger
@@ -38,13 +38,17 @@ def detection_cost(model: nn.Module, input_shape: Sequence[int]) -> DetectionCos
     """
     transform, backbone = getattr(model, "transform", None), getattr(model, "backbone", None)
     if transform is None or backbone is None:
-        raise TypeError(f"{type(model).__name__} is no detector of torchvision: it has no transform and backbone")
+        raise TypeError(
+            f"{type(model).__name__} is no detector of torchvision: it has no transform and backbone"
+        )
     images, _ = transform.eval()([torch.zeros(tuple(input_shape))])
     resized = tuple(images.tensors.shape[1:])
     rois = getattr(model, "roi_heads", None)
     head = model.head if rois is None else model.rpn.head
     fixed = count(_Chain(backbone=backbone, head=_OnMaps(head)), resized, name="backbone and dense head")
-    return DetectionCost(resized, fixed, _roi_cost(model, "box"), _roi_cost(model, "mask") or _roi_cost(model, "keypoint"))
+    return DetectionCost(
+        resized, fixed, _roi_cost(model, "box"), _roi_cost(model, "mask") or _roi_cost(model, "keypoint")
+    )
 
 
 def _roi_cost(model: Any, task: str) -> Ledger | None:

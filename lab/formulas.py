@@ -139,7 +139,7 @@ def matmul_macs(rows: int, inner: int, columns: int, batch: int = 1) -> Count:
 def recurrent_macs(
     steps: int, inputs: int, hidden: int, gates: int, layers: int = 1, directions: int = 1, projected: int = 0
 ) -> Count:
-    """Products of a recurrent network: `gates` is 1 (RNN), 3 (GRU) or 4 (LSTM); the state may be projected."""
+    """Products of a recurrent net: `gates` is 1 (RNN), 3 (GRU) or 4 (LSTM); the state may be projected."""
     state, total = projected or hidden, ZERO
     for layer in range(layers):
         width = inputs if layer == 0 else state * directions

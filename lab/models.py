@@ -101,7 +101,9 @@ def _timm_builder(name: str) -> Callable[[], Any]:
     try:
         import timm
     except ImportError:
-        raise ModelError("timm is not installed; install the extra: pip install 'convstudy[models]'") from None
+        raise ModelError(
+            "timm is not installed; install the extra: pip install 'convstudy[models]'"
+        ) from None
     known = timm.list_models()
     if name.split(".")[0] not in known:
         raise ModelError(f"timm has no model {name!r}{_nearest(name, known)}")

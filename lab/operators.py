@@ -1,8 +1,7 @@
 """What each torch function adds to a ledger: `RULES`, from the function's name to the rule that counts it.
 
-A rule takes the walk, the function's name, the function and its arguments; it adds a row and returns the output: an
-empty tensor of the right shape on the meta device. Where shapes do not fit it raises ValueError; the walk
-then repeats with torch's own shape inference, whose messages name the fault.
+A rule takes the walk, the function's name, the function and its arguments; it adds a row and returns the
+output: an empty tensor of the right shape on the meta device. Shapes that do not fit raise ValueError.
 """
 
 from __future__ import annotations
@@ -38,6 +37,10 @@ class Walk(Protocol):
     def row(self, function: str, x: Any, output: Any, **columns: Any) -> None: ...
 
 
+def words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
 Rule = Callable[[Walk, str, Callable[..., Any], Arguments, Keywords], Any]
 
 
@@ -63,14 +66,30 @@ def many(value: Any, length: int) -> tuple[int, ...]:
 def empty(shape: Sequence[int], like: Tensor) -> Tensor:
     """An output on the meta device, channels last where the input of an image operator is."""
     output = torch.empty(shape, dtype=like.dtype, device="meta")
-    if len(shape) == 4 == like.dim() and not like.is_contiguous():
-        if like.is_contiguous(memory_format=torch.channels_last):
-            return output.contiguous(memory_format=torch.channels_last)
+    image = len(shape) == 4 == like.dim() and not like.is_contiguous()
+    if image and like.is_contiguous(memory_format=torch.channels_last):
+        return output.contiguous(memory_format=torch.channels_last)
     return output
 
 
 def same(x: Tensor) -> Tensor:
     return torch.empty_like(x, device="meta")
+
+
+def check_window(size: Sequence[int], kernel: Sequence[int], output: Sequence[int]) -> None:
+    if min(output) < 1:
+        window, space = ("×".join(map(str, n)) for n in (kernel, size))
+        raise ValueError(f"its window of {window} does not fit into {space}")
+
+
+def check_rank(x: Tensor, space: int) -> None:
+    if x.dim() not in (space + 1, space + 2):
+        raise ValueError(f"it takes {space} spatial dimensions, not a tensor of shape {tuple(x.shape)}")
+
+
+def check_width(expected: int, given: int, what: str = "channels") -> None:
+    if expected != given:
+        raise ValueError(f"it takes {expected} {what}, not {given}")
 
 
 def owner(walk: Walk, tensor: Tensor | None) -> nn.Module | None:
@@ -93,6 +112,7 @@ def claim_pair(
 def convolution(walk: Walk, name: str, func: Callable[..., Any], args: Arguments, kwargs: Keywords) -> Any:
     x, weight, bias = args[0], take(args, kwargs, 1, "weight"), take(args, kwargs, 2, "bias")
     space, transposed = weight.dim() - 2, "transpose" in name
+    check_rank(x, space)
     stride = many(take(args, kwargs, 3, "stride", 1), space)
     padding = take(args, kwargs, 4, "padding", 0)
     kernel = tuple(weight.shape[2:])
@@ -118,13 +138,10 @@ def convolution(walk: Walk, name: str, func: Callable[..., Any], args: Arguments
             formulas.output_size(n + a + b, k, s, 0, d)
             for n, a, b, k, s, d in zip(size, low, high, kernel, stride, dilation, strict=True)
         )
-    if x.shape[-space - 1] != inputs or min(positions) < 1 or x.dim() not in (space + 1, space + 2):
-        raise ValueError("the convolution does not fit its input")
+    check_width(inputs, x.shape[-space - 1])
+    check_window(size, kernel, positions)
     batch = x.shape[: -space - 1]
-    if walk.exact:
-        output = walk.run(func, args, kwargs)
-    else:
-        output = empty((*batch, filters, *positions), x)
+    output = walk.run(func, args, kwargs) if walk.exact else empty((*batch, filters, *positions), x)
     state = state_of(x)
     if transposed:
         output.field = fields.UNKNOWN if isinstance(state, fields.Field) else state
@@ -167,8 +184,7 @@ def _edges(
 def linear(walk: Walk, name: str, func: Callable[..., Any], args: Arguments, kwargs: Keywords) -> Any:
     x, weight, bias = args[0], take(args, kwargs, 1, "weight"), take(args, kwargs, 2, "bias")
     outputs, inputs = weight.shape if weight.dim() == 2 else (1, weight.shape[0])
-    if x.shape[-1] != inputs:
-        raise ValueError("the linear layer does not fit its input")
+    check_width(inputs, x.shape[-1], "features")
     positions = x.shape[:-1]
     if walk.exact:
         output = walk.run(func, args, kwargs)
@@ -212,10 +228,10 @@ def multi_head_attention(
     walk: Walk, name: str, func: Callable[..., Any], args: Arguments, kwargs: Keywords
 ) -> Any:
     """Projections of query, key and value, the attention products, the projection of the result."""
-    names = (
-        "query key value embed_dim_to_check num_heads in_proj_weight in_proj_bias bias_k bias_v add_zero_attn "
-        "dropout_p out_proj_weight out_proj_bias"
-    ).split()
+    names = words(
+        "query key value embed_dim_to_check num_heads in_proj_weight in_proj_bias bias_k bias_v "
+        "add_zero_attn dropout_p out_proj_weight out_proj_bias"
+    )
     given = {**dict(zip(names, args, strict=False)), **kwargs}
     query, key, value = given["query"], given["key"], given["value"]
     heads, width = given["num_heads"], given["embed_dim_to_check"]
@@ -315,18 +331,13 @@ def normalisation(walk: Walk, name: str, func: Callable[..., Any], args: Argumen
     x = args[0]
     at = {"layer_norm": 2, "rms_norm": 2, "group_norm": 2, "batch_norm": 3, "instance_norm": 3}.get(name, 99)
     weight, bias = take(args, kwargs, at, "weight"), take(args, kwargs, at + 1, "bias")
-    if (
-        isinstance(weight, Tensor)
-        and name in ("batch_norm", "instance_norm")
-        and weight.numel() != x.shape[1]
-    ):
-        raise ValueError("the normalisation does not fit its input")
+    if isinstance(weight, Tensor) and name in ("batch_norm", "instance_norm"):
+        check_width(weight.numel(), x.shape[1])
     output = walk.run(func, args, kwargs) if walk.exact or name == "local_response_norm" else same(x)
     state = state_of(x)
     if name in ("layer_norm", "rms_norm"):
         shape = take(args, kwargs, 1, "normalized_shape")
-        if tuple(x.shape[-len(shape) :]) != tuple(shape):
-            raise ValueError("the normalisation does not fit its input")
+        check_width(math.prod(shape), math.prod(x.shape[-len(shape) :]), "features")
         state = fields.contract(state, range(-len(shape), 0))
     elif name in ("group_norm", "instance_norm"):
         state = fields.contract(state, range(2, x.dim()))
@@ -390,6 +401,7 @@ def elementwise(walk: Walk, name: str, func: Callable[..., Any], args: Arguments
 
 def pooling(walk: Walk, name: str, func: Callable[..., Any], args: Arguments, kwargs: Keywords) -> Any:
     x, space = args[0], int(name[8])
+    check_rank(x, space)
     kernel = many(take(args, kwargs, 1, "kernel_size"), space)
     stride = many(take(args, kwargs, 2, "stride") or kernel, space)
     padding = many(take(args, kwargs, 3, "padding", 0), space)
@@ -401,8 +413,7 @@ def pooling(walk: Walk, name: str, func: Callable[..., Any], args: Arguments, kw
         formulas.pooled_size(*axis, rounding)
         for axis in zip(size, kernel, stride, padding, dilation, strict=True)
     )
-    if min(positions) < 1 or x.dim() not in (space + 1, space + 2):
-        raise ValueError("the pooling does not fit its input")
+    check_window(size, kernel, positions)
     indices = "with_indices" in name or kwargs.get("return_indices") is True
     if walk.exact or indices:
         result = walk.run(func, args, kwargs)
@@ -476,13 +487,15 @@ def concatenation(walk: Walk, name: str, func: Callable[..., Any], args: Argumen
         for shape in shapes:
             shape[dim] = width
         if any(shape != shapes[0] for shape in shapes):
-            raise ValueError("the tensors do not fit together")
+            raise ValueError("the tensors to concatenate differ in more than one dimension")
         output = torch.empty(shapes[0], dtype=first.dtype, device="meta")
     else:
         output = walk.run(func, args, kwargs)
     state = fields.merge([state_of(t) for t in tensors])
     if isinstance(state, fields.Field) and (along := state.axes[dim]):
-        tokens = len(along) > 1 and sum(state_of(t) is not None for t in tensors) == 1  # and constants: a class token
+        tokens = (
+            len(along) > 1 and sum(state_of(t) is not None for t in tensors) == 1
+        )  # and constants: a class token
         state = state if tokens else fields.UNKNOWN
     output.field = state
     walk.row("cat", first, output)
@@ -508,19 +521,19 @@ def dropout(walk: Walk, name: str, func: Callable[..., Any], args: Arguments, kw
     return output
 
 
-_ELEMENTWISE = "add sub mul div true_divide multiply subtract maximum minimum".split()
-_OPERATORS = "add sub mul truediv radd rsub rmul rtruediv iadd isub imul itruediv".split()
+_ELEMENTWISE = words("add sub mul div true_divide multiply subtract maximum minimum")
+_OPERATORS = words("add sub mul truediv radd rsub rmul rtruediv iadd isub imul itruediv")
 _IN_PLACE = frozenset(f"{name}_" for name in _ELEMENTWISE) | {
     "__iadd__",
     "__isub__",
     "__imul__",
     "__itruediv__",
 }
-ACTIVATIONS = (
-    "relu relu6 silu gelu elu celu selu leaky_relu prelu rrelu sigmoid logsigmoid hardsigmoid hardswish hardtanh "
-    "tanh tanhshrink softplus softsign softshrink hardshrink mish threshold softmax log_softmax softmin "
-    "clamp clamp_min clamp_max clip"
-).split()
+ACTIVATIONS = words(
+    "relu relu6 silu gelu elu celu selu leaky_relu prelu rrelu sigmoid logsigmoid hardsigmoid "
+    "hardswish hardtanh tanh tanhshrink softplus softsign softshrink hardshrink mish "
+    "threshold softmax log_softmax softmin clamp clamp_min clamp_max clip"
+)
 
 
 def _rules() -> dict[str, Rule]:
@@ -530,7 +543,7 @@ def _rules() -> dict[str, Rule]:
         scaled_dot_product: ["scaled_dot_product_attention"],
         multi_head_attention: ["multi_head_attention_forward"],
         recurrent: ["lstm", "gru", "rnn_tanh", "rnn_relu"],
-        normalisation: "batch_norm layer_norm group_norm instance_norm rms_norm local_response_norm".split(),
+        normalisation: words("batch_norm layer_norm group_norm instance_norm rms_norm local_response_norm"),
         activation: [name + end for name in ACTIVATIONS for end in ("", "_")],
         elementwise: [
             *_ELEMENTWISE,
@@ -542,7 +555,7 @@ def _rules() -> dict[str, Rule]:
         reduction: ["mean", "sum", "amax", "amin"],
         concatenation: ["cat", "concat", "concatenate"],
         embedding: ["embedding"],
-        dropout: "dropout dropout1d dropout2d dropout3d alpha_dropout feature_alpha_dropout".split(),
+        dropout: words("dropout dropout1d dropout2d dropout3d alpha_dropout feature_alpha_dropout"),
     }
     rules = {name: rule for rule, names in table.items() for name in names}
     for n in (1, 2, 3):  # torch spells the variants with indices apart

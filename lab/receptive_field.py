@@ -167,7 +167,7 @@ def reshape(state: State, shape: Sequence[int], output: Sequence[int]) -> State:
 
 
 def _groups(shape: Sequence[int], output: Sequence[int]) -> Iterator[tuple[range, range]]:
-    """The shortest runs of old and new dimensions with equal numbers of elements; ones join the run before."""
+    """The shortest runs of old and new dimensions of equally many elements; ones join the run before."""
     i = j = 0
     while i < len(shape) or j < len(output):
         first, to = i, j

@@ -18,21 +18,25 @@ from torch import Tensor, nn
 
 from lab import formulas
 from lab.counting import Walk, follow
-from lab.operators import take
+from lab.operators import take, words
 
 INDEX_BYTES = 8  # max pooling keeps positions as 64-bit integers
 
 #: Function → what autograd keeps of a call for its backward pass.
 KEPT: dict[str, tuple[str, ...]] = {
     **dict.fromkeys([f"conv{t}{n}d" for t in ("", "_transpose") for n in (1, 2, 3)], ("operands",)),
-    **dict.fromkeys("linear matmul bmm mul imul rmul".split(), ("operands",)),
-    **dict.fromkeys("batch_norm instance_norm group_norm layer_norm".split(), ("input", "statistics")),
-    **dict.fromkeys("relu sigmoid tanh softmax log_softmax elu selu".split(), ("output",)),
-    **dict.fromkeys("relu6 hardtanh silu gelu hardsigmoid hardswish leaky_relu mish softplus".split(), ("input",)),
-    **dict.fromkeys([f"{kind}_pool{n}d" for kind in ("max", "adaptive_max") for n in (2, 3)], ("input", "indices")),
+    **dict.fromkeys(words("linear matmul bmm mul imul rmul"), ("operands",)),
+    **dict.fromkeys(words("batch_norm instance_norm group_norm layer_norm"), ("input", "statistics")),
+    **dict.fromkeys(words("relu sigmoid tanh softmax log_softmax elu selu"), ("output",)),
+    **dict.fromkeys(
+        words("relu6 hardtanh silu gelu hardsigmoid hardswish leaky_relu mish softplus"), ("input",)
+    ),
+    **dict.fromkeys(
+        [f"{kind}_pool{n}d" for kind in ("max", "adaptive_max") for n in (2, 3)], ("input", "indices")
+    ),
     **dict.fromkeys([f"{kind}_pool{n}d" for kind in ("avg", "adaptive_avg") for n in (2, 3)], ("input",)),
-    **dict.fromkeys("dropout dropout1d dropout2d dropout3d".split(), ("mask",)),
-    **dict.fromkeys("add sub iadd isub radd rsub cat mean sum embedding".split(), ()),
+    **dict.fromkeys(words("dropout dropout1d dropout2d dropout3d"), ("mask",)),
+    **dict.fromkeys(words("add sub iadd isub radd rsub cat mean sum embedding"), ()),
 }
 PAIRS = frozenset(name for name, kept in KEPT.items() if kept == ("operands",))
 
@@ -83,7 +87,9 @@ class _Training(Walk):
     ) -> Any:
         kwargs = kwargs or {}
         rows = len(self.rows)
-        operands = [t for a in (*args, *kwargs.values()) for t in (a if isinstance(a, list | tuple) else (a,))]
+        operands = [
+            t for a in (*args, *kwargs.values()) for t in (a if isinstance(a, list | tuple) else (a,))
+        ]
         if not any(_learned(t) for t in operands):
             return super().__torch_function__(func, types, args, kwargs)
         name = func.__name__.strip("_")

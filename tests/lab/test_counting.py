@@ -1,0 +1,292 @@
+"""The walk: totals, rows, invariances, and what it refuses to guess."""
+
+from __future__ import annotations
+
+import copy
+import re
+
+import pytest
+import torch
+import torchvision
+from torch import nn
+from torch.nn import functional as F
+from torch.utils.flop_counter import FlopCounterMode
+
+from lab import models
+from lab.counting import CountError, count
+from lab.formulas import evaluate
+from lab.ledger import MAC_CLASSES
+
+IMAGE = (3, 224, 224)
+
+
+def torch_macs(model: nn.Module, *inputs: torch.Tensor) -> int:
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        model.eval()(*inputs)
+    return counter.get_total_flops() // 2
+
+
+@pytest.mark.parametrize("name", models.names())
+def test_macs_are_half_of_flop_counter_modes_flops(name):
+    model = models.load(name)
+    ledger = count(model, IMAGE)
+    assert ledger.uncounted == ()
+    assert ledger.parameters == sum(p.numel() for p in model.parameters())
+    assert ledger.macs == torch_macs(model, torch.empty(1, *IMAGE, device="meta"))
+
+
+@pytest.mark.parametrize(
+    "name", ["vgg19", "googlenet", "mobilenet_v2", "vit_b_16", "swin_t", "maxvit_t", "densenet121"]
+)
+def test_every_expression_evaluates_to_its_integer(name):
+    ledger = count(models.load(name), IMAGE)
+    for row in ledger.layers:
+        for column in ("weights", "biases", "activations", "macs"):
+            value = getattr(row, column)
+            assert evaluate(row.arithmetic.get(column, "0")) == value, (row.name, column)
+        assert set(row.macs_by_class) <= set(MAC_CLASSES)
+
+
+@pytest.mark.parametrize("name", ["vit_b_16", "swin_v2_t", "maxvit_t", "shufflenet_v2_x1_0", "convnext_tiny"])
+def test_shapes_alone_give_the_rows_of_torchs_shape_inference(name):
+    from lab.counting import Walk, follow
+
+    model = models.load(name)
+    assert follow(Walk(model), model, IMAGE).rows == follow(Walk(model, exact=True), model, IMAGE).rows
+
+
+def test_vgg19_row_by_row():
+    ledger = count(models.load("vgg19"), IMAGE, name="vgg19")
+    assert (ledger.weights, ledger.parameters, ledger.macs) == (143_652_544, 143_667_240, 19_632_062_464)
+    first = ledger.layer("features.0")
+    assert (first.kind, first.kernel, first.stride, first.padding, first.groups) == (
+        "Conv2d",
+        (3, 3),
+        (1, 1),
+        (1, 1),
+        1,
+    )
+    assert first.arithmetic == {
+        "weights": "(3·3·3)·64",
+        "biases": "64",
+        "activations": "224·224·64",
+        "macs": "(3·3·3)·64·224·224",
+    }
+    assert ledger.layer("classifier.0").arithmetic["macs"] == "25088·4096"
+    assert ledger.layer("features.4").elements == {"pooling": 64 * 224 * 224}
+    assert ledger.layer("features.1").activations == 0  # in place
+
+
+class Everything(nn.Module):
+    """Every kind of layer and call that the walk has a rule for, on (3, 16, 16)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 8, 3, padding="same", dilation=2)
+        self.depthwise = nn.Conv2d(8, 8, 3, padding=1, groups=8, bias=False)
+        self.up = nn.ConvTranspose2d(8, 8, 2, stride=2)
+        self.norms = nn.ModuleList([nn.BatchNorm2d(8), nn.GroupNorm(2, 8), nn.InstanceNorm2d(8, affine=True)])
+        self.lrn = nn.LocalResponseNorm(3)
+        self.prelu = nn.PReLU()
+        self.pool = nn.MaxPool2d(2)
+        self.attention = nn.MultiheadAttention(8, 2, batch_first=True)
+        self.encoder = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+        self.lstm = nn.LSTM(8, 5, num_layers=2, bidirectional=True, batch_first=True)
+        self.gru = nn.GRU(10, 4, batch_first=True)
+        self.embedding = nn.Embedding(11, 4)
+        self.token = nn.Parameter(torch.zeros(1, 1, 4))
+        self.head = nn.Linear(4, 10)
+
+    def forward(self, x):
+        x = self.depthwise(F.relu(self.conv(x)))
+        for norm in self.norms:
+            x = norm(x)
+        x = self.prelu(self.lrn(self.pool(F.avg_pool2d(self.up(x), 2)))) * 2 + 1
+        x = torch.cat([x, x], 1).chunk(2, 1)[0].flatten(2).transpose(1, 2)
+        x = self.encoder(self.attention(x, x, x)[0] + x)
+        q = x.unflatten(-1, (2, 4)).transpose(1, 2)
+        x = x + F.scaled_dot_product_attention(q, q, q).transpose(1, 2).flatten(2)
+        x = self.gru(self.lstm(x)[0])[0]
+        x = torch.einsum("nld,nmd->nlm", x, x) @ x
+        x = torch.bmm(x, torch.addmm(x[0, :4], x[0, :4], x[0, :4].t() @ x[0, :4])[None])
+        x = x + self.token + self.embedding(torch.arange(x.shape[1], device=x.device) % 11)
+        return self.head(F.softmax(x.mean(1), dim=-1))
+
+
+def test_everything_torch_counts_is_counted_and_nothing_is_left_out():
+    model = Everything()
+    ledger = count(model, (3, 16, 16))
+    assert ledger.uncounted == ()
+    assert ledger.parameters == sum(p.numel() for p in model.parameters())
+    assert ledger.macs == torch_macs(model.to("meta"), torch.empty(1, 3, 16, 16, device="meta"))
+    assert ledger.layer("attention").macs_by_class.keys() == {"linear", "attention"}
+    assert ledger.layer("token").kind == "Parameter"
+    assert ledger.layer("lstm").parameters == sum(p.numel() for p in model.lstm.parameters())
+
+
+@pytest.mark.parametrize("mode", [torch.enable_grad, torch.no_grad, torch.inference_mode])
+@pytest.mark.parametrize("build", [Everything, torchvision.models.mobilenet_v3_small])
+def test_totals_do_not_depend_on_gradients_device_or_training(mode, build):
+    shape = (3, 16, 16) if build is Everything else (3, 32, 32)
+    expected = count(build().to("meta").eval(), shape).layers
+    with mode():
+        for model in (build().train(), build().eval(), build().to("meta").train()):
+            assert count(model, shape).layers == expected
+
+
+def test_multi_head_attention_is_counted_without_gradients_too():
+    """FlopCounterMode and fvcore miss the fused attention of inference (COUNTING, B1)."""
+    with torch.device("meta"):
+        model = torchvision.models.vit_b_16(image_size=32)
+    with torch.no_grad():
+        frozen = count(model.eval(), (3, 32, 32)).macs
+    assert (
+        frozen
+        == count(model.train(), (3, 32, 32)).macs
+        == torch_macs(model, torch.empty(1, 3, 32, 32, device="meta"))
+    )
+
+
+def test_a_pool_counts_the_same_by_int_and_tuple():
+    """torchscan uses k for k·k with an int (COUNTING, B7)."""
+    by_int, by_tuple = (count(nn.MaxPool2d(k, 2), (4, 9, 9)).layers for k in (3, (3, 3)))
+    assert by_int == by_tuple
+
+
+class Careless(nn.Module):
+    """A model that changes itself while it runs."""
+
+    def __init__(self, fails: bool) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+        self.norm = nn.BatchNorm2d(4)
+        self.register_buffer("seen", torch.zeros(()))
+        self.calls = 0
+        self.fails = fails
+
+    def forward(self, x):
+        self.calls += 1
+        self.seen += 1
+        self.conv.weight.data.mul_(2)
+        self.norm(self.conv(x))
+        self.seen = self.seen + 1
+        self.extra = nn.ReLU()
+        self.train(not self.training)
+        if self.fails:
+            raise RuntimeError("on purpose")
+        return x
+
+
+def global_hooks() -> tuple[dict, dict]:
+    module = nn.modules.module
+    return dict(module._global_forward_hooks), dict(module._global_forward_pre_hooks)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+@pytest.mark.parametrize("training", [False, True])
+def test_the_model_is_as_it_was_afterwards(fails, training):
+    """thop adds buffers, ptflops hooks and a mode, fvcore new batch-norm statistics (COUNTING, B5)."""
+    model = Careless(fails).train(training)
+    calls: list[int] = []
+    model.conv.register_forward_hook(lambda *_: calls.append(1) and None)
+    state = {key: value.clone() for key, value in model.state_dict().items()}
+    attributes = {name: set(module.__dict__) for name, module in model.named_modules()}
+    hooks = [dict(module._forward_hooks) for module in model.modules()]
+    everywhere = global_hooks()
+    if fails:
+        with pytest.raises(CountError, match="on purpose"):
+            count(model, (3, 8, 8))
+    else:
+        count(model, (3, 8, 8))
+    assert model.state_dict().keys() == state.keys()
+    assert all(torch.equal(value, state[key]) for key, value in model.state_dict().items())
+    assert {name: set(module.__dict__) for name, module in model.named_modules()} == attributes
+    assert all(module.training == training for module in model.modules())
+    assert model.calls == 0
+    assert [dict(module._forward_hooks) for module in model.modules()] == hooks
+    assert global_hooks() == everywhere
+
+
+def test_a_shared_module_has_a_row_a_call_and_its_parameters_once():
+    shared = nn.Linear(6, 6)
+    ledger = count(nn.Sequential(shared, nn.ReLU(), shared), (6,))
+    assert [(row.name, row.parameters, row.macs, row.shared) for row in ledger.layers if row.macs] == [
+        ("0", 42, 36, False),
+        ("0#2", 0, 36, True),
+    ]
+    assert ledger.parameters == 42
+
+
+def test_a_tied_weight_is_counted_once():
+    model = nn.Sequential(nn.Linear(6, 6), nn.Linear(6, 6))
+    model[1].weight = model[0].weight
+    assert count(model, (6,)).parameters == 36 + 6 + 6
+
+
+def test_layers_that_are_never_called_keep_their_parameters_and_show_no_output():
+    ledger = count(models.load("googlenet"), IMAGE)
+    unused = [row for row in ledger.layers if row.output_shape is None]
+    assert sum(row.parameters for row in unused) == 6_379_984
+    assert all(row.name.startswith("aux") and row.macs == 0 for row in unused)
+
+
+class Strange(nn.Module):
+    def forward(self, x):
+        return torch.fft.fft2(x).abs() + torch.cdist(x, x).mean()
+
+
+def test_what_cannot_be_counted_is_named():
+    ledger = count(Strange(), (3, 8, 8))
+    assert any("fft" in name for name in ledger.uncounted)
+    assert any("cdist" in name for name in ledger.uncounted)
+    assert ledger.macs == 0
+
+
+def test_weights_computed_from_parameters_are_counted_where_they_are_stored():
+    model = nn.utils.parametrizations.weight_norm(nn.Linear(5, 7))
+    ledger = count(model, (5,))
+    assert ledger.parameters == sum(p.numel() for p in model.parameters()) == 5 * 7 + 7 + 7
+    assert ledger.macs == 35
+
+
+def test_a_model_of_several_inputs():
+    class Two(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.words = nn.Embedding(9, 4)
+
+        def forward(self, image, ids, *, scale=1):
+            return image.mean() + self.words(ids)
+
+    ledger = count(Two(), (3, 8, 8), inputs=(torch.zeros(1, 3, 8, 8), torch.zeros(1, 5, dtype=torch.long)))
+    assert ledger.layer("words").output_shape == (5, 4)
+
+
+def test_an_input_of_the_wrong_size_is_refused_with_the_layer():
+    cases = {
+        (
+            "alexnet",
+            (3, 20, 20),
+        ): "3×20×20: features.5 (MaxPool2d), given 192×1×1, failed: its window of 3×3 does not fit into 1×1",
+        (
+            "vgg11",
+            (4, 64, 64),
+        ): "4×64×64: features.0 (Conv2d), given 4×64×64, failed: it takes 3 channels, not 4",
+        (
+            "vit_b_16",
+            (3, 32, 32),
+        ): "3×32×32: VisionTransformer failed: Wrong image height! Expected 224 but got 32!",
+    }
+    for (name, shape), message in cases.items():
+        with pytest.raises(CountError, match=re.escape(f"does not accept an input of {message}")):
+            count(models.load(name), shape)
+    with pytest.raises(CountError, match="forward"):
+        count(nn.Bilinear(3, 3, 3), (3,))
+
+
+def test_counting_a_real_model_copies_no_weights():
+    model = nn.Linear(4096, 4096)
+    before = copy.deepcopy(model.weight)
+    count(model, (4096,))
+    assert torch.equal(model.weight, before)
+    assert model.weight.device.type == "cpu"

@@ -1,0 +1,97 @@
+"""Models by name."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from lab import models
+from lab.models import ModelError, default_input, load
+
+
+@pytest.mark.parametrize("name", ["vgg19", "inception_v3", "regnet_y_400mf", "ssdlite320_mobilenet_v3_large"])
+def test_a_torchvision_model_is_built_without_memory(name):
+    model = load(name)
+    assert {p.device.type for p in (*model.parameters(), *model.buffers())} == {"meta"}
+
+
+def test_a_timm_model():
+    pytest.importorskip("timm")
+    model = load("timm:mobilenetv3_small_050")
+    assert default_input("timm:mobilenetv3_small_050", model) == (3, 224, 224)
+    with pytest.raises(ModelError, match="timm has no model 'resnet5'; nearest: resnet5"):
+        load("timm:resnet5")
+
+
+def test_inputs_are_those_the_weights_were_made_for():
+    assert default_input("vgg19", load("vgg19")) == (3, 224, 224)
+    assert default_input("inception_v3", load("inception_v3")) == (3, 299, 299)
+    name = "lab.networks.alexnet:two_gpus"
+    assert default_input(name, load(name)) == (3, 227, 227)
+    assert default_input("torch.nn:Identity", load("torch.nn:Identity")) is None
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.path", ["", *__import__("sys").path])
+    (tmp_path / "own_networks.py").write_text(
+        "from torch import nn\n"
+        "class Net(nn.Sequential):\n"
+        "    def __init__(self, width=4): super().__init__(nn.Linear(3, width))\n"
+        "def wide(width): return Net(width)\n"
+        "def number(): return 3\n"
+        "def broken(): raise RuntimeError('no such disk')\n"
+        "ready = Net()\n"
+        "text = 'x'\n"
+    )
+    yield "own_networks"
+    __import__("sys").modules.pop("own_networks", None)
+
+
+def test_a_callable_of_the_users_own(own):
+    assert load(f"{own}:Net")[0].weight.device.type == "meta"
+    ready = load(f"{own}:ready")
+    assert isinstance(ready, nn.Module)
+    assert ready[0].weight.device.type == "cpu"  # the user's own object stays as it is
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("wide", "needs the argument width"),
+        ("number", "gives a int, not a torch.nn.Module"),
+        ("broken", "failed to build: RuntimeError: no such disk"),
+        ("text", "is a str, not a function or class"),
+        ("Nett", "has no 'Nett'; nearest: Net"),
+    ],
+)
+def test_a_callable_that_will_not_do(own, name, message):
+    with pytest.raises(ModelError, match=message):
+        load(f"{own}:{name}")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("vgg_19", "torchvision has no model 'vgg_19'; nearest: vgg19"),
+        ("", "torchvision has no model ''"),
+        ("nowhere_at_all:Net", "no module 'nowhere_at_all'"),
+    ],
+)
+def test_an_unknown_name_gives_the_nearest(name, message):
+    with pytest.raises(ModelError, match=message):
+        load(name)
+
+
+def test_a_module_that_does_not_import(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "faulty_networks.py").write_text("1 / 0\n")
+    with pytest.raises(ModelError, match="importing faulty_networks failed: ZeroDivisionError"):
+        load("faulty_networks:Net")
+
+
+def test_constructors_may_compute_with_small_tensors():
+    assert torch.tensor([1.0]).device.type == "cpu"
+    assert len(models.names()) > 70

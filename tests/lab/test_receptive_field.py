@@ -1,0 +1,143 @@
+"""Receptive fields by rule against the extent of gradients, which knows nothing of the rules."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+from torch.nn import functional as F
+
+from lab import formulas, models
+from lab.counting import count
+from lab.ledger import Ledger, ReceptiveField
+from lab.probe import probe
+
+#: Model → (module of the final map, receptive field, height and width of the input to probe with).
+NETWORKS = {
+    "alexnet": ("features", 195, (400, 63)),
+    "vgg19": ("features", 268, (600, 32)),
+    "googlenet": ("inception5b", 379, (800, 32)),
+    "inception_v3": ("Mixed_7c", 1311, (2800, 75)),
+    "resnet18": ("layer4", 435, (900, 32)),
+    "resnet50": ("layer4", 427, (900, 32)),
+    "mobilenet_v2": ("features", 491, (1000, 32)),
+    "shufflenet_v2_x1_0": ("conv5", 527, (1100, 32)),
+    "squeezenet1_0": ("features", 155, (400, 63)),
+}
+
+
+def last_row(ledger: Ledger, layer: str):
+    return [row for row in ledger.layers if row.name.startswith(layer) and row.output_shape][-1]
+
+
+def predicted(ledger: Ledger, layer: str) -> tuple[int, int]:
+    """(first pixel, pixels) along the height that the middle unit of the layer's map sees."""
+    row = last_row(ledger, layer)
+    field = row.receptive_field
+    assert isinstance(field, ReceptiveField)
+    centre = field.offset[0] + (row.output_shape[1] // 2) * field.jump[0]
+    return int(centre - field.size[0] / 2), field.size[0]
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_network_sees_what_has_a_gradient(name):
+    layer, size, space = NETWORKS[name]
+    model = models.load(name)
+    ledger = count(model, (3, *space))
+    assert last_row(ledger, layer).receptive_field.size[0] == size
+    assert probe(model, (3, *space), layer)[0] == predicted(ledger, layer)
+
+
+@st.composite
+def stacks(draw):
+    layers: list[nn.Module] = []
+    for _ in range(draw(st.integers(1, 4))):
+        options = {
+            "kernel_size": draw(st.integers(1, 4)),
+            "stride": draw(st.integers(1, 2)),
+            "padding": 0,
+            "dilation": draw(st.integers(1, 3)),
+        }
+        layers.append(nn.MaxPool2d(**options) if draw(st.booleans()) else nn.Conv2d(2, 2, **options))
+    return nn.Sequential(nn.Sequential(*layers))
+
+
+@settings(deadline=None, max_examples=60)
+@given(stacks())
+def test_a_random_stack_sees_what_has_a_gradient(model):
+    shape = (2, 300, 140)
+    ledger = count(model, shape)
+    field = ledger.layers[-1].receptive_field
+    assert probe(model, shape, "0")[0] == predicted(ledger, "0")
+    layers = list(model[0])
+    closed = formulas.stacked_receptive_field(
+        *(
+            [n[0] if isinstance(n, tuple) else n for n in (getattr(layer, key) for layer in layers)]
+            for key in ("kernel_size", "stride", "dilation")
+        )
+    )
+    assert field.size == (closed, closed)
+
+
+class Branches(nn.Module):
+    """Branches of unlike reach, an image turned on its side and back, padding, cropping and residuals."""
+
+    def __init__(self, left: int, kernel: int, dilation: int) -> None:
+        super().__init__()
+        self.left = left
+        self.wide = nn.Conv2d(2, 2, kernel, padding=dilation * (kernel - 1) // 2, dilation=dilation)
+        self.pointwise = nn.Linear(2, 2)
+        self.down = nn.Conv2d(4, 2, 2, stride=2)
+        self.end = nn.Identity()
+
+    def forward(self, x):
+        y = F.pad(self.wide(x), (0, 0, self.left, 0))[:, :, : x.shape[2]]
+        z = self.pointwise(x.flatten(2).transpose(1, 2)).transpose(1, 2).unflatten(2, x.shape[2:])
+        return self.end(self.down(torch.cat([y, z], 1))[..., ::2, :])
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 5), st.sampled_from((1, 3, 5)), st.integers(1, 3))
+def test_branches_see_their_union_wherever_axes_wander(left, kernel, dilation):
+    model, shape = Branches(left, kernel, dilation), (2, 64, 16)
+    ledger = count(model, shape)
+    assert last_row(ledger, "end").receptive_field.jump == (4, 2)
+    start, size = predicted(ledger, "end")
+    with torch.no_grad():
+        model.pointwise.weight.fill_(1)
+    assert probe(model.double(), shape, "end")[0] == (start, size)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        nn.AdaptiveAvgPool2d(1),
+        nn.Sequential(nn.Flatten(), nn.Linear(2 * 8 * 8, 3)),
+        nn.GroupNorm(1, 2),
+        nn.Sequential(nn.Flatten(2), nn.Softmax(-1)),
+        nn.LayerNorm((2, 8, 8)),
+    ],
+)
+def test_what_mixes_all_positions_is_global(layer):
+    ledger = count(nn.Sequential(nn.Conv2d(2, 2, 3, padding=1), layer), (2, 8, 8))
+    assert ledger.layers[-1].receptive_field == "global"
+    assert ledger.layers[0].receptive_field.size == (3, 3)
+
+
+def test_attention_is_global_and_a_pointwise_linear_layer_is_not():
+    ledger = count(models.load("vit_b_16"), (3, 224, 224))
+    assert ledger.layer("conv_proj").receptive_field == ReceptiveField((16, 16), (16, 16), (8.0, 8.0))
+    assert ledger.layer("encoder.layers.encoder_layer_0.self_attention").receptive_field == "global"
+    convnext = count(models.load("convnext_tiny"), (3, 224, 224))
+    assert convnext.layer("features.1.0.block.3").kind == "Linear"
+    assert convnext.layer("features.1.0.block.3").receptive_field.size == (28, 28)  # 4 + (7 − 1)·4
+
+
+def test_what_the_rules_cannot_follow_is_left_open():
+    class Shuffled(nn.Module):
+        def forward(self, x):
+            return F.relu(torch.roll(x, 3, dims=2))
+
+    assert count(Shuffled(), (3, 8, 8)).layers[-1].receptive_field is None
