@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import analyses
@@ -26,6 +26,7 @@ class Inspection:
     ledger: Ledger
     readings: tuple[CounterReading, ...]
     differences: tuple[Difference, ...]
+    failures: Mapping[str, str] = field(default_factory=dict)  # counter → why it has no reading
 
 
 def model_names() -> list[str]:
@@ -80,14 +81,19 @@ def inspect(model: str, shape: str | None = None, against: str = "all") -> Inspe
     if not chosen:
         return Inspection(found, (), ())
     from lab import models
-    from lab.counters import read, reconcile
+    from lab.counters import CounterError, read, reconcile
 
-    readings, differences = [], []
+    network = models.load(model)
+    readings, differences, failures = [], [], {}
     for counter in chosen:
-        reading = read(counter, models.load(model), found.input_shape)
+        try:
+            reading = read(counter, network, found.input_shape)
+        except CounterError as error:
+            failures[counter] = str(error)
+            continue
         readings.append(reading)
         differences += reconcile(found, reading)
-    return Inspection(found, tuple(readings), tuple(differences))
+    return Inspection(found, tuple(readings), tuple(differences), failures)
 
 
 def as_json(inspection: Inspection) -> dict[str, Any]:
@@ -103,7 +109,10 @@ def as_json(inspection: Inspection) -> dict[str, Any]:
             "macs": found.macs,
         },
         "layers": layers.to_json(found)["layers"],
-        "counters": {reading.counter: reading.total for reading in inspection.readings},
+        "counters": {
+            **dict.fromkeys(inspection.failures),
+            **{reading.counter: reading.total for reading in inspection.readings},
+        },
         "differences": [
             {"counter": difference.counter, "reason": difference.reason, "amount": difference.amount}
             for difference in inspection.differences
@@ -172,6 +181,7 @@ def difference_table(inspection: Inspection) -> Table:
             Column(key="amount", label="Amount", type="integer"),
         ),
         rows=tuple(rows),
+        notes=tuple(inspection.failures.values()),
     )
 
 
