@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from math import ceil
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from results.schema import Axis, Chart, Figure, Heatmap, Series
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 WIDTH = 5.5  # inches: the text block of the page
 HEIGHT = 2.5
 FONT_SIZE = 8  # points
-LINE = 0.12  # inches that a line of text takes
+LINE = 0.12  # inches that a line of tick labels takes
+CHARACTER = 0.6 * (FONT_SIZE - 1) / 72  # inches, on the safe side
 #: Mid-tones, legible on white and on near-black; Okabe and Ito's, apart from the last two.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#7F7F7F", "#A6761D")
 DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)))
@@ -133,23 +135,28 @@ def _size(figure: Figure) -> tuple[float, float]:
 
 
 def _title(axis: Axis) -> str:
-    return f"{axis.label} ({axis.unit})" if axis.unit else axis.label
+    return f"{axis.label} ({axis.unit})" if axis.unit and axis.unit != axis.label else axis.label
 
 
 def _text_width(text: str) -> float:
     """Inches that a tick label takes, on the safe side."""
-    return len(text) * 0.6 * (FONT_SIZE - 1) / 72
+    return len(text) * CHARACTER
 
 
-def _upright(axis: Axis, width: float) -> bool:
-    """Whether category names must stand upright to keep clear of each other."""
-    longest = max(map(_text_width, axis.categories), default=0.0)
-    return longest > 0.92 * width / max(1, len(axis.categories))
+def _names(axis: Axis, width: float) -> tuple[list[str], bool]:
+    """The names of categories for an axis `width` inches long, and whether they stand upright.
+
+    They lie flat, in up to three lines, where no word is wider than the place of its category.
+    """
+    place = 0.92 * width / max(1, len(axis.categories))
+    wrapped = [wrap(name, max(1, int(place / CHARACTER)), break_long_words=False) for name in axis.categories]
+    flat = all(len(lines) <= 3 and all(_text_width(line) <= place for line in lines) for lines in wrapped)
+    return ["\n".join(lines) for lines in wrapped] if flat else list(axis.categories), not flat
 
 
 def _depth(axis: Axis, width: float) -> float:
-    longest = max(map(_text_width, axis.categories), default=0.0)
-    return 0.8 * longest if _upright(axis, width) else 0.0
+    """Inches to add to a drawing for names that stand upright."""
+    return 0.8 * max(map(_text_width, axis.categories)) if _names(axis, width)[1] else 0.0
 
 
 def _chart(axes: Axes, chart: Chart, id: str) -> None:
@@ -164,8 +171,6 @@ def _chart(axes: Axes, chart: Chart, id: str) -> None:
     axes.set_axisbelow(True)
     _ticks(chart.x, axes.xaxis, WIDTH - 0.6)
     _ticks(chart.y, axes.yaxis, HEIGHT - 0.6)
-    if _upright(chart.x, WIDTH - 0.6):
-        axes.tick_params(axis="x", labelrotation=90)
 
 
 def _points(axes: Axes, series: Series, n: int, gid: str, *, joined: bool) -> None:
@@ -246,8 +251,6 @@ def _heatmap(drawing: Drawing, axes: Axes, figure: Heatmap) -> None:
     width, height = drawing.get_size_inches()
     _ticks(figure.x, axes.xaxis, width - 1.5)
     _ticks(figure.y, axes.yaxis, height - 0.9)
-    if _upright(figure.x, width - 1.5):
-        axes.tick_params(axis="x", labelrotation=90)
     for side in ("left", "bottom"):
         axes.spines[side].set_visible(False)
 
@@ -258,7 +261,10 @@ def _ticks(axis: Axis, drawn: Any, length: float) -> None:
 
     if axis.categories:
         step = ceil(len(axis.categories) * LINE / length)
-        drawn.set_ticks(range(0, len(axis.categories), step), axis.categories[::step])
+        names, upright = (list(axis.categories), False) if drawn.axis_name == "y" else _names(axis, length)
+        drawn.set_ticks(
+            range(0, len(names), step), names[::step], rotation=90 if upright else 0, linespacing=0.9
+        )
         drawn.set_tick_params(length=0)
         return
     drawn.set_major_formatter(_tick_label)
@@ -274,8 +280,8 @@ def _tick_label(value: float, _: float | None = None) -> str:
 
 
 def _legend(drawing: Drawing, axes: Axes, chart: Chart, id: str) -> None:
-    widest = max(_text_width(series.label) for series in chart.series) + 0.55
-    columns = max(1, min(len(chart.series), int(WIDTH / widest)))
+    widths = [_text_width(series.label) + 0.5 for series in chart.series]
+    columns = len(widths) if sum(widths) < WIDTH else max(1, int(WIDTH / max(widths)))
     handles, labels = axes.get_legend_handles_labels()
     legend = drawing.legend(handles, labels, loc="outside upper center", ncols=columns)
     for n, (handle, text) in enumerate(zip(legend.legend_handles, legend.get_texts(), strict=True)):

@@ -95,6 +95,13 @@ def test_names_of_categories_keep_clear_of_each_other() -> None:
     assert min(b - a for a, b in pairwise(places)) > figures.FONT_SIZE
 
 
+def test_names_lie_flat_in_lines_where_they_can() -> None:
+    root = ET.fromstring(figures.svg(EXAMPLES["scatter"], "f"))
+    lines = {text.text: str(text.get("transform")) for text in root.iter(f"{SVG}text")}
+    assert "a rather long name of a" in lines and "class" in lines
+    assert "-90" not in lines["class"]
+
+
 def test_of_too_many_categories_every_second_or_third_is_named() -> None:
     names = tuple(f"layer {n}" for n in range(120))
     figure = Chart(
