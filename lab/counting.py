@@ -103,25 +103,19 @@ def follow(
 def _as_it_was(model: nn.Module, training: bool) -> Iterator[None]:
     """In the mode asked for inside; afterwards every module has its attributes back, also after an error."""
     parts = ("_parameters", "_buffers", "_modules")
-    saved = [(m, dict(m.__dict__), [dict(m.__dict__[part]) for part in parts]) for m in model.modules()]
+    modules = [m for m in model.modules() if not isinstance(m, torch.jit.ScriptModule)]
+    saved = [(m.__dict__, dict(m.__dict__), [dict(m.__dict__[part]) for part in parts]) for m in modules]
     try:
-        for module, _, _ in saved:
-            module.__dict__["training"] = training
+        for attributes, _, _ in saved:
+            attributes["training"] = training
         yield
     finally:
-        for module, attributes, contents in saved:
-            module.__dict__.clear()
-            module.__dict__.update(attributes)
+        for attributes, before, contents in saved:
+            attributes.clear()
+            attributes.update(before)
             for part, content in zip(parts, contents, strict=True):
-                held = module.__dict__[part]
-                if (
-                    held != content
-                    if part == "_modules"
-                    else held.keys() != content.keys()
-                    or any(held[key] is not content[key] for key in content)
-                ):
-                    held.clear()
-                    held.update(content)
+                attributes[part].clear()
+                attributes[part].update(content)
 
 
 class Walk(TorchFunctionMode):
@@ -139,9 +133,8 @@ class Walk(TorchFunctionMode):
                 if tensor is not None:
                     self.owners.setdefault(id(tensor), (module, key, tensor))
         self.root = model
-        self.stack: list[tuple[nn.Module, int]] = []  # modules being called, with the rows before the call
+        self.stack: list[tuple[nn.Module, int, list[Shape]]] = []  # calls: module, rows before, shapes given
         self.path = ""
-        self.given: list[Tensor] = []  # what the last module was called with
         self.counted: set[int] = set()
         self.called: Counter[str] = Counter()
         self.twins: dict[int, tuple[Tensor, Tensor]] = {}
@@ -157,15 +150,14 @@ class Walk(TorchFunctionMode):
             yield
 
     def enter(self, module: nn.Module, inputs: tuple[Any, ...]) -> None:
-        self.stack.append((module, len(self.rows)))
-        self.given = [t for t in inputs if isinstance(t, Tensor)]
+        self.stack.append((module, len(self.rows), [t.shape for t in inputs if isinstance(t, Tensor)]))
         self.path = self.paths.get(id(module), self.path)
         if isinstance(module, torch.jit.ScriptModule):
-            self.row("script", *inputs[:1], None, uncounted=("torch.jit.ScriptModule",))
+            self.row("script", inputs[0] if inputs else None, None, uncounted=("torch.jit.ScriptModule",))
 
     def leave(self, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
         while self.stack:
-            last, before = self.stack.pop()
+            last, before, _ = self.stack.pop()
             if last is module:
                 break
         if len(self.rows) == before and not module._modules and inputs and isinstance(output, Tensor):
@@ -373,12 +365,16 @@ class Walk(TorchFunctionMode):
 
     def refusal(self, shape: Sequence[int], error: Exception) -> str:
         """One sentence: the layer that failed, what it was given, and why."""
-        module, given = (self.stack[-1][0], self.given) if self.stack else (self.root, [])
+        module, _, given = self.stack[-1] if self.stack else (self.root, 0, [])
         place = f"{self.path} ({type(module).__name__})" if self.path else type(module).__name__
         came = (
-            f", given {' and '.join(_text(_sample(t.shape)) for t in given)}," if self.path and given else ""
+            f", given {' and '.join(_text(_sample(shape)) for shape in given)},"
+            if self.path and given
+            else ""
         )
         reason = " ".join(str(error).split()) or type(error).__name__
+        if isinstance(error, NotImplementedError) or "meta tensor" in reason:
+            reason = "it depends on the values of tensors, and a count knows only their shapes"
         return f"the model does not accept an input of {_text(shape)}: {place}{came} failed: {reason}"
 
 

@@ -242,6 +242,14 @@ def test_what_cannot_be_counted_is_named():
     assert ledger.macs == 0
 
 
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning", "ignore:`torch.jit:FutureWarning")
+def test_a_scripted_module_hides_its_functions_and_is_named():
+    model = nn.Sequential(nn.Linear(4, 4), torch.jit.script(nn.Linear(4, 4)))
+    ledger = count(model, (4,))
+    assert "torch.jit.ScriptModule" in ledger.uncounted
+    assert ledger.parameters == 2 * (16 + 4)
+
+
 def test_weights_computed_from_parameters_are_counted_where_they_are_stored():
     model = nn.utils.parametrizations.weight_norm(nn.Linear(5, 7))
     ledger = count(model, (5,))
@@ -277,6 +285,9 @@ def test_an_input_of_the_wrong_size_is_refused_with_the_layer():
             (3, 32, 32),
         ): "3×32×32: VisionTransformer failed: Wrong image height! Expected 224 but got 32!",
     }
+    cases["fasterrcnn_resnet50_fpn", (3, 64, 64)] = (
+        "3×64×64: rpn (RegionProposalNetwork) failed: it depends on the values of tensors"
+    )
     for (name, shape), message in cases.items():
         with pytest.raises(CountError, match=re.escape(f"does not accept an input of {message}")):
             count(models.load(name), shape)
