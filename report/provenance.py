@@ -77,17 +77,21 @@ def text(results: Mapping[str, Result]) -> str:
 
 
 def _libraries(results: Mapping[str, Result]) -> list[str]:
-    """A paragraph for every set of library versions that results were made with."""
+    """A paragraph for every set of library versions that results were made with; the commonest comes last."""
     makers: dict[str, list[str]] = {}
     for name, result in results.items():
         versions = {"Python": result.provenance.python, **result.provenance.libraries}
         described = [f"{markdown(library)} {markdown(version)}" for library, version in versions.items()]
         makers.setdefault(listing(described), []).append(f"`{name}`")
-    whose = "All results were" if len(makers) == 1 else None
+    *others, (largest, _) = sorted(makers.items(), key=lambda pair: len(pair[1]))
     return [
-        f"{whose or listing(names) + (' was' if len(names) == 1 else ' were')} made with {versions}."
-        for versions, names in makers.items()
+        *(f"{listing(names)} {_was(names)} made with {versions}." for versions, names in others),
+        f"All {'other ' if others else ''}results were made with {largest}.",
     ]
+
+
+def _was(names: list[str]) -> str:
+    return "was" if len(names) == 1 else "were"
 
 
 def _data(results: Mapping[str, Result]) -> list[str]:

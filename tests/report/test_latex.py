@@ -126,14 +126,33 @@ def test_the_source_is_ascii_and_names_its_sections(workshop: Workshop) -> None:
     ]  # fmt: skip
 
 
-def test_an_official_style_is_used_when_it_is_there(workshop: Workshop) -> None:
+# What the official styles do that could clash with ours; they may not be redistributed.
+OFFICIAL = r"""
+\ProvidesPackage{neurips_2025}
+\DeclareOption{preprint}{}
+\ProcessOptions\relax
+\RequirePackage{natbib}
+\RequirePackage[verbose=true,letterpaper]{geometry}
+\renewcommand{\rmdefault}{ptm}
+\newcommand{\@noticestring}{Submitted to a conference.}
+\newcommand{\@notice}{\footnotetext{\@noticestring}}
+\renewcommand{\maketitle}{\par{\LARGE\@title\par}\@author\@notice}
+"""
+
+
+def test_an_official_style_is_used_when_it_is_there(workshop: Workshop, tmp_path: Path) -> None:
     folder = workshop.templates / "latex"
     source = folder.resolve()
     folder.unlink()
     shutil.copytree(source, folder)
-    (folder / "neurips_2025.sty").write_text("", "utf-8")
-    tex = latex.write(workshop.document(), workshop.templates)
+    (folder / "neurips_2025.sty").write_text(OFFICIAL, "utf-8")
+    document = workshop.document()
+    tex = latex.write(document, workshop.templates)
     assert r"\usepackage[preprint]{neurips_2025}" in tex and "convstudy}" not in tex
+    if shutil.which("latexmk"):
+        pdf = build(workshop, tmp_path / "tex")
+        assert checks.check_pdf(pdf, pdf.with_suffix(".log"), document) == []
+        assert "Submitted to a conference" not in text_of(pdf)
 
 
 @needs_tex

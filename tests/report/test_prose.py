@@ -24,7 +24,7 @@ def text_of(node: Any) -> str:
     spoken = {"Space": " ", "SoftBreak": " "}
     return "".join(
         spoken.get(element["t"], element.get("c") if element["t"] == "Str" else "")
-        if element["t"] != "Math"
+        if element["t"] not in ("Math", "Code")
         else element["c"][1]
         for element in elements(node)
     )
@@ -213,6 +213,18 @@ def test_provenance_says_what_made_each_result(workshop: Workshop) -> None:
     )
     said = text_of(body(document, "provenance"))
     assert "torch 2.15.0" in said and "CIFAR-10" in said and "none stated" in said
+
+
+def test_provenance_names_who_was_made_with_other_libraries(workshop: Workshop) -> None:
+    other = vgg19().provenance.model_copy(update={"python": "3.12.1"})
+    for name in ("architecture.a", "architecture.b", "architecture.c"):
+        made = {"provenance": other} if name.endswith("a") else {}
+        workshop.store.write(vgg19().model_copy(update={"analysis": name, **made}))
+    calls = (f'{{{{ value("architecture.{name}/total_weights") }}}}' for name in "abc")
+    workshop.section("more", f"# More\n\n{', '.join(calls)}\n")
+    said = [text_of(block) for block in body(workshop.document("more"), "provenance")]
+    assert "architecture.a was made with Python 3.12.1, torch 2.15.0 and torchvision 0.29.0." in said
+    assert "All other results were made with Python 3.11.2, torch 2.15.0 and torchvision 0.29.0." in said
 
 
 def test_a_document_is_the_same_every_time(workshop: Workshop) -> None:
