@@ -247,7 +247,7 @@ def _heatmap(drawing: Drawing, axes: Axes, figure: Heatmap) -> None:
         for i, row in enumerate(figure.values):
             for j, value in enumerate(row):
                 light = sum(mesh.cmap(mesh.norm(value))[:3]) > 1.3
-                axes.text(j, i, f"{value:.3g}", ha="center", va="center", color=INK if light else "white")
+                axes.text(j, i, _cell_label(value), ha="center", va="center", color=INK if light else "white")
     width, height = drawing.get_size_inches()
     _ticks(figure.x, axes.xaxis, width - 1.5)
     _ticks(figure.y, axes.yaxis, height - 0.9)
@@ -277,6 +277,10 @@ def _tick_label(value: float, _: float | None = None) -> str:
         if abs(value) >= size * (1 - 1e-9):
             return f"{value / (size if letter != 'k' else 1e3):.4g} {letter}".replace("-", "−")
     return f"{value:,.4g}".replace("-", "−")
+
+
+def _cell_label(value: float) -> str:
+    return f"{value:.3g}".replace("-", "−")
 
 
 def _legend(drawing: Drawing, axes: Axes, chart: Chart, id: str) -> None:

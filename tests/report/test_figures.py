@@ -123,6 +123,14 @@ def test_series_differ_without_colour() -> None:
     assert figures.svg(EXAMPLES["stacked-bar"], "f").count("<pattern") >= 5
 
 
+def test_numbers_in_cells_have_real_minus_signs() -> None:
+    axis = Axis(label="x")
+    figure = Heatmap(
+        caption="C", alt="A", x=axis, y=axis, values=((-3.97, 1.0),), value_label="v", numbers=True
+    )
+    assert ">−3.97<" in figures.svg(figure, "f") and ">-3.97<" not in figures.svg(figure, "f")
+
+
 def test_a_large_heatmap_stays_small() -> None:
     values = tuple(tuple(float(i * j) for j in range(90)) for i in range(90))
     figure = Heatmap(
