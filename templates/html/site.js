@@ -151,9 +151,10 @@ document.addEventListener("DOMContentLoaded", () => {
     const stops = rows.flatMap((row, r) => Array.from({ length: width }, (_, c) => ({ row, r, c: c + 1 })));
     if (!matrix) stops.sort((a, b) => places[a.r] - places[b.r]);
 
+    const [side, above] = heads[0].split(" / ");
     const describe = ({ row, c }) => {
       const cells = [...row.cells];
-      if (matrix) return `${words(cells[0])}, ${heads[c]}: ${words(cells[c])}`;
+      if (matrix) return `${side} ${words(cells[0])}, ${above} ${heads[c]}: ${words(cells[c])}`;
       const parts = columns.flatMap((name, n) => {
         if (!/^y\d+$/.test(name) || hidden.has(name.slice(1)) || !words(cells[n])) return [];
         const [low, high] = [columns.indexOf("low" + name.slice(1)), columns.indexOf("high" + name.slice(1))];

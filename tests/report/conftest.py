@@ -230,18 +230,38 @@ class Workshop:
         return compose(self.study(*sections, **keys), self.templates, self.store)
 
 
-@pytest.fixture
-def workshop(tmp_path: Path) -> Workshop:
+def open_workshop(folder: Path) -> Workshop:
     """A fresh copy of the templates with the small study's sections, and a store with one result."""
-    templates = tmp_path / "templates"
-    for folder in ("sections", "studies"):
-        (templates / folder).mkdir(parents=True)
+    templates = folder / "templates"
+    for name in ("sections", "studies"):
+        (templates / name).mkdir(parents=True)
     for name in ("latex", "html", "references.bib", "names.txt", "published.toml"):
         if (TEMPLATES / name).exists():
             (templates / name).symlink_to(TEMPLATES / name)
-    store = Store(tmp_path / "results")
+    store = Store(folder / "results")
     store.write(vgg19())
     made = Workshop(templates, store)
     for name, text in SECTIONS.items():
         made.section(name, text)
     return made
+
+
+def make_workshop(folder: Path) -> Workshop:
+    """A fresh copy of the templates with the small study's sections, and a store with one result."""
+    templates = folder / "templates"
+    for name in ("sections", "studies"):
+        (templates / name).mkdir(parents=True)
+    for name in ("latex", "html", "references.bib", "names.txt", "published.toml"):
+        if (TEMPLATES / name).exists():
+            (templates / name).symlink_to(TEMPLATES / name)
+    store = Store(folder / "results")
+    store.write(vgg19())
+    made = Workshop(templates, store)
+    for name, text in SECTIONS.items():
+        made.section(name, text)
+    return made
+
+
+@pytest.fixture
+def workshop(tmp_path: Path) -> Workshop:
+    return make_workshop(tmp_path)

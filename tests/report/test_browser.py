@@ -1,0 +1,230 @@
+"""The site in a real Chromium: accessible, quiet on the network, usable by keyboard, never too wide."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import open_workshop, vgg19
+from pages import put, site
+
+from report import html
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+if CHROMIUM is None:
+    pytest.skip("Chromium is not installed; `apt-get install chromium` gets it", allow_module_level=True)
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+
+ARGUMENTS = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+PAGES = (
+    "index.html", "small/index.html", "small/layers.html", "small/training.html", "small/provenance.html",
+    "small/lost.html", "results/index.html", "results/architecture.vgg19.html", "alone.html",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    workshop = open_workshop(tmp_path_factory.mktemp("workshop"))
+    workshop.section(
+        "lost",
+        "# A section that rests on something_rather_long_that_was_never_run\n\n"
+        '{{ value("no.such/metric") }}\n',
+    )
+    made = site(workshop.document("layers", "training", "lost"), workshop.templates, pdf="small.pdf")
+    alone = html.table_page("VGG-19, layer by layer", vgg19().tables.values())
+    return put({**made, "small.pdf": b"%PDF", "alone.html": alone}, tmp_path_factory.mktemp("site"))
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def show(chromium: Any, folder: Path) -> Iterator[Any]:
+    """Opens a page of the site; afterwards, nothing may have been requested from outside or gone wrong."""
+    contexts, requests, faults = [], [], []
+
+    def opened(name: str, width: int = 1280, **settings: Any) -> Any:
+        size = {"width": width, "height": 900}
+        context = chromium.new_context(viewport=size, reduced_motion="reduce", **settings)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("request", lambda request: requests.append(request.url))
+        page.on("console", lambda message: faults.append(message.text))
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.goto((folder / name).as_uri())
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert requests
+    inside = (folder.as_uri(), "data:")
+    assert [address for address in requests if not address.startswith(inside)] == []
+    assert faults == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", PAGES)
+def test_no_accessibility_rule_is_violated(show: Any, name: str, scheme: str) -> None:
+    page = show(name, color_scheme=scheme, bypass_csp=True)
+    page.evaluate("document.querySelectorAll('details').forEach((part) => { part.open = true; })")
+    page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8"))
+    found = page.evaluate("axe.run({ preload: false })")
+    assert found["passes"]
+    violations = [
+        (violation["id"], node["html"][:200], node["failureSummary"])
+        for violation in found["violations"]
+        for node in violation["nodes"]
+    ]
+    assert violations == []
+
+
+@pytest.mark.parametrize("width", [320, 390, 1088, 1280])
+@pytest.mark.parametrize("name", PAGES)
+def test_no_page_is_wider_than_the_window(show: Any, name: str, width: int) -> None:
+    page = show(name, width=width)
+    page.evaluate("document.querySelectorAll('details').forEach((part) => { part.open = true; })")
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
+def column(page: Any, part: str, index: int) -> list[float]:
+    script = f"""(table) => [...table.querySelectorAll("{part} tr")].map((row) =>
+      Number(row.cells[{index}].dataset.value))"""
+    values: list[float] = page.locator("#content .table table").first.evaluate(script)
+    return values
+
+
+def test_columns_sort_by_keyboard_and_totals_stay_below(show: Any) -> None:
+    page = show("small/layers.html")
+    before = column(page, "tbody", 4)
+    total = column(page, "tfoot", 4)
+    button = page.get_by_role("button", name="Weights", exact=True).and_(page.locator("thead button"))
+    head = page.get_by_role("columnheader", name="Weights", exact=True).first
+    button.focus()
+    page.keyboard.press("Enter")
+    assert head.get_attribute("aria-sort") == "ascending"
+    assert column(page, "tbody", 4) == sorted(before) != before
+    page.keyboard.press("Space")
+    assert head.get_attribute("aria-sort") == "descending"
+    assert column(page, "tbody", 4) == sorted(before, reverse=True)
+    assert column(page, "tfoot", 4) == total == [sum(before)]
+    page.get_by_role("button", name="Layer", exact=True).first.click()
+    assert head.get_attribute("aria-sort") is None
+    names = page.locator("#content tbody").first.locator("th").all_inner_texts()
+    assert names[:3] == ["CONV3-64", "CONV3-64", "CONV3-128"]
+
+
+def test_the_theme_follows_the_system_until_the_reader_chooses(show: Any) -> None:
+    page = show("small/layers.html", color_scheme="dark")
+
+    def background() -> Any:
+        return page.evaluate("getComputedStyle(document.body).backgroundColor")
+
+    dark = background()
+    page.get_by_role("button", name="Light theme").click()
+    light = background()
+    assert light != dark
+    page.reload()
+    assert background() == light
+    page.get_by_role("button", name="Dark theme").click()
+    assert background() == dark
+    page.emulate_media(color_scheme="light")
+    assert background() == dark
+
+
+def test_a_series_can_be_hidden_and_comes_back(show: Any) -> None:
+    page = show("small/training.html")
+    figure = page.locator("figure[data-kind=line]")
+    marks = figure.locator('.plot .series[data-series="1"]')
+    button = figure.get_by_role("button", name="validation")
+    assert marks.first.is_visible() and button.get_attribute("aria-pressed") == "true"
+    button.focus()
+    page.keyboard.press("Enter")
+    assert button.get_attribute("aria-pressed") == "false"
+    assert not any(mark.is_visible() for mark in marks.all())
+    assert figure.locator('.plot .series[data-series="0"]').first.is_visible()
+    page.keyboard.press("Enter")
+    assert marks.first.is_visible()
+
+
+def test_the_pointer_and_the_slider_read_the_numbers_of_a_chart(show: Any) -> None:
+    page = show("small/training.html")
+    figure = page.locator("figure[data-kind=line]")
+    drawing = figure.locator(".plot svg")
+    drawing.scroll_into_view_if_needed()
+    point = drawing.locator('.series[data-series="0"] use').nth(5).bounding_box()  # the band is the first
+    page.mouse.move(point["x"] + point["width"] / 2, point["y"] + 30)
+    said = "Epoch 5: training (nats) 0.78 [0.741, 0.819] · validation (nats) 1.1 [1.045, 1.155]"
+    assert figure.locator("output").inner_text().startswith(said)
+    slider = figure.get_by_role("slider")
+    slider.focus()
+    page.keyboard.press("ArrowRight")
+    assert slider.get_attribute("aria-valuetext").startswith("Epoch 6: training (nats) 0.7167")
+    figure.get_by_role("button", name="training").click()
+    assert "training" not in figure.locator("output").inner_text()
+
+
+def test_the_slider_reads_the_cells_of_a_heatmap(show: Any) -> None:
+    page = show("small/training.html")
+    figure = page.locator("figure[data-kind=heatmap]")
+    figure.get_by_role("slider").focus()
+    page.keyboard.press("ArrowRight")
+    assert figure.locator("output").inner_text() == "True cat, Predicted dog: 0.25"
+
+
+def test_bars_on_a_logarithmic_axis_are_read_where_they_stand(show: Any) -> None:
+    page = show("small/layers.html")
+    drawing = page.locator("figure .plot svg")
+    drawing.scroll_into_view_if_needed()
+    bar = drawing.locator('.series[data-series="0"]').nth(21).bounding_box()
+    page.mouse.move(bar["x"] + bar["width"] / 4, bar["y"] + 5)
+    expected = "Layer 21 POOL2: Activations 25,088 · Weights 1"
+    assert page.locator("figure output").inner_text() == expected
+
+
+def test_contents_are_beside_the_text_where_there_is_room_and_open_on_demand_where_not(show: Any) -> None:
+    wide = show("small/layers.html", java_script_enabled=False)
+    link = wide.get_by_role("navigation", name="A small study").get_by_role("link", name="Training")
+    assert link.is_visible()
+    narrow = show("small/layers.html", width=390, java_script_enabled=False)
+    link = narrow.get_by_role("navigation", name="A small study").get_by_role("link", name="Training")
+    assert not link.is_visible()
+    narrow.locator("summary", has_text="Contents").click()
+    assert link.is_visible()
+
+
+def test_a_page_is_whole_without_a_script(show: Any) -> None:
+    page = show("small/training.html", java_script_enabled=False)
+    assert page.locator("figure .plot svg .legend").first.is_visible()
+    page.get_by_text("Figure 2 in numbers").click()
+    assert page.get_by_role("cell", name="0.875", exact=True).is_visible()
+
+
+def test_print_has_no_controls_and_the_whole_table(show: Any) -> None:
+    page = show("small/layers.html")
+    page.emulate_media(media="print")
+    for control in (".top", ".side", ".turn", ".readout"):
+        assert not page.locator(control).first.is_visible()
+    box = page.locator("#content .scroll").first
+    assert box.evaluate("(box) => getComputedStyle(box).overflowX") == "visible"
+    assert page.locator("table").first.is_visible()
+
+
+def test_the_first_stop_of_the_keyboard_skips_to_the_text(show: Any) -> None:
+    page = show("small/layers.html")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "content"

@@ -1,0 +1,343 @@
+"""The site says what the Document says: the same numbers, labels, captions and links, whatever the text."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+from conftest import TEMPLATES, Workshop, vgg19
+from hypothesis import given
+from hypothesis import strategies as st
+from pages import Node, parse, put, site
+
+from report import html, html_views
+from report.document import Document, Item, elements, marker
+from report.formatting import cell, header
+from report.html_views import figure_table, table_csv, table_view
+from report.site_checks import check_site
+from results.schema import Axis, Chart, Column, Heatmap, Row, Series, Table
+from results.store import Store
+
+AWKWARD = "& % $ # _ { } ~ ^ \\ < > \" ' </caption> <b> &amp; é ł α Ω Жук 卷积 → × · −"
+
+
+def squeezed(text: str) -> str:
+    return " ".join(text.split())
+
+
+def pages(document: Document, workshop: Workshop) -> dict[str, Node]:
+    """The pages of a study by the name of their section."""
+    files = html.write_document(document, workshop.templates)
+    return {Path(name).stem: parse(content) for name, content in files.items()}
+
+
+def page_of(item: Item, found: dict[str, Node]) -> Node:
+    return found[item.section]
+
+
+def spans(document: Document, kind: str) -> list[tuple[str, str]]:
+    """Data and words of the markers of a Document, in reading order."""
+    bodies = [document.abstract, *(section.blocks for section in document.sections)]
+    return [
+        (next(iter(data.values())), "".join(part.get("c", " ") for part in element["c"][1]))
+        for element in elements(bodies)
+        for found, data in [marker(element)]
+        if found == kind and element["t"] == "Span"
+    ]
+
+
+def test_every_number_of_the_document_is_on_its_pages_and_leads_to_its_metric(workshop: Workshop) -> None:
+    document = workshop.document()
+    files = site(document, workshop.templates)
+    ordered = ["index", *(section.id for section in document.sections)]
+    links = [link for name in ordered for link in parse(files[f"small/{name}.html"]).all("a", of="value")]
+    expected = spans(document, "value")
+    assert len(expected) == 5
+    assert [link.text() for link in links] == [words for _, words in expected]
+    for link, (metric, _) in zip(links, expected, strict=True):
+        assert link.attributes["title"] == f"{metric} · full · commit 89abcdef"
+        address, _, place = link.attributes["href"].partition("#")
+        row = parse(files[address.removeprefix("../")]).one("tr", id=unquote(place))
+        analysis, _, name = metric.partition("/")
+        assert row.one("th").text() == name
+        assert float(row.one("td", of="n").attributes["data-value"]) == (
+            document.results[analysis].metrics[name].value
+        )
+
+
+def test_numbers_labels_and_captions_of_tables_are_the_documents(workshop: Workshop) -> None:
+    document = workshop.document()
+    found = pages(document, workshop)
+    tables = [item for item in document.items.values() if isinstance(item.content, Table)]
+    assert len(tables) == 3
+    for item in tables:
+        drawn = page_of(item, found).one("div", id=item.target).one("table")
+        table = item.content
+        assert isinstance(table, Table)
+        assert drawn.one("caption").text() == f"{item.label}. {table.caption}"
+        assert [head.text() for head in drawn.one("thead").all("th")] == [header(c) for c in table.columns]
+        cells = [
+            [one.text(without=("small", "sup")) for one in row if one.tag in ("th", "td")]
+            for row in drawn.all("tr")[1:]
+        ]
+        assert cells == [[cell(column, row) for column in table.columns] for row in table.rows]
+
+
+def test_labels_captions_and_alternatives_of_figures_are_the_documents(workshop: Workshop) -> None:
+    document = workshop.document()
+    found = pages(document, workshop)
+    figures = [item for item in document.items.values() if not isinstance(item.content, Table)]
+    assert [item.label for item in figures] == ["Figure 1", "Figure 2", "Figure 3"]
+    for item in figures:
+        drawn = page_of(item, found).one("div", id=item.target)
+        assert drawn.one("figcaption").text() == f"{item.label}. {item.content.caption}"
+        assert not isinstance(item.content, Table)
+        assert drawn.one("desc").text() == item.content.alt
+
+
+def test_references_lead_to_what_they_name(workshop: Workshop) -> None:
+    document = workshop.document()
+    found = pages(document, workshop)
+    links = [link for page in found.values() for link in page.all("a", of="ref")]
+    assert [link.text() for link in links] == ["Table 1", "Figure 1", "Section 2"]
+    table, figure, section = (link.attributes["href"] for link in links)
+    assert table == "layers.html#architecture.vgg19/layers"
+    assert figure == "layers.html#architecture.vgg19/memory"
+    assert section == "training.html"
+
+
+def test_sections_and_subsections_are_numbered_as_in_print(workshop: Workshop) -> None:
+    workshop.section(
+        "deep", "# Deep\n\n## One\n\n### Inner\n\n## Two\n\n### First\n\n## Free {.unnumbered}\n"
+    )
+    found = pages(workshop.document("layers", "deep"), workshop)
+    headings = [
+        squeezed(node.text()) for node in found["deep"].one("main") if re.fullmatch("h[1-6]", node.tag)
+    ]
+    assert headings == ["2 Deep", "2.1 One", "2.1.1 Inner", "2.2 Two", "2.2.1 First", "Free"]
+    contents = found["deep"].one("nav", of="side").one("ol", of="contents")
+    assert [squeezed(link.text()) for link in contents.all("a")] == [
+        "1 Layers & memory", "2 Deep", "2.1 One", "2.2 Two", "Free", "A Where the numbers come from",
+    ]  # fmt: skip
+    assert [squeezed(link.text()) for link in contents.all("a", **{"aria-current": "page"})] == ["2 Deep"]
+
+
+def test_arithmetic_stands_beside_numbers_and_totals_in_the_foot(workshop: Workshop) -> None:
+    drawn = pages(workshop.document(), workshop)["layers"].one("div", id="architecture.vgg19/layers")
+    first = drawn.one("tbody").all("tr")[1]
+    assert [small.text() for small in first.all("small")] == ["224·224·64", "(3·3·3)·64"]
+    assert [number.attributes["data-value"] for number in first.all("td", of="n")] == ["3211264", "1728"]
+    total = drawn.one("tfoot").one("tr")
+    assert [part.text() for part in total if part.tag in ("th", "td")] == [
+        "TOTAL", "", "", "16,542,184", "143,652,544",
+    ]  # fmt: skip
+    assert "TOTAL" not in drawn.one("tbody").text()
+
+
+def test_a_partial_row_is_a_lower_bound_and_says_what_it_leaves_out(workshop: Workshop) -> None:
+    page = pages(workshop.document(), workshop)["training"]
+    drawn = page.one("div", id="architecture.vgg19/awkward")
+    assert drawn.all("tr")[1].one("td").text() == "≥ 12"
+    mark = drawn.all("tr")[1].one("sup").one("a")
+    note = page.one("p", id=unquote(mark.attributes["href"].removeprefix("#")))
+    assert note.text() == "a Without attention: the numbers of this row are lower bounds."
+
+
+def test_the_page_of_a_result_shows_intervals_bounds_findings_and_provenance(workshop: Workshop) -> None:
+    page = parse(html.write_result(vgg19(), workshop.templates)["results/architecture.vgg19.html"])
+    accuracy = page.one("tr", id="architecture.vgg19/accuracy")
+    assert accuracy.one("td", of="n").text() == "0.7124 [0.7081, 0.7169]"
+    assert "95% interval, n = 5" in accuracy.text()
+    partial = page.one("tr", id="architecture.vgg19/known_operations")
+    assert partial.one("td", of="n").text() == "≥ 1,200"
+    assert "without attention and pooling" in partial.text()
+    finding = page.one("li", id="architecture.vgg19/finding:dense_holds_most")
+    assert finding.text().startswith("Holds. The first dense layer holds most weights.")
+    assert finding.one("a").attributes["href"] == "#architecture.vgg19/total_weights"
+    facts = page.one("dl", of="facts").text()
+    for fact in ("89abcdef" * 5, "fedcba9876543210" * 4, "torch 2.15.0", "CIFAR-10", "a" * 64):
+        assert fact in facts
+
+
+def test_a_result_can_be_loaded_from_the_site(workshop: Workshop, tmp_path: Path) -> None:
+    files = html.write_result(vgg19(), workshop.templates)
+    store = Store(tmp_path / "downloaded")
+    path = store.path("architecture.vgg19", "full")
+    path.parent.mkdir(parents=True)
+    path.write_bytes(files["results/architecture.vgg19.json"])
+    assert store.read("architecture.vgg19", "full") == vgg19()
+
+
+def test_csv_holds_every_row_with_arithmetic_totals_and_what_is_left_out() -> None:
+    tables = vgg19().tables
+    rows = list(csv.DictReader(io.StringIO(table_csv(tables["layers"]))))
+    assert [row["row"] for row in rows].count("total") == 1
+    for row in rows:
+        if row["weights_arithmetic"]:
+            assert eval(row["weights_arithmetic"].replace("·", "*")) == int(row["weights"])
+    assert rows[1]["layer"] == "CONV3-64" and rows[1]["activations_arithmetic"] == "224·224·64"
+    bounds = list(csv.DictReader(io.StringIO(table_csv(tables["awkward"]))))
+    assert [row["leaves_out"] for row in bounds] == ["attention", ""]
+    assert [row["weights"] for row in bounds] == ["12", "-3"]
+
+
+def test_csv_of_a_table_with_a_path_for_a_name_stays_in_its_folder() -> None:
+    path = html_views.csv_path("some.analysis", "a/../../b")
+    assert path.count("/") == 1
+    assert path != html_views.csv_path("some.analysis", "a-..-..-b")
+
+
+def test_a_study_shows_the_columns_it_selects_in_its_order(workshop: Workshop) -> None:
+    workshop.section(
+        "chosen", '# Chosen\n\n{{ table("architecture.vgg19/layers", columns=["weights", "layer"]) }}\n'
+    )
+    page = pages(workshop.document("chosen"), workshop)["chosen"]
+    heads = [head.text() for head in page.one("thead").all("th")]
+    assert heads == ["Weights", "Layer"]
+
+
+def test_the_numbers_of_a_chart_are_a_table_by_x() -> None:
+    chart = Chart(
+        kind="scatter", caption="c", alt="a", x=Axis(label="x", unit="s"), y=Axis(label="y"),
+        series=(
+            Series(label="first", x=(2, 1, 1), y=(20, 10, 11)),
+            Series(label="second", x=(1, 3), y=(5, 6), low=(4, 5), high=(6, 7)),
+        ),
+    )  # fmt: skip
+    table, positions = figure_table(chart)
+    assert positions == (1, 1, 2, 3)
+    assert [column.label for column in table.columns] == [
+        "x",
+        "first",
+        "second",
+        "second, low",
+        "second, high",
+    ]
+    assert [row.cells for row in table.rows] == [
+        {"x": 1, "y0": 10, "y1": 5, "low1": 4, "high1": 6},
+        {"x": 1, "y0": 11},
+        {"x": 2, "y0": 20},
+        {"x": 3, "y1": 6, "low1": 5, "high1": 7},
+    ]
+
+
+def test_the_numbers_of_a_heatmap_are_its_matrix() -> None:
+    heatmap = vgg19().figures["confusion"]
+    assert isinstance(heatmap, Heatmap)
+    table, _ = figure_table(heatmap)
+    values = [[row.cells[f"y{n}"] for n in range(3)] for row in table.rows]
+    assert values == [list(row) for row in heatmap.values]
+    assert [row.cells["x"] for row in table.rows] == ["cat", "dog", "aeroplane"]
+
+
+def test_a_missing_result_costs_its_section_and_the_rest_is_there(workshop: Workshop) -> None:
+    workshop.section("lost", '# Lost\n\n{{ value("no.such/metric") }}\n')
+    document = workshop.document("layers", "lost")
+    found = pages(document, workshop)
+    notice = found["lost"].one("div", of="missing")
+    assert "python runner.py run no.such" in squeezed(notice.text())
+    assert "section lost" in found["index"].one("div", of="missing").text()
+    assert found["layers"].all("a", of="value")
+
+
+def test_quick_results_are_named_on_the_page(workshop: Workshop) -> None:
+    quick = vgg19().model_copy(update={"profile": "quick"})
+    workshop.store.path("architecture.vgg19", "full").unlink()
+    workshop.store.write(quick)
+    found = pages(workshop.document(), workshop)
+    assert "quick profile" in found["layers"].one("div", of="quick").text()
+    assert "· quick ·" in found["layers"].all("a", of="value")[0].attributes["title"]
+
+
+def test_mathematics_is_mathml_and_prose_tables_need_no_style(workshop: Workshop) -> None:
+    workshop.section(
+        "prose",
+        "# Prose\n\n$$\\frac{1}{2}$$\n\n| a | b |\n|--:|:-:|\n| x | "
+        '{{ value("architecture.vgg19/total_weights") }} |\n\n``` python\nx = "style"\n```\n',
+    )
+    page = pages(workshop.document("prose"), workshop)["prose"]
+    assert page.one("span", of="equation").one("mfrac")
+    assert page.one("div", of="scroll").one("a", of="value").text() == "143,652,544"
+    assert page.one("pre").text() == 'x = "style"'
+    assert not [node for node in page if "style" in node.attributes]
+
+
+def test_references_stand_at_the_end_of_pages_that_cite(workshop: Workshop) -> None:
+    found = pages(workshop.document(), workshop)
+    entries = found["layers"].one("section", of="literature").all("div", of="csl-entry")
+    assert [entry.attributes["id"] for entry in entries] == ["ref-krizhevsky2012"]
+    assert found["layers"].all("a", href="#ref-krizhevsky2012")
+    assert not found["training"].all("section", of="literature")
+    assert found["training"].one("section", id="footnotes")
+
+
+def test_the_first_page_of_a_study_has_abstract_contents_pdf_facts_and_citation(workshop: Workshop) -> None:
+    document = workshop.document()
+    page = parse(html.write_document(document, workshop.templates, "../small.pdf")["small/index.html"])
+    assert page.one("h1").text() == "A small study of VGG-19 & others"
+    assert page.one("p", of="authors").text() == "Ada Łukasz and Émile Жук"
+    assert "It has 143,667,240 parameters." in squeezed(page.one("section", of="abstract").text())
+    assert page.all("a", href="../small.pdf")
+    assert "89abcdef" in page.one("dl", of="facts").text()
+    assert "author = {Ada Łukasz and Émile Жук}" in page.one("pre").text()
+    without = parse(html.write_document(document, workshop.templates)["small/index.html"])
+    assert not [link for link in without.all("a") if link.attributes["href"].endswith(".pdf")]
+
+
+def test_the_same_document_gives_the_same_bytes(workshop: Workshop) -> None:
+    first = site(workshop.document(), workshop.templates)
+    html_views._svg.cache_clear()
+    again = site(workshop.document(), workshop.templates)
+    assert first == again
+
+
+def test_the_site_is_sound_small_and_loads_nothing_from_outside(workshop: Workshop, tmp_path: Path) -> None:
+    files = site(workshop.document(), workshop.templates, pdf="small.pdf")
+    folder = put({**files, "small.pdf": b"%PDF"}, tmp_path / "site")
+    assert check_site(folder) == []
+    assert len(files["assets/site.js"]) < 15_000
+    assert len(files["assets/site.css"]) < 20_000
+
+
+def test_tables_make_a_page_that_needs_no_other_file(tmp_path: Path) -> None:
+    content = html.table_page("VGG <19> & more", vgg19().tables.values())
+    page = parse(content)
+    assert page.one("h1").text() == "VGG <19> & more"
+    assert len(page.all("table")) == 2
+    assert not page.all("link", rel="stylesheet")
+    assert "src" not in page.one("script").attributes
+    assert check_site(put({"alone.html": content}, tmp_path)) == []
+
+
+@pytest.mark.parametrize(("study", "section"), [("results", "layers"), ("small", "index")])
+def test_names_that_the_site_uses_itself_are_refused(workshop: Workshop, study: str, section: str) -> None:
+    workshop.section("index", "# Index\n\nText.\n")
+    document = workshop.document("layers", section) if section != "layers" else workshop.document()
+    renamed = replace(document, study=replace(document.study, id=study))
+    with pytest.raises(html.SiteError, match="rename"):
+        html.write_document(renamed, workshop.templates)
+
+
+def drawn_table(table: Table) -> Node:
+    """A table as a page draws it."""
+    return parse(str(html._parts(TEMPLATES).table(table_view(Item("table", 7, "an.analysis/t", table, "s")))))
+
+
+@given(st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1) | st.just(AWKWARD))
+def test_any_text_comes_through(text: str) -> None:
+    column = Column(key="k", label=text, type="text", format="")
+    row = Row(cells={"k": text}, arithmetic={"k": text}, partial=(text,))
+    node = drawn_table(Table(caption=text, columns=(column,), rows=(row,), notes=(text,)))
+    assert node.one("caption").text() == f"Table 7. {text}"
+    assert node.one("thead").one("th").text() == text
+    assert node.one("tbody").one("th").text(without=("small", "sup")) == text
+    assert node.one("small").text() == text
+    assert [note.text() for note in node.all("p", of="note")] == [
+        text,
+        f"a Without {text}: the numbers of this row are lower bounds.",
+    ]
