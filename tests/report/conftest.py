@@ -246,22 +246,6 @@ def open_workshop(folder: Path) -> Workshop:
     return made
 
 
-def make_workshop(folder: Path) -> Workshop:
-    """A fresh copy of the templates with the small study's sections, and a store with one result."""
-    templates = folder / "templates"
-    for name in ("sections", "studies"):
-        (templates / name).mkdir(parents=True)
-    for name in ("latex", "html", "references.bib", "names.txt", "published.toml"):
-        if (TEMPLATES / name).exists():
-            (templates / name).symlink_to(TEMPLATES / name)
-    store = Store(folder / "results")
-    store.write(vgg19())
-    made = Workshop(templates, store)
-    for name, text in SECTIONS.items():
-        made.section(name, text)
-    return made
-
-
 @pytest.fixture
 def workshop(tmp_path: Path) -> Workshop:
-    return make_workshop(tmp_path)
+    return open_workshop(tmp_path)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import TEMPLATES, Workshop
+from conftest import TEMPLATES, open_workshop
 
 from report import checks, latex
 from report.document import Document
@@ -72,14 +73,23 @@ def test_our_own_sections_hold_no_digit_typed_by_hand() -> None:
     assert [problem for section in sections for problem in checks.check_digits(section, names)] == []
 
 
-@pytest.fixture
-def compiled(workshop: Workshop, tmp_path: Path) -> tuple[Path, Document]:
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Document]:
+    workshop, folder = open_workshop(tmp_path_factory.mktemp("workshop")), tmp_path_factory.mktemp("tex")
     document = workshop.document(page_limit=3)
     tex = latex.write(document, workshop.templates)
     try:
-        return latex.compile(tex, document, workshop.templates, tmp_path / "tex"), document
+        return latex.compile(tex, document, workshop.templates, folder), document
     except latex.NoTeX as error:
         pytest.skip(str(error))
+
+
+@pytest.fixture
+def compiled(built: tuple[Path, Document], tmp_path: Path) -> tuple[Path, Document]:
+    """A copy of the compiled study that a test may spoil."""
+    pdf, document = built
+    shutil.copytree(pdf.parent, tmp_path / "tex")
+    return tmp_path / "tex" / pdf.name, document
 
 
 def test_a_good_pdf_has_no_problems(compiled: tuple[Path, Document]) -> None:
