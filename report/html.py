@@ -51,8 +51,13 @@ class Page(NamedTuple):
     href: str
 
 
-def write_document(document: Document, templates: Path = TEMPLATES, pdf: str = "") -> Files:
-    """The pages of a study; `pdf` is the address of its PDF from the study's folder, "" without one."""
+def write_document(
+    document: Document, templates: Path = TEMPLATES, pdf: str = "", drawings: Path | None = None
+) -> Files:
+    """The pages of a study; `pdf` is the address of its PDF from the study's folder, "" without one.
+
+    Drawings are kept in the folder `drawings`, if one is given, and not made again from there.
+    """
     _check_names(document)
     study = document.study
     parts = _parts(templates)
@@ -60,7 +65,7 @@ def write_document(document: Document, templates: Path = TEMPLATES, pdf: str = "
     def draw(item: Item) -> str:
         if item.kind == "table":
             return str(parts.table(html_views.table_view(item)))
-        return str(parts.figure(html_views.figure_view(item)))
+        return str(parts.figure(html_views.figure_view(item, drawings)))
 
     abstract, *bodies = html_text.texts(document, draw)
     pages = [Page(s.id, s.number, s.title, f"{s.id}.html") for s in document.sections]
@@ -91,7 +96,7 @@ def write_document(document: Document, templates: Path = TEMPLATES, pdf: str = "
     return files
 
 
-def write_result(result: Result, templates: Path = TEMPLATES) -> Files:
+def write_result(result: Result, templates: Path = TEMPLATES, drawings: Path | None = None) -> Files:
     """The page of one result, the result as JSON, and its tables as CSV."""
     name = result.analysis
     page = _render(
@@ -100,7 +105,7 @@ def write_result(result: Result, templates: Path = TEMPLATES) -> Files:
         {"root": "../"},
         result=result,
         tables=html_views.result_tables(result),
-        figures=html_views.result_figures(result),
+        figures=html_views.result_figures(result, drawings),
     )
     files = {f"results/{name}.html": page, f"results/{name}.json": encode(result)}
     for key, table in sorted(result.tables.items()):
@@ -114,12 +119,14 @@ def write_results_index(results: Iterable[Result], templates: Path = TEMPLATES) 
     return {"results/index.html": _render(templates, "results.html", {"root": "../"}, results=by_name)}
 
 
-def write_results(results: Iterable[Result], templates: Path = TEMPLATES) -> Files:
+def write_results(
+    results: Iterable[Result], templates: Path = TEMPLATES, drawings: Path | None = None
+) -> Files:
     """The list of results and everything about each."""
     listed = list(results)
     files = write_results_index(listed, templates)
     for result in listed:
-        files |= write_result(result, templates)
+        files |= write_result(result, templates, drawings)
     return files
 
 

@@ -17,7 +17,8 @@ from results.schema import Result
 WRITE_HTML = r"""
 local options = pandoc.WriterOptions({html_math_method = 'mathml', wrap_text = 'none'})
 for line in io.lines() do
-  local document = pandoc.utils.citeproc(pandoc.read(line, 'json'))
+  local document = pandoc.read(line, 'json')
+  if document.meta.bibliography then document = pandoc.utils.citeproc(document) end
   local body, references = pandoc.List(), pandoc.List()
   for _, block in ipairs(document.blocks) do
     (block.identifier == 'refs' and references or body):insert(block)

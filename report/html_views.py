@@ -7,6 +7,7 @@ import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
+from pathlib import Path
 from string import ascii_lowercase
 from typing import NamedTuple
 from urllib.parse import quote
@@ -17,6 +18,7 @@ from report import figures
 from report.document import Item
 from report.formatting import cell, is_numeric
 from results.schema import Chart, Column, Figure, Heatmap, Result, Row, Scalar, Table
+from results.store import write_atomically
 
 PIXELS_PER_POINT = 1.75  # a drawing's print of 8 points has the size of the page's small print
 LONGEST_SHORT_TEXT = 24
@@ -94,22 +96,24 @@ def table_view(item: Item) -> TableView:
     return TableView(item.target, item.label, table, columns, links)
 
 
-def figure_view(item: Item) -> FigureView:
-    """A numbered figure."""
+def figure_view(item: Item, folder: Path | None) -> FigureView:
+    """A numbered figure; its drawing is kept in `folder`, if there is one."""
     assert not isinstance(item.content, Table)
     analysis = item.target.partition("/")[0]
     links = (
         Link("JSON", f"../results/{analysis}.json", True),
         Link("Where it comes from", f"../results/{analysis}.html"),
     )
-    return _view(item.target, item.target, item.label, item.content, links)
+    return _view(item.target, item.target, item.label, item.content, links, folder)
 
 
-def _view(id: str, target: str, label: str, figure: Figure, links: tuple[Link, ...]) -> FigureView:
+def _view(
+    id: str, target: str, label: str, figure: Figure, links: tuple[Link, ...], folder: Path | None
+) -> FigureView:
     data, positions = figure_table(figure)
     # The drawing's id is a function of the target, so that all pages can share one drawing.
     drawing = "drawing-" + target.replace("/", "-").replace("|", "-")
-    svg = _svg(figure, drawing)
+    svg = _svg(figure, drawing, folder)
     points = float(svg.partition('viewBox="')[2].split()[2])
     sized = Markup(svg.replace("<svg ", f'<svg width="{points * PIXELS_PER_POINT:.0f}" ', 1))
     view = TableView(f"{id}:data", f"{label} as a table" if label else "As a table", data, data.columns)
@@ -225,14 +229,22 @@ def result_tables(result: Result) -> list[TableView]:
     ]
 
 
-def result_figures(result: Result) -> list[FigureView]:
+def result_figures(result: Result, folder: Path | None) -> list[FigureView]:
     """The figures of a result for its own page."""
     name = result.analysis
+    links = (Link("JSON", f"{name}.json", True),)
     return [
-        _view(f"{name}/figure:{key}", f"{name}/{key}", "", figure, (Link("JSON", f"{name}.json", True),))
+        _view(f"{name}/figure:{key}", f"{name}/{key}", "", figure, links, folder)
         for key, figure in sorted(result.figures.items())
     ]
 
 
-#: Drawn once, since a study and the page of its result both show it.
-_svg = cache(figures.svg)
+@cache
+def _svg(figure: Figure, id: str, folder: Path | None) -> str:
+    """The drawing, from `folder` where it was drawn before; a study and the page of its result share it."""
+    if folder is None:
+        return figures.svg(figure, id)
+    path = folder / f"{Path(figures.file_name(figure)).stem}-{id}.svg"
+    if not path.exists():
+        write_atomically(path, figures.svg(figure, id).encode())
+    return path.read_text("utf-8")

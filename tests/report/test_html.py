@@ -296,6 +296,18 @@ def test_the_same_document_gives_the_same_bytes(workshop: Workshop) -> None:
     assert first == again
 
 
+def test_a_drawing_that_was_kept_is_not_made_again(workshop: Workshop, tmp_path: Path) -> None:
+    document, folder = workshop.document(), tmp_path / "drawings"
+    first = html.write_document(document, workshop.templates, drawings=folder)
+    kept = sorted(folder.iterdir())
+    assert len(kept) == 3
+    assert first == html.write_document(document, workshop.templates)
+    kept[0].write_text('<svg viewBox="0 0 1 1"><title>kept</title></svg>')
+    html_views._svg.cache_clear()
+    again = html.write_document(document, workshop.templates, drawings=folder)
+    assert sum(b"<title>kept</title>" in content for content in again.values()) == 1
+
+
 def test_the_site_is_sound_small_and_loads_nothing_from_outside(workshop: Workshop, tmp_path: Path) -> None:
     files = site(workshop.document(), workshop.templates, pdf="small.pdf")
     folder = put({**files, "small.pdf": b"%PDF"}, tmp_path / "site")
