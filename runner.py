@@ -479,11 +479,14 @@ def inspect(
     from analyses import inspection
 
     with refusing(inspection.InspectionError):
+        cost = inspection.detection_table(model, shape)
+        if cost:
+            _print_cost(cost, as_json, as_csv)
+            return
         found = inspection.inspect(model, shape, against)
     table = inspection.layer_table(found)
     if html:
         from report.html import table_page
-
         from results.store import write_atomically
 
         write_atomically(
@@ -498,6 +501,15 @@ def inspect(
         print_table(table)
         out.print()
         print_table(inspection.difference_table(found))
+
+
+def _print_cost(table: Table, as_json: bool, as_csv: bool) -> None:
+    if as_json:
+        print_json({"note": table.caption, "parts": [row.cells for row in table.rows]})
+    elif as_csv:
+        sys.stdout.write(table_csv(table))
+    else:
+        print_table(table)
 
 
 def table_csv(table: Table) -> str:
@@ -517,7 +529,7 @@ def audit(
     ],
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
-    """Check claimed numbers against computed ones; `build --profile custom` prints the audit in the report."""
+    """Check claimed numbers against computed ones; `build --profile custom` puts the audit in the report."""
     from analyses.architecture import audit as auditing
     from analyses.inspection import InspectionError
 
@@ -608,11 +620,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _report(error: Exception) -> int:
-    import click
-
     if State.debug:
         raise error
-    if isinstance(error, click.UsageError):
+    if hasattr(error, "format_message"):  # typer's own, of wrong arguments
         err.print(escape(f"convstudy: {error.format_message()} (--help shows how)"))
         return 2
     if isinstance(error, OSError):

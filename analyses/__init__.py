@@ -29,7 +29,7 @@ class BrokenPlugin(RuntimeError):
 
 def nearest(name: str, names: list[str]) -> str:
     """ ", did you mean a or b" for the names close to `name`; empty when none is."""
-    close = get_close_matches(name, names, n=3, cutoff=0.5)
+    close = get_close_matches(name, names, n=3, cutoff=0.4)
     return f"; did you mean {' or '.join(close)}?" if close else ""
 
 

@@ -10,7 +10,6 @@ import ast
 import hashlib
 import importlib.util
 import io
-import sys
 import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -58,14 +57,20 @@ def _characters(lines: list[str], line: int, utf8_column: int) -> int:
 
 
 def file_of(module: str) -> Path | None:
-    loaded = sys.modules.get(module)
-    if loaded is not None and getattr(loaded, "__file__", None):
-        return Path(str(loaded.__file__))
+    """The source file of a module, found without importing the packages around it."""
+    top, *path = module.split(".")
     try:
-        spec = importlib.util.find_spec(module)
+        spec = importlib.util.find_spec(top)
     except (ImportError, ValueError):
         return None
-    return Path(spec.origin) if spec and spec.origin else None
+    if spec is None or not path:
+        return Path(spec.origin) if spec and spec.origin else None
+    for folder in spec.submodule_search_locations or ():
+        place = Path(folder, *path)
+        for file in (place.with_suffix(".py"), place / "__init__.py"):
+            if file.is_file():
+                return file
+    return None
 
 
 def _imports(source: str) -> Iterator[str]:
@@ -83,23 +88,31 @@ def sources(analysis: Analysis[Any]) -> dict[str, str]:
     return dict(sorted(item for module in modules for item in _closure(module).items()))
 
 
-@cache
 def _closure(module: str) -> dict[str, str]:
     found: dict[str, str] = {}
     waiting = [module]
     while waiting:
         name = waiting.pop()
-        file = file_of(name)
-        if name in found or file is None or file.suffix != ".py":
-            continue
-        text = file.read_text(encoding="utf-8")
-        found[name] = hashlib.sha256(code_only(text).encode()).hexdigest()[:12]
-        waiting += [
-            needed
-            for needed in _imports(text)
-            if needed.split(".")[0] in ("analyses", "lab") and needed not in NOT_HASHED
-        ]
+        read = _module(name)
+        if read and name not in found:
+            found[name], needed = read
+            waiting += needed
     return found
+
+
+@cache
+def _module(name: str) -> tuple[str, list[str]] | None:
+    """Short hash of a module's code, and the modules of ours that it imports; None without source."""
+    file = file_of(name)
+    if file is None or file.suffix != ".py":
+        return None
+    text = file.read_text(encoding="utf-8")
+    needed = [
+        found
+        for found in _imports(text)
+        if found.split(".")[0] in ("analyses", "lab") and found not in NOT_HASHED
+    ]
+    return hashlib.sha256(code_only(text).encode()).hexdigest()[:12], needed
 
 
 @cache

@@ -96,6 +96,41 @@ def inspect(model: str, shape: str | None = None, against: str = "all") -> Inspe
     return Inspection(found, tuple(readings), tuple(differences), failures)
 
 
+def detection_table(model: str, shape: str | None = None) -> Table | None:
+    """What a detector of torchvision costs, as a fixed part and one a proposal; None for other models."""
+    from lab import models
+    from lab.detection_cost import detection_cost
+
+    try:
+        network = models.load(model)
+        cost = detection_cost(network, input_shape(shape) if shape else (3, 224, 224))
+    except models.ModelError as error:
+        raise InspectionError(str(error)) from error
+    except TypeError:
+        return None
+    parts = {
+        "fixed": ("backbone and dense head, once an image", cost.fixed),
+        "proposal": ("box head, for each proposal", cost.proposal),
+        "detection": ("mask or keypoint head, for each detection", cost.detection),
+    }
+    rows = tuple(
+        Row(cells={"part": part, "what": what, "parameters": found.parameters, "macs": found.macs})
+        for part, (what, found) in parts.items()
+        if found
+    )
+    return Table(
+        caption=f"{model}: its cost is the fixed part, plus the others times their number, which the picture "
+        f"and the weights decide. The image is resized to {layers.shape_text(cost.resized)} inside.",
+        columns=(
+            Column(key="part", label="Part"),
+            Column(key="what", label="What"),
+            layers.PARAMETERS,
+            layers.MACS,
+        ),
+        rows=rows,
+    )
+
+
 def as_json(inspection: Inspection) -> dict[str, Any]:
     found = inspection.ledger
     return {

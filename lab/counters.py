@@ -147,7 +147,7 @@ def _on_cpu(model: nn.Module) -> nn.Module:
 
 
 def _copied(model: nn.Module, move: Callable[[Tensor], Tensor]) -> nn.Module:
-    """The model in evaluation mode on moved tensors; the caller's keeps its own, and shared ones stay shared."""
+    """The model in evaluation mode on moved tensors; the caller's keeps its own. Shared ones stay shared."""
     memo: dict[int, object] = {}
     for tensor in (*model.parameters(), *model.buffers()):
         moved = move(tensor.detach())

@@ -115,24 +115,18 @@ def build_studies(
     prefer: Profile | None = None,
 ) -> Built:
     """Bring the output up to date. A missing TeX or result costs only its part; BuildError stops it."""
-    from report.prose import ProseError
-
     built, state = Built(), State(output)
     for study in studies:
         maker = _Maker(study, store, templates, state, prefer)
-        try:
-            for kind in [kind for kind in ("pdf", "html") if kind in formats]:
-                _bring_up_to_date(state, maker.target(kind), built)
-        except ProseError as error:
-            raise BuildError(str(error)) from None
+        for kind in [kind for kind in ("pdf", "html") if kind in formats]:
+            _bring_up_to_date(state, maker.target(kind), built)
     if "html" in formats:
-        from report import html
-
         known = _known_studies(templates, state)
         pdfs = {path.stem: state.pdf(path.stem) for path in known}
         inputs = {**_results_inputs(store), **_code_inputs(templates / "html"), **_hashes(known), **pdfs}
 
         def make() -> Made:
+            from report import html
             from report.study import load
 
             listed = [(load(path, templates), pdfs[path.stem] or "") for path in known]
@@ -181,10 +175,13 @@ class _Maker:
         return {**found, **_code_inputs(self.templates / "html"), "pdf": self.state.pdf(self.study.id)}
 
     def document(self) -> Document:
-        from report.prose import compose
+        from report.prose import ProseError, compose
 
         if self._document is None:
-            self._document = compose(self.study, self.templates, self.store, self.prefer)
+            try:
+                self._document = compose(self.study, self.templates, self.store, self.prefer)
+            except ProseError as error:
+                raise BuildError(str(error)) from None
         return self._document
 
     def problems(self) -> tuple[str, ...]:

@@ -177,8 +177,8 @@ def _reason_table(found: Mapping[str, Outcome]) -> Table:
         cells = {"counter": label, "reason": "left unexplained", "networks": len(found)}
         rows.append(Row(cells={**cells, "smallest": rest, "largest": rest}))
     return Table(
-        caption="Why the counters differ from our multiply–accumulates: every reason, on how many networks it "
-        "matters, and its smallest and largest amount.",
+        caption="Why the counters differ from our multiply–accumulates: every reason, on how many networks "
+        "it matters, and its smallest and largest amount.",
         columns=(
             Column(key="counter", label="Counter"),
             Column(key="reason", label="It"),
@@ -223,7 +223,8 @@ def _figure(found: Mapping[str, Outcome]) -> Heatmap:
         caption="How far each counter is from our multiply–accumulates, in percent of them (two FLOPs are "
         "one multiply–accumulate).",
         alt=f"A table of percentages. FlopCounterMode differs by at most {max(map(abs, values[0])):.2f} "
-        f"percent; the largest difference is {worst[0]:.1f} percent, of {COUNTERS[worst[1]][0]} on {worst[2]}.",
+        f"percent; the largest difference is {worst[0]:.1f} percent, of {COUNTERS[worst[1]][0]} on "
+        f"{worst[2]}.",
         x=Axis(label="Network", categories=tuple(found)),
         y=Axis(label="Counter", categories=tuple(label for label, _ in COUNTERS.values())),
         values=values,

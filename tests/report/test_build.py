@@ -1,0 +1,180 @@
+"""A build writes what changed and nothing else, and a fault costs only the part that it is in."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from report.build import Built, build_studies, check_output, check_prose, explain_study
+from report.study import load
+from results.store import Store
+
+ROOT = Path(__file__).resolve().parents[2]
+LENET, VGG = "architecture.lenet", "architecture.vgg19"
+needs_tex = pytest.mark.skipif(not shutil.which("latexmk"), reason="TeX is not installed here")
+
+
+class Workplace:
+    """Templates, recorded results and an output of one's own: two small studies that share a section."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.templates = folder / "templates"
+        self.store = Store(folder / "results")
+        self.output = folder / "site"
+        if not self.templates.exists():
+            shutil.copytree(ROOT / "templates", self.templates)
+            for study in (self.templates / "studies").glob("*.toml"):
+                study.unlink()
+            self.study("one", "lenet", "vgg19")
+            self.study("two", "lenet")
+            for name in (LENET, VGG):
+                self.store.path(name, "full").parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(ROOT / "results" / "full" / f"{name}.json", self.store.path(name, "full"))
+
+    def study(self, name: str, *sections: str) -> None:
+        listed = ", ".join(f'"{section}"' for section in sections)
+        (self.templates / "sections" / "short.md").write_text("# Abstract\n\nA short text.\n")
+        (self.templates / "studies" / f"{name}.toml").write_text(
+            f'title = "Study {name}"\nauthors = ["A. Author"]\nabstract = "short"\nsections = [{listed}]\n'
+        )
+
+    def build(self, *formats: str, studies: tuple[str, ...] = ("one", "two")) -> Built:
+        loaded = [load(self.templates / "studies" / f"{name}.toml", self.templates) for name in studies]
+        return build_studies(loaded, self.store, self.templates, self.output, formats or ("html",))
+
+    def edit(self, section: str, old: str, new: str) -> None:
+        path = self.templates / "sections" / f"{section}.md"
+        text = path.read_text()
+        assert old in text
+        path.write_text(text.replace(old, new))
+
+
+@pytest.fixture
+def workplace(tmp_path: Path) -> Workplace:
+    return Workplace(tmp_path)
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(f.relative_to(folder)): f.read_bytes() for f in sorted(folder.rglob("*")) if f.is_file()}
+
+
+def test_a_second_build_changes_nothing(workplace):
+    assert workplace.build().lines == ["one.html: built", "two.html: built", "site: built"]
+    before = files(workplace.output)
+    assert workplace.build().lines == ["one.html: unchanged", "two.html: unchanged", "site: unchanged"]
+    assert files(workplace.output) == before
+
+
+def test_one_changed_sentence_builds_only_the_documents_that_hold_it(workplace):
+    workplace.build()
+    workplace.edit("vgg19", "Where it goes.", "Where it all goes.")
+    assert workplace.build().lines == ["one.html: built", "two.html: unchanged", "site: unchanged"]
+    assert "Where it all goes." in (workplace.output / "one" / "vgg19.html").read_text()
+
+
+def test_a_changed_result_builds_what_draws_on_it(workplace):
+    workplace.build()
+    result = workplace.store.read(VGG, "full")
+    workplace.store.write(result.model_copy(update={"title": "Another title"}))
+    assert workplace.build().lines == ["one.html: built", "two.html: unchanged", "site: built"]
+
+
+def test_the_reason_for_building_again_is_named(workplace):
+    workplace.build()
+    study = load(workplace.templates / "studies" / "one.toml", workplace.templates)
+    assert explain_study(study, workplace.output, workplace.store, workplace.templates)["html"] == []
+    workplace.edit("lenet", "baseline", "base line")
+    (workplace.output / "one" / "vgg19.html").unlink()
+    reasons = explain_study(study, workplace.output, workplace.store, workplace.templates)["html"]
+    assert [reason.split("/")[-1] for reason in reasons] == [
+        "lenet.md changed",
+        "vgg19.html is missing or was changed",
+    ]
+
+
+def test_a_section_taken_out_takes_its_page_along(workplace):
+    workplace.build()
+    workplace.study("one", "lenet")
+    workplace.build()
+    assert not (workplace.output / "one" / "vgg19.html").exists()
+    assert "one/vgg19.html" not in json.loads((workplace.output / "manifest.json").read_text())
+
+
+def test_the_manifest_names_every_file_of_the_site(workplace):
+    workplace.build()
+    listed = set(json.loads((workplace.output / "manifest.json").read_text()))
+    assert listed == set(files(workplace.output)) - {"manifest.json"}
+
+
+def test_two_builds_in_two_folders_are_the_same_to_the_byte(tmp_path):
+    places = [Workplace(tmp_path / name) for name in ("here", "there")]
+    formats = ("html", "pdf") if shutil.which("latexmk") else ("html",)
+    for place in places:
+        place.build(*formats)
+    assert files(places[0].output) == files(places[1].output)
+
+
+@pytest.mark.parametrize("damage", ["missing", "truncated", "edited", "newer"])
+def test_a_result_that_cannot_be_used_costs_only_its_section(workplace, damage):
+    path = workplace.store.path(VGG, "full")
+    if damage == "missing":
+        path.unlink()
+    elif damage == "truncated":
+        path.write_bytes(path.read_bytes()[:500])
+    else:
+        data = json.loads(path.read_text())
+        data.update({"title": "Edited"} if damage == "edited" else {"schema_version": 2})
+        path.write_text(json.dumps(data))
+    built = workplace.build()
+    (problem,) = built.problems
+    assert "section vgg19" in problem
+    assert f"python runner.py run {VGG}" in problem
+    page = (workplace.output / "one" / "vgg19.html").read_text()
+    assert f"python runner.py run {VGG}" in page
+    assert "390,410" in (workplace.output / "one" / "lenet.html").read_text()
+    assert workplace.build().problems == [problem], "an unchanged build still says what is missing"
+
+
+def test_without_tex_the_site_is_built_and_one_sentence_says_what_to_install(workplace, monkeypatch):
+    monkeypatch.setenv("PATH", str(workplace.folder))
+    built = workplace.build("pdf", "html", studies=("two",))
+    (notice,) = built.notices
+    assert "apt-get install" in notice
+    assert built.lines == ["two.html: built", "site: built"]
+    assert list((workplace.folder / ".build").rglob("two.tex"))
+    assert not (workplace.output / "two.pdf").exists()
+
+
+@needs_tex
+def test_a_pdf_is_built_once_and_linked_from_its_site(workplace):
+    first = workplace.build("pdf", "html", studies=("two",))
+    assert (first.problems, first.notices) == ([], [])
+    assert first.lines == ["two.pdf: built", "two.html: built", "site: built"]
+    assert "../two.pdf" in (workplace.output / "two" / "index.html").read_text()
+    again = workplace.build("pdf", "html", studies=("two",))
+    assert again.lines == ["two.pdf: unchanged", "two.html: unchanged", "site: unchanged"]
+    study = load(workplace.templates / "studies" / "two.toml", workplace.templates)
+    assert check_output([study], workplace.store, workplace.templates, workplace.output) == []
+
+
+@needs_tex
+def test_a_breach_of_the_page_limit_is_reported_with_the_count_every_time(workplace):
+    study = workplace.templates / "studies" / "one.toml"
+    study.write_text(study.read_text() + "page_limit = 1\n")
+    for _ in range(2):
+        (problem,) = workplace.build("pdf", studies=("one",)).problems
+        assert problem.startswith("one.pdf: ")
+        assert "page" in problem
+        assert "limit" in problem
+
+
+def test_prose_without_typed_digits_is_all_there_is(workplace):
+    assert check_prose(workplace.templates) == []
+    workplace.edit("lenet", "It has", "It has 390,410 or")
+    (problem,) = check_prose(workplace.templates)
+    assert "lenet.md:3" in problem
+    assert "390,410" in problem
