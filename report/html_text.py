@@ -156,7 +156,8 @@ def _as_html(element: Block, anchors: Anchors, draw: Callable[[Item], str]) -> l
         case "Span", "ref":
             return [_link("ref", element, anchors.target(data["target"]), "")]
         case "Span", "quoted":
-            return [{"t": "Span", "c": [["", ["quoted"], []], element["c"][1]]}]
+            title = f"Quoted from the literature: {data['key']} in published.toml"
+            return [{"t": "Span", "c": [["", ["quoted"], [["title", title]]], element["c"][1]]}]
         case "Div", "table" | "figure":
             return [{"t": "RawBlock", "c": ["html", draw(document.items[data["target"]])]}]
         case "Div", "missing" | "quick":

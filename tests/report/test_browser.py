@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -27,6 +30,11 @@ PAGES = (
     "index.html", "small/index.html", "small/layers.html", "small/training.html", "small/provenance.html",
     "small/lost.html", "results/index.html", "results/architecture.vgg19.html", "alone.html",
 )  # fmt: skip
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: Any) -> None:
+        """No lines among the test's output."""
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +112,26 @@ def test_no_page_is_wider_than_the_window(show: Any, name: str) -> None:
     for width in (1280, 1088, 800, 390, 320):
         page.set_viewport_size({"width": width, "height": 900})
         assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
+def test_the_site_works_below_any_folder_of_a_server(chromium: Any, folder: Path) -> None:
+    handler = partial(Quiet, directory=str(folder.parent))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        below = f"http://127.0.0.1:{server.server_port}/{folder.name}/"
+        requests: list[str] = []
+        page = chromium.new_page()
+        page.on("request", lambda request: requests.append(request.url))
+        page.goto(below)
+        page.get_by_role("link", name="A small study").click()
+        page.get_by_role("link", name="Layers & memory").first.click()
+        page.locator("a.value").first.click()
+        assert page.url == f"{below}results/architecture.vgg19.html#architecture.vgg19/total_weights"
+        assert page.get_by_role("button", name="Dark theme").is_visible()
+        assert page.evaluate("document.styleSheets[0].cssRules.length") > 10
+        assert [address for address in requests if not address.startswith((below, "data:"))] == []
+        page.close()
+        server.shutdown()
 
 
 def column(page: Any, part: str, index: int) -> list[float]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
-from conftest import TEMPLATES, Workshop, vgg19
+from conftest import TEMPLATES, Workshop, open_workshop, vgg19
 from hypothesis import given
 from hypothesis import strategies as st
 from pages import Node, parse, put, site
@@ -252,6 +252,14 @@ def test_quick_results_are_named_on_the_page(workshop: Workshop) -> None:
     found = pages(workshop.document(), workshop)
     assert "quick profile" in found["layers"].one("div", of="quick").text()
     assert "· quick ·" in found["layers"].all("a", of="value")[0].attributes["title"]
+    result = parse(html.write_result(quick, workshop.templates)["results/architecture.vgg19.html"])
+    assert "--profile full" in result.one("div", of="notice").text()
+
+
+def test_numbers_of_the_literature_say_where_they_were_typed(workshop: Workshop) -> None:
+    number = pages(workshop.document(), workshop)["layers"].one("span", of="quoted")
+    assert number.text() == "60"
+    assert number.attributes["title"].endswith("alexnet_parameters in published.toml")
 
 
 def test_mathematics_is_mathml_and_prose_tables_need_no_style(workshop: Workshop) -> None:
@@ -289,11 +297,13 @@ def test_the_first_page_of_a_study_has_abstract_contents_pdf_facts_and_citation(
     assert not [link for link in without.all("a") if link.attributes["href"].endswith(".pdf")]
 
 
-def test_the_same_document_gives_the_same_bytes(workshop: Workshop) -> None:
-    first = site(workshop.document(), workshop.templates)
-    html_views._svg.cache_clear()
-    again = site(workshop.document(), workshop.templates)
-    assert first == again
+def test_the_same_input_in_another_folder_gives_the_same_bytes(tmp_path: Path) -> None:
+    made = []
+    for name in ("first", "another folder"):
+        workshop = open_workshop(tmp_path / name)
+        html_views._svg.cache_clear()
+        made.append(site(workshop.document(), workshop.templates))
+    assert made[0] == made[1]
 
 
 def test_a_drawing_that_was_kept_is_not_made_again(workshop: Workshop, tmp_path: Path) -> None:
