@@ -38,6 +38,7 @@ from results.store import Profile, ResultError, Store
 
 HOME = Path(__file__).resolve().parent
 TEMPLATES = HOME / "templates"
+INTERRUPTED = 130  # as a shell reports Ctrl-C
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -608,15 +609,17 @@ def _near(path: Path) -> str:
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit status."""
     try:
-        status = app(arguments, standalone_mode=False)
-        return status if isinstance(status, int) else 0
+        result = app(arguments, standalone_mode=False)
+        status = result if isinstance(result, int) else 0
     except typer.Exit as exit_:
-        return int(exit_.exit_code)
+        status = int(exit_.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        err.print("convstudy: interrupted; what was finished is kept, and the same command takes it up again")
-        return 130
+        status = INTERRUPTED
     except Exception as error:
         return _report(error)
+    if status == INTERRUPTED:
+        err.print("convstudy: interrupted; what was finished is kept, and the same command takes it up again")
+    return status
 
 
 def _report(error: Exception) -> int:

@@ -126,11 +126,13 @@ def _draw(figure: Figure, id: str) -> tuple[Drawing, Axes]:
 
 
 def _size(figure: Figure) -> tuple[float, float]:
-    """Inches. Long category names below the plot need room; a heatmap's height follows its rows."""
+    """Inches. Long category names below the plot need room; a heatmap grows with its cells, wide ones where
+    numbers stand in them and square ones otherwise."""
     if isinstance(figure, Heatmap):
         rows, columns = len(figure.values), len(figure.values[0])
-        width = min(WIDTH, max(2.8, 1.6 + 0.55 * columns))
-        return width, min(6.0, max(1.8, 0.9 + 0.28 * rows + _depth(figure.x, width - 1.5)))
+        cell = (0.55, 0.28) if figure.numbers else (0.13, 0.13)
+        width = min(WIDTH, max(2.8, 1.6 + cell[0] * columns))
+        return width, min(6.0, max(1.8, 0.9 + cell[1] * rows + _depth(figure.x, width - 1.5)))
     return WIDTH, HEIGHT + _depth(figure.x, WIDTH - 0.6)
 
 

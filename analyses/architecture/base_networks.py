@@ -80,6 +80,10 @@ class BaseNetworks(Analysis[BaseNetworksParameters]):
                 == min(metrics[f"{name}_multiplications"].value for name in NETWORKS),
                 metrics=tuple(f"{name}_multiplications" for name in NETWORKS),
             ),
+            "first_row_is_wrong": Finding(
+                statement="The row of the hand count that is known differs from the computed one",
+                holds=next(iter(first_rows.values())) != parameters.hand_count_first_row,
+            ),
             "error_fits_first_rows": Finding(
                 statement="What the hand count misses is less than the first 3×3 convolutions of the four "
                 "blocks need together, so errors in those rows alone can explain it",

@@ -11,7 +11,7 @@ from pydantic import Field
 from analyses.architecture import _layers as layers
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
 from lab import formulas
-from results.schema import Axis, Chart, Column, Finding, Heatmap, Metric, Row, Series, Table
+from results.schema import Axis, Column, Finding, Heatmap, Metric, Row, Table
 
 STACKS = "stacks"
 
@@ -27,7 +27,6 @@ class ReceptiveFieldParameters(Parameters):
     largest_dilation: int = 3
     seed: int = 0
     margin: int = 2  # pixels drawn around the field
-    filters: tuple[int, ...] = (3, 5, 7)  # curves of the figure
     networks: dict[str, str] = Field(
         default={
             "alexnet": "features",
@@ -114,7 +113,7 @@ class ReceptiveField(Analysis[ReceptiveFieldParameters]):
                 metrics=("networks_checked", "networks_agreeing"),
             ),
         }
-        figures = {"support": _heatmap(found["support"], parameters.margin), "growth": _growth(parameters)}
+        figures = {"support": _heatmap(found["support"])}
         return Summary(metrics, {"networks": _table(networks)}, figures, findings)
 
 
@@ -213,7 +212,7 @@ def _table(networks: Mapping[str, Outcome]) -> Table:
     )
 
 
-def _heatmap(support: list[list[float]], margin: int) -> Heatmap:
+def _heatmap(support: list[list[float]]) -> Heatmap:
     side = len(support)
     seen = sum(any(row) for row in support)
     ticks = tuple(str(index - side // 2) for index in range(side))
@@ -226,27 +225,6 @@ def _heatmap(support: list[list[float]], margin: int) -> Heatmap:
         y=Axis(label="Row from the centre", categories=ticks),
         values=tuple(tuple(row) for row in support),
         value_label="Gradient, share of the largest",
-    )
-
-
-def _growth(parameters: ReceptiveFieldParameters) -> Chart:
-    depths = range(1, 11)
-    series = tuple(
-        Series(
-            label=f"{size}×{size}",
-            x=tuple(depths),
-            y=tuple(formulas.stacked_receptive_field([size] * depth) for depth in depths),
-        )
-        for size in parameters.filters
-    )
-    return Chart(
-        kind="line",
-        caption="Side of the receptive field after N convolutions with F×F filters and stride 1.",
-        alt=f"Straight lines. After {depths[-1]} layers filters of side {parameters.filters[0]} see "
-        f"{series[0].y[-1]:.0f} pixels, filters of side {parameters.filters[-1]} see {series[-1].y[-1]:.0f}.",
-        x=Axis(label="Layers N"),
-        y=Axis(label="Side of the receptive field", unit="pixels"),
-        series=series,
     )
 
 

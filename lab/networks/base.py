@@ -59,7 +59,7 @@ class Residual(nn.Module):
 
 
 class BaseNetwork(nn.Sequential):
-    """(N, 3, 32, 32) → (N, classes): four stages from `stage(inputs, outputs)`, a 3×3 stage, a linear layer."""
+    """(N, 3, 32, 32) → (N, classes): four stages from `stage(inputs, outputs)`, one of 3×3, one linear."""
 
     input_shape = (3, 32, 32)
 

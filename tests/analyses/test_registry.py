@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
 import analyses
+from tests.conftest import ROOT
 
 PLUGIN = """
 from analyses.plugin import Analysis, Cell, Parameters, Summary
@@ -40,7 +44,21 @@ class Squares(Analysis[SquaresParameters]):
         return Summary({"sum": Metric(value=total, title="Sum of squares")})
 
 
+class Slow(Squares):
+    id = "example.slow"
+
+    def plan(self, parameters):
+        return [Cell(str(number), {"number": number}) for number in range(8)]
+
+    def run(self, cell, parameters, context):
+        import time
+
+        time.sleep(0.5)
+        return super().run(cell, parameters, context)
+
+
 analysis = Squares()
+slow = Slow()
 """
 PROJECT = """
 [build-system]
@@ -51,6 +69,7 @@ name = "convstudy-example"
 version = "1"
 [project.entry-points."convstudy.analyses"]
 "example.squares" = "convstudy_example:analysis"
+"example.slow" = "convstudy_example:slow"
 [tool.setuptools]
 py-modules = ["convstudy_example"]
 """
@@ -76,6 +95,29 @@ def test_a_third_party_plugin_is_listed_run_and_shown(third_party, convstudy):
     shown = json.loads(convstudy("show", "example.squares", "--json", path=third_party).stdout)
     assert shown["metrics"]["sum"]["value"] == 30
     assert shown["provenance"]["parameters"] == {"numbers": [1, 2, 3, 4]}
+
+
+def test_ctrl_c_is_tidy_and_the_same_command_goes_on(third_party, convstudy, tmp_path):
+    cells = tmp_path / "results" / "cells"
+    environment = {**os.environ, "PYTHONPATH": str(third_party)}
+    command = [sys.executable, str(ROOT / "runner.py"), "--results", str(tmp_path / "results"), "run"]
+    command += ["example.slow", "--device", "cpu"]
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as running:
+        while not list(cells.rglob("*.json")):
+            assert running.poll() is None
+            time.sleep(0.05)
+        running.send_signal(signal.SIGINT)
+        _, stderr = running.communicate(timeout=30)
+    assert running.returncode == 130
+    assert "Traceback" not in stderr
+    assert "takes it up again" in stderr
+    kept = list(cells.rglob("*.json"))
+    assert 1 <= len(kept) < 8
+    finished = convstudy("run", "example.slow", "--device", "cpu", path=third_party)
+    assert finished.returncode == 0, finished.stderr
+    assert not kept[0].parent.exists()
+    shown = json.loads(convstudy("show", "example.slow", "--json", path=third_party).stdout)
+    assert shown["metrics"]["sum"]["value"] == sum(number**2 for number in range(8))
 
 
 def test_a_changed_parameter_makes_a_custom_result(third_party, convstudy):
