@@ -27,7 +27,9 @@ def test_numbers_labels_captions_and_headings_agree(workshop: Workshop, tmp_path
     workshop.section("deep", "# Deep\n\n## One\n\n### Inner\n\n## Two\n\nText.\n")
     document = workshop.document("layers", "deep", "training")
     pdf = latex.compile(latex.write(document, workshop.templates), document, workshop.templates, tmp_path)
-    run = subprocess.run(["pdftotext", "-enc", "UTF-8", str(pdf), "-"], capture_output=True, check=True)
+    run = subprocess.run(
+        ["pdftotext", "-layout", "-enc", "UTF-8", str(pdf), "-"], capture_output=True, check=True
+    )
     printed = words(run.stdout.decode())
     files = site(document, workshop.templates)
     pages = [parse(files[f"small/{name}.html"]) for name in ("index", "layers", "deep", "training")]
