@@ -20,6 +20,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from rich.console import Console
 from rich.markup import escape
+from rich.measure import Measurement
 from rich.progress import (
     BarColumn,
     Progress,
@@ -317,6 +318,12 @@ def list_(
         _print_rows(rows)
 
 
+def _print_grid(grid: Grid) -> None:
+    """At its natural width, where the terminal is narrower too: a shortened number would be another one."""
+    natural = Measurement.get(out, out.options.update(max_width=10_000), grid).maximum
+    Console(highlight=False, soft_wrap=True, width=max(out.width, natural)).print(grid)
+
+
 def _analysis_rows() -> list[dict[str, Any]]:
     recorded = State.store.recorded()
     rows = []
@@ -334,7 +341,7 @@ def _print_rows(rows: list[dict[str, Any]]) -> None:
         grid.add_column(key)
     for row in rows:
         grid.add_row(*(escape(str(value)) for value in row.values()))
-    out.print(grid)
+    _print_grid(grid)
 
 
 @app.command()
@@ -395,7 +402,7 @@ def print_table(table: Table) -> None:
             grid.add_section()
         style = "bold" if row.kind == "total" else None
         grid.add_row(*(escape(formatting.cell(column, row)) for column in table.columns), style=style)
-    out.print(grid, soft_wrap=True)
+    _print_grid(grid)
     for note in table.notes:
         out.print(escape(note), style="dim")
 
@@ -485,23 +492,23 @@ def inspect(
             _print_cost(cost, as_json, as_csv)
             return
         found = inspection.inspect(model, shape, against)
-    table = inspection.layer_table(found)
+    tables = [inspection.layer_table(found)]
+    if found.readings or found.failures:
+        tables.append(inspection.difference_table(found))
     if html:
         from report.html import table_page
         from results.store import write_atomically
 
-        write_atomically(
-            html, table_page(f"{model}, layer by layer", [table, inspection.difference_table(found)])
-        )
-        out.print(escape(f"Written: {html}"))
+        write_atomically(html, table_page(f"{model}, layer by layer", tables))
+        err.print(escape(f"Written: {html}"))
     if as_json:
         print_json(inspection.as_json(found))
     elif as_csv:
-        sys.stdout.write(table_csv(table))
+        sys.stdout.write(table_csv(tables[0]))
     elif not html:
-        print_table(table)
-        out.print()
-        print_table(inspection.difference_table(found))
+        for table in tables:
+            print_table(table)
+            out.print()
 
 
 def _print_cost(table: Table, as_json: bool, as_csv: bool) -> None:
