@@ -17,13 +17,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from report import formatting, html_text, html_views
 from report.document import Document, Item, Study
@@ -215,6 +216,13 @@ def _metric_text(metric: Metric) -> str:
     return formatting.with_interval(metric, "", None, "[]")
 
 
+def _breakable(code: str) -> Markup:
+    """A long name of code, with places after its separators where a line may end."""
+    if len(code) <= html_views.LONGEST_SHORT_TEXT:
+        return escape(code)
+    return Markup(re.sub(r"([/._|-])(?=\w)", r"\1<wbr>", str(escape(code))))
+
+
 @cache
 def _environment(templates: Path) -> jinja2.Environment:
     environment = jinja2.Environment(
@@ -225,6 +233,7 @@ def _environment(templates: Path) -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
+        "breakable": _breakable,
         "header": formatting.header,
         "listing": lambda words: formatting.listing(list(words)),
         "duration": formatting.duration,

@@ -350,6 +350,14 @@ def drawn_table(table: Table) -> Node:
     return parse(str(html._parts(TEMPLATES).table(table_view(Item("table", 7, "an.analysis/t", table, "s")))))
 
 
+def test_a_long_name_of_code_may_break_after_its_separators() -> None:
+    column = Column(key="k", label="Name", type="code", format="")
+    row = Row(cells={"k": "architecture.<b>&_networks/total_parameters"})
+    code = drawn_table(Table(caption="c", columns=(column,), rows=(row,), notes=())).one("code")
+    assert code.text() == row.cells["k"]
+    assert len(code.all("wbr")) == 3
+
+
 @given(st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1) | st.just(AWKWARD))
 def test_any_text_comes_through(text: str) -> None:
     column = Column(key="k", label=text, type="text", format="")
