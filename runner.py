@@ -6,10 +6,8 @@ and what to do; a traceback only with --debug. Torch is imported by the commands
 
 from __future__ import annotations
 
-import csv
 import functools
 import http.server
-import io
 import json
 import sys
 from collections.abc import Iterator
@@ -504,6 +502,8 @@ def inspect(
     if as_json:
         print_json(inspection.as_json(found))
     elif as_csv:
+        from report.html_views import table_csv
+
         sys.stdout.write(table_csv(tables[0]))
     elif not html:
         for table in tables:
@@ -515,19 +515,11 @@ def _print_cost(table: Table, as_json: bool, as_csv: bool) -> None:
     if as_json:
         print_json({"note": table.caption, "parts": [row.cells for row in table.rows]})
     elif as_csv:
+        from report.html_views import table_csv
+
         sys.stdout.write(table_csv(table))
     else:
         print_table(table)
-
-
-def table_csv(table: Table) -> str:
-    """The table with one header line of column keys; numbers plain, so that a program can read them."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(column.key for column in table.columns)
-    for row in table.rows:
-        writer.writerow(row.cells.get(column.key, "") for column in table.columns)
-    return buffer.getvalue()
 
 
 @app.command()

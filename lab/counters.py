@@ -28,6 +28,7 @@ from lab.ledger import Layer, Ledger
 
 UNEXPLAINED = "unexplained"
 FUSED_ATTENTION = ("MultiheadAttention", "scaled_dot_product_attention")
+GROUP_NORMS = ("GroupNorm", "group_norm")
 AVERAGE_TO_SIZE = ("AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveAvgPool3d", "adaptive_avg_pool2d")
 
 
@@ -135,15 +136,16 @@ def _quiet() -> Iterator[None]:
 
 
 def _on_meta(model: nn.Module) -> nn.Module:
-    return _copied(model, lambda tensor: tensor.to("meta"))
+    return _copied(model, lambda tensor: torch.empty(tensor.shape, dtype=tensor.dtype, device="meta"))
 
 
 def _on_cpu(model: nn.Module) -> nn.Module:
     """Tensors of the meta device become zeros, which cost no memory until they are written."""
-    return _copied(
-        model,
-        lambda tensor: torch.zeros(tensor.shape, dtype=tensor.dtype) if tensor.is_meta else tensor.cpu(),
-    )
+
+    def move(tensor: Tensor) -> Tensor:
+        return torch.zeros(tensor.shape, dtype=tensor.dtype) if tensor.is_meta else tensor.cpu().clone()
+
+    return _copied(model, move)
 
 
 def _copied(model: nn.Module, move: Callable[[Tensor], Tensor]) -> nn.Module:
@@ -193,6 +195,11 @@ def _as_fvcore(layer: Layer) -> Reasons:
             (5 if affine else 4) * elements.get("layer_norm", 0),
         ),
     ]
+    if layer.kind in GROUP_NORMS:
+        outputs = layer.elements.get("other_norm", 0)
+        reasons.append(
+            ("counts 5 operations an output of group normalisation", (5 if affine else 4) * outputs)
+        )
     if layer.kind in AVERAGE_TO_SIZE:
         reasons.append(("counts the inputs of adaptive average pooling", elements.get("adaptive_pooling", 0)))
     if layer.kind in FUSED_ATTENTION:
@@ -209,8 +216,14 @@ def _as_torchinfo(layer: Layer) -> Reasons:
     """torchinfo 1.8: `LayerInfo.calculate_macs`, for the modules that have no module inside."""
     if layer.kind == "MultiheadAttention":
         return [("misses multi-head attention, its projections included", -layer.macs)]
-    if ":" in layer.name or not layer.name:
+    if layer.kind[:1].islower():  # a function, not a module
         return [("misses functions that are no modules", -layer.macs)]
+    if "Transpose" in layer.kind:
+        at_output = layer.macs // prod((layer.input_shape or ())[1:]) * prod((layer.output_shape or ())[1:])
+        return [
+            ("counts a transposed convolution at the positions of its output", at_output - layer.macs),
+            ("adds the biases of convolutions", layer.elements.get("bias", 0)),
+        ]
     if "convolution" in layer.macs_by_class:
         return [("adds the biases of convolutions", layer.elements.get("bias", 0))]
     if "linear" in layer.macs_by_class:

@@ -58,6 +58,9 @@ def default_input(name: str, model: nn.Module) -> Shape | None:
     own = getattr(model, "input_shape", None)
     if own is not None:
         return tuple(own)
+    side = getattr(model, "image_size", None)
+    if isinstance(side, int):  # a vision transformer takes no other
+        return (3, side, side)
     if name.startswith("timm:"):
         return tuple(model.pretrained_cfg["input_size"])  # type: ignore[index]
     if ":" in name:

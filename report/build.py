@@ -69,6 +69,11 @@ class State:
         except (FileNotFoundError, ValueError):
             self.targets = {}
 
+    @property
+    def drawings(self) -> Path:
+        """Where drawn figures are kept between builds."""
+        return self.folder / "drawings"
+
     def reasons(self, name: str, inputs: Hashes) -> list[str]:
         """Why the target would be made again; empty when it would not."""
         known = self.targets.get(name)
@@ -130,7 +135,7 @@ def build_studies(
             from report.study import load
 
             listed = [(load(path, templates), pdfs[path.stem] or "") for path in known]
-            results = html.write_results(_readable(store, prefer), templates)
+            results = html.write_results(_readable(store, prefer), templates, state.drawings)
             return Made({**html.write_index(listed, templates), **results, **html.write_assets(templates)})
 
         _bring_up_to_date(state, Target("site", {**inputs, "preferred profile": prefer}, make), built)
@@ -206,7 +211,11 @@ class _Maker:
         from report import html
 
         pdf = self.state.pdf(self.study.id)
-        pages = html.write_document(self.document(), self.templates, f"../{pdf}" if pdf else "")
+        address = f"../{pdf}" if pdf else ""
+        try:
+            pages = html.write_document(self.document(), self.templates, address, self.state.drawings)
+        except html.SiteError as error:
+            raise BuildError(str(error)) from None
         return Made(pages, self.problems())
 
 

@@ -118,7 +118,7 @@ def test_inspect_counts_a_model_of_the_users_own(convstudy, tmp_path):
     assert finished.returncode == 0, finished.stderr
     header, *rows = finished.stdout.splitlines()
     assert header.startswith("layer,kind,filter")
-    assert rows[-1].startswith("Total")
+    assert rows[-1].startswith("Total") and rows[-1].endswith("total")
     assert str(3 * 3 * 3 * 8 * 256 + 8 * 256 * 5) in rows[-1]
 
 

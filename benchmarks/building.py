@@ -1,0 +1,76 @@
+"""How long a build takes: cold, with nothing changed, and after one changed sentence.
+
+    python -m benchmarks.building [--json FILE]
+
+Works on a copy of the tracked files in a temporary folder, with the recorded results; everything that a user
+installs is installed. Each time is the whole command, from typing it to its end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def copy_of_the_project(folder: Path) -> None:
+    files = subprocess.run(
+        ["git", "-C", str(ROOT), "ls-files", "-z"], check=True, capture_output=True, text=True
+    ).stdout.split("\0")
+    for name in filter(None, files):
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes((ROOT / name).read_bytes())
+
+
+def build(folder: Path, *arguments: str) -> tuple[float, list[str]]:
+    started = time.perf_counter()
+    finished = subprocess.run(
+        [sys.executable, "runner.py", "build", *arguments],
+        cwd=folder,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return time.perf_counter() - started, finished.stdout.splitlines()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        copy_of_the_project(folder)
+        cold, lines = build(folder)
+        ran = [line for line in lines if line.endswith("recorded")]
+        warm = min(build(folder)[0] for _ in range(5))
+        sentences = []
+        section = folder / "templates" / "sections" / "conclusion.md"
+        for number in range(3):
+            section.write_text(section.read_text() + f"\nAnd one sentence more{'!' * number}.\n")
+            taken, lines = build(folder, "architectures", "--format", "pdf")
+            assert lines == ["architectures.pdf: built"], lines
+            sentences.append(taken)
+    rows = [
+        (f"cold build, {len(ran)} analyses run, s", cold, "≤ 60", cold <= 60),
+        ("nothing changed, s (best of 5)", warm, "≤ 1", warm <= 1),
+        ("one changed sentence to its PDF, s (best of 3)", min(sentences), "≤ 3", min(sentences) <= 3),
+    ]
+    for what, value, goal, holds in rows:
+        print(f"{what:55} {value:10.2f}  {goal:6} {'' if holds else 'missed'}")
+    if options.json:
+        data = [
+            {"what": what, "value": value, "goal": goal, "holds": holds} for what, value, goal, holds in rows
+        ]
+        options.json.write_text(json.dumps(data, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

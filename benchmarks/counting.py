@@ -1,0 +1,182 @@
+"""How fast a layer table is, beside three other counters: ratios in one run, on one thread.
+
+    python -m benchmarks.counting [--json FILE]
+
+Every program counts the same models, built before the clock starts: the others on real tensors, as their
+documentation shows, ours as it always works. Repeats are interleaved, and the best of each is kept, since
+other work on the machine can only slow a run down. Peak memory is read in a fresh process a program.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import re
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+TEN = (
+    "alexnet",
+    "vgg19",
+    "googlenet",
+    "inception_v3",
+    "resnet18",
+    "resnet50",
+    "mobilenet_v2",
+    "densenet121",
+    "efficientnet_b0",
+    "vit_b_16",
+)
+PROGRAMS = ("ours", "fvcore", "torch", "torchinfo")
+SHAPE = (3, 224, 224)
+MIB = 2**20
+
+
+def counter(program: str) -> Callable[[object], object]:
+    """A function that counts one model, everything imported."""
+    import torch
+
+    torch.set_num_threads(1)
+    if program == "ours":
+        from lab.counting import count
+
+        return lambda model: count(model, SHAPE)
+    image = torch.zeros(1, *SHAPE)
+    if program == "torch":
+        from torch.utils.flop_counter import FlopCounterMode
+
+        def flops(model):
+            with FlopCounterMode(display=False) as mode:
+                model(image)
+            return mode.get_total_flops()
+
+        return flops
+    if program == "torchinfo":
+        import torchinfo
+
+        return lambda model: torchinfo.summary(model, input_data=image, verbose=0).total_mult_adds
+    warnings.simplefilter("ignore")
+    logging.getLogger("fvcore").setLevel(logging.ERROR)
+    from fvcore.nn import FlopCountAnalysis
+
+    return lambda model: FlopCountAnalysis(model, (image,)).total()
+
+
+def built(names: Iterable[str], program: str) -> list[object]:
+    """The models: on the meta device for us, with numbers for the others."""
+    import torch
+
+    from lab import models
+
+    loaded = [models.load(name).eval() for name in names]
+    if program == "ours":
+        return loaded
+    real = [model.to_empty(device="cpu") for model in loaded]
+    for model in real:
+        for tensor in (*model.parameters(), *model.buffers()):
+            with torch.no_grad():
+                tensor.fill_(0.01) if tensor.is_floating_point() else tensor.zero_()
+    return real
+
+
+def seconds(count: Callable[[object], object], models: Iterable[object]) -> float:
+    started = time.perf_counter()
+    for model in models:
+        count(model)
+    return time.perf_counter() - started
+
+
+def best_times(names: tuple[str, ...], repeats: int) -> dict[str, float]:
+    """The best wall time of each program over interleaved repeats, after one that is not counted."""
+    counters = {program: counter(program) for program in PROGRAMS}
+    models = {program: built(names, program) for program in PROGRAMS}
+    for program in PROGRAMS:
+        seconds(counters[program], models[program])
+    best = dict.fromkeys(PROGRAMS, float("inf"))
+    for _ in range(repeats):
+        for program in PROGRAMS:
+            best[program] = min(best[program], seconds(counters[program], models[program]))
+    return best
+
+
+def growth(program: str) -> float:
+    """MiB by which counting the ten models raises the peak memory of a fresh process."""
+    code = (
+        "from benchmarks.counting import TEN, built, counter, forget_peak, peak\n"
+        f"count, models = counter({program!r}), built(TEN, {program!r})\n"
+        "forget_peak()\n"
+        "before = peak()\n"
+        "for model in models: count(model)\n"
+        "print(peak() - before)"
+    )
+    command = [sys.executable, "-W", "ignore", "-c", code]
+    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout) / MIB
+
+
+def forget_peak() -> None:
+    """Let the peak start again from what is resident now (Linux)."""
+    Path("/proc/self/clear_refs").write_text("5")
+
+
+def peak() -> int:
+    """Peak resident bytes of this process since the last `forget_peak`."""
+    status = Path("/proc/self/status").read_text()
+    return 1024 * int(re.search(r"VmHWM:\s+(\d+)", status)[1])
+
+
+def all_models() -> tuple[int, float]:
+    """How many classification models torchvision has, and the seconds to build and count them all."""
+    from lab import models
+    from lab.counting import count
+
+    names, started = models.names(), time.perf_counter()
+    for name in names:
+        model = models.load(name)
+        count(model, models.default_input(name, model))
+    return len(names), time.perf_counter() - started
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    parser.add_argument("--repeats", type=int, default=5)
+    options = parser.parse_args()
+    one = best_times(("vgg19",), options.repeats)
+    ten = best_times(TEN, max(2, options.repeats // 2))
+    number, total = all_models()
+    grown = {program: growth(program) for program in PROGRAMS}
+    rows = [
+        ("VGG-19 table, ms", 1e3 * one["ours"], "≤ 20", 1e3 * one["ours"] <= 20),
+        *(
+            (f"VGG-19, {other} ÷ ours", one[other] / one["ours"], "≥ 20", one[other] >= 20 * one["ours"])
+            for other in PROGRAMS[1:]
+        ),
+        ("ten models, s", ten["ours"], "", True),
+        ("ten models, fvcore ÷ ours", ten["fvcore"] / ten["ours"], "≥ 5", ten["fvcore"] >= 5 * ten["ours"]),
+        *(
+            (f"ten models, {other} ÷ ours", ten[other] / ten["ours"], "≥ 3", ten[other] >= 3 * ten["ours"])
+            for other in PROGRAMS[2:]
+        ),
+        ("ten models, our growth in memory, MiB", grown["ours"], "≤ 50", grown["ours"] <= 50),
+        *((f"ten models, growth of {other}, MiB", grown[other], "", True) for other in PROGRAMS[1:]),
+        (f"all {number} classification models, built and counted, s", total, "≤ 60", total <= 60),
+    ]
+    for what, value, goal, holds in rows:
+        print(f"{what:55} {value:10.2f}  {goal:6} {'' if holds else 'missed'}")
+    if options.json:
+        data = [
+            {"what": what, "value": value, "goal": goal, "holds": holds} for what, value, goal, holds in rows
+        ]
+        options.json.write_text(json.dumps(data, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
