@@ -29,26 +29,21 @@ if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
     apt_install "python$version-venv" || { echo "Python lacks its venv module; run: sudo apt-get install python$version-venv" >&2; exit 1; }
 fi
 
-hash=$("$python" - <<'PY'
-import hashlib, pathlib, sys
-text = pathlib.Path("constraints.txt").read_bytes() + pathlib.Path("pyproject.toml").read_bytes() + sys.version.encode()
-print(hashlib.sha256(text).hexdigest()[:12])
-PY
-)
-shared=${XDG_CACHE_HOME:-$HOME/.cache}/convstudy/environment-$hash
-mkdir -p "$shared"
-[ -x "$shared/bin/python" ] || "$python" -m venv "$shared"
-
-requirements() {  # of the project's dependencies, with the extra's where one is named
+case $what in run) extras="models" ;; test) extras="models test" ;; *) echo "setup.sh: say run or test, not $what" >&2; exit 2 ;; esac
+requirements() {  # the project's dependencies, and those of the extras named
     "$python" - "$@" <<'PY'
 import sys, tomllib
 project = tomllib.load(open("pyproject.toml", "rb"))["project"]
 print("\n".join(project["dependencies"] + [r for extra in sys.argv[1:] for r in project["optional-dependencies"][extra]]))
 PY
 }
-case $what in run) extras="models" ;; test) extras="models test" ;; *) echo "setup.sh: say run or test, not $what" >&2; exit 2 ;; esac
+hash=$({ requirements models test; cat constraints.txt; "$python" -VV; } | sha256sum | cut -c1-12)
+shared=${XDG_CACHE_HOME:-$HOME/.cache}/convstudy/environment-$hash
+mkdir -p "$shared"
+[ -x "$shared/bin/python" ] || "$python" -m venv "$shared"
 if [ ! -e "$shared/installed-$what" ] && [ ! -e "$shared/installed-test" ]; then
     echo "Installing the pinned packages (once; about 5 GB with torch) …"
+    # shellcheck disable=SC2086
     requirements $extras > "$shared/requirements-$what.txt"
     "$shared/bin/python" -m pip install -q --disable-pip-version-check "setuptools>=77" -r "$shared/requirements-$what.txt" -c constraints.txt
     touch "$shared/installed-$what"
@@ -59,12 +54,10 @@ site=$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"
 packages=$("$shared/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 printf 'import site; site.addsitedir(%s)\n' "'$packages'" > "$site/convstudy-packages.pth"
 "$shared/bin/python" -m pip --python .venv/bin/python install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
-for tool in lint-imports ruff mypy pytest; do
-    [ ! -x "$shared/bin/$tool" ] || ln -sf "$shared/bin/$tool" ".venv/bin/$tool"
-done
+[ ! -x "$shared/bin/lint-imports" ] || ln -sf "$shared/bin/lint-imports" .venv/bin/lint-imports
 
 tex="texlive-latex-recommended texlive-fonts-recommended texlive-latex-extra latexmk poppler-utils qpdf"
-if ! command -v latexmk >/dev/null || ! command -v pdflatex >/dev/null || ! kpsewhich tagpdf.sty >/dev/null 2>&1 || ! command -v pdftotext >/dev/null; then
+if ! command -v latexmk >/dev/null || ! command -v pdflatex >/dev/null || ! kpsewhich bookmark.sty ptmr8t.tfm >/dev/null 2>&1 || ! command -v pdftotext >/dev/null; then
     echo "Installing TeX Live from the distribution's packages (once; about 540 MB) …"
     # shellcheck disable=SC2086
     apt_install $tex || echo "No TeX here, so no PDF (the site and the .tex are built); to have it, run: sudo apt-get install --no-install-recommends $tex" >&2
