@@ -181,7 +181,7 @@ def _reason_table(found: Mapping[str, Outcome]) -> Table:
         "it matters, and its smallest and largest amount.",
         columns=(
             Column(key="counter", label="Counter"),
-            Column(key="reason", label="It"),
+            Column(key="reason", label="What it does"),
             Column(key="networks", label="Networks", type="integer"),
             Column(key="smallest", label="Smallest", type="integer", unit="MACs"),
             Column(key="largest", label="Largest", type="integer", unit="MACs"),
@@ -202,7 +202,7 @@ def _difference_table(found: Mapping[str, Outcome]) -> Table:
         columns=(
             Column(key="network", label="Network", type="code"),
             Column(key="counter", label="Counter"),
-            Column(key="reason", label="It"),
+            Column(key="reason", label="What it does"),
             Column(key="amount", label="Amount", type="integer", unit="MACs"),
         ),
         rows=tuple(rows),
