@@ -8,13 +8,13 @@ installs is installed. Each time is the whole command, from typing it to its end
 
 from __future__ import annotations
 
-import argparse
-import json
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+from benchmarks.goals import Goal, options, report
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -42,9 +42,7 @@ def build(folder: Path, *arguments: str) -> tuple[float, list[str]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--json", type=Path, metavar="FILE")
-    options = parser.parse_args()
+    file = options(__doc__).parse_args().json
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         copy_of_the_project(folder)
@@ -58,18 +56,14 @@ def main() -> None:
             taken, lines = build(folder, "architectures", "--format", "pdf")
             assert lines == ["architectures.pdf: built"], lines
             sentences.append(taken)
-    rows = [
-        (f"cold build, {len(ran)} analyses run, s", cold, "≤ 60", cold <= 60),
-        ("nothing changed, s (best of 5)", warm, "≤ 1", warm <= 1),
-        ("one changed sentence to its PDF, s (best of 3)", min(sentences), "≤ 3", min(sentences) <= 3),
-    ]
-    for what, value, goal, holds in rows:
-        print(f"{what:55} {value:10.2f}  {goal:6} {'' if holds else 'missed'}")
-    if options.json:
-        data = [
-            {"what": what, "value": value, "goal": goal, "holds": holds} for what, value, goal, holds in rows
-        ]
-        options.json.write_text(json.dumps(data, indent=1) + "\n")
+    report(
+        [
+            Goal(f"cold build, {len(ran)} analyses run, s", cold, at_most=60),
+            Goal("nothing changed, s (best of 5)", warm, at_most=1),
+            Goal("one changed sentence to its PDF, s (best of 3)", min(sentences), at_most=3),
+        ],
+        file,
+    )
 
 
 if __name__ == "__main__":

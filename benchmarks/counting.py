@@ -9,8 +9,6 @@ other work on the machine can only slow a run down. Peak memory is read in a fre
 
 from __future__ import annotations
 
-import argparse
-import json
 import logging
 import os
 import re
@@ -21,20 +19,12 @@ import warnings
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from analyses.architecture.crosscheck import CrosscheckParameters
+from benchmarks.goals import Goal, options, report
+
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-TEN = (
-    "alexnet",
-    "vgg19",
-    "googlenet",
-    "inception_v3",
-    "resnet18",
-    "resnet50",
-    "mobilenet_v2",
-    "densenet121",
-    "efficientnet_b0",
-    "vit_b_16",
-)
+TEN = CrosscheckParameters().models
 PROGRAMS = ("ours", "fvcore", "torch", "torchinfo")
 SHAPE = (3, 224, 224)
 MIB = 2**20
@@ -145,37 +135,29 @@ def all_models() -> tuple[int, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--json", type=Path, metavar="FILE")
+    parser = options(__doc__)
     parser.add_argument("--repeats", type=int, default=5)
-    options = parser.parse_args()
-    one = best_times(("vgg19",), options.repeats)
-    ten = best_times(TEN, max(2, options.repeats // 2))
+    chosen = parser.parse_args()
+    one = best_times(("vgg19",), chosen.repeats)
+    ten = best_times(TEN, max(2, chosen.repeats // 2))
     number, total = all_models()
     grown = {program: growth(program) for program in PROGRAMS}
-    rows = [
-        ("VGG-19 table, ms", 1e3 * one["ours"], "≤ 20", 1e3 * one["ours"] <= 20),
-        *(
-            (f"VGG-19, {other} ÷ ours", one[other] / one["ours"], "≥ 20", one[other] >= 20 * one["ours"])
-            for other in PROGRAMS[1:]
-        ),
-        ("ten models, s", ten["ours"], "", True),
-        ("ten models, fvcore ÷ ours", ten["fvcore"] / ten["ours"], "≥ 5", ten["fvcore"] >= 5 * ten["ours"]),
-        *(
-            (f"ten models, {other} ÷ ours", ten[other] / ten["ours"], "≥ 3", ten[other] >= 3 * ten["ours"])
-            for other in PROGRAMS[2:]
-        ),
-        ("ten models, our growth in memory, MiB", grown["ours"], "≤ 50", grown["ours"] <= 50),
-        *((f"ten models, growth of {other}, MiB", grown[other], "", True) for other in PROGRAMS[1:]),
-        (f"all {number} classification models, built and counted, s", total, "≤ 60", total <= 60),
-    ]
-    for what, value, goal, holds in rows:
-        print(f"{what:55} {value:10.2f}  {goal:6} {'' if holds else 'missed'}")
-    if options.json:
-        data = [
-            {"what": what, "value": value, "goal": goal, "holds": holds} for what, value, goal, holds in rows
-        ]
-        options.json.write_text(json.dumps(data, indent=1) + "\n")
+    others = PROGRAMS[1:]
+    report(
+        [
+            Goal("VGG-19 table, ms", 1e3 * one["ours"], at_most=20),
+            *(Goal(f"VGG-19, {other} ÷ ours", one[other] / one["ours"], at_least=20) for other in others),
+            Goal("ten models, s", ten["ours"]),
+            *(
+                Goal(f"ten models, {other} ÷ ours", ten[other] / ten["ours"], at_least=goal)
+                for other, goal in zip(others, (5, 3, 3), strict=True)
+            ),
+            Goal("ten models, our growth in memory, MiB", grown["ours"], at_most=50),
+            *(Goal(f"ten models, growth of {other}, MiB", grown[other]) for other in others),
+            Goal(f"all {number} classification models, built and counted, s", total, at_most=60),
+        ],
+        chosen.json,
+    )
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from analyses.architecture.crosscheck import CrosscheckParameters
 from lab import models
 from lab.counters import ADAPTERS, UNEXPLAINED, CounterError, CounterReading, read, reconcile
 from lab.counting import count
@@ -17,18 +18,7 @@ from lab.formulas import backward_macs
 
 SHAPE = (3, 224, 224)
 MACS_PER_UNIT = {"fvcore": 1.0, "torch": 0.5, "torchinfo": 1.0}
-TEN = (
-    "alexnet",
-    "vgg19",
-    "googlenet",
-    "inception_v3",
-    "resnet18",
-    "resnet50",
-    "mobilenet_v2",
-    "densenet121",
-    "efficientnet_b0",
-    "vit_b_16",
-)
+TEN = CrosscheckParameters().models
 
 
 @cache
