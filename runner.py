@@ -606,7 +606,10 @@ def _near(path: Path) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command and return its exit status."""
+    """Run one command and return its exit status. --debug may stand anywhere."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if "--debug" in arguments:
+        arguments = ["--debug", *(argument for argument in arguments if argument != "--debug")]
     try:
         result = app(arguments, standalone_mode=False)
         status = result if isinstance(result, int) else 0

@@ -45,7 +45,7 @@ if [ ! -e "$shared/installed-$what" ] && [ ! -e "$shared/installed-test" ]; then
     echo "Installing the pinned packages (once; about 5 GB with torch) …"
     # shellcheck disable=SC2086
     requirements $extras > "$shared/requirements-$what.txt"
-    "$shared/bin/python" -m pip install -q --disable-pip-version-check "setuptools>=77" -r "$shared/requirements-$what.txt" -c constraints.txt
+    "$shared/bin/python" -m pip install -q --disable-pip-version-check "setuptools>=77" wheel -r "$shared/requirements-$what.txt" -c constraints.txt
     touch "$shared/installed-$what"
 fi
 
