@@ -28,8 +28,7 @@ from lab.ledger import Layer, Ledger
 
 UNEXPLAINED = "unexplained"
 FUSED_ATTENTION = ("MultiheadAttention", "scaled_dot_product_attention")
-GROUP_NORMS = ("GroupNorm", "group_norm")
-AVERAGE_TO_SIZE = ("AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveAvgPool3d", "adaptive_avg_pool2d")
+AVERAGE_TO_SIZE = ("AdaptiveAvgPool2d", "adaptive_avg_pool2d")  # fvcore knows no other dimension
 
 
 class CounterError(RuntimeError):
@@ -65,6 +64,7 @@ def read(counter: str, model: nn.Module, input_shape: Sequence[int]) -> CounterR
 
     Raises CounterError when the program is missing or fails on the model.
     """
+    model = getattr(model, "_orig_mod", model)  # a compiled model is read as the model it compiles
     try:
         return ADAPTERS[counter](model, tuple(input_shape))
     except ImportError as error:
@@ -79,7 +79,7 @@ def _fvcore(model: nn.Module, shape: tuple[int, ...]) -> CounterReading:
 
         image = torch.zeros(1, *shape)
         analysis = FlopCountAnalysis(_on_cpu(model), (image,))
-        analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False).tracer_warnings("none")
+        analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
         terms = {name: int(count) for name, count in sorted(analysis.by_operator().items())}
     return CounterReading("fvcore", "MACs, called flops", version("fvcore"), sum(terms.values()), terms)
 
@@ -128,7 +128,8 @@ def _quiet() -> Iterator[None]:
     level = logger.level
     logger.setLevel(logging.ERROR)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+        warnings.simplefilter("ignore", FutureWarning)
+        warnings.simplefilter("ignore", DeprecationWarning)
         try:
             yield
         finally:
@@ -149,14 +150,18 @@ def _on_cpu(model: nn.Module) -> nn.Module:
 
 
 def _copied(model: nn.Module, move: Callable[[Tensor], Tensor]) -> nn.Module:
-    """The model in evaluation mode on moved tensors; the caller's keeps its own. Shared ones stay shared."""
+    """The model on moved tensors, in single precision and evaluation mode; the caller's keeps its own.
+
+    Shared tensors stay shared. Every parameter asks for gradients: where none does, torch takes the fused
+    attention of inference.
+    """
     memo: dict[int, object] = {}
     for tensor in (*model.parameters(), *model.buffers()):
         moved = move(tensor.detach())
         if isinstance(tensor, nn.Parameter):
-            moved = nn.Parameter(moved, requires_grad=tensor.requires_grad)
+            moved = nn.Parameter(moved, requires_grad=moved.is_floating_point())
         memo[id(tensor)] = moved
-    return copy.deepcopy(model, memo).eval()
+    return copy.deepcopy(model, memo).float().eval()
 
 
 def reconcile(ledger: Ledger, reading: CounterReading) -> list[Difference]:
@@ -185,21 +190,14 @@ def _as_fvcore(layer: Layer) -> Reasons:
     """fvcore 0.1.5: the handles of `fvcore.nn.flop_count._DEFAULT_SUPPORTED_OPS`."""
     affine = bool(layer.weights) or layer.shared
     elements = layer.elements
-    reasons = [
-        (
-            "counts 2 operations an output of batch normalisation",
-            (2 if affine else 1) * elements.get("batch_norm", 0),
-        ),
-        (
-            "counts 5 operations an output of layer normalisation",
-            (5 if affine else 4) * elements.get("layer_norm", 0),
-        ),
-    ]
-    if layer.kind in GROUP_NORMS:
-        outputs = layer.elements.get("other_norm", 0)
-        reasons.append(
-            ("counts 5 operations an output of group normalisation", (5 if affine else 4) * outputs)
-        )
+    norms = {"batch": elements.get("batch_norm", 0), "layer": elements.get("layer_norm", 0)}
+    for name in ("group", "instance"):
+        if layer.kind.lower().startswith(name):
+            norms[name] = elements.get("other_norm", 0)
+    reasons = []
+    for name, outputs in norms.items():
+        each = 1 + affine if name == "batch" else 4 + affine
+        reasons.append((f"counts {each} operations an output of {name} normalisation", each * outputs))
     if layer.kind in AVERAGE_TO_SIZE:
         reasons.append(("counts the inputs of adaptive average pooling", elements.get("adaptive_pooling", 0)))
     if layer.kind in FUSED_ATTENTION:
@@ -226,7 +224,7 @@ def _as_torchinfo(layer: Layer) -> Reasons:
         ]
     if "convolution" in layer.macs_by_class:
         return [("adds the biases of convolutions", layer.elements.get("bias", 0))]
-    if "linear" in layer.macs_by_class:
+    if "linear" in layer.kind.lower():  # Linear and its kin; a recurrent layer is another matter
         positions = prod((layer.output_shape or ())[:-1])
         once = layer.macs // positions
         return [
@@ -235,6 +233,8 @@ def _as_torchinfo(layer: Layer) -> Reasons:
         ]
     if any(layer.elements.get(name) for name in ("batch_norm", "layer_norm", "other_norm")):
         return [("adds the parameters of normalisation", layer.parameters)]
+    if layer.kind == "PReLU":
+        return [("adds the slopes of PReLU", layer.parameters)]
     return []
 
 
