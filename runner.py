@@ -198,7 +198,10 @@ def _execute(plugin: Any, profile: Profile, parameters: Any, device: str, force:
 
 @contextmanager
 def _progress() -> Iterator[Any]:
-    """A bar an analysis: what runs, how far it is, and the time left. Nothing is drawn when nothing runs."""
+    """What runs, how far it is, and the time left: a bar an analysis, or a line a cell in a log."""
+    if not err.is_terminal:
+        yield _progress_line
+        return
     columns = (
         SpinnerColumn(),
         TextColumn("{task.fields[analysis]}"),
@@ -211,17 +214,19 @@ def _progress() -> Iterator[Any]:
         tasks: dict[str, Any] = {}
 
         def report(progress: Any) -> None:
-            if progress.analysis not in tasks:
-                tasks[progress.analysis] = bars.add_task(
-                    "", analysis=progress.analysis, message="", total=progress.cells
-                )
-            bars.update(
-                tasks[progress.analysis],
-                completed=progress.done + progress.fraction,
-                message=progress.message,
-            )
+            name = progress.analysis
+            if name not in tasks:
+                tasks[name] = bars.add_task("", analysis=name, message="", total=progress.cells)
+            bars.update(tasks[name], completed=progress.done + progress.fraction, message=progress.message)
 
         yield report
+
+
+def _progress_line(progress: Any) -> None:
+    if progress.cells > 1 and progress.fraction == 0 and progress.done < progress.cells:
+        err.print(
+            escape(f"{progress.analysis}: {progress.message} ({progress.done + 1} of {progress.cells})")
+        )
 
 
 def _studies(names: list[str]) -> list[Any]:

@@ -34,6 +34,12 @@ from report.numbering import DeadReference, Kind, Linker, Offer, number_items
 from results.schema import Result
 from results.store import Profile, ResultError, Store
 
+#: What sets the numbers of a profile apart from those of the protocol.
+NOT_FULL = {
+    "quick": "less data and shorter training than the protocol asks for",
+    "custom": "made with parameters of the reader's own",
+}
+
 
 class ProseError(Exception):
     """A template that cannot be composed; the message names file and line and says what to do."""
@@ -166,16 +172,14 @@ def _line(error: Exception, file: Path) -> int:
 
 def _quick_note(results: Sequence[Result]) -> str:
     """What a section says first when it rests on anything but full results."""
-    small = [result for result in results if result.profile != "full"]
-    if not small:
-        return ""
-    names = [result.analysis for result in small]
-    profiles = listing(sorted({result.profile for result in small}))
-    return (
-        f"\n::: {{.quick}}\nThe numbers of {listing([f'`{name}`' for name in names])} are of the {profiles} "
-        "profile: less data and shorter training than the protocol asks for. "
-        f"`python runner.py run {' '.join(names)} --profile full` makes the full ones.\n:::\n\n"
-    )
+    notes = []
+    for profile, what in NOT_FULL.items():
+        names = [result.analysis for result in results if result.profile == profile]
+        if names:
+            listed = listing([f"`{name}`" for name in names])
+            again = f"`python runner.py run {' '.join(names)} --profile full` makes the full ones."
+            notes.append(f"The numbers of {listed} are of the {profile} profile: {what}. {again}")
+    return "".join(f"\n::: {{.quick}}\n{note}\n:::\n\n" for note in notes)
 
 
 def _missing_note(error: ResultError) -> str:
