@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -20,7 +21,14 @@ from report import html
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 if CHROMIUM is None:
     pytest.skip("Chromium is not installed; `apt-get install chromium` gets it", allow_module_level=True)
+driver = pytest.importorskip("playwright._impl._driver", reason="playwright is not installed")
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+if subprocess.run(
+    [driver.compute_driver_executable()[0], "--version"], capture_output=True, check=False
+).returncode:
+    pytest.skip(
+        "playwright's driver does not start; `apt-get install libatomic1` may help", allow_module_level=True
+    )
 
 ARGUMENTS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
