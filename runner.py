@@ -558,7 +558,7 @@ def check(
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
     """Check results, prose, links and PDFs; exit 1 when something does not hold."""
-    from report.build import check_output, check_prose
+    from report.build import check_output, check_prose, explain_study
 
     problems = [*check_prose(TEMPLATES)]
     for identifier, profile in State.store.recorded():
@@ -577,7 +577,12 @@ def check(
             problems += [
                 f"the {profile} result of {identifier} is stale: {reason}" for reason in state.reasons
             ]
-    problems += check_output(_studies([]), State.store, TEMPLATES, output)
+    studies = _studies([])
+    problems += check_output(studies, State.store, TEMPLATES, output)
+    for study in studies:
+        for kind, reasons in explain_study(study, output, State.store, TEMPLATES).items():
+            if (output / study.id).is_dir() and reasons:
+                problems.append(f"{study.id} ({kind}) is not up to date: {reasons[0]}; build it again")
     if as_json:
         print_json({"problems": problems})
     for problem in [] if as_json else problems:

@@ -63,7 +63,7 @@ def get(identifier: str) -> Analysis[Any]:
     module, _, attribute = targets[identifier].partition(":")
     try:
         analysis: Analysis[Any] = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
+    except Exception as error:  # anything may go wrong in a file of someone else's
         raise BrokenPlugin(
             f"the analysis {identifier} cannot be loaded from {targets[identifier]}: {error}"
         ) from error

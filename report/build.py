@@ -103,7 +103,8 @@ class State:
 
     def pdf(self, study: str) -> str | None:
         """The study's PDF below the output, where it was built."""
-        return f"{study}.pdf" if f"{study}.pdf" in self.targets else None
+        built = f"{study}.pdf" in self.targets and (self.output / f"{study}.pdf").is_file()
+        return f"{study}.pdf" if built else None
 
     def manifest(self) -> bytes:
         """Every file of the site with its hash."""
@@ -231,7 +232,7 @@ def document_inputs(study: Study, store: Store, templates: Path, prefer: Profile
 
 
 def _mentions(section: Path) -> set[str]:
-    return set(MENTION.findall(section.read_text("utf-8"))) if section.is_file() else set()
+    return set(MENTION.findall(section.read_text("utf-8", errors="replace"))) if section.is_file() else set()
 
 
 def _code_inputs(layouts: Path) -> Hashes:
@@ -309,12 +310,13 @@ def check_output(studies: Sequence[Study], store: Store, templates: Path, output
     if not output.is_dir():
         return [f"there is no site in {output}; make it with `python runner.py build`"]
     problems: list[Any] = check_site(output)
-    folder = State(output).folder
+    state = State(output)
     for study in studies:
-        pdf, log = output / f"{study.id}.pdf", folder / study.id / f"{study.id}.log"
-        if pdf.is_file() and log.is_file():
+        pdf, log = output / f"{study.id}.pdf", state.folder / study.id / f"{study.id}.log"
+        if pdf.is_file() and log.is_file() and pdf.name in state.targets:
             try:
-                document = compose(study, templates, store)
+                prefer = state.targets[pdf.name]["inputs"]["preferred profile"]
+                document = compose(study, templates, store, prefer)
             except ProseError as error:
                 problems.append(str(error))
                 continue

@@ -95,7 +95,8 @@ class Store:
             raise MissingResult(
                 analysis,
                 f"there is no {profile} result of {analysis}",
-                f"make it with `python runner.py run {analysis} --profile {profile}`",
+                f"make it with `python runner.py run {analysis} "
+                f"{'--set KEY=VALUE' if profile == 'custom' else f'--profile {profile}'}`",
             ) from None
         except (ValueError, OSError) as error:
             raise ResultError(analysis, f"{path} cannot be read ({error})", remedy) from None

@@ -75,6 +75,8 @@ def claims(tmp_path, text):
         ("quantity,claimed\nmacs,1\n", "neither analysis/metric nor model/layer/what"),
         ("quantity,claimed\nvgg19/total/macs\n", "not as many cells"),
         ("quantity,claimed,tolerance\nvgg19/total/macs,1,some\n", "tolerance 'some'"),
+        ("quantity,claimed,tolerance\nvgg19/total/macs,1,-5%\n", "tolerance '-5%'"),
+        ("quantity,claimed\nvgg19/total/macs,nan\n", "no number that could hold"),
     ],
 )
 def test_a_claims_file_that_cannot_be_used_is_one_sentence_and_status_2(convstudy, tmp_path, text, expected):
@@ -85,9 +87,10 @@ def test_a_claims_file_that_cannot_be_used_is_one_sentence_and_status_2(convstud
 
 def test_claims_that_hold_and_claims_that_do_not(convstudy, tmp_path):
     good = "vgg19/total/macs,19.6e9,1%\nalexnet/features.0/output,55x55x64,\n"
+    good += "resnet18/fc/output,1000,\n"
     finished = convstudy("audit", claims(tmp_path, f"quantity,claimed,tolerance\n{good}"), "--json")
     assert finished.returncode == 0, finished.stderr
-    assert [claim["holds"] for claim in json.loads(finished.stdout)["claims"]] == [True, True]
+    assert [claim["holds"] for claim in json.loads(finished.stdout)["claims"]] == [True, True, True]
 
     bad = "architecture.alexnet/total_parameters,61100840,\n"
     finished = convstudy("audit", claims(tmp_path, f"quantity,claimed,tolerance\n{good}{bad}"), "--json")

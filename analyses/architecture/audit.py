@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Mapping
 from functools import cache
-from math import isclose
+from math import inf, isclose, isfinite
 from pathlib import Path
 from typing import Any
 
@@ -165,14 +165,18 @@ def _claim(path: Path, line: int, record: Mapping[str | None, Any]) -> Claim:
     claimed = _number(cells["claimed"])
     if isinstance(claimed, str) and not all(part.isdigit() for part in _dimensions(claimed)):
         raise ClaimsError(f"{path}:{line}: {claimed!r} is neither a number nor a shape such as 55x55x96")
+    if isinstance(claimed, float) and not isfinite(claimed):
+        raise ClaimsError(f"{path}:{line}: {cells['claimed']!r} is no number that could hold")
     tolerance = cells.get("tolerance", "")
     if tolerance:
         try:
-            float(tolerance.removesuffix("%"))
+            usable = 0 <= float(tolerance.removesuffix("%")) < inf
         except ValueError:
+            usable = False
+        if not usable:
             raise ClaimsError(
-                f"{path}:{line}: the tolerance {tolerance!r} is neither a number nor a percentage such as 1%"
-            ) from None
+                f"{path}:{line}: the tolerance {tolerance!r} is no number from 0 and no percentage like 1%"
+            )
     return Claim(
         quantity=cells["quantity"], claimed=claimed, tolerance=tolerance, source=cells.get("source", "")
     )
@@ -185,11 +189,15 @@ def _number(text: str) -> int | float | str:
         value = float(plain)
     except ValueError:
         return text
-    return int(value) if value.is_integer() else value
+    return int(value) if isfinite(value) and value.is_integer() else value
 
 
 def _dimensions(text: str) -> list[str]:
     return text.lower().replace("×", "x").replace(" ", "").split("x")
+
+
+def _shape(value: float | str) -> list[str]:
+    return _dimensions(value) if isinstance(value, str) else [f"{value:g}"]
 
 
 def _text(value: float | str) -> str:
@@ -200,7 +208,7 @@ def _text(value: float | str) -> str:
 
 def _holds(claim: Claim, computed: float | str) -> bool:
     if isinstance(computed, str) or isinstance(claim.claimed, str):
-        return _dimensions(str(claim.claimed)) == _dimensions(str(computed))
+        return _shape(claim.claimed) == _shape(computed)
     if claim.tolerance.endswith("%"):
         return isclose(claim.claimed, computed, rel_tol=float(claim.tolerance[:-1]) / 100)
     return abs(claim.claimed - computed) <= float(claim.tolerance or 0)

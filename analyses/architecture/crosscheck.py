@@ -173,8 +173,9 @@ def _reason_table(found: Mapping[str, Outcome]) -> Table:
                     }
                 )
             )
-        rest = max((_unexplained(entry, counter) for entry in found.values()), key=abs)
-        cells = {"counter": label, "reason": "left unexplained", "networks": len(found)}
+        unexplained = [_unexplained(entry, counter) for entry in found.values()]
+        rest = max(unexplained, key=abs)
+        cells = {"counter": label, "reason": "left unexplained", "networks": sum(map(bool, unexplained))}
         rows.append(Row(cells={**cells, "smallest": rest, "largest": rest}))
     return Table(
         caption="Why the counters differ from our multiply–accumulates: every reason, on how many networks "
@@ -221,7 +222,7 @@ def _figure(found: Mapping[str, Outcome]) -> Heatmap:
     )
     return Heatmap(
         caption="How far each counter is from our multiply–accumulates, in percent of them (two FLOPs are "
-        "one multiply–accumulate).",
+        "one multiply–accumulate), rounded to hundredths.",
         alt=f"A table of percentages. FlopCounterMode differs by at most {max(map(abs, values[0])):.2f} "
         f"percent; the largest difference is {worst[0]:.1f} percent, of {COUNTERS[worst[1]][0]} on "
         f"{worst[2]}.",

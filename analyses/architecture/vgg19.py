@@ -128,8 +128,7 @@ def _table(ledger: Ledger, shape: tuple[int, int, int]) -> Table:
     )
     rows = [first, *(layers.row(layer, COLUMNS, _label(layer)) for layer in _shown(ledger))]
     return Table(
-        caption="VGG-19 layer by layer, without biases: activations, weights and multiply–accumulates, with "
-        "the arithmetic of each.",
+        caption="VGG-19 layer by layer, without biases, with the arithmetic of each number.",
         columns=COLUMNS,
         rows=(*rows, layers.total(rows, COLUMNS)),
         notes=("ReLU works in place: its output is the convolution's and is not counted twice.",),
