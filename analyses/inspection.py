@@ -70,8 +70,8 @@ def ledger(model: str, shape: tuple[int, ...] | None) -> Ledger:
         shape = shape or models.default_input(model, network)
         if shape is None:
             raise InspectionError(
-                f"{model} does not say what input it takes; add --input, such as 3x224x224, or give the module "
-                "an attribute input_shape, such as (3, 224, 224)"
+                f"{model} does not say what input it takes; add --input, such as 3x224x224, or give the "
+                "module an attribute input_shape, such as (3, 224, 224)"
             )
         return count(network, shape, name=model)
     except (models.ModelError, CountError) as error:

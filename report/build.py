@@ -24,6 +24,7 @@ CODE = (Path(__file__).parent, Path(__file__).parent.parent / "results")
 MENTION = re.compile(r"""["']([a-z0-9_]+(?:\.[a-z0-9_]+)+)(?:/[^"']*)?["']""")
 
 Hashes = dict[str, str | None]
+PREFERRED = "preferred profile"
 
 
 class BuildError(Exception):
@@ -101,6 +102,14 @@ class State:
         self.targets[name] = {"inputs": inputs, "outputs": outputs, "problems": list(made.problems)}
         write_atomically(self.path, json.dumps(self.targets, indent=1, sort_keys=True).encode())
 
+    def preferred(self, study: str) -> Profile | None:
+        """The profile that the study was last built with, where one was asked for."""
+        for kind in ("pdf", "html"):
+            profile: Profile | None = self.targets.get(f"{study}.{kind}", {}).get("inputs", {}).get(PREFERRED)
+            if profile:
+                return profile
+        return None
+
     def pdf(self, study: str) -> str | None:
         """The study's PDF below the output, where it was built."""
         built = f"{study}.pdf" in self.targets and (self.output / f"{study}.pdf").is_file()
@@ -139,7 +148,7 @@ def build_studies(
             results = html.write_results(_readable(store, prefer), templates, state.drawings)
             return Made({**html.write_index(listed, templates), **results, **html.write_assets(templates)})
 
-        _bring_up_to_date(state, Target("site", {**inputs, "preferred profile": prefer}, make), built)
+        _bring_up_to_date(state, Target("site", {**inputs, PREFERRED: prefer}, make), built)
     manifest = state.manifest()
     if _hash(output / "manifest.json") != hashlib.sha256(manifest).hexdigest():
         write_atomically(output / "manifest.json", manifest)
@@ -228,7 +237,7 @@ def document_inputs(study: Study, store: Store, templates: Path, prefer: Profile
     profiles = dict.fromkeys((*((prefer,) if prefer else ()), *PREFERENCE))
     recorded = [store.path(name, profile) for name in mentioned for profile in profiles]
     found = _hashes([*([study.source] if study.source else []), *sections, *shared, *recorded])
-    return {**found, "preferred profile": prefer}
+    return {**found, PREFERRED: prefer}
 
 
 def _mentions(section: Path) -> set[str]:
@@ -288,7 +297,7 @@ def _hash(file: Path) -> str | None:
 def explain_study(study: Study, output: Path, store: Store, templates: Path) -> dict[str, list[str]]:
     """Why each format of the study would be built again; no reason when it would not."""
     state = State(output)
-    maker = _Maker(study, store, templates, state, None)
+    maker = _Maker(study, store, templates, state, state.preferred(study.id))
     return {kind: state.reasons(f"{study.id}.{kind}", maker.inputs(kind)) for kind in ("pdf", "html")}
 
 
@@ -315,8 +324,7 @@ def check_output(studies: Sequence[Study], store: Store, templates: Path, output
         pdf, log = output / f"{study.id}.pdf", state.folder / study.id / f"{study.id}.log"
         if pdf.is_file() and log.is_file() and pdf.name in state.targets:
             try:
-                prefer = state.targets[pdf.name]["inputs"]["preferred profile"]
-                document = compose(study, templates, store, prefer)
+                document = compose(study, templates, store, state.preferred(study.id))
             except ProseError as error:
                 problems.append(str(error))
                 continue
