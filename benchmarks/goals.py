@@ -26,7 +26,8 @@ class Goal:
     def __str__(self) -> str:
         goal = f"≤ {self.at_most:g}" if self.at_most is not None else ""
         goal = f"≥ {self.at_least:g}" if self.at_least is not None else goal
-        return f"{self.what:55} {self.value:10.2f}  {goal:6} {'' if self.holds else 'missed'}".rstrip()
+        verdict = ("holds" if self.holds else "missed") if goal else ""
+        return f"{self.what:55} {self.value:10.2f}  {goal:6} {verdict}".rstrip()
 
 
 def report(goals: list[Goal], file: Path | None) -> None:

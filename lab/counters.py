@@ -17,7 +17,7 @@ import logging
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from math import prod
 
@@ -28,6 +28,7 @@ from lab.ledger import Layer, Ledger
 
 UNEXPLAINED = "unexplained"
 FUSED_ATTENTION = ("MultiheadAttention", "scaled_dot_product_attention")
+RECURRENT = ("LSTM", "GRU", "RNN")
 AVERAGE_TO_SIZE = ("AdaptiveAvgPool2d", "adaptive_avg_pool2d")  # fvcore knows no other dimension
 
 
@@ -171,9 +172,13 @@ def reconcile(ledger: Ledger, reading: CounterReading) -> list[Difference]:
     counter's convention is fully understood.
     """
     amounts: dict[str, int] = {}
+    first: dict[str, Layer] = {}
     for layer in ledger.layers:
         if layer.output_shape is None:  # never called
             continue
+        owner = first.setdefault(layer.name.rpartition("#")[0] or layer.name, layer)
+        if layer.shared:  # counters see the parameters at every call
+            layer = replace(layer, weights=owner.weights, biases=owner.biases)
         for reason, amount in CONVENTIONS[reading.counter](layer):
             amounts[reason] = amounts.get(reason, 0) + amount
     differences = [
@@ -200,6 +205,17 @@ def _as_fvcore(layer: Layer) -> Reasons:
         reasons.append((f"counts {each} operations an output of {name} normalisation", each * outputs))
     if layer.kind in AVERAGE_TO_SIZE:
         reasons.append(("counts the inputs of adaptive average pooling", elements.get("adaptive_pooling", 0)))
+    for how, each in {"nearest": 1, "bilinear": 4}.items():
+        outputs = elements.get(f"{how}_upsampling", 0)
+        reasons.append((f"counts {each} operations an output of {how} upsampling", each * outputs))
+    if layer.kind == "grid_sample":
+        outputs = prod(layer.output_shape or ())
+        reasons.append(("counts 4 operations an output of sampling on a grid", 4 * outputs))
+    if layer.kind == "einsum" and layer.macs and len(layer.input_shape or ()) > 3:  # fewer axes may be exact
+        rounded = int(float(f"{2 * layer.macs:.3e}")) // 2
+        reasons.append(("rounds the operations of einsum to four digits", rounded - layer.macs))
+    if layer.kind in RECURRENT:
+        reasons.append(("misses recurrent layers", -layer.macs))
     if layer.kind in FUSED_ATTENTION:
         reasons.append(("misses the products of attention", -layer.macs_by_class.get("attention", 0)))
     return reasons
@@ -214,7 +230,7 @@ def _as_torchinfo(layer: Layer) -> Reasons:
     """torchinfo 1.8: `LayerInfo.calculate_macs`, for the modules that have no module inside."""
     if layer.kind == "MultiheadAttention":
         return [("misses multi-head attention, its projections included", -layer.macs)]
-    if layer.kind[:1].islower():  # a function, not a module
+    if layer.functional or layer.kind[:1].islower():
         return [("misses functions that are no modules", -layer.macs)]
     if "Transpose" in layer.kind:
         at_output = layer.macs // prod((layer.input_shape or ())[1:]) * prod((layer.output_shape or ())[1:])
@@ -224,7 +240,10 @@ def _as_torchinfo(layer: Layer) -> Reasons:
         ]
     if "convolution" in layer.macs_by_class:
         return [("adds the biases of convolutions", layer.elements.get("bias", 0))]
-    if "linear" in layer.kind.lower():  # Linear and its kin; a recurrent layer is another matter
+    if layer.kind in RECURRENT:
+        steps = prod((layer.output_shape or ())[:-1])
+        return [("adds the biases of recurrent layers", layer.biases * steps)]
+    if "linear" in layer.kind.lower():
         positions = prod((layer.output_shape or ())[:-1])
         once = layer.macs // positions
         return [

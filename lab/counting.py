@@ -305,7 +305,9 @@ class Walk(TorchFunctionMode):
     ) -> None:
         """Add a row for a call from `x` to `output` (in place when they are one tensor)."""
         inside = self.stack[-1][0] if self.stack else self.root
-        if own is None and type(inside).__module__.startswith("torch.nn.") and not inside._modules:
+        builtin = type(inside).__module__.startswith("torch.nn.") and not inside._modules
+        functional = own is not None and not builtin and all(own is not module for module, _, _ in self.stack)
+        if own is None and builtin:
             own = inside
         if own is None:
             name, kind = f"{self.path}:{function}" if self.path else function, function
@@ -332,6 +334,7 @@ class Walk(TorchFunctionMode):
                 macs_by_class={key: n.value for key, n in macs.items()} if macs else {},
                 elements=elements or {},
                 arithmetic={key: n.expression for key, n in counts.items() if n.value},
+                functional=functional,
                 receptive_field=fields.report(state_of(output)) if isinstance(output, Tensor) else None,
                 **rest,
             )
@@ -479,7 +482,8 @@ class _Watch(TorchDispatchMode):
         kwargs = kwargs or {}
         packet = func._overloadpacket
         rule = _PRODUCTS.get(packet)
-        if rule is None and (output := self.decomposed(func, args, kwargs)) is not NotImplemented:
+        whole = rule is not None or packet in _INTERPOLATIONS
+        if not whole and (output := self.decomposed(func, args, kwargs)) is not NotImplemented:
             return output
         output = func(*args, **kwargs)
         if rule is not None:
@@ -487,7 +491,8 @@ class _Watch(TorchDispatchMode):
             self.macs[kind] = self.macs.get(kind, formulas.ZERO) + formula(args, kwargs, output)
             self.local = False
         elif torch.Tag.pointwise in func.tags or packet in _INTERPOLATIONS:
-            self.elements["elementwise"] += sum(t.numel() for t in _tensors(output))
+            name = _INTERPOLATIONS.get(packet, "elementwise")
+            self.elements[name] += sum(t.numel() for t in _tensors(output))
             self.local = self.local and packet not in _INTERPOLATIONS
         elif packet not in _NEVER_MIND:
             self.local = self.local and func.is_view
@@ -533,9 +538,13 @@ _PRODUCTS: dict[Any, tuple[str, Callable[[Any, Any, Any], Count]]] = {
     _aten._scaled_dot_product_efficient_attention: ("attention", _attention),
     _aten._scaled_dot_product_cudnn_attention: ("attention", _attention),
 }
-_INTERPOLATIONS = frozenset(
-    (_aten.upsample_linear1d, _aten.upsample_bilinear2d, _aten.upsample_trilinear3d, _aten.upsample_bicubic2d)
-)
+_INTERPOLATIONS = {
+    _aten.upsample_linear1d: "elementwise",
+    _aten.upsample_nearest2d: "nearest_upsampling",
+    _aten.upsample_bilinear2d: "bilinear_upsampling",
+    _aten.upsample_trilinear3d: "elementwise",
+    _aten.upsample_bicubic2d: "elementwise",
+}
 _NEVER_MIND = frozenset(
     (_aten.clone, _aten._to_copy, _aten.copy_, _aten.detach, _aten.alias, _aten.lift_fresh)
 )
@@ -548,7 +557,7 @@ _MOVES = frozenset(
         "replication_pad1d replication_pad2d replication_pad3d empty empty_like empty_strided "
         "new_empty new_zeros new_ones new_full zeros zeros_like ones ones_like full full_like "
         "arange scalar_tensor fill_ zero_ roll flip repeat repeat_interleave tril triu eye "
-        "upsample_nearest1d upsample_nearest2d upsample_nearest3d _upsample_nearest_exact2d "
+        "upsample_nearest1d upsample_nearest3d _upsample_nearest_exact2d "
         "pixel_shuffle pixel_unshuffle channel_shuffle sort topk argsort argmax argmin max min "
         "any all amax amin sum mean var var_mean std std_mean cumsum prod logsumexp norm "
         "linalg_vector_norm nonzero unique bernoulli rand randn bernoulli_ uniform_ normal_ "

@@ -23,6 +23,8 @@ ELEMENT_CLASSES = (
     "activation",  # output elements
     "pooling",  # input elements of a pooling of fixed windows
     "adaptive_pooling",  # input elements of adaptive, global and mean pooling
+    "nearest_upsampling",  # output elements, in two dimensions
+    "bilinear_upsampling",  # output elements
     "elementwise",  # output elements of additions, products, concatenations' copies are not counted
 )
 
@@ -49,6 +51,8 @@ class Layer:
     Shapes leave out the batch axis. Parameters are counted at the first call that uses them.
     arithmetic: column ("weights", "biases", "activations", "macs") → text such as "(3·3·3)·64",
     which evaluates to that column's integer when "·" is read as "*".
+    shared: an earlier call has counted the parameters.
+    functional: a function used the layer's parameters; the layer itself was not called.
     """
 
     name: str
@@ -68,6 +72,7 @@ class Layer:
     arithmetic: dict[str, str] = field(default_factory=dict)
     receptive_field: ReceptiveField | Literal["global"] | None = None
     shared: bool = False
+    functional: bool = False
     uncounted: tuple[str, ...] = ()
 
     @property

@@ -274,6 +274,8 @@ def multi_head_attention(
             )
             scores = torch.empty(shape if query.dim() == 3 else shape[1:], dtype=query.dtype, device="meta")
     output.field = _attended(query, key, value)
+    # torch fuses the products unless the attention weights themselves are asked for
+    products_class = "matmul" if given.get("need_weights", True) else "attention"
     walk.row(
         name,
         query,
@@ -281,7 +283,7 @@ def multi_head_attention(
         **columns,
         macs={
             "linear": formulas.total(products),
-            "attention": formulas.attention_macs(
+            products_class: formulas.attention_macs(
                 (batch, heads), queries, keys, width // heads, width // heads
             ),
         },

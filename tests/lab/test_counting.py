@@ -95,6 +95,7 @@ class Everything(nn.Module):
         self.gru = nn.GRU(10, 4, batch_first=True)
         self.embedding = nn.Embedding(11, 4)
         self.token = nn.Parameter(torch.zeros(1, 1, 4))
+        self.classifier = nn.Linear(4, 4)
         self.head = nn.Linear(4, 10)
 
     def forward(self, x):
@@ -110,6 +111,7 @@ class Everything(nn.Module):
         x = torch.einsum("nld,nmd->nlm", x, x) @ x
         x = torch.bmm(x, torch.addmm(x[0, :4], x[0, :4], x[0, :4].t() @ x[0, :4])[None])
         x = x + self.token + self.embedding(torch.arange(x.shape[1], device=x.device) % 11)
+        x = F.linear(x, self.classifier.weight, self.classifier.bias)
         return self.head(F.softmax(x.mean(1), dim=-1))
 
 
@@ -119,7 +121,9 @@ def test_everything_torch_counts_is_counted_and_nothing_is_left_out():
     assert ledger.uncounted == ()
     assert ledger.parameters == sum(p.numel() for p in model.parameters())
     assert ledger.macs == torch_macs(model.to("meta"), torch.empty(1, 3, 16, 16, device="meta"))
-    assert ledger.layer("attention").macs_by_class.keys() == {"linear", "attention"}
+    assert ledger.layer("attention").macs_by_class.keys() == {"linear", "matmul"}
+    assert ledger.layer("encoder.self_attn").macs_by_class.keys() == {"linear", "attention"}  # fused
+    assert ledger.layer("classifier").functional and not ledger.layer("head").functional
     assert ledger.layer("token").kind == "Parameter"
     assert ledger.layer("lstm").parameters == sum(p.numel() for p in model.lstm.parameters())
 
