@@ -1,8 +1,8 @@
 """Data sets: `load(name, split)` gives all images of a split as one uint8 array.
 
-Looked for, in this order: the data root (`--data-root`, `CONVSTUDY_DATA`), then the user's cache. Names are those
-of the catalogue, the embedded sets (they need no files), and `folder:PATH` for class folders or a zip of them of
-the user's own. Nothing is downloaded unless `convstudy data fetch NAME` asks for it.
+Looked for, in this order: the data root (`--data-root`, `CONVSTUDY_DATA`), then the user's cache. Names are
+those of the catalogue, the embedded sets (they need no files), and `folder:PATH` for class folders or a zip
+of them of the user's own. Nothing is downloaded unless `convstudy data fetch NAME` asks for it.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.datasets import embedded
+from lab.datasets.cache import cache_folder
 from lab.datasets.catalog import CATALOG
-from lab.datasets.decoding import Damaged, cache_folder
+from lab.datasets.decoding import Damaged
 from lab.datasets.images import DataError, ImageSet
 from lab.datasets.layouts import Release, folder_release
 
 __all__ = ["DataError", "ImageSet", "Source", "load", "locate", "names", "roots"]
-REVISION = 1  # to be raised when the same files give other images, labels or an other order
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,10 @@ class Source:
     @property
     def fingerprint(self) -> str:
         return self.release.fingerprint
+
+    def text(self, name: str) -> str:
+        """A text that comes with the data, such as `pairs.txt`; DataError where it is not there."""
+        return self.release.text(name)
 
     def describe(self) -> dict[str, object]:
         """The fields of `results.schema.Dataset`."""
@@ -57,7 +61,7 @@ def roots(root: Path | str | None = None) -> list[Path]:
 
 
 def locate(name: str, root: Path | str | None = None) -> Source:
-    """Where the data set is and what it holds, without decoding; DataError where it is not on this machine."""
+    """Where the data set is and what it holds, without decoding; DataError where it is not here."""
     if name in embedded.SETS:
         made = embedded.SETS[name]
         return Source(name, made.title, made.licence, True, made.grey, made.release())
@@ -107,9 +111,8 @@ def load(
     source = locate(name, root)
     release = source.release
     if split not in release.splits:
-        raise DataError(
-            f"{name} in {release.path} has no split {split!r}; it has {', '.join(release.splits)}"
-        )
+        there = ", ".join(release.splits) or "no images"
+        raise DataError(f"{name} in {release.path} has no split {split!r}; it has {there}")
     content = release.read(split, size, source.grey if grey is None else grey, damaged)
     return ImageSet(
         name=source.title,

@@ -6,70 +6,76 @@ import hashlib
 import io
 import json
 import os
-import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lab.datasets.files import Files
+from lab.datasets import cache
+from lab.datasets.files import Files, Reader
 from lab.datasets.images import DataError
 
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
 Damaged = Literal["refuse", "skip"]
-CHUNK = 2_000  # images a process decodes at a time; fewer are decoded in this one
-DECODING = 1  # part of the key of the kept files: raise it when the same bytes give other pixels
+Size = tuple[int, int] | None  # height, width; None: as they are
+Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels
+Pixels = NDArray[np.uint8]
+BATCH = 500  # images decoded between two messages of a process
+FEW = 2_000  # images that one process decodes sooner than others can be started
+DECODING = 2  # part of the key of the kept files: raise it when the same bytes give other pixels
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """Files to decode to one shape. `boxes` are (left, top, right, bottom) in pixels, to cut out first."""
+    """Files to decode to one shape; with `boxes`, only what lies in them, one a file."""
 
     files: Files
     names: tuple[str, ...]
     grey: bool
-    size: tuple[int, int] | None  # height, width; None: as they are, all of one size
-    boxes: tuple[tuple[int, int, int, int], ...] = ()
+    size: Size
+    boxes: tuple[Box, ...] = ()
 
 
-def cache_folder() -> Path:
-    """Where decoded and fetched data is kept: `CONVSTUDY_CACHE`, else the user's cache folder."""
-    chosen = os.environ.get("CONVSTUDY_CACHE")
-    if chosen:
-        return Path(chosen)
-    from platformdirs import user_cache_dir
-
-    return Path(user_cache_dir("convstudy"))
-
-
-def decoded(wanted: Wanted, damaged: Damaged = "refuse") -> tuple[NDArray[np.uint8], tuple[int, ...]]:
+def decoded(wanted: Wanted, damaged: Damaged = "refuse") -> tuple[Pixels, tuple[int, ...]]:
     """The images (N, C, H, W), and the indices of `wanted.names` that they are.
 
     All of them, unless `damaged` is "skip" and some could not be decoded. DataError names these otherwise.
     """
-    kept = cache_folder() / "images" / f"{_key(wanted)}.npy"
-    skipped_file = kept.with_suffix(".json")
-    try:
-        skipped = json.loads(skipped_file.read_text())
-        images = np.load(kept, mmap_mode="r")
-    except (OSError, ValueError):
-        images, failures = _decode_all(wanted)
-        skipped = dict(sorted(failures.items()))
-        _keep(kept, images, json.dumps(skipped))
-        if kept.exists():
-            images = np.load(kept, mmap_mode="r")
-    if skipped and damaged == "refuse":
-        first = "; ".join(f"{wanted.names[int(index)]}: {why}" for index, why in list(skipped.items())[:3])
-        raise DataError(
-            f"{len(skipped)} of {len(wanted.names)} images in {wanted.files.path} cannot be used ({first}); "
-            "copy them again, remove them, or leave them out with `--set damaged=skip`"
-        )
-    left_out = {int(index) for index in skipped}
-    return images, tuple(index for index in range(len(wanted.names)) if index not in left_out)
+    everything = tuple(range(len(wanted.names)))
+    kept = cache.cache_folder() / "images" / f"{_key(wanted)}.npy"
+    images = _mapped(kept)
+    if images is not None:
+        return images, everything
+    with cache.making(kept) as part:
+        images = _mapped(kept)  # perhaps another process has made it meanwhile
+        if images is not None:
+            return images, everything
+        shape, offset, failures = _decode_into(part, wanted)
+        if not failures:
+            part.replace(kept)
+            return np.load(kept, mmap_mode="r"), everything
+        if damaged == "refuse":
+            raise _refusal(wanted, failures)
+        # Not kept: a damaged file may be mended without a change of its name, size or stated CRC.
+        rest = np.fromfile(part, np.uint8, offset=offset).reshape(-1, *shape)
+        return rest, tuple(index for index in everything if index not in failures)
+
+
+def reshaped(images: Pixels, size: Size, grey: bool) -> Pixels:
+    """(N, C, H, W) that are decoded already, as `decoded` would give them."""
+    from PIL import Image
+
+    if (size is None or size == images.shape[2:]) and images.shape[1] == (1 if grey else 3):
+        return images
+    frames = (Image.fromarray(image[0] if len(image) == 1 else np.moveaxis(image, 0, -1)) for image in images)
+    return np.stack([_shaped(frame, size, grey) for frame in frames])
 
 
 def _key(wanted: Wanted) -> str:
@@ -77,70 +83,116 @@ def _key(wanted: Wanted) -> str:
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:32]
 
 
-def _keep(file: Path, images: NDArray[np.uint8], skipped: str) -> None:
-    """Write both files whole or not at all; DataError where there is no room."""
-    temporary: str | None = None
+def _mapped(file: Path) -> Pixels | None:
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=file.parent, suffix=".part")
-        with os.fdopen(handle, "wb") as opened:
-            np.save(opened, images)
-        Path(temporary).replace(file)
-        file.with_suffix(".json").write_text(skipped)
-    except OSError as error:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
-        raise DataError(
-            f"{images.nbytes / 1e6:.0f} MB of decoded images cannot be kept in {file.parent} ({error.strerror}); "
-            "make room there, or choose another folder with the environment variable CONVSTUDY_CACHE"
-        ) from None
+        images: Pixels = np.load(file, mmap_mode="r")
+    except (OSError, ValueError):
+        return None
+    return images
 
 
-def _decode_all(wanted: Wanted) -> tuple[NDArray[np.uint8], dict[int, str]]:
-    """The images that can be decoded, and the reason by index of those that cannot."""
-    starts = range(0, len(wanted.names), CHUNK)
-    workers = min(os.cpu_count() or 1, len(starts))
-    if workers < 2:
-        parts = [_decode(wanted, start) for start in starts]
-    else:
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            parts = list(pool.map(_decode, [wanted] * len(starts), starts))
-    failures = {index: why for _, failed in parts for index, why in failed.items()}
-    images = [image for decoded_part, _ in parts for image in decoded_part]
-    shapes = {image.shape for image in images}
-    if len(shapes) > 1:
-        raise DataError(
-            f"the images in {wanted.files.path} differ in size ({_some(shapes)}); "
-            "say which size they shall have"
-        )
-    if not images:
-        raise DataError(f"no image in {wanted.files.path} can be used; copy it again")
-    return np.stack(images), failures
+def _refusal(wanted: Wanted, failures: dict[int, str]) -> DataError:
+    first = "; ".join(why for _, why in sorted(failures.items())[:3])
+    return DataError(
+        f"{len(failures)} of {len(wanted.names)} images in {wanted.files.path} cannot be used ({first}); "
+        "copy them again, remove them, or leave them out with `--set damaged=skip`"
+    )
 
 
-def _some(shapes: set[tuple[int, ...]]) -> str:
-    return ", ".join("×".join(map(str, shape[1:])) for shape in sorted(shapes)[:3])
+def _decode_into(part: Path, wanted: Wanted) -> tuple[tuple[int, ...], int, dict[int, str]]:
+    """Write the images as .npy; their shape (C, H, W), where they start, and why some failed, by index."""
+    shape: tuple[int, ...] = ()
+    offset = 0
+    failures: dict[int, str] = {}
+    with part.open("wb") as opened:
+        for images, failed in _batches(wanted):
+            failures |= failed
+            for image in images:
+                if not shape:
+                    shape = image.shape
+                    header = {"descr": "|u1", "fortran_order": False, "shape": (len(wanted.names), *shape)}
+                    np.lib.format.write_array_header_1_0(opened, header)
+                    offset = opened.tell()
+                if image.shape != shape:
+                    raise DataError(
+                        f"the images in {wanted.files.path} differ in size ({_text(shape)}, "
+                        f"{_text(image.shape)}); say which size they shall have"
+                    )
+                opened.write(image.tobytes())
+    if not shape:
+        raise _refusal(wanted, failures)
+    return shape, offset, failures
 
 
-def _decode(wanted: Wanted, start: int) -> tuple[Sequence[NDArray[np.uint8]], dict[int, str]]:
-    """One chunk, as arrays (C, H, W)."""
+def _text(shape: tuple[int, ...]) -> str:
+    return "×".join(map(str, shape[1:]))
+
+
+Decoded = tuple[list[Pixels], dict[int, str]]
+_worker: tuple[Reader, bool, Size]  # of a process that decodes: what it reads, and how
+
+
+def _batches(wanted: Wanted) -> Iterator[Decoded]:
+    """The images in their order, batch by batch, as arrays (C, H, W)."""
+    starts = range(0, len(wanted.names), BATCH)
+    work = [
+        (start, wanted.names[start : start + BATCH], wanted.boxes[start : start + BATCH]) for start in starts
+    ]
+    setting = (wanted.files.path, wanted.files.prefix, wanted.grey, wanted.size)
+    workers = os.cpu_count() or 1
+    if workers < 2 or len(wanted.names) <= FEW:
+        with wanted.files.reading() as reader:
+            for task in work:
+                yield _decode(reader, wanted.grey, wanted.size, *task)
+        return
+    context = get_context("spawn")  # a fork would copy the locks of torch's threads
+    with ProcessPoolExecutor(min(workers, len(work)), context, _start_worker, setting) as pool:
+        yield from pool.map(_work, work)
+
+
+def _start_worker(path: Path, prefix: str, grey: bool, size: Size) -> None:
+    """Open the files once a process: the list of a zip with many members takes long to read."""
+    global _worker
+    _worker = (Reader(path, prefix), grey, size)
+
+
+def _work(task: tuple[int, tuple[str, ...], tuple[Box, ...]]) -> Decoded:
+    return _decode(*_worker, *task)
+
+
+def _decode(
+    reader: Reader, grey: bool, size: Size, start: int, names: tuple[str, ...], boxes: tuple[Box, ...]
+) -> Decoded:
+    images: list[Pixels] = []
+    failures: dict[int, str] = {}
+    for index, name in enumerate(names):
+        try:
+            image = opened_image(reader.bytes(name))
+            images.append(_shaped(image.crop(boxes[index]) if boxes else image, size, grey))
+        except DataError as error:
+            failures[start + index] = str(error)
+        except Exception as error:  # Pillow raises nearly anything on damaged bytes, struct.error for one
+            failures[start + index] = f"{name}: {str(error) or type(error).__name__}"
+    return images, failures
+
+
+def opened_image(content: bytes) -> Image:
+    """The picture, decoded whole; Pillow's exceptions where it cannot be."""
+    from PIL import Image
+
+    with Image.open(io.BytesIO(content)) as opened:
+        opened.load()
+        return opened
+
+
+def _shaped(image: Image, size: Size, grey: bool) -> Pixels:
+    """(C, H, W), scaled and cut to `size` around the centre."""
     from PIL import Image, ImageOps
 
-    images: list[NDArray[np.uint8]] = []
-    failures: dict[int, str] = {}
-    with wanted.files.reading() as reader:
-        for index, name in enumerate(wanted.names[start : start + CHUNK], start):
-            try:
-                with Image.open(io.BytesIO(reader.bytes(name))) as opened:
-                    image = opened.convert("L" if wanted.grey else "RGB")
-            except (DataError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-                failures[index] = str(error) or type(error).__name__
-                continue
-            if wanted.boxes:
-                image = image.crop(wanted.boxes[index])
-            if wanted.size:
-                height, width = wanted.size
-                image = ImageOps.fit(image, (width, height), Image.Resampling.BICUBIC)
-            pixels = np.asarray(image)
-            images.append(pixels[None] if wanted.grey else np.moveaxis(pixels, -1, 0))
-    return images, failures
+    mode = "L" if grey else "RGB"
+    if image.mode != mode:
+        image = image.convert(mode)
+    if size and size != (image.height, image.width):
+        image = ImageOps.fit(image, (size[1], size[0]), Image.Resampling.BICUBIC)
+    pixels = np.asarray(image)
+    return pixels[None] if grey else np.moveaxis(pixels, -1, 0)

@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from lab.datasets.layouts import Content, Release, Size
-
-
-def _scaled(images: np.ndarray, size: Size, grey: bool) -> np.ndarray:  # type: ignore[type-arg]
-    """(N, 1, H, W) → (N, C, *size) by bicubic interpolation; three equal channels unless `grey`."""
-    from PIL import Image
-
-    if size and size != images.shape[2:]:
-        height, width = size
-        frames = [
-            Image.fromarray(image[0]).resize((width, height), Image.Resampling.BICUBIC) for image in images
-        ]
-        images = np.stack([np.asarray(frame)[None] for frame in frames])
-    return images if grey else np.repeat(images, 3, axis=1)
+from lab.datasets.decoding import Size, reshaped
+from lab.datasets.layouts import Content, Release
 
 
 @dataclass(frozen=True)
@@ -44,14 +31,15 @@ class Digits:
             chosen = np.arange(len(images)) >= 1437
             chosen = chosen if split == "test" else ~chosen
             return Content(
-                _scaled(images[chosen], size, grey),
+                reshaped(images[chosen], size, grey),
                 data.target[chosen].astype(np.int64),
                 tuple(map(str, range(10))),
                 tuple(f"digit-{index:04d}" for index in np.flatnonzero(chosen)),
             )
 
-        fingerprint = hashlib.sha256(b"optdigits 1437 + 360").hexdigest()[:32]
-        return Release(Path("scikit-learn"), "embedded", fingerprint, ("train", "test"), 1_797, read)
+        return Release(
+            Path("scikit-learn"), "embedded", ("train", "test"), 1_797, read, drawn="optdigits 1437 + 360"
+        )
 
 
 SETS = {"digits": Digits()}

@@ -1,23 +1,24 @@
-"""How releases lie on a disk. Each finder returns what it recognises below a data root, or None."""
+"""How a release lies on a disk, and class folders, the layout of most; `official` has the others.
+
+A finder takes a data root and the name of a data set, and returns what it recognises there, or None.
+"""
 
 from __future__ import annotations
 
 import hashlib
-import pickle
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lab.datasets.decoding import Damaged, Wanted, decoded
-from lab.datasets.files import Files, open_files
+from lab.datasets.decoding import Box, Damaged, Size, Wanted, decoded
+from lab.datasets.files import SPLITS, Files, first_of, open_files
 from lab.datasets.images import DataError
 
 IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".pgm", ".ppm", ".bmp", ".gif", ".webp", ".tif", ".tiff")
-SPLITS = {"train": "train", "training": "train", "val": "validation", "valid": "validation"}
-SPLITS |= {"validation": "validation", "test": "test", "testing": "test"}
 
 
 @dataclass(frozen=True)
@@ -30,126 +31,140 @@ class Content:
     files: tuple[str, ...]
 
 
-Size = tuple[int, int] | None
-
-
 @dataclass(frozen=True)
 class Release:
-    """A data set as found: where, what identifies its content, its splits, and how one is read."""
+    """A data set as found: where, what it holds, and how a split of it is read."""
 
     path: Path
     layout: str
-    fingerprint: str
     splits: tuple[str, ...]
     images: int
     read: Callable[[str, Size, bool, Damaged], Content]  # split, size, grey, damaged
+    files: tuple[Files, ...] = ()
+    drawn: str = ""  # what identifies a set that needs no files
+    texts: Mapping[str, str] = field(default_factory=dict)  # those that are in no file
+    notes: tuple[str, ...] = ()  # what a reader should know of its completeness
+    altered: Callable[[], Sequence[str]] = tuple  # names of files that are not what the release says
+
+    @property
+    def fingerprint(self) -> str:
+        """The same for the same content, wherever it lies and however it is packed."""
+        parts = sorted(files.fingerprint for files in self.files) or [_hashed(self.drawn)]
+        return parts[0] if len(parts) == 1 else _hashed("".join(parts))
+
+    def text(self, name: str) -> str:
+        """A text that comes with the release, such as pairs.txt; DataError where it is not there."""
+        if name in self.texts:
+            return self.texts[name]
+        for files in self.files:
+            for member in files.members:
+                if member.name == name or member.name.endswith(f"/{name}"):
+                    with files.reading() as reader:
+                        return reader.bytes(member.name).decode("utf-8", errors="replace")
+        beside = self.path.parent / name
+        if beside.is_file():
+            return beside.read_text(encoding="utf-8", errors="replace")
+        raise DataError(
+            f"{self.path} has no {name}; copy it into {self.path.parent}, or fetch the data again"
+        )
+
+
+def _hashed(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One image of a release: where it is, what it shows, and the part of it to be used."""
+
+    files: Files
+    name: str
+    label: str
+    box: Box | None = None
+
+
+def listed_release(
+    layout: str,
+    files: Sequence[Files],
+    splits: Mapping[str, Sequence[Listed]],
+    notes: tuple[str, ...] = (),
+) -> Release:
+    """A release of image files whose labels are known."""
+    # numbered in the order of all splits, so that an index means the same class in each
+    classes = tuple(sorted({entry.label for entries in splits.values() for entry in entries}))
+
+    def read(split: str, size: Size, grey: bool, damaged: Damaged) -> Content:
+        return read_listed(splits[split], classes, size, grey, damaged)
+
+    return Release(
+        path=files[0].path,
+        layout=layout,
+        splits=tuple(splits),
+        images=len({(entry.files.path, entry.name) for entries in splits.values() for entry in entries}),
+        read=read,
+        files=tuple(files),
+        notes=notes,
+    )
+
+
+def read_listed(
+    entries: Sequence[Listed], classes: tuple[str, ...], size: Size, grey: bool, damaged: Damaged
+) -> Content:
+    """Decode the images, which may lie in several folders or zips."""
+    index = {label: number for number, label in enumerate(classes)}
+    parts, used = [], []
+    for _, group in groupby(entries, key=lambda entry: id(entry.files)):
+        together = list(group)
+        names = tuple(entry.name for entry in together)
+        boxes = tuple(entry.box for entry in together if entry.box)
+        images, kept = decoded(Wanted(together[0].files, names, grey, size, boxes), damaged)
+        parts.append(images)
+        used += [together[position] for position in kept]
+    if len({part.shape[1:] for part in parts}) > 1:
+        raise DataError(
+            f"the images in {entries[0].files.path.parent} differ in size; say which size they shall have"
+        )
+    return Content(
+        images=parts[0] if len(parts) == 1 else np.concatenate(parts),
+        labels=np.array([index[entry.label] for entry in used], dtype=np.int64),
+        classes=classes,
+        files=tuple(entry.name for entry in used),
+    )
 
 
 def class_folders(root: Path, name: str) -> Release | None:
-    """`NAME/[train|test/]CLASS/*.jpg` as a folder or zip, or `NAME_train.zip` and `NAME_test.zip`."""
-    whole = [path for path in (root / name, root / f"{name}.zip") if path.exists()]
-    parts = sorted(path for path in root.glob(f"{name}_*.zip") if path.stem.rpartition("_")[2] in SPLITS)
-    return folder_release(whole[:1] or parts) if whole or parts else None
+    """`NAME/[train|test/]CLASS/*.jpg` as a folder, zip or tar, or `NAME_train.zip` and `NAME_test.zip`."""
+    whole = first_of(root, name)
+    parts = [root / f"{name}_{split}.zip" for split in SPLITS]
+    return folder_release([whole] if whole else [path for path in parts if path.is_file()])
 
 
-def folder_release(paths: list[Path]) -> Release | None:
-    """A release of class folders out of one or more folders or zips; None where they hold no image."""
+def folder_release(paths: Sequence[Path], splits: Sequence[str] = ()) -> Release | None:
+    """A release of class folders out of folders, zips or tars; None where they hold no image.
+
+    splits: one a path, for those that do not say it; an image that several paths hold counts once.
+    """
     found = [open_files(path) for path in paths]
-    listed: dict[str, list[tuple[Files, str, str]]] = {}
-    for files in found:
+    listed: dict[str, dict[str, Listed]] = {}
+    for number, (path, files) in enumerate(zip(paths, found, strict=True)):
+        said = splits[number] if splits else SPLITS.get(path.stem.rpartition("_")[2], "all")
         for member in files.members:
-            if member.name.lower().endswith(IMAGE_ENDINGS) and "/" in member.name:
-                split, label = _place(member.name)
-                listed.setdefault(split, []).append((files, member.name, label))
+            place = _place(member.name)
+            if place and member.name.lower().endswith(IMAGE_ENDINGS):
+                split, label = place
+                listed.setdefault(split or said, {}).setdefault(
+                    member.name, Listed(files, member.name, label)
+                )
     if not listed:
         return None
-    # numbered in the order of all splits, so that an index means the same class in each
-    classes = tuple(sorted({label for entries in listed.values() for _, _, label in entries}))
-    index = {label: number for number, label in enumerate(classes)}
-
-    def read(split: str, size: Size, grey: bool, damaged: Damaged) -> Content:
-        entries = listed[split]
-        files = entries[0][0]
-        entries = [entry for entry in entries if entry[0] is files]  # a split lies in one folder or zip
-        names = tuple(name for _, name, _ in entries)
-        images, used = decoded(Wanted(files, names, grey, size), damaged)
-        labels = np.array([index[entries[i][2]] for i in used], dtype=np.int64)
-        return Content(images, labels, classes, tuple(names[i] for i in used))
-
-    return Release(
-        path=paths[0],
-        layout="class folders",
-        fingerprint=_joined(files.fingerprint for files in found),
-        splits=tuple(listed),
-        images=sum(map(len, listed.values())),
-        read=read,
-    )
+    order = [split for split in dict.fromkeys((*SPLITS.values(), *listed)) if split in listed]
+    return listed_release("class folders", found, {split: tuple(listed[split].values()) for split in order})
 
 
-def _place(name: str) -> tuple[str, str]:
-    """Split and class of `[train|test/]CLASS[/…]/FILE`."""
-    first, _, rest = name.rpartition("/")[0].partition("/")
-    return (
-        (SPLITS[first.lower()], rest)
-        if first.lower() in SPLITS and rest
-        else ("all", name.rpartition("/")[0])
-    )
-
-
-def _joined(fingerprints: object) -> str:
-    parts = list(fingerprints)  # type: ignore[call-overload]
-    return parts[0] if len(parts) == 1 else hashlib.sha256("".join(parts).encode()).hexdigest()[:32]
-
-
-def cifar10_batches(root: Path, name: str) -> Release | None:
-    """The official `cifar-10-batches-py`: pickles of uint8 (N, 3072), red, green and blue planes."""
-    folder = root / "cifar-10-batches-py"
-    if not folder.is_dir():
-        return None
-    batches = {"train": [f"data_batch_{n}" for n in range(1, 6)], "test": ["test_batch"]}
-    missing = [batch for names in batches.values() for batch in names if not (folder / batch).is_file()]
-    if missing:
-        raise DataError(f"{folder} lacks {', '.join(missing)}; fetch it again")
-    files = open_files(folder)
-
-    def read(split: str, size: Size, grey: bool, damaged: Damaged) -> Content:
-        if size not in (None, (32, 32)) or grey:
-            raise DataError(
-                "the batches of CIFAR-10 hold colour images of 32×32 pixels, and are read as such"
-            )
-        loaded = [_unpickled(folder / batch) for batch in batches[split]]
-        images = np.concatenate([part["data"].reshape(-1, 3, 32, 32) for part in loaded])
-        labels = np.array([label for part in loaded for label in part["labels"]], dtype=np.int64)
-        names = tuple(file for part in loaded for file in part["filenames"])
-        classes = tuple(_unpickled(folder / "batches.meta")["label_names"])
-        return Content(images, labels, classes, names)
-
-    return Release(folder, "official batches", files.fingerprint, ("train", "test"), 60_000, read)
-
-
-class _Restricted(pickle.Unpickler):
-    """Arrays, numbers and texts only: a pickle from elsewhere must not run code."""
-
-    ALLOWED = frozenset(
-        {
-            ("numpy.core.multiarray", "_reconstruct"),
-            ("numpy._core.multiarray", "_reconstruct"),
-            ("numpy", "ndarray"),
-            ("numpy", "dtype"),
-            ("_codecs", "encode"),
-        }
-    )
-
-    def find_class(self, module: str, name: str) -> object:
-        if (module, name) not in self.ALLOWED:
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}")
-        return super().find_class(module, name)
-
-
-def _unpickled(file: Path) -> dict:  # type: ignore[type-arg]
-    try:
-        with file.open("rb") as opened:
-            loaded = _Restricted(opened, encoding="latin1").load()
-    except (OSError, pickle.UnpicklingError, EOFError, ValueError) as error:
-        raise DataError(f"{file} cannot be read ({error}); fetch it again") from None
-    return loaded
+def _place(name: str) -> tuple[str, str] | None:
+    """Split and class of `[train|test/]CLASS[/…]/FILE`; no split where none is said, None without a class."""
+    folder = name.rpartition("/")[0]
+    first, _, rest = folder.partition("/")
+    if first.lower() in SPLITS:
+        return (SPLITS[first.lower()], rest) if rest else None
+    return ("", folder) if folder else None
