@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import http.server
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -83,10 +84,17 @@ def options(
     results: Annotated[
         Path | None, typer.Option(help="The folder of results (default: beside this file)")
     ] = None,
+    data_root: Annotated[
+        Path | None, typer.Option(help="The folder of data sets (default: the variable CONVSTUDY_DATA)")
+    ] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show a traceback instead of one sentence")] = False,
 ) -> None:
     State.debug = debug
     State.store = Store(results or HOME / "results")
+    if data_root is not None:
+        if not data_root.is_dir():
+            fail(2, f"--data-root {data_root} is no folder")
+        os.environ["CONVSTUDY_DATA"] = str(data_root)
 
 
 @app.command()
@@ -100,6 +108,12 @@ def run(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change a parameter; makes a custom result"),
     ] = None,
+    seeds: Annotated[
+        int | None, typer.Option(min=1, help="How many seeds; makes a custom result where it changes that")
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Cells at a time (default: one a core on a CPU, else one)")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Run again what is fresh")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON")] = False,
 ) -> None:
@@ -110,30 +124,47 @@ def run(
         plugins = [analyses.get(identifier) for identifier in selected]
     if settings and len(selected) != 1:
         fail(2, f"--set changes the parameters of one analysis, and {len(selected)} were chosen; name one")
-    done = []
+    from analyses.execution import CellFailed
+    from lab.datasets import DataError
+
+    done, failures = [], []
     with _progress() as report:
         for plugin in plugins:
-            recorded: Profile = "custom" if settings else "full" if plugin.analytic else chosen
             parameters = plugin.parameters(chosen)
-            if settings:
-                parameters = _changed(plugin.id, parameters, settings)
-            elif not force:
-                state = freshness(plugin, recorded, parameters, State.store)
-                if state.state == "fresh":
-                    done.append({"analysis": plugin.id, "profile": recorded, "ran": False})
-                    continue
-            result = _execute(plugin, recorded, parameters, device, force or bool(settings), report)
+            changes = [*(settings or []), *_seeds(parameters, seeds)]
+            recorded: Profile = "custom" if changes else "full" if plugin.analytic else chosen
+            if changes:
+                parameters = _changed(plugin.id, parameters, changes)
+            elif not force and freshness(plugin, recorded, parameters, State.store).state == "fresh":
+                done.append({"analysis": plugin.id, "profile": recorded, "ran": False})
+                continue
+            try:
+                result = _execute(plugin, recorded, parameters, device, force, report, jobs)
+            except (DataError, CellFailed) as error:
+                if State.debug:
+                    raise
+                failures.append(str(error))
+                continue
             done.append({"analysis": plugin.id, "profile": result.profile, "ran": True})
     if as_json:
         print_json(done)
-        return
-    for entry in done:
+    for entry in done if not as_json else []:
         where = State.store.path(entry["analysis"], entry["profile"])
         out.print(
             escape(f"{entry['analysis']}: {'recorded in' if entry['ran'] else 'unchanged,'} {_near(where)}")
         )
-    if settings:
+    if settings and done and not as_json:
         _print_result(State.store.read(selected[0], "custom"))
+    if failures:
+        for failure in dict.fromkeys(failures):
+            err.print(escape(f"convstudy: {failure}"), style="red" if err.is_terminal else None)
+        raise typer.Exit(1)
+
+
+def _seeds(parameters: Any, seeds: int | None) -> list[str]:
+    """--seeds as the change of a parameter, where the analysis has it and it is another number."""
+    has = isinstance(getattr(parameters, "seeds", None), int)
+    return [f"seeds={seeds}"] if has and seeds is not None and seeds != parameters.seeds else []
 
 
 def _profile(name: str) -> Any:
@@ -189,11 +220,21 @@ def _device(choice: str) -> str:
     return choice
 
 
-def _execute(plugin: Any, profile: Profile, parameters: Any, device: str, force: bool, report: Any) -> Result:
+def _execute(
+    plugin: Any,
+    profile: Profile,
+    parameters: Any,
+    device: str,
+    force: bool,
+    report: Any,
+    jobs: int | None = None,
+) -> Result:
     from analyses.execution import execute
 
     where = "meta" if plugin.analytic else _device(device)
-    return execute(plugin, profile, parameters, State.store, device=where, force=force, report=report)
+    return execute(
+        plugin, profile, parameters, State.store, device=where, jobs=jobs, force=force, report=report
+    )
 
 
 @contextmanager
@@ -223,9 +264,9 @@ def _progress() -> Iterator[Any]:
 
 
 def _progress_line(progress: Any) -> None:
-    if progress.cells > 1 and progress.fraction == 0 and progress.done < progress.cells:
+    if progress.cells > 1 and progress.message == progress.cell:
         err.print(
-            escape(f"{progress.analysis}: {progress.message} ({progress.done + 1} of {progress.cells})")
+            escape(f"{progress.analysis}: {progress.cell} ({progress.done} of {progress.cells} finished)")
         )
 
 
@@ -239,14 +280,21 @@ def _studies(names: list[str]) -> list[Any]:
 
 
 def _refresh(report: Any) -> list[str]:
-    """Run the analytic analyses that are missing or stale, and say which. An unchanged one is not touched."""
+    """Run what is cheap and missing or stale, and say which: analytic analyses, and experiments whose cells
+    are all kept and need only be summarized. An unchanged one is not touched."""
+    from analyses.execution import Unmeasured, execute
+
     ran = []
     for identifier in analyses.identifiers():
         plugin = analyses.get(identifier)
-        if plugin.analytic:
-            parameters = plugin.parameters("full")
-            if freshness(plugin, "full", parameters, State.store).state in ("missing", "stale"):
-                _execute(plugin, "full", parameters, "cpu", False, report)
+        for profile in ("full",) if plugin.analytic else ("full", "quick"):
+            parameters = plugin.parameters(profile)
+            state = freshness(plugin, profile, parameters, State.store, data=False).state
+            if state == "stale" or (state == "missing" and plugin.analytic):
+                try:
+                    execute(plugin, profile, parameters, State.store, measure=plugin.analytic, report=report)
+                except Unmeasured:
+                    continue
                 ran.append(identifier)
     return ran
 

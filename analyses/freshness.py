@@ -2,6 +2,12 @@
 
 A cache key is taken of the code that computes (this project's modules that the analysis imports, without
 comments and docstrings), of the parameters, and for analytic analyses of the library versions too.
+
+The outcomes of an experiment's cells are dear. A cell is keyed by the analysis's id and `version`, by its
+settings and seed, by the data, and by the modules of `lab` alone: what is changed in `analyses` summarizes
+the same outcomes anew. Shared machinery in `lab` declares `REVISION = n` at the top of a module, or of a
+package's `__init__` for all of it; it then counts by that number, to be raised when what it computes
+changes.
 """
 
 from __future__ import annotations
@@ -11,7 +17,7 @@ import hashlib
 import importlib.util
 import io
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -19,7 +25,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import analyses
-from analyses.plugin import Analysis, Parameters
+from analyses.plugin import Analysis, Cell, Parameters
 from results.schema import Result
 from results.store import MissingResult, Profile, ResultError, Store, digest
 
@@ -100,6 +106,31 @@ def _closure(module: str) -> dict[str, str]:
     return found
 
 
+def _revision(source: str) -> int | None:
+    """The number that a module declares at its top level as REVISION."""
+    for node in ast.parse(source).body:
+        if (
+            isinstance(node, ast.Assign)
+            and isinstance(node.targets[0], ast.Name)
+            and node.targets[0].id == "REVISION"
+            and isinstance(node.value, ast.Constant)
+            and isinstance(node.value.value, int)
+        ):
+            return node.value.value
+    return None
+
+
+def _declared(name: str) -> int | None:
+    """The revision of a module, or of the innermost package that has one."""
+    parts = name.split(".")
+    for end in range(len(parts), 1, -1):
+        file = file_of(".".join(parts[:end]))
+        found = _revision(file.read_text(encoding="utf-8")) if file and file.suffix == ".py" else None
+        if found is not None:
+            return found
+    return None
+
+
 @cache
 def _module(name: str) -> tuple[str, list[str]] | None:
     """Short hash of a module's code, and the modules of ours that it imports; None without source."""
@@ -112,6 +143,9 @@ def _module(name: str) -> tuple[str, list[str]] | None:
         for found in _imports(text)
         if found.split(".")[0] in ("analyses", "lab") and found not in NOT_HASHED
     ]
+    revision = _declared(name)
+    if revision is not None:
+        return f"revision {revision}", needed
     return hashlib.sha256(code_only(text).encode()).hexdigest()[:12], needed
 
 
@@ -145,6 +179,25 @@ def cache_key(analysis: Analysis[Any], parameters: Parameters) -> str:
     )
 
 
+def cell_key(analysis: Analysis[Any], cell: Cell, fingerprints: Mapping[str, str]) -> str:
+    """Hash of all that decides the outcome of one cell. `fingerprints`: data set → hash of its content."""
+    modules = sources(analysis)
+    if not analysis.analytic:
+        modules = {name: code for name, code in modules.items() if not name.startswith("analyses")}
+    return digest(
+        {
+            "analysis": analysis.id,
+            "version": analysis.version,
+            "source": modules,
+            "settings": cell.settings,
+            "seed": cell.seed,
+            "cell": cell.id if analysis.analytic else "",
+            "data": dict(fingerprints),
+            "libraries": libraries(analysis) if analysis.analytic else {},
+        }
+    )
+
+
 @dataclass(frozen=True)
 class Freshness:
     """Whether a recorded result would be made again, and why."""
@@ -154,16 +207,34 @@ class Freshness:
     result: Result | None = None
 
 
-def freshness(analysis: Analysis[Any], profile: Profile, parameters: Parameters, store: Store) -> Freshness:
+def freshness(
+    analysis: Analysis[Any], profile: Profile, parameters: Parameters, store: Store, *, data: bool = True
+) -> Freshness:
+    """How the result of a profile stands. `data`: also compare the data sets that are on this machine."""
     try:
         result = store.read(analysis.id, profile)
     except MissingResult as error:
         return Freshness("missing", (error.problem,))
     except ResultError as error:
         return Freshness("refused", (error.problem,))
-    if result.provenance.cache_key == cache_key(analysis, parameters):
+    other_data = tuple(_other_data(result, analysis, parameters)) if data else ()
+    if result.provenance.cache_key == cache_key(analysis, parameters) and not other_data:
         return Freshness("fresh", (), result)
-    return Freshness("stale", tuple(_differences(result, analysis, parameters)), result)
+    return Freshness("stale", (*other_data, *_differences(result, analysis, parameters)), result)
+
+
+def _other_data(result: Result, analysis: Analysis[Any], parameters: Parameters) -> Iterator[str]:
+    """Where the data here is not what the result was measured on; data that is not here is passed over."""
+    from lab.datasets import DataError, locate
+
+    measured = {dataset.fingerprint for dataset in result.provenance.datasets}
+    for name in analysis.datasets(parameters):
+        try:
+            found = locate(name)
+        except DataError:
+            continue
+        if found.fingerprint not in measured:
+            yield f"the data set {name} in {found.release.path} is not the one that was measured on"
 
 
 def _differences(result: Result, analysis: Analysis[Any], parameters: Parameters) -> Iterator[str]:

@@ -1,8 +1,10 @@
 """What an analysis is: it plans cells, runs each, and summarizes their outcomes.
 
-    plan(parameters)                → cells, each independent: one learning rate and one seed, say
-    run(cell, parameters, context)  → a small JSON-able dict of outcomes; the only step that may train
-    summarize(parameters, outcomes) → a Summary; pure, so that it can be repeated without running anything
+    plan(parameters)                → cells, each independent: one learning rate and one seed, say run(cell,
+    context)              → a small JSON-able dict of outcomes; the only step that may train
+    follow(parameters, outcomes)    → cells that could not be planned before: the best setting on test data,
+    say summarize(parameters, outcomes) → a Summary; pure, so that it can be repeated without running
+    anything
 
 Caching, resuming, seeds, devices, provenance and writing belong to `analyses.execution`. A module of this
 package that holds `analysis = MyAnalysis()` is found by its file's place; others come through entry points
@@ -36,7 +38,7 @@ P = TypeVar("P", bound=Parameters)
 
 @dataclass(frozen=True)
 class Cell:
-    """One independent piece of work. `settings` and `seed` are all that tells it from its siblings."""
+    """One independent piece of work. Its `settings` (JSON-able) and `seed` are all that `run` goes by."""
 
     id: str
     settings: dict[str, Any] = field(default_factory=dict)
@@ -48,6 +50,7 @@ class Context:
     """What the runner lends to a cell."""
 
     device: str = "cpu"
+    threads: int = 1  # what the cell may use of the machine's cores; set for torch already
     scratch: Path = Path()  # a folder of the cell's own, kept until its outcome is stored: checkpoints
     report: Callable[[float, str], None] = lambda fraction, message: None
 
@@ -70,7 +73,9 @@ class Analysis(ABC, Generic[P]):
     `analytic` marks what needs no data and no training: it is the same under every profile, costs
     seconds, and is run again by `build` when it is missing or stale.
     `libraries` are the distributions whose version can change the outcome, `uses` the ids of other analyses
-    that `run` calls upon.
+    that `run` calls upon. `version` of an experiment is to be raised when `run` computes something else:
+    its outcomes are dear, so the code of `analyses` does not decide whether they are kept (see
+    `analyses.freshness`).
     """
 
     id: ClassVar[str]
@@ -85,11 +90,19 @@ class Analysis(ABC, Generic[P]):
     def parameters(self, profile: Profile) -> P:
         """The choices of a profile."""
 
+    def datasets(self, parameters: P) -> tuple[str, ...]:
+        """Names of the data sets that the cells read, as `lab.datasets` knows them."""
+        return ()
+
     def plan(self, parameters: P) -> list[Cell]:
-        return [Cell("all")]
+        return [Cell("all", parameters.model_dump(mode="json"))]
 
     @abstractmethod
-    def run(self, cell: Cell, parameters: P, context: Context) -> Outcome: ...
+    def run(self, cell: Cell, context: Context) -> Outcome: ...
+
+    def follow(self, parameters: P, outcomes: Mapping[str, Outcome]) -> list[Cell]:
+        """Cells that depend on the outcomes so far; asked again until it names none that is new."""
+        return []
 
     @abstractmethod
     def summarize(self, parameters: P, outcomes: Mapping[str, Outcome]) -> Summary:

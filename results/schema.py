@@ -166,6 +166,33 @@ class Dataset(Record):
     images: int | None = None
 
 
+class CellRecord(Record):
+    """What one cell of an experiment gave, and where it was measured."""
+
+    key: str = Field(description="Of all that decides the outcome")
+    id: str
+    settings: dict[str, Any] = {}
+    seed: int | None = None
+    outcome: dict[str, Any]
+    seconds: float
+    device: str
+    threads: int
+    peak_memory_bytes: int
+    libraries: dict[str, str] = {}
+    python: str = ""
+    git_commit: str = ""
+    git_dirty: bool = False
+    created: str
+
+
+class Outcomes(Record):
+    """The cells that the Result of an experiment was summarized from."""
+
+    analysis: AnalysisId
+    datasets: dict[str, Dataset] = Field({}, description="By the name that the analysis asks for")
+    cells: tuple[CellRecord, ...]
+
+
 class Provenance(Record):
     """Where a Result comes from, in enough detail to make it again."""
 

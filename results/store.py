@@ -16,7 +16,7 @@ from typing import Any, Literal, get_args
 
 from pydantic import ValidationError
 
-from results.schema import SCHEMA_VERSION, Result
+from results.schema import SCHEMA_VERSION, Outcomes, Result
 
 Profile = Literal["full", "quick", "custom"]
 #: Best first. Custom results, made with parameters of the user's own, are taken only when asked for.
@@ -129,6 +129,25 @@ class Store:
                 remedy,
             )
         return result
+
+    def write_outcomes(self, outcomes: Outcomes, profile: Profile) -> Path:
+        path = self.outcomes_path(outcomes.analysis, profile)
+        data = outcomes.model_dump(mode="json")
+        text = json.dumps({"content_hash": digest(data), **data}, ensure_ascii=False, allow_nan=False)
+        write_atomically(path, text.encode() + b"\n")
+        return path
+
+    def outcomes_path(self, analysis: str, profile: Profile) -> Path:
+        return self.root / profile / "outcomes" / f"{analysis}.json"
+
+    def read_outcomes(self, analysis: str, profile: Profile) -> Outcomes | None:
+        """The cells behind a result; None where there are none to trust: they would be measured again."""
+        try:
+            data = json.loads(self.outcomes_path(analysis, profile).read_bytes())
+            unchanged = data.pop("content_hash", None) == digest(data)
+            return Outcomes.model_validate(data) if unchanged else None
+        except (OSError, ValueError, AttributeError):
+            return None
 
     def best(self, analysis: str, prefer: Profile | None = None) -> Result:
         """The preferred profile's result, else the full, else the quick one.

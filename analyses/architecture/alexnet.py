@@ -40,10 +40,12 @@ class AlexNet(Analysis[AlexNetParameters]):
     def parameters(self, profile: Profile) -> AlexNetParameters:
         return AlexNetParameters()
 
-    def run(self, cell: Cell, parameters: AlexNetParameters, context: Context) -> Outcome:
+    def run(self, cell: Cell, context: Context) -> Outcome:
         from lab import models
         from lab.counting import count
         from lab.networks import alexnet
+
+        parameters = AlexNetParameters.model_validate(cell.settings)
 
         def ledger(name: str, shape: tuple[int, ...]) -> Ledger:
             return count(models.load(name), shape, name=name)

@@ -61,7 +61,8 @@ class Audit(Analysis[AuditParameters]):
     def parameters(self, profile: Profile) -> AuditParameters:
         return AuditParameters(claims=read_claims(PUBLISHED))
 
-    def run(self, cell: Cell, parameters: AuditParameters, context: Context) -> Outcome:
+    def run(self, cell: Cell, context: Context) -> Outcome:
+        parameters = AuditParameters.model_validate(cell.settings)
         found = []
         for index, claim in enumerate(parameters.claims):
             context.report(index / len(parameters.claims), claim.quantity)
@@ -241,7 +242,7 @@ def _metric(identifier: str, name: str) -> dict[str, Any]:
 def _metrics(identifier: str) -> Mapping[str, Metric]:
     analysis = analyses.get(identifier)
     parameters = analysis.parameters("full")
-    outcomes = {cell.id: analysis.run(cell, parameters, Context()) for cell in analysis.plan(parameters)}
+    outcomes = {cell.id: analysis.run(cell, Context()) for cell in analysis.plan(parameters)}
     return analysis.summarize(parameters, outcomes).metrics
 
 

@@ -36,7 +36,7 @@ class BaseNetworks(Analysis[BaseNetworksParameters]):
     def parameters(self, profile: Profile) -> BaseNetworksParameters:
         return BaseNetworksParameters()
 
-    def run(self, cell: Cell, parameters: BaseNetworksParameters, context: Context) -> Outcome:
+    def run(self, cell: Cell, context: Context) -> Outcome:
         from lab import models
         from lab.counting import count
         from lab.networks import base

@@ -34,7 +34,8 @@ class Convolution(Analysis[ConvolutionParameters]):
     def parameters(self, profile: Profile) -> ConvolutionParameters:
         return ConvolutionParameters()
 
-    def run(self, cell: Cell, parameters: ConvolutionParameters, context: Context) -> Outcome:
+    def run(self, cell: Cell, context: Context) -> Outcome:
+        parameters = ConvolutionParameters.model_validate(cell.settings)
         """Each convolution as torch makes it, on the meta device: the check on the formula of `summarize`."""
         import torch
         from torch import nn

@@ -42,13 +42,15 @@ class Crosscheck(Analysis[CrosscheckParameters]):
         return CrosscheckParameters()
 
     def plan(self, parameters: CrosscheckParameters) -> list[Cell]:
-        return [Cell(name) for name in parameters.models]
+        settings = parameters.model_dump(mode="json")
+        return [Cell(name, settings) for name in parameters.models]
 
-    def run(self, cell: Cell, parameters: CrosscheckParameters, context: Context) -> Outcome:
+    def run(self, cell: Cell, context: Context) -> Outcome:
         from lab import models
         from lab.counters import read, reconcile
         from lab.counting import count
 
+        parameters = CrosscheckParameters.model_validate(cell.settings)
         model = models.load(cell.id)
         ledger = count(model, parameters.input, name=cell.id)
         readings = {counter: read(counter, models.load(cell.id), parameters.input) for counter in COUNTERS}

@@ -48,9 +48,10 @@ class Inception(Analysis[InceptionParameters]):
     def parameters(self, profile: Profile) -> InceptionParameters:
         return InceptionParameters()
 
-    def run(self, cell: Cell, parameters: InceptionParameters, context: Context) -> Outcome:
+    def run(self, cell: Cell, context: Context) -> Outcome:
         from lab.networks.inception import GOOGLENET, Filters
 
+        parameters = InceptionParameters.model_validate(cell.settings)
         outcome: dict[str, Any] = {
             "module": _pair(parameters.input, Filters(*parameters.filters)),
             "lecture": _pair(parameters.lecture_input, Filters(*parameters.lecture_filters)),

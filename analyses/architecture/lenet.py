@@ -28,7 +28,7 @@ class LeNet(Analysis[Parameters]):
     def parameters(self, profile: Profile) -> Parameters:
         return Parameters()
 
-    def run(self, cell: Cell, parameters: Parameters, context: Context) -> Outcome:
+    def run(self, cell: Cell, context: Context) -> Outcome:
         from lab import models
         from lab.counting import count
         from lab.networks.lenet import LeNet as Network

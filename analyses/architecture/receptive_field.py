@@ -51,9 +51,12 @@ class ReceptiveField(Analysis[ReceptiveFieldParameters]):
         return ReceptiveFieldParameters()
 
     def plan(self, parameters: ReceptiveFieldParameters) -> list[Cell]:
-        return [Cell(STACKS, seed=parameters.seed), *(Cell(name) for name in parameters.networks)]
+        settings = parameters.model_dump(mode="json")
+        networks = [Cell(name, settings) for name in parameters.networks]
+        return [Cell(STACKS, settings, seed=parameters.seed), *networks]
 
-    def run(self, cell: Cell, parameters: ReceptiveFieldParameters, context: Context) -> Outcome:
+    def run(self, cell: Cell, context: Context) -> Outcome:
+        parameters = ReceptiveFieldParameters.model_validate(cell.settings)
         if cell.id != STACKS:
             return _network(cell.id, parameters)
         drawn = random.Random(parameters.seed)

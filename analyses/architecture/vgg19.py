@@ -28,10 +28,11 @@ class Vgg19(Analysis[Vgg19Parameters]):
     def parameters(self, profile: Profile) -> Vgg19Parameters:
         return Vgg19Parameters()
 
-    def run(self, cell: Cell, parameters: Vgg19Parameters, context: Context) -> Outcome:
+    def run(self, cell: Cell, context: Context) -> Outcome:
         from lab import models
         from lab.counting import count
 
+        parameters = Vgg19Parameters.model_validate(cell.settings)
         return {"ledger": layers.to_json(count(models.load("vgg19"), parameters.input, name="vgg19"))}
 
     def summarize(self, parameters: Vgg19Parameters, outcomes: Mapping[str, Outcome]) -> Summary:

@@ -70,7 +70,7 @@ CHEAP = ("alexnet", "vgg19", "inception", "convolution", "base_networks", "lenet
 def summary(name):
     analysis = analyses.get(f"architecture.{name}")
     parameters = analysis.parameters("full")
-    outcomes = {cell.id: analysis.run(cell, parameters, Context()) for cell in analysis.plan(parameters)}
+    outcomes = {cell.id: analysis.run(cell, Context()) for cell in analysis.plan(parameters)}
     return analysis.summarize(parameters, outcomes)
 
 
@@ -144,7 +144,7 @@ def test_an_inception_module_of_the_readers_own_is_counted():
     analysis = analyses.get("architecture.inception")
     parameters = InceptionParameters(input=(4, 5, 5), filters=(1, 2, 3, 4, 5, 6))
     found = analysis.summarize(
-        parameters, {"all": analysis.run(analysis.plan(parameters)[0], parameters, Context())}
+        parameters, {"all": analysis.run(analysis.plan(parameters)[0], Context())}
     )
     naive = 25 * (4 * 1 + 9 * 4 * 3 + 25 * 4 * 5)
     reduced = 25 * (4 * 1 + 4 * 2 + 9 * 2 * 3 + 4 * 4 + 25 * 4 * 5 + 4 * 6)

@@ -35,7 +35,7 @@ class Squares(Analysis[SquaresParameters]):
     def plan(self, parameters):
         return [Cell(str(number), {"number": number}) for number in parameters.numbers]
 
-    def run(self, cell, parameters, context):
+    def run(self, cell, context):
         context.report(0.5, "squaring")
         return {"square": cell.settings["number"] ** 2}
 
@@ -50,11 +50,11 @@ class Slow(Squares):
     def plan(self, parameters):
         return [Cell(str(number), {"number": number}) for number in range(8)]
 
-    def run(self, cell, parameters, context):
+    def run(self, cell, context):
         import time
 
         time.sleep(0.5)
-        return super().run(cell, parameters, context)
+        return super().run(cell, context)
 
 
 analysis = Squares()
