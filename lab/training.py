@@ -1,0 +1,464 @@
+"""One training loop: `fit(model, data, recipe)` for every network that is trained on labelled images.
+
+The images lie on the device as uint8 and are augmented and normalised a batch at a time; there is no loader
+and no worker. On CPUs and GPUs that have it, arithmetic is bfloat16 under autocast, in channels-last order.
+A run is decided by its seed, is saved after every epoch and taken up again exactly where it was.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from lab.augmentation import Augmentation, augment, draw
+
+REVISION = 1  # to be raised when the same recipe and seed give another network
+
+Schedule = Literal["constant", "multistep", "exponential", "cosine", "onecycle"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Every choice of a training run.
+
+    Weight decay is torch's: coupled (L2) for "sgd" and "adam", decoupled for "adamw"; it acts on weights of
+    two or more axes, and on biases and normalisation too where `decay_all`. Schedules act a step at a time:
+    multistep multiplies by `gamma` at the `milestones` (epochs), exponential and cosine reach
+    `final_factor` × the rate, onecycle rises linearly for `warm_up` (a fraction) and falls linearly to 0.
+    ema: decay an step of an average of the weights, which is then what is evaluated; 0 for none. patience:
+    epochs without a better validation loss before training ends, and the best epoch's weights are taken; 0
+    for none.
+    """
+
+    epochs: int
+    batch: int = 128
+    optimizer: Literal["sgd", "adam", "adamw"] = "sgd"
+    learning_rate: float = 0.1
+    momentum: float = 0.9
+    nesterov: bool = True
+    weight_decay: float = 0.0
+    decay_all: bool = False
+    bias_factor: float = 1.0  # learning rate of normalisation biases ÷ learning rate of all else
+    schedule: Schedule = "constant"
+    milestones: tuple[int, ...] = ()
+    gamma: float = 0.1
+    final_factor: float = 0.0
+    warm_up: float = 0.2
+    label_smoothing: float = 0.0
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    ema: float = 0.0
+    patience: int = 0
+    clip: float = 0.0  # largest norm of the gradient; 0: not clipped
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    compile: bool = False
+
+    def __post_init__(self) -> None:
+        for name, value, least in (("epochs", self.epochs, 1), ("batch", self.batch, 1)):
+            if value < least:
+                raise ValueError(f"{name} is {value}, and must be at least {least}")
+        if not self.learning_rate > 0 or not math.isfinite(self.learning_rate):
+            raise ValueError(f"the learning rate is {self.learning_rate}, and must be above 0")
+
+    @classmethod
+    def of(cls, settings: dict[str, Any]) -> Recipe:
+        """From JSON-able settings, the inverse of `as_settings`."""
+        augmentation = Augmentation(**settings.get("augmentation", {}))
+        milestones = tuple(settings.get("milestones", ()))
+        return cls(**{**settings, "augmentation": augmentation, "milestones": milestones})
+
+    def as_settings(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Images:
+    """Labelled images on a device: uint8 (N, C, H, W), int64 (N,)."""
+
+    images: Tensor
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @classmethod
+    def of(cls, images: Any, labels: Any, device: str) -> Images:
+        """From arrays or an `ImageSet`'s; channels-last on the device."""
+        pixels = torch.from_numpy(_writable(images)).to(device, memory_format=torch.channels_last)
+        return cls(pixels, torch.from_numpy(_writable(labels)).to(device))
+
+
+def _writable(array: Any) -> Any:
+    import numpy as np
+
+    return array if array.flags.writeable else np.array(array)
+
+
+@dataclass(frozen=True)
+class Data:
+    """What a network is trained and judged on. mean, std: (C,) of pixel values in [0, 1].
+
+    Validation data chooses (early stopping); test data is only ever measured.
+    """
+
+    train: Images
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    validation: Images | None = None
+    test: Images | None = None
+
+    def normalised(self, images: Tensor) -> Tensor:
+        """uint8 (N, C, H, W) → float32 with mean 0 and deviation 1 a channel."""
+        return (images.float() - _channels(self.mean, images) * 255) / (_channels(self.std, images) * 255)
+
+
+def _channels(values: tuple[float, ...], images: Tensor) -> Tensor:
+    return torch.tensor(values, device=images.device).view(1, -1, 1, 1)
+
+
+def channel_statistics(images: Any) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation a channel of a uint8 array (N, C, H, W), in [0, 1]."""
+    import numpy as np
+
+    counts = np.stack(
+        [np.bincount(images[:, channel].ravel(), minlength=256) for channel in range(images.shape[1])]
+    )
+    values = np.arange(256) / 255
+    share = counts / counts.sum(axis=1, keepdims=True)
+    mean = share @ values
+    deviation = np.sqrt(share @ values**2 - mean**2)
+    return tuple(map(float, mean)), tuple(float(max(value, 1e-3)) for value in deviation)
+
+
+Outcome = Literal["finished", "stopped early", "diverged"]
+
+
+@dataclass
+class History:
+    """What was measured after each epoch. Losses are plain cross-entropy (nats), also where labels are
+    smoothed.
+
+    train_loss and train_accuracy are running means over the epoch's augmented batches, as the weights change;
+    the others are of the weights at its end. best_epoch: 1-based; the one whose weights the model has.
+    """
+
+    train_loss: list[float] = field(default_factory=list)
+    train_accuracy: list[float] = field(default_factory=list)
+    validation_loss: list[float] = field(default_factory=list)
+    validation_accuracy: list[float] = field(default_factory=list)
+    test_loss: list[float] = field(default_factory=list)
+    test_accuracy: list[float] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)  # of training; measuring is not included
+    outcome: Outcome = "finished"
+    best_epoch: int = 0
+    precision: str = "float32"
+    batch: int = 0  # smaller than the recipe's where the device's memory did not hold that
+
+    @property
+    def epochs(self) -> int:
+        return len(self.train_loss)
+
+    def as_outcome(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+class Diverged(Exception):
+    """The loss is no longer a number."""
+
+
+def precision_of(recipe: Recipe, device: str) -> torch.dtype:
+    """bfloat16 where the device computes in it and the recipe lets it, else float32."""
+    if recipe.precision == "float32":
+        return torch.float32
+    if recipe.precision == "bfloat16":
+        return torch.bfloat16
+    if device.startswith("cuda"):
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+    native = device == "cpu" and _cpu_has_bfloat16()
+    return torch.bfloat16 if native else torch.float32
+
+
+def _cpu_has_bfloat16() -> bool:
+    try:
+        flags = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return False
+    return "avx512_bf16" in flags or "amx_bf16" in flags
+
+
+@torch.no_grad()
+def predict(
+    model: nn.Module, images: Tensor, data: Data, dtype: torch.dtype = torch.float32, *, mirror: bool = False
+) -> Tensor:
+    """Logits (N, classes), float32, in evaluation mode; with `mirror` the mean of those of an image and its
+    mirror image.
+    """
+    training = model.training
+    model.eval()
+    parts = []
+    for start in range(0, len(images), 1_000):
+        batch = data.normalised(images[start : start + 1_000])
+        batch = batch.contiguous(memory_format=torch.channels_last)
+        with torch.autocast(batch.device.type, dtype, enabled=dtype != torch.float32):
+            logits = model(batch).float()
+            if mirror:
+                logits = (logits + model(batch.flip(-1)).float()) / 2
+        parts.append(logits)
+    model.train(training)
+    return torch.cat(parts)
+
+
+def measure(logits: Tensor, labels: Tensor) -> tuple[float, float]:
+    """Mean cross-entropy in nats, and accuracy."""
+    return F.cross_entropy(logits, labels).item(), (logits.argmax(1) == labels).float().mean().item()
+
+
+def fit(
+    model: nn.Module,
+    data: Data,
+    recipe: Recipe,
+    *,
+    seed: int = 0,
+    checkpoint: Path | None = None,
+    report: Callable[[float, str], None] = lambda fraction, message: None,
+) -> History:
+    """Train `model` in place, on the device of the data, and return what was measured.
+
+    With a `checkpoint` file the state is saved after every epoch, and a run that finds one goes on from
+    there to the very weights that it would have had (on a CPU, with the same number of threads). A loss
+    that is no number ends the run as "diverged". Where the device's memory does not hold a batch, the batch
+    is halved and the run begins again.
+    """
+    batch = recipe.batch
+    beginning = copy.deepcopy(model.state_dict())
+    while True:
+        run = _Run(model, data, recipe, batch, seed)
+        try:
+            return run.train(checkpoint, report)
+        except (torch.OutOfMemoryError, MemoryError):
+            if batch == 1:
+                raise
+            batch //= 2
+            model.load_state_dict(beginning)
+            if checkpoint:
+                checkpoint.unlink(missing_ok=True)
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+
+
+class _Run:
+    """One training run at one batch size: what changes from step to step."""
+
+    def __init__(self, model: nn.Module, data: Data, recipe: Recipe, batch: int, seed: int) -> None:
+        self.data, self.recipe, self.seed = data, recipe, seed
+        self.batch = min(batch, len(data.train))
+        self.device = data.train.images.device
+        self.dtype = precision_of(recipe, self.device.type)
+        self.model = model.to(self.device, memory_format=torch.channels_last)
+        self.average = copy.deepcopy(self.model) if recipe.ema else None
+        self.forward = torch.compile(self.model) if recipe.compile else self.model
+        self.optimizer = _optimizer(self.model, recipe)
+        self.peaks = [group["lr"] for group in self.optimizer.param_groups]
+        self.steps = math.ceil(len(data.train) / self.batch)  # an epoch
+        self.generator = torch.Generator().manual_seed(seed)
+        self.history = History(precision=str(self.dtype).removeprefix("torch."), batch=self.batch)
+        self.best: dict[str, Tensor] = {}
+        torch.manual_seed(seed)  # dropout
+
+    def train(self, checkpoint: Path | None, report: Callable[[float, str], None]) -> History:
+        recipe, history = self.recipe, self.history
+        if checkpoint and checkpoint.exists():
+            self._restore(checkpoint)
+            history = self.history
+        while history.epochs < recipe.epochs and history.outcome == "finished":
+            try:
+                self._epoch(report)
+            except Diverged:
+                history.outcome = "diverged"
+                break
+            self._evaluate()
+            if recipe.patience and history.epochs - history.best_epoch >= recipe.patience:
+                history.outcome = "stopped early"
+            if checkpoint:
+                self._save(checkpoint)
+            report(history.epochs / recipe.epochs, self._message())
+        if self.best:
+            self.model.load_state_dict(self.best)
+        elif self.average is not None and history.outcome != "diverged":
+            self.model.load_state_dict(self.average.state_dict())
+        return history
+
+    def _message(self) -> str:
+        history = self.history
+        accuracy = history.validation_accuracy or history.test_accuracy or history.train_accuracy
+        return f"epoch {history.epochs}, loss {history.train_loss[-1]:.3f}, accuracy {accuracy[-1]:.3f}"
+
+    def _epoch(self, report: Callable[[float, str], None]) -> None:
+        import time
+
+        recipe, train, epoch = self.recipe, self.data.train, self.history.epochs
+        started = time.perf_counter()
+        order = torch.randperm(len(train), generator=self.generator).to(self.device)
+        choices = draw(recipe.augmentation, len(train), epoch, self.seed, self.generator).to(str(self.device))
+        self.model.train()
+        loss_sum = torch.zeros((), device=self.device)
+        correct = torch.zeros((), device=self.device)
+        for step in range(self.steps):
+            indices = order[step * self.batch : (step + 1) * self.batch]
+            self._set_rate((epoch * self.steps + step) / (recipe.epochs * self.steps), epoch)
+            images = augment(train.images[indices], recipe.augmentation, choices, indices)
+            images = self.data.normalised(images).contiguous(memory_format=torch.channels_last)
+            labels = train.labels[indices]
+            with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
+                logits = self.forward(images)
+            logits = logits.float()
+            loss = F.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
+            self.optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            if recipe.clip:
+                nn.utils.clip_grad_norm_(self.model.parameters(), recipe.clip)
+            self.optimizer.step()
+            if self.average is not None:
+                self._average_weights()
+            with torch.no_grad():
+                plain = loss if not recipe.label_smoothing else F.cross_entropy(logits, labels)
+                loss_sum += plain.detach() * len(labels)
+                correct += (logits.argmax(1) == labels).sum()
+            if step % 20 == 19:
+                if not math.isfinite(loss_sum.item()):
+                    raise Diverged
+                report((epoch + step / self.steps) / recipe.epochs, f"epoch {epoch + 1}")
+        mean_loss = loss_sum.item() / len(train)
+        if not math.isfinite(mean_loss):
+            raise Diverged
+        self.history.train_loss.append(mean_loss)
+        self.history.train_accuracy.append(correct.item() / len(train))
+        self.history.seconds.append(time.perf_counter() - started)
+
+    def _set_rate(self, progress: float, epoch: int) -> None:
+        factor = rate_factor(self.recipe, progress, epoch)
+        for group, peak in zip(self.optimizer.param_groups, self.peaks, strict=True):
+            group["lr"] = peak * factor
+
+    @torch.no_grad()
+    def _average_weights(self) -> None:
+        assert self.average is not None
+        for mean, now in zip(
+            self.average.state_dict().values(), self.model.state_dict().values(), strict=True
+        ):
+            if mean.is_floating_point():
+                mean.lerp_(now, 1 - self.recipe.ema)
+            else:
+                mean.copy_(now)
+
+    def _evaluate(self) -> None:
+        history = self.history
+        shown = self.average if self.average is not None else self.model
+        for part, losses, accuracies in (
+            (self.data.validation, history.validation_loss, history.validation_accuracy),
+            (self.data.test, history.test_loss, history.test_accuracy),
+        ):
+            if part is not None:
+                loss, accuracy = measure(predict(shown, part.images, self.data, self.dtype), part.labels)
+                losses.append(loss if math.isfinite(loss) else 1e9)
+                accuracies.append(accuracy)
+        if not self.recipe.patience:
+            history.best_epoch = history.epochs
+            return
+        if not history.validation_loss:
+            raise ValueError("patience needs validation data, and there is none")
+        if history.validation_loss[-1] <= min(history.validation_loss):
+            history.best_epoch = history.epochs
+            self.best = {name: value.clone() for name, value in shown.state_dict().items()}
+
+    def _save(self, checkpoint: Path) -> None:
+        state = {
+            "recipe": repr(self.recipe),
+            "model": self.model.state_dict(),
+            "average": self.average.state_dict() if self.average is not None else None,
+            "optimizer": self.optimizer.state_dict(),
+            "best": self.best,
+            "history": asdict(self.history),
+            "generator": self.generator.get_state(),
+            "random": torch.get_rng_state(),
+            "random_cuda": torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None,
+        }
+        checkpoint.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=checkpoint.parent, suffix=".part")
+        os.close(handle)
+        torch.save(state, temporary)
+        Path(temporary).replace(checkpoint)
+
+    def _restore(self, checkpoint: Path) -> None:
+        """Take up a saved run; one of another recipe, or a damaged file, is left alone and begun again."""
+        try:
+            state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+        except Exception:
+            return
+        if state["recipe"] != repr(self.recipe):
+            return
+        self.model.load_state_dict(state["model"])
+        if self.average is not None:
+            self.average.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.best = {name: value.to(self.device) for name, value in state["best"].items()}
+        self.history = History(**state["history"])
+        self.generator.set_state(state["generator"])
+        torch.set_rng_state(state["random"])
+        if state["random_cuda"] is not None:
+            torch.cuda.set_rng_state(state["random_cuda"], self.device)
+
+
+def rate_factor(recipe: Recipe, progress: float, epoch: int) -> float:
+    """Learning rate ÷ the recipe's, at a fraction `progress` of all steps, in epoch `epoch` (from 0)."""
+    if recipe.schedule == "multistep":
+        return float(recipe.gamma ** sum(epoch >= milestone for milestone in recipe.milestones))
+    if recipe.schedule == "exponential":
+        return float(recipe.final_factor**progress)
+    if recipe.schedule == "cosine":
+        return recipe.final_factor + (1 - recipe.final_factor) * (1 + math.cos(math.pi * progress)) / 2
+    if recipe.schedule == "onecycle":
+        return (
+            progress / recipe.warm_up if progress < recipe.warm_up else (1 - progress) / (1 - recipe.warm_up)
+        )
+    return 1.0
+
+
+def _optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    """Three groups: weights, which decay; biases of normalisation, whose rate may differ; other vectors."""
+    norms = {
+        id(module.bias)
+        for module in model.modules()
+        if isinstance(module, nn.modules.batchnorm._NormBase) and module.bias is not None
+    }
+    groups: dict[str, list[Tensor]] = {"weights": [], "norms": [], "vectors": []}
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            kind = "norms" if id(parameter) in norms else "weights" if parameter.ndim > 1 else "vectors"
+            groups[kind].append(parameter)
+    rate = recipe.learning_rate
+    options = [
+        {
+            "params": parameters,
+            "lr": rate * (recipe.bias_factor if kind == "norms" else 1),
+            "weight_decay": recipe.weight_decay
+            / (recipe.bias_factor if kind == "norms" else 1)
+            * (kind == "weights" or recipe.decay_all),
+        }
+        for kind, parameters in groups.items()
+        if parameters
+    ]
+    if recipe.optimizer == "sgd":
+        nesterov = recipe.nesterov and recipe.momentum > 0
+        return torch.optim.SGD(options, lr=rate, momentum=recipe.momentum, nesterov=nesterov)
+    kind = torch.optim.Adam if recipe.optimizer == "adam" else torch.optim.AdamW
+    return kind(options, lr=rate)
