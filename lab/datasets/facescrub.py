@@ -52,7 +52,7 @@ def facescrub(root: Path, name: str) -> Release | None:
     lists = [member.name for member in files.members if PurePosixPath(member.name).name in LISTS]
     if not lists:
         return None
-    lines = [line for file in lists for line in _lines(files, file)]
+    lines = [line for file in lists for line in listed_lines(files, file)]
     classes = tuple(sorted({line.person for line in lines}))
 
     @cache
@@ -96,7 +96,7 @@ def check(files: Files, lines: list[Line]) -> Check:
     return Check(tuple(accepted), tuple(altered), tuple(missing))
 
 
-def _lines(files: Files, file: str) -> list[Line]:
+def listed_lines(files: Files, file: str) -> list[Line]:
     with files.reading() as reader:
         text = reader.bytes(file).decode("utf-8", errors="replace")
     rows = list(csv.DictReader(text.splitlines(), delimiter="\t"))

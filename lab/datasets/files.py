@@ -21,6 +21,7 @@ from lab.datasets.images import DataError
 
 SPLITS = {"train": "train", "training": "train", "val": "validation", "valid": "validation"}
 SPLITS |= {"validation": "validation", "test": "test", "testing": "test"}
+IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".pgm", ".ppm", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 TARS = (".tar.gz", ".tgz", ".tar")
 UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, KeyError, RuntimeError, NotImplementedError)
 SETTLED = 2.0  # seconds after which a file that is written again surely has another time of change
@@ -149,12 +150,17 @@ def _shown(name: str) -> bool:
 
 
 def _leading_folder(names: list[str]) -> str:
-    """The folder that all names start with, with a slash; none where it is a split or a class itself."""
+    """The folder that all names start with, with a slash; none where it is a split or a class of images."""
     top, slash, _ = names[0].partition("/") if names else ("", "", "")
     prefix = top + slash
     if not slash or top.lower() in SPLITS or not all(name.startswith(prefix) for name in names):
         return ""
-    return prefix if any("/" in name.removeprefix(prefix) for name in names) else ""
+    inside = [name.removeprefix(prefix) for name in names]
+    return "" if any(is_image(name) and "/" not in name for name in inside) else prefix
+
+
+def is_image(name: str) -> bool:
+    return name.lower().endswith(IMAGE_ENDINGS)
 
 
 def _checksums(files: Files) -> list[int]:

@@ -15,10 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lab.datasets.decoding import Box, Damaged, Size, Wanted, decoded
-from lab.datasets.files import SPLITS, Files, first_of, open_files
+from lab.datasets.files import SPLITS, Files, first_of, is_image, open_files
 from lab.datasets.images import DataError
-
-IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".pgm", ".ppm", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 
 
 @dataclass(frozen=True)
@@ -150,7 +148,7 @@ def folder_release(paths: Sequence[Path], splits: Sequence[str] = ()) -> Release
         said = splits[number] if splits else SPLITS.get(path.stem.rpartition("_")[2], "all")
         for member in files.members:
             place = _place(member.name)
-            if place and member.name.lower().endswith(IMAGE_ENDINGS):
+            if place and is_image(member.name):
                 split, label = place
                 listed.setdefault(split or said, {}).setdefault(
                     member.name, Listed(files, member.name, label)

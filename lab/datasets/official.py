@@ -9,9 +9,9 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 from lab.datasets.decoding import Damaged, Size
-from lab.datasets.files import Files, first_of, open_files
+from lab.datasets.files import Files, first_of, is_image, open_files
 from lab.datasets.images import DataError, ImageSet
-from lab.datasets.layouts import IMAGE_ENDINGS, Content, Listed, Release, folder_release, listed_release
+from lab.datasets.layouts import Content, Listed, Release, folder_release, listed_release
 
 DECATHLON = (
     "aircraft",
@@ -106,7 +106,7 @@ def meglass(root: Path, name: str) -> Release | None:
     by_name: dict[str, Listed] = {}
     for member in files.members:
         file = PurePosixPath(member.name).name
-        if file in listed and file.lower().endswith(IMAGE_ENDINGS):
+        if file in listed and is_image(file):
             by_name.setdefault(file, Listed(files, member.name, file.rpartition("@")[0]))
     if not by_name:
         return None

@@ -1,0 +1,244 @@
+"""Files to pixels: exact, in order, kept once, and honest about damage."""
+
+from __future__ import annotations
+
+import io
+import os
+import resource
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from small_files import classes, encoded, packed, pixels, write
+
+from lab.datasets import DataError, load, locate
+from lab.datasets.decoding import FEW, reshaped
+
+ROOT = Path(__file__).resolve().parents[3]
+KINDS = {"cat": 3, "dog": 2}
+
+
+def kept_images(cache):
+    return sorted((cache / "images").glob("*.npy"))
+
+
+@pytest.mark.parametrize("ending", [".png", ".ppm", ".bmp"])
+def test_pixels_labels_and_names_are_those_of_the_files(root, ending):
+    write(root, {f"pets/{name}": content for name, content in classes(KINDS, ending).items()})
+    images = load("folder:" + str(root / "pets"))
+    assert images.images.shape == (5, 3, 8, 8)
+    assert images.images.dtype == np.uint8
+    for index in range(5):
+        assert np.array_equal(images.images[index], np.moveaxis(pixels(index), -1, 0))
+    assert images.labels.tolist() == [0, 0, 0, 1, 1]
+    assert images.classes == ("cat", "dog")
+    assert images.files[3] == f"dog/0000{ending}"
+
+
+def test_a_folder_a_zip_and_a_nested_zip_of_the_same_files_are_the_same_data(root):
+    files = classes(KINDS)
+    folder = write(root / "pets", files)
+    flat = packed(root / "flat.zip", {**files, "__MACOSX/cat/._0000.png": b"", ".DS_Store": b"x"})
+    nested = packed(root / "nested.zip", {f"pets/{name}": content for name, content in files.items()})
+    found = [load(f"folder:{path}") for path in (folder, flat, nested)]
+    assert len({images.fingerprint for images in found}) == 1
+    assert len({images.files for images in found}) == 1
+    assert all(np.array_equal(images.images, found[0].images) for images in found)
+
+
+def test_a_tar_is_read_too(root):
+    write(root / "pets", classes(KINDS))
+    subprocess.run(["tar", "-C", root, "-czf", root / "other.tar.gz", "pets"], check=True)
+    assert locate(f"folder:{root}/other.tar.gz").fingerprint == locate(f"folder:{root}/pets").fingerprint
+    assert load(f"folder:{root}/other.tar.gz").files == load(f"folder:{root}/pets").files
+
+
+def test_one_folder_of_images_is_one_class_and_not_its_packing(root):
+    packed(root / "cats.zip", {"cats/1.png": encoded(1), "cats/2.png": encoded(2)})
+    assert load(f"folder:{root}/cats.zip").classes == ("cats",)
+
+
+def test_a_zip_of_the_training_images_alone_keeps_its_split(root):
+    packed(root / "x.zip", {f"train/{name}": content for name, content in classes(KINDS).items()})
+    assert locate(f"folder:{root}/x.zip").release.splits == ("train",)
+
+
+def test_the_second_reading_is_mapped_from_the_first(root, own_cache):
+    write(root / "pets", classes(KINDS))
+    first = load(f"folder:{root}/pets").images
+    (kept,) = kept_images(own_cache)
+    written = kept.stat().st_mtime_ns
+    again = load(f"folder:{root}/pets").images
+    assert isinstance(again, np.memmap)
+    assert not again.flags.writeable
+    assert kept.stat().st_mtime_ns == written
+    assert np.array_equal(first, again)
+    assert not list((own_cache / "images").glob("*.making"))
+
+
+def test_a_damaged_cache_is_made_again(root, own_cache):
+    write(root / "pets", classes(KINDS))
+    first = np.array(load(f"folder:{root}/pets").images)
+    (kept,) = kept_images(own_cache)
+    kept.write_bytes(kept.read_bytes()[:-10])
+    assert np.array_equal(load(f"folder:{root}/pets").images, first)
+
+
+def test_another_content_is_another_fingerprint_and_other_pixels(root):
+    write(root / "pets", classes(KINDS))
+    before = load(f"folder:{root}/pets")
+    write(root / "pets", {"cat/0000.png": encoded(99)})
+    after = load(f"folder:{root}/pets")
+    assert before.fingerprint != after.fingerprint
+    assert np.array_equal(after.images[0], np.moveaxis(pixels(99), -1, 0))
+
+
+def test_files_of_a_folder_are_read_once_for_the_fingerprint(root):
+    write(root / "pets", classes(KINDS))
+    for file in (root / "pets").rglob("*.png"):
+        os.utime(file, (1_000_000_000, 1_000_000_000))
+    first = locate(f"folder:{root}/pets").fingerprint
+    for file in (root / "pets").rglob("*.png"):
+        file.write_bytes(b"\0" * file.stat().st_size)
+        os.utime(file, (1_000_000_000, 1_000_000_000))
+    assert locate(f"folder:{root}/pets").fingerprint == first  # by size and time, without reading
+    for file in (root / "pets").rglob("*.png"):
+        os.utime(file, (1_000_000_001, 1_000_000_001))
+    assert locate(f"folder:{root}/pets").fingerprint != first
+
+
+def test_images_are_scaled_and_cut_around_their_centre(root):
+    wide = np.zeros((10, 30, 3), np.uint8)
+    wide[:, 10:20] = 200
+    opened = io.BytesIO()
+    Image.fromarray(wide).save(opened, "PNG")
+    write(root / "pets", {"a/1.png": opened.getvalue(), "b/2.png": encoded(1, height=20, width=20)})
+    with pytest.raises(DataError, match=r"differ in size .*say which size"):
+        load(f"folder:{root}/pets")
+    images = load(f"folder:{root}/pets", size=(5, 5))
+    assert images.images.shape == (2, 3, 5, 5)
+    assert images.images[0, :, 2, 2].tolist() == [200] * 3
+    assert images.images[0].min() > 150  # the black sides are cut off
+
+
+def test_colour_and_grey_are_as_asked(root):
+    write(root / "pets", {"a/1.png": encoded(1, channels=1), "b/2.png": encoded(2)})
+    assert load(f"folder:{root}/pets").images.shape == (2, 3, 8, 8)
+    grey = load(f"folder:{root}/pets", grey=True).images
+    assert grey.shape == (2, 1, 8, 8)
+    assert np.array_equal(grey[0, 0], pixels(1, channels=1))
+
+
+def test_pixels_that_are_decoded_already_are_shaped_alike():
+    stacked = np.moveaxis(np.stack([pixels(1), pixels(2)]), -1, 1)
+    assert reshaped(stacked, None, False) is stacked
+    assert reshaped(stacked, (4, 6), True).shape == (2, 1, 4, 6)
+    grey = stacked[:, :1]
+    assert np.array_equal(reshaped(grey, None, False), np.repeat(grey, 3, axis=1))
+
+
+DAMAGE = {
+    "cut short": lambda content: content[: len(content) // 2],
+    "no image": lambda content: b"not an image at all",
+    "empty": lambda content: b"",
+    "altered": lambda content: content[:40] + bytes(b ^ 255 for b in content[40:60]) + content[60:],
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
+def test_a_damaged_image_is_named_and_refused_or_left_out(root, own_cache, damage):
+    files = classes(KINDS)
+    files["dog/0000.png"] = damage(files["dog/0000.png"])
+    write(root / "pets", files)
+    with pytest.raises(DataError, match=r"1 of 5 images .*dog/0000\.png.*damaged=skip"):
+        load(f"folder:{root}/pets")
+    images = load(f"folder:{root}/pets", damaged="skip")
+    assert images.files == ("cat/0000.png", "cat/0001.png", "cat/0002.png", "dog/0001.png")
+    assert images.labels.tolist() == [0, 0, 0, 1]
+    assert np.array_equal(images.images[3], np.moveaxis(pixels(4), -1, 0))
+    assert kept_images(own_cache) == []
+
+
+def test_only_damaged_images_are_refused_with_skip_too(root):
+    write(root / "pets", {"cat/1.png": b"no", "dog/2.png": b"no"})
+    with pytest.raises(DataError, match="2 of 2 images"):
+        load(f"folder:{root}/pets", damaged="skip")
+
+
+def test_a_zip_that_was_mended_is_read_again_though_its_list_is_the_same(root):
+    path = packed(root / "pets.zip", classes(KINDS))
+    sound = path.read_bytes()
+    with zipfile.ZipFile(path) as archive:
+        place = archive.getinfo("cat/0001.png").header_offset + 80
+    path.write_bytes(sound[:place] + bytes([sound[place] ^ 255]) + sound[place + 1 :])
+    with pytest.raises(DataError, match=r"cat/0001\.png.*CRC"):
+        load(f"folder:{path}")
+    path.write_bytes(sound)
+    assert len(load(f"folder:{path}")) == 5
+
+
+def test_a_truncated_zip_is_one_sentence(root):
+    path = packed(root / "pets.zip", classes(KINDS))
+    path.write_bytes(path.read_bytes()[:-200])
+    with pytest.raises(DataError, match=r"pets\.zip is no readable zip .*cut short; fetch or copy it again"):
+        load(f"folder:{path}")
+
+
+def test_many_images_are_decoded_by_several_processes_in_their_order(root):
+    many = {f"c{index % 3}/{index:05d}.png": encoded(index, height=2, width=2) for index in range(FEW + 50)}
+    packed(root / "many.zip", many)
+    images = load(f"folder:{root}/many.zip")
+    assert len(images) == FEW + 50
+    for position in (0, 499, 500, 1234, FEW, FEW + 49):
+        seed = int(images.files[position].rpartition("/")[2][:5])
+        assert np.array_equal(images.images[position], np.moveaxis(pixels(seed, 2, 2), -1, 0))
+
+
+def test_processes_that_want_the_same_set_make_it_once(root, own_cache):
+    packed(root / "pets.zip", classes({"cat": 40, "dog": 40}))
+    script = f"from lab.datasets import load; print(int(load('folder:{root}/pets.zip').images.sum()))"
+    started = [
+        subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    sums = {process.communicate()[0].strip() for process in started}
+    assert sums == {str(int(load(f"folder:{root}/pets.zip").images.sum()))}
+    assert len(kept_images(own_cache)) == 1
+
+
+def test_no_room_for_the_decoded_images_is_one_sentence_and_leaves_nothing(root, own_cache):
+    write(root / "pets", classes(KINDS))
+    locate(f"folder:{root}/pets").fingerprint  # noqa: B018  kept before, so that the images are what has no room
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (600, hard))
+    try:
+        with pytest.raises(
+            DataError, match=r"cannot be written \(File too large\); make room .*CONVSTUDY_CACHE"
+        ):
+            load(f"folder:{root}/pets")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert kept_images(own_cache) == []
+    assert not list((own_cache / "images").glob("*.making"))
+    assert len(load(f"folder:{root}/pets")) == 5
+
+
+def test_a_cache_that_is_a_file_is_one_sentence(root, own_cache):
+    write(root / "pets", classes(KINDS))
+    own_cache.write_text("in the way")
+    with pytest.raises(DataError, match=r"cannot be written .*CONVSTUDY_CACHE"):
+        load(f"folder:{root}/pets")
+
+
+def test_select_copies_what_it_takes(root):
+    write(root / "pets", classes(KINDS))
+    images = load(f"folder:{root}/pets")
+    chosen = images.select([3, 0])
+    assert chosen.files == ("dog/0000.png", "cat/0000.png")
+    assert chosen.labels.tolist() == [1, 0]
+    assert np.array_equal(chosen.images[1], images.images[0])
+    assert chosen.fingerprint == images.fingerprint
