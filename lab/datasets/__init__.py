@@ -19,6 +19,9 @@ from lab.datasets.images import DataError, ImageSet
 from lab.datasets.layouts import Release, folder_release
 
 __all__ = ["DataError", "ImageSet", "Source", "load", "locate", "names", "roots"]
+REVISION = (
+    1  # of the whole package: to be raised when the same files give other images, labels or another order
+)
 
 
 @dataclass(frozen=True)
