@@ -39,11 +39,15 @@ class Member:
 
 @dataclass(frozen=True)
 class Files:
-    """The members of one folder or zip, their names without the leading folder `prefix`."""
+    """The members of one folder or zip, their names without the leading folder `prefix`.
+
+    origin: what the user has; another path than `path` for a tar, which is unpacked.
+    """
 
     path: Path
     prefix: str
     members: tuple[Member, ...]
+    origin: Path
 
     @contextmanager
     def reading(self) -> Iterator[Reader]:
@@ -98,12 +102,13 @@ def open_files(path: Path) -> Files:
 
     A tar is unpacked into the cache, once: it cannot be read in any order but its own.
     """
+    origin = path
     if path.name.endswith(TARS) and path.is_file():
         path = _unpacked(path)
     members = _zip_members(path) if path.is_file() else _folder_members(path)
     prefix = _leading_folder([member.name for member in members])
     cut = (Member(m.name.removeprefix(prefix), m.size, m.crc, m.changed) for m in members)
-    return Files(path, prefix, tuple(sorted(cut, key=lambda member: member.name)))
+    return Files(path, prefix, tuple(sorted(cut, key=lambda member: member.name)), origin)
 
 
 def first_of(root: Path, *names: str) -> Path | None:

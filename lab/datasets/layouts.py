@@ -95,7 +95,7 @@ def listed_release(
         return read_listed(splits[split], classes, size, grey, damaged)
 
     return Release(
-        path=files[0].path,
+        path=files[0].origin,
         layout=layout,
         splits=tuple(splits),
         images=len({(entry.files.path, entry.name) for entries in splits.values() for entry in entries}),

@@ -142,7 +142,7 @@ def labels_only(root: Path, name: str) -> Release | None:
     def read(split: str, size: Size, grey: bool, damaged: Damaged) -> Content:
         raise DataError(f"{name} holds labels only; its images are those of cifar10")
 
-    return Release(files.path, "lists", (), 0, read, (files,))
+    return Release(files.origin, "lists", (), 0, read, (files,))
 
 
 DECATHLON_FINDERS = {f"decathlon-{domain}": partial(decathlon, domain) for domain in DECATHLON}
