@@ -13,6 +13,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -24,6 +25,7 @@ from rich.progress import (
     BarColumn,
     Progress,
     SpinnerColumn,
+    TaskProgressColumn,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -346,7 +348,7 @@ def build(
 
 @app.command("list")
 def list_(
-    what: Annotated[str, typer.Argument(help="analyses, studies or models")] = "analyses",
+    what: Annotated[str, typer.Argument(help="analyses, studies, models or data")] = "analyses",
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
     """What there is, and what is ready here."""
@@ -361,8 +363,12 @@ def list_(
         from analyses.inspection import model_names
 
         rows = [{"model": name} for name in model_names()]
+    elif what == "data":
+        from analyses import data
+
+        rows = data.as_json() if as_json else data.rows()
     else:
-        fail(2, f"there is nothing called {what!r} to list; say analyses, studies or models")
+        fail(2, f"there is nothing called {what!r} to list; say analyses, studies, models or data")
     if as_json:
         print_json(rows)
     else:
@@ -393,6 +399,91 @@ def _print_rows(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         grid.add_row(*(escape(str(value)) for value in row.values()))
     _print_grid(grid)
+
+
+data_app = typer.Typer(
+    help="Data sets: what is ready, from where, and whether it is sound.", no_args_is_help=True
+)
+app.add_typer(data_app, name="data")
+
+
+@data_app.command("list")
+def data_list(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
+    """Every data set that is known, whether it is ready and where."""
+    list_("data", as_json)
+
+
+@data_app.command("fetch")
+def data_fetch(
+    name: Annotated[str, typer.Argument(metavar="NAME")],
+    to: Annotated[
+        Path | None, typer.Option("--to", metavar="FOLDER", help="Where to (default: the user's cache)")
+    ] = None,
+) -> None:
+    """Download a data set from its official source; goes on where it broke off."""
+    from analyses import data
+
+    with refusing(data.UnknownData):
+        data.known(name)
+    with refusing(data.DataError, status=1), _file_progress("fetching") as report:
+        fetched = data.fetch(name, to, report)
+    for path in fetched:
+        out.print(escape(f"Fetched and checked: {path}"))
+
+
+@data_app.command("verify")
+def data_verify(
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="All that are here if none")] = None,
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+) -> None:
+    """Read and decode every file; exit 1 when one is damaged."""
+    from analyses import data
+
+    with refusing(data.UnknownData):
+        chosen = data.known(name) if name else None
+    with refusing(data.DataError, status=1), _file_progress("checking") as report:
+        found = data.verify_all(chosen, report)
+    if as_json:
+        print_json([asdict(verification) for verification in found])
+    else:
+        for verification in found:
+            damaged = len(verification.damaged)
+            state = f"{damaged:,} damaged" if damaged else "all sound"
+            out.print(
+                escape(f"{verification.name}: {verification.files:,} files in {verification.where}, {state}")
+            )
+            for problem in verification.damaged:
+                out.print(escape(f"    {problem}"))
+    if any(verification.damaged for verification in found):
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _file_progress(doing: str) -> Iterator[Any]:
+    """A bar a file or data set with the time left, or one line in a log. The unit is bytes or files."""
+    known: dict[str, Any] = {}
+
+    def line(name: str, done: int, total: int | None) -> None:
+        if known.setdefault(name, done) == done:
+            err.print(escape(f"{doing} {name}"))
+
+    if not err.is_terminal:
+        yield line
+        return
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        TaskProgressColumn(),
+    )
+    with Progress(*columns, TimeRemainingColumn(compact=True), console=err, transient=True) as bars:
+
+        def bar(name: str, done: int, total: int | None) -> None:
+            if name not in known:
+                known[name] = bars.add_task(escape(f"{doing} {name}"), total=total)
+            bars.update(known[name], completed=done, total=total)
+
+        yield bar
 
 
 @app.command()

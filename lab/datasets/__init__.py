@@ -15,10 +15,10 @@ from lab.datasets import embedded
 from lab.datasets.cache import cache_folder
 from lab.datasets.catalog import CATALOG
 from lab.datasets.decoding import Damaged
-from lab.datasets.images import DataError, ImageSet
+from lab.datasets.images import DataError, ImageSet, MissingData
 from lab.datasets.layouts import Release, folder_release
 
-__all__ = ["DataError", "ImageSet", "Source", "load", "locate", "names", "roots"]
+__all__ = ["DataError", "ImageSet", "MissingData", "Source", "load", "locate", "names", "roots"]
 REVISION = (
     1  # of the whole package: to be raised when the same files give other images, labels or another order
 )
@@ -79,7 +79,7 @@ def locate(name: str, root: Path | str | None = None) -> Source:
             if release:
                 return Source(name, entry.title, entry.licence, entry.redistributable, entry.grey, release)
     looked = " and ".join(str(place) for place in roots(root))
-    raise DataError(
+    raise MissingData(
         f"the data set {name} is not on this machine (looked in {looked}); fetch it with "
         f"`python runner.py data fetch {name}`, name its folder with --data-root, "
         "or run the quick profile, which needs no data"

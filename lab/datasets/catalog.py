@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from lab.datasets import official
 from lab.datasets.cifar10 import cifar10_batches, cifar100_batches
 from lab.datasets.facescrub import facescrub
-from lab.datasets.layouts import Release, class_folders
+from lab.datasets.layouts import Release, class_folders, class_folders_of
 
 Finder = Callable[[Path, str], Release | None]
 
@@ -46,6 +47,7 @@ CATALOG: dict[str, Entry] = {
         licence="course material, no licence stated; the paintings are in the public domain",
     ),
     "att_faces": Entry(
+        finders=(class_folders, partial(class_folders_of, "orl_faces")),
         title="AT&T (ORL) Database of Faces (Samaria and Harter 1994)",
         licence="free to use with credit to AT&T Laboratories Cambridge; no right to redistribute stated",
         grey=True,

@@ -37,7 +37,7 @@ _ERDA = "https://sid.erda.dk/public/archives/daaeac0d7ce1152aea9b61d9f1e19370"
 _LAKE = "https://raw.githubusercontent.com/brendenlake/omniglot/master/python"
 _FIGSHARE = "https://ndownloader.figshare.com/files"
 # The authors' own servers, with checksums that torchvision, TensorFlow Datasets, Bob and scikit-learn state.
-# Those of AT&T and LFW no longer answer: the copies of Idiap and of scikit-learn, under the same checksums.
+# Those of AT&T and LFW no longer answer; Idiap and scikit-learn keep copies.
 SOURCES: dict[str, tuple[Download, ...]] = {
     "cifar10": (
         Download(
@@ -55,7 +55,7 @@ SOURCES: dict[str, tuple[Download, ...]] = {
     ),
     "att_faces": (
         Download(
-            "att_faces.zip",
+            "orl_faces.zip",
             "https://www.idiap.ch/software/bob/data/bob/att_faces.zip",
             "md5:6efb25cb0d40755e9492b9c012e3348d",
         ),
@@ -197,10 +197,9 @@ def _download(url: str, part: Path, target: Path, report: Report) -> None:
         except (URLError, HTTPException, ConnectionError, TimeoutError) as error:
             reason = str(getattr(error, "reason", None) or error)
         if _size(part) <= before:
-            kept = f"{before / 1e6:.1f} MB are kept and " if before else ""
+            kept = f"{before / 1e6:.1f} MB are kept, and the same command goes on" if before else "try again"
             raise DataError(
-                f"{url} cannot be fetched ({reason}); {kept}the same command goes on later, "
-                f"or put the file at {target} by hand"
+                f"{url} cannot be fetched ({reason}); {kept} later, or put the file at {target} by hand"
             )
 
 

@@ -13,6 +13,10 @@ class DataError(Exception):
     """Data that is missing, damaged or too little. The message says what, where and what to do."""
 
 
+class MissingData(DataError):
+    """Data that is not on this machine at all."""
+
+
 @dataclass(frozen=True)
 class ImageSet:
     """Images of one size, in memory or mapped from a file.

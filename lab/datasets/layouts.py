@@ -137,6 +137,11 @@ def class_folders(root: Path, name: str) -> Release | None:
     return folder_release([whole] if whole else [path for path in parts if path.is_file()])
 
 
+def class_folders_of(other: str, root: Path, name: str) -> Release | None:
+    """Class folders under another name that they are known by."""
+    return class_folders(root, other)
+
+
 def folder_release(paths: Sequence[Path], splits: Sequence[str] = ()) -> Release | None:
     """A release of class folders out of folders, zips or tars; None where they hold no image.
 

@@ -117,7 +117,7 @@ def test_a_server_that_is_gone_half_way_leaves_the_part_for_the_next_command(ser
     server.cut_after, server.cuts = 1_000_000, 1
     server.busy_after = 1
     with pytest.raises(
-        DataError, match=r"Service Unavailable.*1\.0 MB are kept and the same command goes on"
+        DataError, match=r"Service Unavailable.*1\.0 MB are kept, and the same command goes on later"
     ):
         fetch_file(wanted(server), tmp_path, fetch.nothing)
     assert names(tmp_path) == ["data.bin.part"]
