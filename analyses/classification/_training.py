@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from math import isfinite
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from analyses.plugin import Cell, Context, Outcome
 from lab.evaluation import Estimate
-from results.schema import Axis, Chart, Column, Metric, Row, Series, Table
+from results.schema import Axis, Chart, Column, Finding, Heatmap, Metric, Row, Series, Table
 
 if TYPE_CHECKING:
     from torch import nn
@@ -44,12 +45,14 @@ class DataChoice(BaseModel):
     size: tuple[int, int] | None = None
 
 
-QUICK = DataChoice(name="digits", train=1_150, validation=287, size=(32, 32))
+QUICK = DataChoice(name="shapes", train=2_000, validation=500)
 
 
 @lru_cache(maxsize=1)
-def load(choice: DataChoice, device: str) -> Data:
-    """Images on the device, with the channel statistics of the training images."""
+def load(choice: DataChoice, device: str) -> tuple[Data, tuple[str, ...]]:
+    """Images on the device, with the channel statistics of the training images; and the names of the
+    classes.
+    """
     from lab.datasets import load as load_images
     from lab.datasets.cifar10 import training_batch_1
     from lab.datasets.splits import stratified
@@ -68,7 +71,28 @@ def load(choice: DataChoice, device: str) -> Data:
         ]
     mean, std = channel_statistics(chosen[0].images)
     placed = [Images.of(part.images, part.labels, device) for part in (*chosen, test)]
-    return Data(placed[0], mean, std, placed[1] if len(chosen) > 1 else None, placed[-1])
+    return Data(placed[0], mean, std, placed[1] if len(chosen) > 1 else None, placed[-1]), test.classes
+
+
+def cells(
+    name: str,
+    network: Mapping[str, Any],
+    recipe: Mapping[str, Any],
+    data: DataChoice,
+    seeds: int,
+    *,
+    keep: bool = False,
+) -> list[Cell]:
+    """One cell a seed, called `name/SEED`, whose recipe is spelled out in full."""
+    from lab.recipes import Recipe
+
+    settings = {
+        "data": data.model_dump(mode="json"),
+        "network": dict(network),
+        "recipe": Recipe.of(recipe).as_settings(),
+        "keep": keep,
+    }
+    return [Cell(f"{name}/{seed}", settings, seed) for seed in range(seeds)]
 
 
 def network(name: str, options: Mapping[str, Any]) -> nn.Module:
@@ -93,20 +117,23 @@ def network(name: str, options: Mapping[str, Any]) -> nn.Module:
 
 
 def train(cell: Cell, context: Context) -> Outcome:
-    """Train the cell's network and measure it: its history, and the final figures of each part of the data.
-    """
+    """Train the cell's network and measure it: its history, and the final figures of each part."""
     return trained(cell, context)[0]
 
 
 def trained(cell: Cell, context: Context) -> tuple[Outcome, nn.Module, Data]:
-    """As `train`, with the network and the data for what else is to be measured."""
+    """As `train`, with the network and the data for what else is to be measured.
+
+    A run that diverged is measured too: its accuracy, near chance, counts among its seeds.
+    """
     import torch
 
-    from lab.training import Recipe, fit, measure, precision_of, predict
+    from lab.recipes import Recipe
+    from lab.training import fit, measure, precision_of, predict
 
     settings = cell.settings
     seed = cell.seed or 0
-    data = load(DataChoice.model_validate(settings["data"]), context.device)
+    data, classes = load(DataChoice.model_validate(settings["data"]), context.device)
     torch.manual_seed(seed)
     model = network(settings["network"]["name"], settings["network"].get("options", {}))
     recipe = Recipe.of(settings["recipe"])
@@ -123,16 +150,16 @@ def trained(cell: Cell, context: Context) -> tuple[Outcome, nn.Module, Data]:
         "training_seconds": sum(history.seconds),
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
     }
-    if history.outcome == "diverged":
-        return outcome, model, data
     for part, images in (("validation", data.validation), ("test", data.test)):
         if images is not None:
             for mirror in (False, True):
                 logits = predict(model, images.images, data, dtype, mirror=mirror)
                 key = f"{part}_mirrored" if mirror else part
-                outcome[f"{key}_loss"], outcome[f"{key}_accuracy"] = measure(logits, images.labels)
+                loss, outcome[f"{key}_accuracy"] = measure(logits, images.labels)
+                outcome[f"{key}_loss"] = loss if isfinite(loss) else None
                 if part == "test" and not mirror and settings.get("keep"):
                     outcome["predictions"] = "".join(DIGITS[index] for index in logits.argmax(1).tolist())
+                    outcome["classes"] = list(classes)
                     outcome["labels"] = "".join(DIGITS[index] for index in images.labels.tolist())
     return outcome, model, data
 
@@ -165,15 +192,73 @@ def over_seeds(outcomes: Sequence[Outcome], key: str, title: str, unit: str = FR
 
 def mean_course(outcomes: Sequence[Outcome], key: str) -> tuple[list[float], list[float], list[float]]:
     """Mean, lowest and highest over seeds of a history's list, epoch by epoch, as long as all runs go."""
-    courses = [outcome["history"][key] for outcome in outcomes]
+    courses = [outcome["history"][key] for outcome in finished(outcomes) or outcomes]
     epochs = range(min(map(len, courses)))
     at = [[course[epoch] for course in courses] for epoch in epochs]
     return [sum(values) / len(values) for values in at], [min(v) for v in at], [max(v) for v in at]
 
 
+def at_the_end(outcomes: Sequence[Outcome], key: str, title: str) -> Metric:
+    """The last value of a history's list, as a mean over seeds."""
+    last = [{key: outcome["history"][key][-1]} for outcome in outcomes]
+    return over_seeds(last, key, title, FRACTION if key.endswith("accuracy") else "nats")
+
+
+def lowest_validation(outcomes: Sequence[Outcome]) -> Metric:
+    """The epoch in which the mean validation loss is lowest, from 1."""
+    losses, _, _ = mean_course(outcomes, "validation_loss")
+    return Metric(
+        value=losses.index(min(losses)) + 1, title="Epoch of the lowest validation loss", unit="epochs"
+    )
+
+
+def interval(metrics: Sequence[Metric]) -> dict[str, tuple[float, ...]]:
+    """The ends of the intervals, as a Series takes them; nothing where one has none."""
+    ends = [(one.low, one.high) for one in metrics if one.low is not None and one.high is not None]
+    if len(ends) < len(metrics):
+        return {}
+    return {"low": tuple(low for low, _ in ends), "high": tuple(high for _, high in ends)}
+
+
+def none_diverged(outcomes: Mapping[str, Outcome]) -> Finding:
+    return Finding(
+        statement="No run diverged", holds=not any(outcome["diverged"] for outcome in outcomes.values())
+    )
+
+
+def table_notes(outcomes: Sequence[Outcome]) -> tuple[str, ...]:
+    """What a reader of a table of results must know."""
+    return (
+        "Losses are cross-entropies in nats. Training figures are running means over the last epoch; "
+        f"arithmetic in {outcomes[0]['history']['precision']}.",
+    )
+
+
+def confusion_figure(outcomes: Sequence[Outcome], caption: str) -> Heatmap:
+    """Share of each true class (rows) that is predicted as each class (columns), over all seeds."""
+    from lab.evaluation import confusion
+
+    names = outcomes[0]["classes"]
+    truth = [DIGITS.index(letter) for one in outcomes for letter in one["labels"]]
+    predicted = [DIGITS.index(letter) for one in outcomes for letter in one["predictions"]]
+    counts = confusion(truth, predicted, len(names))
+    shares = counts / counts.sum(axis=1, keepdims=True)
+    pairs = [(shares[i, j], i, j) for i in range(len(names)) for j in range(len(names)) if i != j]
+    share, i, j = max(pairs)
+    return Heatmap(
+        caption=f"{caption} Rows: true class; columns: predicted class; values: share of the row.",
+        alt=f"Confusion matrix of {len(names)} classes. Most often confused: {names[i]} taken for "
+        f"{names[j]}, {share:.1%} of its images.",
+        x=Axis(label="Predicted class", categories=tuple(names)),
+        y=Axis(label="True class", categories=tuple(names)),
+        values=tuple(tuple(round(float(value), 4) for value in row) for row in shares),
+        value_label="Share of the true class",
+        numbers=True,
+    )
+
+
 def course(outcomes: Sequence[Outcome], what: Literal["loss", "accuracy"], caption: str, label: str) -> Chart:
-    """Training, validation and test loss (or accuracy) against the epoch in one plot, bands over the seeds.
-    """
+    """Training, validation and test loss (or accuracy) by epoch in one plot, with bands over the seeds."""
     series = []
     for part, name in PARTS.items():
         if outcomes[0]["history"][f"{part}_{what}"]:
@@ -203,7 +288,8 @@ RESULT_COLUMNS = (
     Column(key="validation_loss", label="Validation loss", type="number", unit="nats", format=".3f"),
     Column(key="validation_accuracy", label="Validation accuracy", type="number", format=".3f"),
     Column(key="test_accuracy", label="Test accuracy", type="number", format=".4f"),
-    Column(key="interval", label="95% interval", type="text"),
+    Column(key="low", label="95% from", type="number", format=".4f"),
+    Column(key="high", label="to", type="number", format=".4f"),
 )
 
 
@@ -216,36 +302,70 @@ def results_table(caption: str, rows: Mapping[str, Sequence[Outcome]], notes: Se
         for key in ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy"):
             ends = [one["history"][key][-1] for one in outcomes if one["history"][key]]
             cells[key] = sum(ends) / len(ends) if ends else None
-        cells["interval"] = interval_text(test)
+        cells |= {"low": test.low, "high": test.high}
         body.append(Row(cells=cells))
     return Table(caption=caption, columns=RESULT_COLUMNS, rows=tuple(body), notes=tuple(notes))
 
 
-def interval_text(metric: Metric, digits: int = 4) -> str:
-    """ "[0.7312, 0.7390]", or a dash where one seed allows none."""
-    if metric.low is None or metric.high is None:
-        return "–"
-    return f"[{metric.low:.{digits}f}, {metric.high:.{digits}f}]"
+def recipe_table(recipes: Mapping[str, Mapping[str, Any]]) -> Table:
+    """Every choice of some recipes side by side, in words."""
+    from lab.recipes import Recipe
+
+    said = {name: dict(recipe_rows(Recipe.of(recipe).as_settings())) for name, recipe in recipes.items()}
+    choices = list(dict.fromkeys(choice for rows in said.values() for choice in rows))
+    return Table(
+        caption="Every choice of the training.",
+        columns=(
+            Column(key="choice", label="Choice"),
+            *(Column(key=f"recipe{index}", label=name) for index, name in enumerate(said)),
+        ),
+        rows=tuple(
+            Row(
+                cells={
+                    "choice": choice.capitalize(),
+                    **{f"recipe{index}": rows.get(choice, "–") for index, rows in enumerate(said.values())},
+                }
+            )
+            for choice in choices
+        ),
+    )
 
 
 def recipe_rows(recipe: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Every choice of a recipe that differs from doing nothing, in words: what is needed to repeat a run."""
-    rate = f"{recipe['learning_rate']:g}"
-    schedules = {
-        "constant": "constant", "multistep": f"multiplied by {recipe['gamma']:g} after epochs {',
-        '.join(map(str, recipe['milestones']))}", "exponential": f"exponential to {recipe['final_factor']:g}
-        × the first", "cosine": f"cosine to {recipe['final_factor']:g} × the first", "onecycle": f"linear
-        from 0 for the first {recipe['warm_up']:.0%} of the steps, then linear to 0", } augmentation =
-        recipe["augmentation"] done = [ f"mirrored ({augmentation['flip']})" if augmentation["flip"] !=
-        "none" else "", f"moved by up to {augmentation['shift']} pixels" if augmentation["shift"] else "",
-        f"a square of {augmentation['cutout']} pixels cut out" if augmentation["cutout"] else "", ]
-        optimizer = { "sgd": f"SGD, momentum {recipe['momentum']:g}{' (Nesterov)' if recipe['nesterov'] else
-        ''}", "adam": "Adam (coupled decay)", "adamw": "AdamW (decoupled decay)", }[recipe["optimizer"]]
-        decayed = "all parameters" if recipe["decay_all"] else "weights of two or more axes" decay =
-        f"{recipe['weight_decay']:g} on {decayed}" if recipe["weight_decay"] else "none" rows = [ ("epochs",
-        str(recipe["epochs"])), ("batch", str(recipe["batch"])), ("optimizer", optimizer), ("learning rate",
-        f"{rate}, {schedules[recipe['schedule']]}"), ("weight decay", decay), ("label smoothing",
-        f"{recipe['label_smoothing']:g}"), ("augmentation", ", ".join(filter(None, done)) or "none"), ] if
-        recipe["bias_factor"] != 1: rows.append(("biases of batch norm", f"{recipe['bias_factor']:g} × the
-        learning rate")) if recipe["patience"]: rows.append(("early stopping", f"after {recipe['patience']}
-        epochs without a lower validation loss")) return rows
+    """Every choice of a recipe, in words: what is needed to repeat a run."""
+    last = f"{recipe['final_factor']:g} × the first"
+    milestones = ", ".join(map(str, recipe["milestones"]))
+    schedule = {
+        "constant": "constant",
+        "multistep": f"multiplied by {recipe['gamma']:g} after epochs {milestones}",
+        "exponential": f"exponential to {last}",
+        "cosine": f"cosine to {last}",
+        "onecycle": f"linear from 0 in the first {recipe['warm_up']:.0%} of the steps, then linear to 0",
+    }[recipe["schedule"]]
+    augmentation = recipe["augmentation"]
+    done = [
+        f"mirrored ({augmentation['flip']})" if augmentation["flip"] != "none" else "",
+        f"moved by up to {augmentation['shift']} pixels" if augmentation["shift"] else "",
+        f"a square of {augmentation['cutout']} pixels cut out" if augmentation["cutout"] else "",
+    ]
+    nesterov = " (Nesterov)" if recipe["nesterov"] else ""
+    optimizer = {
+        "sgd": f"SGD, momentum {recipe['momentum']:g}{nesterov}",
+        "adam": "Adam (coupled decay)",
+        "adamw": "AdamW (decoupled decay)",
+    }[recipe["optimizer"]]
+    decayed = "all parameters" if recipe["decay_all"] else "weights of two or more axes"
+    rows = [
+        ("epochs", str(recipe["epochs"])),
+        ("batch", str(recipe["batch"])),
+        ("optimizer", optimizer),
+        ("learning rate", f"{recipe['learning_rate']:g}, {schedule}"),
+        ("weight decay", f"{recipe['weight_decay']:g} on {decayed}" if recipe["weight_decay"] else "none"),
+        ("label smoothing", f"{recipe['label_smoothing']:g}"),
+        ("augmentation", ", ".join(filter(None, done)) or "none"),
+    ]
+    if recipe["bias_factor"] != 1:
+        rows.append(("biases of batch norm", f"{recipe['bias_factor']:g} × the learning rate"))
+    if recipe["patience"]:
+        rows.append(("early stopping", f"after {recipe['patience']} epochs without a lower validation loss"))
+    return rows

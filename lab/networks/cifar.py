@@ -112,6 +112,6 @@ def _block(inputs: int, width: int) -> nn.Sequential:
 
 
 def _norm(width: int) -> nn.BatchNorm2d:
-    norm = nn.BatchNorm2d(width, eps=1e-12, momentum=0.4)  # torch's momentum is 1 − Jordan's
+    norm = nn.BatchNorm2d(width, momentum=0.4)  # torch's momentum is 1 − Jordan's
     norm.weight.requires_grad_(False)
     return norm

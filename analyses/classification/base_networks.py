@@ -1,0 +1,274 @@
+"""classification.base_networks: ConvNet, MobileNet-like and ResNet-like from 10,000 images and 2,000 steps.
+
+The protocol of CIS 680 (2017), homework 3: CIFAR-10's training batch 1, Adam, rate 1e-3 falling
+exponentially to 1e-4 over 2,000 steps of 100 images, weight decay 0.05, which is decoupled here: as an L2
+term inside Adam it would outweigh the gradient. Expected test accuracies: ConvNet at least 0.66,
+MobileNet-like 0.55, ResNet-like 0.70.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from statistics import median
+from typing import Any, Literal
+
+from analyses.classification import _training as training
+from analyses.classification._training import DataChoice
+from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
+from results.schema import Axis, Chart, Column, Finding, Metric, Row, Series, Table
+
+NETWORKS = {"convnet": "ConvNet", "mobilenet": "MobileNet-like", "resnet": "ResNet-like"}
+#: As a student's notebook reports them (one run each).
+PUBLISHED = {"convnet": 0.646, "mobilenet": 0.516, "resnet": 0.684}
+REGIMES = {"letter": "as the protocol says", "augmented": "with mirrored and moved images"}
+
+
+class BaseNetworksParameters(Parameters):
+    """The protocol names no augmentation; `regimes` may add images mirrored and moved by up to `shift`
+    pixels.
+    """
+
+    regimes: tuple[Literal["letter", "augmented"], ...] = ("letter",)
+    data: DataChoice = DataChoice(train=10_000, validation=0, subset="batch 1")
+    seeds: int = 3
+    epochs: int = 20  # of 100 steps: 2,000
+    batch: int = 100
+    weight_decay: float = 0.05
+    shift: int = 4
+    timed_batch: int = 100
+    timed_repeats: int = 20
+
+
+class BaseNetworks(Analysis[BaseNetworksParameters]):
+    id = "classification.base_networks"
+    title = "Three base networks from ten thousand images"
+    question = "What do separable convolutions and residual blocks cost and bring, at the same small budget?"
+
+    def parameters(self, profile: Profile) -> BaseNetworksParameters:
+        if profile == "quick":
+            data = training.QUICK.model_copy(update={"validation": 0})
+            return BaseNetworksParameters(data=data, seeds=2, epochs=2, timed_repeats=3)
+        return BaseNetworksParameters()
+
+    def datasets(self, parameters: BaseNetworksParameters) -> tuple[str, ...]:
+        return (parameters.data.name,)
+
+    def plan(self, parameters: BaseNetworksParameters) -> list[Cell]:
+        planned = []
+        for regime in parameters.regimes:
+            for name in NETWORKS:
+                cells = training.cells(
+                    f"{regime}/{name}",
+                    {"name": name},
+                    _recipe(parameters, regime),
+                    parameters.data,
+                    parameters.seeds,
+                    keep=True,
+                )
+                timing = {"batch": parameters.timed_batch, "repeats": parameters.timed_repeats}
+                planned += [Cell(one.id, {**one.settings, "timing": timing}, one.seed) for one in cells]
+        return planned
+
+    def run(self, cell: Cell, context: Context) -> Outcome:
+        outcome, model, data = training.trained(cell, context)
+        timing = cell.settings["timing"]
+        assert data.test is not None
+        outcome["forward_ms"] = _forward_ms(model, data, timing["batch"], timing["repeats"])
+        return outcome
+
+    def summarize(self, parameters: BaseNetworksParameters, outcomes: Mapping[str, Outcome]) -> Summary:
+        runs = {
+            (regime, name): [run for key, run in outcomes.items() if key.startswith(f"{regime}/{name}/")]
+            for regime in parameters.regimes
+            for name in NETWORKS
+        }
+        metrics: dict[str, Metric] = {}
+        for (regime, name), found in runs.items():
+            prefix = name if regime == "letter" else f"{regime}/{name}"
+            label = f"{NETWORKS[name]}, {REGIMES[regime]}"
+            metrics[f"{prefix}/test_accuracy"] = training.over_seeds(
+                found, "test_accuracy", f"Test accuracy of {label}"
+            )
+            for key, what, unit in (
+                ("training_seconds", "Training time", "seconds"),
+                ("forward_ms", f"Forward pass of {parameters.timed_batch} images", "ms"),
+            ):
+                metrics[f"{prefix}/{key}"] = training.over_seeds(found, key, f"{what}, {label}", unit)
+        best = {name: metrics[f"{name}/test_accuracy"].value for name in NETWORKS}
+        return Summary(
+            metrics=metrics,
+            tables={
+                "results": _table(metrics, runs, parameters),
+                "recipe": training.recipe_table(
+                    {
+                        REGIMES[regime].capitalize(): _recipe(parameters, regime)
+                        for regime in parameters.regimes
+                    }
+                ),
+            },
+            figures={
+                "accuracy": _figure(metrics, parameters.regimes),
+                "loss": _losses({name: runs["letter", name] for name in NETWORKS}),
+            },
+            findings={
+                "published_reached": Finding(
+                    statement="To the letter of the protocol, every network reaches what was published",
+                    holds=all(best[name] >= PUBLISHED[name] for name in NETWORKS),
+                    metrics=tuple(f"{name}/test_accuracy" for name in NETWORKS),
+                ),
+                **{
+                    f"{name}_reaches_published": Finding(
+                        statement=f"To the letter, {label} reaches what was published",
+                        holds=best[name] >= PUBLISHED[name],
+                        metrics=(f"{name}/test_accuracy",),
+                    )
+                    for name, label in NETWORKS.items()
+                },
+                "residual_is_best": Finding(
+                    statement="The residual network is the most accurate of the three",
+                    holds=max(best, key=lambda name: best[name]) == "resnet",
+                    metrics=tuple(f"{name}/test_accuracy" for name in NETWORKS),
+                ),
+                "separable_is_worst": Finding(
+                    statement="The network of separable convolutions is the least accurate of the three",
+                    holds=min(best, key=lambda name: best[name]) == "mobilenet",
+                    metrics=tuple(f"{name}/test_accuracy" for name in NETWORKS),
+                ),
+                "separable_is_fastest": Finding(
+                    statement="The network of separable convolutions trains in the shortest time",
+                    holds=min(NETWORKS, key=lambda name: metrics[f"{name}/training_seconds"].value)
+                    == "mobilenet",
+                    metrics=tuple(f"{name}/training_seconds" for name in NETWORKS),
+                ),
+                "no_run_diverged": training.none_diverged(outcomes),
+            },
+        )
+
+
+def _recipe(parameters: BaseNetworksParameters, regime: str) -> dict[str, Any]:
+    augmentation = {"flip": "alternating", "shift": parameters.shift} if regime == "augmented" else {}
+    return {
+        "epochs": parameters.epochs,
+        "batch": parameters.batch,
+        "optimizer": "adamw",
+        "learning_rate": 1e-3,
+        "weight_decay": parameters.weight_decay,
+        "schedule": "exponential",
+        "final_factor": 0.1,
+        "augmentation": augmentation,
+    }
+
+
+def _forward_ms(model: Any, data: Any, batch: int, repeats: int) -> float:
+    """Median time of one forward pass of `batch` test images in float32, after three that are not timed."""
+    import torch
+
+    images = data.normalised(data.test.images[:batch])
+    cuda = images.device.type == "cuda"
+    times = []
+    with torch.no_grad():
+        for _ in range(repeats + 3):
+            started = time.perf_counter()
+            model(images)
+            if cuda:
+                torch.cuda.synchronize()
+            times.append(time.perf_counter() - started)
+    return 1000 * median(times[3:])
+
+
+def _table(
+    metrics: Mapping[str, Metric], runs: Mapping[tuple[str, str], Any], parameters: BaseNetworksParameters
+) -> Table:
+    rows = []
+    for (regime, name), found in runs.items():
+        prefix = name if regime == "letter" else f"{regime}/{name}"
+        accuracy = metrics[f"{prefix}/test_accuracy"]
+        rows.append(
+            Row(
+                cells={
+                    "network": NETWORKS[name],
+                    "regime": REGIMES[regime],
+                    "accuracy": accuracy.value,
+                    "low": accuracy.low,
+                    "high": accuracy.high,
+                    "published": PUBLISHED[name] if regime == "letter" else None,
+                    "parameters": found[0]["parameters"],
+                    "training": metrics[f"{prefix}/training_seconds"].value,
+                    "forward": metrics[f"{prefix}/forward_ms"].value,
+                }
+            )
+        )
+    return Table(
+        caption="Test accuracy of the three base networks, and what they cost.",
+        columns=(
+            Column(key="network", label="Network"),
+            Column(key="regime", label="Images"),
+            Column(key="accuracy", label="Test accuracy", type="number", format=".4f"),
+            Column(key="low", label="95% from", type="number", format=".4f"),
+            Column(key="high", label="to", type="number", format=".4f"),
+            Column(key="published", label="Published", type="number", format=".3f"),
+            Column(key="parameters", label="Parameters", type="integer"),
+            Column(key="training", label="Training", type="number", unit="s", format=".0f"),
+            Column(key="forward", label="Forward pass", type="number", unit="ms", format=".1f"),
+        ),
+        rows=tuple(rows),
+        notes=(
+            f"Means over {parameters.seeds} seeds. Times are of one thread of the machine that trained, "
+            f"beside other work; a forward pass is of {parameters.timed_batch} images in float32.",
+        ),
+    )
+
+
+def _figure(metrics: Mapping[str, Metric], regimes: Sequence[str]) -> Chart:
+    series = []
+    for regime, label in ((regime, REGIMES[regime]) for regime in regimes):
+        found = [
+            metrics[f"{name}/test_accuracy" if regime == "letter" else f"{regime}/{name}/test_accuracy"]
+            for name in NETWORKS
+        ]
+        series.append(
+            Series(
+                label=label.capitalize(),
+                x=tuple(map(float, range(len(NETWORKS)))),
+                y=tuple(one.value for one in found),
+                **training.interval(found),
+            )
+        )
+    series.append(
+        Series(label="Published", x=tuple(map(float, range(len(NETWORKS)))), y=tuple(PUBLISHED.values()))
+    )
+    said = "; ".join(
+        f"{one.label}: "
+        + ", ".join(f"{label} {y:.3f}" for label, y in zip(NETWORKS.values(), one.y, strict=True))
+        for one in series
+    )
+    return Chart(
+        kind="bar",
+        caption="Test accuracy of the base networks, with 95% intervals over seeds.",
+        alt=f"Bars of test accuracy by network. {said}.",
+        x=Axis(label="Network", categories=tuple(NETWORKS.values())),
+        y=Axis(label="Test accuracy", unit=training.FRACTION),
+        series=tuple(series),
+    )
+
+
+def _losses(runs: Mapping[str, Any]) -> Chart:
+    series = []
+    for name, found in runs.items():
+        for part, label in (("train", "training"), ("test", "test")):
+            mean, _, _ = training.mean_course(found, f"{part}_loss")
+            epochs = tuple(float(epoch) for epoch in range(1, len(mean) + 1))
+            series.append(Series(label=f"{NETWORKS[name]}, {label}", x=epochs, y=tuple(mean)))
+    ends = ", ".join(f"{one.label} {one.y[-1]:.2f}" for one in series)
+    return Chart(
+        kind="line",
+        caption="Training and test loss of the base networks under the protocol; means over seeds.",
+        alt=f"Losses by epoch. At the end: {ends}.",
+        x=Axis(label="Epoch"),
+        y=Axis(label="Cross-entropy", unit="nats"),
+        series=tuple(series),
+    )
+
+
+analysis = BaseNetworks()

@@ -1,0 +1,116 @@
+"""classification.cifar10_baseline: the LeNet-like network on CIFAR-10, trained without any help.
+
+Expected: a test accuracy of at least 0.72. `python runner.py run classification.cifar10_baseline --profile
+full`
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from analyses.classification import _training as training
+from analyses.classification._training import DataChoice
+from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
+from results.schema import Finding, Metric
+
+
+class BaselineParameters(Parameters):
+    """Nothing is augmented, normalised inside or smoothed: what those bring is measured by cifar10_designs.
+
+    The schedule is a cosine, whose end needs no choice of when to stop; the rate is the largest of 0.1,
+    0.05, 0.02 with which validation loss fell in the first epochs.
+    """
+
+    data: DataChoice = DataChoice()
+    seeds: int = 3
+    epochs: int = 10
+    batch: int = 128
+    learning_rate: float = 0.05
+    weight_decay: float = 5e-4
+
+
+class Cifar10Baseline(Analysis[BaselineParameters]):
+    id = "classification.cifar10_baseline"
+    title = "A LeNet-like network on CIFAR-10"
+    question = "How well does the LeNet-like network classify CIFAR-10, trained from scratch?"
+
+    def parameters(self, profile: Profile) -> BaselineParameters:
+        if profile == "quick":
+            return BaselineParameters(data=training.QUICK, seeds=2, epochs=5, batch=64)
+        return BaselineParameters()
+
+    def datasets(self, parameters: BaselineParameters) -> tuple[str, ...]:
+        return (parameters.data.name,)
+
+    def plan(self, parameters: BaselineParameters) -> list[Cell]:
+        return training.cells(
+            "lenet", {"name": "lenet"}, _recipe(parameters), parameters.data, parameters.seeds, keep=True
+        )
+
+    def run(self, cell: Cell, context: Context) -> Outcome:
+        return training.train(cell, context)
+
+    def summarize(self, parameters: BaselineParameters, outcomes: Mapping[str, Outcome]) -> Summary:
+        runs = list(outcomes.values())
+        metrics = {
+            f"baseline/{part}_accuracy": training.over_seeds(
+                runs, f"{part}_accuracy", f"{name} accuracy of the baseline"
+            )
+            for part, name in (("test", "Test"), ("validation", "Validation"))
+        }
+        metrics["baseline/train_accuracy"] = training.at_the_end(runs, "train_accuracy", "Training accuracy")
+        metrics["baseline/lowest_validation_epoch"] = training.lowest_validation(runs)
+        metrics["baseline/epochs"] = Metric(
+            value=parameters.epochs, title="Epochs of training", unit="epochs"
+        )
+        metrics["baseline/training_seconds"] = training.over_seeds(
+            runs, "training_seconds", "Training time of the baseline", "seconds"
+        )
+        lowest = metrics["baseline/lowest_validation_epoch"].value
+        gap = metrics["baseline/train_accuracy"].value - metrics["baseline/test_accuracy"].value
+        metrics["baseline/gap"] = Metric(
+            value=gap, title="Training accuracy above test accuracy", unit=training.FRACTION
+        )
+        return Summary(
+            metrics=metrics,
+            tables={
+                "results": training.results_table(
+                    "Losses and accuracies of the baseline at the end of training, means over the seeds.",
+                    {"LeNet-like": runs},
+                    training.table_notes(runs),
+                ),
+                "recipe": training.recipe_table({"LeNet-like": _recipe(parameters)}),
+            },
+            figures={
+                "loss": training.course(
+                    runs, "loss", "Training, validation and test loss of the baseline.", "the baseline"
+                ),
+                "accuracy": training.course(
+                    runs, "accuracy", "Accuracy of the baseline by epoch.", "the baseline"
+                ),
+                "confusion": training.confusion_figure(runs, "Test images of the baseline, all seeds."),
+            },
+            findings={
+                "overfits": Finding(
+                    statement="Validation loss is lowest before the last epoch, and rises after",
+                    holds=lowest < parameters.epochs,
+                    metrics=("baseline/lowest_validation_epoch", "baseline/epochs"),
+                ),
+                "no_run_diverged": training.none_diverged(outcomes),
+            },
+        )
+
+
+def _recipe(parameters: BaselineParameters) -> dict[str, Any]:
+    return {
+        "epochs": parameters.epochs,
+        "batch": parameters.batch,
+        "optimizer": "sgd",
+        "learning_rate": parameters.learning_rate,
+        "weight_decay": parameters.weight_decay,
+        "schedule": "cosine",
+    }
+
+
+analysis = Cifar10Baseline()
