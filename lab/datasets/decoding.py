@@ -8,8 +8,9 @@ import json
 import os
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import current_process, get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -27,7 +28,7 @@ Damaged = Literal["refuse", "skip"]
 Size = tuple[int, int] | None  # height, width; None: as they are
 Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels
 Pixels = NDArray[np.uint8]
-BATCH = 500  # images decoded between two messages of a process
+BATCH = 200  # images decoded between two messages of a process
 FEW = 2_000  # images that one process decodes sooner than others can be started
 DECODING = 2  # part of the key of the kept files: raise it when the same bytes give other pixels
 
@@ -53,6 +54,9 @@ def decoded(wanted: Wanted, damaged: Damaged = "refuse") -> tuple[Pixels, tuple[
     images = _mapped(kept)
     if images is not None:
         return images, everything
+    if getattr(current_process(), "_inheriting", False):
+        # a script without a main guard, run again by each process it starts: it would wait for its own lock
+        raise DataError('a script that loads data needs `if __name__ == "__main__":`')
     with cache.making(kept) as part:
         images = _mapped(kept)  # perhaps another process has made it meanwhile
         if images is not None:
@@ -60,7 +64,7 @@ def decoded(wanted: Wanted, damaged: Damaged = "refuse") -> tuple[Pixels, tuple[
         shape, offset, failures = _decode_into(part, wanted)
         if not failures:
             part.replace(kept)
-            return np.load(kept, mmap_mode="r"), everything
+            return np.load(kept, mmap_mode="c"), everything
         if damaged == "refuse":
             raise _refusal(wanted, failures)
         # Not kept: a damaged file may be mended without a change of its name, size or stated CRC.
@@ -85,7 +89,7 @@ def _key(wanted: Wanted) -> str:
 
 def _mapped(file: Path) -> Pixels | None:
     try:
-        images: Pixels = np.load(file, mmap_mode="r")
+        images: Pixels = np.load(file, mmap_mode="c")
     except (OSError, ValueError):
         return None
     return images
@@ -146,8 +150,14 @@ def _batches(wanted: Wanted) -> Iterator[Decoded]:
                 yield _decode(reader, wanted.grey, wanted.size, *task)
         return
     context = get_context("spawn")  # a fork would copy the locks of torch's threads
-    with ProcessPoolExecutor(min(workers, len(work)), context, _start_worker, setting) as pool:
-        yield from pool.map(_work, work)
+    try:
+        with ProcessPoolExecutor(min(workers, len(work)), context, _start_worker, setting) as pool:
+            yield from pool.map(_work, work)
+    except BrokenProcessPool:
+        raise DataError(
+            f"a process that decoded {wanted.files.path} ended early; a script of your own needs "
+            '`if __name__ == "__main__":` before it loads data, or the memory of this machine is full'
+        ) from None
 
 
 def _start_worker(path: Path, prefix: str, grey: bool, size: Size) -> None:

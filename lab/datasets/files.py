@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from lab.datasets import cache
@@ -105,7 +105,18 @@ def open_files(path: Path) -> Files:
     origin = path
     if path.name.endswith(TARS) and path.is_file():
         path = _unpacked(path)
-    members = _zip_members(path) if path.is_file() else _folder_members(path)
+    if path.is_file():
+        found = path.stat()
+        return _zip_files(path, found.st_size, found.st_mtime_ns)
+    return _files(path, _folder_members(path), origin)
+
+
+@lru_cache(maxsize=8)  # listing 50,000 members takes half a second
+def _zip_files(path: Path, size: int, changed: int) -> Files:
+    return _files(path, _zip_members(path), path)
+
+
+def _files(path: Path, members: list[Member], origin: Path) -> Files:
     prefix = _leading_folder([member.name for member in members])
     cut = (Member(m.name.removeprefix(prefix), m.size, m.crc, m.changed) for m in members)
     return Files(path, prefix, tuple(sorted(cut, key=lambda member: member.name)), origin)
@@ -139,13 +150,20 @@ def _zip_members(path: Path) -> list[Member]:
 
 def _folder_members(path: Path) -> list[Member]:
     members = []
+    seen = set()
     for folder, below, names in os.walk(path, followlinks=True):
+        if os.path.realpath(folder) in seen:
+            below[:] = []  # a link to a folder above or beside
+            continue
+        seen.add(os.path.realpath(folder))
         below[:] = [name for name in below if _shown(name)]
         inside = Path(folder).relative_to(path).as_posix()
         for name in filter(_shown, names):
-            found = (Path(folder) / name).stat()
-            place = name if inside == "." else f"{inside}/{name}"
-            members.append(Member(place, found.st_size, changed=found.st_mtime_ns))
+            file = Path(folder) / name
+            if file.is_file():  # not so for a link to what is gone
+                found = file.stat()
+                place = name if inside == "." else f"{inside}/{name}"
+                members.append(Member(place, found.st_size, changed=found.st_mtime_ns))
     return members
 
 
