@@ -6,12 +6,15 @@ import hashlib
 import io
 import json
 import os
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import current_process, get_context
+from multiprocessing import get_context
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -54,9 +57,6 @@ def decoded(wanted: Wanted, damaged: Damaged = "refuse") -> tuple[Pixels, tuple[
     images = _mapped(kept)
     if images is not None:
         return images, everything
-    if getattr(current_process(), "_inheriting", False):
-        # a script without a main guard, run again by each process it starts: it would wait for its own lock
-        raise DataError('a script that loads data needs `if __name__ == "__main__":`')
     with cache.making(kept) as part:
         images = _mapped(kept)  # perhaps another process has made it meanwhile
         if images is not None:
@@ -98,7 +98,7 @@ def _mapped(file: Path) -> Pixels | None:
 def _refusal(wanted: Wanted, failures: dict[int, str]) -> DataError:
     first = "; ".join(why for _, why in sorted(failures.items())[:3])
     return DataError(
-        f"{len(failures)} of {len(wanted.names)} images in {wanted.files.path} cannot be used ({first}); "
+        f"{len(failures)} of {len(wanted.names)} images in {wanted.files.origin} cannot be used ({first}); "
         "copy them again, remove them, or leave them out with `--set damaged=skip`"
     )
 
@@ -119,7 +119,7 @@ def _decode_into(part: Path, wanted: Wanted) -> tuple[tuple[int, ...], int, dict
                     offset = opened.tell()
                 if image.shape != shape:
                     raise DataError(
-                        f"the images in {wanted.files.path} differ in size ({_text(shape)}, "
+                        f"the images in {wanted.files.origin} differ in size ({_text(shape)}, "
                         f"{_text(image.shape)}); say which size they shall have"
                     )
                 opened.write(image.tobytes())
@@ -152,12 +152,28 @@ def _batches(wanted: Wanted) -> Iterator[Decoded]:
     context = get_context("spawn")  # a fork would copy the locks of torch's threads
     try:
         with ProcessPoolExecutor(min(workers, len(work)), context, _start_worker, setting) as pool:
-            yield from pool.map(_work, work)
+            with _without_main():
+                batches = pool.map(_work, work)  # starts the processes
+            yield from batches
     except BrokenProcessPool:
         raise DataError(
-            f"a process that decoded {wanted.files.path} ended early; a script of your own needs "
-            '`if __name__ == "__main__":` before it loads data, or the memory of this machine is full'
+            f"a process that decoded {wanted.files.origin} was ended from outside; perhaps the memory of this "
+            "machine is full"
         ) from None
+
+
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """Processes started meanwhile do not run the main script again, which they have no need of.
+
+    So they start sooner, and a script needs no main guard and may come from standard input.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def _start_worker(path: Path, prefix: str, grey: bool, size: Size) -> None:

@@ -49,15 +49,15 @@ def facescrub(root: Path, name: str) -> Release | None:
     if place is None:
         return None
     files = open_files(place)
-    lists = [member.name for member in files.members if PurePosixPath(member.name).name in LISTS]
+    lists = _lists(files)
     if not lists:
         return None
-    lines = [line for file in lists for line in listed_lines(files, file)]
+    lines = listed_lines(files)
     classes = tuple(sorted({line.person for line in lines}))
 
     @cache
     def checked() -> Check:
-        return check(files, lines)
+        return check(files)
 
     def read(split: str, size: Size, grey: bool, damaged: Damaged) -> Content:
         accepted = checked().accepted
@@ -77,8 +77,8 @@ def facescrub(root: Path, name: str) -> Release | None:
     )
 
 
-def check(files: Files, lines: list[Line]) -> Check:
-    """Look for each face by the hash of its file, then by its number."""
+def check(files: Files) -> Check:
+    """Look for each face of the lists by the hash of its file, then by its number."""
     by_hash: dict[str, str] = {}
     by_number: dict[str, str] = {}
     with files.reading() as reader:
@@ -86,7 +86,7 @@ def check(files: Files, lines: list[Line]) -> Check:
             by_hash.setdefault(hashlib.sha256(reader.bytes(member.name)).hexdigest(), member.name)
             by_number[PurePosixPath(member.name).stem] = member.name
     accepted, altered, missing = [], [], []
-    for line in lines:
+    for line in listed_lines(files):
         if line.sha256 in by_hash:
             accepted.append(Listed(files, by_hash[line.sha256], line.person, line.box))
         elif line.face in by_number:
@@ -96,7 +96,16 @@ def check(files: Files, lines: list[Line]) -> Check:
     return Check(tuple(accepted), tuple(altered), tuple(missing))
 
 
-def listed_lines(files: Files, file: str) -> list[Line]:
+def _lists(files: Files) -> list[str]:
+    return [member.name for member in files.members if PurePosixPath(member.name).name in LISTS]
+
+
+def listed_lines(files: Files) -> list[Line]:
+    """The faces of all lists; DataError for a line that cannot be understood."""
+    return [line for file in _lists(files) for line in _lines(files, file)]
+
+
+def _lines(files: Files, file: str) -> list[Line]:
     with files.reading() as reader:
         text = reader.bytes(file).decode("utf-8", errors="replace")
     rows = list(csv.DictReader(text.splitlines(), delimiter="\t"))

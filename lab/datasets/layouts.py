@@ -120,7 +120,7 @@ def read_listed(
         used += [together[position] for position in kept]
     if len({part.shape[1:] for part in parts}) > 1:
         raise DataError(
-            f"the images in {entries[0].files.path.parent} differ in size; say which size they shall have"
+            f"the images in {entries[0].files.origin.parent} differ in size; say which size they shall have"
         )
     return Content(
         images=parts[0] if len(parts) == 1 else np.concatenate(parts),

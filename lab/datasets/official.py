@@ -116,10 +116,12 @@ def meglass(root: Path, name: str) -> Release | None:
 
 def omniglot(root: Path, name: str) -> Release | None:
     """`images_background_small1/ALPHABET/characterNN/*.png` and small2 as one, as folders or zips."""
-    base = root / "omniglot" / "python" if (root / "omniglot" / "python").is_dir() else root
-    small = [first_of(base, f"images_background_small{number}") for number in (1, 2)]
-    there = [path for path in small if path]
-    return folder_release(there, ["all"] * len(there))
+    for base in (root, root / "omniglot", root / "omniglot" / "python"):
+        small = [first_of(base, f"images_background_small{number}") for number in (1, 2)]
+        there = [path for path in small if path]
+        if there:
+            return folder_release(there, ["all"] * len(there))
+    return None
 
 
 def decathlon(domain: str, root: Path, name: str) -> Release | None:

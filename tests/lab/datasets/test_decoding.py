@@ -199,21 +199,23 @@ def test_many_images_are_decoded_by_several_processes_in_their_order(root):
         assert np.array_equal(images.images[position], np.moveaxis(pixels(seed, 2, 2), -1, 0))
 
 
-def test_a_script_without_a_main_guard_is_told_so_and_does_not_hang(root, tmp_path):
+@pytest.mark.parametrize("arguments", [["script.py"], ["-"]], ids=["file", "standard input"])
+def test_a_script_needs_no_main_guard(root, tmp_path, arguments):
     many = {f"c{index % 3}/{index:05d}.png": encoded(index, height=2, width=2) for index in range(FEW + 50)}
     packed(root / "many.zip", many)
-    script = tmp_path / "script.py"
-    script.write_text(f"from lab.datasets import load\nload('folder:{root}/many.zip')\n")
+    script = f"print('once')\nfrom lab.datasets import load\nprint(len(load('folder:{root}/many.zip')))\n"
+    (tmp_path / "script.py").write_text(script)
     finished = subprocess.run(
-        [sys.executable, str(script)],
+        [sys.executable, *arguments],
+        cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
+        input=script,
         capture_output=True,
         text=True,
         check=False,
         timeout=120,
     )
-    assert finished.returncode == 1
-    assert 'needs `if __name__ == "__main__":`' in finished.stderr.splitlines()[-1]
+    assert finished.stdout == f"once\n{FEW + 50}\n", finished.stderr
 
 
 def test_links_that_lead_nowhere_or_round_in_circles_are_passed_over(root):

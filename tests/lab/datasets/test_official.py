@@ -205,8 +205,7 @@ def test_facescrub_counts_what_is_altered_and_missing(root):
     listed = files.pop("facescrub.txt")
     write(root / "facescrub", {**files, "facescrub_actors.txt": listed})
     (root / "facescrub/images/11").rename(root / "facescrub/whatever its name.jpeg")
-    found = open_files(root / "facescrub")
-    check = facescrub.check(found, facescrub.listed_lines(found, "facescrub_actors.txt"))
+    check = facescrub.check(open_files(root / "facescrub"))
     assert [entry.name for entry in check.accepted] == ["whatever its name.jpeg", "images/13"]
     assert check.altered == ("images/12",)
     assert check.missing == ("Bo Ray 14",)
@@ -311,6 +310,10 @@ def test_omniglot_merges_the_two_small_sets_and_counts_an_image_once(root):
     )
     write(root / "images_background_small2", second)
     images = load("omniglot", root=root)
+    (root / "omniglot").mkdir()
+    for name in ("images_background_small1.zip", "images_background_small2"):
+        (root / name).rename(root / "omniglot" / name)
+    assert load("omniglot", root=root).files == images.files
     assert images.classes == ("Balinese/character01", "Latin/character01", "Tagalog/character01")
     assert np.bincount(images.labels).tolist() == [2, 2, 3]
     assert images.images.shape == (7, 1, 8, 8)
