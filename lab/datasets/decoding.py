@@ -157,8 +157,7 @@ def _batches(wanted: Wanted) -> Iterator[Decoded]:
             yield from batches
     except BrokenProcessPool:
         raise DataError(
-            f"a process that decoded {wanted.files.origin} was ended from outside; perhaps the memory of this "
-            "machine is full"
+            f"a process that decoded {wanted.files.origin} was ended from outside; perhaps the memory is full"
         ) from None
 
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import csv
 import hashlib
+from functools import cache
 
 import numpy as np
 import pytest
 
-from lab.datasets import embedded, load, locate, scenes
+from lab.datasets import embedded, locate, scenes
+from lab.datasets import load as load_anew
 from lab.datasets.drawing import grid, turned
 from lab.datasets.faces import wears_glasses
 
+load = cache(load_anew)
 DRAWN = ["shapes", "faces", "canvas"]
 
 
