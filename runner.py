@@ -126,7 +126,9 @@ def run(
         plugins = [analyses.get(identifier) for identifier in selected]
     if settings and len(selected) != 1:
         fail(2, f"--set changes the parameters of one analysis, and {len(selected)} were chosen; name one")
-    from analyses.execution import CellFailed
+    if seeds is not None and not any(_has_seeds(plugin.parameters(chosen)) for plugin in plugins):
+        fail(2, f"--seeds changes nothing: {', '.join(selected)} has no parameter seeds")
+    from analyses.execution import AnalysisFailed
     from lab.datasets import DataError
 
     done, failures = [], []
@@ -142,7 +144,7 @@ def run(
                 continue
             try:
                 result = _execute(plugin, recorded, parameters, device, force, report, jobs)
-            except (DataError, CellFailed) as error:
+            except (DataError, AnalysisFailed, ResultError) as error:
                 if State.debug:
                     raise
                 failures.append(str(error))
@@ -165,8 +167,12 @@ def run(
 
 def _seeds(parameters: Any, seeds: int | None) -> list[str]:
     """--seeds as the change of a parameter, where the analysis has it and it is another number."""
-    has = isinstance(getattr(parameters, "seeds", None), int)
-    return [f"seeds={seeds}"] if has and seeds is not None and seeds != parameters.seeds else []
+    changed = seeds is not None and _has_seeds(parameters) and seeds != parameters.seeds
+    return [f"seeds={seeds}"] if changed else []
+
+
+def _has_seeds(parameters: Any) -> bool:
+    return isinstance(getattr(parameters, "seeds", None), int)
 
 
 def _profile(name: str) -> Any:
@@ -281,24 +287,42 @@ def _studies(names: list[str]) -> list[Any]:
         return [load(path, TEMPLATES) for path in paths]
 
 
-def _refresh(report: Any) -> list[str]:
-    """Run what is cheap and missing or stale, and say which: analytic analyses, and experiments whose cells
-    are all kept and need only be summarized. An unchanged one is not touched."""
-    from analyses.execution import Unmeasured, execute
+def _refresh(report: Any) -> tuple[list[str], list[str]]:
+    """Run what is cheap and missing or stale: analytic analyses, and experiments whose cells are all kept and
+    need only be summarized. Names what was recorded, and says what could not be."""
+    from analyses.execution import AnalysisFailed, Unmeasured, execute
+    from lab.datasets import DataError
 
-    ran = []
+    ran, problems = [], []
     for identifier in analyses.identifiers():
         plugin = analyses.get(identifier)
-        for profile in ("full",) if plugin.analytic else ("full", "quick"):
+        for profile in _profiles(plugin):
             parameters = plugin.parameters(profile)
             state = freshness(plugin, profile, parameters, State.store, data=False).state
-            if state == "stale" or (state == "missing" and plugin.analytic):
-                try:
-                    execute(plugin, profile, parameters, State.store, measure=plugin.analytic, report=report)
-                except Unmeasured:
-                    continue
+            if state != "stale" and not (state == "missing" and plugin.analytic):
+                continue
+            device = "meta" if plugin.analytic else "cpu"
+            try:
+                execute(
+                    plugin,
+                    profile,
+                    parameters,
+                    State.store,
+                    device=device,
+                    measure=plugin.analytic,
+                    report=report,
+                )
                 ran.append(identifier)
-    return ran
+            except (Unmeasured, DataError):  # dear: for `run` only
+                continue
+            except (AnalysisFailed, ResultError) as error:
+                problems.append(str(error))
+    return ran, problems
+
+
+def _profiles(plugin: Any) -> tuple[Profile, ...]:
+    """Those that an analysis has results of."""
+    return ("full",) if plugin.analytic else ("full", "quick")
 
 
 @app.command()
@@ -324,14 +348,14 @@ def build(
         fail(2, f"--profile {profile} is not known; say full, quick or custom")
     studies = _studies(names or [])
     with refusing(analyses.BrokenPlugin, status=1), _progress() as report:
-        ran = _refresh(report)
+        ran, refused = _refresh(report)
     for identifier in ran:
         out.print(f"{identifier}: recorded")
     with refusing(BuildError, status=1):
         built = build_studies(studies, State.store, TEMPLATES, output, wanted, prefer=profile)
     for line in built.lines:
         out.print(escape(line))
-    for problem in dict.fromkeys((*built.notices, *built.problems)):
+    for problem in dict.fromkeys((*refused, *built.notices, *built.problems)):
         err.print(escape(f"convstudy: {problem}"), style="yellow" if err.is_terminal else None)
     if offline_check:
         from report.site_checks import check_site
@@ -342,7 +366,7 @@ def build(
         if problems:
             raise typer.Exit(1)
         out.print("Every link resolves, and no page loads anything from outside its folder.")
-    if built.problems:
+    if built.problems or refused:
         raise typer.Exit(1)
 
 
@@ -570,7 +594,7 @@ def explain(
             chosen = analyses.select([name] if name else [])
         for identifier in chosen:
             plugin = analyses.get(identifier)
-            for profile in ("full",) if plugin.analytic else ("full", "quick"):
+            for profile in _profiles(plugin):
                 state = freshness(plugin, profile, plugin.parameters(profile), State.store)
                 rows.append(
                     {
@@ -703,6 +727,7 @@ def check(
     for identifier, profile in State.store.recorded():
         try:
             State.store.read(identifier, profile)
+            State.store.read_outcomes(identifier, profile)
         except ResultError as error:
             problems.append(str(error))
             continue

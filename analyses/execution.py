@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import math
 import multiprocessing
 import os
 import platform
@@ -18,12 +19,16 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Any, get_args
 
@@ -49,8 +54,8 @@ class Progress:
     message: str
 
 
-class CellFailed(RuntimeError):
-    """A cell raised an error: of its analysis, not of the machinery."""
+class AnalysisFailed(RuntimeError):
+    """An error of an experiment's own code, or the end of a process that ran it; not of the machinery."""
 
 
 class Unmeasured(RuntimeError):
@@ -58,6 +63,7 @@ class Unmeasured(RuntimeError):
 
 
 Report = Callable[[Progress], None]
+_KEPT = "what was finished is kept, and the same command takes it up again"
 
 
 def execute(
@@ -75,30 +81,58 @@ def execute(
     """Run every cell that has no kept outcome (all with `force`), summarize, and write the Result.
 
     jobs: cells at a time (None: one a core on a CPU, else one). DataError where data is needed and is not
-    here; CellFailed names the cell that went wrong; Unmeasured, only where `measure` is false.
+    here; AnalysisFailed says which cell went wrong; Unmeasured, only where `measure` is false.
     """
-    started = time.perf_counter()
     data = _Data.of(analysis, parameters, store)
     kept = _Kept(analysis, store, data.fingerprints)
     work = _Work(analysis, kept, device, jobs, force, report)
-    records: dict[str, CellRecord] = {}
-    waiting = analysis.plan(parameters)
+    known: dict[str, CellRecord] = {}  # by key
+    records: dict[str, CellRecord] = {}  # by cell id, in the order of the plan
+    with _faults_of(analysis, "its plan"):
+        waiting = analysis.plan(parameters)
     while waiting:
-        found = {} if force else kept.find(waiting)
-        records |= found
-        missing = [cell for cell in waiting if cell.id not in found]
+        keys = {cell.id: kept.key(cell) for cell in waiting}
+        if len(keys) < len(waiting):
+            raise AnalysisFailed(f"{analysis.id} plans two cells of one name")
+        if not force:
+            known |= kept.find(set(keys.values()) - set(known))
+        missing: dict[str, Cell] = {}
+        for cell in waiting:
+            if keys[cell.id] not in known:
+                missing.setdefault(keys[cell.id], cell)
         if missing and not measure:
             raise Unmeasured(f"{len(missing)} cells of {analysis.id} were never measured")
         if missing and data.error:
             raise data.error
-        records |= work.run(missing, len(records))
-        outcomes = _outcomes(records)
-        waiting = [cell for cell in analysis.follow(parameters, outcomes) if cell.id not in records]
+        known |= work.run(missing, len(records) + len(waiting) - len(missing))
+        records |= {name: known[key].model_copy(update={"id": name}) for name, key in keys.items()}
+        with _faults_of(analysis, "planning what follows"):
+            following = analysis.follow(parameters, _outcomes(records))
+        waiting = [cell for cell in following if cell.id not in records]
+    if not records:
+        raise AnalysisFailed(f"{analysis.id} plans no cell with these parameters")
+    with _faults_of(analysis, "its summary"):
+        result = _result(analysis, profile, parameters, data, records)
+    cells = tuple(records.values())
+    if not analysis.analytic:
+        store.write_outcomes(Outcomes(analysis=analysis.id, datasets=data.datasets, cells=cells), profile)
+    store.write(result)
+    kept.forget(cells)
+    report(Progress(analysis.id, len(cells), len(cells), 0.0, "", "written"))
+    return result
+
+
+def _result(
+    analysis: Analysis[Any],
+    profile: Profile,
+    parameters: Parameters,
+    data: _Data,
+    records: Mapping[str, CellRecord],
+) -> Result:
     summary = analysis.summarize(parameters, _outcomes(records))
     cells = list(records.values())
-    seconds = time.perf_counter() - started if analysis.analytic else sum(cell.seconds for cell in cells)
     latest = max(cells, key=lambda cell: cell.created)
-    result = Result(
+    return Result(
         analysis=analysis.id,
         title=analysis.title,
         question=analysis.question,
@@ -121,19 +155,21 @@ def execute(
             git_commit=latest.git_commit,
             git_dirty=any(cell.git_dirty for cell in cells),
             created=latest.created,
-            wall_seconds=round(seconds, 3),
+            wall_seconds=round(sum(cell.seconds for cell in cells), 3),
             peak_memory_bytes=max(cell.peak_memory_bytes for cell in cells),
-            note=summary.note,
+            note=" ".join(filter(None, (summary.note, _differing(cells)))),
         ),
     )
-    if not analysis.analytic:
-        store.write_outcomes(
-            Outcomes(analysis=analysis.id, datasets=data.datasets, cells=tuple(cells)), profile
-        )
-    store.write(result)
-    kept.forget(cells)
-    report(Progress(analysis.id, len(cells), len(cells), 0.0, "", "written"))
-    return result
+
+
+def _differing(cells: Iterable[CellRecord]) -> str:
+    """Where the provenance names the latest of several, what the others were."""
+    found: dict[str, set[str]] = {}
+    for cell in cells:
+        for name, value in {"commit": cell.git_commit[:8], "Python": cell.python, **cell.libraries}.items():
+            found.setdefault(name, set()).add(value or "none")
+    several = [f"{name} {' and '.join(sorted(values))}" for name, values in found.items() if len(values) > 1]
+    return f"Its cells were measured with {', '.join(several)}." if several else ""
 
 
 def _outcomes(records: Mapping[str, CellRecord]) -> dict[str, Outcome]:
@@ -154,16 +190,17 @@ class _Data:
             return cls({}, None)
         from lab.datasets import DataError, locate
 
-        bundles = [bundle for bundle in _bundles(analysis, store) if set(names) <= set(bundle.datasets)]
         datasets, missing = {}, None
         for name in names:
             try:
                 datasets[name] = Dataset.model_validate(locate(name).describe())
             except DataError as error:
                 missing = missing or error
-                if not bundles:
+                recorded = (bundle.datasets.get(name) for bundle in _bundles(analysis, store))
+                measured_on = next(filter(None, recorded), None)
+                if measured_on is None:
                     raise
-                datasets[name] = bundles[0].datasets[name]
+                datasets[name] = measured_on
         return cls(datasets, missing)
 
     @property
@@ -188,20 +225,18 @@ class _Kept:
     def key(self, cell: Cell) -> str:
         return cell_key(self.analysis, cell, self.fingerprints)[:32]
 
-    def find(self, cells: Iterable[Cell]) -> dict[str, CellRecord]:
-        """By id, the records of those that need not run again, under the names they have now."""
-        known = {cell.key: cell for bundle in _bundles(self.analysis, self.store) for cell in bundle.cells}
-        found = {}
-        for cell in cells:
-            key = self.key(cell)
-            try:
-                record = CellRecord.model_validate_json((self.folder / f"{key}.json").read_bytes())
-            except (FileNotFoundError, ValueError):
-                if key not in known:
-                    continue
-                record = known[key]
-            found[cell.id] = record.model_copy(update={"id": cell.id})
-        return found
+    def find(self, keys: Iterable[str]) -> dict[str, CellRecord]:
+        """By key, the records of those that need not run again; of several, that of the best profile."""
+        bundles = reversed(list(_bundles(self.analysis, self.store)))
+        known = {cell.key: cell for bundle in bundles for cell in bundle.cells}
+        found = {key: self._loose(key) or known.get(key) for key in keys}
+        return {key: record for key, record in found.items() if record}
+
+    def _loose(self, key: str) -> CellRecord | None:
+        try:
+            return CellRecord.model_validate_json((self.folder / f"{key}.json").read_bytes())
+        except (FileNotFoundError, ValueError):  # not finished
+            return None
 
     def forget(self, cells: Iterable[CellRecord]) -> None:
         for cell in cells:
@@ -235,15 +270,17 @@ class _Work:
     force: bool
     report: Report
 
-    def run(self, cells: list[Cell], before: int) -> dict[str, CellRecord]:
-        """The records by id, in the order of the cells; `before` are done already."""
-        cores = os.cpu_count() or 1
+    def run(self, cells: Mapping[str, Cell], before: int) -> dict[str, CellRecord]:
+        """Their records, by key as they are; `before` others are done already."""
+        if not cells:
+            return {}
+        cores = _cores()
         alone = self.analysis.analytic or self.device != "cpu"
         jobs = max(1, min(self.jobs or (1 if alone else cores), len(cells)))
         threads = max(1, cores // jobs)
         tasks = [
-            _Task(cell, self.kept.key(cell), self.kept.folder, self.device, threads, self.force)
-            for cell in cells
+            _Task(cell, key, self.kept.folder, self.device, threads, self.force)
+            for key, cell in cells.items()
         ]
         total = before + len(cells)
 
@@ -256,7 +293,7 @@ class _Work:
 
     def _here(self, tasks: list[_Task], told: Callable[..., None]) -> dict[str, CellRecord]:
         if not self.analysis.analytic:
-            _use_threads(tasks[0].threads if tasks else 1)
+            _use_threads(tasks[0].threads)
         records = {}
         for done, task in enumerate(tasks):
             told(done, 0.0, task.cell.id, task.cell.id)
@@ -264,8 +301,13 @@ class _Work:
             def tell(fraction: float, message: str, done: int = done, cell: str = task.cell.id) -> None:
                 told(done, fraction, cell, message)
 
-            records[task.cell.id] = _run_cell(self.analysis, task, tell)
+            records[task.key] = _run_cell(self.analysis, task, tell)
         return records
+
+
+def _cores() -> int:
+    """Those that this process may use: fewer than the machine's on a shared one."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _use_threads(threads: int) -> None:
@@ -276,37 +318,44 @@ def _use_threads(threads: int) -> None:
     torch.set_num_threads(threads)
 
 
-def _run_cell(analysis: Analysis[Any], task: _Task, tell: Callable[[float, str], None]) -> CellRecord:
-    """Run one cell and keep its record. The user's errors pass; all others become a CellFailed."""
+@contextmanager
+def _faults_of(analysis: Analysis[Any], part: str) -> Iterator[None]:
+    """Lay what goes wrong in an experiment's own code at its door; missing data and a full disk are not."""
     from lab.datasets import DataError
 
+    try:
+        yield
+    except (DataError, OSError, AnalysisFailed):
+        raise
+    except Exception as error:
+        if analysis.analytic:
+            raise
+        name, said = type(error).__name__, " ".join(str(error).split())
+        if isinstance(error, MemoryError) or name == "OutOfMemoryError":  # the latter is torch's
+            raise AnalysisFailed(f"{analysis.id} ran out of memory in {part}; {_KEPT}") from error
+        raise AnalysisFailed(f"{analysis.id} failed in {part}: {name}: {said}") from error
+
+
+def _run_cell(analysis: Analysis[Any], task: _Task, tell: Callable[[float, str], None]) -> CellRecord:
+    """Run one cell and keep its record."""
     cell, scratch = task.cell, task.folder / task.key
     if task.force:
         shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True, exist_ok=True)
     context = Context(device=task.device, threads=task.threads, scratch=scratch, report=tell)
-    started = time.perf_counter()
-    try:
-        outcome = analysis.run(cell, context)
-    except (DataError, OSError):
-        raise
-    except MemoryError as error:
-        raise CellFailed(f"{analysis.id} ran out of memory in {cell.id}; {_KEPT}") from error
-    except Exception as error:
-        if analysis.analytic:
-            raise
-        raise CellFailed(f"{analysis.id} failed in {cell.id}: {type(error).__name__}: {error}") from error
-    try:
-        text = json.dumps(outcome, allow_nan=False)
-    except ValueError as error:
-        raise CellFailed(f"{analysis.id} gave {cell.id} an outcome that is no JSON: {error}") from error
     commit, dirty = _commit(analysis)
+    started = time.perf_counter()
+    with _faults_of(analysis, f"cell {cell.id}"):
+        outcome = analysis.run(cell, context)
+    unfit = next(_unfit(outcome, ""), None)
+    if unfit:
+        raise AnalysisFailed(f"{analysis.id} gave cell {cell.id} an outcome that is no JSON: {unfit}")
     record = CellRecord(
         key=task.key,
         id=cell.id,
         settings=cell.settings,
         seed=cell.seed,
-        outcome=json.loads(text),  # what a resumed run would see
+        outcome=json.loads(json.dumps(outcome)),  # what a resumed run would see
         seconds=round(time.perf_counter() - started, 3),
         device=_device_name(task.device),
         threads=task.threads,
@@ -322,45 +371,82 @@ def _run_cell(analysis: Analysis[Any], task: _Task, tell: Callable[[float, str],
     return record
 
 
-_KEPT = "what was finished is kept, and the same command takes it up again"
+def _unfit(value: Any, where: str) -> Iterator[str]:
+    """What in an outcome JSON cannot hold, and where: "losses.3 is nan"."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _unfit(item, f"{where}.{key}".lstrip("."))
+    elif not where:
+        yield f"it is a {type(value).__name__}, not a dict"
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            yield from _unfit(item, f"{where}.{index}")
+    elif isinstance(value, float) and not math.isfinite(value):
+        yield f"{where} is {value}"
+    elif not isinstance(value, str | int | float | None):
+        yield f"{where} is a {type(value).__name__}"
 
 
 def _in_workers(
     analysis: Analysis[Any], tasks: list[_Task], jobs: int, told: Callable[..., None]
 ) -> dict[str, CellRecord]:
-    """As many processes as jobs; the first error ends the run once the cells in hand are finished."""
+    """As many processes as jobs. After an error no cell is begun, and those in hand are finished."""
     spawn = multiprocessing.get_context("spawn")
     messages = spawn.Queue()
     pool = ProcessPoolExecutor(
         jobs, mp_context=spawn, initializer=_prepare, initargs=(tasks[0].threads, messages)
     )
     reference: Any = analysis.id if analysis.id in analyses.identifiers() else analysis
-    futures: dict[Future[CellRecord], str] = {}
+    waiting = iter(tasks)
+    pending: dict[Future[CellRecord], str] = {}
+    fractions: dict[str, float] = {}
     records: dict[str, CellRecord] = {}
+
+    def begin(count: int) -> None:
+        """No more cells than jobs are handed over: those that wait can still be left."""
+        for task in islice(waiting, count):
+            with _deaf_to_ctrl_c():
+                pending[pool.submit(_run_there, reference, task)] = task.cell.id
+            fractions[task.cell.id] = 0.0
+            told(len(records), sum(fractions.values()), task.cell.id, task.cell.id)
+
     try:
-        futures = {pool.submit(_run_there, reference, task): task.cell.id for task in tasks}
-        pending = set(futures)
-        fractions: dict[str, float] = {}
+        begin(jobs)
         while pending:
-            finished, pending = wait(pending, timeout=0.2, return_when=FIRST_COMPLETED)
+            finished, _ = wait(pending, timeout=0.2, return_when=FIRST_COMPLETED)
             for cell, fraction, message in _waiting(messages):
-                fractions[cell] = fraction
-                told(len(records), sum(fractions.values()), cell, message)
+                if cell in fractions:
+                    fractions[cell] = fraction
+                    told(len(records), sum(fractions.values()), cell, message)
             for future in finished:
-                records[futures[future]] = future.result()
-                fractions.pop(futures[future], None)
+                record = future.result()
+                records[record.key] = record
+                del fractions[pending.pop(future)]
+            begin(len(finished))
+        pool.shutdown()
     except BrokenProcessPool:
-        raise CellFailed(
+        raise AnalysisFailed(
             f"a process of {analysis.id} was killed, perhaps for want of memory; {_KEPT} "
             "(fewer at a time: --jobs 1)"
         ) from None
     except BaseException as error:
-        pool.shutdown(wait=isinstance(error, CellFailed), cancel_futures=True)
-        for process in multiprocessing.active_children():
-            process.terminate()
+        try:
+            pool.shutdown(wait=isinstance(error, Exception))
+        finally:  # by Ctrl-C, also while cells in hand were being finished
+            for process in multiprocessing.active_children():
+                process.terminate()
         raise
-    pool.shutdown()
-    return {task.cell.id: records[task.cell.id] for task in tasks}
+    return records
+
+
+@contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """A process begun here never hears of Ctrl-C, which is its parent's to handle."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _waiting(messages: Any) -> Iterator[tuple[str, float, str]]:
@@ -375,17 +461,24 @@ _messages: Any = None  # of a worker: where its progress goes
 
 
 def _prepare(threads: int, messages: Any) -> None:
-    """In a new worker, before torch is imported. Ctrl-C is the parent's to handle."""
+    """In a new worker, before torch is imported."""
     global _messages
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ["OMP_NUM_THREADS"] = str(threads)
     _messages = messages
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """Killed, a parent ends no worker; a worker left over would go on beside the next run of its cell."""
+    parent = multiprocessing.parent_process()
+    if parent:
+        parent.join()
+        os._exit(1)
 
 
 def _run_there(reference: Any, task: _Task) -> CellRecord:
     analysis = analyses.get(reference) if isinstance(reference, str) else reference
     _use_threads(task.threads)
-    _messages.put((task.cell.id, 0.0, task.cell.id))
     return _run_cell(
         analysis, task, lambda fraction, message: _messages.put((task.cell.id, fraction, message))
     )
@@ -403,8 +496,9 @@ def _peak_memory_bytes() -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
+@cache
 def _commit(analysis: Analysis[Any]) -> tuple[str, bool]:
-    """The commit that the code of `analysis` stands at, and whether the code differs from it."""
+    """The commit that the code of `analysis` stood at when it was first run, and whether it differed."""
     files = [file_of(name) for name in sources(analysis)]
     root = Path(__file__).resolve().parent.parent
     try:

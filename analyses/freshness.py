@@ -183,7 +183,7 @@ def cell_key(analysis: Analysis[Any], cell: Cell, fingerprints: Mapping[str, str
     """Hash of all that decides the outcome of one cell. `fingerprints`: data set → hash of its content."""
     modules = sources(analysis)
     if not analysis.analytic:
-        modules = {name: code for name, code in modules.items() if not name.startswith("analyses")}
+        modules = {name: code for name, code in modules.items() if name.split(".")[0] == "lab"}
     return digest(
         {
             "analysis": analysis.id,

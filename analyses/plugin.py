@@ -1,10 +1,9 @@
 """What an analysis is: it plans cells, runs each, and summarizes their outcomes.
 
-    plan(parameters)                → cells, each independent: one learning rate and one seed, say run(cell,
-    context)              → a small JSON-able dict of outcomes; the only step that may train
-    follow(parameters, outcomes)    → cells that could not be planned before: the best setting on test data,
-    say summarize(parameters, outcomes) → a Summary; pure, so that it can be repeated without running
-    anything
+    plan(parameters)                → cells, each independent: one learning rate and one seed, say
+    run(cell, context)              → a small JSON-able dict of outcomes; the only step that may train
+    follow(parameters, outcomes)    → cells that wait for outcomes: the best setting on test data, say
+    summarize(parameters, outcomes) → a Summary; pure, so that it can be repeated without measuring
 
 Caching, resuming, seeds, devices, provenance and writing belong to `analyses.execution`. A module of this
 package that holds `analysis = MyAnalysis()` is found by its file's place; others come through entry points

@@ -188,6 +188,7 @@ class CellRecord(Record):
 class Outcomes(Record):
     """The cells that the Result of an experiment was summarized from."""
 
+    schema_version: Literal[1] = SCHEMA_VERSION
     analysis: AnalysisId
     datasets: dict[str, Dataset] = Field({}, description="By the name that the analysis asks for")
     cells: tuple[CellRecord, ...]

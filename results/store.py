@@ -12,13 +12,14 @@ import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 from pydantic import ValidationError
 
 from results.schema import SCHEMA_VERSION, Outcomes, Result
 
 Profile = Literal["full", "quick", "custom"]
+Content = TypeVar("Content", Result, Outcomes)
 #: Best first. Custom results, made with parameters of the user's own, are taken only when asked for.
 PREFERENCE: tuple[Profile, ...] = ("full", "quick")
 
@@ -64,11 +65,41 @@ def digest(data: Any) -> str:
     return hashlib.sha256(canonical_json(data)).hexdigest()
 
 
-def encode(result: Result) -> bytes:
-    """The content of a result's file: the result as JSON, and the hash of that."""
-    data = result.model_dump(mode="json")
+def encode(content: Result | Outcomes) -> bytes:
+    """What is written of it: JSON, with the hash of that."""
+    data = content.model_dump(mode="json")
     text = json.dumps({"content_hash": digest(data), **data}, indent=1, ensure_ascii=False, allow_nan=False)
     return text.encode() + b"\n"
+
+
+def _verified(path: Path, model: type[Content], analysis: str, remedy: str) -> Content:
+    """What a file holds, once its version, its hash and its schema were seen to be right."""
+    try:
+        data = json.loads(path.read_bytes())
+    except (ValueError, OSError) as error:
+        raise ResultError(analysis, f"{path} cannot be read ({error})", remedy) from None
+    if not isinstance(data, dict):
+        raise ResultError(analysis, f"{path} holds no result", remedy)
+    version = data.get("schema_version")
+    if isinstance(version, int) and version > SCHEMA_VERSION:
+        raise ResultError(
+            analysis,
+            f"{path} is of a newer convstudy (schema {version}, this one reads {SCHEMA_VERSION})",
+            "update convstudy, or " + remedy,
+        )
+    content_hash = data.pop("content_hash", None)
+    if content_hash != digest(data):
+        raise ResultError(
+            analysis, f"{path} was changed after it was written (its hash does not match)", remedy
+        )
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ResultError(
+            analysis, f"{path} does not follow the schema ({where}: {first['msg']})", remedy
+        ) from None
 
 
 @dataclass(frozen=True)
@@ -89,39 +120,14 @@ class Store:
         """The result of one profile; MissingResult or ResultError where there is none to trust."""
         path = self.path(analysis, profile)
         remedy = f"make it again with `python runner.py run {analysis} --profile {profile} --force`"
-        try:
-            data = json.loads(path.read_bytes())
-        except FileNotFoundError:
+        if not path.exists():
             raise MissingResult(
                 analysis,
                 f"there is no {profile} result of {analysis}",
                 f"make it with `python runner.py run {analysis} "
                 f"{'--set KEY=VALUE' if profile == 'custom' else f'--profile {profile}'}`",
-            ) from None
-        except (ValueError, OSError) as error:
-            raise ResultError(analysis, f"{path} cannot be read ({error})", remedy) from None
-        if not isinstance(data, dict):
-            raise ResultError(analysis, f"{path} holds no result", remedy)
-        version = data.get("schema_version")
-        if isinstance(version, int) and version > SCHEMA_VERSION:
-            raise ResultError(
-                analysis,
-                f"{path} is of a newer convstudy (schema {version}, this one reads {SCHEMA_VERSION})",
-                "update convstudy, or " + remedy,
             )
-        content_hash = data.pop("content_hash", None)
-        if content_hash != digest(data):
-            raise ResultError(
-                analysis, f"{path} was changed after it was written (its hash does not match)", remedy
-            )
-        try:
-            result = Result.model_validate(data)
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise ResultError(
-                analysis, f"{path} does not follow the schema ({where}: {first['msg']})", remedy
-            ) from None
+        result = _verified(path, Result, analysis, remedy)
         if (result.analysis, result.profile) != (analysis, profile):
             raise ResultError(
                 analysis,
@@ -132,22 +138,19 @@ class Store:
 
     def write_outcomes(self, outcomes: Outcomes, profile: Profile) -> Path:
         path = self.outcomes_path(outcomes.analysis, profile)
-        data = outcomes.model_dump(mode="json")
-        text = json.dumps({"content_hash": digest(data), **data}, ensure_ascii=False, allow_nan=False)
-        write_atomically(path, text.encode() + b"\n")
+        write_atomically(path, encode(outcomes))
         return path
 
     def outcomes_path(self, analysis: str, profile: Profile) -> Path:
         return self.root / profile / "outcomes" / f"{analysis}.json"
 
     def read_outcomes(self, analysis: str, profile: Profile) -> Outcomes | None:
-        """The cells behind a result; None where there are none to trust: they would be measured again."""
-        try:
-            data = json.loads(self.outcomes_path(analysis, profile).read_bytes())
-            unchanged = data.pop("content_hash", None) == digest(data)
-            return Outcomes.model_validate(data) if unchanged else None
-        except (OSError, ValueError, AttributeError):
-            return None
+        """The cells behind a result, None where there are none; ResultError where they are not to be trusted:
+        they are dear, and not to be measured again unasked.
+        """
+        path = self.outcomes_path(analysis, profile)
+        remedy = "restore it from version control, or delete it to measure its cells again"
+        return _verified(path, Outcomes, analysis, remedy) if path.exists() else None
 
     def best(self, analysis: str, prefer: Profile | None = None) -> Result:
         """The preferred profile's result, else the full, else the quick one.

@@ -1,96 +1,328 @@
-"""Finished cells survive an interruption and are not run again."""
+"""Cells are measured once and kept; whatever stops a run, what was finished is not run again."""
 
 from __future__ import annotations
 
+import json
+import os
+from pathlib import Path
+
 import pytest
+from PIL import Image
 
-from analyses.execution import Progress, execute
-from analyses.plugin import Analysis, Cell, Parameters, Summary
-from results.schema import Metric
-from results.store import Store
-
-
-class CountingParameters(Parameters):
-    cells: int = 3
+from analyses.execution import AnalysisFailed, Progress, Unmeasured, execute
+from lab.datasets import DataError
+from results.schema import CellRecord
+from results.store import ResultError, Store, digest
+from tests.analyses.experiments import Trial, TrialParameters
 
 
-class Counting(Analysis[CountingParameters]):
-    """Counts how often each of its cells is run; the cell named in `breaks_at` is interrupted once."""
+class Bench:
+    """A store, an experiment, and the folder where its cells say that they ran."""
 
-    id = "tests.counting"
-    title = "Counting"
-    question = "How often is each cell run?"
-    libraries = ()
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.store, self.analysis = folder, Store(folder / "results"), Trial()
 
-    def __init__(self, breaks_at: str = "") -> None:
-        self.breaks_at = breaks_at
-        self.runs: list[str] = []
+    def execute(self, *, profile="quick", jobs=1, force=False, measure=True, report=None, **choices):
+        return execute(
+            self.analysis,
+            profile,
+            TrialParameters(folder=str(self.folder), **choices),
+            self.store,
+            jobs=jobs,
+            force=force,
+            measure=measure,
+            report=report or (lambda progress: None),
+        )
 
-    def parameters(self, profile):
-        return CountingParameters()
+    def misdeed(self, cell: str, what: str) -> None:
+        (self.folder / f"{cell}.misdeed").write_text(what)
 
-    def plan(self, parameters):
-        return [Cell(str(index), {"index": index}, seed=index) for index in range(parameters.cells)]
+    def mend(self, cell: str) -> None:
+        (self.folder / f"{cell}.misdeed").unlink()
 
-    def run(self, cell, context):
-        self.runs.append(cell.id)
-        context.report(0.5, "half")
-        if cell.id == self.breaks_at:
-            self.breaks_at = ""
-            raise KeyboardInterrupt
-        return {"index": cell.settings["index"]}
+    @property
+    def runs(self) -> list[str]:
+        file = self.folder / "runs"
+        return file.read_text().split() if file.exists() else []
 
-    def summarize(self, parameters, outcomes):
-        return Summary({"sum": Metric(value=sum(o["index"] for o in outcomes.values()), title="Sum")})
+    def loose(self) -> list[CellRecord]:
+        files = (self.store.root / "cells").rglob("*.json")
+        return [CellRecord.model_validate_json(file.read_bytes()) for file in files]
+
+    def outcomes(self, profile="quick"):
+        return {cell.id: cell.outcome for cell in self.store.read_outcomes("tests.trial", profile).cells}
+
+    def edit_outcomes(self, profile, change) -> None:
+        path = self.store.outcomes_path("tests.trial", profile)
+        data = json.loads(path.read_bytes())
+        del data["content_hash"]
+        change(data)
+        path.write_text(json.dumps({"content_hash": digest(data), **data}))
 
 
-def test_an_interrupted_run_is_taken_up_where_it_was(tmp_path):
-    analysis, store = Counting(breaks_at="2"), Store(tmp_path)
+@pytest.fixture
+def bench(tmp_path):
+    return Bench(tmp_path)
+
+
+# What is kept
+
+
+def test_an_interrupted_run_is_taken_up_where_it_was(bench):
+    bench.misdeed("2", "interrupt")
     with pytest.raises(KeyboardInterrupt):
-        execute(analysis, "quick", analysis.parameters("quick"), store, jobs=1)
-    assert not store.path(analysis.id, "quick").exists()
-    result = execute(analysis, "quick", analysis.parameters("quick"), store, jobs=1)
-    assert analysis.runs == ["0", "1", "2", "2"]
-    assert result.metrics["sum"].value == 3
-    assert not (tmp_path / "cells").exists()
+        bench.execute(steps=2)
+    assert not bench.store.path("tests.trial", "quick").exists()
+    assert sorted(record.id for record in bench.loose()) == ["0", "1"]
+    bench.mend("2")
+    assert bench.execute(steps=2).metrics["sum"].value == 3
+    assert bench.runs == ["0", "1", "2", "2"]
+    assert bench.outcomes()["2"]["taken_up_at"] == 2  # its own checkpoints were there
+    assert not (bench.store.root / "cells").exists()
 
 
-def test_force_runs_every_cell_again(tmp_path):
-    analysis, store = Counting(breaks_at="1"), Store(tmp_path)
+def test_force_runs_every_cell_again_from_its_start(bench):
+    bench.misdeed("1", "interrupt")
     with pytest.raises(KeyboardInterrupt):
-        execute(analysis, "quick", analysis.parameters("quick"), store, jobs=1)
-    execute(analysis, "quick", analysis.parameters("quick"), store, jobs=1, force=True)
-    assert analysis.runs == ["0", "1", "0", "1", "2"]
+        bench.execute()
+    bench.mend("1")
+    bench.execute(force=True)
+    assert bench.runs == ["0", "1", "0", "1", "2"]
+    assert bench.outcomes()["1"]["taken_up_at"] == 0
 
 
-def test_changed_parameters_repeat_no_cell_that_they_do_not_change(tmp_path):
-    analysis, store = Counting(breaks_at="2"), Store(tmp_path)
-    with pytest.raises(KeyboardInterrupt):
-        execute(analysis, "quick", analysis.parameters("quick"), store, jobs=1)
-    execute(analysis, "custom", CountingParameters(cells=2), store, jobs=1)
-    execute(analysis, "quick", analysis.parameters("quick"), store, jobs=1)
-    assert analysis.runs == ["0", "1", "2", "2"]
+def test_more_seeds_repeat_none(bench):
+    bench.execute(seeds=2)
+    bench.execute(profile="custom", seeds=4)
+    bench.execute(profile="full", seeds=3)
+    assert bench.runs == ["0", "1", "2", "3"]
+    assert list(bench.outcomes("full")) == ["0", "1", "2"]
 
 
-def test_progress_says_what_runs_and_how_far_it_is(tmp_path):
-    analysis, told = Counting(), list[Progress]()
-    execute(analysis, "quick", analysis.parameters("quick"), Store(tmp_path), jobs=1, report=told.append)
-    assert [(step.done, step.fraction) for step in told] == [
-        (0, 0.0),
-        (0, 0.5),
-        (1, 0.0),
-        (1, 0.5),
-        (2, 0.0),
-        (2, 0.5),
-        (3, 0.0),
+def test_another_summary_measures_nothing(bench):
+    bench.execute()
+    assert bench.execute(scale=10, measure=False).metrics["sum"].value == 30
+    assert bench.runs == ["0", "1", "2"]
+    with pytest.raises(Unmeasured, match=r"1 cells of tests\.trial"):
+        bench.execute(seeds=4, measure=False)
+
+
+def test_outcomes_come_in_the_order_of_the_plan_whenever_they_were_measured(bench):
+    bench.execute()
+    bench.edit_outcomes("quick", lambda data: data["cells"].pop(0))
+    bench.execute()
+    assert bench.runs == ["0", "1", "2", "0"]
+    assert list(bench.outcomes()) == ["0", "1", "2"]
+
+
+def test_a_cell_of_the_same_settings_is_measured_once(bench):
+    class Twice(Trial):
+        def plan(self, parameters):
+            (cell,) = super().plan(parameters)
+            return [cell, type(cell)("again", cell.settings, cell.seed)]
+
+    bench.analysis = Twice()
+    bench.execute(seeds=1, force=True)
+    assert bench.runs == ["0"]
+    assert list(bench.outcomes()) == ["0", "again"]
+
+
+def test_cells_that_follow_know_the_outcomes_before(bench):
+    result = bench.execute(best=True)
+    assert bench.runs == ["0", "1", "2", "best"]
+    assert result.metrics["sum"].value == 0 + 1 + 2 + 2
+    bench.execute(best=True)
+    assert bench.runs == ["0", "1", "2", "best"]
+
+
+def test_the_committed_outcomes_are_taken_before_others(bench):
+    bench.execute(profile="full", seeds=1)
+    bench.execute(profile="custom", seeds=1, force=True)
+    bench.edit_outcomes("custom", lambda data: data["cells"][0]["outcome"].update(score=99))
+    assert bench.execute(profile="full", seeds=1).metrics["sum"].value == 0
+
+
+def test_damaged_outcomes_are_refused_and_not_measured_again_unasked(bench):
+    bench.execute()
+    path = bench.store.outcomes_path("tests.trial", "quick")
+    path.write_text(path.read_text().replace('"score": 1', '"score": 7'))
+    with pytest.raises(ResultError, match=r"outcomes/tests\.trial\.json was changed .* restore it"):
+        bench.execute(scale=2)
+    assert bench.runs == ["0", "1", "2"]
+    bench.execute(force=True)
+    assert bench.outcomes()["1"]["score"] == 1
+
+
+def test_a_half_written_cell_is_measured_again(bench):
+    bench.misdeed("1", "raise")
+    with pytest.raises(AnalysisFailed):
+        bench.execute()
+    (file,) = (bench.store.root / "cells").rglob("*.json")
+    file.write_bytes(file.read_bytes()[:40])
+    bench.mend("1")
+    bench.execute()
+    assert bench.runs == ["0", "1", "0", "1", "2"]
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    ("misdeed", "expected"),
+    [
+        ("raise", r"tests\.trial failed in cell 1: RuntimeError: the third layer is missing$"),
+        ("memory", r"tests\.trial ran out of memory in cell 1; what was finished is kept"),
+        ("nan", r"cell 1 an outcome that is no JSON: history\.losses\.1 is nan"),
+        ("object", r"cell 1 an outcome that is no JSON: path is a PosixPath"),
+    ],
+)
+def test_a_cell_that_goes_wrong_is_named_and_those_before_are_kept(bench, misdeed, expected):
+    bench.misdeed("1", misdeed)
+    with pytest.raises(AnalysisFailed, match=expected):
+        bench.execute()
+    assert [record.id for record in bench.loose()] == ["0"]
+
+
+def test_a_fault_in_a_summary_or_a_plan_is_the_analysis_own(bench):
+    with pytest.raises(AnalysisFailed, match=r"tests\.trial failed in its summary: KeyError"):
+        bench.execute(scale=0)
+    assert len(bench.loose()) == 3
+    with pytest.raises(AnalysisFailed, match="plans no cell"):
+        bench.execute(seeds=0)
+
+    class Confused(Trial):
+        def plan(self, parameters):
+            return [cell for cell in super().plan(parameters) for _ in range(2)]
+
+    bench.analysis = Confused()
+    with pytest.raises(AnalysisFailed, match="two cells of one name"):
+        bench.execute()
+
+
+# What is said
+
+
+def test_progress_says_what_runs_and_how_far_it_is(bench):
+    told = list[Progress]()
+    bench.execute(report=told.append)
+    assert [(step.done, step.fraction, step.message) for step in told] == [
+        (0, 0.0, "0"),
+        (0, 1.0, "step 0"),
+        (1, 0.0, "1"),
+        (1, 1.0, "step 0"),
+        (2, 0.0, "2"),
+        (2, 1.0, "step 0"),
+        (3, 0.0, "written"),
     ]
 
 
-def test_provenance_records_seeds_parameters_and_code(tmp_path):
-    analysis = Counting()
-    found = execute(analysis, "quick", analysis.parameters("quick"), Store(tmp_path), jobs=1).provenance
-    assert found.seeds == (0, 1, 2)
-    assert found.parameters == {"cells": 3}
-    assert __name__ in found.sources or any("test_execution" in name for name in found.sources)
-    assert found.wall_seconds >= 0
-    assert found.peak_memory_bytes > 1_000_000
+def test_provenance_records_seeds_parameters_and_code(bench):
+    result = bench.execute(seeds=2)
+    found, cells = result.provenance, bench.store.read_outcomes("tests.trial", "quick").cells
+    assert found.seeds == (0, 1)
+    assert found.parameters["seeds"] == 2
+    assert "tests.analyses.experiments" in found.sources
+    assert found.wall_seconds == pytest.approx(sum(cell.seconds for cell in cells), abs=1e-3)
+    assert found.peak_memory_bytes == max(cell.peak_memory_bytes for cell in cells) > 1_000_000
+    assert found.note == ""
+
+
+def test_provenance_says_where_cells_were_measured_differently(bench):
+    bench.execute(seeds=1)
+    elsewhere = {"git_commit": "0123456789", "device": "NVIDIA A100"}
+    bench.edit_outcomes("quick", lambda data: data["cells"][0].update(elsewhere))
+    found = bench.execute(seeds=2).provenance
+    assert found.note.startswith("Its cells were measured with commit 01234567 and ")
+    assert found.device == "NVIDIA A100, cpu"
+
+
+# What is measured on
+
+
+def pictures(folder: Path, shade: int) -> str:
+    for name in ("cats", "dogs"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (4, 4), (shade, 0, 0)).save(folder / name / "1.png")
+    return f"folder:{folder}"
+
+
+def test_data_is_named_in_the_result_and_other_data_is_measured_anew(bench, tmp_path):
+    name = pictures(tmp_path / "pets", 10)
+    (first,) = bench.execute(seeds=1, data=(name,)).provenance.datasets
+    assert (first.name, first.images) == ("pets", 2)
+    bench.execute(seeds=1, data=(name,))
+    assert bench.runs == ["0"]
+    pictures(tmp_path / "pets", 200)
+    (second,) = bench.execute(seeds=1, data=(name,)).provenance.datasets
+    assert second.fingerprint != first.fingerprint
+    assert bench.runs == ["0", "0"]
+
+
+def test_without_its_data_a_measured_experiment_can_still_be_summarized(bench, tmp_path):
+    name = pictures(tmp_path / "pets", 10)
+    measured = bench.execute(data=(name,))
+    (tmp_path / "pets").rename(tmp_path / "elsewhere")
+    again = bench.execute(data=(name,), scale=2)
+    assert again.metrics["sum"].value == 6
+    assert again.provenance.datasets == measured.provenance.datasets
+    with pytest.raises(DataError, match="there is no folder or zip"):
+        bench.execute(data=(name,), seeds=5)
+    assert bench.runs == ["0", "1", "2"]
+
+
+def test_missing_data_is_said_before_any_cell_runs(bench, tmp_path):
+    with pytest.raises(DataError, match="there is no folder or zip"):
+        bench.execute(data=(f"folder:{tmp_path / 'nowhere'}",))
+    assert bench.runs == []
+
+
+# Several at a time
+
+
+def test_two_workers_give_what_one_process_gives_with_a_share_of_the_cores_each(bench):
+    told = list[Progress]()
+    bench.execute(seeds=4, jobs=2, report=told.append)
+    found = bench.outcomes()
+    assert [outcome["score"] for outcome in found.values()] == [0, 1, 2, 3]
+    assert os.getpid() not in {outcome["process"] for outcome in found.values()}
+    share = max(1, len(os.sched_getaffinity(0)) // 2)
+    assert {(outcome["threads"], outcome["environment"]) for outcome in found.values()} == {
+        (share, str(share))
+    }
+    begun = [step.cell for step in told if step.message == step.cell]
+    assert begun[:4] == ["0", "1", "2", "3"]
+    assert all(step.done + step.fraction <= step.cells for step in told)
+
+
+def test_workers_tell_how_far_they_are(bench):
+    bench.misdeed("0", f"after {bench.folder / 'told'} 0")  # does not end before it was heard
+
+    def report(progress):
+        if progress.message == "step 0":
+            (bench.folder / "told").touch()
+
+    bench.execute(seeds=2, jobs=2, report=report)
+    assert (bench.folder / "told").exists()
+
+
+def test_the_first_error_of_a_worker_begins_no_other_cell_and_keeps_what_is_in_hand(bench):
+    bench.misdeed("0", "raise")
+    bench.misdeed("1", f"after {bench.folder / 'runs'} 2")
+    with pytest.raises(AnalysisFailed, match="failed in cell 0: RuntimeError") as failure:
+        bench.execute(seeds=6, jobs=2)
+    assert "experiments.py" in str(failure.value.__cause__)  # the worker's traceback, for --debug
+    assert sorted(bench.runs) == ["0", "1"]
+    assert [record.id for record in bench.loose()] == ["1"]
+
+
+def test_a_killed_worker_is_one_sentence_and_its_cell_goes_on_from_its_checkpoint(bench):
+    bench.misdeed("3", "die")
+    with pytest.raises(AnalysisFailed, match=r"a process of tests\.trial was killed.*--jobs 1"):
+        bench.execute(seeds=4, jobs=2, steps=3)
+    kept = {record.id for record in bench.loose()}
+    assert "3" not in kept
+    bench.mend("3")
+    bench.execute(seeds=4, jobs=2, steps=3)
+    assert bench.outcomes()["3"]["taken_up_at"] == 3
+    assert all(bench.runs.count(cell) == 1 for cell in kept)
+    assert not (bench.store.root / "cells").exists()

@@ -1,0 +1,101 @@
+"""An experiment whose cells do what a test asks of them, in whichever process they run.
+
+Cells share a folder: they write their names to `runs` there, and a file `NAME.misdeed` says what goes wrong.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
+from results.schema import Metric
+
+
+class TrialParameters(Parameters):
+    folder: str = os.environ.get("TRIAL_FOLDER", "")
+    seeds: int = 3
+    data: tuple[str, ...] = ()
+    steps: int = 1
+    best: bool = False  # whether the best seed is run again, with more steps
+    scale: int = 1  # of the summary alone
+
+
+class Trial(Analysis[TrialParameters]):
+    id = "tests.trial"
+    title = "Trial"
+    question = "What becomes of cells?"
+    libraries = ()
+
+    def parameters(self, profile: Profile) -> TrialParameters:
+        return TrialParameters()
+
+    def datasets(self, parameters: TrialParameters) -> tuple[str, ...]:
+        return parameters.data
+
+    def plan(self, parameters: TrialParameters) -> list[Cell]:
+        settings = {"folder": parameters.folder, "steps": parameters.steps}
+        return [Cell(str(seed), settings, seed) for seed in range(parameters.seeds)]
+
+    def follow(self, parameters: TrialParameters, outcomes: Mapping[str, Outcome]) -> list[Cell]:
+        best = max(outcomes, key=lambda name: outcomes[name]["score"])
+        settings = {"folder": parameters.folder, "steps": parameters.steps + 1}
+        return [Cell("best", settings, outcomes[best]["score"])] if parameters.best else []
+
+    def run(self, cell: Cell, context: Context) -> Outcome:
+        folder = Path(cell.settings["folder"])
+        with (folder / "runs").open("a") as file:
+            file.write(f"{cell.id}\n")
+        done = len(list(context.scratch.iterdir()))
+        for step in range(done, cell.settings["steps"]):
+            (context.scratch / str(step)).touch()
+            context.report((step + 1) / cell.settings["steps"], f"step {step}")
+        misdeed = folder / f"{cell.id}.misdeed"
+        extra = _misbehave(misdeed.read_text()) if misdeed.exists() else {}
+        here = {
+            "process": os.getpid(),
+            "threads": context.threads,
+            "environment": os.environ.get("OMP_NUM_THREADS"),
+        }
+        return {"score": cell.seed, "taken_up_at": done, **here, **extra}
+
+    def summarize(self, parameters: TrialParameters, outcomes: Mapping[str, Outcome]) -> Summary:
+        total = sum(outcome["score"] for outcome in outcomes.values())
+        if parameters.scale == 0:
+            raise KeyError("no such scale")
+        return Summary({"sum": Metric(value=parameters.scale * total, title="Sum of the scores")})
+
+
+def _misbehave(misdeed: str) -> dict[str, Any]:
+    match misdeed.split():
+        case ["raise"]:
+            raise RuntimeError("the third layer\nis missing")
+        case ["die"]:
+            os.kill(os.getpid(), signal.SIGKILL)
+        case ["memory"]:
+            raise MemoryError
+        case ["interrupt"]:
+            raise KeyboardInterrupt
+        case ["nan"]:
+            return {"history": {"losses": [1.0, float("nan")]}}
+        case ["object"]:
+            return {"path": Path()}
+        case ["sleep", seconds]:
+            time.sleep(float(seconds))
+        case ["after", path, seconds]:
+            while not Path(path).exists():
+                time.sleep(0.05)
+            time.sleep(float(seconds))
+    return {}
+
+
+class Other(Trial):
+    id = "tests.other"
+
+
+analysis = Trial()
+other = Other()
