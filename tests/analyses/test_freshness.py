@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 from textwrap import dedent
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import analyses
 from analyses.execution import execute
 from analyses.freshness import code_only, freshness, sources
-from results.store import Store, digest
+from results.store import Store, digest, write_atomically
+from tests.conftest import ROOT
 
+RECORDED = Store(ROOT / "results")
+EXPERIMENTS = [
+    name for name, profile in RECORDED.recorded() if profile == "full" and not analyses.get(name).analytic
+]
 SOURCE = dedent('''
     """A module."""
 
@@ -77,3 +85,71 @@ def test_asking_whether_results_are_fresh_imports_no_torch():
         "assert 'torch' not in sys.modules, 'torch was imported'\n"
     )
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
+
+
+# Experiments: what decides a cell, and what only its summary
+
+EXPERIMENT = "classification.cifar10_baseline"
+KEYS = f"""
+import analyses
+from analyses.freshness import cache_key, cell_key
+analysis = analyses.get({EXPERIMENT!r})
+parameters = analysis.parameters("full")
+print(cell_key(analysis, analysis.plan(parameters)[0], {{"cifar10": "abc"}}), cache_key(analysis, parameters))
+"""
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """A copy of the code to change, and the keys of a cell and of its result there."""
+    for package in ("analyses", "lab", "results"):
+        ignored = shutil.ignore_patterns("__pycache__", "*.json")
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=ignored)
+
+    def keys():
+        command = [sys.executable, "-c", KEYS]
+        done = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True)
+        return done.stdout.split()
+
+    return tmp_path, keys
+
+
+def change(file: Path, before: str = "", after: str = "CHANGED = True\n") -> None:
+    text = file.read_text()
+    assert before in text
+    write_atomically(file, (text.replace(before, after, 1) if before else text + after).encode())
+
+
+@pytest.mark.parametrize(
+    ("file", "before", "after", "cell_is_another", "result_is_another"),
+    [
+        ("analyses/classification/cifar10_baseline.py", "", "CHANGED = True\n", False, True),
+        ("analyses/classification/_training.py", "", "CHANGED = True\n", False, True),
+        ("analyses/execution.py", "", "CHANGED = True\n", False, False),
+        ("lab/training.py", "", "CHANGED = True\n", False, False),
+        ("lab/training.py", "REVISION = ", "REVISION = 1", True, True),
+        ("lab/datasets/splits.py", "", "CHANGED = True\n", False, False),
+        ("lab/networks/lenet.py", "", "CHANGED = True\n", True, True),
+    ],
+)
+def test_what_a_cell_is_keyed_by(checkout, file, before, after, cell_is_another, result_is_another):
+    folder, keys = checkout
+    cell, result = keys()
+    change(folder / file, before, after)
+    cell_now, result_now = keys()
+    assert (cell_now != cell, result_now != result) == (cell_is_another, result_is_another)
+
+
+# What is recorded in this repository
+
+
+@pytest.mark.parametrize("identifier", EXPERIMENTS)
+def test_recorded_experiments_follow_from_the_outcomes_beside_them(identifier, tmp_path):
+    analysis, store = analyses.get(identifier), Store(tmp_path)
+    parameters = analysis.parameters("full")
+    state = freshness(analysis, "full", parameters, RECORDED)
+    assert state.state == "fresh", f"run `python runner.py build` and commit: {state.reasons}"
+    outcomes = RECORDED.read_outcomes(identifier, "full")
+    assert outcomes is not None
+    store.write_outcomes(outcomes, "full")
+    assert execute(analysis, "full", parameters, store, measure=False) == state.result

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from results.schema import Metric, Provenance, Result
+from results.schema import CellRecord, Metric, Outcomes, Provenance, Result
 from results.store import MissingResult, ResultError, Store, digest, write_atomically
 
 RESULT = Result(
@@ -102,3 +102,46 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
         write_atomically(target, "text, not bytes")  # type: ignore[arg-type]
     assert target.read_bytes() == b"old"
     assert [file.name for file in tmp_path.iterdir()] == ["result.json"]
+
+
+OUTCOMES = Outcomes(
+    analysis="tests.example",
+    cells=(
+        CellRecord(
+            key="k",
+            id="0",
+            settings={"rate": 0.1},
+            outcome={"accuracy": 0.5},
+            seconds=1.0,
+            device="cpu",
+            threads=1,
+            peak_memory_bytes=1,
+            created="2026-11-21T00:00:00+00:00",
+        ),
+    ),
+)
+
+
+def test_outcomes_lie_beside_their_result_and_are_no_result(store):
+    assert store.read_outcomes("tests.example", "full") is None
+    path = store.write_outcomes(OUTCOMES, "full")
+    assert path == store.root / "full" / "outcomes" / "tests.example.json"
+    assert store.read_outcomes("tests.example", "full") == OUTCOMES
+    assert store.recorded() == [("tests.example", "full")]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ('"accuracy": 0.5', '"accuracy": 0.9', "was changed after it was written"),
+        ('"cells": [', '"cells": ', "cannot be read"),
+        ('"schema_version": 1', '"schema_version": 2', "newer convstudy"),
+    ],
+)
+def test_outcomes_that_cannot_be_trusted_are_refused(store, before, after, expected):
+    path = store.write_outcomes(OUTCOMES, "full")
+    text = path.read_text()
+    assert before in text
+    path.write_text(text.replace(before, after))
+    with pytest.raises(ResultError, match=expected):
+        store.read_outcomes("tests.example", "full")

@@ -1,0 +1,212 @@
+"""`run` and `build` with experiments: workers, Ctrl-C, seeds, and one sentence for what goes wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from results.store import Store
+from tests.conftest import ROOT
+
+ENTRY_POINTS = """
+[convstudy.analyses]
+tests.trial = tests.analyses.experiments:analysis
+tests.other = tests.analyses.experiments:other
+"""
+
+
+class Trials:
+    """The experiments of the tests, installed as a third party's are, and the command line."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.store = folder, Store(folder / "results")
+        info = folder / "installed" / "trials-1.dist-info"
+        info.mkdir(parents=True)
+        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: trials\nVersion: 1\n")
+        (info / "entry_points.txt").write_text(ENTRY_POINTS)
+        paths = os.pathsep.join(map(str, (info.parent, ROOT)))
+        self.environment = {
+            **os.environ,
+            "PYTHONPATH": paths,
+            "TRIAL_FOLDER": str(folder),
+            "NO_COLOR": "1",
+            "COLUMNS": "200",
+        }
+
+    def command(self, *arguments: str) -> list[str]:
+        return [sys.executable, str(ROOT / "runner.py"), "--results", str(self.store.root), *arguments]
+
+    def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.command(*arguments),
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def begin(self, *arguments: str) -> subprocess.Popen[str]:
+        """In a group of its own, as a terminal begins it."""
+        return subprocess.Popen(
+            self.command(*arguments),
+            cwd=self.folder,
+            env=self.environment,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def misdeed(self, cell: str, what: str) -> None:
+        (self.folder / f"{cell}.misdeed").write_text(what)
+
+    def mend(self, cell: str) -> None:
+        (self.folder / f"{cell}.misdeed").unlink()
+
+    @property
+    def runs(self) -> list[str]:
+        file = self.folder / "runs"
+        return file.read_text().split() if file.exists() else []
+
+    @property
+    def kept(self) -> list[Path]:
+        return list((self.store.root / "cells").rglob("[!.]*.json"))
+
+
+@pytest.fixture
+def trials(tmp_path):
+    return Trials(tmp_path)
+
+
+def wait_until(holds, running):
+    while not holds():
+        assert running.poll() is None, running.communicate()
+        time.sleep(0.05)
+
+
+def of_group(group: int) -> list[str]:
+    """The processes of a process group."""
+    listed = subprocess.run(["ps", "-eo", "pgid=,stat=,args="], capture_output=True, text=True, check=True)
+    rows = [line.split(maxsplit=2) for line in listed.stdout.splitlines()]
+    return [row[2] for row in rows if row[0] == str(group) and not row[1].startswith("Z")]
+
+
+def test_ctrl_c_ends_the_workers_tidily_and_the_same_command_goes_on(trials):
+    trials.misdeed("2", "sleep 600")
+    trials.misdeed("3", "sleep 600")
+    with trials.begin("run", "tests.trial", "--seeds", "5", "--jobs", "2") as running:
+        wait_until(lambda: len(trials.kept) == 2 and len(trials.runs) == 4, running)
+        os.killpg(running.pid, signal.SIGINT)
+        _, stderr = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert stderr.splitlines()[-1].endswith(
+        "what was finished is kept, and the same command takes it up again"
+    )
+    assert "Traceback" not in stderr
+    assert of_group(running.pid) == []
+    trials.mend("2")
+    trials.mend("3")
+    finished = trials("run", "tests.trial", "--seeds", "5", "--jobs", "2")
+    assert finished.returncode == 0, finished.stderr
+    assert sorted(trials.runs) == ["0", "1", "2", "2", "3", "3", "4"]
+    assert trials.kept == []
+
+
+def test_workers_end_with_a_parent_that_is_killed(trials):
+    trials.misdeed("0", "sleep 600")
+    with trials.begin("run", "tests.trial", "--jobs", "2") as running:
+        wait_until(lambda: "0" in trials.runs, running)
+        os.kill(running.pid, signal.SIGKILL)
+        running.communicate(timeout=60)  # ends when no process holds its stderr
+    assert running.returncode == -signal.SIGKILL
+
+
+def test_a_log_has_a_line_a_cell(trials):
+    finished = trials("run", "tests.trial", "--jobs", "2")
+    lines = [line for line in finished.stderr.splitlines() if line.startswith("tests.trial: ")]
+    assert [line.split()[1] for line in lines] == ["0", "1", "2"]
+    assert len(lines) == len(finished.stderr.splitlines())
+
+
+def test_what_goes_wrong_in_one_analysis_leaves_the_others_to_run(trials):
+    trials.misdeed("1", "raise")
+    finished = trials("run", "tests.trial", "tests.other", "architecture.convolution", "--jobs", "1")
+    assert finished.returncode == 1
+    assert "architecture.convolution: recorded in" in finished.stdout
+    assert finished.stderr.splitlines()[-2:] == [
+        "convstudy: tests.trial failed in cell 1: RuntimeError: the third layer is missing",
+        "convstudy: tests.other failed in cell 1: RuntimeError: the third layer is missing",
+    ]
+
+
+def test_debug_shows_where_it_went_wrong_in_a_worker(trials):
+    trials.misdeed("0", "raise")
+    finished = trials("run", "tests.trial", "--jobs", "2", "--debug")
+    assert finished.returncode == 1
+    assert "experiments.py" in finished.stderr
+
+
+def test_missing_data_is_one_sentence(trials):
+    finished = trials("run", "tests.trial", "--set", 'data=["folder:nowhere"]', "--jobs", "1")
+    assert finished.returncode == 1
+    assert finished.stderr == "convstudy: there is no folder or zip nowhere\n"
+
+
+def test_seeds_make_a_custom_result_where_there_are_seeds_to_change(trials):
+    assert trials("run", "tests.trial", "--seeds", "2", "--jobs", "1").returncode == 0
+    assert trials.store.read("tests.trial", "custom").provenance.seeds == (0, 1)
+    assert trials("run", "tests.trial", "--seeds", "3", "--jobs", "1").returncode == 0
+    assert trials.store.read("tests.trial", "quick").provenance.seeds == (0, 1, 2)  # as many as it has
+    assert trials.runs == ["0", "1", "2"]
+    finished = trials("run", "architecture.lenet", "--seeds", "2")
+    assert finished.returncode == 2
+    assert (
+        finished.stderr == "convstudy: --seeds changes nothing: architecture.lenet has no parameter seeds\n"
+    )
+
+
+def test_a_data_root_that_is_no_folder_is_wrong_use(trials):
+    finished = trials("--data-root", "nowhere", "run", "tests.trial")
+    assert finished.returncode == 2
+    assert finished.stderr == "convstudy: --data-root nowhere is no folder\n"
+
+
+def stale(store: Store) -> None:
+    """As after a change of the code that summarizes."""
+    result = store.read("tests.trial", "quick")
+    older = result.provenance.model_copy(update={"cache_key": "0"})
+    store.write(result.model_copy(update={"provenance": older, "metrics": {}}))
+
+
+def test_build_summarizes_what_is_stale_and_measures_nothing(trials):
+    shutil.copytree(ROOT / "results" / "full", trials.store.root / "full")
+    assert trials("run", "tests.trial", "--jobs", "1").returncode == 0
+    before = trials.store.read("tests.trial", "quick")
+    stale(trials.store)
+    built = trials("build", "architectures", "--format", "html")
+    assert "tests.trial: recorded" in built.stdout, built.stderr
+    assert "tests.other: recorded" not in built.stdout  # never measured
+    assert trials.store.read("tests.trial", "quick") == before
+    assert trials.runs == ["0", "1", "2"]
+
+    stale(trials.store)
+    trials.store.outcomes_path("tests.trial", "quick").unlink()
+    built = trials("build", "architectures", "--format", "html")
+    assert "tests.trial" not in built.stdout + built.stderr
+    assert trials.runs == ["0", "1", "2"]
+
+
+def test_check_names_outcomes_that_were_edited(trials):
+    assert trials("run", "tests.trial", "--jobs", "1").returncode == 0
+    path = trials.store.outcomes_path("tests.trial", "quick")
+    path.write_text(path.read_text().replace('"score": 1', '"score": 7'))
+    problems = json.loads(trials("check", "--json").stdout)["problems"]
+    assert [problem for problem in problems if "outcomes/tests.trial.json was changed" in problem]
