@@ -45,8 +45,17 @@ def draw(augmentation: Augmentation, count: int, epoch: int, seed: int, generato
 
 
 def augment(images: Tensor, augmentation: Augmentation, choices: Draw, indices: Tensor) -> Tensor:
-    """The batch `images` (which are number `indices` of the set), mirrored, moved and cut as was drawn."""
+    """The batch `images` (which are number `indices` of the set), mirrored, moved and cut as was drawn.
+
+    ValueError where the shift or the square is too large for the images.
+    """
     count, _, height, width = images.shape
+    side = min(height, width)
+    if augmentation.shift >= side or augmentation.cutout > side:
+        raise ValueError(
+            f"images of {height}×{width} pixels can move by at most {side - 1} and be cut by at most {side}, "
+            f"not by {augmentation.shift} and {augmentation.cutout}"
+        )
     if augmentation.flip != "none" or augmentation.shift:
         # one gather does both: where each pixel comes from, by row and by column
         rows = torch.arange(height, device=images.device) - choices.shifts[indices, 0, None]

@@ -8,9 +8,12 @@ A run is decided by its seed, is saved after every epoch and taken up again exac
 from __future__ import annotations
 
 import copy
+import io
 import math
 import os
 import tempfile
+import time
+import zipfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -81,11 +84,12 @@ def channel_statistics(images: Any) -> tuple[tuple[float, ...], tuple[float, ...
     values = np.arange(256) / 255
     share = counts / counts.sum(axis=1, keepdims=True)
     mean = share @ values
-    deviation = np.sqrt(share @ values**2 - mean**2)
+    deviation = np.sqrt(np.maximum(share @ values**2 - mean**2, 0))
     return tuple(map(float, mean)), tuple(float(max(value, 1e-3)) for value in deviation)
 
 
 Outcome = Literal["finished", "stopped early", "diverged"]
+LOST = 1e9  # nats: stands for a loss above it, or one that is no number, which JSON does not have
 
 
 @dataclass
@@ -94,7 +98,8 @@ class History:
     smoothed.
 
     train_loss and train_accuracy are running means over the epoch's augmented batches, as the weights change;
-    the others are of the weights at its end. best_epoch: 1-based; the one whose weights the model has.
+    the others are of the weights at its end. best_epoch: 1-based; the one whose weights the model has. The
+    epoch in which a run diverged is the last one.
     """
 
     train_loss: list[float] = field(default_factory=list)
@@ -115,10 +120,6 @@ class History:
 
     def as_outcome(self) -> dict[str, Any]:
         return asdict(self)
-
-
-class Diverged(Exception):
-    """The loss is no longer a number."""
 
 
 def precision_of(recipe: Recipe, device: str) -> torch.dtype:
@@ -180,25 +181,38 @@ def fit(
     """Train `model` in place, on the device of the data, and return what was measured.
 
     With a `checkpoint` file the state is saved after every epoch, and a run that finds one goes on from
-    there to the very weights that it would have had (on a CPU, with the same number of threads). A loss
-    that is no number ends the run as "diverged". Where the device's memory does not hold a batch, the batch
-    is halved and the run begins again.
+    there to the very weights that it would have had (on a CPU, with the same number of threads). A training
+    or validation loss that is LOST, or a weight that is no number, ends the run as "diverged". Where the
+    memory does not hold a batch, the batch is halved and the run begins again.
+
+    ValueError where early stopping has no validation data; MemoryError where not even one image fits;
+    OSError where the checkpoint cannot be written.
     """
-    batch = recipe.batch
+    if recipe.patience and data.validation is None:
+        raise ValueError("patience needs validation data, and there is none")
+    batch = min(recipe.batch, len(data.train))
     beginning = copy.deepcopy(model.state_dict())
     while True:
-        run = _Run(model, data, recipe, batch, seed)
         try:
-            return run.train(checkpoint, report)
-        except (torch.OutOfMemoryError, MemoryError):
-            if batch == 1:
+            return _Run(model, data, recipe, batch, seed).train(checkpoint, report)
+        except (RuntimeError, MemoryError) as error:
+            if not _is_out_of_memory(error):
                 raise
-            batch //= 2
-            model.load_state_dict(beginning)
-            if checkpoint:
-                checkpoint.unlink(missing_ok=True)
-            if torch.cuda.is_available():
-                torch.cuda.empty_cache()
+            if batch == 1:
+                raise MemoryError("the memory does not hold the training of one image at a time") from error
+        # only here has the error let go of what the run held
+        batch //= 2
+        model.load_state_dict(beginning)
+        if checkpoint:
+            checkpoint.unlink(missing_ok=True)
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """On a CPU torch raises a RuntimeError that only its text tells from others."""
+    known = isinstance(error, torch.OutOfMemoryError | MemoryError)
+    return known or "DefaultCPUAllocator" in str(error)
 
 
 class _Run:
@@ -206,7 +220,7 @@ class _Run:
 
     def __init__(self, model: nn.Module, data: Data, recipe: Recipe, batch: int, seed: int) -> None:
         self.data, self.recipe, self.seed = data, recipe, seed
-        self.batch = min(batch, len(data.train))
+        self.batch = batch
         self.device = data.train.images.device
         self.dtype = precision_of(recipe, self.device.type)
         self.model = model.to(self.device, memory_format=torch.channels_last)
@@ -214,7 +228,6 @@ class _Run:
         self.forward = torch.compile(self.model) if recipe.compile else self.model
         self.optimizer = _optimizer(self.model, recipe)
         self.peaks = [group["lr"] for group in self.optimizer.param_groups]
-        self.steps = math.ceil(len(data.train) / self.batch)  # an epoch
         self.generator = torch.Generator().manual_seed(seed)
         self.history = History(precision=str(self.dtype).removeprefix("torch."), batch=self.batch)
         self.best: dict[str, Tensor] = {}
@@ -226,13 +239,10 @@ class _Run:
             self._restore(checkpoint)
             history = self.history
         while history.epochs < recipe.epochs and history.outcome == "finished":
-            try:
-                self._epoch(report)
-            except Diverged:
-                history.outcome = "diverged"
-                break
+            self._epoch(report)
             self._evaluate()
-            if recipe.patience and history.epochs - history.best_epoch >= recipe.patience:
+            waited = history.epochs - history.best_epoch
+            if history.outcome == "finished" and recipe.patience and waited >= recipe.patience:
                 history.outcome = "stopped early"
             if checkpoint:
                 self._save(checkpoint)
@@ -249,18 +259,17 @@ class _Run:
         return f"epoch {history.epochs}, loss {history.train_loss[-1]:.3f}, accuracy {accuracy[-1]:.3f}"
 
     def _epoch(self, report: Callable[[float, str], None]) -> None:
-        import time
-
         recipe, train, epoch = self.recipe, self.data.train, self.history.epochs
         started = time.perf_counter()
         order = torch.randperm(len(train), generator=self.generator).to(self.device)
         choices = draw(recipe.augmentation, len(train), epoch, self.seed, self.generator).to(str(self.device))
+        steps = math.ceil(len(train) / self.batch)
         self.model.train()
         loss_sum = torch.zeros((), device=self.device)
         correct = torch.zeros((), device=self.device)
-        for step in range(self.steps):
+        for step in range(steps):
             indices = order[step * self.batch : (step + 1) * self.batch]
-            self._set_rate((epoch * self.steps + step) / (recipe.epochs * self.steps), epoch)
+            self._set_rate((epoch * steps + step) / (recipe.epochs * steps), epoch)
             images = augment(train.images[indices], recipe.augmentation, choices, indices)
             images = self.data.normalised(images).contiguous(memory_format=torch.channels_last)
             labels = train.labels[indices]
@@ -281,13 +290,14 @@ class _Run:
                 correct += (logits.argmax(1) == labels).sum()
             if step % 20 == 19:
                 if not math.isfinite(loss_sum.item()):
-                    raise Diverged
-                report((epoch + step / self.steps) / recipe.epochs, f"epoch {epoch + 1}")
-        mean_loss = loss_sum.item() / len(train)
-        if not math.isfinite(mean_loss):
-            raise Diverged
-        self.history.train_loss.append(mean_loss)
-        self.history.train_accuracy.append(correct.item() / len(train))
+                    break
+                report((epoch + step / steps) / recipe.epochs, f"epoch {epoch + 1}")
+        seen = min((step + 1) * self.batch, len(train))
+        mean_loss = loss_sum.item() / seen
+        if not (mean_loss < LOST and _is_finite(self.model)):
+            self.history.outcome = "diverged"
+        self.history.train_loss.append(_recordable(mean_loss))
+        self.history.train_accuracy.append(correct.item() / seen)
         self.history.seconds.append(time.perf_counter() - started)
 
     def _set_rate(self, progress: float, epoch: int) -> None:
@@ -315,20 +325,25 @@ class _Run:
         ):
             if part is not None:
                 loss, accuracy = measure(predict(shown, part.images, self.data, self.dtype), part.labels)
-                losses.append(loss if math.isfinite(loss) else 1e9)
+                losses.append(_recordable(loss))
                 accuracies.append(accuracy)
+        if LOST in history.validation_loss[-1:]:
+            history.outcome = "diverged"
         if not self.recipe.patience:
             history.best_epoch = history.epochs
-            return
-        if not history.validation_loss:
-            raise ValueError("patience needs validation data, and there is none")
-        if history.validation_loss[-1] <= min(history.validation_loss):
+        elif history.validation_loss[-1] <= min(history.validation_loss):
             history.best_epoch = history.epochs
             self.best = {name: value.clone() for name, value in shown.state_dict().items()}
 
+    def _identity(self) -> str:
+        """What a checkpoint must share with a run to be its own."""
+        shapes = [(name, tuple(value.shape)) for name, value in self.model.state_dict().items()]
+        return repr((self.recipe, self.seed, self.dtype, len(self.data.train), shapes))
+
     def _save(self, checkpoint: Path) -> None:
+        """All that is needed to go on, in one piece: an old checkpoint stays where this fails."""
         state = {
-            "recipe": repr(self.recipe),
+            "run": self._identity(),
             "model": self.model.state_dict(),
             "average": self.average.state_dict() if self.average is not None else None,
             "optimizer": self.optimizer.state_dict(),
@@ -338,19 +353,27 @@ class _Run:
             "random": torch.get_rng_state(),
             "random_cuda": torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None,
         }
+        content = io.BytesIO()  # torch.save to a file says RuntimeError where the disk is full
+        torch.save(state, content)
         checkpoint.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=checkpoint.parent, suffix=".part")
-        os.close(handle)
-        torch.save(state, temporary)
-        Path(temporary).replace(checkpoint)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content.getbuffer())
+            Path(temporary).replace(checkpoint)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
 
     def _restore(self, checkpoint: Path) -> None:
-        """Take up a saved run; one of another recipe, or a damaged file, is left alone and begun again."""
+        """Take up a saved run; with another run's file, or a damaged one, this begins at the beginning."""
         try:
+            with zipfile.ZipFile(checkpoint) as archive:
+                intact = archive.testzip() is None  # torch.load checks no sums
             state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+            if not intact or state["run"] != self._identity():
+                return
         except Exception:
-            return
-        if state["recipe"] != repr(self.recipe):
             return
         self.model.load_state_dict(state["model"])
         if self.average is not None:
@@ -358,10 +381,19 @@ class _Run:
         self.optimizer.load_state_dict(state["optimizer"])
         self.best = {name: value.to(self.device) for name, value in state["best"].items()}
         self.history = History(**state["history"])
+        self.batch = self.history.batch  # the recipe's may not have fitted
         self.generator.set_state(state["generator"])
         torch.set_rng_state(state["random"])
         if state["random_cuda"] is not None:
             torch.cuda.set_rng_state(state["random_cuda"], self.device)
+
+
+def _recordable(loss: float) -> float:
+    return loss if loss < LOST else LOST
+
+
+def _is_finite(model: nn.Module) -> bool:
+    return all(bool(value.isfinite().all()) for value in model.state_dict().values())
 
 
 def _optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
