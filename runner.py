@@ -182,24 +182,31 @@ def _profile(name: str) -> Any:
 
 
 def _changed(identifier: str, parameters: Any, settings: list[str]) -> Any:
-    """The parameters with KEY=VALUE changed; a value is JSON, or `256x28x28` for numbers, or text."""
+    """The parameters with KEY=VALUE changed, KEY.KEY=VALUE inside one of them.
+
+    A value is JSON, or `256x28x28` for numbers, or text.
+    """
     from pydantic import ValidationError
 
-    changes: dict[str, Any] = {}
-    known = list(type(parameters).model_fields)
+    changed = parameters.model_dump()
     for setting in settings:
-        key, separator, text = setting.partition("=")
+        path, separator, text = setting.partition("=")
         if not separator:
-            fail(2, f"--set {setting} has no value; write --set {key}=VALUE")
-        if key not in known:
-            fail(
-                2,
-                f"{identifier} has no parameter {key!r}{analyses.nearest(key, known)}; "
-                f"it has {', '.join(known) or 'none'}",
-            )
-        changes[key] = _value(text)
+            fail(2, f"--set {setting} has no value; write --set {path}=VALUE")
+        inside = parent = changed
+        last = path.rpartition(".")[2]
+        for key in path.split("."):
+            known = list(inside) if isinstance(inside, dict) else []
+            if key not in known:
+                fail(
+                    2,
+                    f"{identifier} has no parameter {path!r}{analyses.nearest(key, known)}; "
+                    f"it has {', '.join(known) or 'none'}",
+                )
+            parent, inside = inside, inside[key]
+        parent[last] = _value(text)
     try:
-        return type(parameters).model_validate({**parameters.model_dump(), **changes})
+        return type(parameters).model_validate(changed)
     except ValidationError as error:
         first = error.errors()[0]
         fail(2, f"--set {'.'.join(str(part) for part in first['loc'])}: {first['msg']}")

@@ -29,6 +29,7 @@ from analyses.plugin import Analysis, Cell, Parameters
 from results.schema import Result
 from results.store import MissingResult, Profile, ResultError, Store, digest
 
+FIRST = 1  # the revision at which a module of `lab` does not decide a cell
 #: The contract and the machinery: changing them does not change what an analysis computes.
 NOT_HASHED = ("analyses", "analyses.plugin", "analyses.execution", "analyses.freshness")
 
@@ -91,15 +92,16 @@ def _imports(source: str) -> Iterator[str]:
 def sources(analysis: Analysis[Any]) -> dict[str, str]:
     """Module name → short hash of its code, for the analysis and every module of ours that it needs."""
     modules = [type(user).__module__ for user in (analysis, *map(analyses.get, analysis.uses))]
-    return dict(sorted(item for module in modules for item in _closure(module).items()))
+    by_code = analysis.analytic
+    return dict(sorted(item for module in modules for item in _closure(module, by_code).items()))
 
 
-def _closure(module: str) -> dict[str, str]:
+def _closure(module: str, by_code: bool) -> dict[str, str]:
     found: dict[str, str] = {}
     waiting = [module]
     while waiting:
         name = waiting.pop()
-        read = _module(name)
+        read = _module(name, by_code)
         if read and name not in found:
             found[name], needed = read
             waiting += needed
@@ -132,8 +134,9 @@ def _declared(name: str) -> int | None:
 
 
 @cache
-def _module(name: str) -> tuple[str, list[str]] | None:
-    """Short hash of a module's code, and the modules of ours that it imports; None without source."""
+def _module(name: str, by_code: bool) -> tuple[str, list[str]] | None:
+    """Short hash of a module's code, or its revision unless `by_code`, and the modules of ours that it
+    imports; None without source."""
     file = file_of(name)
     if file is None or file.suffix != ".py":
         return None
@@ -143,7 +146,7 @@ def _module(name: str) -> tuple[str, list[str]] | None:
         for found in _imports(text)
         if found.split(".")[0] in ("analyses", "lab") and found not in NOT_HASHED
     ]
-    revision = _declared(name)
+    revision = None if by_code else _declared(name)
     if revision is not None:
         return f"revision {revision}", needed
     return hashlib.sha256(code_only(text).encode()).hexdigest()[:12], needed

@@ -6,10 +6,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Literal
 
-REVISION = 1  # to be raised when the same settings mean another run
+REVISION = 1  # to be raised when the same settings mean another run: a default that changes, say
 
 Schedule = Literal["constant", "multistep", "exponential", "cosine", "onecycle"]
 
@@ -85,7 +85,20 @@ class Recipe:
         return cls(**{**settings, "augmentation": augmentation, "milestones": milestones})
 
     def as_settings(self) -> dict[str, Any]:
-        return asdict(self)
+        """What differs from the defaults, JSON-able: a choice that is added later changes no older
+        settings.
+        """
+        return _changed(self) | (
+            {"augmentation": _changed(self.augmentation)} if self.augmentation != Augmentation() else {}
+        )
+
+
+def _changed(record: Recipe | Augmentation) -> dict[str, Any]:
+    return {
+        each.name: getattr(record, each.name)
+        for each in fields(record)
+        if each.default_factory is MISSING and getattr(record, each.name) != each.default
+    }
 
 
 def rate_factor(recipe: Recipe, progress: float, epoch: int) -> float:

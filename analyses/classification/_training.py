@@ -21,6 +21,8 @@ from results.schema import Axis, Chart, Column, Finding, Heatmap, Metric, Row, S
 if TYPE_CHECKING:
     from torch import nn
 
+    from lab.datasets import ImageSet
+    from lab.recipes import Recipe
     from lab.training import Data
 
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"  # one character a predicted class
@@ -33,6 +35,8 @@ class DataChoice(BaseModel):
 
     train, validation: numbers of images, drawn from the data set's training split by class with `split_seed`.
     subset: "batch 1" keeps CIFAR-10's first training batch only. size: height and width, None as they are.
+    test: where the data set has no test split of its own, how many of its images become one.
+    damaged: whether an image that cannot be decoded refuses the data set or is left out.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -43,6 +47,8 @@ class DataChoice(BaseModel):
     split_seed: int = 0
     subset: Literal["all", "batch 1"] = "all"
     size: tuple[int, int] | None = None
+    test: int = 0
+    damaged: Literal["refuse", "skip"] = "refuse"
 
 
 QUICK = DataChoice(name="shapes", train=2_000, validation=500)
@@ -50,28 +56,31 @@ QUICK = DataChoice(name="shapes", train=2_000, validation=500)
 
 @lru_cache(maxsize=1)
 def load(choice: DataChoice, device: str) -> tuple[Data, tuple[str, ...]]:
-    """Images on the device, with the channel statistics of the training images; and the names of the
-    classes.
-    """
+    """Images on the device, with the channel statistics of the training images; and the classes' names."""
     from lab.datasets import load as load_images
     from lab.datasets.cifar10 import training_batch_1
-    from lab.datasets.splits import stratified
     from lab.training import Data, Images, channel_statistics
 
-    colour = {"size": choice.size, "grey": False}
-    pool, test = (load_images(choice.name, split, **colour) for split in ("train", "test"))
+    how: dict[str, Any] = {"size": choice.size, "grey": False, "damaged": choice.damaged}
+    if choice.test:
+        everything = load_images(choice.name, "all", **how)
+        pool, test = divided(everything, [len(everything) - choice.test, choice.test], choice.split_seed)
+    else:
+        pool, test = (load_images(choice.name, split, **how) for split in ("train", "test"))
     if choice.subset == "batch 1":
         pool = pool.select(training_batch_1(pool)[0])
-    parts = [choice.train, choice.validation] if choice.validation else [choice.train]
-    if choice.train == len(pool):
-        chosen = [pool]
-    else:
-        chosen = [
-            pool.select(part) for part in stratified(pool.labels, parts, choice.split_seed, pool.classes)
-        ]
+    sizes = [choice.train, choice.validation] if choice.validation else [choice.train]
+    chosen = [pool] if choice.train == len(pool) else divided(pool, sizes, choice.split_seed)
     mean, std = channel_statistics(chosen[0].images)
     placed = [Images.of(part.images, part.labels, device) for part in (*chosen, test)]
     return Data(placed[0], mean, std, placed[1] if len(chosen) > 1 else None, placed[-1]), test.classes
+
+
+def divided(images: ImageSet, sizes: Sequence[int], seed: int) -> list[ImageSet]:
+    """Disjoint parts of the sizes, with the classes in proportion."""
+    from lab.datasets.splits import stratified
+
+    return [images.select(part) for part in stratified(images.labels, sizes, seed, images.classes)]
 
 
 def cells(
@@ -83,11 +92,11 @@ def cells(
     *,
     keep: bool = False,
 ) -> list[Cell]:
-    """One cell a seed, called `name/SEED`, whose recipe is spelled out in full."""
+    """One cell a seed, called `name/SEED`; its settings say what differs from the defaults."""
     from lab.recipes import Recipe
 
     settings = {
-        "data": data.model_dump(mode="json"),
+        "data": data.model_dump(mode="json", exclude_defaults=True),
         "network": dict(network),
         "recipe": Recipe.of(recipe).as_settings(),
         "keep": keep,
@@ -311,7 +320,7 @@ def recipe_table(recipes: Mapping[str, Mapping[str, Any]]) -> Table:
     """Every choice of some recipes side by side, in words."""
     from lab.recipes import Recipe
 
-    said = {name: dict(recipe_rows(Recipe.of(recipe).as_settings())) for name, recipe in recipes.items()}
+    said = {name: dict(recipe_rows(Recipe.of(recipe))) for name, recipe in recipes.items()}
     choices = list(dict.fromkeys(choice for rows in said.values() for choice in rows))
     return Table(
         caption="Every choice of the training.",
@@ -331,41 +340,41 @@ def recipe_table(recipes: Mapping[str, Mapping[str, Any]]) -> Table:
     )
 
 
-def recipe_rows(recipe: Mapping[str, Any]) -> list[tuple[str, str]]:
+def recipe_rows(recipe: Recipe) -> list[tuple[str, str]]:
     """Every choice of a recipe, in words: what is needed to repeat a run."""
-    last = f"{recipe['final_factor']:g} × the first"
-    milestones = ", ".join(map(str, recipe["milestones"]))
+    last = f"{recipe.final_factor:g} × the first"
+    milestones = ", ".join(map(str, recipe.milestones))
     schedule = {
         "constant": "constant",
-        "multistep": f"multiplied by {recipe['gamma']:g} after epochs {milestones}",
+        "multistep": f"multiplied by {recipe.gamma:g} after epochs {milestones}",
         "exponential": f"exponential to {last}",
         "cosine": f"cosine to {last}",
-        "onecycle": f"linear from 0 in the first {recipe['warm_up']:.0%} of the steps, then linear to 0",
-    }[recipe["schedule"]]
-    augmentation = recipe["augmentation"]
+        "onecycle": f"linear from 0 in the first {recipe.warm_up:.0%} of the steps, then linear to 0",
+    }[recipe.schedule]
+    augmentation = recipe.augmentation
     done = [
-        f"mirrored ({augmentation['flip']})" if augmentation["flip"] != "none" else "",
-        f"moved by up to {augmentation['shift']} pixels" if augmentation["shift"] else "",
-        f"a square of {augmentation['cutout']} pixels cut out" if augmentation["cutout"] else "",
+        f"mirrored ({augmentation.flip})" if augmentation.flip != "none" else "",
+        f"moved by up to {augmentation.shift} pixels" if augmentation.shift else "",
+        f"a square of {augmentation.cutout} pixels cut out" if augmentation.cutout else "",
     ]
-    nesterov = " (Nesterov)" if recipe["nesterov"] else ""
+    nesterov = " (Nesterov)" if recipe.nesterov else ""
     optimizer = {
-        "sgd": f"SGD, momentum {recipe['momentum']:g}{nesterov}",
+        "sgd": f"SGD, momentum {recipe.momentum:g}{nesterov}",
         "adam": "Adam (coupled decay)",
         "adamw": "AdamW (decoupled decay)",
-    }[recipe["optimizer"]]
-    decayed = "all parameters" if recipe["decay_all"] else "weights of two or more axes"
+    }[recipe.optimizer]
+    decayed = "all parameters" if recipe.decay_all else "weights of two or more axes"
     rows = [
-        ("epochs", str(recipe["epochs"])),
-        ("batch", str(recipe["batch"])),
+        ("epochs", str(recipe.epochs)),
+        ("batch", str(recipe.batch)),
         ("optimizer", optimizer),
-        ("learning rate", f"{recipe['learning_rate']:g}, {schedule}"),
-        ("weight decay", f"{recipe['weight_decay']:g} on {decayed}" if recipe["weight_decay"] else "none"),
-        ("label smoothing", f"{recipe['label_smoothing']:g}"),
+        ("learning rate", f"{recipe.learning_rate:g}, {schedule}"),
+        ("weight decay", f"{recipe.weight_decay:g} on {decayed}" if recipe.weight_decay else "none"),
+        ("label smoothing", f"{recipe.label_smoothing:g}"),
         ("augmentation", ", ".join(filter(None, done)) or "none"),
     ]
-    if recipe["bias_factor"] != 1:
-        rows.append(("biases of batch norm", f"{recipe['bias_factor']:g} × the learning rate"))
-    if recipe["patience"]:
-        rows.append(("early stopping", f"after {recipe['patience']} epochs without a lower validation loss"))
+    if recipe.bias_factor != 1:
+        rows.append(("biases of batch norm", f"{recipe.bias_factor:g} × the learning rate"))
+    if recipe.patience:
+        rows.append(("early stopping", f"after {recipe.patience} epochs without a lower validation loss"))
     return rows

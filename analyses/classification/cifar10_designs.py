@@ -171,7 +171,7 @@ class Cifar10Designs(Analysis[DesignsParameters]):
                 "accuracy": training.course(
                     designs[best], "accuracy", f"Accuracy of {DESIGNS[best]} by epoch.", DESIGNS[best]
                 ),
-                "ablation": _ablation_figure(metrics),
+                "differences": _ablation_figure(metrics),
             },
             findings={
                 "both_pass": Finding(

@@ -99,7 +99,7 @@ def _refusal(wanted: Wanted, failures: dict[int, str]) -> DataError:
     first = "; ".join(why for _, why in sorted(failures.items())[:3])
     return DataError(
         f"{len(failures)} of {len(wanted.names)} images in {wanted.files.origin} cannot be used ({first}); "
-        "copy them again, remove them, or leave them out with `--set damaged=skip`"
+        "copy them again, remove them, or leave them out with `--set data.damaged=skip`"
     )
 
 
