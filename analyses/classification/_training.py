@@ -104,25 +104,25 @@ def cells(
     return [Cell(f"{name}/{seed}", settings, seed) for seed in range(seeds)]
 
 
-def network(name: str, options: Mapping[str, Any]) -> nn.Module:
-    """A network of ten classes by its name in the settings."""
+def network(name: str, options: Mapping[str, Any], classes: int) -> nn.Module:
+    """A network by its name in the settings."""
     from torch import nn
 
     from lab.networks import base, cifar, lenet
 
     if name == "whitened":
-        return cifar.WhitenedNetwork(widths=tuple(options["widths"]))
+        return cifar.WhitenedNetwork(classes, widths=tuple(options["widths"]))
     if name == "normalised lenet":
         chosen = dict(options)
         activation = {"gelu": nn.GELU, "relu": nn.ReLU}[chosen.pop("activation", "gelu")]
-        return cifar.NormalisedLeNet(activation=activation, **chosen)
+        return cifar.NormalisedLeNet(classes, activation=activation, **chosen)
     plain = {
         "lenet": lenet.LeNet,
         "convnet": base.convnet,
         "mobilenet": base.mobilenet,
         "resnet": base.resnet,
     }
-    return plain[name]()
+    return plain[name](classes)
 
 
 def train(cell: Cell, context: Context) -> Outcome:
@@ -144,7 +144,7 @@ def trained(cell: Cell, context: Context) -> tuple[Outcome, nn.Module, Data]:
     seed = cell.seed or 0
     data, classes = load(DataChoice.model_validate(settings["data"]), context.device)
     torch.manual_seed(seed)
-    model = network(settings["network"]["name"], settings["network"].get("options", {}))
+    model = network(settings["network"]["name"], settings["network"].get("options", {}), len(classes))
     recipe = Recipe.of(settings["recipe"])
     if hasattr(model, "whiten"):
         model.whiten(data.normalised(data.train.images[:5_000]))
