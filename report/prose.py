@@ -36,7 +36,7 @@ from results.store import Profile, ResultError, Store
 
 #: What sets the numbers of a profile apart from those of the protocol.
 NOT_FULL = {
-    "quick": "less data and shorter training than the protocol asks for",
+    "quick": "measured on small embedded data, with short training, in place of the data of the protocol",
     "custom": "made with parameters of the reader's own",
 }
 

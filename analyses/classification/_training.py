@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from math import isfinite
+from math import inf, isfinite
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -195,7 +195,7 @@ def over_seeds(outcomes: Sequence[Outcome], key: str, title: str, unit: str = FR
     """The mean of an outcome's number over seeds, with Student's 95% interval; a fraction stays in [0, 1]."""
     from lab.evaluation import over_seeds as estimate
 
-    bounds = (0.0, 1.0) if unit == FRACTION else None
+    bounds = (0.0, 1.0 if unit == FRACTION else inf)
     return metric(estimate([outcome[key] for outcome in outcomes], bounds=bounds), title, unit)
 
 
