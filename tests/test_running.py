@@ -9,6 +9,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -54,9 +56,10 @@ class Trials:
             check=False,
         )
 
-    def begin(self, *arguments: str) -> subprocess.Popen[str]:
-        """In a group of its own, as a terminal begins it."""
-        return subprocess.Popen(
+    @contextmanager
+    def begun(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+        """In a process group of its own, as a terminal begins it; nothing of it is left afterwards."""
+        running = subprocess.Popen(
             self.command(*arguments),
             cwd=self.folder,
             env=self.environment,
@@ -64,6 +67,12 @@ class Trials:
             text=True,
             start_new_session=True,
         )
+        try:
+            yield running
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(running.pid, signal.SIGKILL)
+            running.communicate()
 
     def misdeed(self, cell: str, what: str) -> None:
         (self.folder / f"{cell}.misdeed").write_text(what)
@@ -102,7 +111,7 @@ def of_group(group: int) -> list[str]:
 def test_ctrl_c_ends_the_workers_tidily_and_the_same_command_goes_on(trials):
     trials.misdeed("2", "sleep 600")
     trials.misdeed("3", "sleep 600")
-    with trials.begin("run", "tests.trial", "--seeds", "5", "--jobs", "2") as running:
+    with trials.begun("run", "tests.trial", "--seeds", "5", "--jobs", "2") as running:
         wait_until(lambda: len(trials.kept) == 2 and len(trials.runs) == 4, running)
         os.killpg(running.pid, signal.SIGINT)
         _, stderr = running.communicate(timeout=60)
@@ -120,9 +129,19 @@ def test_ctrl_c_ends_the_workers_tidily_and_the_same_command_goes_on(trials):
     assert trials.kept == []
 
 
+def test_ctrl_c_is_tidy_while_workers_start(trials):
+    with trials.begun("run", "tests.trial", "--jobs", "2") as running:
+        assert running.stderr.readline().startswith("tests.trial: 0 ")
+        assert running.stderr.readline().startswith("tests.trial: 1 ")
+        os.killpg(running.pid, signal.SIGINT)
+        _, stderr = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert len(stderr.splitlines()) == 1, stderr
+
+
 def test_workers_end_with_a_parent_that_is_killed(trials):
     trials.misdeed("0", "sleep 600")
-    with trials.begin("run", "tests.trial", "--jobs", "2") as running:
+    with trials.begun("run", "tests.trial", "--jobs", "2") as running:
         wait_until(lambda: "0" in trials.runs, running)
         os.kill(running.pid, signal.SIGKILL)
         running.communicate(timeout=60)  # ends when no process holds its stderr
