@@ -17,7 +17,7 @@ class NormalisedLeNet(nn.Sequential):
     """(N, 3, 32, 32) → (N, classes): three convolutions of `kernel`, each halved, and two dense layers.
 
     normalised: batch norm after each convolution. strided: the convolution halves by its stride, not a
-    max-pool. activation: GELU, or ReLU. 390,858 parameters at its defaults.
+    max-pool. activation: GELU, or ReLU. 390,634 parameters at its defaults.
     """
 
     input_shape = (3, 32, 32)
