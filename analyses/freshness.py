@@ -7,7 +7,7 @@ The outcomes of an experiment's cells are dear. A cell is keyed by the analysis'
 settings and seed, by the data, and by the modules of `lab` alone: what is changed in `analyses` summarizes
 the same outcomes anew. Shared machinery in `lab` declares `REVISION = n` at the top of a module, or of a
 package's `__init__` for all of it; it then counts by that number, to be raised when what it computes
-changes.
+changes; at revision 1 not at all, so that a new network, say, repeats no training of the others.
 """
 
 from __future__ import annotations
@@ -186,7 +186,11 @@ def cell_key(analysis: Analysis[Any], cell: Cell, fingerprints: Mapping[str, str
     """Hash of all that decides the outcome of one cell. `fingerprints`: data set → hash of its content."""
     modules = sources(analysis)
     if not analysis.analytic:
-        modules = {name: code for name, code in modules.items() if name.split(".")[0] == "lab"}
+        modules = {
+            name: code
+            for name, code in modules.items()
+            if name.split(".")[0] == "lab" and code != f"revision {FIRST}"
+        }
     return digest(
         {
             "analysis": analysis.id,

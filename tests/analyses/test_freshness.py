@@ -129,7 +129,10 @@ def change(file: Path, before: str = "", after: str = "CHANGED = True\n") -> Non
         ("lab/training.py", "", "CHANGED = True\n", False, False),
         ("lab/training.py", "REVISION = ", "REVISION = 1", True, True),
         ("lab/datasets/splits.py", "", "CHANGED = True\n", False, False),
-        ("lab/networks/lenet.py", "", "CHANGED = True\n", True, True),
+        ("lab/networks/lenet.py", "", "CHANGED = True\n", False, False),
+        ("lab/networks/__init__.py", "REVISION = ", "REVISION = 1", True, True),
+        ("analyses/classification/_training.py", "", "import lab.networks.alexnet\n", False, True),
+        ("analyses/classification/_training.py", "", "import lab.formulas\n", True, True),
     ],
 )
 def test_what_a_cell_is_keyed_by(checkout, file, before, after, cell_is_another, result_is_another):
