@@ -476,6 +476,14 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
+def _end_with_parent() -> None:
+    """A killed run must leave nothing behind that goes on training."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
 def _run_there(reference: Any, task: _Task) -> CellRecord:
     analysis = analyses.get(reference) if isinstance(reference, str) else reference
     _use_threads(task.threads)

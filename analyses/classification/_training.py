@@ -1,13 +1,15 @@
 """What the classification experiments share: the data of a cell, the network it trains, and how its course
 is shown.
 
-A cell's settings are `data` (DataChoice), `network` (name and options), `recipe` (of lab.training.Recipe),
-and `keep`, whether the predictions on the test images are part of the outcome.
+A cell's settings are `data` (DataChoice), `network` (name and options), `recipe` (of lab.recipes.Recipe),
+and `keep`: whether the test images are measured, and the predictions on them kept. A cell that compares
+settings does not touch them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from math import inf, isfinite
 from typing import TYPE_CHECKING, Any, Literal
@@ -143,6 +145,8 @@ def trained(cell: Cell, context: Context) -> tuple[Outcome, nn.Module, Data]:
     settings = cell.settings
     seed = cell.seed or 0
     data, classes = load(DataChoice.model_validate(settings["data"]), context.device)
+    if not settings["keep"]:
+        data = replace(data, test=None)
     torch.manual_seed(seed)
     model = network(settings["network"]["name"], settings["network"].get("options", {}), len(classes))
     recipe = Recipe.of(settings["recipe"])
@@ -166,7 +170,7 @@ def trained(cell: Cell, context: Context) -> tuple[Outcome, nn.Module, Data]:
                 key = f"{part}_mirrored" if mirror else part
                 loss, outcome[f"{key}_accuracy"] = measure(logits, images.labels)
                 outcome[f"{key}_loss"] = loss if isfinite(loss) else None
-                if part == "test" and not mirror and settings.get("keep"):
+                if part == "test" and not mirror:
                     outcome["predictions"] = "".join(DIGITS[index] for index in logits.argmax(1).tolist())
                     outcome["classes"] = list(classes)
                     outcome["labels"] = "".join(DIGITS[index] for index in images.labels.tolist())

@@ -58,7 +58,7 @@ class DesignsParameters(Parameters):
     widths: tuple[int, int, int] = (64, 256, 256)
     ablation_seeds: int = 3
     ablation_train: int = 10_000
-    ablation_epochs: int = 5
+    ablation_epochs: int = 4
 
 
 class Cifar10Designs(Analysis[DesignsParameters]):
