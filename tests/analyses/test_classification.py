@@ -1,0 +1,153 @@
+"""The classification experiments on small real data: what they plan, measure, find and say."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+import analyses
+from analyses.classification import _training as training
+from analyses.classification.cifar10_designs import CHANGES, DesignsParameters
+from lab.recipes import Recipe
+from results.store import Store
+from tests.conftest import ROOT
+
+RECORDED = Store(ROOT / "results")
+METRICS = {
+    "cifar10_baseline": ("baseline/test_accuracy",),
+    "cifar10_designs": ("design_a/test_accuracy", "design_b/test_accuracy", "best/epochs"),
+    "base_networks": tuple(
+        f"{name}/{what}"
+        for name in ("convnet", "mobilenet", "resnet")
+        for what in ("test_accuracy", "training_seconds", "forward_ms")
+    ),
+}
+SMALL = ("--set", "data.train=300", "--set", "data.validation=100", "--set", "epochs=2")
+
+
+@pytest.fixture(scope="module")
+def baseline(tmp_path_factory):
+    """A custom run of the baseline on a few drawn shapes, as a user starts it."""
+    import subprocess
+    import sys
+
+    folder = tmp_path_factory.mktemp("baseline")
+    command = [sys.executable, str(ROOT / "runner.py"), "--results", str(folder), "run"]
+    command += ["classification.cifar10_baseline", "--jobs", "1", "--json", *SMALL]
+    finished = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert finished.returncode == 0, finished.stderr
+    return Store(folder).read("classification.cifar10_baseline", "custom")
+
+
+def test_a_course_has_a_point_an_epoch_and_the_three_losses_share_one_plot(baseline):
+    chart = baseline.figures["loss"]
+    assert [series.label for series in chart.series] == ["Training", "Validation", "Test"]
+    assert all(series.x == (1.0, 2.0) for series in chart.series)
+
+
+def test_metrics_tables_and_provenance_tell_one_story(baseline):
+    row = baseline.tables["results"].rows[0].cells
+    metric = baseline.metrics["baseline/test_accuracy"]
+    assert (row["test_accuracy"], row["low"], row["high"]) == (metric.value, metric.low, metric.high)
+    assert row["seeds"] == metric.n == len(baseline.provenance.seeds)
+    assert baseline.provenance.datasets[0].name.startswith("Coloured shapes")
+    assert baseline.provenance.parameters["data"]["train"] == 300
+
+
+def test_the_confusion_matrix_holds_every_test_image(baseline):
+    rows = baseline.figures["confusion"].values
+    assert len(rows) == 10
+    assert all(abs(sum(row) - 1) < 0.002 for row in rows)
+
+
+def test_the_recipe_that_is_printed_is_the_recipe_that_was_run():
+    plan = analyses.get("classification.cifar10_designs").plan(DesignsParameters())
+    recipe = Recipe.of(next(cell for cell in plan if cell.id == "design_a/0").settings["recipe"])
+    said = dict(training.recipe_rows(recipe))
+    assert said["optimizer"] == "SGD, momentum 0.9 (Nesterov)"
+    assert said["augmentation"] == "mirrored (alternating), moved by up to 3 pixels"
+    assert said["label smoothing"] == "0.1"
+
+
+def test_every_change_of_the_ablation_changes_something_and_only_the_reference_nothing():
+    plan = analyses.get("classification.cifar10_designs").plan(DesignsParameters())
+    first = {
+        cell.id.split("/")[1]: cell.settings for cell in plan if re.fullmatch(r"ablation/\w+/0", cell.id)
+    }
+    assert set(first) == set(CHANGES)
+    texts = [json.dumps(settings, sort_keys=True) for settings in first.values()]
+    assert len(set(texts)) == len(CHANGES)
+
+
+def test_more_seeds_plan_the_same_first_cells():
+    analysis = analyses.get("classification.cifar10_baseline")
+    few, many = (
+        analysis.plan(analysis.parameters("full").model_copy(update={"seeds": seeds})) for seeds in (2, 4)
+    )
+    assert many[:2] == few
+
+
+def test_planning_and_summarizing_import_no_torch():
+    import subprocess
+    import sys
+
+    code = (
+        "import sys, analyses\n"
+        "for name in analyses.select(['classification']):\n"
+        "    analysis = analyses.get(name)\n"
+        "    analysis.plan(analysis.parameters('full'))\n"
+        "assert 'torch' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_the_recorded_results_are_complete_and_of_the_full_protocol(name):
+    result = RECORDED.read(f"classification.{name}", "full")
+    assert set(METRICS[name]) <= set(result.metrics)
+    assert result.provenance.datasets[0].images == 60_000
+    bundle = RECORDED.read_outcomes(f"classification.{name}", "full")
+    assert bundle is not None
+    assert {cell.seed for cell in bundle.cells} == set(result.provenance.seeds)
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_a_recorded_result_follows_from_its_recorded_cells(name):
+    identifier = f"classification.{name}"
+    analysis, result = analyses.get(identifier), RECORDED.read(identifier, "full")
+    bundle = RECORDED.read_outcomes(identifier, "full")
+    parameters = type(analysis.parameters("full")).model_validate(result.provenance.parameters)
+    again = analysis.summarize(parameters, {cell.id: cell.outcome for cell in bundle.cells})
+    assert dict(again.metrics) == result.metrics
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (["data.train=90000"], "ask for fewer"),
+        (["data.name=folder:nowhere"], "there is no folder or zip"),
+        (["data.name=cifar11"], "there is no data set 'cifar11'"),
+        (["data.size=16x16"], "failed in lenet/0"),
+        (["learning_rate=0"], "learning rate is 0"),
+        (["data.tran=3"], "did you mean train"),
+    ],
+)
+def test_what_cannot_be_run_is_one_sentence(convstudy, settings, said):
+    options = [part for setting in settings for part in ("--set", setting)]
+    finished = convstudy("run", "classification.cifar10_baseline", "--jobs", "1", *options)
+    assert finished.returncode in (1, 2)
+    lines = [line for line in finished.stderr.splitlines() if line.startswith("convstudy:")]
+    assert len(lines) == 1
+    assert said in lines[0]
+    assert "Traceback" not in finished.stderr
+
+
+def test_a_rate_that_diverges_is_shown_and_does_not_crash(convstudy, tmp_path):
+    finished = convstudy(
+        "run", "classification.cifar10_baseline", "--jobs", "1", *SMALL, "--set", "learning_rate=1e8"
+    )
+    assert finished.returncode == 0, finished.stderr
+    result = Store(tmp_path / "results").read("classification.cifar10_baseline", "custom")
+    assert not result.findings["no_run_diverged"].holds
