@@ -144,10 +144,17 @@ def _cpu_has_bfloat16() -> bool:
 
 @torch.no_grad()
 def predict(
-    model: nn.Module, images: Tensor, data: Data, dtype: torch.dtype = torch.float32, *, mirror: bool = False
+    model: nn.Module,
+    images: Tensor,
+    data: Data,
+    dtype: torch.dtype = torch.float32,
+    *,
+    six_views: bool = False,
 ) -> Tensor:
-    """Logits (N, classes), float32, in evaluation mode; with `mirror` the mean of those of an image and its
-    mirror image.
+    """Logits (N, classes), float32, in evaluation mode.
+
+    six_views: their mean over the image, the image moved by a pixel to the upper left and to the lower right,
+    which count half, and the mirror images of the three (the test-time augmentation of Jordan 2024).
     """
     training = model.training
     model.eval()
@@ -156,9 +163,17 @@ def predict(
         batch = data.normalised(images[start : start + 1_000])
         batch = batch.contiguous(memory_format=torch.channels_last)
         with torch.autocast(batch.device.type, dtype, enabled=dtype != torch.float32):
-            logits = model(batch).float()
-            if mirror:
-                logits = (logits + model(batch.flip(-1)).float()) / 2
+            if six_views:
+                height, width = batch.shape[2:]
+                padded = F.pad(batch, (1, 1, 1, 1), mode="reflect")
+                moved = (padded[..., corner : corner + height, corner : corner + width] for corner in (0, 2))
+                views = zip((0.5, 0.25, 0.25), (batch, *moved), strict=True)
+                logits = sum(
+                    weight * (model(view).float() + model(view.flip(-1)).float()) / 2
+                    for weight, view in views
+                )
+            else:
+                logits = model(batch).float()
         parts.append(logits)
     model.train(training)
     return torch.cat(parts)

@@ -165,15 +165,13 @@ def trained(cell: Cell, context: Context) -> tuple[Outcome, nn.Module, Data]:
     }
     for part, images in (("validation", data.validation), ("test", data.test)):
         if images is not None:
-            for mirror in (False, True):
-                logits = predict(model, images.images, data, dtype, mirror=mirror)
-                key = f"{part}_mirrored" if mirror else part
-                loss, outcome[f"{key}_accuracy"] = measure(logits, images.labels)
-                outcome[f"{key}_loss"] = loss if isfinite(loss) else None
-                if part == "test" and not mirror:
-                    outcome["predictions"] = "".join(DIGITS[index] for index in logits.argmax(1).tolist())
-                    outcome["classes"] = list(classes)
-                    outcome["labels"] = "".join(DIGITS[index] for index in images.labels.tolist())
+            logits = predict(model, images.images, data, dtype)
+            loss, outcome[f"{part}_accuracy"] = measure(logits, images.labels)
+            outcome[f"{part}_loss"] = loss if isfinite(loss) else None
+            if part == "test":
+                outcome["predictions"] = "".join(DIGITS[index] for index in logits.argmax(1).tolist())
+                outcome["classes"] = list(classes)
+                outcome["labels"] = "".join(DIGITS[index] for index in images.labels.tolist())
     return outcome, model, data
 
 

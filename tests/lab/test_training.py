@@ -24,6 +24,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.optim import lr_scheduler
 from torch.optim.optimizer import register_optimizer_step_pre_hook
+from torchvision.transforms import functional as tv
 
 from lab.datasets import load
 from lab.recipes import Augmentation, Recipe
@@ -360,11 +361,19 @@ def test_losses_and_accuracies_are_those_of_scikit_learn():
     assert model.training, "the mode is left as it was"
 
 
-def test_prediction_can_average_an_image_and_its_mirror_image():
+def test_prediction_can_average_six_views_of_an_image():
     data, model = digits(), network().eval()
-    mirrored = replace(data.test, images=data.test.images.flip(-1))
-    both = predict(model, data.test.images, data) + predict(model, mirrored.images, data)
-    torch.testing.assert_close(predict(model, data.test.images, data, mirror=True), both / 2)
+    original = data.test.images
+    padded = tv.pad(original, [1], padding_mode="reflect")
+    expected = torch.zeros(len(original), 10)
+    for weight, images in (
+        (2, original),
+        (1, tv.crop(padded, 0, 0, *original.shape[2:])),
+        (1, tv.crop(padded, 2, 2, *original.shape[2:])),
+    ):
+        for view in (images, tv.hflip(images)):
+            expected += weight * predict(model, view, data) / 8
+    torch.testing.assert_close(predict(model, original, data, six_views=True), expected)
 
 
 def test_normalised_training_images_have_mean_0_and_deviation_1():
