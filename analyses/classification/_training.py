@@ -272,7 +272,7 @@ def course(outcomes: Sequence[Outcome], what: Literal["loss", "accuracy"], capti
     """Training, validation and test loss (or accuracy) by epoch in one plot, with bands over the seeds."""
     series = []
     for part, name in PARTS.items():
-        if outcomes[0]["history"][f"{part}_{what}"]:
+        if outcomes[0]["history"].get(f"{part}_{what}"):
             mean, low, high = mean_course(outcomes, f"{part}_{what}")
             band = {"low": tuple(low), "high": tuple(high)} if len(outcomes) > 1 else {}
             epochs = tuple(float(epoch) for epoch in range(1, len(mean) + 1))
