@@ -166,8 +166,8 @@ def summary(parameters: ArtistsParameters, outcomes: Mapping[str, Outcome]) -> S
             "transforms": _transform_table(metrics, parameters.seeds),
         },
         figures={
-            "factors": _factor_figure(factors),
-            "transforms": _transform_figure(metrics),
+            "differences": _factor_figure(factors),
+            "changed": _transform_figure(metrics),
             "loss": training.course(
                 best_folds,
                 "loss",
@@ -365,26 +365,14 @@ def _search_table(parameters: ArtistsParameters, outcomes: Mapping[str, Outcome]
     found = {number: _folds_of(outcomes, f"search/{number}") for number in finalists(parameters, outcomes)}
     rows = []
     for number in sorted(found, key=lambda one: -_mean_accuracy(found[one])):
-        words, setting = settings[number].in_words(), settings[number]
         everywhere = over_folds([one["accuracy"] for one in found[number]], parameters.folds, (0.0, 1.0))
+        network, trained = settings[number].in_short()
         rows.append(
             Row(
                 cells={
                     "number": number + 1,
-                    **{
-                        key: words[key]
-                        for key in ("filters", "kernel", "strides", "max-pooling", "batch norm")
-                    },
-                    "dropout": words["dropout"],
-                    "optimizer": {"sgd": "SGD", "adam": "Adam", "adamw": "AdamW"}[setting.optimizer],
-                    "schedule": setting.schedule,
-                    "augmentation": " and ".join(
-                        filter(
-                            None,
-                            ["mirrored" * setting.mirror, f"moved {setting.shift}" if setting.shift else ""],
-                        )
-                    )
-                    or "none",
+                    "network": network,
+                    "training": trained,
                     "first": _mean_accuracy(found[number][: parameters.search_folds]),
                     "accuracy": everywhere.value,
                     "low": everywhere.low,
@@ -392,19 +380,17 @@ def _search_table(parameters: ArtistsParameters, outcomes: Mapping[str, Outcome]
                 }
             )
         )
+    number_format: dict[str, Any] = {"type": "number", "format": ".3f"}
     return Table(
         caption="The drawn settings that were tried on all folds, the best first.",
         columns=(
             Column(key="number", label="Drawn as", type="integer"),
-            *(
-                Column(key=key, label=key.capitalize())
-                for key in ("filters", "kernel", "strides", "max-pooling", "batch norm", "dropout")
-            ),
-            *(Column(key=key, label=key.capitalize()) for key in ("optimizer", "schedule", "augmentation")),
-            Column(key="first", label="First folds", type="number", format=".3f"),
-            Column(key="accuracy", label="All folds", type="number", format=".3f"),
-            Column(key="low", label="95% from", type="number", format=".3f"),
-            Column(key="high", label="to", type="number", format=".3f"),
+            Column(key="network", label="Network"),
+            Column(key="training", label="Training"),
+            Column(key="first", label="First folds", **number_format),
+            Column(key="accuracy", label="All folds", **number_format),
+            Column(key="low", label="95% from", **number_format),
+            Column(key="high", label="to", **number_format),
         ),
         rows=tuple(rows),
         notes=(
@@ -562,7 +548,7 @@ def _factor_findings(factors: Sequence[Compared]) -> dict[str, Finding]:
 
 def _search_findings(metrics: Mapping[str, Metric], setting: Setting) -> dict[str, Finding]:
     best, baseline = metrics["best/test_accuracy"], metrics["baseline/test_accuracy"]
-    validation = metrics["best/validation_accuracy"].value
+    validation, validated = metrics["best/validation_accuracy"].value, metrics["baseline/validation_accuracy"]
     return {
         "best_beats_baseline": Finding(
             statement="On the folds, the best setting is more accurate than the baseline",
@@ -573,6 +559,11 @@ def _search_findings(metrics: Mapping[str, Metric], setting: Setting) -> dict[st
             statement="On the test images, the best setting is more accurate than the baseline",
             holds=_above(metrics["best/test_gain"]),
             metrics=("best/test_gain",),
+        ),
+        "baseline_overfits": Finding(
+            statement="The baseline's training accuracy is above the interval of its validation accuracy",
+            holds=validated.high is not None and metrics["baseline/train_accuracy"].value > validated.high,
+            metrics=("baseline/train_accuracy", "baseline/validation_accuracy"),
         ),
         "baseline_beats_majority": Finding(
             statement="The baseline is more accurate than always naming the largest class",

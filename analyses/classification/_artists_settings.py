@@ -110,6 +110,19 @@ class Setting(BaseModel):
             "dense layer": str(self.dense),
         }
 
+    def in_short(self) -> tuple[str, str]:
+        """The network and its training, in a few words each."""
+        words = self.in_words()
+        network = [f"{words['filters']} filters of {words['kernel']}", f"strides {words['strides']}"]
+        network += [f"pool {words['max-pooling']}"] if self.pool else []
+        network += ["batch norm"] if self.normalised else []
+        network += [f"dropout {words['dropout']}"] if self.dropout else []
+        optimizer = {"sgd": "SGD", "adam": "Adam", "adamw": "AdamW"}[self.optimizer]
+        training = [f"{self.epochs} epochs of {optimizer} {self.learning_rate:g}", self.schedule]
+        training += ["mirrored"] if self.mirror else []
+        training += [f"moved by {self.shift}"] if self.shift else []
+        return ", ".join(network), ", ".join(training)
+
 
 #: One thing at a time is changed from the baseline. Adam's rate is the usual 0.001, as 0.01 makes it diverge.
 FACTORS: Choices = {
