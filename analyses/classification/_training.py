@@ -149,6 +149,9 @@ def trained(cell: Cell, context: Context) -> tuple[Outcome, nn.Module, Data]:
         data = replace(data, test=None)
     torch.manual_seed(seed)
     model = network(settings["network"]["name"], settings["network"].get("options", {}), len(classes))
+    shape = tuple(data.train.images.shape[1:])
+    if shape != model.input_shape:
+        raise ValueError(f"{settings['network']['name']} takes images of {model.input_shape}, not {shape}")
     recipe = Recipe.of(settings["recipe"])
     if hasattr(model, "whiten"):
         model.whiten(data.normalised(data.train.images[:5_000]))

@@ -24,8 +24,6 @@ class SimpleCNN(nn.Sequential):
     ValueError where a map is smaller than the pool.
     """
 
-    input_shape = (3, 50, 50)
-
     def __init__(
         self,
         classes: int = 11,
@@ -61,3 +59,4 @@ class SimpleCNN(nn.Sequential):
         layers["dropout"] = nn.Dropout(dropout)
         layers["fc2"] = nn.Linear(dense, classes)
         super().__init__(layers)
+        self.input_shape = (3, size, size)

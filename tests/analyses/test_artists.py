@@ -1,0 +1,118 @@
+"""The study of painters: what is drawn, planned, kept for the end, and found."""
+
+from __future__ import annotations
+
+from math import sqrt
+
+import pytest
+import torch
+from scipy import stats
+
+import analyses
+from analyses.classification import artists as module
+from analyses.classification._artists_findings import CHANGES, over_folds
+from analyses.classification._artists_settings import ArtistsParameters, Pictures, Setting
+from lab import augmentation
+from lab.counting import count
+from lab.networks.simple import SimpleCNN
+from results.store import Store
+
+artists = analyses.get("classification.artists")
+QUICK = artists.parameters("quick")
+FULL = artists.parameters("full")
+
+
+def test_the_search_draws_different_settings_within_its_bound_and_the_same_again():
+    settings = FULL.searched()
+    assert len(settings) == FULL.search_settings == len({repr(setting) for setting in settings})
+    assert settings == FULL.searched()
+    assert settings != FULL.model_copy(update={"search_seed": 1}).searched()
+    for setting in settings:
+        model = SimpleCNN(11, **setting.network())
+        layers = count(model, (3, 50, 50)).layers
+        multiplied = sum(layer.macs for layer in layers if layer.name.startswith("conv"))
+        assert multiplied == setting.multiplications(50) <= FULL.most_multiplications
+
+
+def test_a_factor_changes_one_thing_and_is_judged_on_the_folds_of_the_baseline():
+    cells = {cell.id: cell for cell in artists.plan(FULL)}
+    for factor, values in FULL.factors.items():
+        for value, changes in values.items():
+            name = module.findings.factor_name(factor, value)
+            assert FULL.baseline.changed(changes) != FULL.baseline
+            for fold in range(FULL.folds * FULL.repeats):
+                changed, baseline = cells[f"{name}/{fold}"], cells[f"baseline/{fold}"]
+                assert (changed.seed, changed.settings["fold"]) == (baseline.seed, fold)
+                assert changed.settings["data"] == baseline.settings["data"]
+
+
+def test_test_images_are_in_no_fold_and_folds_of_a_partition_cover_the_rest_once():
+    chosen = Pictures(name="digits", split="train", images=200, size=8)
+    pool, test = module._parts(chosen)
+    assert (len(pool), len(test)) == (160, 40)
+    rest = {image.tobytes() for image in pool.images}
+    assert not rest & {image.tobytes() for image in test.images}
+    for repeat in range(2):
+        parts = [module._fold(pool, 5, 5 * repeat + fold) for fold in range(5)]
+        held_out = [image.tobytes() for _, part in parts for image in part.images]
+        assert sorted(held_out) == sorted(image.tobytes() for image in pool.images)
+        assert all(len(training) + len(part) == len(pool) for training, part in parts)
+
+
+def test_the_interval_over_folds_is_the_corrected_resampled_t_interval():
+    values = [0.61, 0.66, 0.58, 0.70, 0.64, 0.62, 0.67, 0.60, 0.66, 0.63]
+    estimate = over_folds(values, 5)
+    deviation = stats.tstd(values) * sqrt(1 / 10 + 1 / 4)  # a test set is a quarter of its training set
+    low, high = stats.t.interval(0.95, 9, loc=sum(values) / 10, scale=deviation)
+    assert (estimate.low, estimate.high) == pytest.approx((low, high))
+    assert over_folds([0.99, 0.7, 1.0], 3, (0.0, 1.0)).high == 1.0
+    assert over_folds([0.6], 5).low is None
+
+
+def test_the_network_of_the_hand_out():
+    model = SimpleCNN()
+    convolutions = (25 * 3 + 1) * 16 + (25 * 16 + 1) * 16
+    dense = (13 * 13 * 16 + 1) * 64 + (64 + 1) * 11
+    assert sum(parameter.numel() for parameter in model.parameters()) == convolutions + dense == 181_467
+    assert model(torch.zeros(2, 3, 50, 50)).shape == (2, 11)
+    with pytest.raises(ValueError, match="too small for a pool of 3"):
+        SimpleCNN(size=8, pool=3)
+
+
+def test_a_setting_that_is_no_choice_is_refused():
+    with pytest.raises(ValueError, match="kernal"):
+        Setting().changed({"kernal": 3})
+
+
+def test_a_run_chooses_on_folds_and_reports_every_change_on_the_test_images(convstudy, tmp_path):
+    few = ("--set", "data.images=200", "--set", "search_settings=3")
+    finished = convstudy("run", "classification.artists", "--profile", "quick", *few, "--jobs", "1")
+    assert finished.returncode == 0, finished.stderr
+    store = Store(tmp_path / "results")
+    result = store.read("classification.artists", "custom")
+    bundle = store.read_outcomes("classification.artists", "custom")
+    outcomes = {cell.id: cell.outcome for cell in bundle.cells}
+    tried = {name.split("/")[1] for name in outcomes if name.startswith("search/")}
+    everywhere = {name.split("/")[1] for name in outcomes if name.startswith("search/") and name[-2:] == "/1"}
+    assert (len(tried), len(everywhere)) == (3, QUICK.finalists)
+    assert all("test_accuracy" not in outcome for outcome in outcomes.values())
+    finals = [outcome for name, outcome in outcomes.items() if name.startswith("final/best")]
+    assert len(finals) == QUICK.seeds
+    for change in augmentation.CHANGES:
+        metric = result.metrics[f"transform/{change}/test_accuracy"]
+        right = [
+            sum(map(int.__eq__, one["labels"], one["predictions"][change])) / len(one["labels"])
+            for one in finals
+        ]
+        assert metric.value == pytest.approx(sum(right) / len(right))
+        assert metric.low <= metric.value <= metric.high
+        assert metric.n == 40
+    assert set(CHANGES) == {"none", *augmentation.CHANGES}
+    _, test = module._parts(Pictures.model_validate({**QUICK.data.model_dump(), "images": 200}))
+    assert finals[0]["labels"] == test.labels.tolist()
+
+
+def test_own_pictures_are_a_setting():
+    own = ArtistsParameters.model_validate({"data": {"name": "folder:somewhere", "size": 64}})
+    assert artists.datasets(own) == ("folder:somewhere",)
+    assert own.searched()
