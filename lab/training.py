@@ -17,7 +17,7 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -31,7 +31,9 @@ REVISION = 1  # to be raised when the same recipe and seed give another network
 
 @dataclass(frozen=True)
 class Images:
-    """Labelled images on a device: uint8 (N, C, H, W), int64 (N,)."""
+    """Labelled images on a device: uint8 (N, C, H, W), int64 (N,), or (N, …) where a label is more than a
+    class.
+    """
 
     images: Tensor
     labels: Tensor
@@ -94,8 +96,8 @@ LOST = 1e9  # nats: stands for a loss above it, or one that is no number, which 
 
 @dataclass
 class History:
-    """What was measured after each epoch. Losses are plain cross-entropy (nats), also where labels are
-    smoothed.
+    """What was measured after each epoch: the loss and the accuracy of the objective, and the parts that it
+    tells. Of a classification the loss is the plain cross-entropy (nats), also where labels are smoothed.
 
     train_loss and train_accuracy are running means over the epoch's augmented batches, as the weights change;
     the others are of the weights at its end. best_epoch: 1-based; the one whose weights the model has. The
@@ -110,6 +112,7 @@ class History:
     test_accuracy: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)  # of training; measuring is not included
     outcome: Outcome = "finished"
+    parts: dict[str, list[float]] = field(default_factory=dict)  # "train/…", … what else the objective tells
     best_epoch: int = 0
     precision: str = "float32"
     batch: int = 0  # smaller than the recipe's where the device's memory did not hold that
@@ -184,10 +187,32 @@ def measure(logits: Tensor, labels: Tensor) -> tuple[float, float]:
     return F.cross_entropy(logits, labels).item(), (logits.argmax(1) == labels).float().mean().item()
 
 
+class Objective(Protocol):
+    """What is minimised, and what is told of a batch; `model.training` says which of the two is asked for."""
+
+    def __call__(self, model: nn.Module, images: Tensor, labels: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss to minimise, and means over the batch: "loss", "accuracy", and any parts by name."""
+
+
+@dataclass(frozen=True)
+class Classification:
+    """Cross-entropy of the model's logits (N, classes) with labels (N,), which are smoothed in training."""
+
+    label_smoothing: float = 0.0
+
+    def __call__(self, model: nn.Module, images: Tensor, labels: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        logits = model(images).float()
+        plain = F.cross_entropy(logits, labels)
+        smoothed = model.training and self.label_smoothing
+        loss = F.cross_entropy(logits, labels, label_smoothing=self.label_smoothing) if smoothed else plain
+        return loss, {"loss": plain.detach(), "accuracy": (logits.argmax(1) == labels).float().mean()}
+
+
 def fit(
     model: nn.Module,
     data: Data,
     recipe: Recipe,
+    objective: Objective | None = None,
     *,
     seed: int = 0,
     checkpoint: Path | None = None,
@@ -195,9 +220,10 @@ def fit(
 ) -> History:
     """Train `model` in place, on the device of the data, and return what was measured.
 
-    With a `checkpoint` file the state is saved after every epoch, and a run that finds one goes on from
-    there to the very weights that it would have had (on a CPU, with the same number of threads). A training
-    or validation loss that is LOST, or a weight that is no number, ends the run as "diverged". Where the
+    objective: classification with the recipe's label smoothing, unless another is given. With a
+    `checkpoint` file the state is saved after every epoch, and a run that finds one goes on from there to
+    the very weights that it would have had (on a CPU, with the same number of threads). A training or
+    validation loss that is LOST, or a weight that is no number, ends the run as "diverged". Where the
     memory does not hold a batch, the batch is halved and the run begins again.
 
     ValueError where early stopping has no validation data; MemoryError where not even one image fits;
@@ -206,10 +232,11 @@ def fit(
     if recipe.patience and data.validation is None:
         raise ValueError("patience needs validation data, and there is none")
     batch = min(recipe.batch, len(data.train))
+    objective = objective or Classification(recipe.label_smoothing)
     beginning = copy.deepcopy(model.state_dict())
     while True:
         try:
-            return _Run(model, data, recipe, batch, seed).train(checkpoint, report)
+            return _Run(model, data, recipe, objective, batch, seed).train(checkpoint, report)
         except (RuntimeError, MemoryError) as error:
             if not _is_out_of_memory(error):
                 raise
@@ -230,11 +257,47 @@ def _is_out_of_memory(error: Exception) -> bool:
     return known or "DefaultCPUAllocator" in str(error)
 
 
+class _Means:
+    """Means over images of what is told a batch at a time."""
+
+    def __init__(self) -> None:
+        self.sums: dict[str, Tensor] = {}
+        self.count = 0
+
+    def add(self, means: dict[str, Tensor], count: int) -> None:
+        for name, value in means.items():
+            self.sums[name] = self.sums.get(name, 0) + value.detach() * count
+        self.count += count
+
+    def means(self) -> dict[str, float]:
+        return {name: value.item() / self.count for name, value in self.sums.items()}
+
+
+@torch.no_grad()
+def judged(
+    model: nn.Module, images: Images, data: Data, objective: Objective, dtype: torch.dtype = torch.float32
+) -> dict[str, float]:
+    """What the objective tells of labelled images in evaluation mode, means over all of them."""
+    training = model.training
+    model.eval()
+    told = _Means()
+    for start in range(0, len(images), 1_000):
+        part = slice(start, start + 1_000)
+        batch = data.normalised(images.images[part]).contiguous(memory_format=torch.channels_last)
+        with torch.autocast(batch.device.type, dtype, enabled=dtype != torch.float32):
+            _, means = objective(model, batch, images.labels[part])
+        told.add(means, len(batch))
+    model.train(training)
+    return told.means()
+
+
 class _Run:
     """One training run at one batch size: what changes from step to step."""
 
-    def __init__(self, model: nn.Module, data: Data, recipe: Recipe, batch: int, seed: int) -> None:
-        self.data, self.recipe, self.seed = data, recipe, seed
+    def __init__(
+        self, model: nn.Module, data: Data, recipe: Recipe, objective: Objective, batch: int, seed: int
+    ) -> None:
+        self.data, self.recipe, self.objective, self.seed = data, recipe, objective, seed
         self.batch = batch
         self.device = data.train.images.device
         self.dtype = precision_of(recipe, self.device.type)
@@ -280,8 +343,7 @@ class _Run:
         choices = draw(recipe.augmentation, len(train), epoch, self.seed, self.generator).to(str(self.device))
         steps = math.ceil(len(train) / self.batch)
         self.model.train()
-        loss_sum = torch.zeros((), device=self.device)
-        correct = torch.zeros((), device=self.device)
+        told = _Means()
         for step in range(steps):
             indices = order[step * self.batch : (step + 1) * self.batch]
             self._set_rate((epoch * steps + step) / (recipe.epochs * steps), epoch)
@@ -289,9 +351,7 @@ class _Run:
             images = self.data.normalised(images).contiguous(memory_format=torch.channels_last)
             labels = train.labels[indices]
             with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
-                logits = self.forward(images)
-            logits = logits.float()
-            loss = F.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
+                loss, means = self.objective(self.forward, images, labels)
             self.optimizer.zero_grad(set_to_none=True)
             loss.backward()
             if recipe.clip:
@@ -299,20 +359,15 @@ class _Run:
             self.optimizer.step()
             if self.average is not None:
                 self._average_weights()
-            with torch.no_grad():
-                plain = loss if not recipe.label_smoothing else F.cross_entropy(logits, labels)
-                loss_sum += plain.detach() * len(labels)
-                correct += (logits.argmax(1) == labels).sum()
+            told.add(means, len(labels))
             if step % 20 == 19:
-                if not math.isfinite(loss_sum.item()):
+                if not math.isfinite(told.sums["loss"].item()):
                     break
                 report((epoch + step / steps) / recipe.epochs, f"epoch {epoch + 1}")
-        seen = min((step + 1) * self.batch, len(train))
-        mean_loss = loss_sum.item() / seen
-        if not (mean_loss < LOST and _is_finite(self.model)):
+        means = told.means()
+        if not (means["loss"] < LOST and _is_finite(self.model)):
             self.history.outcome = "diverged"
-        self.history.train_loss.append(_recordable(mean_loss))
-        self.history.train_accuracy.append(correct.item() / seen)
+        self._record("train", means)
         self.history.seconds.append(time.perf_counter() - started)
 
     def _set_rate(self, progress: float, epoch: int) -> None:
@@ -334,14 +389,9 @@ class _Run:
     def _evaluate(self) -> None:
         history = self.history
         shown = self.average if self.average is not None else self.model
-        for part, losses, accuracies in (
-            (self.data.validation, history.validation_loss, history.validation_accuracy),
-            (self.data.test, history.test_loss, history.test_accuracy),
-        ):
+        for name, part in (("validation", self.data.validation), ("test", self.data.test)):
             if part is not None:
-                loss, accuracy = measure(predict(shown, part.images, self.data, self.dtype), part.labels)
-                losses.append(_recordable(loss))
-                accuracies.append(accuracy)
+                self._record(name, judged(shown, part, self.data, self.objective, self.dtype))
         if LOST in history.validation_loss[-1:]:
             history.outcome = "diverged"
         if not self.recipe.patience:
@@ -350,10 +400,17 @@ class _Run:
             history.best_epoch = history.epochs
             self.best = {name: value.clone() for name, value in shown.state_dict().items()}
 
+    def _record(self, part: str, means: dict[str, float]) -> None:
+        for name, value in means.items():
+            if name in ("loss", "accuracy"):
+                getattr(self.history, f"{part}_{name}").append(_recordable(value))
+            else:
+                self.history.parts.setdefault(f"{part}/{name}", []).append(_recordable(value))
+
     def _identity(self) -> str:
         """What a checkpoint must share with a run to be its own."""
         shapes = [(name, tuple(value.shape)) for name, value in self.model.state_dict().items()]
-        return repr((self.recipe, self.seed, self.dtype, len(self.data.train), shapes))
+        return repr((self.recipe, self.objective, self.seed, self.dtype, len(self.data.train), shapes))
 
     def _save(self, checkpoint: Path) -> None:
         """All that is needed to go on, in one piece: an old checkpoint stays where this fails."""

@@ -28,7 +28,19 @@ from torchvision.transforms import functional as tv
 
 from lab.datasets import load
 from lab.recipes import Augmentation, Recipe
-from lab.training import LOST, Data, History, Images, channel_statistics, fit, measure, precision_of, predict
+from lab.training import (
+    LOST,
+    Classification,
+    Data,
+    History,
+    Images,
+    channel_statistics,
+    fit,
+    judged,
+    measure,
+    precision_of,
+    predict,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 CHECKPOINT = "checkpoint.pt"
@@ -244,7 +256,9 @@ def test_the_moving_average_is_what_a_plain_loop_averages():
     for name, value in averaged.state_dict().items():
         torch.testing.assert_close(value, average[name], rtol=1e-4, atol=1e-5)
     shown = measure(predict(averaged, data.test.images, data), data.test.labels)
-    assert (history.test_loss[-1], history.test_accuracy[-1]) == shown, "the average is what is measured"
+    assert (history.test_loss[-1], history.test_accuracy[-1]) == pytest.approx(shown), (
+        "the average is what is measured"
+    )
 
 
 def fit_copy(model: nn.Module, data: Data, recipe: Recipe) -> tuple[nn.Module, History]:
@@ -376,6 +390,24 @@ def test_prediction_can_average_six_views_of_an_image():
     torch.testing.assert_close(predict(model, original, data, six_views=True), expected)
 
 
+def test_another_objective_is_minimised_and_its_parts_are_told():
+    def squared(model, images, labels):
+        """Half of the job is to name the class, half is to be small."""
+        loss, told = Classification()(model, images, labels)
+        size = model(images).float().pow(2).mean()
+        return loss + 3 * size, told | {"size": size}
+
+    data, recipe = digits(), replace(SHORT, epochs=3, precision="float32")
+    model = network()
+    history = fit(model, data, recipe, squared)
+    plain, _ = trained(data, recipe)
+    told = judged(model, data.test, data, squared)
+    assert history.parts["test/size"][-1] == pytest.approx(told["size"])
+    assert len(history.parts["train/size"]) == 3
+    assert set(history.parts) == {"train/size", "validation/size", "test/size"}
+    assert told["size"] < judged(plain, data.test, data, squared)["size"] / 2
+
+
 def test_normalised_training_images_have_mean_0_and_deviation_1():
     images = load("shapes", "train").images[:200]
     mean, std = channel_statistics(images)
@@ -404,7 +436,8 @@ def test_early_stopping_takes_the_weights_of_the_best_epoch():
     losses = history.validation_loss
     assert history.outcome == "stopped early"
     assert history.best_epoch == losses.index(min(losses)) + 1 == history.epochs - 3
-    assert measure(predict(model, data.validation.images, data), data.validation.labels)[0] == min(losses)
+    loss, _ = measure(predict(model, data.validation.images, data), data.validation.labels)
+    assert loss == pytest.approx(min(losses))
 
 
 def test_a_run_that_ends_before_its_patience_takes_the_best_epoch_too():
@@ -413,7 +446,7 @@ def test_a_run_that_ends_before_its_patience_takes_the_best_epoch_too():
     model, history = trained(data, recipe)
     assert history.outcome == "finished" and history.epochs == 4
     loss, _ = measure(predict(model, data.validation.images, data), data.validation.labels)
-    assert loss == min(history.validation_loss)
+    assert loss == pytest.approx(min(history.validation_loss))
 
 
 def test_early_stopping_without_validation_data_is_refused_before_training():
@@ -494,7 +527,8 @@ def test_early_stopping_keeps_the_best_weights_of_a_run_that_diverged():
     recipe = Recipe(5, 50, schedule="multistep", milestones=(2,), gamma=1e30, patience=9, precision="float32")
     model, history = trained(data, recipe)
     assert (history.outcome, history.best_epoch) == ("diverged", 2)
-    assert measure(predict(model, data.test.images, data), data.test.labels)[0] == history.test_loss[1]
+    loss, _ = measure(predict(model, data.test.images, data), data.test.labels)
+    assert loss == pytest.approx(history.test_loss[1])
 
 
 # --- memory
