@@ -17,7 +17,7 @@ from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
-from results.schema import Axis, Chart, Figure, Heatmap, Series
+from results.schema import Axis, Box, Chart, Figure, Heatmap, Pictures, Series
 from results.store import canonical_json, write_atomically
 
 if TYPE_CHECKING:
@@ -34,8 +34,16 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#7F7F7F", "#A6761D")
 DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)))
 MARKERS = ("o", "s", "^", "D", "v", "P")
 HATCHES = ("", "////", "----", "xxxx", "\\\\\\\\", "++++")  # dots would add 250 kB to an SVG
+INK = "#111111"  # on a coloured cell or a picture: stays dark where the page's ink turns light
+PAPER = "#FDFDFD"  # behind lines and letters on a picture
+#: Boxes on pictures: colour, line and width in points; the truth is dark and dotted, what is kept bright.
+BOXES: dict[str, tuple[str, Any, float]] = {
+    "truth": (INK, (0, (1, 1)), 1.3),
+    "kept": ("#E69F00", "-", 1.6),
+    "suppressed": ("#0072B2", (0, (4, 2)), 0.6),
+    "anchor": ("#7F7F7F", (0, (2, 2)), 0.8),
+}
 COLOUR_MAP = "cividis"
-INK = "#111111"  # text on a coloured cell: stays dark where the page's ink turns light
 MOST_VECTOR_CELLS = 2500
 
 STYLE: Any = {
@@ -88,7 +96,7 @@ def svg(figure: Figure, id: str) -> str:
         drawing, axes = _draw(figure, id)
         content = io.StringIO()
         drawing.savefig(content, format="svg", metadata={"Date": None, "Creator": None})
-        plot = _plot_data(drawing, axes)
+        plot = "" if isinstance(figure, Pictures) else _plot_data(drawing, axes)
     return _for_page(content.getvalue(), figure, id, plot)
 
 
@@ -111,6 +119,9 @@ def _draw(figure: Figure, id: str) -> tuple[Drawing, Axes]:
     from matplotlib.figure import Figure as Drawing
 
     drawing = Drawing(figsize=_size(figure))
+    if isinstance(figure, Pictures):
+        drawing.patch.set_visible(False)
+        return drawing, _pictures(drawing, figure, id)
     axes = drawing.add_subplot()
     drawing.patch.set_visible(False)
     axes.patch.set_visible(False)
@@ -128,6 +139,11 @@ def _draw(figure: Figure, id: str) -> tuple[Drawing, Axes]:
 def _size(figure: Figure) -> tuple[float, float]:
     """Inches. Long category names below the plot need room; a heatmap grows with its cells, wide ones where
     numbers stand in them and square ones otherwise."""
+    if isinstance(figure, Pictures):
+        across = min(figure.columns, len(figure.pictures))
+        side = min(1.9, WIDTH / across)
+        rows = ceil(len(figure.pictures) / across)
+        return side * across, rows * (side + 0.2) + (0.25 if figure.legend else 0)
     if isinstance(figure, Heatmap):
         rows, columns = len(figure.values), len(figure.values[0])
         cell = (0.55, 0.28) if figure.numbers else (0.13, 0.13)
@@ -231,6 +247,63 @@ def _bars(axes: Axes, chart: Chart, id: str) -> None:
     axes.margins(x=0.01)
 
 
+def _pictures(drawing: Drawing, figure: Pictures, id: str) -> Axes:
+    """Pictures in rows; returns the last one's axes. A box is a group "ID-box-PICTURE-BOX"."""
+    import base64
+
+    from matplotlib.image import imread
+    from matplotlib.lines import Line2D
+
+    across = min(figure.columns, len(figure.pictures))
+    places = drawing.subplots(ceil(len(figure.pictures) / across), across, squeeze=False).ravel()
+    for place in places[len(figure.pictures) :]:
+        place.set_visible(False)
+    for n, (axes, picture) in enumerate(zip(places, figure.pictures, strict=False)):
+        pixels = imread(io.BytesIO(base64.b64decode(picture.png)), format="png")
+        height, width = pixels.shape[:2]
+        grey = {"cmap": "gray", "vmin": 0, "vmax": 1} if pixels.ndim == 2 else {}
+        axes.imshow(pixels, interpolation="nearest", extent=(0, width, height, 0), **grey)
+        axes.set_axis_off()
+        if picture.title:
+            axes.set_title(picture.title, fontsize=FONT_SIZE - 1, pad=2)
+        for k, box in enumerate(picture.boxes):
+            _box(axes, box, f"{id}-box-{n}-{k}")
+        axes.set_xlim(0, width)
+        axes.set_ylim(height, 0)
+    if figure.legend:
+        handles = [Line2D([], [], label=words, **_line(style)) for style, words in figure.legend]
+        drawing.legend(handles=handles, loc="outside lower center", ncols=len(handles))
+    last: Axes = places[len(figure.pictures) - 1]
+    return last
+
+
+def _line(style: str) -> dict[str, Any]:
+    colour, dashes, width = BOXES[style]
+    return {"color": colour, "linestyle": dashes, "linewidth": width}
+
+
+def _box(axes: Axes, box: Box, gid: str) -> None:
+    """A square with a pale edge around its line, which shows on every picture."""
+    from matplotlib.patheffects import withStroke
+
+    half = box.width / 2
+    left, top, right, bottom = box.column - half, box.row - half, box.column + half, box.row + half
+    line = _line(box.style)
+    over = 3.0 if box.style in ("kept", "truth") else 2.0
+    (drawn,) = axes.plot(
+        (left, right, right, left, left), (top, top, bottom, bottom, top), zorder=over, **line
+    )
+    drawn.set_solid_joinstyle("miter")
+    drawn.set_path_effects([withStroke(linewidth=line["linewidth"] + 0.9, foreground=PAPER, alpha=0.7)])
+    drawn.set_gid(gid)
+    if box.label:
+        text = axes.text(
+            max(left, 0) + 0.6, max(top, 0) + 0.6, box.label, fontsize=FONT_SIZE - 3, color=INK, va="top"
+        )
+        text.set_bbox({"facecolor": PAPER, "alpha": 0.75, "edgecolor": "none", "pad": 0.6})
+        text.set_gid(f"{gid}-label")
+
+
 def _heatmap(drawing: Drawing, axes: Axes, figure: Heatmap) -> None:
     from matplotlib import colormaps
 
@@ -317,10 +390,16 @@ def _for_page(drawn: str, figure: Figure, id: str, plot: str) -> str:
     """matplotlib's file as an element of a page: own ids, the page's ink and font, no global style."""
     body = re.sub(r"<(metadata|style).*?</\1>\s*", "", drawn[drawn.index("<svg") :], flags=re.DOTALL)
     body = re.sub(r"<!--.*?-->\s*", "", body, flags=re.DOTALL)
+    body = re.sub(r'(<image\b[^>]*?) id="[^"]*"', r"\1", body)  # the same for the same picture
     body = re.sub(r'\sstyle="([^"]*)"', _as_attributes, body)
     body = re.sub(rf'\bid="(?!{re.escape(id)}-)', f'id="{id}-', body)
     body = re.sub(rf'(href="#|url\(#)(?!{re.escape(id)}-)', rf"\g<1>{id}-", body)
     body = body.replace('"#000000"', '"currentColor"').replace("#000000", "currentColor")
+    body = re.sub(
+        rf'<g id="({re.escape(id)}-box-(\d+)-(\d+))"',
+        r'<g id="\1" class="box" data-picture="\2" data-box="\3"',
+        body,
+    )
     labels = [series.label for series in figure.series] if isinstance(figure, Chart) else []
     for kind in ("series", "legend"):
         body = re.sub(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
@@ -17,7 +18,7 @@ from markupsafe import Markup
 from report import figures
 from report.document import Item
 from report.formatting import cell, is_numeric
-from results.schema import Chart, Column, Figure, Heatmap, Result, Row, Scalar, Table
+from results.schema import Chart, Column, Figure, Heatmap, Pictures, Result, Row, Scalar, Table
 from results.store import write_atomically
 
 PIXELS_PER_POINT = 1.75  # a drawing's print of 8 points has the size of the page's small print
@@ -76,6 +77,21 @@ class FigureView:
     positions: tuple[float, ...]
     links: tuple[Link, ...] = ()
 
+    @property
+    def candidates(self) -> str:
+        """For the script: the boxes that a reader may suppress, as row, column, width and score."""
+        if not isinstance(self.figure, Pictures) or not self.figure.suppression:
+            return ""
+        chosen = self.figure.suppression
+        boxes = self.figure.pictures[chosen.picture].boxes
+        return json.dumps(
+            {
+                "picture": chosen.picture,
+                "threshold": chosen.threshold,
+                "boxes": [(box.row, box.column, box.width, box.score) for box in boxes],
+            }
+        )
+
 
 def table_view(item: Item) -> TableView:
     """A numbered table, with the columns that the document selects."""
@@ -124,8 +140,11 @@ def figure_table(figure: Figure) -> tuple[Table, tuple[float, ...]]:
     """The numbers of a figure as a table, and the place of each row on the axis of positions.
 
     A chart has a row for each x (points that share an x within a series take further rows) and a column for
-    each series, key "y0", "y1", … in the order of the figure; a heatmap has a row for each of its rows.
+    each series, key "y0", "y1", … in the order of the figure; a heatmap has a row for each of its rows, and
+    pictures one for each of their boxes.
     """
+    if isinstance(figure, Pictures):
+        return _boxes(figure), ()
     return _matrix(figure) if isinstance(figure, Heatmap) else _points(figure)
 
 
@@ -174,6 +193,32 @@ def _matrix(figure: Heatmap) -> tuple[Table, tuple[float, ...]]:
     )
     return Table(caption=figure.value_label, columns=columns, rows=rows, notes=()), tuple(
         map(float, range(len(rows)))
+    )
+
+
+def _boxes(figure: Pictures) -> Table:
+    """The boxes drawn, or the titles of pictures without any."""
+    titles = [picture.title or str(number) for number, picture in enumerate(figure.pictures, start=1)]
+    rows = [
+        Row(
+            cells={
+                "picture": title,
+                "style": dict(figure.legend).get(box.style, box.style),
+                **box.model_dump(include={"label", "row", "column", "width", "score"}),
+            }
+        )
+        for title, picture in zip(titles, figure.pictures, strict=True)
+        for box in picture.boxes
+    ]
+    columns = [_words("picture", "Picture")]
+    if rows:
+        columns += [_words("style", "Drawn as"), _words("label", "Label")]
+        columns += [_numbers(key, key.capitalize(), "pixels") for key in ("row", "column", "width")]
+        columns.append(_numbers("score", "Score", ""))
+    return Table(
+        caption=figure.caption,
+        columns=tuple(columns),
+        rows=tuple(rows or [Row(cells={"picture": title}) for title in titles]),
     )
 
 

@@ -146,7 +146,62 @@ class Heatmap(Record):
         return self
 
 
-Figure = Annotated[Chart | Heatmap, Field(discriminator="kind")]
+BoxStyle = Literal["truth", "kept", "suppressed", "anchor"]
+
+
+class Box(Record):
+    """A square drawn on a picture, in its pixels from the upper left corner: centre and width.
+
+    `style` decides colour, line and thickness, which differ together. The label is written above it.
+    """
+
+    row: float
+    column: float
+    width: float = Field(gt=0)
+    style: BoxStyle = "kept"
+    label: str = ""
+    score: float | None = None
+
+
+class Picture(Record):
+    """An image, and boxes on it. Only images that may be redistributed belong into a result."""
+
+    title: str = ""
+    png: str = Field(description="The image as a PNG file, in base64", pattern=r"^[A-Za-z0-9+/=]+$")
+    boxes: tuple[Box, ...] = ()
+
+
+class Suppression(Record):
+    """What a reader may move: the threshold above which a box goes, because a better one overlaps it so."""
+
+    picture: int = Field(
+        ge=0, description="Which of the pictures has the candidates as its boxes, with scores"
+    )
+    threshold: float = Field(ge=0, le=1, description="The one that is drawn")
+
+
+class Pictures(Record):
+    """Pictures side by side, row by row; `legend` says what the styles of the boxes mean."""
+
+    kind: Literal["pictures"] = "pictures"
+    caption: str
+    alt: str = Field(min_length=1)
+    pictures: tuple[Picture, ...] = Field(min_length=1)
+    columns: int = Field(ge=1)
+    legend: tuple[tuple[BoxStyle, str], ...] = ()
+    suppression: Suppression | None = None
+
+    @model_validator(mode="after")
+    def candidates_have_scores(self) -> Self:
+        if self.suppression:
+            if self.suppression.picture >= len(self.pictures):
+                raise ValueError(f"there is no picture {self.suppression.picture} to suppress boxes on")
+            if any(box.score is None for box in self.pictures[self.suppression.picture].boxes):
+                raise ValueError("suppression needs the score of every box")
+        return self
+
+
+Figure = Annotated[Chart | Heatmap | Pictures, Field(discriminator="kind")]
 
 
 class Finding(Record):

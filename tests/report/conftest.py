@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+import base64
+import io
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from report import study as studies
 from report.document import Document, Study
 from report.prose import compose
 from results.schema import (
     Axis,
+    Box,
     Chart,
     Column,
     Dataset,
     Finding,
     Heatmap,
     Metric,
+    Picture,
+    Pictures,
     Provenance,
     Result,
     Row,
     Series,
+    Suppression,
     Table,
 )
 from results.store import Store
@@ -64,6 +71,16 @@ def _row(layer: str, kernel: str, size: int, channels: int, weights: str = "0") 
         },
         arithmetic={"activations": activations, **({"weights": weights} if weights != "0" else {})},
     )
+
+
+def _picture() -> str:
+    """48 by 48 pixels, from dark to bright, as a PNG file in base64."""
+    file = io.BytesIO()
+    Image.linear_gradient("L").resize((48, 48)).convert("RGB").save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode()
+
+
+PNG = _picture()
 
 
 def vgg19() -> Result:
@@ -143,6 +160,26 @@ def vgg19() -> Result:
                 value_label="Share of images",
                 numbers=True,
             ),
+            "boxes": Pictures(
+                caption="Candidates on a picture, of which two remain.",
+                alt="A grey square with four boxes, three of them nearly at the same place.",
+                columns=2,
+                pictures=(
+                    Picture(
+                        title="After",
+                        png=PNG,
+                        boxes=(
+                            Box(row=16, column=16, width=16, style="kept", score=0.9),
+                            Box(row=16, column=17, width=16, style="suppressed", score=0.8),
+                            Box(row=16, column=20, width=16, style="suppressed", score=0.7),
+                            Box(row=40, column=36, width=12, style="kept", score=0.6, label="cat"),
+                        ),
+                    ),
+                    Picture(title="Plain", png=PNG),
+                ),
+                legend=(("kept", "Remains"), ("suppressed", "Goes")),
+                suppression=Suppression(picture=0, threshold=0.5),
+            ),
         },
         findings={
             "dense_holds_most": Finding(
@@ -201,6 +238,8 @@ At least: {{ value("architecture.vgg19/known_operations", partial=True) }} opera
 {{ table("architecture.vgg19/awkward") }}
 
 {{ figure("architecture.vgg19/confusion") }}
+
+{{ figure("architecture.vgg19/boxes") }}
 """,
 }
 

@@ -227,6 +227,25 @@ def test_the_slider_reads_the_cells_of_a_heatmap(show: Any) -> None:
     assert figure.locator("output").inner_text() == "True cat, Predicted dog: 0.25"
 
 
+def test_the_threshold_of_suppression_can_be_moved_by_the_keyboard(show: Any) -> None:
+    page = show("small/training.html")
+    figure = page.locator("figure[data-kind=pictures]")
+    shown = [figure.locator(f'.plot .box[data-box="{n}"]') for n in range(4)]
+    slider = figure.get_by_role("slider")
+    said = figure.locator("output")
+    assert said.inner_text().startswith("Threshold 0.50: 2 of 4 boxes remain. Their largest IoU is 0.00.")
+    assert "The smallest IoU that removed a box is 0.60." in said.inner_text()
+    assert [box.is_visible() for box in shown] == [True, False, False, True]
+    slider.focus()
+    for _ in range(10):
+        page.keyboard.press("ArrowRight")
+    assert said.inner_text().startswith("Threshold 0.60: 3 of 4 boxes remain.")
+    assert [box.is_visible() for box in shown] == [True, False, True, True]
+    page.keyboard.press("End")
+    assert said.inner_text().startswith("Threshold 1.00: 4 of 4 boxes remain.")
+    assert slider.get_attribute("aria-valuetext") == said.inner_text()
+
+
 def test_bars_on_a_logarithmic_axis_are_read_where_they_stand(show: Any) -> None:
     page = show("small/layers.html")
     drawing = page.locator("figure .plot svg")

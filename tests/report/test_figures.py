@@ -13,7 +13,7 @@ import pytest
 from conftest import vgg19
 
 from report import figures
-from results.schema import Axis, Chart, Figure, Heatmap, Series
+from results.schema import Axis, Chart, Figure, Heatmap, Pictures, Series
 
 SVG = "{http://www.w3.org/2000/svg}"
 EXAMPLES = vgg19().figures | {
@@ -85,6 +85,20 @@ def test_scripts_find_series_and_scales() -> None:
     assert left < right and top < bottom and scale == "linear" and float(low) < 1 < 10 < float(high)
     bars = ET.fromstring(figures.svg(EXAMPLES["memory"], "f"))
     assert str(bars.get("data-y")).endswith("log")
+
+
+def test_scripts_find_the_boxes_on_pictures() -> None:
+    figure = EXAMPLES["boxes"]
+    assert isinstance(figure, Pictures)
+    root = ET.fromstring(figures.svg(figure, "f"))
+    boxes = [e for e in root.iter() if e.get("class") == "box"]
+    assert {(e.get("data-picture"), e.get("data-box")) for e in boxes} == {("0", str(n)) for n in range(4)}
+    assert len([e for e in root.iter() if e.tag == f"{SVG}image"]) == len(figure.pictures)
+
+
+def test_boxes_differ_without_colour() -> None:
+    lines = list(figures.BOXES.values())
+    assert len({(str(dashes), width) for _, dashes, width in lines}) == len(lines)
 
 
 def test_names_of_categories_keep_clear_of_each_other() -> None:

@@ -92,7 +92,7 @@ def test_labels_captions_and_alternatives_of_figures_are_the_documents(workshop:
     document = workshop.document()
     found = pages(document, workshop)
     figures = [item for item in document.items.values() if not isinstance(item.content, Table)]
-    assert [item.label for item in figures] == ["Figure 1", "Figure 2", "Figure 3"]
+    assert [item.label for item in figures] == [f"Figure {n}" for n in range(1, 5)]
     for item in figures:
         drawn = page_of(item, found).one("div", id=item.target)
         assert drawn.one("figcaption").text() == f"{item.label}. {item.content.caption}"
@@ -235,6 +235,14 @@ def test_the_numbers_of_a_heatmap_are_its_matrix() -> None:
     assert [row.cells["x"] for row in table.rows] == ["cat", "dog", "aeroplane"]
 
 
+def test_the_numbers_of_pictures_are_their_boxes() -> None:
+    table, positions = figure_table(vgg19().figures["boxes"])
+    assert positions == ()
+    assert [row.cells["style"] for row in table.rows] == ["Remains", "Goes", "Goes", "Remains"]
+    assert table.rows[3].cells["label"] == "cat"
+    assert {column.key: column.unit for column in table.columns}["width"] == "pixels"
+
+
 def test_a_missing_result_costs_its_section_and_the_rest_is_there(workshop: Workshop) -> None:
     workshop.section("lost", '# Lost\n\n{{ value("no.such/metric") }}\n')
     document = workshop.document("layers", "lost")
@@ -310,7 +318,7 @@ def test_a_drawing_that_was_kept_is_not_made_again(workshop: Workshop, tmp_path:
     document, folder = workshop.document(), tmp_path / "drawings"
     first = html.write_document(document, workshop.templates, drawings=folder)
     kept = sorted(folder.iterdir())
-    assert len(kept) == 3
+    assert len(kept) == 4
     assert first == html.write_document(document, workshop.templates)
     kept[0].write_text('<svg viewBox="0 0 1 1"><title>kept</title></svg>')
     html_views._svg.cache_clear()
