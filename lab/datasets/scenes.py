@@ -115,11 +115,15 @@ def clutter(drawn: np.random.Generator, ground: list[Floats], side: int, marks: 
 
 
 def boxes(count: int, seed: int) -> NDArray[np.int64]:
-    """(N, 3) centre row, centre column and width, in the ranges of the Transformed CIFAR-10."""
+    """(N, 3) centre row, centre column and width, as in the Transformed CIFAR-10: widths of 24 to 40 alike
+    often, and every place alike often where the square lies on the canvas.
+    """
     drawn = np.random.default_rng((seed, count, CANVAS))
-    return np.stack(
-        [drawn.integers(12, 37, count), drawn.integers(12, 37, count), drawn.integers(24, 41, count)], 1
+    width = drawn.integers(24, 41, count)
+    row, column = (
+        drawn.integers(width // 2, CANVAS - (width + 1) // 2, count, endpoint=True) for _ in range(2)
     )
+    return np.stack([row, column, width], 1)
 
 
 def canvases(count: int, seed: int) -> NDArray[np.uint8]:
@@ -148,3 +152,14 @@ def placed(
         frame.paste(scaled, (column - width // 2, row - width // 2))
         ground[:] = np.asarray(frame)
     return np.ascontiguousarray(np.moveaxis(canvas, -1, 1))
+
+
+def enlarged(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Images (N, 3, H, W) over the whole canvas, (N, 3, 48, 48)."""
+    from PIL import Image
+
+    whole = [
+        np.asarray(Image.fromarray(image).resize((CANVAS, CANVAS), Image.Resampling.BICUBIC))
+        for image in np.moveaxis(images, 1, -1)
+    ]
+    return np.ascontiguousarray(np.moveaxis(np.stack(whole), -1, 1))
