@@ -234,6 +234,13 @@ def interval(metrics: Sequence[Metric]) -> dict[str, tuple[float, ...]]:
     return {"low": tuple(low for low, _ in ends), "high": tuple(high for _, high in ends)}
 
 
+def verdict(difference: Metric) -> str:
+    """What a difference says whose interval leaves out zero, or does not."""
+    if difference.low is None or difference.high is None:
+        return "undecided"
+    return "hurts" if difference.high < 0 else "helps" if difference.low > 0 else "undecided"
+
+
 def none_diverged(outcomes: Mapping[str, Outcome]) -> Finding:
     return Finding(
         statement="No run diverged", holds=not any(outcome["diverged"] for outcome in outcomes.values())

@@ -267,12 +267,6 @@ def _seeded(runs: Sequence[Outcome]) -> list[Outcome]:
     return [{**run, "seed": seed} for seed, run in enumerate(runs) if not run["diverged"]]
 
 
-def _verdict(difference: Metric) -> str:
-    if difference.low is None or difference.high is None:
-        return "undecided"
-    return "hurts" if difference.high < 0 else "helps" if difference.low > 0 else "undecided"
-
-
 def _verdicts(metrics: Mapping[str, Metric]) -> dict[str, Finding]:
     """A change hurts, or helps, where the 95% interval of its paired difference leaves out zero."""
     found = {}
@@ -282,7 +276,7 @@ def _verdicts(metrics: Mapping[str, Metric]) -> dict[str, Finding]:
             for verdict in ("hurts", "helps"):
                 found[f"{name}_{verdict}"] = Finding(
                     statement=f"Design A {words}: the change {verdict}",
-                    holds=_verdict(metrics[key]) == verdict,
+                    holds=training.verdict(metrics[key]) == verdict,
                     metrics=(key,),
                 )
     return found
@@ -298,7 +292,7 @@ def _ablation_table(
         difference = metrics.get(f"ablation/{name}/difference")
         if difference:
             cells |= {"difference": difference.value, "low": difference.low, "high": difference.high}
-            cells["verdict"] = _verdict(difference)
+            cells["verdict"] = training.verdict(difference)
         rows.append(Row(cells=cells))
     return Table(
         caption="What each choice of design A is worth: validation accuracy when one is changed.",

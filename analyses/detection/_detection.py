@@ -1,0 +1,342 @@
+"""What the detection experiments share: objects on a canvas, the network of a cell, and what is measured.
+
+The data is the Transformed CIFAR-10 of CIS 680 (2017), homework 3: each image scaled to a square of 24 to 40
+pixels and laid somewhere on a canvas of 48. Any other image data set can take CIFAR-10's place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from analyses.classification._training import FRACTION, over_seeds
+from analyses.plugin import Cell, Context, Outcome
+from results.schema import Axis, Chart, Metric, Series
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from lab.datasets import ImageSet
+    from lab.training import Data
+
+NETWORKS = {"convnet": "ConvNet", "mobilenet": "MobileNet-like", "resnet": "ResNet-like"}
+PROPOSALS = (1, 2, 3, 5, 10, 20)  # of an image, for recall
+OVERLAPS = (0.5, 0.6, 0.7, 0.8, 0.9)
+SUPPRESSION = 0.5  # IoU above which the worse of two proposals goes, before detections are counted
+DETECTIONS = 3  # of an image, at most, for average precision
+
+
+class CanvasChoice(BaseModel):
+    """Which images lie where, and what is held out.
+
+    train, validation: numbers of canvases; together as many as are made of the training split. boxes:
+    "published" takes image, place and width from the lists of the exercise, "drawn" draws them by seed:
+    widths of 24 to 40 alike often, and every place alike often where the square lies on the canvas.
+    background: the training images' mean colour, or another image of the set over the whole canvas.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = "cifar10"
+    train: int = 10_000
+    validation: int = 0
+    test: int = 10_000
+    boxes: Literal["published", "drawn"] = "published"
+    background: Literal["mean", "image"] = "mean"
+    seed: int = 0
+    damaged: Literal["refuse", "skip"] = "refuse"
+
+    def sources(self) -> tuple[str, ...]:
+        return (self.name, "transformed_cifar10") if self.boxes == "published" else (self.name,)
+
+
+QUICK = CanvasChoice(name="digits", train=1_500, test=500, boxes="drawn")
+
+
+@lru_cache(maxsize=1)
+def load(choice: CanvasChoice, device: str) -> tuple[Data, tuple[str, ...]]:
+    """Canvases on the device, labelled (N, 4) class, row, column, width; and the classes' names."""
+    from lab.datasets import load as load_images
+    from lab.training import Data, Images, channel_statistics
+
+    pool, test = (
+        load_images(choice.name, split, size=(32, 32), grey=False, damaged=choice.damaged)
+        for split in ("train", "test")
+    )
+    colour = pool.images[:10_000].mean((0, 2, 3))
+    made = made_of(pool, choice, "train", choice.train + choice.validation, colour)
+    images, labels = made_of(test, choice, "test", choice.test, colour)
+    parts = [(made[0][: choice.train], made[1][: choice.train])]
+    parts += [(made[0][choice.train :], made[1][choice.train :])] if choice.validation else []
+    mean, std = channel_statistics(parts[0][0])
+    placed = [Images.of(*part, device) for part in (*parts, (images, labels))]
+    return Data(placed[0], mean, std, placed[1] if len(placed) > 2 else None, placed[-1]), pool.classes
+
+
+def made_of(images: ImageSet, choice: CanvasChoice, split: str, count: int, colour: Any) -> tuple[Any, Any]:
+    """`count` canvases uint8 (N, 3, 48, 48) of a split, and labels int64 (N, 4), in an order by seed."""
+    import numpy as np
+
+    from lab.datasets import DataError, cifar10, locate, scenes
+
+    random = np.random.default_rng((choice.seed, split == "test", count))
+    if choice.boxes == "published":
+        listed = cifar10.transformed(images, locate("transformed_cifar10").text(f"{split}.txt"))
+        if count > len(listed.indices):
+            raise DataError(
+                f"{count} canvases are asked for, and the published {split} list has {len(listed.indices)}; "
+                "ask for fewer, or set data.boxes=drawn"
+            )
+        order = random.permutation(len(listed.indices))[:count]
+        indices, where = listed.indices[order], listed.boxes[order]
+    else:
+        rounds = -(-count // len(images))
+        indices = np.concatenate([random.permutation(len(images)) for _ in range(rounds)])[:count]
+        where = scenes.boxes(count, int(random.integers(2**31)))
+    if choice.background == "mean":
+        ground = np.broadcast_to(
+            np.rint(colour).astype(np.uint8)[None, :, None, None], (count, 3, scenes.CANVAS, scenes.CANVAS)
+        )
+    else:
+        ground = scenes.enlarged(
+            images.images[random.permutation(len(images))[np.arange(count) % len(images)]]
+        )
+    canvases = scenes.placed(images.images[indices], where, ground)
+    return canvases, np.concatenate([images.labels[indices][:, None], where], axis=1)
+
+
+def recipe(epochs: int) -> dict[str, Any]:
+    """Of the base networks: Adam, 1e-3 falling to 1e-4, batches of 100, decoupled decay of 0.05."""
+    return {
+        "epochs": epochs,
+        "batch": 100,
+        "optimizer": "adamw",
+        "learning_rate": 1e-3,
+        "weight_decay": 0.05,
+        "schedule": "exponential",
+        "final_factor": 0.1,
+    }
+
+
+def cells(
+    name: str,
+    network: Mapping[str, Any],
+    data: CanvasChoice,
+    epochs: int,
+    seeds: int,
+    objective: Mapping[str, Any] | None = None,
+    *,
+    test: bool = True,
+    alone: int = 0,
+) -> list[Cell]:
+    """One cell a seed. network: name, `head`, `by`, `dropout`. objective: what differs from the defaults of
+    lab.detection.DetectionObjective. test: whether the test canvases are measured. alone: epochs in which the
+    proposals are trained first, without the head.
+    """
+    from lab.recipes import Recipe
+
+    settings = {
+        "data": data.model_dump(mode="json", exclude_defaults=True),
+        "network": dict(network),
+        "recipe": Recipe.of(recipe(epochs)).as_settings(),
+        "objective": dict(objective or {}),
+        "test": test,
+        **({"alone": alone} if alone else {}),
+    }
+    return [Cell(f"{name}/{seed}", settings, seed) for seed in range(seeds)]
+
+
+def network(settings: Mapping[str, Any], classes: int) -> nn.Module:
+    from lab.networks import base
+    from lab.networks.detector import Detector, ProposalNetwork
+
+    stage = {"convnet": base.plain, "mobilenet": base.separable, "resnet": base.Residual}[settings["name"]]
+    if not settings.get("head", True):
+        return ProposalNetwork(stage)
+    return Detector(
+        stage, classes, by=settings.get("by", "transformer"), dropout=settings.get("dropout", 0.0)
+    )
+
+
+def trained(cell: Cell, context: Context) -> tuple[Outcome, nn.Module, Data]:
+    """The cell's network, trained, with its history and what is measured of it on the last part."""
+    from dataclasses import replace
+
+    import torch
+
+    from lab.detection import DetectionObjective
+    from lab.recipes import Recipe
+    from lab.training import fit, judged, precision_of
+
+    settings, seed = cell.settings, cell.seed or 0
+    data, classes = load(CanvasChoice.model_validate(settings["data"]), context.device)
+    if not settings["test"]:
+        data = replace(data, test=None)
+    torch.manual_seed(seed)
+    model = network(settings["network"], len(classes))
+    chosen = dict(settings["objective"])
+    if "weights" in chosen:
+        chosen["weights"] = tuple(chosen["weights"])
+    objective = DetectionObjective(**chosen)
+    plan = Recipe.of(settings["recipe"])
+    if alone := settings.get("alone", 0):
+        first = replace(objective, weights=(*objective.weights[:2], 0.0))
+        fit(
+            model,
+            replace(data, test=None, validation=None),
+            replace(plan, epochs=alone),
+            first,
+            seed=seed,
+            checkpoint=context.scratch / "alone.pt",
+            report=context.report,
+        )
+    history = fit(
+        model,
+        data,
+        plan,
+        objective,
+        seed=seed,
+        checkpoint=context.scratch / "checkpoint.pt",
+        report=context.report,
+    )
+    outcome: Outcome = {
+        "history": history.as_outcome(),
+        "diverged": history.outcome == "diverged",
+        "training_seconds": sum(history.seconds),
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+    }
+    part = data.test if settings["test"] else data.validation
+    assert part is not None
+    told = judged(model, part, data, objective, precision_of(plan, context.device))
+    outcome |= {f"measured_{name}": value for name, value in told.items()}
+    return outcome, model, data
+
+
+def seen_by(model: nn.Module, images: Tensor, data: Data, dtype: Any) -> tuple[Tensor, Tensor, Tensor]:
+    """Objectness (N, 36), boxes (N, 36, 3) and the trunk's features (N, 256, 6, 6), in evaluation mode."""
+    import torch
+
+    model.eval()
+    found = []
+    with torch.no_grad():
+        for start in range(0, len(images), 1_000):
+            batch = data.normalised(images[start : start + 1_000])
+            batch = batch.contiguous(memory_format=torch.channels_last)
+            with torch.autocast(batch.device.type, dtype, enabled=dtype != torch.float32):
+                features = model.trunk(batch)
+                seen = model.propose(features)
+            found.append((seen.objectness, seen.boxes, features.float()))
+    objectness, boxes, features = (torch.cat(part) for part in zip(*found, strict=True))
+    return objectness, boxes, features
+
+
+def kept(objectness: Tensor, boxes: Tensor, threshold: float) -> list[Tensor]:
+    """Of each image the indices of the proposals that remain, best first."""
+    from lab.detection import suppress
+
+    return [suppress(one, score, threshold) for one, score in zip(boxes, objectness, strict=True)]
+
+
+def recall(objectness: Tensor, boxes: Tensor, truth: Tensor) -> dict[str, list[float]]:
+    """By IoU ("0.5", …): the share of images whose object one of the best k remaining proposals overlaps so,
+    for each k of PROPOSALS. Suppression at 0.7, as Ren et al. 2015.
+    """
+    import torch
+
+    from lab.detection import iou
+
+    best = torch.zeros(len(truth), max(PROPOSALS))
+    for n, remaining in enumerate(kept(objectness, boxes, 0.7)):
+        chosen = remaining[: max(PROPOSALS)]
+        best[n, : len(chosen)] = iou(boxes[n, chosen], truth[n : n + 1])[:, 0]
+    reached = best.cummax(1).values
+    return {
+        f"{overlap:g}": [(reached[:, count - 1] >= overlap).float().mean().item() for count in PROPOSALS]
+        for overlap in OVERLAPS
+    }
+
+
+def precisions(
+    model: nn.Module, images: Tensor, labels: Tensor, data: Data, dtype: Any
+) -> tuple[float, float]:
+    """Mean average precision at IoU 0.5, and over 0.5 to 0.95: the best DETECTIONS proposals that suppression
+    leaves of an image, each with the head's most likely class, scored by objectness times its probability.
+    """
+    import torch
+
+    from lab.detection import average_precision
+
+    objectness, boxes, features = seen_by(model, images, data, dtype)
+    remaining = [chosen[:DETECTIONS] for chosen in kept(objectness, boxes, SUPPRESSION)]
+    number = torch.cat([torch.full_like(chosen, n) for n, chosen in enumerate(remaining)])
+    cell = torch.cat(remaining)
+    where, score = boxes[number, cell], objectness[number, cell].sigmoid()
+    with torch.no_grad():
+        shares = [
+            model.classify(features[number[part]], where[part]).softmax(1)  # type: ignore[operator]
+            for part in torch.arange(len(number)).split(1_000)
+        ]
+    share, kind = torch.cat(shares).max(1)
+    return average_precision(
+        labels[:, 1:].float().cpu(),
+        labels[:, 0].cpu(),
+        where.cpu(),
+        (score * share).cpu(),
+        number.cpu(),
+        kind.cpu(),
+    )
+
+
+def history_chart(
+    runs: Sequence[Outcome], parts: Mapping[str, str], caption: str, label: str, y: Axis
+) -> Chart:
+    """Means over seeds of parts of the histories, epoch by epoch, with the range of the seeds."""
+    series = []
+    for key, name in parts.items():
+        courses = [run["history"]["parts"][key] for run in runs]
+        length = min(map(len, courses))
+        at = [[course[epoch] for course in courses] for epoch in range(length)]
+        series.append(
+            Series(
+                label=name,
+                x=tuple(float(epoch) for epoch in range(1, length + 1)),
+                y=tuple(sum(values) / len(values) for values in at),
+                low=tuple(map(min, at)) if len(runs) > 1 else (),
+                high=tuple(map(max, at)) if len(runs) > 1 else (),
+            )
+        )
+    ends = ", ".join(f"{one.label.lower()} {one.y[-1]:.4f}" for one in series)
+    return Chart(
+        kind="line",
+        caption=caption,
+        alt=f"{label} by epoch, ending at: {ends}.",
+        x=Axis(label="Epoch"),
+        y=y,
+        series=tuple(series),
+    )
+
+
+def recall_chart(runs: Sequence[Outcome], caption: str) -> Chart:
+    """Recall against the number of proposals, a line for each IoU."""
+    series = []
+    for overlap in OVERLAPS:
+        values = [run["recall"][f"{overlap:g}"] for run in runs]
+        mean = tuple(sum(at) / len(at) for at in zip(*values, strict=True))
+        series.append(Series(label=f"IoU ≥ {overlap:g}", x=tuple(map(float, PROPOSALS)), y=mean))
+    said = ", ".join(f"{one.y[0]:.2f} to {one.y[-1]:.2f} at {one.label}" for one in series)
+    return Chart(
+        kind="line",
+        caption=caption,
+        alt=f"Recall with {PROPOSALS[0]} to {PROPOSALS[-1]} proposals an image: {said}.",
+        x=Axis(label="Proposals an image", scale="log"),
+        y=Axis(label="Recall", unit=FRACTION),
+        series=tuple(series),
+    )
+
+
+def measured(runs: Sequence[Outcome], key: str, title: str, unit: str = FRACTION) -> Metric:
+    """The mean over seeds of something measured at the end."""
+    return over_seeds(runs, key, title, unit)

@@ -1,0 +1,414 @@
+"""detection.suppression: from 36 proposals to one box, on an example image, step by step.
+
+Anchors, objectness, proposals before and after non-maximum suppression, one intersection over union worked
+out, the number of boxes that remain by threshold, and what a spatial transformer makes of a proposal. The
+example is an embedded image, so that it may be printed: a photographed handwritten digit on a canvas.
+Expected: one box remains at a threshold of 0.3, several at 0.9.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from analyses.detection import _detection as detection
+from analyses.detection._detection import CanvasChoice
+from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
+from results.schema import (
+    Axis,
+    Box,
+    BoxStyle,
+    Chart,
+    Column,
+    Finding,
+    Heatmap,
+    Metric,
+    Picture,
+    Pictures,
+    Row,
+    Series,
+    Suppression,
+    Table,
+)
+
+THRESHOLDS = tuple(round(0.1 * step, 1) for step in range(1, 10))
+SHOWN = 6  # examples of the spatial transformer
+
+
+class SuppressionParameters(Parameters):
+    """threshold: of the suppression that is drawn. least: objectness (a probability) of a candidate."""
+
+    data: CanvasChoice = CanvasChoice(name="digits", train=3_000, test=500, boxes="drawn")
+    epochs: int = 4
+    box_weight: float = 10.0
+    threshold: float = 0.5
+    least: float = 0.01
+    example: int = 0
+
+
+class SuppressionExample(Analysis[SuppressionParameters]):
+    id = "detection.suppression"
+    title = "Non-maximum suppression on an example"
+    question = "How do many overlapping proposals become one box?"
+
+    def parameters(self, profile: Profile) -> SuppressionParameters:
+        if profile == "quick":
+            return SuppressionParameters(data=detection.QUICK, epochs=3)
+        return SuppressionParameters()
+
+    def datasets(self, parameters: SuppressionParameters) -> tuple[str, ...]:
+        return parameters.data.sources()
+
+    def plan(self, parameters: SuppressionParameters) -> list[Cell]:
+        (cell,) = detection.cells(
+            "detector",
+            {"name": "convnet"},
+            parameters.data,
+            parameters.epochs,
+            1,
+            {"weights": (1.0, parameters.box_weight, 1.0)},
+        )
+        return [Cell(cell.id, {**cell.settings, "example": parameters.example}, cell.seed)]
+
+    def run(self, cell: Cell, context: Context) -> Outcome:
+        """The proposals of the example, and what the head sees of it and of the next ones, as pictures."""
+        import torch
+
+        from lab.datasets import locate
+        from lab.detection import crop, iou, theta
+        from lab.recipes import Recipe
+        from lab.training import precision_of
+
+        choice = CanvasChoice.model_validate(cell.settings["data"])
+        if not locate(choice.name).redistributable:
+            raise ValueError(
+                f"pictures of {choice.name} may not be redistributed, and this result would hold some; "
+                "take an embedded data set, digits or shapes"
+            )
+        outcome, model, data = detection.trained(cell, context)
+        assert data.test is not None
+        first = cell.settings["example"]
+        images = data.test.images[first : first + SHOWN].contiguous()
+        labels = data.test.labels[first : first + SHOWN].cpu()
+        dtype = precision_of(Recipe.of(cell.settings["recipe"]), context.device)
+        objectness, boxes, features = detection.seen_by(model, images, data, dtype)
+        cells = objectness.argmax(1)
+        best = boxes[torch.arange(len(cells)), cells]
+        with torch.no_grad():
+            named = model.classify(features, best).softmax(1)  # type: ignore[operator]
+        looked = crop(images.float(), theta(best), 32).clamp(0, 255).round().to(torch.uint8)
+        _, classes = detection.load(choice, context.device)
+        truth = labels[:, 1:].float()
+        return outcome | {
+            "proposals": boxes[0].tolist(),
+            "objectness": objectness[0].sigmoid().tolist(),
+            "overlaps": [round(float(one), 4) for one in iou(boxes[0].cpu(), truth[:1])[:, 0]],
+            "examples": [
+                {
+                    "png": _png(images[n]),
+                    "looked_at_png": _png(looked[n]),
+                    "truth": truth[n].tolist(),
+                    "class": classes[int(labels[n, 0])],
+                    "best": best[n].tolist(),
+                    "said": classes[int(named[n].argmax())],
+                    "share": float(named[n].max()),
+                }
+                for n in range(len(images))
+            ],
+        }
+
+    def summarize(self, parameters: SuppressionParameters, outcomes: Mapping[str, Outcome]) -> Summary:
+        (outcome,) = outcomes.values()
+        order = sorted(range(len(outcome["objectness"])), key=lambda cell: -outcome["objectness"][cell])
+        candidates = [cell for cell in order if outcome["objectness"][cell] >= parameters.least] or order[:1]
+        boxes = [outcome["proposals"][cell] for cell in candidates]
+        scores = [outcome["objectness"][cell] for cell in candidates]
+        remaining = {threshold: suppressed(boxes, threshold) for threshold in THRESHOLDS}
+        kept = suppressed(boxes, parameters.threshold)
+        counts = {threshold: len(one) for threshold, one in remaining.items()}
+        pair = (boxes[0], boxes[1]) if len(boxes) > 1 else (boxes[0], outcome["examples"][0]["truth"])
+        metrics = {
+            "suppression/candidates": Metric(
+                value=len(candidates), title="Proposals before suppression", unit="boxes"
+            ),
+            "suppression/kept": Metric(value=len(kept), title="Boxes that remain", unit="boxes"),
+            "suppression/threshold": Metric(value=parameters.threshold, title="Threshold of IoU"),
+            "suppression/cells": Metric(value=len(order), title="Cells that propose", unit="boxes"),
+            "suppression/least": Metric(
+                value=parameters.least, title="Objectness that a candidate needs", unit=detection.FRACTION
+            ),
+            "example/iou": Metric(
+                value=plain_iou(outcome["examples"][0]["best"], outcome["examples"][0]["truth"]),
+                title="IoU of the best proposal with the true box",
+                unit=detection.FRACTION,
+            ),
+            "detector/test_accuracy": Metric(
+                value=outcome["measured_accuracy"],
+                title="Test accuracy of the detector of the example",
+                unit=detection.FRACTION,
+            ),
+            **{
+                f"kept/{threshold:g}": Metric(
+                    value=count, title=f"Boxes that remain at {threshold:g}", unit="boxes"
+                )
+                for threshold, count in counts.items()
+            },
+        }
+        return Summary(
+            metrics=metrics,
+            tables={"worked": _worked(*pair), "proposals": _proposals(boxes, scores, kept)},
+            figures=_figures(outcome, boxes, scores, kept, counts, parameters),
+            findings={
+                "some_go": Finding(
+                    statement="Suppression removes some of the candidates",
+                    holds=len(kept) < len(candidates),
+                    metrics=("suppression/kept", "suppression/candidates"),
+                ),
+                "one_remains": Finding(
+                    statement="One box remains", holds=len(kept) == 1, metrics=("suppression/kept",)
+                ),
+                "more_remain_at_a_higher_threshold": Finding(
+                    statement="A higher threshold never leaves fewer boxes here",
+                    holds=list(counts.values()) == sorted(counts.values()),
+                    metrics=tuple(f"kept/{threshold:g}" for threshold in THRESHOLDS),
+                ),
+            },
+        )
+
+
+def _png(image: Any) -> str:
+    """A uint8 tensor (3, H, W) as a PNG file in base64."""
+    import base64
+    import io
+
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.fromarray(image.cpu().permute(1, 2, 0).contiguous().numpy()).save(file, "PNG", optimize=True)
+    return base64.b64encode(file.getvalue()).decode()
+
+
+def plain_iou(first: Sequence[float], second: Sequence[float]) -> float:
+    """Of two boxes (row, column, width), as it is worked out by hand."""
+    shared = 1.0
+    for axis in (0, 1):
+        low = max(first[axis] - first[2] / 2, second[axis] - second[2] / 2)
+        high = min(first[axis] + first[2] / 2, second[axis] + second[2] / 2)
+        shared *= max(0.0, high - low)
+    return shared / (first[2] ** 2 + second[2] ** 2 - shared)
+
+
+def suppressed(boxes: Sequence[Sequence[float]], threshold: float) -> list[int]:
+    """Which of the boxes, best first, remain: `lab.detection.suppress` without torch."""
+    remaining: list[int] = []
+    for number, box in enumerate(boxes):
+        if all(plain_iou(box, boxes[other]) <= threshold for other in remaining):
+            remaining.append(number)
+    return remaining
+
+
+def _worked(first: Sequence[float], second: Sequence[float]) -> Table:
+    """Intersection over union of two boxes, line by line."""
+
+    def edges(box: Sequence[float], axis: int) -> tuple[float, float]:
+        return box[axis] - box[2] / 2, box[axis] + box[2] / 2
+
+    first, second = [round(value, 1) for value in first], [round(value, 1) for value in second]
+    sides = []
+    rows = []
+    for axis, name in ((0, "Height"), (1, "Width")):
+        (low, high), (other_low, other_high) = edges(first, axis), edges(second, axis)
+        side = max(0.0, min(high, other_high) - max(low, other_low))
+        sides.append(side)
+        rows.append(
+            Row(
+                cells={
+                    "step": f"{name} of the intersection",
+                    "how": f"min({high:.2f}, {other_high:.2f}) − max({low:.2f}, {other_low:.2f})",
+                    "value": side,
+                }
+            )
+        )
+    shared = sides[0] * sides[1]
+    union = first[2] ** 2 + second[2] ** 2 - shared
+    rows += [
+        Row(cells={"step": "Intersection", "how": f"{sides[0]:.2f} × {sides[1]:.2f}", "value": shared}),
+        Row(
+            cells={
+                "step": "Union",
+                "how": f"{first[2]:.1f}² + {second[2]:.1f}² − {shared:.2f}",
+                "value": union,
+            }
+        ),
+        Row(cells={"step": "IoU", "how": f"{shared:.2f} ÷ {union:.2f}", "value": shared / union}),
+    ]
+    return Table(
+        caption="Intersection over union of the two best proposals, worked out (pixels).",
+        columns=(
+            Column(key="step", label="Step"),
+            Column(key="how", label="How"),
+            Column(key="value", label="Value", type="number", format=".3f"),
+        ),
+        rows=tuple(rows),
+        notes=(
+            "Boxes as row, column and width of the square: "
+            + " and ".join(f"({', '.join(f'{value:.1f}' for value in box)})" for box in (first, second))
+            + ".",
+        ),
+    )
+
+
+def _proposals(boxes: Sequence[Sequence[float]], scores: Sequence[float], kept: Sequence[int]) -> Table:
+    """Each candidate, best first: whether it remains, and with which better one it overlaps most."""
+    rows = []
+    for number, (box, score) in enumerate(zip(boxes, scores, strict=True)):
+        better = [(plain_iou(box, boxes[other]), other + 1) for other in kept if other < number]
+        overlap, rival = max(better, default=(None, None))
+        rows.append(
+            Row(
+                cells={
+                    "number": number + 1,
+                    "score": score,
+                    "row": box[0],
+                    "column": box[1],
+                    "width": box[2],
+                    "overlap": overlap,
+                    "rival": rival,
+                    "fate": "remains" if number in kept else "goes",
+                }
+            )
+        )
+    place: dict[str, Any] = {"type": "number", "format": ".1f"}
+    return Table(
+        caption="The candidates of the example, best first, and their largest IoU with a better one that "
+        "remains.",
+        columns=(
+            Column(key="number", label="Box", type="integer"),
+            Column(key="score", label="Objectness", type="number", format=".3f"),
+            Column(key="row", label="Row", **place),
+            Column(key="column", label="Column", **place),
+            Column(key="width", label="Width", **place),
+            Column(key="overlap", label="IoU", type="number", format=".3f"),
+            Column(key="rival", label="with box", type="integer"),
+            Column(key="fate", label="It"),
+        ),
+        rows=tuple(rows),
+    )
+
+
+def _box(place: Sequence[float], style: BoxStyle, **more: Any) -> Box:
+    row, column, width = place
+    return Box(row=row, column=column, width=max(width, 1.0), style=style, **more)
+
+
+def _figures(
+    outcome: Outcome,
+    boxes: Sequence[Sequence[float]],
+    scores: Sequence[float],
+    kept: Sequence[int],
+    counts: Mapping[float, int],
+    parameters: SuppressionParameters,
+) -> dict[str, Any]:
+    examples = outcome["examples"]
+    example = examples[0]
+    cells = round(len(outcome["objectness"]) ** 0.5)
+    stride = 48 // cells
+    anchors = [
+        Box(row=stride / 2 + stride * row, column=stride / 2 + stride * column, width=32, style="anchor")
+        for row, column in ((1, 1), (2, 3), (4, 4))
+    ]
+    true = _box(example["truth"], "truth", label=example["class"])
+    drawn = tuple(
+        _box(box, "kept" if number in kept else "suppressed", score=score)
+        for number, (box, score) in enumerate(zip(boxes, scores, strict=True))
+    )
+    said = f"{len(boxes)} candidates, of which {len(kept)} remain at a threshold of {parameters.threshold:g}"
+    values = tuple(
+        tuple(round(value, 4) for value in outcome["objectness"][cells * row : cells * (row + 1)])
+        for row in range(cells)
+    )
+    axis = Axis(label="Column of the cell", categories=tuple(map(str, range(cells))))
+    looks = []
+    for one in examples:
+        right = one["said"] == one["class"]
+        looks.append(
+            Picture(
+                png=one["png"], boxes=(_box(one["truth"], "truth"), _box(one["best"], "kept")), title="Input"
+            )
+        )
+        looks.append(
+            Picture(
+                png=one["looked_at_png"],
+                title=f"“{one['said']}” {one['share']:.2f}" + ("" if right else f", not “{one['class']}”"),
+            )
+        )
+    words = ", ".join(f"{count} at {threshold:g}" for threshold, count in counts.items())
+    return {
+        "example": Pictures(
+            caption="The example: the true box with some of the anchors; the candidates before suppression; "
+            "and after it.",
+            alt=f"One canvas three times: with anchors, with all candidates, with what remains. {said}.",
+            columns=3,
+            pictures=(
+                Picture(title="Anchors", png=example["png"], boxes=(*anchors, true)),
+                Picture(
+                    title=f"{len(boxes)} candidates",
+                    png=example["png"],
+                    boxes=tuple(box.model_copy(update={"style": "suppressed"}) for box in drawn),
+                ),
+                Picture(
+                    title="What remains",
+                    png=example["png"],
+                    boxes=(true, *(drawn[number] for number in kept)),
+                ),
+            ),
+            legend=(
+                ("truth", "True box"),
+                ("anchor", "Anchor"),
+                ("suppressed", "Candidate"),
+                ("kept", "Remains"),
+            ),
+        ),
+        "live": Pictures(
+            caption=f"Non-maximum suppression: {said}.",
+            alt=f"The example with its boxes. {said}.",
+            columns=1,
+            pictures=(Picture(png=example["png"], boxes=drawn),),
+            legend=(("kept", "Remains"), ("suppressed", "Goes")),
+            suppression=Suppression(picture=0, threshold=parameters.threshold),
+        ),
+        "objectness": Heatmap(
+            caption="Objectness of the cells of the example.",
+            alt=f"A grid of {cells} by {cells} cells; the highest objectness is {max(scores):.3f}.",
+            x=axis,
+            y=axis.model_copy(update={"label": "Row of the cell"}),
+            values=values,
+            value_label="Objectness",
+            numbers=True,
+        ),
+        "counts": Chart(
+            kind="bar",
+            caption="Boxes of the example that remain, by the threshold of suppression.",
+            alt=f"Bars: {words}.",
+            x=Axis(label="Threshold (IoU)", categories=tuple(f"{threshold:g}" for threshold in counts)),
+            y=Axis(label="Boxes that remain"),
+            series=(
+                Series(
+                    label="Boxes",
+                    x=tuple(map(float, range(len(counts)))),
+                    y=tuple(map(float, counts.values())),
+                ),
+            ),
+        ),
+        "transformer": Pictures(
+            caption="What the spatial transformer shows the head: each canvas, with its true box and its "
+            "best proposal, and beside it that part of it, scaled, with the class that the head names.",
+            alt=f"{len(examples)} canvases, each beside the part within its best proposal.",
+            columns=6,
+            pictures=tuple(looks),
+            legend=(("truth", "True box"), ("kept", "Best proposal")),
+        ),
+    }
+
+
+analysis = SuppressionExample()

@@ -1,0 +1,116 @@
+"""The detection experiments on small real data: what lies where, what is planned, found and drawn."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import analyses
+from analyses.detection import _detection as detection
+from analyses.detection._detection import CanvasChoice
+from lab.datasets import load
+from results.store import Store
+
+FEW = CanvasChoice(name="digits", train=60, validation=30, test=40, boxes="drawn")
+SMALL = ("--set", "data.train=100", "--set", "data.test=60", "--set", "epochs=1", "--jobs", "1")
+
+
+def test_canvases_hold_their_object_where_the_label_says():
+    data, classes = detection.load(FEW, "cpu")
+    assert classes == tuple("0123456789")
+    assert [len(part) for part in (data.train, data.validation, data.test)] == [60, 30, 40]
+    for image, (kind, row, column, side) in zip(data.train.images, data.train.labels.tolist(), strict=True):
+        assert 0 <= kind < 10
+        top, left = row - side // 2, column - side // 2
+        outside = np.ones((48, 48), bool)
+        outside[top : top + side, left : left + side] = False
+        ground = image.numpy()[:, outside]
+        assert (ground == ground[:, :1]).all(), "nothing but the mean colour around the object"
+        assert np.ptp(image.numpy()[0, top : top + side, left : left + side]) > 100
+
+
+def test_the_seed_decides_the_canvases_and_a_background_may_be_another_image():
+    def images(**changes):
+        detection.load.cache_clear()
+        return detection.load(FEW.model_copy(update=changes), "cpu")[0].test.images.numpy()
+
+    assert (images() == images()).all()
+    assert (images() != images(seed=1)).any()
+    busy = images(background="image")
+    assert len({row.tobytes() for row in busy[:, 0, 0]}) > 5
+
+
+def test_more_canvases_than_images_show_an_image_more_than_once():
+    pool = load("digits", "test", size=(32, 32), grey=False)
+    count = 2 * len(pool)
+    _, labels = detection.made_of(pool, FEW, "test", count, np.zeros(3))
+    assert sorted(labels[:, 0].tolist()) == sorted([*pool.labels.tolist(), *pool.labels.tolist()])
+
+
+def test_the_ablation_changes_one_thing_and_never_measures_the_test_canvases():
+    analysis = analyses.get("detection.faster_rcnn")
+    parameters = analysis.parameters("full")
+    cells = {cell.id: cell for cell in analysis.plan(parameters)}
+    reference = cells["ablation/reference/0"].settings
+    assert not reference["test"]
+    for name in parameters.changes():
+        settings = cells[f"ablation/{name}/0"].settings
+        assert not settings["test"]
+        differs = [key for key in {*settings, *reference} if settings.get(key) != reference.get(key)]
+        if name == "two_phases":
+            assert sorted(differs) == ["alone", "recipe"]
+        else:
+            assert len(differs) == (name != "reference")
+    total = parameters.ablation_epochs
+    phases = cells["ablation/two_phases/0"].settings
+    assert phases["alone"] + phases["recipe"]["epochs"] == total == reference["recipe"]["epochs"]
+
+
+@pytest.mark.parametrize(
+    ("analysis", "names", "more"),
+    [
+        (
+            "detection.region_proposals",
+            ("test_accuracy", "mean_iou", "centre_error_px", "regression_loss"),
+            ("--set", "seeds=1"),
+        ),
+        ("detection.suppression", (), ()),
+    ],
+)
+def test_a_small_run_has_its_metrics_and_drawings(convstudy, tmp_path, analysis, names, more):
+    finished = convstudy("run", analysis, "--profile", "quick", *SMALL, *more)
+    assert finished.returncode == 0, finished.stderr
+    result = Store(tmp_path / "results").read(analysis, "custom")
+    assert {f"proposal/{name}" for name in names} <= set(result.metrics)
+    if analysis.endswith("suppression"):
+        live = result.figures["live"]
+        drawn = live.pictures[live.suppression.picture].boxes
+        kept = result.metrics["suppression/kept"].value
+        assert len(drawn) == result.metrics["suppression/candidates"].value
+        assert sum(box.style == "kept" for box in drawn) == kept
+        assert result.metrics["kept/0.5"].value == kept
+        assert result.findings["more_remain_at_a_higher_threshold"].statement
+
+
+def test_a_small_detector_is_trained_judged_and_compared(convstudy, tmp_path):
+    few = ("seeds=1", "ablation_seeds=1", "ablation_train=60", "ablation_validation=40", "ablation_epochs=2")
+    options = [part for setting in few for part in ("--set", setting)]
+    finished = convstudy("run", "detection.faster_rcnn", "--profile", "quick", *SMALL, *options)
+    assert finished.returncode == 0, finished.stderr
+    result = Store(tmp_path / "results").read("detection.faster_rcnn", "custom")
+    for name in detection.NETWORKS:
+        for what in ("test_accuracy", "map_50", "map_50_95"):
+            assert 0 <= result.metrics[f"{name}/{what}"].value <= 1
+        losses = {series.label for series in result.figures[f"losses_{name}"].series}
+        assert losses == {
+            f"{part}, {loss}" for part in ("Training", "Test") for loss in ("objectness", "box", "class")
+        }
+    assert len(result.tables["ablation"].rows) == 8
+
+
+def test_pictures_that_may_not_be_printed_are_refused(convstudy):
+    finished = convstudy(
+        "run", "detection.suppression", "--set", "data.name=cifar10", "--set", "data.boxes=drawn"
+    )
+    assert finished.returncode in (1, 2)
+    assert "Traceback" not in finished.stderr
