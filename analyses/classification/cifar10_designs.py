@@ -248,7 +248,7 @@ def _differences(ablation: Mapping[str, Sequence[Outcome]]) -> dict[str, Metric]
         if not runs or not reference:
             continue  # every seed diverged: the table says so
         metrics[f"ablation/{name}/validation_accuracy"] = training.over_seeds(
-            runs, "validation_accuracy", f"Validation accuracy of design A {words}"
+            runs, "validation_accuracy", f"Validation accuracy of design A {words.removeprefix('Design A ')}"
         )
         pairs = [(one, reference[one["seed"]]) for one in runs if one["seed"] in reference]
         if name != REFERENCE and pairs:
