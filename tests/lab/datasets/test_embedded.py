@@ -40,7 +40,7 @@ PIXELS = {
     ("shapes", "train"): "fae9b786d667a6f8",
     ("shapes", "test"): "23e1577a7e236c64",
     ("faces", "all"): "d33d10b990a2efb9",
-    ("canvas", "train"): "bfa8747b27719513",
+    ("canvas", "train"): "d7134dd2b124a79c",
     ("canvas", "test"): "8cb7cbc26e677660",
 }
 
