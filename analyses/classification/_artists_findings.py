@@ -149,6 +149,7 @@ def summary(parameters: ArtistsParameters, outcomes: Mapping[str, Outcome]) -> S
             over_folds([one["accuracy"] for one in baseline], parameters.folds, (0.0, 1.0)),
             "Validation accuracy of the baseline",
         ),
+        "baseline/untrained_folds": _untrained(baseline, final["baseline"][0]),
         "best/validation_accuracy": best.accuracy,
         "best/validation_gain": best.difference,
         **_counts(parameters, final["best"][0], factors),
@@ -239,6 +240,18 @@ def _counts(parameters: ArtistsParameters, final: Outcome, factors: Sequence[Com
             wilson(on_test, len(labels)), "Test accuracy of always naming the largest class"
         ),
     }
+
+
+def _untrained(folds: Sequence[Outcome], final: Outcome) -> Metric:
+    """Folds whose network is hardly more accurate on its own training images than naming the largest class."""
+    labels = final["labels"] + final["training_labels"]
+    largest = max(Counter(labels).values()) / len(labels)
+    return Metric(
+        value=sum((one["train_accuracy"] or 0.0) < 1.5 * largest for one in folds),
+        title="Folds on which the baseline hardly learns its training images",
+        unit="folds",
+        n=len(folds),
+    )
 
 
 def _courses(baseline: Sequence[Outcome], best: Sequence[Outcome]) -> dict[str, Metric]:
@@ -564,6 +577,11 @@ def _search_findings(metrics: Mapping[str, Metric], setting: Setting) -> dict[st
             statement="The baseline's training accuracy is above the interval of its validation accuracy",
             holds=validated.high is not None and metrics["baseline/train_accuracy"].value > validated.high,
             metrics=("baseline/train_accuracy", "baseline/validation_accuracy"),
+        ),
+        "baseline_fails_somewhere": Finding(
+            statement="On some fold the baseline hardly learns its training images",
+            holds=metrics["baseline/untrained_folds"].value > 0,
+            metrics=("baseline/untrained_folds",),
         ),
         "baseline_beats_majority": Finding(
             statement="The baseline is more accurate than always naming the largest class",
