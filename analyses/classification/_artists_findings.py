@@ -243,7 +243,7 @@ def _counts(parameters: ArtistsParameters, final: Outcome, factors: Sequence[Com
 
 
 def _untrained(folds: Sequence[Outcome], final: Outcome) -> Metric:
-    """Folds whose network is hardly more accurate on its own training images than naming the largest class."""
+    """Folds whose network is hardly more accurate on its training images than naming the largest class."""
     labels = final["labels"] + final["training_labels"]
     largest = max(Counter(labels).values()) / len(labels)
     return Metric(
