@@ -241,6 +241,54 @@ def verdict(difference: Metric) -> str:
     return "hurts" if difference.high < 0 else "helps" if difference.low > 0 else "undecided"
 
 
+def of(outcomes: Mapping[str, Outcome], name: str) -> list[Outcome]:
+    """The outcomes of the cells `name/SEED`, in the order of the plan."""
+    return [outcome for key, outcome in outcomes.items() if key.rpartition("/")[0] == name]
+
+
+def verdicts(metrics: Mapping[str, Metric], changes: Mapping[str, str], sentence: str) -> dict[str, Finding]:
+    """For each change of an ablation, by its words, whether it hurts, and whether it helps; `sentence` has
+    places for both. The metrics are "ablation/NAME/difference"; a change without one is left out.
+    """
+    return {
+        f"{name}_{found}": Finding(
+            statement=sentence.format(words, found),
+            holds=verdict(metrics[key]) == found,
+            metrics=(key,),
+        )
+        for name, words in changes.items()
+        if (key := f"ablation/{name}/difference") in metrics
+        for found in ("hurts", "helps")
+    }
+
+
+def differences_chart(metrics: Mapping[str, Metric], changes: Mapping[str, str], what: str) -> Chart:
+    """Bars of the differences of an ablation of `what`, the worst first, with their intervals."""
+    differences = {
+        words: metrics[f"ablation/{name}/difference"]
+        for name, words in changes.items()
+        if f"ablation/{name}/difference" in metrics
+    }
+    shown = sorted(differences, key=lambda words: differences[words].value)
+    found = [differences[words] for words in shown]
+    return Chart(
+        kind="bar",
+        caption=f"Change of validation accuracy when one choice of {what} is changed, with 95% intervals.",
+        alt=f"Bars of differences in validation accuracy, from {shown[0]} ({found[0].value:+.3f}) to "
+        f"{shown[-1]} ({found[-1].value:+.3f}).",
+        x=Axis(label="Change", categories=tuple(shown)),
+        y=Axis(label="Difference in accuracy", unit=FRACTION),
+        series=(
+            Series(
+                label="Difference",
+                x=tuple(map(float, range(len(shown)))),
+                y=tuple(one.value for one in found),
+                **interval(found),
+            ),
+        ),
+    )
+
+
 def none_diverged(outcomes: Mapping[str, Outcome]) -> Finding:
     return Finding(
         statement="No run diverged", holds=not any(outcome["diverged"] for outcome in outcomes.values())

@@ -1,8 +1,8 @@
 """classification.base_networks: ConvNet, MobileNet-like and ResNet-like from 10,000 images and 2,000 steps.
 
 The protocol of CIS 680 (2017), homework 3: CIFAR-10's training batch 1, Adam, rate 1e-3 falling
-exponentially to 1e-4 over 2,000 steps of 100 images, weight decay 0.05, which is decoupled here: as an L2
-term inside Adam it would outweigh the gradient. Expected test accuracies: ConvNet at least 0.66,
+exponentially to 1e-4 over 2,000 steps of 100 images, weight decay 0.05, which is decoupled here, as the
+protocol leaves open how it is applied. Expected test accuracies: ConvNet at least 0.66,
 MobileNet-like 0.55, ResNet-like 0.70.
 """
 

@@ -14,7 +14,7 @@ from typing import Any
 from analyses.classification import _training as training
 from analyses.classification._training import DataChoice
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
-from results.schema import Axis, Chart, Column, Finding, Metric, Row, Series, Table
+from results.schema import Column, Finding, Metric, Row, Table
 
 DESIGNS = {"design_a": "Design A", "design_b": "Design B"}
 REQUIRED = 0.75  # of each design, by the exercise
@@ -41,6 +41,7 @@ CHANGES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
         {"schedule": "constant", "learning_rate": 0.02},
     ),
 }
+WORDS = {name: words for name, (words, _, _) in CHANGES.items()}
 
 
 class DesignsParameters(Parameters):
@@ -123,8 +124,8 @@ class Cifar10Designs(Analysis[DesignsParameters]):
         return outcome
 
     def summarize(self, parameters: DesignsParameters, outcomes: Mapping[str, Outcome]) -> Summary:
-        designs = {name: _of(outcomes, name) for name in DESIGNS}
-        ablation = {name: _of(outcomes, f"ablation/{name}") for name in CHANGES}
+        designs = {name: training.of(outcomes, name) for name in DESIGNS}
+        ablation = {name: training.of(outcomes, f"ablation/{name}") for name in CHANGES}
         metrics: dict[str, Metric] = {}
         for name, label in DESIGNS.items():
             key = "six_views_test_accuracy" if name == "design_b" else "test_accuracy"
@@ -179,7 +180,7 @@ class Cifar10Designs(Analysis[DesignsParameters]):
                 "accuracy": training.course(
                     designs[best], "accuracy", f"Accuracy of {DESIGNS[best]} by epoch.", DESIGNS[best]
                 ),
-                "differences": _ablation_figure(metrics),
+                "differences": training.differences_chart(metrics, WORDS, "design A"),
             },
             findings={
                 "both_pass": Finding(
@@ -193,14 +194,10 @@ class Cifar10Designs(Analysis[DesignsParameters]):
                     holds=best == "design_b",
                     metrics=tuple(f"{name}/validation_accuracy" for name in DESIGNS),
                 ),
-                **_verdicts(metrics),
+                **training.verdicts(metrics, WORDS, "Design A {}: the change {}"),
                 "no_run_diverged": training.none_diverged(outcomes),
             },
         )
-
-
-def _of(outcomes: Mapping[str, Outcome], name: str) -> list[Outcome]:
-    return [outcome for key, outcome in outcomes.items() if key.rpartition("/")[0] == name]
 
 
 def _recipe_a(epochs: int) -> dict[str, Any]:
@@ -267,21 +264,6 @@ def _seeded(runs: Sequence[Outcome]) -> list[Outcome]:
     return [{**run, "seed": seed} for seed, run in enumerate(runs) if not run["diverged"]]
 
 
-def _verdicts(metrics: Mapping[str, Metric]) -> dict[str, Finding]:
-    """A change hurts, or helps, where the 95% interval of its paired difference leaves out zero."""
-    found = {}
-    for name, (words, _, _) in CHANGES.items():
-        key = f"ablation/{name}/difference"
-        if key in metrics:
-            for verdict in ("hurts", "helps"):
-                found[f"{name}_{verdict}"] = Finding(
-                    statement=f"Design A {words}: the change {verdict}",
-                    holds=training.verdict(metrics[key]) == verdict,
-                    metrics=(key,),
-                )
-    return found
-
-
 def _ablation_table(
     metrics: Mapping[str, Metric], ablation: Mapping[str, Sequence[Outcome]], parameters: DesignsParameters
 ) -> Table:
@@ -310,29 +292,6 @@ def _ablation_table(
             f"{parameters.ablation_train:,} training images, {parameters.ablation_epochs} epochs, "
             f"{parameters.ablation_seeds} seeds: a smaller budget than the designs'. Differences are paired "
             "by seed, with Student's interval.",
-        ),
-    )
-
-
-def _ablation_figure(metrics: Mapping[str, Metric]) -> Chart:
-    shown = [name for name in CHANGES if f"ablation/{name}/difference" in metrics]
-    shown.sort(key=lambda name: metrics[f"ablation/{name}/difference"].value)
-    found = [metrics[f"ablation/{name}/difference"] for name in shown]
-    worst, top = shown[0], shown[-1]
-    return Chart(
-        kind="bar",
-        caption="Change of validation accuracy when one choice of design A is changed, with 95% intervals.",
-        alt=f"Bars of differences in validation accuracy, from {CHANGES[worst][0]} ({found[0].value:+.3f}) "
-        f"to {CHANGES[top][0]} ({found[-1].value:+.3f}).",
-        x=Axis(label="Change", categories=tuple(CHANGES[name][0] for name in shown)),
-        y=Axis(label="Difference in accuracy", unit=training.FRACTION),
-        series=(
-            Series(
-                label="Difference",
-                x=tuple(map(float, range(len(shown)))),
-                y=tuple(one.value for one in found),
-                **training.interval(found),
-            ),
         ),
     )
 

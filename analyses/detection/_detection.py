@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
-from analyses.classification._training import FRACTION, over_seeds
+from analyses.classification._training import FRACTION
 from analyses.plugin import Cell, Context, Outcome
-from results.schema import Axis, Chart, Metric, Series
+from results.schema import Axis, Chart, Series
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -41,9 +41,9 @@ class CanvasChoice(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = "cifar10"
-    train: int = 10_000
-    validation: int = 0
-    test: int = 10_000
+    train: int = Field(10_000, ge=1)
+    validation: int = Field(0, ge=0)
+    test: int = Field(10_000, ge=1)
     boxes: Literal["published", "drawn"] = "published"
     background: Literal["mean", "image"] = "mean"
     seed: int = 0
@@ -335,8 +335,3 @@ def recall_chart(runs: Sequence[Outcome], caption: str) -> Chart:
         y=Axis(label="Recall", unit=FRACTION),
         series=tuple(series),
     )
-
-
-def measured(runs: Sequence[Outcome], key: str, title: str, unit: str = FRACTION) -> Metric:
-    """The mean over seeds of something measured at the end."""
-    return over_seeds(runs, key, title, unit)

@@ -15,9 +15,9 @@ from pydantic import Field
 
 from analyses.classification import _training as training
 from analyses.detection import _detection as detection
-from analyses.detection._detection import FRACTION, NETWORKS, CanvasChoice, measured
+from analyses.detection._detection import FRACTION, NETWORKS, CanvasChoice
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
-from results.schema import Axis, Chart, Column, Finding, Metric, Row, Series, Table
+from results.schema import Axis, Column, Finding, Metric, Row, Table
 
 REFERENCE = "reference"
 LOSSES = {"objectness": "objectness", "box": "box", "class": "class"}
@@ -119,8 +119,9 @@ class FasterRcnn(Analysis[DetectorParameters]):
         return outcome
 
     def summarize(self, parameters: DetectorParameters, outcomes: Mapping[str, Outcome]) -> Summary:
-        runs = {name: _of(outcomes, name) for name in NETWORKS}
-        ablation = {name: _of(outcomes, f"ablation/{name}") for name in parameters.changes()}
+        runs = {name: training.of(outcomes, name) for name in NETWORKS}
+        ablation = {name: training.of(outcomes, f"ablation/{name}") for name in parameters.changes()}
+        words = {name: said for name, (said, *_) in parameters.changes().items()}
         metrics: dict[str, Metric] = {}
         for name, label in NETWORKS.items():
             for key, measure, title, unit in (
@@ -131,7 +132,7 @@ class FasterRcnn(Analysis[DetectorParameters]):
                 ("centre_error_px", "measured_centre_error", "Mean centre error", "pixels"),
                 ("training_seconds", "training_seconds", "Training time", "seconds"),
             ):
-                metrics[f"{name}/{key}"] = measured(runs[name], measure, f"{title}, {label}", unit)
+                metrics[f"{name}/{key}"] = training.over_seeds(runs[name], measure, f"{title}, {label}", unit)
             metrics[f"{name}/parameters"] = Metric(
                 value=runs[name][0]["parameters"], title=f"Parameters, {label}", unit="parameters"
             )
@@ -171,7 +172,7 @@ class FasterRcnn(Analysis[DetectorParameters]):
                     runs[best],
                     f"Recall of the objects against the number of proposals an image, {NETWORKS[best]}.",
                 ),
-                "differences": _ablation_figure(metrics, parameters),
+                "differences": training.differences_chart(metrics, words, "the detector"),
             },
             findings={
                 "published_reached": Finding(
@@ -192,14 +193,10 @@ class FasterRcnn(Analysis[DetectorParameters]):
                     holds=best == "resnet",
                     metrics=tuple(f"{name}/test_accuracy" for name in NETWORKS),
                 ),
-                **_verdicts(metrics, parameters),
+                **training.verdicts(metrics, words, "With {}, the change {}"),
                 "no_run_diverged": training.none_diverged(outcomes),
             },
         )
-
-
-def _of(outcomes: Mapping[str, Outcome], name: str) -> list[Outcome]:
-    return [outcome for key, outcome in outcomes.items() if key.rpartition("/")[0] == name]
 
 
 def _differences(
@@ -211,7 +208,7 @@ def _differences(
     metrics = {}
     for name, (words, *_) in parameters.changes().items():
         for key, measure in (("accuracy", "measured_accuracy"), ("iou", "measured_iou")):
-            metrics[f"ablation/{name}/{key}"] = measured(
+            metrics[f"ablation/{name}/{key}"] = training.over_seeds(
                 ablation[name], measure, f"Validation {'IoU' if key == 'iou' else key}: {words}"
             )
         if name != REFERENCE:
@@ -223,20 +220,6 @@ def _differences(
                 difference, f"Change of validation accuracy: {words}"
             )
     return metrics
-
-
-def _verdicts(metrics: Mapping[str, Metric], parameters: DetectorParameters) -> dict[str, Finding]:
-    found = {}
-    for name, (words, *_) in parameters.changes().items():
-        key = f"ablation/{name}/difference"
-        if key in metrics:
-            for verdict in ("hurts", "helps"):
-                found[f"{name}_{verdict}"] = Finding(
-                    statement=f"With {words}, the change {verdict}",
-                    holds=training.verdict(metrics[key]) == verdict,
-                    metrics=(key,),
-                )
-    return found
 
 
 def _table(metrics: Mapping[str, Metric], parameters: DetectorParameters) -> Table:
@@ -313,28 +296,6 @@ def _ablation_table(metrics: Mapping[str, Metric], parameters: DetectorParameter
             f"ConvNet; {parameters.ablation_train:,} training canvases, {parameters.ablation_epochs} epochs, "
             f"{parameters.ablation_seeds} seeds: a smaller budget than the detectors'. Differences of "
             "accuracy are paired by seed, with Student's interval.",
-        ),
-    )
-
-
-def _ablation_figure(metrics: Mapping[str, Metric], parameters: DetectorParameters) -> Chart:
-    changes = {name: words for name, (words, *_) in parameters.changes().items() if name != REFERENCE}
-    shown = sorted(changes, key=lambda name: metrics[f"ablation/{name}/difference"].value)
-    found = [metrics[f"ablation/{name}/difference"] for name in shown]
-    return Chart(
-        kind="bar",
-        caption="Change of validation accuracy when one choice of the detector is changed; 95% intervals.",
-        alt=f"Bars of differences in validation accuracy, from {changes[shown[0]]} ({found[0].value:+.3f}) "
-        f"to {changes[shown[-1]]} ({found[-1].value:+.3f}).",
-        x=Axis(label="Change", categories=tuple(changes[name] for name in shown)),
-        y=Axis(label="Difference in accuracy", unit=FRACTION),
-        series=(
-            Series(
-                label="Difference",
-                x=tuple(map(float, range(len(shown)))),
-                y=tuple(one.value for one in found),
-                **training.interval(found),
-            ),
         ),
     )
 

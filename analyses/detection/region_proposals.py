@@ -11,9 +11,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import Field
+
 from analyses.classification import _training as training
 from analyses.detection import _detection as detection
-from analyses.detection._detection import FRACTION, CanvasChoice, measured
+from analyses.detection._detection import FRACTION, CanvasChoice
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
 from results.schema import Axis, Column, Finding, Metric, Row, Table
 
@@ -37,9 +39,9 @@ class ProposalParameters(Parameters):
     """
 
     data: CanvasChoice = CanvasChoice()
-    seeds: int = 3
-    epochs: int = 20  # of 100 steps: 2,000
-    positive: float = 0.5
+    seeds: int = Field(3, ge=1)
+    epochs: int = Field(20, ge=1)  # of 100 steps: 2,000
+    positive: float = Field(0.5, ge=0.1, le=1)
     box_weight: float = 10.0
 
 
@@ -89,14 +91,11 @@ class RegionProposals(Analysis[ProposalParameters]):
         }
 
     def summarize(self, parameters: ProposalParameters, outcomes: Mapping[str, Outcome]) -> Summary:
-        runs = {
-            name: [run for key, run in outcomes.items() if key.rpartition("/")[0] == name]
-            for name in _thresholds(parameters)
-        }
+        runs = {name: training.of(outcomes, name) for name in _thresholds(parameters)}
         metrics: dict[str, Metric] = {}
         for name, found in runs.items():
             for key, (measure, title, unit) in MEASURED.items():
-                metrics[f"{name}/{key}"] = measured(found, measure, title, unit)
+                metrics[f"{name}/{key}"] = training.over_seeds(found, measure, title, unit)
             for key, title in (
                 ("coverage", "Share of the test images with a positive cell"),
                 ("positive_cells", "Positive cells"),
@@ -110,7 +109,7 @@ class RegionProposals(Analysis[ProposalParameters]):
         for overlap in ("0.5", "0.7"):
             for place, count in ((0, "first"), (-1, "all")):
                 values = [{"recall": run["recall"][overlap][place]} for run in main]
-                metrics[f"proposal/recall_{count}_{overlap}"] = measured(
+                metrics[f"proposal/recall_{count}_{overlap}"] = training.over_seeds(
                     values,
                     "recall",
                     f"Recall at IoU {overlap} with {detection.PROPOSALS[place]} proposals an image",

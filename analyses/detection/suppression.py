@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pydantic import Field
+
 from analyses.detection import _detection as detection
 from analyses.detection._detection import CanvasChoice
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
@@ -39,11 +41,11 @@ class SuppressionParameters(Parameters):
     """threshold: of the suppression that is drawn. least: objectness (a probability) of a candidate."""
 
     data: CanvasChoice = CanvasChoice(name="digits", train=3_000, test=500, boxes="drawn")
-    epochs: int = 4
+    epochs: int = Field(4, ge=1)
     box_weight: float = 10.0
-    threshold: float = 0.5
-    least: float = 0.01
-    example: int = 0
+    threshold: float = Field(0.5, ge=0, le=1)
+    least: float = Field(0.01, ge=0, le=1)
+    example: int = Field(0, ge=0)
 
 
 class SuppressionExample(Analysis[SuppressionParameters]):
