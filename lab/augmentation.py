@@ -7,7 +7,7 @@ that the same seed gives the same epoch on every device.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -67,6 +67,30 @@ def augment(images: Tensor, augmentation: Augmentation, choices: Draw, indices: 
     if augmentation.cutout:
         images = images * ~_squares(images, augmentation.cutout, choices.corners[indices])
     return images
+
+
+def kept_inside(choices: Draw, squares: Tensor, side: int) -> Draw:
+    """The choices with shifts so short that every square of an image of side × side pixels stays on it.
+
+    squares: int64 (N, 3), centre row, centre column and width, of which half, rounded down, lies before the
+    centre.
+    """
+    mirrored = _mirrored(squares, choices.mirrored, side)
+    first = mirrored[:, :2] - mirrored[:, 2:] // 2
+    last = first + mirrored[:, 2:]
+    shifts = torch.minimum(torch.maximum(choices.shifts, -first.clamp(min=0)), (side - last).clamp(min=0))
+    return replace(choices, shifts=shifts)
+
+
+def follow(squares: Tensor, choices: Draw, indices: Tensor, side: int) -> Tensor:
+    """The squares (N, 3) of a batch after `augment` has mirrored and moved their images."""
+    moved = _mirrored(squares, choices.mirrored[indices], side)
+    return torch.cat([moved[:, :2] + choices.shifts[indices], moved[:, 2:]], 1)
+
+
+def _mirrored(squares: Tensor, where: Tensor, side: int) -> Tensor:
+    row, column, width = squares.unbind(1)
+    return torch.stack([row, torch.where(where, side - column - width % 2, column), width], 1)
 
 
 def _reflected(position: Tensor, size: int) -> Tensor:

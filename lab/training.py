@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lab.augmentation import augment, draw
+from lab.augmentation import augment, draw, follow, kept_inside
 from lab.recipes import Recipe, rate_factor
 
 REVISION = 1  # to be raised when the same recipe and seed give another network
@@ -31,8 +31,8 @@ REVISION = 1  # to be raised when the same recipe and seed give another network
 
 @dataclass(frozen=True)
 class Images:
-    """Labelled images on a device: uint8 (N, C, H, W), int64 (N,), or (N, …) where a label is more than a
-    class.
+    """Labelled images on a device: uint8 (N, C, H, W); int64 (N,), or (N, 4) where the class is followed by
+    the row, column and width of a square, which augmentation takes along and keeps on the image.
     """
 
     images: Tensor
@@ -341,6 +341,9 @@ class _Run:
         started = time.perf_counter()
         order = torch.randperm(len(train), generator=self.generator).to(self.device)
         choices = draw(recipe.augmentation, len(train), epoch, self.seed, self.generator).to(str(self.device))
+        side = train.images.shape[-1]
+        if train.labels.ndim > 1:
+            choices = kept_inside(choices, train.labels[:, 1:], side)
         steps = math.ceil(len(train) / self.batch)
         self.model.train()
         told = _Means()
@@ -350,6 +353,9 @@ class _Run:
             images = augment(train.images[indices], recipe.augmentation, choices, indices)
             images = self.data.normalised(images).contiguous(memory_format=torch.channels_last)
             labels = train.labels[indices]
+            if labels.ndim > 1:
+                squares = follow(labels[:, 1:], choices, indices, side)
+                labels = torch.cat([labels[:, :1], squares], 1)
             with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
                 loss, means = self.objective(self.forward, images, labels)
             self.optimizer.zero_grad(set_to_none=True)

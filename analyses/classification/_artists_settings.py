@@ -17,9 +17,9 @@ Choices = dict[str, dict[str, dict[str, Any]]]
 class Setting(BaseModel):
     """A SimpleCNN and how it is trained; the defaults are the baseline.
 
-    The network is the hand-out's. Its training there, plain gradient descent at rate 0.01 in 5,001 steps of
-    10 images, takes ten times as long as this: 50 epochs of 9 steps with momentum 0.9, which makes a step
-    ten times as long.
+    The network is the hand-out's. Its training there is plain gradient descent at rate 0.01 in 5,001 steps of
+    10 images; 50 epochs of Adam are less than a third of that, and learn the training images of every fold,
+    which SGD with momentum 0.9 at that rate does not.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -34,9 +34,9 @@ class Setting(BaseModel):
     dense: int = 64
     epochs: int = 50
     batch: int = 32
-    optimizer: Literal["sgd", "adam", "adamw"] = "sgd"
-    learning_rate: float = 0.01
-    momentum: float = 0.9
+    optimizer: Literal["sgd", "adam", "adamw"] = "adam"
+    learning_rate: float = 0.001
+    momentum: float = 0.9  # of SGD
     weight_decay: float = 0.0
     schedule: Literal["constant", "multistep", "exponential", "cosine", "onecycle"] = "constant"
     label_smoothing: float = 0.0
@@ -124,21 +124,21 @@ class Setting(BaseModel):
         return ", ".join(network), ", ".join(training)
 
 
-#: One thing at a time is changed from the baseline. Adam's rate is the usual 0.001, as 0.01 makes it diverge.
+#: One thing at a time is changed from the baseline; another optimizer brings its own rate and batch.
 FACTORS: Choices = {
     "pooling": {"2 × 2": {"pool": 2}, "3 × 3": {"pool": 3}},
     "dropout": {f"{share:g}": {"dropout": share} for share in (0.1, 0.2, 0.3, 0.4, 0.5)},
     "weight decay": {f"{decay:g}": {"weight_decay": decay} for decay in (0.001, 0.01, 0.03)},
     "optimizer": {
-        "SGD without momentum": {"momentum": 0.0},
-        "Adam": {"optimizer": "adam", "learning_rate": 0.001},
-        "AdamW": {"optimizer": "adamw", "learning_rate": 0.001, "weight_decay": 0.05},
+        "SGD": {"optimizer": "sgd", "learning_rate": 0.01, "momentum": 0.0, "batch": 10},
+        "SGD with momentum": {"optimizer": "sgd", "learning_rate": 0.005},
+        "AdamW": {"optimizer": "adamw", "weight_decay": 0.05},
     },
     "schedule": {
         "steps": {"schedule": "multistep"},
         "exponential": {"schedule": "exponential"},
         "cosine": {"schedule": "cosine"},
-        "one cycle": {"schedule": "onecycle", "learning_rate": 0.03},  # made for a higher peak
+        "one cycle": {"schedule": "onecycle", "learning_rate": 0.003},  # made for a higher peak
     },
     "early stopping": {f"patience {epochs}": {"patience": epochs} for epochs in (5, 15)},
     "filter size": {"3 × 3": {"kernel": 3}, "7 × 7": {"kernel": 7}},

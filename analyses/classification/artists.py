@@ -36,7 +36,7 @@ class Artists(Analysis[ArtistsParameters]):
                 data=Pictures(name="digits", split="train", images=500, size=16),
                 folds=2,
                 repeats=1,
-                baseline=Setting(epochs=15, learning_rate=0.03),
+                baseline=Setting(epochs=15, learning_rate=0.003),
                 factors={
                     "pooling": {"2 × 2": {"pool": 2}},
                     "batch norm": {"yes": {"normalised": True}},

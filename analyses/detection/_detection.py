@@ -35,7 +35,9 @@ class CanvasChoice(BaseModel):
     train, validation: numbers of canvases; together as many as are made of the training split. boxes:
     "published" takes image, place and width from the lists of the exercise, "drawn" draws them by seed:
     widths of 24 to 40 alike often, and every place alike often where the square lies on the canvas.
-    background: the training images' mean colour, or another image of the set over the whole canvas.
+    background: the training images' mean colour, or another image of the set over the whole canvas. mirror:
+    whether training canvases are mirrored at random; a mirrored object must still be of its class. shift:
+    pixels by which they are moved at most.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -46,6 +48,8 @@ class CanvasChoice(BaseModel):
     test: int = Field(10_000, ge=1)
     boxes: Literal["published", "drawn"] = "published"
     background: Literal["mean", "image"] = "mean"
+    mirror: bool = True
+    shift: int = Field(4, ge=0, lt=48)
     seed: int = 0
     damaged: Literal["refuse", "skip"] = "refuse"
 
@@ -53,7 +57,7 @@ class CanvasChoice(BaseModel):
         return (self.name, "transformed_cifar10") if self.boxes == "published" else (self.name,)
 
 
-QUICK = CanvasChoice(name="digits", train=1_500, test=500, boxes="drawn")
+QUICK = CanvasChoice(name="digits", train=1_500, test=500, boxes="drawn", mirror=False)
 
 
 @lru_cache(maxsize=1)
@@ -108,7 +112,7 @@ def made_of(images: ImageSet, choice: CanvasChoice, split: str, count: int, colo
     return canvases, np.concatenate([images.labels[indices][:, None], where], axis=1)
 
 
-def recipe(epochs: int) -> dict[str, Any]:
+def recipe(epochs: int, data: CanvasChoice) -> dict[str, Any]:
     """Of the base networks: Adam, 1e-3 falling to 1e-4, batches of 100, decoupled decay of 0.05."""
     return {
         "epochs": epochs,
@@ -118,6 +122,7 @@ def recipe(epochs: int) -> dict[str, Any]:
         "weight_decay": 0.05,
         "schedule": "exponential",
         "final_factor": 0.1,
+        "augmentation": {"flip": "random" if data.mirror else "none", "shift": data.shift},
     }
 
 
@@ -141,7 +146,7 @@ def cells(
     settings = {
         "data": data.model_dump(mode="json", exclude_defaults=True),
         "network": dict(network),
-        "recipe": Recipe.of(recipe(epochs)).as_settings(),
+        "recipe": Recipe.of(recipe(epochs, data)).as_settings(),
         "objective": dict(objective or {}),
         "test": test,
         **({"alone": alone} if alone else {}),
@@ -173,8 +178,9 @@ def trained(cell: Cell, context: Context) -> tuple[Outcome, nn.Module, Data]:
 
     settings, seed = cell.settings, cell.seed or 0
     data, classes = load(CanvasChoice.model_validate(settings["data"]), context.device)
-    if not settings["test"]:
-        data = replace(data, test=None)
+    part = data.test if settings["test"] else data.validation
+    assert part is not None
+    train_only = replace(data, test=None, validation=None)
     torch.manual_seed(seed)
     model = network(settings["network"], len(classes))
     chosen = dict(settings["objective"])
@@ -186,7 +192,7 @@ def trained(cell: Cell, context: Context) -> tuple[Outcome, nn.Module, Data]:
         first = replace(objective, weights=(*objective.weights[:2], 0.0))
         fit(
             model,
-            replace(data, test=None, validation=None),
+            train_only,
             replace(plan, epochs=alone),
             first,
             seed=seed,
@@ -195,7 +201,7 @@ def trained(cell: Cell, context: Context) -> tuple[Outcome, nn.Module, Data]:
         )
     history = fit(
         model,
-        data,
+        train_only,
         plan,
         objective,
         seed=seed,
@@ -208,8 +214,6 @@ def trained(cell: Cell, context: Context) -> tuple[Outcome, nn.Module, Data]:
         "training_seconds": sum(history.seconds),
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
     }
-    part = data.test if settings["test"] else data.validation
-    assert part is not None
     told = judged(model, part, data, objective, precision_of(plan, context.device))
     outcome |= {f"measured_{name}": value for name, value in told.items()}
     return outcome, model, data

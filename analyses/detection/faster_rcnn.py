@@ -20,7 +20,7 @@ from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profil
 from results.schema import Axis, Column, Finding, Metric, Row, Table
 
 REFERENCE = "reference"
-LOSSES = {"objectness": "objectness", "box": "box", "class": "class"}
+LOSSES = {"objectness": "Objectness", "box": "Box", "class": "Class"}
 
 
 class DetectorParameters(Parameters):
@@ -51,7 +51,8 @@ class DetectorParameters(Parameters):
             "equal_weights": ("all losses weighted alike", {}, {"weights": (1.0, 1.0, 1.0)}, {}),
             "heavy_class": ("the class weighted five times", {}, {"weights": (*weights[:2], 5.0)}, {}),
             "two_phases": ("proposals alone in the first half", {}, {}, {"alone": self.ablation_epochs // 2}),
-            "other_background": ("another image as background", {}, {}, {"background": "image"}),
+            "still": ("canvases neither mirrored nor moved", {}, {}, {"data": {"mirror": False, "shift": 0}}),
+            "other_background": ("another image as background", {}, {}, {"data": {"background": "image"}}),
         }
 
 
@@ -90,7 +91,7 @@ class FasterRcnn(Analysis[DetectorParameters]):
         )
         for name, (_, network, objective, rest) in parameters.changes().items():
             alone = rest.get("alone", 0)
-            data = small.model_copy(update={"background": rest.get("background", small.background)})
+            data = small.model_copy(update=rest.get("data", {}))
             planned += detection.cells(
                 f"ablation/{name}",
                 {"name": "convnet", **network},
@@ -108,7 +109,8 @@ class FasterRcnn(Analysis[DetectorParameters]):
         from lab.training import precision_of
 
         outcome, model, data = detection.trained(cell, context)
-        if data.test is not None:
+        if cell.settings["test"]:
+            assert data.test is not None
             truth = data.test.labels[:, 1:].float().cpu()
             dtype = precision_of(Recipe.of(cell.settings["recipe"]), context.device)
             objectness, boxes, _ = detection.seen_by(model, data.test.images, data, dtype)
@@ -151,18 +153,16 @@ class FasterRcnn(Analysis[DetectorParameters]):
             tables={
                 "results": _table(metrics, parameters),
                 "ablation": _ablation_table(metrics, parameters),
-                "recipe": training.recipe_table({"All networks": detection.recipe(parameters.epochs)}),
+                "recipe": training.recipe_table(
+                    {"All networks": detection.recipe(parameters.epochs, parameters.data)}
+                ),
             },
             figures={
                 **{
                     f"losses_{name}": detection.history_chart(
                         runs[name],
-                        {
-                            f"{part}/{key}_loss": f"{words}, {word}"
-                            for part, words in (("train", "Training"), ("test", "Test"))
-                            for key, word in LOSSES.items()
-                        },
-                        f"The three losses of the detector on the {label} by epoch.",
+                        {f"train/{key}_loss": word for key, word in LOSSES.items()},
+                        f"The three training losses of the detector on the {label} by epoch.",
                         "Losses of objectness, box and class",
                         Axis(label="Loss", scale="log"),
                     )

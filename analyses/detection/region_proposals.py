@@ -121,12 +121,8 @@ class RegionProposals(Analysis[ProposalParameters]):
             figures={
                 "losses": detection.history_chart(
                     main,
-                    {
-                        f"{part}/{loss}_loss": f"{name}, {word}"
-                        for part, name in (("train", "Training"), ("test", "Test"))
-                        for loss, word in (("objectness", "objectness"), ("box", "box"))
-                    },
-                    "Losses of the proposal network by epoch, means over the seeds.",
+                    {"train/objectness_loss": "Objectness", "train/box_loss": "Box"},
+                    "Training losses of the proposal network by epoch, means over the seeds.",
                     "Losses of objectness and box",
                     Axis(label="Loss", scale="log"),
                 ),
@@ -168,7 +164,7 @@ def _thresholds(parameters: ProposalParameters) -> dict[str, float]:
 
 
 def _recipes(parameters: ProposalParameters) -> dict[str, Mapping[str, Any]]:
-    return {"Proposal network": detection.recipe(parameters.epochs)}
+    return {"Proposal network": detection.recipe(parameters.epochs, parameters.data)}
 
 
 def _table(metrics: Mapping[str, Metric], runs: Mapping[str, Any]) -> Table:

@@ -12,8 +12,9 @@ from torch import Tensor
 from torch.nn import functional as F
 from torchvision.transforms import functional as tv
 
-from lab.augmentation import CHANGES, Draw, augment, draw
+from lab.augmentation import CHANGES, Draw, augment, draw, follow, kept_inside
 from lab.datasets import load
+from lab.datasets.scenes import boxes
 from lab.recipes import Augmentation
 
 COUNT = 64
@@ -116,6 +117,43 @@ def test_what_an_image_becomes_does_not_depend_on_its_batch(flip, shift, cutout,
     drawn, whole = choices(augmentation), moved(augmentation)
     for indices in torch.tensor(order).split(batch):
         assert torch.equal(augment(images()[indices], augmentation, drawn, indices), whole[indices])
+
+
+@given(
+    seed=st.integers(0, 1_000),
+    flip=st.sampled_from(("none", "random", "alternating")),
+    shift=st.integers(0, 30),
+    epoch=st.integers(0, 1),
+)
+def test_squares_follow_their_images_and_stay_on_them(seed, flip, shift, epoch):
+    side, squares = 48, torch.from_numpy(boxes(12, seed))
+    images = torch.zeros(12, 1, side, side, dtype=torch.uint8)
+    for image, (row, column, width) in zip(images, squares.tolist(), strict=True):
+        top, left = row - width // 2, column - width // 2
+        image[:, top : top + width, left : left + width] = 1
+    augmentation = Augmentation(flip=flip, shift=shift)
+    choices = draw(augmentation, 12, epoch, seed, torch.Generator().manual_seed(seed))
+    choices = kept_inside(choices, squares, side)
+    indices = torch.randperm(12)[:7]
+    found = follow(squares[indices], choices, indices, side)
+    for image, (row, column, width) in zip(
+        augment(images[indices], augmentation, choices, indices)[:, 0], found.tolist(), strict=True
+    ):
+        lies = torch.zeros(side, side, dtype=torch.uint8)
+        top, left = row - width // 2, column - width // 2
+        assert top >= 0 and left >= 0 and top + width <= side and left + width <= side
+        lies[top : top + width, left : left + width] = 1
+        assert (lies <= image).all()  # beyond it the border is reflected
+        if not choices.shifts.any():
+            assert torch.equal(lies, image)
+
+
+def test_squares_are_moved_as_far_as_they_can():
+    squares = torch.tensor([[24, 24, 40], [12, 30, 24]])
+    choices = Draw(torch.tensor([False, True]), torch.tensor([[9, -9], [-3, 3]]), torch.zeros(2, 2))
+    kept = kept_inside(choices, squares, 48)
+    assert kept.shifts.tolist() == [[4, -4], [0, 3]]
+    assert follow(squares, kept, torch.arange(2), 48).tolist() == [[28, 20, 40], [12, 21, 24]]
 
 
 @pytest.mark.parametrize("name", ["digits", "shapes"])
