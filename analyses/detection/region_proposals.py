@@ -39,8 +39,8 @@ class ProposalParameters(Parameters):
     """
 
     data: CanvasChoice = CanvasChoice()
-    seeds: int = Field(3, ge=1)
-    epochs: int = Field(20, ge=1)  # of 100 steps: 2,000
+    seeds: int = Field(2, ge=1)
+    epochs: int = Field(10, ge=1)  # of 100 steps: 1,000, half of the detector's
     positive: float = Field(0.5, ge=0.1, le=1)
     box_weight: float = 10.0
 

@@ -40,7 +40,7 @@ SHOWN = 6  # examples of the spatial transformer
 class SuppressionParameters(Parameters):
     """threshold: of the suppression that is drawn. least: objectness (a probability) of a candidate."""
 
-    data: CanvasChoice = CanvasChoice(name="digits", train=3_000, test=500, boxes="drawn")
+    data: CanvasChoice = detection.QUICK.model_copy(update={"train": 3_000})
     epochs: int = Field(4, ge=1)
     box_weight: float = 10.0
     threshold: float = Field(0.5, ge=0, le=1)
