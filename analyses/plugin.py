@@ -29,7 +29,7 @@ Outcome = dict[str, Any]
 class Parameters(BaseModel):
     """Every choice that an analysis makes, with its default; one subclass an analysis."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 P = TypeVar("P", bound=Parameters)

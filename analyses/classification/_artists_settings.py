@@ -22,7 +22,7 @@ class Setting(BaseModel):
     which SGD with momentum 0.9 at that rate does not.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     filters: tuple[int, ...] = (16, 16)
     kernel: int = 5
@@ -198,7 +198,7 @@ class Pictures(BaseModel):
     damaged: whether an image that cannot be decoded refuses the data set or is left out.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     name: str = "artists"
     split: str = "all"

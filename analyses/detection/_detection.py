@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from math import isfinite
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -26,6 +27,7 @@ NETWORKS = {"convnet": "ConvNet", "mobilenet": "MobileNet-like", "resnet": "ResN
 PROPOSALS = (1, 2, 3, 5, 10, 20)  # of an image, for recall
 OVERLAPS = (0.5, 0.6, 0.7, 0.8, 0.9)
 SUPPRESSION = 0.5  # IoU above which the worse of two proposals goes, before detections are counted
+WORST = {"accuracy": 0.0, "pointwise_accuracy": 0.0, "iou": 0.0, "centre_error": 48.0}
 DETECTIONS = 3  # of an image, at most, for average precision
 
 
@@ -167,14 +169,18 @@ def network(settings: Mapping[str, Any], classes: int) -> nn.Module:
 
 
 def trained(cell: Cell, context: Context) -> tuple[Outcome, nn.Module, Data]:
-    """The cell's network, trained, with its history and what is measured of it on the last part."""
+    """The cell's network, trained, with its history and what is measured of it: on the test canvases, or on
+    the validation canvases where the settings keep those of the test.
+
+    A run that diverged counts among its seeds, with the worst there is in place of what is no number.
+    """
     from dataclasses import replace
 
     import torch
 
     from lab.detection import DetectionObjective
     from lab.recipes import Recipe
-    from lab.training import fit, judged, precision_of
+    from lab.training import LOST, fit, judged, precision_of
 
     settings, seed = cell.settings, cell.seed or 0
     data, classes = load(CanvasChoice.model_validate(settings["data"]), context.device)
@@ -215,13 +221,18 @@ def trained(cell: Cell, context: Context) -> tuple[Outcome, nn.Module, Data]:
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
     }
     told = judged(model, part, data, objective, precision_of(plan, context.device))
-    outcome |= {f"measured_{name}": value for name, value in told.items()}
+    outcome |= {
+        f"measured_{name}": value if isfinite(value) else WORST.get(name, LOST)
+        for name, value in told.items()
+    }
     return outcome, model, data
 
 
 def seen_by(model: nn.Module, images: Tensor, data: Data, dtype: Any) -> tuple[Tensor, Tensor, Tensor]:
     """Objectness (N, 36), boxes (N, 36, 3) and the trunk's features (N, 256, 6, 6), in evaluation mode."""
     import torch
+
+    from lab.networks.detector import START
 
     model.eval()
     found = []
@@ -234,7 +245,9 @@ def seen_by(model: nn.Module, images: Tensor, data: Data, dtype: Any) -> tuple[T
                 seen = model.propose(features)
             found.append((seen.objectness, seen.boxes, features.float()))
     objectness, boxes, features = (torch.cat(part) for part in zip(*found, strict=True))
-    return objectness, boxes, features
+    # of a run that diverged: no object is seen, and every box is the one that training begins with
+    boxes = torch.where(boxes.isfinite(), boxes, torch.tensor(START, device=boxes.device))
+    return objectness.nan_to_num(*(-1e4,) * 3), boxes, features.nan_to_num(0.0)
 
 
 def kept(objectness: Tensor, boxes: Tensor, threshold: float) -> list[Tensor]:
@@ -288,7 +301,7 @@ def precisions(
         labels[:, 1:].float().cpu(),
         labels[:, 0].cpu(),
         where.cpu(),
-        (score * share).cpu(),
+        (score * share.nan_to_num(0.0)).cpu(),
         number.cpu(),
         kind.cpu(),
     )

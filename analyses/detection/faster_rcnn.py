@@ -29,13 +29,13 @@ class DetectorParameters(Parameters):
     """
 
     data: CanvasChoice = CanvasChoice()
-    seeds: int = 2  # a run takes about a quarter of an hour on one core
-    epochs: int = 20  # of 100 steps: 2,000
-    box_weight: float = 10.0
-    ablation_seeds: int = 3
-    ablation_train: int = 2_500
-    ablation_validation: int = 2_000
-    ablation_epochs: int = 8
+    seeds: int = Field(2, ge=1)  # a run takes about a quarter of an hour on one core
+    epochs: int = Field(20, ge=1)  # of 100 steps: 2,000
+    box_weight: float = Field(10.0, ge=0)
+    ablation_seeds: int = Field(3, ge=1)
+    ablation_train: int = Field(2_500, ge=1)
+    ablation_validation: int = Field(2_000, ge=1)
+    ablation_epochs: int = Field(8, ge=2)  # one of each of two phases
     published: dict[str, float] = Field(  # a student's notebook, one run
         default={"convnet": 0.5846, "mobilenet": 0.4353, "resnet": 0.6366}
     )
@@ -258,7 +258,7 @@ def _table(metrics: Mapping[str, Metric], parameters: DetectorParameters) -> Tab
         ),
         rows=tuple(rows),
         notes=(
-            f"Means over {parameters.seeds} seeds. The accuracy is of the class that the head names at the "
+            f"Number of seeds: {parameters.seeds}. The accuracy is of the class that the head names at the "
             f"best proposal; average precision counts up to {detection.DETECTIONS} proposals an image.",
         ),
     )

@@ -42,7 +42,7 @@ class SuppressionParameters(Parameters):
 
     data: CanvasChoice = detection.QUICK.model_copy(update={"train": 3_000})
     epochs: int = Field(4, ge=1)
-    box_weight: float = 10.0
+    box_weight: float = Field(10.0, ge=0)
     threshold: float = Field(0.5, ge=0, le=1)
     least: float = Field(0.01, ge=0, le=1)
     example: int = Field(0, ge=0)

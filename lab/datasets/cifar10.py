@@ -16,6 +16,7 @@ from lab.datasets.decoding import Damaged, Size, reshaped
 from lab.datasets.files import Files, Reader, first_of, open_files
 from lab.datasets.images import DataError, ImageSet
 from lab.datasets.layouts import Content, Release
+from lab.datasets.scenes import CANVAS
 
 BATCH = 10_000
 # Files of each class, airplane … truck, in training batch 1; a pack sorted by class keeps the batches' order.
@@ -177,11 +178,22 @@ def transformed(images: ImageSet, text: str) -> Transformed:
 
     They are in the order of training batch 1 or of the test batch: the k-th line of a class is the k-th image
     of that class there, in the official files and in a pack sorted by class alike.
+
+    DataError names the first line that is not such a one, or whose square has its centre off the canvas.
     """
-    try:
-        table = np.array([line.split()[1:5] for line in text.splitlines() if line.strip()], dtype=np.int64)
-    except ValueError as error:
-        raise DataError(f"the labels of the Transformed CIFAR-10 cannot be read ({error})") from None
+    lines_read = [line.split() for line in text.splitlines() if line.strip()]
+    if not lines_read:
+        raise DataError("the labels of the Transformed CIFAR-10 name no object")
+    for number, fields in enumerate(lines_read, start=1):
+        numbers = [int(one) for one in fields[1:5] if one.lstrip("-").isdecimal()]
+        if len(numbers) < 4 or not (
+            all(0 <= place < CANVAS for place in numbers[1:3]) and 0 < numbers[3] <= CANVAS
+        ):
+            raise DataError(
+                f"entry {number} of the labels of the Transformed CIFAR-10, {' '.join(fields)!r}, is not "
+                f"`image class row column width` with a square on the canvas of {CANVAS} pixels"
+            )
+    table = np.array([fields[1:5] for fields in lines_read], dtype=np.int64)
     labels, boxes = table[:, 0], table[:, 1:]
     indices = np.empty(len(labels), dtype=np.int64)
     for kind in np.unique(labels):

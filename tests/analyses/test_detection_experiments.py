@@ -93,6 +93,17 @@ def test_a_small_run_has_its_metrics_and_drawings(convstudy, tmp_path, analysis,
         assert result.findings["more_remain_at_a_higher_threshold"].statement
 
 
+def test_a_run_that_diverges_is_recorded_as_the_worst_there_is(convstudy, tmp_path):
+    finished = convstudy(
+        *("run", "detection.region_proposals", "--profile", "quick", *SMALL),
+        *("--set", "seeds=1", "--set", "box_weight=1e39"),
+    )
+    assert finished.returncode == 0, finished.stderr
+    result = Store(tmp_path / "results").read("detection.region_proposals", "custom")
+    assert not result.findings["no_run_diverged"].holds
+    assert result.metrics["proposal/centre_error_px"].value > 0
+
+
 def test_a_small_detector_is_trained_judged_and_compared(convstudy, tmp_path):
     few = ("seeds=1", "ablation_seeds=1", "ablation_train=60", "ablation_validation=40", "ablation_epochs=2")
     options = [part for setting in few for part in ("--set", setting)]
@@ -121,6 +132,7 @@ def test_pictures_that_may_not_be_printed_are_refused(convstudy):
     [
         ("suppression", "threshold=2"),
         ("region_proposals", "positive=1.5"),
+        ("region_proposals", "box_weight=nan"),
         ("faster_rcnn", "data.test=-3"),
     ],
 )

@@ -139,6 +139,21 @@ def test_training_batch_1_of_anything_else_is_a_balanced_draw_and_says_so():
         cifar10.training_batch_1(image_set(np.arange(10), ("a/b",) * 10))
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "name no object"),
+        ("1.png 0 20 20\n", "entry 1"),
+        ("1.png 0 20 20 30\n\n2.png 0 20 x 30\n", "entry 2"),
+        ("1.png 0 20 60 30\n", "with a square on the canvas of 48 pixels"),
+        ("1.png 0 20 20 0\n", "with a square on the canvas"),
+    ],
+)
+def test_labels_of_the_transformed_cifar10_without_sense_are_named(text, told):
+    with pytest.raises(DataError, match=told):
+        cifar10.transformed(image_set(np.array([0, 0]), ("",) * 2), text)
+
+
 def test_lines_of_the_transformed_cifar10_meet_the_images_in_either_order():
     text = "1.png 2 20 21 24\n2.png 0 12 36 40\n3.png 2 30 30 30\n"
     official_order = cifar10.transformed(image_set(np.array([2, 0, 2, 1]), ("",) * 4), text)
