@@ -29,7 +29,7 @@ if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
     apt_install "python$version-venv" || { echo "Python lacks its venv module; run: sudo apt-get install python$version-venv" >&2; exit 1; }
 fi
 
-case $what in run) extras="models" ;; test) extras="models test" ;; *) echo "setup.sh: say run or test, not $what" >&2; exit 2 ;; esac
+case $what in run) extras="" ;; test) extras="test" ;; *) echo "setup.sh: say run or test, not $what" >&2; exit 2 ;; esac
 requirements() {  # the project's dependencies, and those of the extras named
     "$python" - "$@" <<'PY'
 import sys, tomllib
@@ -37,7 +37,7 @@ project = tomllib.load(open("pyproject.toml", "rb"))["project"]
 print("\n".join(project["dependencies"] + [r for extra in sys.argv[1:] for r in project["optional-dependencies"][extra]]))
 PY
 }
-hash=$({ requirements models test; cat constraints.txt; "$python" -VV; } | sha256sum | cut -c1-12)
+hash=$({ requirements test; cat constraints.txt; "$python" -VV; } | sha256sum | cut -c1-12)
 shared=${XDG_CACHE_HOME:-$HOME/.cache}/convstudy/environment-$hash
 mkdir -p "$shared"
 [ -x "$shared/bin/python" ] || "$python" -m venv "$shared"

