@@ -1,0 +1,1 @@
+"""What a network that was trained on one kind of images brings to another."""
