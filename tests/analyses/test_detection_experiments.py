@@ -115,7 +115,7 @@ def test_a_small_detector_is_trained_judged_and_compared(convstudy, tmp_path):
             assert 0 <= result.metrics[f"{name}/{what}"].value <= 1
         losses = {series.label for series in result.figures[f"losses_{name}"].series}
         assert losses == {"Objectness", "Box", "Class"}
-    assert len(result.tables["ablation"].rows) == 8
+    assert len(result.tables["ablation"].rows) == 7
 
 
 def test_pictures_that_may_not_be_printed_are_refused(convstudy):
