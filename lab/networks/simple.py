@@ -1,7 +1,7 @@
-"""The small network of the artists study: stages of one convolution each, one dense layer, and the classes.
+"""Small networks: that of the artists study, and a perceptron of one hidden layer.
 
-The original is the hand-out of MIT 6.867 (2016), homework 3: 5×5 with stride 2 and 16 filters, twice, a dense
-layer of 64, ReLU after each; max-pooling and dropout are options there. Batch norm is ours.
+The original of SimpleCNN is the hand-out of MIT 6.867 (2016), homework 3: 5×5 with stride 2 and 16 filters,
+twice, a dense layer of 64, ReLU after each; max-pooling and dropout are options there. Batch norm is ours.
 """
 
 from __future__ import annotations
@@ -60,3 +60,18 @@ class SimpleCNN(nn.Sequential):
         layers["fc2"] = nn.Linear(dense, classes)
         super().__init__(layers)
         self.input_shape = (3, size, size)
+
+
+class MLP(nn.Sequential):
+    """(N, 1, S, S) → (N, classes): one hidden layer of rectified units, as of CSC321 (University of Toronto,
+    2017), assignments 1 and 2, which have it on 32×32 and 28×28 grey faces."""
+
+    def __init__(self, classes: int, *, size: int = 28, hidden: int = 300) -> None:
+        super().__init__(
+            OrderedDict(
+                flatten=nn.Flatten(),
+                hidden=nn.Linear(size * size, hidden),
+                relu=nn.ReLU(),
+                linear=nn.Linear(hidden, classes),
+            )
+        )

@@ -127,3 +127,39 @@ def test_a_class_that_is_too_small_is_named(tmp_path):
         file.unlink()
     with pytest.raises(DataError, match="the class stop has 1 images, too few"):
         transfer.load(Domain(name=f"folder:{root}", size=32))
+
+
+FACES = (
+    *("run", "transfer.facescrub", "--profile", "quick", "--jobs", "1", "--set", "seeds=2"),
+    *("--set", "mlp_epochs=2", "--set", "head_epochs=2"),
+)
+
+
+def test_people_are_told_apart_in_four_ways_on_a_small_set(convstudy, tmp_path):
+    finished = convstudy(*FACES)
+    assert finished.returncode == 0, finished.stderr
+    result = Store(tmp_path / "results").read("transfer.facescrub", "custom")
+    for name in ("mlp30", "mlp80", "mlp30_l2", "mlp80_l2", "conv4", "finetuned"):
+        assert 0 <= result.metrics[f"{name}/test_accuracy"].value <= 1
+    assert result.metrics["data/train"].value == 10 * result.metrics["data/person"].value
+    worked = result.figures["worked"].series[0].y
+    assert sum(worked) == pytest.approx(1, abs=1e-3)
+    assert len(result.figures["units"].pictures) == 8  # digits may be published
+
+
+def test_a_person_with_too_few_images_is_named(convstudy):
+    finished = convstudy(*FACES, "--set", "person=500")
+    assert finished.returncode == 1
+    assert "0 has 1" in finished.stderr and "too few for 500" in finished.stderr
+    assert "Traceback" not in finished.stderr
+
+
+def test_faces_and_small_grey_faces_are_split_alike():
+    from analyses.transfer import facescrub
+
+    small, large = (
+        facescrub._parts("digits", "train", "refuse", 20, 0, *form) for form in ((16, True), (32, False))
+    )
+    assert [part.files for part in small] == [part.files for part in large]
+    assert [part.images.shape[1:] for part in (small[0], large[0])] == [(1, 16, 16), (3, 32, 32)]
+    assert np.bincount(small[0].labels).tolist() == [20] * 10
