@@ -15,6 +15,7 @@ from pydantic import Field
 
 from analyses.detection import _detection as detection
 from analyses.detection._detection import CanvasChoice
+from analyses.pictures import png
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
 from results.schema import (
     Axis,
@@ -107,8 +108,8 @@ class SuppressionExample(Analysis[SuppressionParameters]):
             "overlaps": [round(float(one), 4) for one in iou(boxes[0].cpu(), truth[:1])[:, 0]],
             "examples": [
                 {
-                    "png": _png(images[n]),
-                    "looked_at_png": _png(looked[n]),
+                    "png": png(images[n]),
+                    "looked_at_png": png(looked[n]),
                     "truth": truth[n].tolist(),
                     "class": classes[int(labels[n, 0])],
                     "best": best[n].tolist(),
@@ -176,18 +177,6 @@ class SuppressionExample(Analysis[SuppressionParameters]):
                 ),
             },
         )
-
-
-def _png(image: Any) -> str:
-    """A uint8 tensor (3, H, W) as a PNG file in base64."""
-    import base64
-    import io
-
-    from PIL import Image
-
-    file = io.BytesIO()
-    Image.fromarray(image.cpu().permute(1, 2, 0).contiguous().numpy()).save(file, "PNG", optimize=True)
-    return base64.b64encode(file.getvalue()).decode()
 
 
 def plain_iou(first: Sequence[float], second: Sequence[float]) -> float:

@@ -16,6 +16,7 @@ from pydantic import Field
 
 from analyses.classification import _training as training
 from analyses.classification._training import FRACTION
+from analyses.pictures import signed
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
 from analyses.transfer._transfer import kept_features
 from results.schema import Axis, Chart, Column, Finding, Metric, Picture, Pictures, Row, Series, Table
@@ -262,23 +263,10 @@ def _perceptron(cell: Cell, context: Context) -> Outcome:
     if parts[0].redistributable and seed == 0:
         # those that say most for one class
         strongest = model.linear.weight.detach().cpu().abs().max(0).values.argsort(descending=True)[:SHOWN]
-        outcome["units"] = [_grey_png(weight[int(unit)]) for unit in strongest]
+        outcome["units"] = [signed(weight[int(unit)]) for unit in strongest]
     elif parts[0].redistributable:
         outcome["units"] = []
     return outcome
-
-
-def _grey_png(weight: Any) -> str:
-    """Weights (S, S) as a grey PNG in base64: 0 is mid-grey, the largest white or black."""
-    import base64
-    import io
-
-    from PIL import Image
-
-    shown = (127.5 + 127.5 * weight / weight.abs().max().clamp(min=1e-9)).round().byte().numpy()
-    file = io.BytesIO()
-    Image.fromarray(shown).save(file, "PNG", optimize=True)
-    return base64.b64encode(file.getvalue()).decode()
 
 
 def _network(settings: Mapping[str, Any]) -> Any:

@@ -1,0 +1,218 @@
+"""interpretation.saliency: where does a network look, and does the answer depend on what it has learnt?
+
+Gradients, guided backpropagation (Springenberg et al. 2015) and integrated gradients (Sundararajan et al.
+2017) of two photographs. Then the sanity check of Adebayo et al. 2018: layers are drawn anew from the output
+downwards, and an attribution that stays as it was does not speak of what those layers had learnt. Guided
+backpropagation is known to fail it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from statistics import mean
+
+from pydantic import Field
+
+from analyses.classification import _training as training
+from analyses.interpretation import _interpretation as shared
+from analyses.interpretation._interpretation import NetworkParameters
+from analyses.pictures import heat, png
+from analyses.plugin import Analysis, Cell, Context, Outcome, Profile, Summary
+from results.schema import Axis, Chart, Column, Finding, Metric, Picture, Pictures, Row, Series, Table
+
+NAMES = {"gradient": "Gradient", "guided": "Guided backpropagation", "integrated": "Integrated gradients"}
+DEPTHS = {
+    "head": "the last layer",
+    "quarter": "a quarter of the layers",
+    "half": "half of the layers",
+    "all": "all layers",
+}
+RATIO = "rank correlation"
+
+
+class SaliencyParameters(NetworkParameters):
+    """images: as lab.interpretation.photograph has them; they are printed. seeds: of what is drawn anew."""
+
+    images: tuple[str, ...] = Field(("flower", "china"), min_length=1)
+    seeds: int = Field(3, ge=1)
+
+
+class Saliency(Analysis[SaliencyParameters]):
+    id = "interpretation.saliency"
+    title = "Where a network looks, and a check of the answer"
+    question = "Which attributions depend on what a network has learnt?"
+    libraries = ("torch", "torchvision", "timm", "captum")
+
+    def parameters(self, profile: Profile) -> SaliencyParameters:
+        return SaliencyParameters(size=96, seeds=2) if profile == "quick" else SaliencyParameters()
+
+    def plan(self, parameters: SaliencyParameters) -> list[Cell]:
+        return [
+            Cell(f"{image}/{seed}", parameters.as_settings() | {"image": image}, seed)
+            for image in parameters.images
+            for seed in range(parameters.seeds)
+        ]
+
+    def run(self, cell: Cell, context: Context) -> Outcome:
+        import torch
+
+        from lab import weights
+        from lab.interpretation import attribute, likeness, photograph, randomised, settle, weighted_layers
+
+        settings, seed = cell.settings, cell.seed or 0
+        network = shared.network(settings)
+        image = photograph(settings["image"])
+        seen = network.prepared(image, crop=True)
+        with torch.no_grad():
+            shares = network.model(seen).softmax(1)
+        target = shares.argmax(1)
+        names = network.classes or tuple(map(str, range(shares.shape[1])))
+        count = len(weighted_layers(network.model))
+        layers = {"head": 1, "quarter": max(1, count // 4), "half": max(1, count // 2), "all": count}
+        intact = {method: attribute(network.model, seen, target, method)[0] for method in NAMES}
+        found: dict[str, dict[str, float]] = {method: {} for method in NAMES}
+        last = {}
+        crowd = torch.cat([seen, seen.flip(-1), seen.flip(-2), seen.roll(40, -1)])
+        for number, (depth, some) in enumerate(layers.items()):
+            changed = settle(randomised(network.model, some, seed), crowd)
+            for method in NAMES:
+                last[method] = attribute(changed, seen, target, method)[0]
+                found[method][depth] = likeness(intact[method], last[method])
+            context.report((number + 1) / len(layers), depth)
+        outcome: Outcome = {
+            "diverged": False,
+            "weights": weights.describe(network),
+            "class": names[int(target)],
+            "probability": float(shares.max()),
+            "layers": layers,
+            "likeness": found,
+        }
+        if seed == 0:
+            outcome["photograph"] = png(shared.shown(network, image))
+            for name, maps in (("intact", intact), ("redrawn", last)):
+                outcome[name] = {
+                    method: heat(shared.drawn(one.abs().sum(0, keepdim=True))[0])
+                    for method, one in maps.items()
+                }
+        return outcome
+
+    def summarize(self, parameters: SaliencyParameters, outcomes: Mapping[str, Outcome]) -> Summary:
+        from lab.evaluation import over_seeds
+
+        seeds = range(parameters.seeds)
+        metrics: dict[str, Metric] = {}
+        for method, name in NAMES.items():
+            for depth, words in DEPTHS.items():
+                by_seed = [
+                    mean(
+                        outcomes[f"{image}/{seed}"]["likeness"][method][depth] for image in parameters.images
+                    )
+                    for seed in seeds
+                ]
+                metrics[f"{method}/likeness/{depth}"] = training.metric(
+                    over_seeds(by_seed, bounds=(-1.0, 1.0)),
+                    f"Likeness with {words} drawn anew, {name.lower()}",
+                    RATIO,
+                )
+        for image in parameters.images:
+            one = outcomes[f"{image}/0"]
+            metrics[f"image/{_key(image)}/probability"] = Metric(
+                value=one["probability"], title=f"Probability of {one['class']}", unit=training.FRACTION
+            )
+        guided, gradient = (metrics[f"{method}/likeness/half"] for method in ("guided", "gradient"))
+        return Summary(
+            metrics=metrics,
+            tables={"likeness": _table(metrics, parameters)},
+            figures={"cascade": _cascade(metrics), "maps": _maps(parameters, outcomes)},
+            findings={
+                "guided_fails": Finding(
+                    statement="With half of the layers drawn anew, guided backpropagation keeps more of its "
+                    "map than the gradient, and a rank correlation above one half",
+                    holds=guided.value > max(0.5, gradient.value),
+                    metrics=("guided/likeness/half", "gradient/likeness/half"),
+                ),
+                "guided_is_least_sensitive": Finding(
+                    statement="Of the methods, guided backpropagation changes least when half is drawn anew",
+                    holds=all(guided.value >= metrics[f"{method}/likeness/half"].value for method in NAMES),
+                    metrics=tuple(f"{method}/likeness/half" for method in NAMES),
+                ),
+                "all_change_in_the_end": Finding(
+                    statement="With all layers drawn anew, no attribution keeps a rank correlation of 0.5",
+                    holds=all(metrics[f"{method}/likeness/all"].value < 0.5 for method in NAMES),
+                    metrics=tuple(f"{method}/likeness/all" for method in NAMES),
+                ),
+            },
+            note="Weights: {source}, SHA-256 {sha256}.".format(**next(iter(outcomes.values()))["weights"]),
+        )
+
+
+def _key(image: str) -> str:
+    return image if image in shared.CREDITS else "own"
+
+
+def _table(metrics: Mapping[str, Metric], parameters: SaliencyParameters) -> Table:
+    number = {"type": "number", "format": ".3f"}
+    return Table(
+        caption="Rank correlation of an attribution with that of the trained network, after layers "
+        "were drawn anew from the output downwards.",
+        columns=(
+            Column(key="method", label="Attribution"),
+            *(Column(key=depth, label=words.capitalize(), **number) for depth, words in DEPTHS.items()),
+        ),
+        rows=tuple(
+            Row(
+                cells={
+                    "method": name,
+                    **{depth: metrics[f"{method}/likeness/{depth}"].value for depth in DEPTHS},
+                }
+            )
+            for method, name in NAMES.items()
+        ),
+        notes=(
+            f"Means over {len(parameters.images)} photographs and {parameters.seeds} draws; absolute values, "
+            "summed over the channels.",
+        ),
+    )
+
+
+def _cascade(metrics: Mapping[str, Metric]) -> Chart:
+    series = []
+    for method, name in NAMES.items():
+        found = [metrics[f"{method}/likeness/{depth}"] for depth in DEPTHS]
+        series.append(
+            Series(
+                label=name,
+                x=tuple(map(float, range(len(found)))),
+                y=tuple(one.value for one in found),
+                **training.interval(found),
+            )
+        )
+    said = ", ".join(f"{one.label} from {one.y[0]:.2f} to {one.y[-1]:.2f}" for one in series)
+    return Chart(
+        kind="bar",
+        caption="Likeness of an attribution to that of the trained network, by how much of it is drawn anew.",
+        alt=f"Bars of rank correlations by the share of layers drawn anew: {said}.",
+        x=Axis(label="Layers drawn anew", categories=tuple(words.capitalize() for words in DEPTHS.values())),
+        y=Axis(label="Rank correlation"),
+        series=tuple(series),
+    )
+
+
+def _maps(parameters: SaliencyParameters, outcomes: Mapping[str, Outcome]) -> Pictures:
+    pictures = []
+    for image in parameters.images:
+        one = outcomes[f"{image}/0"]
+        for row, title in (("intact", one["class"]), ("redrawn", "all layers drawn anew")):
+            pictures.append(Picture(png=one["photograph"], title=title))
+            pictures += [Picture(png=one[row][method], title=name) for method, name in NAMES.items()]
+    credits = "".join(dict.fromkeys(map(shared.credit, parameters.images)))
+    return Pictures(
+        caption="Attributions of the class that the network names, trained and with all layers drawn anew: "
+        f"black is zero.{credits}",
+        alt="Photographs, and for each the gradient, guided backpropagation and integrated gradients.",
+        columns=4,
+        pictures=tuple(pictures),
+    )
+
+
+analysis = Saliency()
