@@ -93,11 +93,17 @@ class BaseNetworks(Analysis[BaseNetworksParameters]):
             metrics[f"{name}/test_accuracy"] = training.over_seeds(
                 runs[name], "test_accuracy", f"Test accuracy, {label}"
             )
-            for key, what, unit in (
-                ("training_seconds", "Training time without augmentation", "seconds"),
-                ("forward_ms", f"Forward pass of {parameters.timed_batch} images", "ms"),
-            ):
-                metrics[f"{name}/{key}"] = training.over_seeds(letter[name], key, f"{what}, {label}", unit)
+            metrics[f"{name}/training_seconds"] = training.over_seeds(
+                letter[name],
+                "training_seconds",
+                f"Training time without augmentation, {label}",
+                "seconds",
+            )
+            metrics[f"{name}/forward_ms"] = Metric(
+                value=min(run["forward_ms"] for run in (*runs[name], *letter[name])),
+                title=f"Forward pass of {parameters.timed_batch} images, the shortest of all, {label}",
+                unit="ms",
+            )
         best = {name: metrics[f"{name}/test_accuracy"].value for name in NETWORKS}
         plain = {name: metrics[f"letter/{name}/test_accuracy"].value for name in NETWORKS}
         return Summary(
@@ -233,8 +239,9 @@ def _table(
         ),
         rows=tuple(rows),
         notes=(
-            f"Means over {parameters.seeds} seeds. Times are of the runs to the letter, of one thread beside "
-            f"other work; a forward pass is of {parameters.timed_batch} images in float32.",
+            f"Means over {parameters.seeds} seeds. Training times are of the runs to the letter, of one "
+            f"thread beside other work; a forward pass is the shortest of {parameters.timed_batch} images in "
+            "float32.",
         ),
     )
 
