@@ -26,7 +26,7 @@ TITLES = {"finetune": "All layers", "head": "Last layer"}
 
 
 class LearningRateParameters(Parameters):
-    """domains: the first one's metrics have no prefix, those of the others begin with its name. Rates decay
+    """domains: the first one's metrics have no prefix, those of the others begin with their name. Rates decay
     by a tenth after each quarter of the epochs (60: at 15, 30 and 45). weights, architecture: as
     lab.weights.load has them.
     """
@@ -152,16 +152,16 @@ class LearningRates(Analysis[LearningRateParameters]):
         figures: dict[str, Chart] = {}
         findings: dict[str, Finding] = {}
         for number, (name, domain) in enumerate(parameters.domains.items()):
-            prefix = f"{name}/" if number else ""
+            prefix, mark = (f"{name}/", f"_{name}") if number else ("", "")
             runs = _runs(parameters, name, outcomes)
             first = outcomes[f"{name}/heads"]
             metrics |= _metrics(prefix, name, runs, first)
             ranking = sorted(runs, key=lambda one: -metrics[f"{prefix}{one}/validation_accuracy"].value)
             metrics |= _winner(prefix, runs, ranking)
-            findings |= _findings(name, prefix, metrics, runs, ranking, parameters)
-            tables[f"results_{name}"] = _table(name, prefix, metrics, runs, ranking, parameters, domain)
-            figures[f"classes_{name}"] = _class_chart(name, first)
-            figures[f"courses_{name}"] = _course_chart(name, runs, ranking)
+            findings |= _findings(name, prefix, mark, metrics, runs, ranking, parameters)
+            tables[f"results{mark}"] = _table(name, prefix, metrics, runs, ranking, parameters, domain)
+            figures[f"classes{mark}"] = _class_chart(name, first)
+            figures[f"courses{mark}"] = _course_chart(name, runs, ranking)
         tables["recipe"] = training.recipe_table(
             {
                 TITLES[kind]: parameters.recipe(kind, rate, next(iter(parameters.domains.values())))
@@ -349,6 +349,7 @@ def _winner(prefix: str, runs: Mapping[str, Sequence[Outcome]], ranking: Sequenc
 def _findings(
     name: str,
     prefix: str,
+    mark: str,
     metrics: Mapping[str, Metric],
     runs: Mapping[str, Sequence[Outcome]],
     ranking: Sequence[str],
@@ -402,7 +403,7 @@ def _findings(
         ),
     }
     return {
-        f"{name}_{key}": Finding(
+        f"{key}{mark}": Finding(
             statement=f"{statement} ({name})",
             holds=holds,
             metrics=tuple(f"{prefix}{metric}" for metric in names),
