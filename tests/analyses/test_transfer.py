@@ -96,9 +96,7 @@ def test_a_small_sweep_has_its_metrics_and_shows_what_diverged(convstudy, tmp_pa
     result = Store(tmp_path / "results").read("transfer.learning_rates", "custom")
     names = ("finetune/0.01/test_accuracy", "head/0.1/test_accuracy", "winner/test_accuracy", "winner/gain")
     assert {*names} <= set(result.metrics)
-    rows = {
-        (row.cells["trained"], row.cells["rate"]): row.cells for row in result.tables["results"].rows
-    }
+    rows = {(row.cells["trained"], row.cells["rate"]): row.cells for row in result.tables["results"].rows}
     assert rows["All layers", 1_000]["diverged"] == 1
     assert rows["Last layer", 0.1]["diverged"] == 0
     assert not result.findings["no_run_diverged"].holds
