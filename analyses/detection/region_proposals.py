@@ -105,6 +105,11 @@ class RegionProposals(Analysis[ProposalParameters]):
             metrics[f"{name}/positive_threshold"] = Metric(
                 value=_thresholds(parameters)[name], title="IoU above which a cell is positive"
             )
+        for key, value, title, unit in (
+            ("epochs", parameters.epochs, "Epochs", "epochs"),
+            ("images", parameters.data.train, "Training canvases", "images"),
+        ):
+            metrics[f"training/{key}"] = Metric(value=value, title=title, unit=unit)
         main = runs["proposal"]
         for overlap in ("0.5", "0.7"):
             for place, count in ((0, "first"), (-1, "all")):
