@@ -191,6 +191,16 @@ class FasterRcnn(Analysis[DetectorParameters]):
                     metrics=tuple(f"{name}/test_accuracy" for name in NETWORKS),
                 ),
                 **training.verdicts(metrics, words, "With {}, the change {}"),
+                **{
+                    f"{name}_box_{found}": Finding(
+                        statement=f"With {said}, the best proposal fits {word}",
+                        holds=training.verdict(metrics[f"ablation/{name}/iou_difference"]) == found,
+                        metrics=(f"ablation/{name}/iou_difference",),
+                    )
+                    for name, said in words.items()
+                    if name != REFERENCE
+                    for found, word in (("helps", "better"), ("hurts", "worse"))
+                },
                 "no_run_diverged": training.none_diverged(outcomes),
             },
         )
@@ -209,13 +219,14 @@ def _differences(
                 ablation[name], measure, f"Validation {'IoU' if key == 'iou' else key}: {words}"
             )
         if name != REFERENCE:
-            difference = paired_over_seeds(
-                [run["measured_accuracy"] for run in ablation[name]],
-                [run["measured_accuracy"] for run in ablation[REFERENCE]],
-            ).difference
-            metrics[f"ablation/{name}/difference"] = training.metric(
-                difference, f"Change of validation accuracy: {words}"
-            )
+            for key, measure, title in (
+                ("difference", "measured_accuracy", "Change of validation accuracy"),
+                ("iou_difference", "measured_iou", "Change of the mean IoU of the best proposal"),
+            ):
+                difference = paired_over_seeds(
+                    *([run[measure] for run in runs] for runs in (ablation[name], ablation[REFERENCE]))
+                ).difference
+                metrics[f"ablation/{name}/{key}"] = training.metric(difference, f"{title}: {words}")
     return metrics
 
 
