@@ -313,7 +313,8 @@ def _figures(
         _box(box, "kept" if number in kept else "suppressed", score=score)
         for number, (box, score) in enumerate(zip(boxes, scores, strict=True))
     )
-    said = f"{len(boxes)} candidates, of which {len(kept)} remain at a threshold of {parameters.threshold:g}"
+    remain = "one remains" if len(kept) == 1 else f"{len(kept)} remain"
+    said = f"{len(boxes)} candidates, of which {remain} at a threshold of {parameters.threshold:g}"
     values = tuple(
         tuple(round(value, 4) for value in outcome["objectness"][cells * row : cells * (row + 1)])
         for row in range(cells)
