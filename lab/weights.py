@@ -79,7 +79,7 @@ class Network:
 
 def load(
     weights: str,
-    architecture: str = LITE0,
+    architecture: str = "",
     *,
     size: int | None = None,
     seed: int = 0,
@@ -89,15 +89,16 @@ def load(
 
     weights: "lite0" (whose architecture is its own), "imagenet" (the first weights that torchvision
     published for the architecture), "file:PATH" (a state dict for the architecture, of any number of
-    classes) or "none" (drawn by `seed`). architecture: a name of torchvision, or tf_efficientnet_lite0. size:
+    classes) or "none" (drawn by `seed`). architecture: a name of torchvision, or "" for that of lite0. size:
     of the images, if not that of the published evaluation. download: whether torchvision's weights may be
     fetched.
 
     WeightsError says which weights are not here, where they were looked for and how to have them, or which
     tensors do not fit.
     """
+    architecture = architecture or LITE0
     kind, _, path = weights.partition(":")
-    if kind == "lite0" and architecture not in ("", LITE0):
+    if kind == "lite0" and architecture != LITE0:
         raise WeightsError(f"the weights lite0 are those of {LITE0}, not of {architecture}")
     if kind == "lite0":
         network = _lite0()

@@ -37,7 +37,7 @@ def network(settings: dict[str, Any]) -> Network:
 
     return weights.load(
         settings["weights"],
-        settings["architecture"] or weights.LITE0,
+        settings["architecture"],
         size=settings["size"],
         download=settings["download"],
     )

@@ -272,9 +272,11 @@ def _perceptron(cell: Cell, context: Context) -> Outcome:
 def _network(settings: Mapping[str, Any]) -> Any:
     from lab import weights
 
-    architecture = settings["architecture"] or weights.LITE0
     return weights.load(
-        settings["weights"], architecture, size=settings["view"], download=settings["download"]
+        settings["weights"],
+        settings["architecture"],
+        size=settings["view"],
+        download=settings["download"],
     )
 
 

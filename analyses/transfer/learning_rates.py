@@ -132,7 +132,7 @@ class LearningRates(Analysis[LearningRateParameters]):
         parts = transfer.load(domain)
         network = weights.load(
             settings["weights"],
-            settings["architecture"] or weights.LITE0,
+            settings["architecture"],
             size=domain.size,
             download=settings["download"],
         )
