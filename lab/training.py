@@ -303,7 +303,7 @@ class _Run:
         self.dtype = precision_of(recipe, self.device.type)
         self.model = model.to(self.device, memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.model) if recipe.ema else None
-        self.forward = torch.compile(self.model) if recipe.compile else self.model
+        self.forward = torch.compile(self.model) if recipe.compile else pooled_first(self.model)
         self.optimizer = _optimizer(self.model, recipe)
         self.peaks = [group["lr"] for group in self.optimizer.param_groups]
         self.generator = torch.Generator().manual_seed(seed)
@@ -346,6 +346,7 @@ class _Run:
             choices = kept_inside(choices, train.labels[:, 1:], side)
         steps = math.ceil(len(train) / self.batch)
         self.model.train()
+        self.forward.train()
         told = _Means()
         for step in range(steps):
             indices = order[step * self.batch : (step + 1) * self.batch]
@@ -464,6 +465,24 @@ class _Run:
         torch.set_rng_state(state["random"])
         if state["random_cuda"] is not None:
             torch.cuda.set_rng_state(state["random_cuda"], self.device)
+
+
+def pooled_first(model: nn.Module) -> nn.Module:
+    """The same function of the same layers, with less to do: where a ReLU comes straight before a max-pool in
+    an nn.Sequential, the two change places. Outputs and gradients are the same to the bit.
+    """
+    layers = _in_sequence(model)
+    for at in range(1, len(layers)):
+        if isinstance(layers[at], nn.MaxPool2d) and isinstance(layers[at - 1], nn.ReLU):
+            layers[at - 1], layers[at] = layers[at], layers[at - 1]
+    return nn.Sequential(*layers) if len(layers) > 1 else model
+
+
+def _in_sequence(model: nn.Module) -> list[nn.Module]:
+    """The layers of nested nn.Sequential, in the order in which they are run."""
+    if type(model).forward is not nn.Sequential.forward:
+        return [model]
+    return [layer for part in model.children() for layer in _in_sequence(part)]
 
 
 def _recordable(loss: float) -> float:

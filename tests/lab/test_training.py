@@ -38,6 +38,7 @@ from lab.training import (
     fit,
     judged,
     measure,
+    pooled_first,
     precision_of,
     predict,
 )
@@ -447,6 +448,41 @@ def test_a_run_that_ends_before_its_patience_takes_the_best_epoch_too():
     assert history.outcome == "finished" and history.epochs == 4
     loss, _ = measure(predict(model, data.validation.images, data), data.validation.labels)
     assert loss == pytest.approx(min(history.validation_loss))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_pooling_before_the_relu_is_the_same_function_to_the_bit(dtype):
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.Sequential(nn.Conv2d(3, 8, 5, padding=2), nn.BatchNorm2d(8), nn.ReLU()),
+        nn.MaxPool2d(2),
+        nn.Conv2d(8, 8, 3),
+        nn.ReLU(),
+        nn.MaxPool2d(3, 2),
+        nn.Flatten(),
+        nn.Linear(32, 4),
+    ).to(memory_format=torch.channels_last)
+    images = torch.randint(0, 4, (9, 3, 16, 16)).float().requires_grad_()  # few values: with ties
+    told = []
+    for one in (model, pooled_first(model)):
+        model.zero_grad()
+        images.grad = None
+        with torch.autocast("cpu", dtype, enabled=dtype != torch.float32):
+            logits = one(images)
+        logits.float().square().sum().backward()
+        told.append([logits, images.grad, *(parameter.grad for parameter in model.parameters())])
+    assert all(torch.equal(first, second) for first, second in zip(*told, strict=True))
+    kinds = [type(layer) for layer in pooled_first(model)]
+    assert [kinds.index(nn.MaxPool2d), kinds.index(nn.ReLU)] == [2, 3]
+
+
+def test_only_what_is_run_in_sequence_changes_places():
+    class Own(nn.Sequential):
+        def forward(self, images):
+            return super().forward(images) + 1
+
+    model = Own(nn.ReLU(), nn.MaxPool2d(2))
+    assert pooled_first(model) is model
 
 
 def test_early_stopping_without_validation_data_is_refused_before_training():
