@@ -5,11 +5,11 @@
 Speed: the same LeNet-like network is trained by our `fit`, and through ImageFolder, DataLoader and one
 transform after another on each image (RandomHorizontalFlip, RandomCrop, ToTensor, Normalize), in plain
 float32, as tutorials do. Both read the same JPEG files, drawn from CIFAR-10, or from embedded images where
-there is none; both have the same weights to begin with, optimizer, schedule and batch, and one thread.
+there is none; both have the same weights to begin with, optimizer, schedule, batch and all cores' threads.
 Seeds are interleaved, and the best epoch of each is kept. An epoch is one over the files written, not over
 all of CIFAR-10; evaluation is outside of it on both sides, and so is our one decoding of the files, whose
-seconds stand apart. With two worker processes the tutorials' way has three cores to our one: it is told,
-and has no goal. Where the CPU computes in bfloat16, we do; the ratio in float32 stands beside it.
+seconds stand apart. With two worker processes beside its threads the tutorials' way is told, and has no
+goal. Where the CPU computes in bfloat16, we do; the ratio in float32 stands beside it.
 
 Memory: the growth of the peak of a fresh process above its imports, from loading all of CIFAR-10 through
 some steps and the evaluation of all test images. Quick: `run classification --profile quick`, with results
@@ -147,7 +147,7 @@ def speed(train: int = 2_000, test: int = 2_000, seeds: int = 3) -> list[Goal]:
     """Ratios of seconds an epoch, and the difference in accuracy beside its standard error."""
     import torch
 
-    torch.set_num_threads(1)
+    torch.set_num_threads(len(os.sched_getaffinity(0)))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         data = written(folder, train, test)
@@ -184,7 +184,7 @@ def train_some() -> None:
     """Print the MiB by which the peak of this process grows."""
     import torch
 
-    from analyses.classification import _training
+    from analyses import experiments
     from benchmarks.counting import forget_peak, peak
     from lab.datasets import MissingData
     from lab.recipes import Recipe
@@ -200,9 +200,9 @@ def train_some() -> None:
     forget_peak()
     before = peak()
     try:
-        data, _ = _training.load(_training.DataChoice(), "cpu")
+        data, _ = experiments.load(experiments.DataChoice(), "cpu")
     except MissingData:
-        data, _ = _training.load(_training.QUICK, "cpu")
+        data, _ = experiments.load(experiments.QUICK, "cpu")
     model = lenet(0)
     try:
         fit(model, data, Recipe(1, BATCH, learning_rate=RATE), report=stop)

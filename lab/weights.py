@@ -136,6 +136,41 @@ def last_linear(model: nn.Module) -> tuple[str, nn.Linear]:
     return linear[-1]
 
 
+def after(model: nn.Module, layer: str) -> nn.Module:
+    """What the model makes of a layer's output: its rest, of the same parameters, as a network of its own.
+
+    WeightsError where there is no such layer, where the rest takes more than its output, or where
+    `torch.fx` cannot follow the model.
+    """
+
+    class Cut(torch.fx.Tracer):
+        def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+            whole = module_qualified_name == layer or any(True for _ in m.parameters(recurse=False))
+            return whole or super().is_leaf_module(m, module_qualified_name)
+
+    _layer(model, layer)
+    try:
+        graph = Cut().trace(model)
+    except Exception as error:
+        reason = str(error).splitlines()[0]
+        raise WeightsError(f"{type(model).__name__} cannot be cut after {layer} ({reason})") from None
+    (node,) = (one for one in graph.nodes if one.op == "call_module" and one.target == layer)
+    with graph.inserting_before(node):
+        node.replace_all_uses_with(graph.placeholder("entering"))
+    graph.erase_node(node)
+    rest = torch.fx.GraphModule(model, graph)
+    rest.graph.eliminate_dead_code()
+    for first in [one for one in rest.graph.nodes if one.op == "placeholder" and one.name != "entering"]:
+        if first.users:
+            raise WeightsError(
+                f"{type(model).__name__} cannot be cut after {layer}: what follows takes more than its output"
+            )
+        rest.graph.erase_node(first)
+    rest.delete_all_unused_submodules()
+    rest.recompile()
+    return rest
+
+
 @torch.no_grad()
 def features(
     network: Network,
@@ -143,12 +178,13 @@ def features(
     layer: str = "",
     *,
     dtype: torch.dtype = torch.float32,
+    kept_as: torch.dtype = torch.float32,
     batch: int = 64,
     report: Callable[[float], None] = lambda fraction: None,
 ) -> Tensor:
-    """What a layer gives of each image, float32 (N, …); by default what the last linear layer is given.
+    """What a layer gives of each image, (N, …) on the CPU; by default what the last linear layer is given.
 
-    images: uint8 on any device, taken to that of the model a batch at a time.
+    images: uint8 on any device, taken to that of the model a batch at a time. dtype: of the arithmetic.
     """
     model = network.model.eval()
     device = next(model.parameters()).device
@@ -162,11 +198,7 @@ def features(
         kept.append(output)
 
     if layer:
-        try:
-            handle = model.get_submodule(layer).register_forward_hook(leaving)
-        except AttributeError:
-            names = ", ".join(name for name, _ in model.named_modules() if name.count(".") < 2 and name)
-            raise WeightsError(f"{network.architecture} has no layer {layer!r}; it has {names}") from None
+        handle = _layer(model, layer).register_forward_hook(leaving)
     else:
         handle = last_linear(model)[1].register_forward_pre_hook(entering)
     try:
@@ -175,11 +207,19 @@ def features(
             part = part.contiguous(memory_format=torch.channels_last)
             with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
                 model(part)
-            found.append(kept.pop().float().cpu())
+            found.append(kept.pop().to(kept_as).cpu())
             report(min(1.0, (start + batch) / len(images)))
     finally:
         handle.remove()
     return torch.cat(found)
+
+
+def _layer(model: nn.Module, layer: str) -> nn.Module:
+    try:
+        return model.get_submodule(layer)
+    except AttributeError:
+        names = ", ".join(name for name, _ in model.named_modules() if name.count(".") < 2 and name)
+        raise WeightsError(f"{type(model).__name__} has no layer {layer!r}; it has {names}") from None
 
 
 def _lite0() -> Network:

@@ -12,7 +12,7 @@ from math import sqrt
 from statistics import mean
 from typing import Any
 
-from analyses.classification import _training as training
+from analyses import experiments
 from analyses.classification._artists_settings import ArtistsParameters, Setting
 from analyses.plugin import Outcome, Summary
 from lab.evaluation import Estimate, over_seeds, wilson
@@ -121,8 +121,8 @@ def _compared(
     difference = over_folds([one["accuracy"] - other["accuracy"] for one, other in paired], parameters.folds)
     return Compared(
         *named,
-        training.metric(accuracy, f"Validation accuracy of {title}"),
-        training.metric(difference, f"Validation accuracy of {title}, less the baseline's"),
+        experiments.metric(accuracy, f"Validation accuracy of {title}"),
+        experiments.metric(difference, f"Validation accuracy of {title}, less the baseline's"),
     )
 
 
@@ -145,7 +145,7 @@ def summary(parameters: ArtistsParameters, outcomes: Mapping[str, Outcome]) -> S
     final = {name: _folds_of(outcomes, f"final/{name}") for name in LABELS}
     setting = parameters.searched()[best_number]
     metrics = {
-        "baseline/validation_accuracy": training.metric(
+        "baseline/validation_accuracy": experiments.metric(
             over_folds([one["accuracy"] for one in baseline], parameters.folds, (0.0, 1.0)),
             "Validation accuracy of the baseline",
         ),
@@ -169,13 +169,13 @@ def summary(parameters: ArtistsParameters, outcomes: Mapping[str, Outcome]) -> S
         figures={
             "differences": _factor_figure(factors),
             "changed": _transform_figure(metrics),
-            "loss": training.course(
+            "loss": experiments.course(
                 best_folds,
                 "loss",
                 "Loss of the best setting, mean and range over the folds.",
                 "the best setting",
             ),
-            "accuracy": training.course(
+            "accuracy": experiments.course(
                 best_folds,
                 "accuracy",
                 "Accuracy of the best setting, mean and range over the folds.",
@@ -186,7 +186,7 @@ def summary(parameters: ArtistsParameters, outcomes: Mapping[str, Outcome]) -> S
             **_factor_findings(factors),
             **_search_findings(metrics, setting),
             **_transform_findings(metrics),
-            "no_run_diverged": training.none_diverged(outcomes),
+            "no_run_diverged": experiments.none_diverged(outcomes),
         },
     )
 
@@ -234,9 +234,9 @@ def _counts(parameters: ArtistsParameters, final: Outcome, factors: Sequence[Com
         name: Metric(value=value, title=title, unit=unit) for name, (value, title, unit) in counts.items()
     } | {
         "majority/share": Metric(
-            value=share, title="Share of the largest class in all images", unit=training.FRACTION
+            value=share, title="Share of the largest class in all images", unit=experiments.FRACTION
         ),
-        "majority/test_accuracy": training.metric(
+        "majority/test_accuracy": experiments.metric(
             wilson(on_test, len(labels)), "Test accuracy of always naming the largest class"
         ),
     }
@@ -260,7 +260,7 @@ def _courses(baseline: Sequence[Outcome], best: Sequence[Outcome]) -> dict[str, 
         f"{name}/train_accuracy": Metric(
             value=mean(one["train_accuracy"] or 0.0 for one in outcomes),
             title=f"Running training accuracy of the last epoch, {LABELS[name].lower()}",
-            unit=training.FRACTION,
+            unit=experiments.FRACTION,
             n=len(outcomes),
         )
         for name, outcomes in (("baseline", baseline), ("best", best))
@@ -286,7 +286,7 @@ def _share(correct: Sequence[float], title: str) -> Metric:
     return Metric(
         value=value,
         title=title,
-        unit=training.FRACTION,
+        unit=experiments.FRACTION,
         low=min(bounds.low, value),
         high=max(bounds.high, value),
         n=len(correct),
@@ -295,7 +295,7 @@ def _share(correct: Sequence[float], title: str) -> Metric:
 
 def _paired(a: Sequence[float], b: Sequence[float], title: str) -> Metric:
     """Mean of a − b over the images, with Student's interval over images."""
-    return training.metric(over_seeds([x - y for x, y in zip(a, b, strict=True)]), title)
+    return experiments.metric(over_seeds([x - y for x, y in zip(a, b, strict=True)]), title)
 
 
 def _on_test(final: Mapping[str, Sequence[Outcome]]) -> dict[str, Metric]:
@@ -315,7 +315,7 @@ def _on_test(final: Mapping[str, Sequence[Outcome]]) -> dict[str, Metric]:
             metrics[f"{name}/{end}_test_accuracy"] = Metric(
                 value=value,
                 title=f"{end.capitalize()} test accuracy of one network, {label}",
-                unit=training.FRACTION,
+                unit=experiments.FRACTION,
             )
     metrics["best/test_gain"] = _paired(
         plain["best"], plain["baseline"], "Test accuracy of the best setting, less the baseline's"
@@ -419,7 +419,7 @@ def _setting_table(baseline: Setting, best: Setting) -> Table:
     said = {
         name: {
             **setting.in_words(),
-            **dict(training.recipe_rows(Recipe.of(setting.recipe()))),
+            **dict(experiments.recipe_rows(Recipe.of(setting.recipe()))),
         }
         for name, setting in (("baseline", baseline), ("best", best))
     }
@@ -494,7 +494,7 @@ def _factor_figure(factors: Sequence[Compared]) -> Chart:
                     label=verdict.capitalize(),
                     x=tuple(float(place) for place, _ in chosen),
                     y=tuple(one.value for one in differences),
-                    **training.interval(differences),
+                    **experiments.interval(differences),
                 )
             )
     ordered = sorted(factors, key=lambda one: one.difference.value)
@@ -506,7 +506,7 @@ def _factor_figure(factors: Sequence[Compared]) -> Chart:
         f"{ordered[-1].value}, {ordered[-1].difference.value:+.3f}; the largest loss {ordered[0].factor} "
         f"{ordered[0].value}, {ordered[0].difference.value:+.3f}.",
         x=Axis(label="Change", categories=tuple(f"{one.factor}: {one.value}" for one in factors)),
-        y=Axis(label="Accuracy less the baseline's", unit=training.FRACTION),
+        y=Axis(label="Accuracy less the baseline's", unit=experiments.FRACTION),
         series=tuple(series),
     )
 
@@ -520,7 +520,7 @@ def _transform_figure(metrics: Mapping[str, Metric]) -> Chart:
                 label=label,
                 x=tuple(map(float, range(len(found)))),
                 y=tuple(one.value for one in found),
-                **training.interval(found),
+                **experiments.interval(found),
             )
         )
     said = ", ".join(
@@ -531,7 +531,7 @@ def _transform_figure(metrics: Mapping[str, Metric]) -> Chart:
         caption="Accuracy on changed test images, with 95% intervals for the number of images.",
         alt=f"Bars of test accuracy by change, for the baseline and the best setting. Best setting: {said}.",
         x=Axis(label="Test images", categories=tuple(CHANGES.values())),
-        y=Axis(label="Test accuracy", unit=training.FRACTION),
+        y=Axis(label="Test accuracy", unit=experiments.FRACTION),
         series=tuple(series),
     )
 

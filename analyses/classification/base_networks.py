@@ -15,8 +15,8 @@ from typing import Any
 
 from pydantic import Field
 
-from analyses.classification import _training as training
-from analyses.classification._training import DataChoice
+from analyses import experiments
+from analyses.experiments import DataChoice
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
 from results.schema import Axis, Chart, Column, Finding, Metric, Row, Series, Table
 
@@ -47,7 +47,7 @@ class BaseNetworks(Analysis[BaseNetworksParameters]):
 
     def parameters(self, profile: Profile) -> BaseNetworksParameters:
         if profile == "quick":
-            data = training.QUICK.model_copy(update={"validation": 0})
+            data = experiments.QUICK.model_copy(update={"validation": 0})
             return BaseNetworksParameters(data=data, seeds=2, epochs=2, timed_repeats=3)
         return BaseNetworksParameters()
 
@@ -60,7 +60,7 @@ class BaseNetworks(Analysis[BaseNetworksParameters]):
             Cell(cell.id, {**cell.settings, "timing": timing}, cell.seed)
             for kind in (LETTER, AUGMENTED)
             for name in NETWORKS
-            for cell in training.cells(
+            for cell in experiments.cells(
                 f"{kind}{name}",
                 {"name": name},
                 _recipe(parameters, kind),
@@ -71,7 +71,7 @@ class BaseNetworks(Analysis[BaseNetworksParameters]):
         ]
 
     def run(self, cell: Cell, context: Context) -> Outcome:
-        outcome, model, data = training.trained(cell, context)
+        outcome, model, data = experiments.trained(cell, context)
         timing = cell.settings["timing"]
         assert data.test is not None
         outcome["forward_ms"] = _forward_ms(model, data, timing["batch"], timing["repeats"])
@@ -87,13 +87,13 @@ class BaseNetworks(Analysis[BaseNetworksParameters]):
         )
         metrics: dict[str, Metric] = {}
         for name, label in NETWORKS.items():
-            metrics[f"letter/{name}/test_accuracy"] = training.over_seeds(
+            metrics[f"letter/{name}/test_accuracy"] = experiments.over_seeds(
                 letter[name], "test_accuracy", f"Test accuracy without augmentation, {label}"
             )
-            metrics[f"{name}/test_accuracy"] = training.over_seeds(
+            metrics[f"{name}/test_accuracy"] = experiments.over_seeds(
                 runs[name], "test_accuracy", f"Test accuracy, {label}"
             )
-            metrics[f"{name}/training_seconds"] = training.over_seeds(
+            metrics[f"{name}/training_seconds"] = experiments.over_seeds(
                 letter[name],
                 "training_seconds",
                 f"Training time without augmentation, {label}",
@@ -110,7 +110,7 @@ class BaseNetworks(Analysis[BaseNetworksParameters]):
             metrics=metrics,
             tables={
                 "results": _table(metrics, runs, parameters),
-                "recipe": training.recipe_table(
+                "recipe": experiments.recipe_table(
                     {
                         "To the letter": _recipe(parameters, LETTER),
                         "With augmentation": _recipe(parameters, AUGMENTED),
@@ -164,7 +164,7 @@ class BaseNetworks(Analysis[BaseNetworksParameters]):
                     == "mobilenet",
                     metrics=tuple(f"{name}/training_seconds" for name in NETWORKS),
                 ),
-                "no_run_diverged": training.none_diverged(outcomes),
+                "no_run_diverged": experiments.none_diverged(outcomes),
             },
         )
 
@@ -254,7 +254,7 @@ def _figure(metrics: Mapping[str, Metric], parameters: BaseNetworksParameters) -
     }
     series = (
         *(
-            Series(label=words, x=at, y=tuple(one.value for one in found), **training.interval(found))
+            Series(label=words, x=at, y=tuple(one.value for one in found), **experiments.interval(found))
             for words, found in measured.items()
         ),
         Series(label="Published", x=at, y=tuple(parameters.published[name] for name in NETWORKS)),
@@ -269,7 +269,7 @@ def _figure(metrics: Mapping[str, Metric], parameters: BaseNetworksParameters) -
         caption="Test accuracy of the base networks, with intervals over seeds, beside published figures.",
         alt=f"Bars of test accuracy by network. {said}.",
         x=Axis(label="Network", categories=tuple(NETWORKS.values())),
-        y=Axis(label="Test accuracy", unit=training.FRACTION),
+        y=Axis(label="Test accuracy", unit=experiments.FRACTION),
         series=series,
     )
 
@@ -278,7 +278,7 @@ def _losses(runs: Mapping[str, Sequence[Outcome]], how: str) -> Chart:
     series = []
     for name, found in runs.items():
         for part, label in (("train", "training"), ("test", "test")):
-            mean, _, _ = training.mean_course(found, f"{part}_loss")
+            mean, _, _ = experiments.mean_course(found, f"{part}_loss")
             epochs = tuple(float(epoch) for epoch in range(1, len(mean) + 1))
             series.append(Series(label=f"{NETWORKS[name]}, {label}", x=epochs, y=tuple(mean)))
     ends = ", ".join(f"{one.label} {one.y[-1]:.2f}" for one in series)

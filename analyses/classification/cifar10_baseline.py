@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from analyses.classification import _training as training
-from analyses.classification._training import DataChoice
+from analyses import experiments
+from analyses.experiments import DataChoice
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
 from results.schema import Finding, Metric
 
@@ -37,59 +37,61 @@ class Cifar10Baseline(Analysis[BaselineParameters]):
 
     def parameters(self, profile: Profile) -> BaselineParameters:
         if profile == "quick":
-            return BaselineParameters(data=training.QUICK, seeds=2, epochs=5, batch=64)
+            return BaselineParameters(data=experiments.QUICK, seeds=2, epochs=5, batch=64)
         return BaselineParameters()
 
     def datasets(self, parameters: BaselineParameters) -> tuple[str, ...]:
         return (parameters.data.name,)
 
     def plan(self, parameters: BaselineParameters) -> list[Cell]:
-        return training.cells(
+        return experiments.cells(
             "lenet", {"name": "lenet"}, _recipe(parameters), parameters.data, parameters.seeds, keep=True
         )
 
     def run(self, cell: Cell, context: Context) -> Outcome:
-        return training.train(cell, context)
+        return experiments.train(cell, context)
 
     def summarize(self, parameters: BaselineParameters, outcomes: Mapping[str, Outcome]) -> Summary:
         runs = list(outcomes.values())
         metrics = {
-            f"baseline/{part}_accuracy": training.over_seeds(
+            f"baseline/{part}_accuracy": experiments.over_seeds(
                 runs, f"{part}_accuracy", f"{name} accuracy of the baseline"
             )
             for part, name in (("test", "Test"), ("validation", "Validation"))
         }
-        metrics["baseline/train_accuracy"] = training.at_the_end(runs, "train_accuracy", "Training accuracy")
-        metrics["baseline/lowest_validation_epoch"] = training.lowest_validation(runs)
+        metrics["baseline/train_accuracy"] = experiments.at_the_end(
+            runs, "train_accuracy", "Training accuracy"
+        )
+        metrics["baseline/lowest_validation_epoch"] = experiments.lowest_validation(runs)
         metrics["baseline/epochs"] = Metric(
             value=parameters.epochs, title="Epochs of training", unit="epochs"
         )
-        metrics["baseline/training_seconds"] = training.over_seeds(
+        metrics["baseline/training_seconds"] = experiments.over_seeds(
             runs, "training_seconds", "Training time of the baseline", "seconds"
         )
         lowest = metrics["baseline/lowest_validation_epoch"].value
         gap = metrics["baseline/train_accuracy"].value - metrics["baseline/test_accuracy"].value
         metrics["baseline/gap"] = Metric(
-            value=gap, title="Training accuracy above test accuracy", unit=training.FRACTION
+            value=gap, title="Training accuracy above test accuracy", unit=experiments.FRACTION
         )
         return Summary(
             metrics=metrics,
             tables={
-                "results": training.results_table(
+                "results": experiments.results_table(
                     "Losses and accuracies of the baseline at the end of training, means over the seeds.",
                     {"LeNet-like": runs},
-                    training.table_notes(runs),
+                    experiments.table_notes(runs),
                 ),
-                "recipe": training.recipe_table({"LeNet-like": _recipe(parameters)}),
+                "recipe": experiments.recipe_table({"LeNet-like": _recipe(parameters)}),
             },
             figures={
-                "loss": training.course(
+                "loss": experiments.course(
                     runs, "loss", "Training, validation and test loss of the baseline.", "the baseline"
                 ),
-                "accuracy": training.course(
+                "accuracy": experiments.course(
                     runs, "accuracy", "Accuracy of the baseline by epoch.", "the baseline"
                 ),
-                "confusion": training.confusion_figure(runs, "Test images of the baseline, all seeds."),
+                "confusion": experiments.confusion_figure(runs, "Test images of the baseline, all seeds."),
             },
             findings={
                 "overfits": Finding(
@@ -97,7 +99,7 @@ class Cifar10Baseline(Analysis[BaselineParameters]):
                     holds=lowest < parameters.epochs,
                     metrics=("baseline/lowest_validation_epoch", "baseline/epochs"),
                 ),
-                "no_run_diverged": training.none_diverged(outcomes),
+                "no_run_diverged": experiments.none_diverged(outcomes),
             },
         )
 

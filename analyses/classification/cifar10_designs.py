@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from analyses.classification import _training as training
-from analyses.classification._training import DataChoice
+from analyses import experiments
+from analyses.experiments import DataChoice
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
 from results.schema import Column, Finding, Metric, Row, Table
 
@@ -70,7 +70,7 @@ class Cifar10Designs(Analysis[DesignsParameters]):
     def parameters(self, profile: Profile) -> DesignsParameters:
         if profile == "quick":
             return DesignsParameters(
-                data=training.QUICK,
+                data=experiments.QUICK,
                 seeds=2,
                 seeds_b=2,
                 epochs=4,
@@ -86,7 +86,7 @@ class Cifar10Designs(Analysis[DesignsParameters]):
 
     def plan(self, parameters: DesignsParameters) -> list[Cell]:
         small = parameters.data.model_copy(update={"train": parameters.ablation_train})
-        planned = training.cells(
+        planned = experiments.cells(
             "design_a",
             {"name": "normalised lenet"},
             _recipe_a(parameters.epochs),
@@ -95,17 +95,17 @@ class Cifar10Designs(Analysis[DesignsParameters]):
             keep=True,
         )
         for name, (_, options, changes) in CHANGES.items():
-            planned += training.cells(
+            planned += experiments.cells(
                 f"ablation/{name}",
                 {"name": "normalised lenet", "options": options},
                 _recipe_a(parameters.ablation_epochs) | changes,
                 small,
                 parameters.ablation_seeds,
             )
-        planned += training.cells(
+        planned += experiments.cells(
             "design_b",
             {"name": "whitened", "options": {"widths": parameters.widths}},
-            _recipe_b(parameters.epochs),
+            recipe_b(parameters.epochs),
             parameters.data,
             parameters.seeds_b,
             keep=True,
@@ -116,7 +116,7 @@ class Cifar10Designs(Analysis[DesignsParameters]):
         from lab.recipes import Recipe
         from lab.training import measure, precision_of, predict
 
-        outcome, model, data = training.trained(cell, context)
+        outcome, model, data = experiments.trained(cell, context)
         if cell.id.startswith("design_b") and data.test is not None:
             dtype = precision_of(Recipe.of(cell.settings["recipe"]), context.device)
             logits = predict(model, data.test.images, data, dtype, six_views=True)
@@ -124,22 +124,22 @@ class Cifar10Designs(Analysis[DesignsParameters]):
         return outcome
 
     def summarize(self, parameters: DesignsParameters, outcomes: Mapping[str, Outcome]) -> Summary:
-        designs = {name: training.of(outcomes, name) for name in DESIGNS}
-        ablation = {name: training.of(outcomes, f"ablation/{name}") for name in CHANGES}
+        designs = {name: experiments.of(outcomes, name) for name in DESIGNS}
+        ablation = {name: experiments.of(outcomes, f"ablation/{name}") for name in CHANGES}
         metrics: dict[str, Metric] = {}
         for name, label in DESIGNS.items():
             key = "six_views_test_accuracy" if name == "design_b" else "test_accuracy"
             said = ", mean of six views of an image" if name == "design_b" else ""
-            metrics[f"{name}/test_accuracy"] = training.over_seeds(
+            metrics[f"{name}/test_accuracy"] = experiments.over_seeds(
                 designs[name], key, f"Test accuracy of {label}{said}"
             )
-            metrics[f"{name}/plain_test_accuracy"] = training.over_seeds(
+            metrics[f"{name}/plain_test_accuracy"] = experiments.over_seeds(
                 designs[name], "test_accuracy", f"Test accuracy of {label}, one image at a time"
             )
-            metrics[f"{name}/validation_accuracy"] = training.over_seeds(
+            metrics[f"{name}/validation_accuracy"] = experiments.over_seeds(
                 designs[name], "validation_accuracy", f"Validation accuracy of {label}"
             )
-            metrics[f"{name}/training_seconds"] = training.over_seeds(
+            metrics[f"{name}/training_seconds"] = experiments.over_seeds(
                 designs[name], "training_seconds", f"Training time of {label}", "seconds"
             )
             metrics[f"{name}/parameters"] = Metric(
@@ -163,24 +163,24 @@ class Cifar10Designs(Analysis[DesignsParameters]):
         return Summary(
             metrics=metrics,
             tables={
-                "results": training.results_table(
+                "results": experiments.results_table(
                     "The two designs at the end of training, means over the seeds.",
                     {label: designs[name] for name, label in DESIGNS.items()},
-                    training.table_notes(designs["design_a"]),
+                    experiments.table_notes(designs["design_a"]),
                 ),
-                "recipes": training.recipe_table(
-                    {"Design A": _recipe_a(parameters.epochs), "Design B": _recipe_b(parameters.epochs)}
+                "recipes": experiments.recipe_table(
+                    {"Design A": _recipe_a(parameters.epochs), "Design B": recipe_b(parameters.epochs)}
                 ),
                 "ablation": _ablation_table(metrics, ablation, parameters),
             },
             figures={
-                "loss": training.course(
+                "loss": experiments.course(
                     designs[best], "loss", f"Loss of {DESIGNS[best]} by epoch.", DESIGNS[best]
                 ),
-                "accuracy": training.course(
+                "accuracy": experiments.course(
                     designs[best], "accuracy", f"Accuracy of {DESIGNS[best]} by epoch.", DESIGNS[best]
                 ),
-                "differences": training.differences_chart(metrics, WORDS, "design A"),
+                "differences": experiments.differences_chart(metrics, WORDS, "design A"),
             },
             findings={
                 "both_pass": Finding(
@@ -194,8 +194,8 @@ class Cifar10Designs(Analysis[DesignsParameters]):
                     holds=best == "design_b",
                     metrics=tuple(f"{name}/validation_accuracy" for name in DESIGNS),
                 ),
-                **training.verdicts(metrics, WORDS, "Design A {}: the change {}"),
-                "no_run_diverged": training.none_diverged(outcomes),
+                **experiments.verdicts(metrics, WORDS, "Design A {}: the change {}"),
+                "no_run_diverged": experiments.none_diverged(outcomes),
             },
         )
 
@@ -214,8 +214,8 @@ def _recipe_a(epochs: int) -> dict[str, Any]:
     }
 
 
-def _recipe_b(epochs: int) -> dict[str, Any]:
-    """Jordan's rate 11.5 and decay 0.0153 are of 1,024 examples and decoupled from momentum: see
+def recipe_b(epochs: int) -> dict[str, Any]:
+    """Of design B. Jordan's rate 11.5 and decay 0.0153 are of 1,024 examples and decoupled from momentum: see
     lab.recipes.
     """
     return {
@@ -244,7 +244,7 @@ def _differences(ablation: Mapping[str, Sequence[Outcome]]) -> dict[str, Metric]
         runs = _seeded(ablation[name])
         if not runs or not reference:
             continue  # every seed diverged: the table says so
-        metrics[f"ablation/{name}/validation_accuracy"] = training.over_seeds(
+        metrics[f"ablation/{name}/validation_accuracy"] = experiments.over_seeds(
             runs, "validation_accuracy", f"Validation accuracy of design A {words.removeprefix('Design A ')}"
         )
         pairs = [(one, reference[one["seed"]]) for one in runs if one["seed"] in reference]
@@ -253,7 +253,7 @@ def _differences(ablation: Mapping[str, Sequence[Outcome]]) -> dict[str, Metric]
                 *[(a["validation_accuracy"], b["validation_accuracy"]) for a, b in pairs], strict=True
             )
             difference = paired_over_seeds(changed, kept).difference
-            metrics[f"ablation/{name}/difference"] = training.metric(
+            metrics[f"ablation/{name}/difference"] = experiments.metric(
                 difference, f"Change of validation accuracy: {words}"
             )
     return metrics
@@ -274,7 +274,7 @@ def _ablation_table(
         difference = metrics.get(f"ablation/{name}/difference")
         if difference:
             cells |= {"difference": difference.value, "low": difference.low, "high": difference.high}
-            cells["verdict"] = training.verdict(difference)
+            cells["verdict"] = experiments.verdict(difference)
         rows.append(Row(cells=cells))
     return Table(
         caption="What each choice of design A is worth: validation accuracy when one is changed.",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from analyses.classification._training import FRACTION
+from analyses.experiments import FRACTION
 from analyses.plugin import Cell, Context, Outcome
 from results.schema import Axis, Chart, Series
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import Field
 
-from analyses.classification import _training as training
+from analyses import experiments
 from analyses.detection import _detection as detection
 from analyses.detection._detection import FRACTION, NETWORKS, CanvasChoice
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
@@ -118,8 +118,8 @@ class FasterRcnn(Analysis[DetectorParameters]):
         return outcome
 
     def summarize(self, parameters: DetectorParameters, outcomes: Mapping[str, Outcome]) -> Summary:
-        runs = {name: training.of(outcomes, name) for name in NETWORKS}
-        ablation = {name: training.of(outcomes, f"ablation/{name}") for name in parameters.changes()}
+        runs = {name: experiments.of(outcomes, name) for name in NETWORKS}
+        ablation = {name: experiments.of(outcomes, f"ablation/{name}") for name in parameters.changes()}
         words = {name: said for name, (said, *_) in parameters.changes().items()}
         metrics: dict[str, Metric] = {}
         for name, label in NETWORKS.items():
@@ -131,7 +131,9 @@ class FasterRcnn(Analysis[DetectorParameters]):
                 ("centre_error_px", "measured_centre_error", "Mean centre error", "pixels"),
                 ("training_seconds", "training_seconds", "Training time", "seconds"),
             ):
-                metrics[f"{name}/{key}"] = training.over_seeds(runs[name], measure, f"{title}, {label}", unit)
+                metrics[f"{name}/{key}"] = experiments.over_seeds(
+                    runs[name], measure, f"{title}, {label}", unit
+                )
             metrics[f"{name}/parameters"] = Metric(
                 value=runs[name][0]["parameters"], title=f"Parameters, {label}", unit="parameters"
             )
@@ -150,7 +152,7 @@ class FasterRcnn(Analysis[DetectorParameters]):
             tables={
                 "results": _table(metrics, parameters),
                 "ablation": _ablation_table(metrics, parameters),
-                "recipe": training.recipe_table(
+                "recipe": experiments.recipe_table(
                     {"All networks": detection.recipe(parameters.epochs, parameters.data)}
                 ),
             },
@@ -169,7 +171,7 @@ class FasterRcnn(Analysis[DetectorParameters]):
                     runs[best],
                     f"Recall of the objects against the number of proposals an image, {NETWORKS[best]}.",
                 ),
-                "differences": training.differences_chart(metrics, words, "the detector"),
+                "differences": experiments.differences_chart(metrics, words, "the detector"),
             },
             findings={
                 "published_reached": Finding(
@@ -190,18 +192,18 @@ class FasterRcnn(Analysis[DetectorParameters]):
                     holds=best == "resnet",
                     metrics=tuple(f"{name}/test_accuracy" for name in NETWORKS),
                 ),
-                **training.verdicts(metrics, words, "With {}, the change {}"),
+                **experiments.verdicts(metrics, words, "With {}, the change {}"),
                 **{
                     f"{name}_box_{found}": Finding(
                         statement=f"With {said}, the best proposal fits {word}",
-                        holds=training.verdict(metrics[f"ablation/{name}/iou_difference"]) == found,
+                        holds=experiments.verdict(metrics[f"ablation/{name}/iou_difference"]) == found,
                         metrics=(f"ablation/{name}/iou_difference",),
                     )
                     for name, said in words.items()
                     if name != REFERENCE
                     for found, word in (("helps", "better"), ("hurts", "worse"))
                 },
-                "no_run_diverged": training.none_diverged(outcomes),
+                "no_run_diverged": experiments.none_diverged(outcomes),
             },
         )
 
@@ -215,7 +217,7 @@ def _differences(
     metrics = {}
     for name, (words, *_) in parameters.changes().items():
         for key, measure in (("accuracy", "measured_accuracy"), ("iou", "measured_iou")):
-            metrics[f"ablation/{name}/{key}"] = training.over_seeds(
+            metrics[f"ablation/{name}/{key}"] = experiments.over_seeds(
                 ablation[name], measure, f"Validation {'IoU' if key == 'iou' else key}: {words}"
             )
         if name != REFERENCE:
@@ -226,7 +228,7 @@ def _differences(
                 difference = paired_over_seeds(
                     *([run[measure] for run in runs] for runs in (ablation[name], ablation[REFERENCE]))
                 ).difference
-                metrics[f"ablation/{name}/{key}"] = training.metric(difference, f"{title}: {words}")
+                metrics[f"ablation/{name}/{key}"] = experiments.metric(difference, f"{title}: {words}")
     return metrics
 
 
@@ -285,7 +287,7 @@ def _ablation_table(metrics: Mapping[str, Metric], parameters: DetectorParameter
         difference = metrics.get(f"ablation/{name}/difference")
         if difference:
             cells |= {"difference": difference.value, "low": difference.low, "high": difference.high}
-            cells["verdict"] = training.verdict(difference)
+            cells["verdict"] = experiments.verdict(difference)
         rows.append(Row(cells=cells))
     signed: dict[str, Any] = {"type": "number", "format": "+.4f"}
     return Table(

@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import Field
 
-from analyses.classification import _training as training
+from analyses import experiments
 from analyses.detection import _detection as detection
 from analyses.detection._detection import FRACTION, CanvasChoice
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
@@ -91,11 +91,11 @@ class RegionProposals(Analysis[ProposalParameters]):
         }
 
     def summarize(self, parameters: ProposalParameters, outcomes: Mapping[str, Outcome]) -> Summary:
-        runs = {name: training.of(outcomes, name) for name in _thresholds(parameters)}
+        runs = {name: experiments.of(outcomes, name) for name in _thresholds(parameters)}
         metrics: dict[str, Metric] = {}
         for name, found in runs.items():
             for key, (measure, title, unit) in MEASURED.items():
-                metrics[f"{name}/{key}"] = training.over_seeds(found, measure, title, unit)
+                metrics[f"{name}/{key}"] = experiments.over_seeds(found, measure, title, unit)
             for key, title in (
                 ("coverage", "Share of the test images with a positive cell"),
                 ("positive_cells", "Positive cells"),
@@ -114,7 +114,7 @@ class RegionProposals(Analysis[ProposalParameters]):
         for overlap in ("0.5", "0.7"):
             for place, count in ((0, "first"), (-1, "all")):
                 values = [{"recall": run["recall"][overlap][place]} for run in main]
-                metrics[f"proposal/recall_{count}_{overlap}"] = training.over_seeds(
+                metrics[f"proposal/recall_{count}_{overlap}"] = experiments.over_seeds(
                     values,
                     "recall",
                     f"Recall at IoU {overlap} with {detection.PROPOSALS[place]} proposals an image",
@@ -122,7 +122,10 @@ class RegionProposals(Analysis[ProposalParameters]):
         strict = metrics["published/coverage"].value
         return Summary(
             metrics=metrics,
-            tables={"results": _table(metrics, runs), "recipe": training.recipe_table(_recipes(parameters))},
+            tables={
+                "results": _table(metrics, runs),
+                "recipe": experiments.recipe_table(_recipes(parameters)),
+            },
             figures={
                 "losses": detection.history_chart(
                     main,
@@ -152,7 +155,7 @@ class RegionProposals(Analysis[ProposalParameters]):
                     holds=metrics["proposal/mean_iou"].value > metrics["published/mean_iou"].value,
                     metrics=("proposal/mean_iou", "published/mean_iou"),
                 ),
-                "no_run_diverged": training.none_diverged(outcomes),
+                "no_run_diverged": experiments.none_diverged(outcomes),
             },
             note=_note(parameters),
         )

@@ -13,7 +13,7 @@ from statistics import mean
 
 from pydantic import Field
 
-from analyses.classification import _training as training
+from analyses import experiments
 from analyses.interpretation import _interpretation as shared
 from analyses.interpretation._interpretation import NetworkParameters
 from analyses.pictures import heat, png
@@ -109,7 +109,7 @@ class Saliency(Analysis[SaliencyParameters]):
                     )
                     for seed in seeds
                 ]
-                metrics[f"{method}/likeness/{depth}"] = training.metric(
+                metrics[f"{method}/likeness/{depth}"] = experiments.metric(
                     over_seeds(by_seed, bounds=(-1.0, 1.0)),
                     f"Likeness with {words} drawn anew, {name.lower()}",
                     RATIO,
@@ -117,7 +117,7 @@ class Saliency(Analysis[SaliencyParameters]):
         for image in parameters.images:
             one = outcomes[f"{image}/0"]
             metrics[f"image/{_key(image)}/probability"] = Metric(
-                value=one["probability"], title=f"Probability of {one['class']}", unit=training.FRACTION
+                value=one["probability"], title=f"Probability of {one['class']}", unit=experiments.FRACTION
             )
         guided, gradient = (metrics[f"{method}/likeness/half"] for method in ("guided", "gradient"))
         return Summary(
@@ -184,7 +184,7 @@ def _cascade(metrics: Mapping[str, Metric]) -> Chart:
                 label=name,
                 x=tuple(map(float, range(len(found)))),
                 y=tuple(one.value for one in found),
-                **training.interval(found),
+                **experiments.interval(found),
             )
         )
     said = ", ".join(f"{one.label} from {one.y[0]:.2f} to {one.y[-1]:.2f}" for one in series)

@@ -12,7 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from torch import Tensor
+    from numpy.typing import NDArray
+    from torch import Tensor, dtype
 
     from lab.datasets import ImageSet
     from lab.weights import Network
@@ -90,17 +91,18 @@ def _divided(pool: ImageSet, share: float, domain: Domain) -> tuple[Any, Any]:
 
 def kept_features(
     network: Network,
-    images: ImageSet,
+    images: NDArray[Any],
     layer: str = "",
     *,
     mirrored: bool = False,
+    kept_as: dtype | None = None,
     device: str = "cpu",
     report: Callable[[float], None] = lambda fraction: None,
 ) -> Tensor:
-    """lab.weights.features of the images, float32 on the CPU, kept in the user's cache from then on.
+    """lab.weights.features of uint8 images (N, C, H, W), on the CPU, kept in the user's cache from then on.
 
     They are found again by the weights, layer, size, arithmetic, mirroring and the very pixels. Weights that
-    are random numbers are not worth keeping.
+    are random numbers are not worth keeping. kept_as: float32 by default.
     """
     import numpy as np
     import torch
@@ -110,20 +112,23 @@ def kept_features(
     from lab.recipes import Recipe
     from lab.training import precision_of
 
-    dtype = precision_of(Recipe(epochs=1), device)
+    arithmetic = precision_of(Recipe(epochs=1), device)
+    kept_as = kept_as or torch.float32
+    images = np.ascontiguousarray(images)
 
     def made() -> Tensor:
-        pixels = torch.from_numpy(np.ascontiguousarray(images.images))
+        pixels = torch.from_numpy(images if images.flags.writeable else images.copy())
         model = network.model.to(device, memory_format=torch.channels_last)
         assert model is network.model
         shown = pixels.flip(-1) if mirrored else pixels
-        return weights.features(network, shown, layer, dtype=dtype, report=report)
+        return weights.features(network, shown, layer, dtype=arithmetic, kept_as=kept_as, report=report)
 
     if not network.sha256:
         return made()
     identity = (
-        *(network.architecture, network.sha256, layer, network.size, str(dtype), mirrored),
-        *(weights.REVISION, hashlib.sha256(np.ascontiguousarray(images.images)).hexdigest()),
+        *(network.architecture, network.sha256, layer, network.size, str(arithmetic), mirrored),
+        *(weights.REVISION, hashlib.sha256(images).hexdigest()),
+        *([str(kept_as)] if kept_as != torch.float32 else []),
     )
     name = hashlib.sha256(repr(identity).encode()).hexdigest()[:32]
     file = cache_folder() / "features" / f"{name}.npy"

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from analyses.classification import _training as training
-from analyses.classification._training import FRACTION
+from analyses import experiments
+from analyses.experiments import FRACTION
 from analyses.pictures import signed
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
 from analyses.transfer._transfer import kept_features
@@ -150,8 +150,8 @@ class Facescrub(Analysis[FaceParameters]):
         return work(cell, context)
 
     def summarize(self, parameters: FaceParameters, outcomes: Mapping[str, Outcome]) -> Summary:
-        runs = {name: training.of(outcomes, name) for name in parameters.perceptrons()}
-        runs["finetuned"] = training.of(outcomes, "finetuned")
+        runs = {name: experiments.of(outcomes, name) for name in parameters.perceptrons()}
+        runs["finetuned"] = experiments.of(outcomes, "finetuned")
         head = outcomes["conv4"]
         rate = max(
             head["runs"], key=lambda one: mean(run["validation_accuracy"] for run in head["runs"][one])
@@ -160,10 +160,10 @@ class Facescrub(Analysis[FaceParameters]):
         metrics = _metrics(parameters, runs, outcomes, rate)
         first = f"mlp{parameters.hidden[0]}"
         figures: dict[str, Chart | Pictures] = {
-            "loss": training.course(
+            "loss": experiments.course(
                 runs[first], "loss", "Loss of the perceptron on pixels, mean and range.", "the perceptron"
             ),
-            "accuracy": training.course(
+            "accuracy": experiments.course(
                 runs[first], "accuracy", "Accuracy of the perceptron on pixels, mean and range.", "it"
             ),
             "worked": _worked_chart(runs["finetuned"][0]["worked"]),
@@ -174,7 +174,7 @@ class Facescrub(Analysis[FaceParameters]):
             metrics=metrics,
             tables={
                 "results": _table(metrics, parameters),
-                "recipe": training.recipe_table(
+                "recipe": experiments.recipe_table(
                     {
                         "Perceptron": parameters.mlp_recipe(0.0),
                         "Linear layer": parameters.head_recipe() | {"learning_rate": float(rate)},
@@ -294,7 +294,7 @@ def _head(cell: Cell, context: Context) -> Outcome:
     parts = _of(settings, settings["view"], grey=False)
 
     def activations(part: ImageSet, mirrored: bool = False) -> Any:
-        found = kept_features(network, part, layer, mirrored=mirrored, device=context.device)
+        found = kept_features(network, part.images, layer, mirrored=mirrored, device=context.device)
         return found.flatten(1)
 
     views = [
@@ -416,15 +416,15 @@ def _metrics(
     metrics["conv4/rate"] = Metric(value=float(rate), title="Learning rate that validation chose")
     correct = {name: _per_image(found) for name, found in runs.items()}
     for name, title in _titles(parameters).items():
-        metrics[f"{name}/test_accuracy"] = training.metric(
+        metrics[f"{name}/test_accuracy"] = experiments.metric(
             bootstrap(correct[name], np.mean), f"Test accuracy, {title}"
         )
         for part in ("train", "validation"):
-            metrics[f"{name}/{part}_accuracy"] = training.over_seeds(
+            metrics[f"{name}/{part}_accuracy"] = experiments.over_seeds(
                 runs[name], f"{part}_accuracy", f"{part.capitalize()} accuracy, {title}"
             )
     for name in parameters.perceptrons():
-        metrics[f"{name}/roughness"] = training.over_seeds(
+        metrics[f"{name}/roughness"] = experiments.over_seeds(
             runs[name],
             "roughness",
             f"Mean difference of neighbouring weights ÷ their deviation, {_titles(parameters)[name]}",
@@ -434,7 +434,7 @@ def _metrics(
     pairs |= {f"{first}_l2": first}
     pairs |= {f"mlp{hidden}": first for hidden in parameters.hidden[1:]}
     for name, other in pairs.items():
-        metrics[f"{name}/gain"] = training.metric(
+        metrics[f"{name}/gain"] = experiments.metric(
             bootstrap(correct[name] - correct[other], np.mean),
             f"Test accuracy, {_titles(parameters)[name]}, less that of the {_titles(parameters)[other]}",
         )
@@ -447,7 +447,7 @@ def _findings(
     first, wide = f"mlp{parameters.hidden[0]}", f"mlp{parameters.hidden[-1]}"
 
     def clear(name: str) -> bool:
-        return training.verdict(metrics[f"{name}/gain"]) == "helps"
+        return experiments.verdict(metrics[f"{name}/gain"]) == "helps"
 
     return {
         "published_reached": Finding(
@@ -467,12 +467,12 @@ def _findings(
         ),
         "features_beat_finetuning": Finding(
             statement="Kept activations give more than fine-tuning, with an interval above zero",
-            holds=training.verdict(metrics["finetuned/gain"]) == "hurts",
+            holds=experiments.verdict(metrics["finetuned/gain"]) == "hurts",
             metrics=("finetuned/gain",),
         ),
         "penalty_decides": Finding(
             statement="The penalty changes the perceptron's test accuracy, with an interval without zero",
-            holds=training.verdict(metrics[f"{first}_l2/gain"]) != "undecided",
+            holds=experiments.verdict(metrics[f"{first}_l2/gain"]) != "undecided",
             metrics=(f"{first}_l2/gain",),
         ),
         "penalty_smooths": Finding(
@@ -482,10 +482,10 @@ def _findings(
         ),
         "width_decides": Finding(
             statement="More hidden units change the test accuracy, with an interval without zero",
-            holds=wide != first and training.verdict(metrics[f"{wide}/gain"]) != "undecided",
+            holds=wide != first and experiments.verdict(metrics[f"{wide}/gain"]) != "undecided",
             metrics=(f"{wide}/gain",) if wide != first else (f"{first}/test_accuracy",),
         ),
-        "no_run_diverged": training.none_diverged(outcomes),
+        "no_run_diverged": experiments.none_diverged(outcomes),
     }
 
 

@@ -14,8 +14,8 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from analyses.classification import _training as training
-from analyses.classification._training import FRACTION
+from analyses import experiments
+from analyses.experiments import FRACTION
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
 from analyses.transfer import _transfer as transfer
 from analyses.transfer._transfer import Domain
@@ -33,7 +33,7 @@ class LearningRateParameters(Parameters):
 
     domains: dict[str, Domain] = Field(
         default={
-            "textures": Domain(name="dtd10", size=160),
+            "textures": Domain(name="dtd10", size=128),
             "signs": Domain(
                 name="gtsrb",
                 split="train",
@@ -41,7 +41,7 @@ class LearningRateParameters(Parameters):
                 tracks=True,
                 images=2_000,
                 mirror=False,
-                size=96,
+                size=64,
             ),
         },
         min_length=1,
@@ -52,7 +52,7 @@ class LearningRateParameters(Parameters):
     finetune_rates: tuple[Rate, ...] = Field((0.001, 0.01, 0.1), min_length=1)
     head_rates: tuple[Rate, ...] = Field((1.0, 0.1, 0.01, 0.001), min_length=1)
     head_epochs: int = Field(60, ge=4)
-    finetune_epochs: int = Field(12, ge=1)
+    finetune_epochs: int = Field(6, ge=1)
     batch: int = Field(64, ge=1)
     momentum: float = Field(0.9, ge=0, lt=1)
     seeds: int = Field(3, ge=1)
@@ -162,7 +162,7 @@ class LearningRates(Analysis[LearningRateParameters]):
             tables[f"results{mark}"] = _table(name, prefix, metrics, runs, ranking, parameters, domain)
             figures[f"classes{mark}"] = _class_chart(name, first)
             figures[f"courses{mark}"] = _course_chart(name, runs, ranking)
-        tables["recipe"] = training.recipe_table(
+        tables["recipe"] = experiments.recipe_table(
             {
                 TITLES[kind]: parameters.recipe(kind, rate, next(iter(parameters.domains.values())))
                 for kind, rate in reversed(parameters.settings())
@@ -192,11 +192,14 @@ def _heads(
 
     started = time.perf_counter()
     views = [
-        transfer.kept_features(network, parts.train, mirrored=mirrored, device=context.device)
+        transfer.kept_features(network, parts.train.images, mirrored=mirrored, device=context.device)
         for mirrored in ((False, True) if domain.mirror else (False,))
     ]
     judged = {
-        name: (transfer.kept_features(network, part, device=context.device), torch.from_numpy(part.labels))
+        name: (
+            transfer.kept_features(network, part.images, device=context.device),
+            torch.from_numpy(part.labels),
+        )
         for name, part in (("validation", parts.validation), ("test", parts.test))
     }
     extracted = time.perf_counter() - started
@@ -315,7 +318,7 @@ def _metrics(
             for run in found
         ]
         for part, title in (("test", "Test"), ("validation", "Validation"), ("train", "Training")):
-            metrics[f"{prefix}{setting}/{part}_accuracy"] = training.over_seeds(
+            metrics[f"{prefix}{setting}/{part}_accuracy"] = experiments.over_seeds(
                 numbers, part, f"{title} accuracy, {_said(setting)}, {name}"
             )
     return metrics
@@ -334,10 +337,10 @@ def _winner(prefix: str, runs: Mapping[str, Sequence[Outcome]], ranking: Sequenc
     )
     kind, rate = ranking[0].split("/")
     return {
-        f"{prefix}winner/test_accuracy": training.metric(
+        f"{prefix}winner/test_accuracy": experiments.metric(
             bootstrap(best, np.mean), f"Test accuracy of {_said(ranking[0])}, the best on validation images"
         ),
-        f"{prefix}winner/gain": training.metric(
+        f"{prefix}winner/gain": experiments.metric(
             bootstrap(best - second, np.mean), f"Its test accuracy, less that of {_said(ranking[1])}"
         ),
         f"{prefix}winner/rate": Metric(

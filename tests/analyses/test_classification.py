@@ -8,7 +8,7 @@ import re
 import pytest
 
 import analyses
-from analyses.classification import _training as training
+from analyses import experiments
 from analyses.classification.cifar10_designs import CHANGES, DesignsParameters
 from lab.recipes import Recipe
 from results.store import Store
@@ -70,7 +70,7 @@ def test_the_confusion_matrix_holds_every_test_image(baseline):
 def test_the_recipe_that_is_printed_is_the_recipe_that_was_run():
     plan = analyses.get("classification.cifar10_designs").plan(DesignsParameters())
     recipe = Recipe.of(next(cell for cell in plan if cell.id == "design_a/0").settings["recipe"])
-    said = dict(training.recipe_rows(recipe))
+    said = dict(experiments.recipe_rows(recipe))
     assert said["optimizer"] == "SGD, momentum 0.9 (Nesterov)"
     assert said["augmentation"] == "mirrored (alternating), moved by up to 3 pixels"
     assert said["label smoothing"] == "0.1"

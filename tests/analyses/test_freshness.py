@@ -124,15 +124,15 @@ def change(file: Path, before: str = "", after: str = "CHANGED = True\n") -> Non
     ("file", "before", "after", "cell_is_another", "result_is_another"),
     [
         ("analyses/classification/cifar10_baseline.py", "", "CHANGED = True\n", False, True),
-        ("analyses/classification/_training.py", "", "CHANGED = True\n", False, True),
+        ("analyses/experiments.py", "", "CHANGED = True\n", False, True),
         ("analyses/execution.py", "", "CHANGED = True\n", False, False),
         ("lab/training.py", "", "CHANGED = True\n", False, False),
         ("lab/training.py", "REVISION = ", "REVISION = 1", True, True),
         ("lab/datasets/splits.py", "", "CHANGED = True\n", False, False),
         ("lab/networks/lenet.py", "", "CHANGED = True\n", False, False),
         ("lab/networks/__init__.py", "REVISION = ", "REVISION = 1", True, True),
-        ("analyses/classification/_training.py", "", "import lab.networks.alexnet\n", False, True),
-        ("analyses/classification/_training.py", "", "import lab.formulas\n", True, True),
+        ("analyses/experiments.py", "", "import lab.networks.alexnet\n", False, True),
+        ("analyses/experiments.py", "", "import lab.formulas\n", True, True),
     ],
 )
 def test_what_a_cell_is_keyed_by(checkout, file, before, after, cell_is_another, result_is_another):

@@ -50,23 +50,23 @@ def test_features_are_made_once_and_again_for_other_pixels_weights_or_mirroring(
     monkeypatch.setenv("CONVSTUDY_CACHE", str(tmp_path))
     images = transfer.load(DIGITS).train
     network = weights.load("lite0", size=32)
-    first = kept_features(network, images)
+    first = kept_features(network, images.images)
     assert first.shape == (40, 1280)
     made = []
     plain = weights.features
     monkeypatch.setattr(weights, "features", lambda *a, **k: made.append(1) or plain(*a, **k))
-    assert torch.equal(kept_features(network, images), first)
+    assert torch.equal(kept_features(network, images.images), first)
     assert not made
-    assert not torch.equal(kept_features(network, images, mirrored=True), first)
-    kept_features(network, images.select(range(5)))
+    assert not torch.equal(kept_features(network, images.images, mirrored=True), first)
+    kept_features(network, images.select(range(5)).images)
     assert len(made) == 2
     (file,) = (one for one in tmp_path.rglob("*.npy") if np.load(one).shape == (5, 1280))
     file.write_bytes(file.read_bytes()[:100])
-    assert kept_features(network, images.select(range(5))).shape == (5, 1280)
+    assert kept_features(network, images.select(range(5)).images).shape == (5, 1280)
     assert len(made) == 3
     random = weights.load("none", "resnet18", size=32)
-    kept_features(random, images.select(range(5)))
-    kept_features(random, images.select(range(5)))
+    kept_features(random, images.select(range(5)).images)
+    kept_features(random, images.select(range(5)).images)
     assert len(made) == 5
 
 
@@ -161,3 +161,41 @@ def test_faces_and_small_grey_faces_are_split_alike():
     assert [part.files for part in small] == [part.files for part in large]
     assert [part.images.shape[1:] for part in (small[0], large[0])] == [(1, 16, 16), (3, 32, 32)]
     assert np.bincount(small[0].labels).tolist() == [20] * 10
+
+
+LAST_STAGE = (
+    *("run", "transfer.cifar10_resnet18", "--profile", "quick", "--jobs", "1"),
+    *("--set", "data.train=60", "--set", "data.validation=40", "--set", "own_epochs=1"),
+)
+
+
+def test_a_last_stage_is_trained_beside_networks_from_scratch(convstudy, tmp_path):
+    finished = convstudy(*LAST_STAGE, "--set", "seeds=1")
+    assert finished.returncode == 0, finished.stderr
+    result = Store(tmp_path / "results").read("transfer.cifar10_resnet18", "custom")
+    metrics = result.metrics
+    assert metrics["pretrained/trained"].value < metrics["pretrained/parameters"].value / 3
+    assert metrics["resnet18/trained"].value == metrics["resnet18/parameters"].value == 11_181_642
+    assert {f"{name}/test_accuracy" for name in ("resnet18", "pretrained", "design_b")} <= set(metrics)
+    assert not result.findings["protocol_network"].holds
+    assert [len(one.x) for one in result.figures["courses"].series] == [2, 2, 1]
+    assert f"SHA-256 {weights.LITE0_SHA256}" in result.provenance.note
+
+
+def test_with_weights_the_last_stage_of_resnet18_is_trained_by_protocol(convstudy, tmp_path):
+    file = tmp_path / "resnet18.pt"
+    torch.save(weights.load("none", "resnet18").model.state_dict(), file)
+    finished = convstudy(
+        *(*LAST_STAGE, "--set", "seeds=1", "--set", "resnet18.layer=layer3"),
+        *("--set", f"resnet18.weights=file:{file}"),
+    )
+    assert finished.returncode == 0, finished.stderr
+    result = Store(tmp_path / "results").read("transfer.cifar10_resnet18", "custom")
+    assert result.findings["protocol_network"].holds
+    assert result.metrics["resnet18/trained"].value == 8_393_728 + 5_130  # layer4 and the last layer
+
+
+def test_a_stage_that_a_network_does_not_have_is_named(convstudy):
+    finished = convstudy(*LAST_STAGE, "--set", "pretrained.layer=blocks.9")
+    assert finished.returncode == 1
+    assert "has no layer 'blocks.9'" in finished.stderr and "Traceback" not in finished.stderr

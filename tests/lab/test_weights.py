@@ -10,7 +10,7 @@ import torchvision
 from torch import nn
 
 from lab import weights
-from lab.weights import WeightsError, features, last_linear, load, with_head
+from lab.weights import WeightsError, after, features, last_linear, load, with_head
 
 PHOTOS = {
     "coffee": {"espresso"},
@@ -175,3 +175,41 @@ def test_a_network_without_a_linear_layer_and_an_unknown_layer_are_refused():
         last_linear(nn.Sequential(nn.Conv2d(3, 3, 1)))
     with pytest.raises(WeightsError, match=r"has no layer 'layer9'; it has conv1.*layer4"):
         features(load("none", "resnet18"), torch.zeros(1, 3, 32, 32, dtype=torch.uint8), "layer9")
+
+
+@pytest.mark.parametrize(
+    ("architecture", "layer"),
+    [("resnet18", "layer3"), ("tf_efficientnet_lite0", "blocks.5"), ("alexnet", "features.9")],
+)
+def test_the_rest_of_a_network_makes_of_a_layer_what_the_whole_makes_of_the_images(architecture, layer):
+    network = load("none", architecture, size=64)
+    images = torch.randint(0, 256, (3, 3, 64, 64), dtype=torch.uint8)
+    rest = after(network.model, layer)
+    kept = features(network, images, layer)
+    with torch.no_grad():
+        assert torch.allclose(rest(kept), network.model(network.prepared(images)), atol=1e-5)
+    before = {name for name, _ in network.model.named_modules() if name and layer.startswith(name)}
+    own = dict(rest.named_parameters())
+    assert own and not before & set(own)
+    whole = dict(network.model.named_parameters())
+    assert all(whole[name] is parameter for name, parameter in own.items())
+
+
+def test_the_rest_of_a_network_is_trained_as_a_part_of_it():
+    network = load("none", size=32)
+    rest = after(network.model, "blocks.5")
+    norms = [module for module in rest.modules() if isinstance(module, nn.BatchNorm2d)]
+    rest.train()
+    assert norms and all(norm.training for norm in norms)
+    means = [norm.running_mean.clone() for norm in norms]
+    rest(torch.randn(4, 192, 2, 2)).sum().backward()
+    assert all(not torch.equal(norm.running_mean, mean) for norm, mean in zip(norms, means, strict=True))
+    assert all(parameter.grad is not None for parameter in rest.parameters())
+    assert network.model.conv_stem.weight.grad is None
+
+
+def test_a_cut_that_a_path_goes_around_is_refused():
+    with pytest.raises(WeightsError, match="takes more than its output"):
+        after(load("none", "resnet18").model, "layer1.0.conv1")
+    with pytest.raises(WeightsError, match="has no layer 'layer9'"):
+        after(load("none", "resnet18").model, "layer9")

@@ -1,4 +1,4 @@
-"""What the classification experiments share: the data of a cell, the network it trains, and how its course
+"""What the experiments share: the data of a cell, the network it trains, and how its course
 is shown.
 
 A cell's settings are `data` (DataChoice), `network` (name and options), `recipe` (of lab.recipes.Recipe),
