@@ -208,19 +208,28 @@ class Classification:
         return loss, {"loss": plain.detach(), "accuracy": (logits.argmax(1) == labels).float().mean()}
 
 
+class Order(Protocol):
+    """Which images an epoch shows, and in which order."""
+
+    def __call__(self, labels: Tensor, generator: torch.Generator) -> Tensor:
+        """Indices of images, (any number,) int64; of each batch the next ones."""
+
+
 def fit(
     model: nn.Module,
     data: Data,
     recipe: Recipe,
     objective: Objective | None = None,
     *,
+    order: Order | None = None,
     seed: int = 0,
     checkpoint: Path | None = None,
     report: Callable[[float, str], None] = lambda fraction, message: None,
 ) -> History:
     """Train `model` in place, on the device of the data, and return what was measured.
 
-    objective: classification with the recipe's label smoothing, unless another is given. With a
+    objective: classification with the recipe's label smoothing, unless another is given. order: of the images
+    of an epoch, by default all of them, shuffled. With a
     `checkpoint` file the state is saved after every epoch, and a run that finds one goes on from there to
     the very weights that it would have had (on a CPU, with the same number of threads). A training or
     validation loss that is LOST, or a weight that is no number, ends the run as "diverged". Where the
@@ -231,12 +240,12 @@ def fit(
     """
     if recipe.patience and data.validation is None:
         raise ValueError("patience needs validation data, and there is none")
-    batch = min(recipe.batch, len(data.train))
+    batch = recipe.batch if order else min(recipe.batch, len(data.train))
     objective = objective or Classification(recipe.label_smoothing)
     beginning = copy.deepcopy(model.state_dict())
     while True:
         try:
-            return _Run(model, data, recipe, objective, batch, seed).train(checkpoint, report)
+            return _Run(model, data, recipe, objective, order, batch, seed).train(checkpoint, report)
         except (RuntimeError, MemoryError) as error:
             if not _is_out_of_memory(error):
                 raise
@@ -295,10 +304,17 @@ class _Run:
     """One training run at one batch size: what changes from step to step."""
 
     def __init__(
-        self, model: nn.Module, data: Data, recipe: Recipe, objective: Objective, batch: int, seed: int
+        self,
+        model: nn.Module,
+        data: Data,
+        recipe: Recipe,
+        objective: Objective,
+        order: Order | None,
+        batch: int,
+        seed: int,
     ) -> None:
         self.data, self.recipe, self.objective, self.seed = data, recipe, objective, seed
-        self.batch = batch
+        self.order, self.batch = order, batch
         self.device = data.train.images.device
         self.dtype = precision_of(recipe, self.device.type)
         self.model = model.to(self.device, memory_format=torch.channels_last)
@@ -339,12 +355,15 @@ class _Run:
     def _epoch(self, report: Callable[[float, str], None]) -> None:
         recipe, train, epoch = self.recipe, self.data.train, self.history.epochs
         started = time.perf_counter()
-        order = torch.randperm(len(train), generator=self.generator).to(self.device)
+        if self.order is None:
+            order = torch.randperm(len(train), generator=self.generator).to(self.device)
+        else:
+            order = self.order(train.labels, self.generator).to(self.device)
         choices = draw(recipe.augmentation, len(train), epoch, self.seed, self.generator).to(str(self.device))
         side = train.images.shape[-1]
         if train.labels.ndim > 1:
             choices = kept_inside(choices, train.labels[:, 1:], side)
-        steps = math.ceil(len(train) / self.batch)
+        steps = math.ceil(len(order) / self.batch)
         self.model.train()
         self.forward.train()
         told = _Means()
@@ -417,7 +436,8 @@ class _Run:
     def _identity(self) -> str:
         """What a checkpoint must share with a run to be its own."""
         shapes = [(name, tuple(value.shape)) for name, value in self.model.state_dict().items()]
-        return repr((self.recipe, self.objective, self.seed, self.dtype, len(self.data.train), shapes))
+        done = (self.recipe, self.objective, self.order, self.seed, self.dtype, len(self.data.train), shapes)
+        return repr(done)
 
     def _save(self, checkpoint: Path) -> None:
         """All that is needed to go on, in one piece: an old checkpoint stays where this fails."""

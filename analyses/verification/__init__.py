@@ -1,0 +1,1 @@
+"""Verification: are two images of the same person?"""

@@ -1,0 +1,309 @@
+"""verification.glasses: the same people with glasses and without.
+
+A network that has never seen a person put glasses on may take the glasses for the person. The published
+network and one trained on mined pairs (after Guo et al. 2018) are compared at their fixed thresholds by kind
+of pair: neither wears glasses, both do, one does. The new network is trained on faces on which glasses were
+drawn, as the paper renders them, and once without them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from analyses import experiments
+from analyses.experiments import FRACTION
+from analyses.plugin import Analysis, Cell, Context, Outcome, Profile, Summary
+from analyses.verification import _verification as verification
+from analyses.verification._verification import METHODS, Faces, Judged, VerificationParameters
+from results.schema import Axis, Chart, Column, Finding, Metric, Row, Series, Table
+
+KINDS = {"none": "neither", "both": "both", "cross": "one of the two"}
+BARE = "mining_glasses"  # the new network without drawn glasses
+ROWS = {
+    "contrastive": METHODS["contrastive"],
+    BARE: "New network, no glasses drawn",
+    "mining": "New network, glasses drawn",
+}
+SPLITS = {"heldout": "people with both", "published": "published people"}
+
+
+class Glasses(Analysis[VerificationParameters]):
+    id = "verification.glasses"
+    title = "With glasses and without"
+    question = "Is a person still the same with glasses on?"
+    libraries = ("torch", "torchvision", "timm")
+
+    def parameters(self, profile: Profile) -> VerificationParameters:
+        if profile == "quick":
+            return VerificationParameters(
+                faces=Faces(name="faces", people=12),
+                published=("p00", "p01", "p02"),
+                heldout=("p03", "p04", "p05", "p06"),
+                pairs=64,
+                epochs=3,
+                mining_epochs=5,
+                batch_people=4,
+                seeds=2,
+            )
+        return VerificationParameters()
+
+    def datasets(self, parameters: VerificationParameters) -> tuple[str, ...]:
+        return (parameters.faces.name,)
+
+    def plan(self, parameters: VerificationParameters) -> list[Cell]:
+        cells = []
+        for split in SPLITS:
+            test = getattr(parameters, split)
+            cells += parameters.cells(split, test, "contrastive")
+            cells += parameters.cells(split, test, "mining")
+            cells += parameters.cells(split, test, "mining", glasses=0)
+        return cells
+
+    def run(self, cell: Cell, context: Context) -> Outcome:
+        outcome = verification.run(cell, context)
+        worn = verification.glasses_of(Faces.model_validate(cell.settings["faces"]))
+        from lab.datasets import DataError
+
+        missing = [file for file in outcome["files"] if file not in worn]
+        if missing:
+            raise DataError(
+                f"glasses.csv says nothing of {missing[0]} and {len(missing) - 1} other test images; add them"
+            )
+        return outcome | {"glasses": [worn[file] for file in outcome["files"]]}
+
+    def summarize(self, parameters: VerificationParameters, outcomes: Mapping[str, Outcome]) -> Summary:
+        judged = {
+            split: {method: verification.split_runs(outcomes, [split], method) for method in ROWS}
+            for split in SPLITS
+        }
+        kinds = {split: _kinds(outcomes[f"{split}/mining/0"]["glasses"]) for split in SPLITS}
+        metrics = _metrics(judged, kinds)
+        return Summary(
+            metrics=metrics,
+            tables={
+                "kinds": _table(judged["heldout"], kinds["heldout"], parameters),
+                "published": _published_table(judged["published"], kinds["published"]),
+            },
+            figures={"accepted": _chart(metrics)},
+            findings=_findings(metrics, outcomes),
+            note=verification.weights_note(outcomes),
+        )
+
+
+def _kinds(glasses: list[bool]) -> dict[str, Any]:
+    """Which pairs are of which kind, (M,) bool each."""
+    import numpy as np
+
+    from lab.verification import every
+
+    worn = np.array(glasses)
+    first, second = every(len(worn))
+    both, none = worn[first] & worn[second], ~worn[first] & ~worn[second]
+    return {"none": none, "both": both, "cross": ~none & ~both}
+
+
+def _metrics(
+    judged: Mapping[str, Mapping[str, Judged]], kinds: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Metric]:
+    metrics: dict[str, Metric] = {}
+    people = judged["heldout"]
+    areas = {method: verification.aucs(one) for method, one in people.items()}
+    cross = {
+        method: verification.accepted(one, [kinds["heldout"]["cross"]]) for method, one in people.items()
+    }
+    for method, label in ROWS.items():
+        metrics[f"{method}/auc"] = verification.estimated(*areas[method], f"AUC of people with both: {label}")
+        for kind, said in KINDS.items():
+            value = verification.accepted(people[method], [kinds["heldout"][kind]])
+            metrics[f"{method}/{kind}_glasses_tpr"] = verification.estimated(
+                *value, f"True positive rate where {said} wear glasses: {label}"
+            )
+            metrics[f"{method}/{kind}_glasses_fpr"] = Metric(
+                value=_share(people[method], kinds["heldout"][kind], same=False),
+                title=f"False positive rate where {said} wear glasses: {label}",
+                unit=FRACTION,
+            )
+        count, total = _counted(judged["published"][method], kinds["published"]["cross"])
+        metrics[f"{method}/published_cross_accepted"] = Metric(
+            value=count, title=f"Accepted cross pairs of the published people, mean over seeds: {label}"
+        )
+        metrics["published/cross_pairs"] = Metric(
+            value=total, title="Cross pairs of the published people", unit="pairs"
+        )
+    for first, second, name in (
+        ("mining", "contrastive", "difference"),
+        ("mining", BARE, "drawn_difference"),
+    ):
+        found = verification.estimated(
+            cross[first][0] - cross[second][0],
+            cross[first][1] - cross[second][1],
+            f"True positive rate of cross pairs: {ROWS[first]}, less {ROWS[second]}",
+        )
+        metrics[f"{name}/cross_glasses_tpr"] = found
+        assert found.low is not None and found.high is not None
+        for end, value in (("low", found.low), ("high", found.high)):
+            metrics[f"{name}/ci_{end}"] = Metric(
+                value=value, title=f"95% interval from people, {end}er end: {found.title}", unit=FRACTION
+            )
+        metrics[f"{name}/auc"] = verification.estimated(
+            areas[first][0] - areas[second][0],
+            areas[first][1] - areas[second][1],
+            f"AUC of people with both: {ROWS[first]}, less {ROWS[second]}",
+        )
+    same = people["mining"].pairs[0][0].same
+    metrics["data/cross_pairs"] = Metric(
+        value=int((same & kinds["heldout"]["cross"]).sum()), title="Cross pairs of one person", unit="pairs"
+    )
+    return metrics
+
+
+def _share(judged: Judged, which: Any, *, same: bool) -> float:
+    """Mean over seeds of the share of these pairs that is called the same."""
+    import numpy as np
+
+    found = []
+    for runs, thresholds in zip(judged.pairs, judged.thresholds, strict=True):
+        for pairs, limits in zip(runs, thresholds, strict=True):
+            chosen = which & (pairs.same == same)
+            if chosen.any():
+                found.append(float((pairs.distances[chosen] < limits["balanced"]).mean()))
+    return float(np.mean(found)) if found else 0.0
+
+
+def _counted(judged: Judged, which: Any) -> tuple[float, int]:
+    """Of the same pairs among these, how many are accepted, mean over seeds; and how many there are."""
+    total = int((which & judged.pairs[0][0].same).sum())
+    return _share(judged, which, same=True) * total, total
+
+
+def _table(
+    judged: Mapping[str, Judged], kinds: Mapping[str, Any], parameters: VerificationParameters
+) -> Table:
+    rows = []
+    for method, label in ROWS.items():
+        for kind, said in KINDS.items():
+            pairs = judged[method].pairs[0][0]
+            tpr = _share(judged[method], kinds[kind], same=True)
+            fpr = _share(judged[method], kinds[kind], same=False)
+            positives = int((pairs.same & kinds[kind]).sum())
+            negatives = int((~pairs.same & kinds[kind]).sum())
+            right = tpr * positives + (1 - fpr) * negatives
+            rows.append(
+                Row(
+                    cells={
+                        "method": label,
+                        "kind": said,
+                        "same": positives,
+                        "different": negatives,
+                        "tpr": tpr,
+                        "fpr": fpr,
+                        "accuracy": right / (positives + negatives),
+                    }
+                )
+            )
+    number: dict[str, Any] = {"type": "number", "format": ".3f"}
+    return Table(
+        caption="Pairs of people of whom there are images with glasses and without, at the threshold that "
+        "training people chose, by who wears them.",
+        columns=(
+            Column(key="method", label="Network"),
+            Column(key="kind", label="Glasses"),
+            Column(key="same", label="Same", type="integer", unit="pairs"),
+            Column(key="different", label="Different", type="integer", unit="pairs"),
+            Column(key="tpr", label="TPR", **number),
+            Column(key="fpr", label="FPR", **number),
+            Column(key="accuracy", label="Accuracy", **number),
+        ),
+        rows=tuple(rows),
+        notes=(f"Means over {parameters.seeds} seeds.",),
+    )
+
+
+def _published_table(judged: Mapping[str, Judged], kinds: Mapping[str, Any]) -> Table:
+    rows = []
+    for method, label in ROWS.items():
+        count, total = _counted(judged[method], kinds["cross"])
+        rows.append(Row(cells={"method": label, "accepted": count, "pairs": total}))
+    return Table(
+        caption="Pairs of one published person with glasses and without that are accepted as the same.",
+        columns=(
+            Column(key="method", label="Network"),
+            Column(key="accepted", label="Accepted, mean", type="number", format=".1f"),
+            Column(key="pairs", label="Of", type="integer", unit="pairs"),
+        ),
+        rows=tuple(rows),
+    )
+
+
+def _chart(metrics: Mapping[str, Metric]) -> Chart:
+    series = []
+    for method, label in ROWS.items():
+        found = [metrics[f"{method}/{kind}_glasses_tpr"] for kind in KINDS]
+        series.append(
+            Series(
+                label=label,
+                x=tuple(map(float, range(len(KINDS)))),
+                y=tuple(one.value for one in found),
+                **experiments.interval(found),
+            )
+        )
+    told = "; ".join(f"{one.label}: {', '.join(f'{value:.2f}' for value in one.y)}" for one in series)
+    return Chart(
+        kind="bar",
+        caption="Share of the pairs of one person that are accepted, by who wears glasses; 95% intervals of "
+        "people drawn again.",
+        alt=f"Bars of true positive rates where {', '.join(KINDS.values())} wear glasses. {told}.",
+        x=Axis(label="Glasses", categories=tuple(KINDS.values())),
+        y=Axis(label="True positive rate", unit=FRACTION),
+        series=tuple(series),
+    )
+
+
+def _findings(metrics: Mapping[str, Metric], outcomes: Mapping[str, Outcome]) -> dict[str, Finding]:
+    def above(name: str) -> bool:
+        low = metrics[name].low
+        return low is not None and low > 0
+
+    def harder(method: str) -> bool:
+        return metrics[f"{method}/cross_glasses_tpr"].value < metrics[f"{method}/none_glasses_tpr"].value
+
+    return {
+        "new_accepts_more_across": Finding(
+            statement="The new network accepts more pairs across glasses than the published one, by an "
+            "interval above zero",
+            holds=above("difference/cross_glasses_tpr"),
+            metrics=("difference/cross_glasses_tpr",),
+        ),
+        "new_has_higher_auc": Finding(
+            statement="The new network's AUC lies above that of the published one, by an interval above zero",
+            holds=above("difference/auc"),
+            metrics=("difference/auc",),
+        ),
+        "drawing_helps": Finding(
+            statement="Drawn glasses raise the new network's AUC, by an interval above zero",
+            holds=above("drawn_difference/auc"),
+            metrics=("drawn_difference/auc",),
+        ),
+        "drawing_helps_across": Finding(
+            statement="Drawn glasses raise the share of accepted pairs across glasses, by an interval above "
+            "zero",
+            holds=above("drawn_difference/cross_glasses_tpr"),
+            metrics=("drawn_difference/cross_glasses_tpr",),
+        ),
+        "glasses_are_harder_for_the_old": Finding(
+            statement="The published network accepts fewer pairs across glasses than without any",
+            holds=harder("contrastive"),
+            metrics=("contrastive/cross_glasses_tpr", "contrastive/none_glasses_tpr"),
+        ),
+        "glasses_are_harder_without_drawing": Finding(
+            statement="Without drawn glasses the new network accepts fewer pairs across glasses than without "
+            "any",
+            holds=harder(BARE),
+            metrics=(f"{BARE}/cross_glasses_tpr", f"{BARE}/none_glasses_tpr"),
+        ),
+        "no_run_diverged": experiments.none_diverged(outcomes),
+    }
+
+
+analysis = Glasses()
