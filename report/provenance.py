@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from report.formatting import duration, listing, markdown
@@ -68,12 +69,17 @@ def text(results: Mapping[str, Result]) -> str:
             *_libraries(results),
             *_data(results),
             *(
-                f"`{name}`: {markdown(result.provenance.note)}"
+                f"`{name}`: {markdown(_short(result.provenance.note))}"
                 for name, result in results.items()
                 if result.provenance.note
             ),
         ]
     )
+
+
+def _short(note: str) -> str:
+    """With the first eight digits of each SHA-256, which is whole in the result."""
+    return re.sub(r"\b([0-9a-f]{8})[0-9a-f]{56}\b", r"\1", note)
 
 
 def _libraries(results: Mapping[str, Result]) -> list[str]:

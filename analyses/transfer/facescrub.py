@@ -185,7 +185,8 @@ class Facescrub(Analysis[FaceParameters]):
             figures=figures,
             findings=_findings(metrics, parameters, outcomes),
             note=f"Weights: {head['weights']['source']} ({head['weights']['architecture']}), SHA-256 "
-            f"{head['weights']['sha256']}; kept activations: {head['layer']}.",
+            f"{head['weights']['sha256']}; kept activations: {head['layer']}."
+            + (f" {head['checked']}." if head.get("checked") else ""),
         )
 
 
@@ -285,6 +286,7 @@ def _head(cell: Cell, context: Context) -> Outcome:
     import torch
 
     from lab import weights
+    from lab.datasets import locate
     from lab.heads import fit_heads
     from lab.recipes import Recipe
 
@@ -331,6 +333,7 @@ def _head(cell: Cell, context: Context) -> Outcome:
         "diverged": any(course.diverged for row in heads.courses for course in row),
         "weights": weights.describe(network),
         "layer": layer or "what the last layer is given",
+        "checked": locate(settings["name"]).release.checked(),
         "width": int(centre.numel()),
     }
 

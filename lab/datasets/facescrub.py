@@ -74,6 +74,7 @@ def facescrub(root: Path, name: str) -> Release | None:
         files=(files,),
         notes=(f"its list names {len(lines)} faces",),
         altered=lambda: checked().altered,
+        checked=lambda: str(checked()),
     )
 
 

@@ -43,6 +43,7 @@ class Release:
     texts: Mapping[str, str] = field(default_factory=dict)  # those that are in no file
     notes: tuple[str, ...] = ()  # what a reader should know of its completeness
     altered: Callable[[], Sequence[str]] = tuple  # names of files that are not what the release says
+    checked: Callable[[], str] = str  # what became of the files of a release that says what they must be
 
     @property
     def fingerprint(self) -> str:
