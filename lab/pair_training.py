@@ -18,7 +18,7 @@ REVISION = 1  # to be raised when the same settings and seed give another networ
 @dataclass(frozen=True)
 class DrawnPairs:
     """Pairs drawn anew every epoch: images 2k and 2k + 1 are a pair, by a fair coin of the same person or of
-    two. After an image the other of the same person is another one, unless there is none.
+    two. Whoever has one image is never in a pair of the same person: it is one of two people then.
     """
 
     pairs: int
@@ -28,10 +28,12 @@ class DrawnPairs:
         count = len(people)
         first = torch.randint(count, (self.pairs,), generator=generator)
         same = torch.rand(self.pairs, generator=generator) < 0.5
-        wanted = (people[first][:, None] == people[None]) == same[:, None]  # (pairs, N)
+        alike = people[first][:, None] == people[None]  # (pairs, N)
+        wanted = alike == same[:, None]
         wanted[torch.arange(self.pairs), first] = False
-        lone = ~wanted.any(1)
-        wanted[lone, first[lone]] = True
+        wanted = torch.where(wanted.any(1, keepdim=True), wanted, ~alike)
+        if not bool(wanted.any(1).all()):
+            raise ValueError("pairs are drawn of two people at least")
         second = torch.multinomial(wanted.float(), 1, generator=generator)[:, 0]
         return torch.stack([first, second], 1).flatten()
 
@@ -77,6 +79,34 @@ class Contrastive:
         different = labels[0::2] != labels[1::2]
         loss = torch.where(different, (self.margin - distances).clamp(min=0), distances).square().mean()
         right = (distances > self.margin / 2) == different
+        return loss, {"loss": loss.detach(), "accuracy": right.float().mean()}
+
+
+@dataclass(frozen=True)
+class NormalisedDistance:
+    """Binary cross-entropy of the Euclidean distance, divided by a normaliser, as the probability that a pair
+    is of two people. Images 2k and 2k + 1 are a pair.
+
+    normaliser: fixed, so that the loss means the same from step to step. With 0 it is the largest distance
+    that training has met, kept in the model's buffer `largest`, which drifts: a flaw of a published program,
+    for comparison. "accuracy": share of pairs that half the normaliser tells right.
+    """
+
+    normaliser: float = 0.0
+
+    def __call__(self, model: nn.Module, images: Tensor, labels: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        points = model(images).float()
+        distances = F.pairwise_distance(points[0::2], points[1::2])
+        different = labels[0::2] != labels[1::2]
+        normaliser: Tensor | float = self.normaliser
+        if not normaliser:
+            largest = model.get_buffer("largest")
+            if model.training:
+                largest.copy_(torch.maximum(largest, distances.detach().max()))
+            normaliser = largest
+        share = (distances / normaliser).clamp(1e-4, 1 - 1e-4)
+        loss = F.binary_cross_entropy(share, different.float())
+        right = (share > 0.5) == different
         return loss, {"loss": loss.detach(), "accuracy": right.float().mean()}
 
 

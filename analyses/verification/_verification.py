@@ -64,7 +64,8 @@ class VerificationParameters(Parameters):
     pairs, margin, rate, epochs: of the Siamese network. weights, layer, view: of the network whose
     activations are taken, at images of `view` pixels. glasses: sets of images with drawn glasses that are
     added to the training of the new network; width, share, scale, batch_people, batch_each, batches,
-    mining_rate, mining_epochs: of that.
+    mining_rate, mining_epochs: of that. siamese_seeds: of the Siamese network, which is dear; seeds: of the
+    new one.
     """
 
     faces: Faces = Faces()
@@ -89,7 +90,8 @@ class VerificationParameters(Parameters):
     batches: int = Field(6, ge=1)
     mining_rate: float = Field(1e-3, gt=0)
     mining_epochs: int = Field(60, ge=1)
-    seeds: int = Field(2, ge=1)
+    seeds: int = Field(3, ge=1)
+    siamese_seeds: int = Field(1, ge=1)
 
     def recipe(self, method: str) -> dict[str, Any]:
         """Of a method that is trained. A batch of pairs has two images for each."""
@@ -130,14 +132,11 @@ class VerificationParameters(Parameters):
                 mode="json",
                 include={"glasses", "width", "share", "scale", "batch_people", "batch_each", "batches"},
             )
-        trained = method in ("contrastive", "mining")
-        if trained:
+        seeds = {"contrastive": self.siamese_seeds, "mining": self.seeds}.get(method, 0)
+        if seeds:
             settings["recipe"] = Recipe.of(self.recipe(method)).as_settings()
         name = "_".join([method, *changes])
-        return [
-            Cell(f"{split}/{name}/{seed}", settings | changes, seed)
-            for seed in range(self.seeds if trained else 1)
-        ]
+        return [Cell(f"{split}/{name}/{seed}", settings | changes, seed) for seed in range(seeds or 1)]
 
 
 @lru_cache(maxsize=1)

@@ -46,7 +46,7 @@ class Glasses(Analysis[VerificationParameters]):
                 batch_people=4,
                 seeds=2,
             )
-        return VerificationParameters()
+        return VerificationParameters(siamese_seeds=2)
 
     def datasets(self, parameters: VerificationParameters) -> tuple[str, ...]:
         return (parameters.faces.name,)
@@ -216,7 +216,10 @@ def _table(
             Column(key="accuracy", label="Accuracy", **number),
         ),
         rows=tuple(rows),
-        notes=(f"Means over {parameters.seeds} seeds.",),
+        notes=(
+            f"Means over the seeds: {parameters.siamese_seeds} of the Siamese network, {parameters.seeds} of "
+            "the new one.",
+        ),
     )
 
 

@@ -146,7 +146,7 @@ def _metrics(
         "data/people": Metric(value=faces["people"], title="People", unit="people"),
         "data/images": Metric(value=faces["images"], title="Images", unit="images"),
         "data/folds": Metric(value=parameters.folds, title="Folds of people"),
-        "data/seeds": Metric(value=parameters.seeds, title="Seeds of each network"),
+        "data/seeds": Metric(value=parameters.seeds, title="Seeds of the new network"),
     }
 
 
@@ -233,7 +233,8 @@ def _table(metrics: Mapping[str, Metric], parameters: SiameseParameters) -> Tabl
         rows=tuple(rows),
         notes=(
             f"Published: {len(parameters.published)} people; held out: {len(parameters.heldout)}; "
-            f"{parameters.folds} folds of all people. Networks: means over {parameters.seeds} seeds. "
+            f"{parameters.folds} folds of all people. Means over the seeds: {parameters.siamese_seeds} of the "
+            f"Siamese network, {parameters.seeds} of the new one. "
             f"Intervals: people drawn again {verification.RESAMPLES} times, fold by fold.",
         ),
     )

@@ -39,6 +39,21 @@ class SiameseTower(nn.Sequential):
         )
 
 
+class DistanceNetwork(nn.Module):
+    """Another network, beside whose weights the largest distance between its outputs is kept: `largest`."""
+
+    largest: Tensor
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+        self.register_buffer("largest", torch.zeros(()))
+
+    def forward(self, images: Tensor) -> Tensor:
+        outputs: Tensor = self.network(images)
+        return outputs
+
+
 class LinearEmbedding(nn.Module):
     """(N, C, H, W) activations → (N, width), with dropout before the layer in training.
 

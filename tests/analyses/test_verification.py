@@ -1,0 +1,186 @@
+"""The verification experiments: people kept apart, small real runs, and data that is not as it should be."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import analyses
+from analyses.verification import _verification as verification
+from analyses.verification import lfw
+from analyses.verification._verification import Faces
+from lab.datasets import DataError, load
+from results.store import Store
+
+FACES = Faces(name="faces", people=12)
+SMALL = (
+    *("--profile", "quick", "--jobs", "1", "--set", "epochs=1", "--set", "mining_epochs=1"),
+    *("--set", "seeds=1", "--set", "glasses=1"),
+)
+
+
+def folder_of_people(root, images_of):
+    """Grey 40×40 images, `images_of` of each person."""
+    random = np.random.default_rng(0)
+    for person, count in images_of.items():
+        (root / person).mkdir(parents=True)
+        for number in range(1, count + 1):
+            pixels = random.integers(0, 255, (40, 40), dtype=np.uint8)
+            Image.fromarray(pixels).save(root / person / f"{person}_{number:04d}.png")
+    return root
+
+
+def test_folds_test_everyone_once_and_nobody_is_trained_and_tested_on():
+    images = verification.load(FACES)
+    seen = []
+    for fold in range(5):
+        train, test = verification.divided(FACES, {"fold": fold, "of": 5, "seed": 0})
+        assert not set(images.labels[train].tolist()) & set(images.labels[test].tolist())
+        assert len(train) + len(test) == len(images) == 120
+        seen += test.tolist()
+    assert sorted(seen) == list(range(120))
+
+
+def test_the_full_profile_is_that_of_the_protocol():
+    parameters = analyses.get("verification.siamese").parameters("full")
+    assert parameters.published == ("s5", "s6", "s7")
+    assert len(parameters.heldout) == 7 and parameters.folds == 5
+    assert (parameters.epochs, parameters.pairs, parameters.pair_batch) == (100, 370, 64)
+    assert (parameters.margin, parameters.rate) == (2.0, 5e-4)
+
+
+def test_siamese_networks_are_judged_beside_pixels_on_every_split(convstudy, tmp_path):
+    finished = convstudy("run", "verification.siamese", *SMALL)
+    assert finished.returncode == 0, finished.stderr
+    result = Store(tmp_path / "results").read("verification.siamese", "custom")
+    metrics = result.metrics
+    for method in ("pixels", "backbone", "contrastive", "mining"):
+        for part in ("published_split", "heldout_split", "folds"):
+            area = metrics[f"{method}/{part}/auc"]
+            assert 0 <= area.low <= area.value <= area.high <= 1
+    assert metrics["published_split/auc"].value == metrics["mining/published_split/auc"].value
+    assert {"threshold", "heldout_split/auc", "published_split/accuracy"} <= set(metrics)
+    gain = metrics["mining_over_pixels/folds/auc"]
+    expected = metrics["mining/folds/auc"].value - metrics["pixels/folds/auc"].value
+    assert gain.value == pytest.approx(expected) and gain.low < gain.high
+    rows = [row.cells for row in result.tables["hardest"].rows]
+    same = [row["distance"] for row in rows if row["kind"] == "same"]
+    different = [row["distance"] for row in rows if row["kind"] == "different"]
+    assert same == sorted(same, reverse=True) and different == sorted(different)
+    assert all(row["first"].split("/")[0] == row["second"].split("/")[0] for row in rows[:5])
+
+
+def test_pairs_are_judged_by_who_wears_glasses(convstudy, tmp_path):
+    finished = convstudy("run", "verification.glasses", *SMALL)
+    assert finished.returncode == 0, finished.stderr
+    result = Store(tmp_path / "results").read("verification.glasses", "custom")
+    metrics = result.metrics
+    assert metrics["data/cross_pairs"].value == 4 * 25  # four people, five images with and five without
+    assert metrics["published/cross_pairs"].value == 3 * 25
+    for name in ("contrastive", "mining", "mining_glasses"):
+        assert {f"{name}/cross_glasses_tpr", f"{name}/auc"} <= set(metrics)
+    difference = metrics["mining/cross_glasses_tpr"].value - metrics["contrastive/cross_glasses_tpr"].value
+    assert metrics["difference/ci_low"].value <= difference + 1e-9
+    assert metrics["difference/ci_high"].value >= difference - 1e-9
+    rows = [row.cells for row in result.tables["kinds"].rows]
+    assert [row["same"] for row in rows[:3]] == [4 * 10, 4 * 10, 4 * 25]
+    for row in rows:
+        right = row["tpr"] * row["same"] + (1 - row["fpr"]) * row["different"]
+        assert row["accuracy"] == pytest.approx(right / (row["same"] + row["different"]))
+
+
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        ('published=["p00","nobody"]', "has no person nobody"),
+        ("folds=7", "12 people are too few for 7 folds of two"),
+        ("faces.people=4", "which leaves no two to train with"),
+        ("share=1.5", "less than or equal to 1"),
+    ],
+)
+def test_people_that_cannot_be_tested_are_told_of(convstudy, setting, told):
+    finished = convstudy("run", "verification.siamese", *SMALL, "--set", setting)
+    assert finished.returncode in (1, 2)
+    assert told in finished.stderr and "Traceback" not in finished.stderr
+
+
+def test_a_person_with_one_image_is_named(tmp_path):
+    root = folder_of_people(tmp_path / "own", {"ann": 3, "bob": 1, "cid": 2, "dot": 2})
+    with pytest.raises(DataError, match="bob has one image only"):
+        verification.divided(Faces(name=f"folder:{root}", size=32), ("ann", "cid"))
+
+
+def test_a_split_that_leaves_nobody_to_train_with_is_refused(tmp_path):
+    root = folder_of_people(tmp_path / "own", {"ann": 3, "bob": 2, "cid": 2})
+    with pytest.raises(DataError, match="leaves no two to train with"):
+        verification.divided(Faces(name=f"folder:{root}", size=32), ("ann", "bob"))
+
+
+PAIRS = """2\t1
+ann\t1\t2
+ann\t1\tbob\t1
+cid\t1\t3
+cid\t2\tdot\t7
+"""
+
+
+@pytest.fixture
+def lfw_root(tmp_path, monkeypatch):
+    """The official layout, with two images missing of those that pairs.txt names."""
+    root = folder_of_people(tmp_path / "data" / "lfw", {"ann": 2, "bob": 1, "cid": 2, "dot": 1, "eve": 2})
+    (root / "pairs.txt").write_text(PAIRS)
+    monkeypatch.setenv("CONVSTUDY_DATA", str(tmp_path / "data"))
+    return root
+
+
+def test_listed_pairs_are_those_whose_images_are_here(lfw_root):
+    images = load("lfw", "all", size=(40, 40))
+    folds, listed, missing = lfw.listed_pairs("lfw", images)
+    named = [[[images.files[at].rpartition("/")[2] for at in pair] for pair in fold] for fold in folds]
+    assert named == [[["ann_0001.png", "ann_0002.png"], ["ann_0001.png", "bob_0001.png"]], []]
+    assert (listed, missing) == (4, 2)
+
+
+def test_who_is_in_a_tested_pair_is_not_trained_on(lfw_root):
+    divided = lfw._divided("lfw", "all", "refuse", 40, (0,))
+    people = [divided.images.classes[label] for label in divided.images.labels[divided.test]]
+    assert people == ["ann", "ann", "bob"]
+    assert divided.pairs.tolist() == [[0, 1], [0, 2]]
+    assert len(divided.train) == 5
+
+
+@pytest.mark.parametrize(
+    ("text", "folds", "told"),
+    [
+        (PAIRS, (1,), "no one has both images here"),
+        (PAIRS, (2,), "there is no fold 2"),
+        ("2\t1\nann\tone\ttwo\n", (0,), r"pairs.txt of .* cannot be read"),
+        ("", (0,), r"pairs.txt of .* cannot be read"),
+        ("2\t1\n", (0,), "lists no pair"),
+    ],
+)
+def test_a_list_of_pairs_that_is_of_no_use_is_told_of(lfw_root, text, folds, told):
+    (lfw_root / "pairs.txt").write_text(text)
+    lfw._divided.cache_clear()
+    with pytest.raises(DataError, match=told):
+        lfw._divided("lfw", "all", "refuse", 40, folds)
+
+
+def test_listed_pairs_and_every_pair_are_judged_before_and_after(convstudy, tmp_path):
+    finished = convstudy(
+        *("run", "verification.lfw", "--profile", "quick", "--jobs", "1", "--set", "scratch_pairs=8"),
+        *("--set", "pairs=16", "--set", "test_folds=[0]", "--set", "last_epochs=1"),
+    )
+    assert finished.returncode == 0, finished.stderr
+    result = Store(tmp_path / "results").read("verification.lfw", "custom")
+    metrics = result.metrics
+    assert metrics["everyone/pairs"].value == 80 * 79 / 2  # eight people of ten images
+    assert metrics["data/test_same"].value == 8 * 45
+    # every pair of these people is listed, so the two ways of counting agree
+    for stage in ("pixels", "before", "last", "all", "scratch"):
+        listed, everyone = (metrics[f"{stage}/{which}/auc"].value for which in ("pairs", "everyone"))
+        assert listed == pytest.approx(everyone, abs=2e-3)
+    for name in ("pairs/auc_before", "pairs/auc_after", "everyone/auc_before", "everyone/auc_after"):
+        assert 0 <= metrics[name].value <= 1
+    assert not result.findings["protocol_network"].holds
