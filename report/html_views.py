@@ -92,6 +92,13 @@ class FigureView:
             }
         )
 
+    @property
+    def scores(self) -> str:
+        """For the script: the pairs over which a reader may move a threshold."""
+        if not isinstance(self.figure, Chart) or not self.figure.scores:
+            return ""
+        return self.figure.scores.model_dump_json()
+
 
 def table_view(item: Item) -> TableView:
     """A numbered table, with the columns that the document selects."""

@@ -116,6 +116,28 @@ class Series(Record):
         return self
 
 
+class Scores(Record):
+    """What a reader may move on a ROC: the distance below which a pair is called the same.
+
+    Counts of same and of different pairs in bins of one width, from 0 to `largest`; their sums up to a
+    threshold are the true and the false positives there. `threshold`: the one that is shown first.
+    """
+
+    label: str
+    same: tuple[int, ...] = Field(min_length=1)
+    different: tuple[int, ...] = Field(min_length=1)
+    largest: float = Field(gt=0)
+    threshold: float = Field(ge=0)
+
+    @model_validator(mode="after")
+    def of_both_kinds(self) -> Self:
+        if len(self.same) != len(self.different):
+            raise ValueError(f"{len(self.same)} bins of same and {len(self.different)} of different pairs")
+        if not sum(self.same) or not sum(self.different):
+            raise ValueError("a threshold is moved over pairs of both kinds")
+        return self
+
+
 class Chart(Record):
     """Lines, points or bars over two axes. `stacked` bars sit on top of each other."""
 
@@ -125,6 +147,7 @@ class Chart(Record):
     x: Axis
     y: Axis
     series: tuple[Series, ...] = Field(min_length=1)
+    scores: Scores | None = None
 
 
 class Heatmap(Record):

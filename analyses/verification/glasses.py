@@ -268,6 +268,10 @@ def _findings(metrics: Mapping[str, Metric], outcomes: Mapping[str, Outcome]) ->
         low = metrics[name].low
         return low is not None and low > 0
 
+    def below(name: str) -> bool:
+        high = metrics[name].high
+        return high is not None and high < 0
+
     def harder(method: str) -> bool:
         return metrics[f"{method}/cross_glasses_tpr"].value < metrics[f"{method}/none_glasses_tpr"].value
 
@@ -278,6 +282,12 @@ def _findings(metrics: Mapping[str, Metric], outcomes: Mapping[str, Outcome]) ->
             holds=above("difference/cross_glasses_tpr"),
             metrics=("difference/cross_glasses_tpr",),
         ),
+        "new_accepts_fewer_across": Finding(
+            statement="The new network accepts fewer pairs across glasses than the published one, by an "
+            "interval below zero",
+            holds=below("difference/cross_glasses_tpr"),
+            metrics=("difference/cross_glasses_tpr",),
+        ),
         "new_has_higher_auc": Finding(
             statement="The new network's AUC lies above that of the published one, by an interval above zero",
             holds=above("difference/auc"),
@@ -286,6 +296,11 @@ def _findings(metrics: Mapping[str, Metric], outcomes: Mapping[str, Outcome]) ->
         "drawing_helps": Finding(
             statement="Drawn glasses raise the new network's AUC, by an interval above zero",
             holds=above("drawn_difference/auc"),
+            metrics=("drawn_difference/auc",),
+        ),
+        "drawing_harms": Finding(
+            statement="Drawn glasses lower the new network's AUC, by an interval below zero",
+            holds=below("drawn_difference/auc"),
             metrics=("drawn_difference/auc",),
         ),
         "drawing_helps_across": Finding(

@@ -21,7 +21,7 @@ from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profil
 from analyses.transfer._transfer import kept_features
 from analyses.verification import _verification as verification
 from lab.verification import Pairs
-from results.schema import Axis, Chart, Column, Finding, Metric, Row, Series, Table
+from results.schema import Axis, Chart, Column, Finding, Metric, Row, Scores, Series, Table
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,7 +37,8 @@ STAGES = {
     "all": "All layers trained",
     "scratch": "Siamese network from scratch",
 }
-BINS = 200  # of the stored histograms
+KINDS = {"same": "Same person", "different": "Different people"}
+BINS = 200  # of the stored histograms, at most
 
 
 class LfwParameters(Parameters):
@@ -272,11 +273,12 @@ def _judged(points: NDArray[np.float32], divided: Divided) -> Outcome:
     first, second = divided.pairs.T
     distances = np.linalg.norm(points[first] - points[second], axis=1)
     histogram = every_pair(torch.from_numpy(points), people, "euclidean")
-    scale = len(histogram.same) // BINS
+    used = int(np.flatnonzero(histogram.same + histogram.different)[-1]) + 1
+    scale = -(-used // BINS)  # fine bins to a stored one, of which the last is part of what is used
     names = np.unique(people, return_inverse=True)[1]
 
     def coarse(counts: NDArray[np.int64]) -> list[int]:
-        padded = np.pad(counts, (0, -len(counts) % scale))
+        padded = np.pad(counts[:used], (0, -used % scale))
         return [int(value) for value in padded.reshape(-1, scale).sum(1)]
 
     return {
@@ -289,7 +291,7 @@ def _judged(points: NDArray[np.float32], divided: Divided) -> Outcome:
             "pairs": sum(histogram.pairs),
             "same": coarse(histogram.same),
             "different": coarse(histogram.different),
-            "largest": histogram.largest,
+            "largest": scale * -(-used // scale) * histogram.largest / len(histogram.same),
         },
         "counts": {
             "train_images": len(divided.train),
@@ -525,32 +527,40 @@ def _table(metrics: Mapping[str, Metric], parameters: LfwParameters) -> Table:
         ),
         rows=tuple(rows),
         notes=(
-            f"Means over {parameters.seeds} seeds of what is trained. Intervals: people drawn again "
-            f"{verification.RESAMPLES} times.",
+            f"Number of seeds of what is trained: {parameters.seeds}, of which the means are told. Intervals: "
+            f"people drawn again {verification.RESAMPLES} times.",
         ),
     )
 
 
 def _roc_chart(runs: Mapping[str, Sequence[Outcome]]) -> Chart:
+    """Of the first seed, so that a threshold is a point on the line."""
     import numpy as np
 
-    grid = np.linspace(0, 1, 51)
+    grid = np.linspace(0, 1, 101)
     series = []
     for stage in ("pixels", "before", "last", "all", "scratch"):
-        curves = []
-        for one in runs[stage]:
-            same, different = (np.cumsum([0, *one["everyone"][kind]]) for kind in ("same", "different"))
-            curves.append(np.interp(grid, different / different[-1], same / same[-1]))
-        mean = np.mean(curves, axis=0)
-        series.append(Series(label=STAGES[stage], x=tuple(grid.tolist()), y=tuple(mean.tolist())))
-    told = ", ".join(f"{one.label} {one.y[5]:.2f}" for one in series)
+        everyone = runs[stage][0]["everyone"]
+        same, different = (np.cumsum([0, *everyone[kind]]) for kind in ("same", "different"))
+        curve = np.interp(grid, different / different[-1], same / same[-1])
+        series.append(Series(label=STAGES[stage], x=tuple(grid.tolist()), y=tuple(curve.tolist())))
+    told = ", ".join(f"{one.label} {one.y[10]:.2f}" for one in series)
+    everyone = runs["all"][0]["everyone"]
+    same, different = (np.cumsum([0, *everyone[kind]]) / sum(everyone[kind]) for kind in KINDS)
     return Chart(
         kind="line",
-        caption="ROC on every pair of the test people's images, means over the seeds.",
+        caption="ROC on every pair of the test people's images (first seed).",
         alt=f"ROC curves. At a false positive rate of 0.1 the true positive rates are: {told}.",
         x=Axis(label="False positive rate"),
         y=Axis(label="True positive rate"),
         series=tuple(series),
+        scores=Scores(
+            label=STAGES["all"],
+            same=tuple(everyone["same"]),
+            different=tuple(everyone["different"]),
+            largest=everyone["largest"],
+            threshold=float(np.argmax(same - different)) * everyone["largest"] / len(everyone["same"]),
+        ),
     )
 
 
@@ -558,13 +568,11 @@ def _distance_chart(outcome: Outcome) -> Chart:
     import numpy as np
 
     everyone = outcome["everyone"]
-    width = everyone["largest"] / BINS
-    counted = np.add(everyone["same"], everyone["different"])
-    used = int(np.flatnonzero(counted)[-1])
-    centres = tuple((at + 0.5) * width for at in range(used + 1))
+    width = everyone["largest"] / len(everyone["same"])
+    centres = tuple((at + 0.5) * width for at in range(len(everyone["same"])))
     series = []
-    for label, kind in (("Same person", "same"), ("Different people", "different")):
-        counts = np.array(everyone[kind][: used + 1], float)
+    for kind, label in KINDS.items():
+        counts = np.array(everyone[kind], float)
         series.append(Series(label=label, x=centres, y=tuple((counts / counts.sum()).tolist())))
     peaks = [centres[int(np.argmax(one.y))] for one in series]
     return Chart(
@@ -589,6 +597,11 @@ def _findings(
         "training_helps": Finding(
             statement="Training raises the AUC on the listed pairs, by an interval above zero",
             holds=gain.low is not None and gain.low > 0,
+            metrics=("gain/pairs/auc",),
+        ),
+        "training_harms": Finding(
+            statement="Training lowers the AUC on the listed pairs, by an interval below zero",
+            holds=gain.high is not None and gain.high < 0,
             metrics=("gain/pairs/auc",),
         ),
         "flaws_hurt": Finding(

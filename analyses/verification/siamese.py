@@ -166,6 +166,12 @@ def _findings(metrics: Mapping[str, Metric], outcomes: Mapping[str, Outcome]) ->
             holds=above(f"{NEW}_over_pixels/folds/auc"),
             metrics=(f"{NEW}_over_pixels/folds/auc",),
         ),
+        "new_loses_to_pixels_on_folds": Finding(
+            statement="On the folds the new network's AUC lies below that of raw pixels, by an interval "
+            "below zero",
+            holds=below(f"{NEW}_over_pixels/folds/auc"),
+            metrics=(f"{NEW}_over_pixels/folds/auc",),
+        ),
         "new_beats_backbone_on_folds": Finding(
             statement="On the folds the new network's AUC lies above that of the features it is made from",
             holds=above(f"{NEW}_over_backbone/folds/auc"),
@@ -233,8 +239,8 @@ def _table(metrics: Mapping[str, Metric], parameters: SiameseParameters) -> Tabl
         rows=tuple(rows),
         notes=(
             f"Published: {len(parameters.published)} people; held out: {len(parameters.heldout)}; "
-            f"{parameters.folds} folds of all people. Means over the seeds: {parameters.siamese_seeds} of the "
-            f"Siamese network, {parameters.seeds} of the new one. "
+            f"{parameters.folds} folds of all people. Means over the seeds: {parameters.siamese_seeds} of "
+            f"the Siamese network, {parameters.seeds} of the new one. "
             f"Intervals: people drawn again {verification.RESAMPLES} times, fold by fold.",
         ),
     )
@@ -369,12 +375,13 @@ def _distance_chart(judged: Judged) -> Chart:
 
 
 def _loss_chart(outcomes: Sequence[Outcome]) -> Chart:
-    return experiments.course(
+    chart = experiments.course(
         outcomes,
         "loss",
-        "Contrastive loss of the published recipe by epoch on the pairs drawn.",
+        "Contrastive loss of the published recipe by epoch, of the pairs drawn from its training people.",
         "the Siamese network",
     )
+    return chart.model_copy(update={"y": Axis(label="Contrastive loss")})
 
 
 analysis = Siamese()
