@@ -527,7 +527,7 @@ def _table(metrics: Mapping[str, Metric], parameters: LfwParameters) -> Table:
         ),
         rows=tuple(rows),
         notes=(
-            f"Number of seeds of what is trained: {parameters.seeds}, of which the means are told. Intervals: "
+            f"Number of seeds of what is trained, whose means these are: {parameters.seeds}. Intervals: "
             f"people drawn again {verification.RESAMPLES} times.",
         ),
     )

@@ -27,6 +27,7 @@ from results.schema import (
     Provenance,
     Result,
     Row,
+    Scores,
     Series,
     Suppression,
     Table,
@@ -180,6 +181,19 @@ def vgg19() -> Result:
                 legend=(("kept", "Remains"), ("suppressed", "Goes")),
                 suppression=Suppression(picture=0, threshold=0.5),
             ),
+            "roc": Chart(
+                kind="scatter",
+                caption="Pairs called the same, by how many of them are.",
+                alt="The true positive rate rises from 0 to 1 before the false positive rate does.",
+                x=Axis(label="False positive rate"),
+                y=Axis(label="True positive rate"),
+                series=(
+                    Series(label="network", x=(0.0, 0.0, 0.25, 0.5, 1.0), y=(0.0, 0.6, 0.8, 1.0, 1.0)),
+                ),
+                scores=Scores(
+                    label="Network", same=(6, 2, 2, 0), different=(0, 5, 5, 10), largest=2.0, threshold=1.0
+                ),
+            ),
         },
         findings={
             "dense_holds_most": Finding(
@@ -240,6 +254,8 @@ At least: {{ value("architecture.vgg19/known_operations", partial=True) }} opera
 {{ figure("architecture.vgg19/confusion") }}
 
 {{ figure("architecture.vgg19/boxes") }}
+
+{{ figure("architecture.vgg19/roc") }}
 """,
 }
 

@@ -246,6 +246,24 @@ def test_the_threshold_of_suppression_can_be_moved_by_the_keyboard(show: Any) ->
     assert slider.get_attribute("aria-valuetext") == said.inner_text()
 
 
+def test_the_threshold_of_pairs_moves_a_point_on_the_roc_and_says_the_rates(show: Any) -> None:
+    page = show("small/training.html")
+    figure = page.locator("figure[data-scores]")
+    slider = figure.get_by_role("slider", name="Threshold of the distance: Network")
+    rates = "true positive rate 0.800, false positive rate 0.250, accuracy 0.767, balanced 0.775"
+    assert slider.get_attribute("aria-valuetext") == f"Network, threshold 1.00: {rates}"
+    point = figure.locator("svg .threshold")
+    marks = figure.locator('.plot .series[data-series="0"] use')
+    middle = [box["x"] + box["width"] / 2 for box in (marks.nth(2).bounding_box(), point.bounding_box())]
+    assert abs(middle[0] - middle[1]) < 1
+    slider.focus()
+    page.keyboard.press("Home")
+    assert "true positive rate 0.000, false positive rate 0.000" in slider.get_attribute("aria-valuetext")
+    page.keyboard.press("End")
+    assert "true positive rate 1.000, false positive rate 1.000" in slider.get_attribute("aria-valuetext")
+    assert point.bounding_box()["x"] > middle[0]
+
+
 def test_bars_on_a_logarithmic_axis_are_read_where_they_stand(show: Any) -> None:
     page = show("small/layers.html")
     drawing = page.locator("figure .plot svg")

@@ -41,7 +41,7 @@ def test_numbers_labels_captions_and_headings_agree(workshop: Workshop, tmp_path
         for captioned in main
         if captioned.tag in ("caption", "figcaption") and re.match(r"(Table|Figure) \d+\. ", captioned.text())
     ]
-    assert len(captions) == 6
+    assert len(captions) == 7
     for caption in captions:
         label, _, text = caption.partition(". ")
         plain = text.partition("& %")[0]  # other scripts are transliterated in print

@@ -58,6 +58,7 @@ def test_sections_tables_and_figures_are_numbered_in_order(workshop: Workshop) -
         "architecture.vgg19/awkward": "Table 2",
         "architecture.vgg19/confusion": "Figure 3",
         "architecture.vgg19/boxes": "Figure 4",
+        "architecture.vgg19/roc": "Figure 5",
         "provenance/results": "Table 3",
     }
     swapped = workshop.document("training", "layers")
