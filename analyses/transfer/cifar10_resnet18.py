@@ -58,7 +58,7 @@ class LastStageParameters(Parameters):
     batch: int = Field(32, ge=1)
     own_epochs: int = Field(10, ge=1)
     own_widths: tuple[int, int, int] = (64, 256, 256)
-    seeds: int = Field(3, ge=1)
+    seeds: int = Field(2, ge=1)
 
     def candidates(self) -> dict[str, Candidate]:
         return {"resnet18": self.resnet18, "pretrained": self.pretrained}

@@ -39,7 +39,7 @@ class LearningRateParameters(Parameters):
                 split="train",
                 test_split="test",
                 tracks=True,
-                images=2_000,
+                images=1_000,
                 mirror=False,
                 size=64,
             ),

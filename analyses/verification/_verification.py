@@ -8,7 +8,7 @@ A cell's settings are `faces` (Faces), `test` (the people who are tested on; all
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
@@ -216,9 +216,15 @@ def glasses_of(faces: Faces) -> dict[str, bool]:
         ) from None
 
 
-def run(cell: Cell, context: Context) -> Outcome:
-    """Distances of all pairs of the test images, and thresholds that the training images alone chose."""
+def run(
+    cell: Cell, context: Context, others: NDArray[np.uint8] | None = None
+) -> tuple[Outcome, NDArray[np.float64]]:
+    """Distances of all pairs of the test images, and thresholds that the training images alone chose; and
+    the distances between `others`, (N, 1, size, size), of people that nothing was trained on: (N, N), empty
+    without them.
+    """
     import numpy as np
+    from scipy.spatial.distance import squareform
 
     from lab import verification
 
@@ -227,8 +233,9 @@ def run(cell: Cell, context: Context) -> Outcome:
     train, test = divided(faces, settings["test"])
     images = load(faces)
     work = {"pixels": _pixels, "backbone": _backbone, "contrastive": _contrastive, "mining": _mining}
-    points, told = work[settings["method"]](cell, context, train)
+    embed, told = work[settings["method"]](cell, context, images, train)
     cosine = settings["method"] in ("backbone", "mining")
+    points = embed(images.images)
     judged = {
         name: Pairs.of(_distances(points[indices], cosine), *(images.labels[indices][i] for i in ends))
         for name, indices in (("train", train), ("test", test))
@@ -237,6 +244,7 @@ def run(cell: Cell, context: Context) -> Outcome:
     thresholds = {"balanced": verification.balanced_threshold(judged["train"])}
     for rate in RATES:
         thresholds[f"{rate:g}"] = verification.threshold_at(judged["train"], rate)
+    between = np.zeros((0, 0)) if others is None else squareform(_distances(embed(others), cosine))
     return told | {
         "diverged": told.get("diverged", False),
         "files": [images.files[index] for index in test],
@@ -245,7 +253,7 @@ def run(cell: Cell, context: Context) -> Outcome:
         "thresholds": {name: float(value) for name, value in thresholds.items()},
         "train_auc": float(verification.auc(judged["train"])[0]),
         "faces": {"people": len(set(images.labels.tolist())), "images": len(images)},
-    }
+    }, between
 
 
 def _distances(points: NDArray[np.float64], cosine: bool) -> NDArray[np.float64]:
@@ -262,8 +270,12 @@ def _distances(points: NDArray[np.float64], cosine: bool) -> NDArray[np.float64]
     return np.asarray(pdist(points / np.maximum(lengths, 1e-12), "sqeuclidean") / 2)
 
 
-def _pixels(cell: Cell, context: Context, train: Any) -> tuple[Any, Outcome]:
-    return load(Faces.model_validate(cell.settings["faces"])).images / 255, {}
+#: uint8 images (N, 1, size, size) → where they are placed, (N, …).
+Embed = Callable[[Any], Any]
+
+
+def _pixels(cell: Cell, context: Context, images: ImageSet, train: Any) -> tuple[Embed, Outcome]:
+    return lambda pixels: pixels / 255, {}
 
 
 def _network(settings: Mapping[str, Any]) -> Any:
@@ -274,13 +286,15 @@ def _network(settings: Mapping[str, Any]) -> Any:
     )
 
 
-def _backbone(cell: Cell, context: Context, train: Any) -> tuple[Any, Outcome]:
+def _backbone(cell: Cell, context: Context, images: ImageSet, train: Any) -> tuple[Embed, Outcome]:
     from lab import weights
 
     network = _network(cell.settings)
-    images = load(Faces.model_validate(cell.settings["faces"])).images
-    points = kept_features(network, images, device=context.device)
-    return points.numpy(), {"weights": weights.describe(network)}
+
+    def embed(pixels: Any) -> Any:
+        return kept_features(network, pixels, device=context.device).numpy()
+
+    return embed, {"weights": weights.describe(network)}
 
 
 def _fitted(cell: Cell, context: Context, model: Any, data: Any, objective: Any, order: Any) -> Outcome:
@@ -305,7 +319,7 @@ def _fitted(cell: Cell, context: Context, model: Any, data: Any, objective: Any,
     }
 
 
-def _contrastive(cell: Cell, context: Context, train: Any) -> tuple[Any, Outcome]:
+def _contrastive(cell: Cell, context: Context, images: ImageSet, train: Any) -> tuple[Embed, Outcome]:
     """The published network and loss: pixels from 0 to 1, pairs drawn anew every epoch."""
     import torch
 
@@ -315,18 +329,21 @@ def _contrastive(cell: Cell, context: Context, train: Any) -> tuple[Any, Outcome
     from lab.training import Data, Images, precision_of, predict
 
     settings = cell.settings
-    faces = load(Faces.model_validate(settings["faces"]))
-    everyone = Images.of(faces.images, faces.labels, context.device)
-    shown = Images(everyone.images[train], everyone.labels[train])
+    shown = Images.of(images.images[train], images.labels[train], context.device)
     data = Data(shown, (0.0,), (1.0,))
     torch.manual_seed(cell.seed or 0)
     model = SiameseTower()
     told = _fitted(cell, context, model, data, Contrastive(settings["margin"]), DrawnPairs(settings["pairs"]))
     dtype = precision_of(Recipe.of(settings["recipe"]), context.device)
-    return predict(model, everyone.images, data, dtype).cpu().numpy(), told
+
+    def embed(pixels: Any) -> Any:
+        placed = torch.from_numpy(pixels[:]).to(context.device)
+        return predict(model, placed, data, dtype).cpu().numpy()
+
+    return embed, told
 
 
-def _mining(cell: Cell, context: Context, train: Any) -> tuple[Any, Outcome]:
+def _mining(cell: Cell, context: Context, images: ImageSet, train: Any) -> tuple[Embed, Outcome]:
     """A linear layer on a pre-trained network's activations, which are kept; of the images, of their mirror
     images, and with glasses drawn.
     """
@@ -342,21 +359,21 @@ def _mining(cell: Cell, context: Context, train: Any) -> tuple[Any, Outcome]:
 
     settings = cell.settings
     network = _network(settings)
-    faces = load(Faces.model_validate(settings["faces"]))
-    views = [faces.images, faces.images[..., ::-1]]
+
+    def kept(pixels: Any) -> Any:
+        return kept_features(network, pixels, settings["layer"], kept_as=torch.float16, device=context.device)
+
+    views = [images.images, images.images[..., ::-1]]
     for seed in range(settings["glasses"]):
-        worn = with_glasses(faces.images, seed)
+        worn = with_glasses(images.images, seed)
         views.append(worn[..., ::-1] if seed % 2 else worn)
-    kept = [
-        kept_features(network, view, settings["layer"], kept_as=torch.float16, device=context.device)
-        for view in views
-    ]
-    people = np.unique(faces.labels[train], return_inverse=True)[1].astype(np.int64)
+    activations = [kept(view)[train] for view in views]  # of all images: other splits find them again
+    people = np.unique(images.labels[train], return_inverse=True)[1].astype(np.int64)
     shown = Images(
-        torch.cat([view[train] for view in kept]).to(context.device),
-        torch.from_numpy(np.tile(people, len(kept))).to(context.device),
+        torch.cat(activations).to(context.device),
+        torch.from_numpy(np.tile(people, len(views))).to(context.device),
     )
-    own = kept[0][train].float()
+    own = activations[0].float()
     axes = (0, *range(2, own.ndim))
     mean, spread = own.mean(axes) / 255, own.std(axes).clamp(min=1e-3) / 255
     data = Data(shown, tuple(mean.tolist()), tuple(spread.tolist()))
@@ -371,8 +388,11 @@ def _mining(cell: Cell, context: Context, train: Any) -> tuple[Any, Outcome]:
         Balanced(settings["batch_people"], settings["batch_each"], settings["batches"]),
     )
     dtype = precision_of(Recipe.of(settings["recipe"]), context.device)
-    points = predict(model, kept[0].to(context.device), data, dtype)
-    return points.cpu().numpy(), told | {"weights": weights.describe(network)}
+
+    def embed(pixels: Any) -> Any:
+        return predict(model, kept(pixels).to(context.device), data, dtype).cpu().numpy()
+
+    return embed, told | {"weights": weights.describe(network)}
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ drawn, as the paper renders them, and once without them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from analyses import experiments
@@ -28,15 +29,21 @@ ROWS = {
 SPLITS = {"heldout": "people with both", "published": "published people"}
 
 
-class Glasses(Analysis[VerificationParameters]):
+class GlassesParameters(VerificationParameters):
+    """meglass: whether the networks are tried on the lists of MeGlass too, whose images must be here."""
+
+    meglass: bool = False
+
+
+class Glasses(Analysis[GlassesParameters]):
     id = "verification.glasses"
     title = "With glasses and without"
     question = "Is a person still the same with glasses on?"
     libraries = ("torch", "torchvision", "timm")
 
-    def parameters(self, profile: Profile) -> VerificationParameters:
+    def parameters(self, profile: Profile) -> GlassesParameters:
         if profile == "quick":
-            return VerificationParameters(
+            return GlassesParameters(
                 faces=Faces(name="faces", people=12),
                 published=("p00", "p01", "p02"),
                 heldout=("p03", "p04", "p05", "p06"),
@@ -46,25 +53,38 @@ class Glasses(Analysis[VerificationParameters]):
                 batch_people=4,
                 seeds=2,
             )
-        return VerificationParameters(siamese_seeds=2)
+        return GlassesParameters(siamese_seeds=2)
 
-    def datasets(self, parameters: VerificationParameters) -> tuple[str, ...]:
-        return (parameters.faces.name,)
+    def datasets(self, parameters: GlassesParameters) -> tuple[str, ...]:
+        return (parameters.faces.name, *(["meglass"] if parameters.meglass else []))
 
-    def plan(self, parameters: VerificationParameters) -> list[Cell]:
+    def plan(self, parameters: GlassesParameters) -> list[Cell]:
         cells = []
         for split in SPLITS:
             test = getattr(parameters, split)
             cells += parameters.cells(split, test, "contrastive")
             cells += parameters.cells(split, test, "mining")
             cells += parameters.cells(split, test, "mining", glasses=0)
-        return cells
+        if not parameters.meglass:
+            return cells
+        return [
+            replace(cell, settings=cell.settings | {"meglass": True})
+            if cell.id.startswith("heldout/")
+            else cell
+            for cell in cells
+        ]
 
     def run(self, cell: Cell, context: Context) -> Outcome:
-        outcome = verification.run(cell, context)
-        worn = verification.glasses_of(Faces.model_validate(cell.settings["faces"]))
         from lab.datasets import DataError
 
+        faces = Faces.model_validate(cell.settings["faces"])
+        worn = verification.glasses_of(faces)
+        if cell.settings.get("meglass"):
+            listed, pixels = _meglass(faces)
+            outcome, between = verification.run(cell, context, pixels)
+            outcome["meglass"] = _protocols(listed, between)
+        else:
+            outcome, _ = verification.run(cell, context)
         missing = [file for file in outcome["files"] if file not in worn]
         if missing:
             raise DataError(
@@ -72,23 +92,107 @@ class Glasses(Analysis[VerificationParameters]):
             )
         return outcome | {"glasses": [worn[file] for file in outcome["files"]]}
 
-    def summarize(self, parameters: VerificationParameters, outcomes: Mapping[str, Outcome]) -> Summary:
+    def summarize(self, parameters: GlassesParameters, outcomes: Mapping[str, Outcome]) -> Summary:
         judged = {
             split: {method: verification.split_runs(outcomes, [split], method) for method in ROWS}
             for split in SPLITS
         }
         kinds = {split: _kinds(outcomes[f"{split}/mining/0"]["glasses"]) for split in SPLITS}
         metrics = _metrics(judged, kinds)
+        tables = {
+            "kinds": _table(judged["heldout"], kinds["heldout"], parameters),
+            "published": _published_table(judged["published"], kinds["published"]),
+        }
+        if parameters.meglass:
+            found = {method: experiments.of(outcomes, f"heldout/{method}") for method in ROWS}
+            metrics |= _meglass_metrics(found)
+            tables["meglass"] = _meglass_table(metrics, found)
         return Summary(
             metrics=metrics,
-            tables={
-                "kinds": _table(judged["heldout"], kinds["heldout"], parameters),
-                "published": _published_table(judged["published"], kinds["published"]),
-            },
+            tables=tables,
             figures={"accepted": _chart(metrics)},
             findings=_findings(metrics, outcomes),
             note=verification.weights_note(outcomes),
         )
+
+
+def _meglass(faces: Faces) -> tuple[dict[str, list[int]], Any]:
+    """The images of each official list by number, as far as they are here; and the images of them all."""
+    import numpy as np
+
+    from lab.datasets import load, locate
+    from lab.datasets.official import meglass_lists
+
+    images = load("meglass", "all", size=(faces.size, faces.size), grey=True)
+    number = {file.rpartition("/")[2]: at for at, file in enumerate(images.files)}
+    lists = {
+        name: [number[file] for file in files if file in number]
+        for name, files in meglass_lists(locate("meglass").release).items()
+    }
+    used = sorted({at for found in lists.values() for at in found})
+    place = {at: position for position, at in enumerate(used)}
+    people = [int(label) for label in images.labels[used]]
+    listed = {name: [place[at] for at in found] for name, found in lists.items()}
+    return listed | {"people": people}, np.ascontiguousarray(images.images[used])
+
+
+def _protocols(listed: Mapping[str, list[int]], distances: Any) -> Outcome:
+    """AUC of the pairs of gallery and probe under each protocol of MeGlass, and how many there are."""
+    import numpy as np
+
+    from lab.datasets import DataError
+    from lab.datasets.official import MEGLASS_PROTOCOLS
+    from lab.verification import Pairs, auc
+
+    people = np.array(listed["people"])
+    told = {}
+    for protocol, ends in MEGLASS_PROTOCOLS.items():
+        gallery, probe = (np.array([at for name in end for at in listed[name]], int) for end in ends)
+        first, second = (grid.ravel() for grid in np.meshgrid(gallery, probe, indexing="ij"))
+        try:
+            pairs = Pairs.of(distances[first, second], people[first], people[second])
+        except ValueError:
+            raise DataError(
+                f"of MeGlass {len(gallery)} images of the gallery and {len(probe)} probes of {protocol} are "
+                "here, and no pair of one person or of two; fetch its images, or leave out --set meglass=true"
+            ) from None
+        told[protocol] = {"auc": float(auc(pairs)[0]), "pairs": len(pairs)}
+    return told
+
+
+def _meglass_metrics(runs: Mapping[str, Sequence[Outcome]]) -> dict[str, Metric]:
+    return {
+        f"meglass/{protocol.replace('/', '_')}/{method}/auc": experiments.over_seeds(
+            [run["meglass"][protocol] for run in found], "auc", f"AUC on MeGlass, {protocol}: {ROWS[method]}"
+        )
+        for method, found in runs.items()
+        for protocol in found[0]["meglass"]
+    }
+
+
+def _meglass_table(metrics: Mapping[str, Metric], runs: Mapping[str, Sequence[Outcome]]) -> Table:
+    protocols = runs["mining"][0]["meglass"]
+    return Table(
+        caption="AUC on the official lists of MeGlass, gallery against probe: who wears glasses in each.",
+        columns=(
+            Column(key="protocol", label="Gallery/probe"),
+            Column(key="pairs", label="Pairs", type="integer"),
+            *(Column(key=method, label=label, type="number", format=".3f") for method, label in ROWS.items()),
+        ),
+        rows=tuple(
+            Row(
+                cells={
+                    "protocol": protocol,
+                    "pairs": told["pairs"],
+                    **{
+                        method: metrics[f"meglass/{protocol.replace('/', '_')}/{method}/auc"].value
+                        for method in ROWS
+                    },
+                }
+            )
+            for protocol, told in protocols.items()
+        ),
+    )
 
 
 def _kinds(glasses: list[bool]) -> dict[str, Any]:
@@ -177,9 +281,7 @@ def _counted(judged: Judged, which: Any) -> tuple[float, int]:
     return _share(judged, which, same=True) * total, total
 
 
-def _table(
-    judged: Mapping[str, Judged], kinds: Mapping[str, Any], parameters: VerificationParameters
-) -> Table:
+def _table(judged: Mapping[str, Judged], kinds: Mapping[str, Any], parameters: GlassesParameters) -> Table:
     rows = []
     for method, label in ROWS.items():
         for kind, said in KINDS.items():

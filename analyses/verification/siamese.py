@@ -77,7 +77,7 @@ class Siamese(Analysis[SiameseParameters]):
         ]
 
     def run(self, cell: Cell, context: Context) -> Outcome:
-        return verification.run(cell, context)
+        return verification.run(cell, context)[0]
 
     def summarize(self, parameters: SiameseParameters, outcomes: Mapping[str, Outcome]) -> Summary:
         folds = [f"fold{k}" for k in range(parameters.folds)]

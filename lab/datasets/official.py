@@ -114,6 +114,21 @@ def meglass(root: Path, name: str) -> Release | None:
     return listed_release("official lists", [files], {"all": tuple(by_name.values())}, notes=(note,))
 
 
+#: The protocols of MeGlass: lists of the gallery, and of the probes that are looked for in it.
+MEGLASS_PROTOCOLS = {
+    "none/none": (("gallery_no_glass",), ("probe_no_glass",)),
+    "with/with": (("gallery_black_glass",), ("probe_black_glass",)),
+    "none/with": (("gallery_no_glass",), ("probe_black_glass",)),
+    "mixed": (("gallery_no_glass", "gallery_black_glass"), ("probe_no_glass", "probe_black_glass")),
+}
+
+
+def meglass_lists(release: Release) -> dict[str, tuple[str, ...]]:
+    """The files of each of the four official lists, one image a person."""
+    names = sorted({name for ends in MEGLASS_PROTOCOLS.values() for end in ends for name in end})
+    return {name: tuple(release.text(f"{name}.txt").split()) for name in names}
+
+
 def omniglot(root: Path, name: str) -> Release | None:
     """`images_background_small1/ALPHABET/characterNN/*.png` and small2 as one, as folders or zips."""
     for base in (root, root / "omniglot", root / "omniglot" / "python"):

@@ -187,9 +187,7 @@ def vgg19() -> Result:
                 alt="The true positive rate rises from 0 to 1 before the false positive rate does.",
                 x=Axis(label="False positive rate"),
                 y=Axis(label="True positive rate"),
-                series=(
-                    Series(label="network", x=(0.0, 0.0, 0.25, 0.5, 1.0), y=(0.0, 0.6, 0.8, 1.0, 1.0)),
-                ),
+                series=(Series(label="network", x=(0.0, 0.0, 0.25, 0.5, 1.0), y=(0.0, 0.6, 0.8, 1.0, 1.0)),),
                 scores=Scores(
                     label="Network", same=(6, 2, 2, 0), different=(0, 5, 5, 10), largest=2.0, threshold=1.0
                 ),
