@@ -90,6 +90,62 @@ def test_pairs_are_judged_by_who_wears_glasses(convstudy, tmp_path):
         assert row["accuracy"] == pytest.approx(right / (row["same"] + row["different"]))
 
 
+def meglass(root, people=4):
+    """The official layout, of drawn faces: an image a person and list, and one that is listed only."""
+    faces = load("faces", "all")
+    lists = {"gallery_no_glass": 0, "probe_no_glass": 1, "gallery_black_glass": 5, "probe_black_glass": 6}
+    (root / "test").mkdir(parents=True)
+    (root / "images").mkdir()
+    named = {name: ["70@N00_identity_0@1_0.jpg"] for name in lists}
+    for person in range(20, 20 + people):
+        for name, number in lists.items():
+            file = f"{person}@N00_identity_{person}@{number}_0.jpg"
+            Image.fromarray(faces.images[10 * person + number, 0]).save(root / "images" / file)
+            named[name].append(file)
+    for name, files in named.items():
+        (root / "test" / f"{name}.txt").write_text("\n".join(files) + "\n")
+    lines = [f"{file} {int('black' in name)}" for name, files in named.items() for file in files]
+    (root / "meta.txt").write_text("\n".join(lines) + "\n")
+
+
+def test_the_lists_of_meglass_are_judged_where_its_images_are(convstudy, tmp_path):
+    meglass(tmp_path / "data" / "MeGlass")
+    call = (
+        "--data-root",
+        str(tmp_path / "data"),
+        "run",
+        "verification.glasses",
+        *SMALL,
+        "--set",
+        "meglass=true",
+    )
+    finished = convstudy(*call)
+    assert finished.returncode == 0, finished.stderr
+    result = Store(tmp_path / "results").read("verification.glasses", "custom")
+    rows = {row.cells["protocol"]: row.cells["pairs"] for row in result.tables["meglass"].rows}
+    assert rows == {"none/none": 16, "with/with": 16, "none/with": 16, "mixed": 64}
+    for protocol in ("none_none", "with_with", "none_with", "mixed"):
+        for method in ("contrastive", "mining", "mining_glasses"):
+            assert 0 <= result.metrics[f"meglass/{protocol}/{method}/auc"].value <= 1
+    assert len(result.provenance.datasets) == 2
+
+
+def test_too_few_images_of_meglass_are_told_of(convstudy, tmp_path):
+    meglass(tmp_path / "data" / "MeGlass", people=1)
+    call = (
+        "--data-root",
+        str(tmp_path / "data"),
+        "run",
+        "verification.glasses",
+        *SMALL,
+        "--set",
+        "meglass=true",
+    )
+    finished = convstudy(*call)
+    assert finished.returncode == 1
+    assert "fetch its images" in finished.stderr and "Traceback" not in finished.stderr
+
+
 @pytest.mark.parametrize(
     ("setting", "told"),
     [
