@@ -3,9 +3,10 @@
     python -m benchmarks.pairs [--images 3708] [--many 31600] [--json FILE]
 
 Embeddings of 1,000 numbers, drawn around a centre for each of N ÷ 3 people. Ours, with as many threads as
-there are cores; `cdist` and scikit-learn's roc_curve and auc on all distances; and a Python loop over pairs,
-timed on a part of them and scaled. Then `--many` images of 128 numbers with ours alone. Memory is the growth
-of the peak of a fresh process above the embeddings, on Linux.
+there are cores; `pdist` and scikit-learn's roc_curve and auc on all distances; torchmetrics' AUROC of these,
+where it is installed; and a Python loop over pairs, timed on a part of them and scaled. Then `--many` images
+of 128 numbers with ours alone. Memory is the growth of the peak of a fresh process above the embeddings, on
+Linux.
 """
 
 from __future__ import annotations
@@ -67,6 +68,17 @@ def measure(count: int, many: int) -> list[Goal]:
     false, true, _ = roc_curve(names[first] == names[second], -distances)
     exact = auc(false, true)
     usual = time.perf_counter() - started
+    others = []
+    try:
+        from torchmetrics.functional.classification import binary_auroc
+    except ImportError:
+        pass
+    else:
+        started = time.perf_counter()
+        binary_auroc(-torch.from_numpy(distances), torch.from_numpy(names[first] == names[second]).long())
+        others.append(
+            Goal("torchmetrics, from the distances ÷ ours", (time.perf_counter() - started) / min(times))
+        )
     some = 20_000
     started = time.perf_counter()
     plain = [
@@ -88,6 +100,7 @@ def measure(count: int, many: int) -> list[Goal]:
         Goal(f"ours: {len(first):,} pairs, s", min(times), at_most=0.5),
         Goal("pdist, roc_curve and auc, s", usual),
         Goal("pdist, roc_curve and auc ÷ ours", usual / min(times)),
+        *others,
         Goal("loop over pairs, scaled ÷ ours", loop / min(times)),
         Goal("difference of the AUC to the exact one × 10⁶", abs(area - exact) * 1e6, at_most=1),
         Goal("memory above the embeddings, MiB", growth(count, 1_000), at_most=200),
