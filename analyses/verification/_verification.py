@@ -94,13 +94,16 @@ class VerificationParameters(Parameters):
     siamese_seeds: int = Field(1, ge=1)
 
     def recipe(self, method: str) -> dict[str, Any]:
-        """Of a method that is trained. A batch of pairs has two images for each."""
+        """Of a method that is trained. A batch of pairs has two images for each; two numbers an image, whose
+        differences are the distances, need the digits of float32.
+        """
         if method == "contrastive":
             return {
                 "epochs": self.epochs,
                 "batch": 2 * self.pair_batch,
                 "optimizer": "adam",
                 "learning_rate": self.rate,
+                "precision": "float32",
             }
         return {
             "epochs": self.mining_epochs,

@@ -74,6 +74,7 @@ class LfwParameters(Parameters):
                 "batch": 128,
                 "optimizer": "adam",
                 "learning_rate": 5e-4,
+                "precision": "float32",
             }
         return {
             "epochs": self.all_epochs if stage == "all" else self.last_epochs,
