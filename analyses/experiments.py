@@ -433,6 +433,10 @@ def recipe_rows(recipe: Recipe) -> list[tuple[str, str]]:
         ("label smoothing", f"{recipe.label_smoothing:g}"),
         ("augmentation", ", ".join(filter(None, done)) or "none"),
     ]
+    if recipe.clip:
+        rows.append(("gradient", f"clipped to a norm of {recipe.clip:g}"))
+    if recipe.precision != "auto":
+        rows.append(("arithmetic", recipe.precision))
     if recipe.bias_factor != 1:
         rows.append(("biases of batch norm", f"{recipe.bias_factor:g} × the learning rate"))
     if recipe.patience:

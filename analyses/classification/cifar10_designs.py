@@ -89,7 +89,7 @@ class Cifar10Designs(Analysis[DesignsParameters]):
         planned = experiments.cells(
             "design_a",
             {"name": "normalised lenet"},
-            _recipe_a(parameters.epochs),
+            recipe_a(parameters.epochs),
             parameters.data,
             parameters.seeds,
             keep=True,
@@ -98,7 +98,7 @@ class Cifar10Designs(Analysis[DesignsParameters]):
             planned += experiments.cells(
                 f"ablation/{name}",
                 {"name": "normalised lenet", "options": options},
-                _recipe_a(parameters.ablation_epochs) | changes,
+                recipe_a(parameters.ablation_epochs) | changes,
                 small,
                 parameters.ablation_seeds,
             )
@@ -169,7 +169,7 @@ class Cifar10Designs(Analysis[DesignsParameters]):
                     experiments.table_notes(designs["design_a"]),
                 ),
                 "recipes": experiments.recipe_table(
-                    {"Design A": _recipe_a(parameters.epochs), "Design B": recipe_b(parameters.epochs)}
+                    {"Design A": recipe_a(parameters.epochs), "Design B": recipe_b(parameters.epochs)}
                 ),
                 "ablation": _ablation_table(metrics, ablation, parameters),
             },
@@ -200,7 +200,7 @@ class Cifar10Designs(Analysis[DesignsParameters]):
         )
 
 
-def _recipe_a(epochs: int) -> dict[str, Any]:
+def recipe_a(epochs: int) -> dict[str, Any]:
     return {
         "epochs": epochs,
         "batch": 128,

@@ -94,16 +94,13 @@ class VerificationParameters(Parameters):
     siamese_seeds: int = Field(1, ge=1)
 
     def recipe(self, method: str) -> dict[str, Any]:
-        """Of a method that is trained. A batch of pairs has two images for each; two numbers an image, whose
-        differences are the distances, need the digits of float32.
-        """
+        """Of a method that is trained. A batch of pairs has two images for each."""
         if method == "contrastive":
             return {
                 "epochs": self.epochs,
                 "batch": 2 * self.pair_batch,
                 "optimizer": "adam",
                 "learning_rate": self.rate,
-                "precision": "float32",
             }
         return {
             "epochs": self.mining_epochs,
@@ -114,8 +111,10 @@ class VerificationParameters(Parameters):
             "schedule": "cosine",
         }
 
-    def cells(self, split: str, test: Tested, method: str, **changes: Any) -> list[Cell]:
-        """`SPLIT/METHOD/SEED`; a method without training has one seed."""
+    def cells(
+        self, split: str, test: Tested, method: str, *, siamese_seeds: int = 0, **changes: Any
+    ) -> list[Cell]:
+        """`SPLIT/METHOD/SEED`; a method without training has one seed. siamese_seeds: if not the usual."""
         from lab.recipes import Recipe
 
         settings: dict[str, Any] = {
@@ -135,7 +134,7 @@ class VerificationParameters(Parameters):
                 mode="json",
                 include={"glasses", "width", "share", "scale", "batch_people", "batch_each", "batches"},
             )
-        seeds = {"contrastive": self.siamese_seeds, "mining": self.seeds}.get(method, 0)
+        seeds = {"contrastive": siamese_seeds or self.siamese_seeds, "mining": self.seeds}.get(method, 0)
         if seeds:
             settings["recipe"] = Recipe.of(self.recipe(method)).as_settings()
         name = "_".join([method, *changes])

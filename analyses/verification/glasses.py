@@ -53,7 +53,7 @@ class Glasses(Analysis[GlassesParameters]):
                 batch_people=4,
                 seeds=2,
             )
-        return GlassesParameters()
+        return GlassesParameters(siamese_seeds=2)
 
     def datasets(self, parameters: GlassesParameters) -> tuple[str, ...]:
         return (parameters.faces.name, *(["meglass"] if parameters.meglass else []))

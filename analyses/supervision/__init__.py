@@ -1,0 +1,1 @@
+"""Supervision: what labels are worth that are wrong, uneven, or not there."""

@@ -1,0 +1,218 @@
+"""What two experiments on labels share: a network is trained on a source whose labels or sampling are
+tampered with, and judged by what its features are worth on another data set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field
+
+from analyses import experiments
+from analyses.classification.cifar10_designs import recipe_a
+from analyses.experiments import DataChoice
+from analyses.plugin import Cell, Context, Outcome, Parameters
+from analyses.transfer import _transfer as transfer
+from analyses.transfer._transfer import Domain
+from results.schema import Column, Metric, Row, Table
+
+if TYPE_CHECKING:
+    from lab.training import Data, Order
+
+NETWORK = "normalised lenet"  # design A of classification.cifar10_designs
+PARTS = {"source": "on the source", "probe": "linear probe on the target", "finetune": "fine-tuned"}
+
+
+class SourceParameters(Parameters):
+    """data: the source. target: what the network is transferred to. probe_rates: of the linear probe, of
+    which validation images choose.
+    """
+
+    data: DataChoice = DataChoice(train=10_000, validation=1_000)
+    target: Domain = Domain(
+        name="gtsrb", split="train", test_split="test", tracks=True, images=1_000, mirror=False, size=32
+    )
+    epochs: int = Field(10, ge=1)
+    probe_rates: tuple[float, ...] = Field((1.0, 0.1, 0.01), min_length=1)
+    probe_epochs: int = Field(30, ge=1)
+    finetune_rate: float = Field(0.01, gt=0)
+    finetune_epochs: int = Field(10, ge=1)
+    seeds: int = Field(3, ge=2)
+
+    def recipes(self) -> dict[str, dict[str, Any]]:
+        later = {"batch": 64, "nesterov": False, "schedule": "cosine"}
+        return {
+            "source": recipe_a(self.epochs),
+            "probe": later | {"epochs": self.probe_epochs},
+            "finetune": later | {"epochs": self.finetune_epochs, "learning_rate": self.finetune_rate},
+        }
+
+    def cells(self, name: str, **settings: Any) -> list[Cell]:
+        from lab.recipes import Recipe
+
+        common = {
+            "data": self.data.model_dump(mode="json", exclude_defaults=True),
+            "target": self.target.model_dump(mode="json", exclude_defaults=True),
+            "rates": list(self.probe_rates),
+            "recipes": {name: Recipe.of(one).as_settings() for name, one in self.recipes().items()},
+        }
+        return [Cell(f"{name}/{seed}", common | settings, seed) for seed in range(self.seeds)]
+
+
+def quick() -> dict[str, Any]:
+    """The choices of the quick profile."""
+    return {
+        "data": DataChoice(name="shapes", train=600, validation=100),
+        "target": Domain(name="digits", split="train", test_split="test", images=200, mirror=False, size=32),
+        "epochs": 3,
+        "probe_epochs": 10,
+        "finetune_epochs": 2,
+        "seeds": 2,
+    }
+
+
+def source(cell: Cell, context: Context) -> tuple[Data, tuple[str, ...]]:
+    """The source's images, to be tampered with, and the names of its classes."""
+    return experiments.load(DataChoice.model_validate(cell.settings["data"]), context.device)
+
+
+def transferred(
+    cell: Cell, context: Context, data: Data, classes: Sequence[str], order: Order | None = None
+) -> Outcome:
+    """Train on the source, then judge on its test images, by a linear probe and by fine-tuning."""
+    import torch
+
+    from lab import weights
+    from lab.heads import fit_heads
+    from lab.recipes import Recipe
+    from lab.training import Images, fit, measure, precision_of, predict
+
+    seed, settings = cell.seed or 0, cell.settings
+    recipes = {name: Recipe.of(one) for name, one in settings["recipes"].items()}
+    domain = Domain.model_validate(settings["target"])
+    parts = transfer.load(domain)
+    dtype = precision_of(recipes["source"], context.device)
+
+    def trained(model: Any, shown: Data, name: str, **more: Any) -> Any:
+        return fit(
+            model,
+            replace(shown, test=None),
+            recipes[name],
+            seed=seed,
+            checkpoint=context.scratch / f"{name}.pt",
+            report=context.report,
+            **more,
+        )
+
+    def right(model: Any, shown: Data) -> float:
+        assert shown.test is not None
+        return measure(predict(model, shown.test.images, shown, dtype), shown.test.labels)[1]
+
+    torch.manual_seed(seed)
+    model = experiments.network(NETWORK, {}, len(classes))
+    history = trained(model, data, "source", order=order)
+    outcome: Outcome = {
+        "history": history.as_outcome(),
+        "diverged": history.outcome == "diverged",
+        "source": right(model, data),
+        "sizes": {name: len(part) for name, part in parts._asdict().items()},
+        "classes": len(parts.train.classes),
+    }
+    network = weights.Network(
+        model, NETWORK, "trained here", "", "", domain.size, 1.0, "bilinear", data.mean, data.std
+    )
+    model.eval()
+    features = [
+        weights.features(network, torch.from_numpy(part.images[:]).to(context.device), dtype=dtype)
+        for part in parts
+    ]
+    labels = [torch.from_numpy(part.labels) for part in parts]
+    scale = features[0].norm(dim=1).mean().clamp(min=1e-6)
+    heads = fit_heads(
+        features[0] / scale,
+        labels[0],
+        outcome["classes"],
+        recipes["probe"],
+        settings["rates"],
+        [seed],
+        {"validation": (features[1] / scale, labels[1])},
+    )
+    reached = [course.accuracy["validation"][-1] for course in heads.courses[0]]
+    best = reached.index(max(reached))
+    said = (features[2] / scale @ heads.weight[0, best].T + heads.bias[0, best]).argmax(1)
+    outcome["probe"] = float((said == labels[2]).float().mean())
+    outcome["probe_rate"] = settings["rates"][best]
+    placed = [Images.of(part.images, part.labels, context.device) for part in parts]
+    target = replace(data, train=placed[0], validation=placed[1], test=placed[2])
+    weights.with_head(model, outcome["classes"], seed)
+    history = trained(model, target, "finetune")
+    outcome["diverged"] |= history.outcome == "diverged"
+    outcome["finetune"] = right(model, target)
+    return outcome
+
+
+def accuracies(prefix: str, words: str, runs: Sequence[Outcome]) -> dict[str, Metric]:
+    """Mean test accuracies over seeds."""
+    return {
+        f"{prefix}/{part}_accuracy": experiments.over_seeds(runs, part, f"Test accuracy {said}: {words}")
+        for part, said in PARTS.items()
+    }
+
+
+def differences(
+    prefix: str, words: str, runs: Sequence[Outcome], reference: Sequence[Outcome]
+) -> dict[str, Metric]:
+    """Test accuracies less those of the reference, paired by seed."""
+    from lab.evaluation import paired_over_seeds
+
+    return {
+        f"{prefix}/{part}_difference": experiments.metric(
+            paired_over_seeds([run[part] for run in runs], [run[part] for run in reference]).difference,
+            f"Change of test accuracy {said}: {words}",
+        )
+        for part, said in PARTS.items()
+    }
+
+
+def table(
+    caption: str, label: str, rows: Mapping[str, str], metrics: Mapping[str, Metric], note: str
+) -> Table:
+    """rows: prefix of the metrics → words."""
+    number: dict[str, Any] = {"type": "number", "format": ".3f"}
+    body = []
+    for prefix, words in rows.items():
+        cells: dict[str, Any] = {"what": words}
+        for part in PARTS:
+            found = metrics[f"{prefix}/{part}_accuracy"]
+            cells |= {part: found.value, f"{part}_low": found.low, f"{part}_high": found.high}
+        body.append(Row(cells=cells))
+    columns = [Column(key="what", label=label)]
+    for part, title in (("source", "Source"), ("probe", "Probe"), ("finetune", "Fine-tuned")):
+        columns += [
+            Column(key=part, label=title, **number),
+            Column(key=f"{part}_low", label="from", **number),
+            Column(key=f"{part}_high", label="to", **number),
+        ]
+    return Table(caption=caption, columns=tuple(columns), rows=tuple(body), notes=(note,))
+
+
+def setting_metrics(parameters: SourceParameters, outcome: Outcome) -> dict[str, Metric]:
+    """How much data there was."""
+    return {
+        f"data/{key}": Metric(value=value, title=title, unit=unit)
+        for key, value, title, unit in (
+            ("source", parameters.data.train, "Images of the source", "images"),
+            ("target", outcome["sizes"]["train"], "Images of the target to train with", "images"),
+            ("target_test", outcome["sizes"]["test"], "Test images of the target", "images"),
+            ("target_classes", outcome["classes"], "Classes of the target", "classes"),
+            ("seeds", parameters.seeds, "Seeds", ""),
+        )
+    }
+
+
+def clear(metric: Metric, above: bool) -> bool:
+    """Whether the interval lies above (or below) zero."""
+    end = metric.low if above else metric.high
+    return end is not None and (end > 0 if above else end < 0)

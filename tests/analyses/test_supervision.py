@@ -1,0 +1,49 @@
+"""The experiments on labels: small real runs, and choices without sense."""
+
+from __future__ import annotations
+
+import pytest
+
+from results.store import Store
+
+SMALL = (
+    *("--profile", "quick", "--jobs", "1", "--set", "epochs=1", "--set", "probe_epochs=2"),
+    *("--set", "finetune_epochs=1", "--set", "target.images=60"),
+)
+
+
+def test_wrong_labels_are_judged_on_the_source_and_on_the_target(convstudy, tmp_path):
+    finished = convstudy(
+        *("run", "supervision.label_noise", *SMALL, "--set", "noise=[50,0]", "--set", "data.train=200")
+    )
+    assert finished.returncode == 0, finished.stderr
+    metrics = Store(tmp_path / "results").read("supervision.label_noise", "custom").metrics
+    assert metrics["noise/0/wrong"].value == 0
+    assert 0.35 < metrics["noise/50/wrong"].value < 0.5  # some draws give the right label by chance
+    for part in ("source", "probe", "finetune"):
+        clean, noisy = (metrics[f"noise/{noise}/{part}_accuracy"].value for noise in (0, 50))
+        assert metrics[f"noise/50/{part}_difference"].value == pytest.approx(noisy - clean)
+
+
+def test_a_long_tail_is_sampled_in_three_ways(convstudy, tmp_path):
+    finished = convstudy("run", "supervision.resampling", *SMALL, "--set", "largest=40")
+    assert finished.returncode == 0, finished.stderr
+    metrics = Store(tmp_path / "results").read("supervision.resampling", "custom").metrics
+    assert {f"{way}/accuracy" for way in ("natural", "sqrt", "uniform")} <= set(metrics)
+    assert metrics["data/largest"].value == 40 and metrics["data/smallest"].value == 4
+
+
+@pytest.mark.parametrize(
+    ("analysis", "setting", "told"),
+    [
+        ("label_noise", "noise=[0,101]", "less than or equal to 100"),
+        ("label_noise", "noise=[0,-1]", "greater than or equal to 0"),
+        ("label_noise", "noise=[10,25]", "noise needs 0"),
+        ("resampling", "largest=4000", "should have 4000 images"),
+        ("resampling", "exponent=0", "greater than 0"),
+    ],
+)
+def test_labels_that_cannot_be_tampered_with_so_are_told_of(convstudy, analysis, setting, told):
+    finished = convstudy("run", f"supervision.{analysis}", *SMALL, "--set", setting)
+    assert finished.returncode in (1, 2)
+    assert told in finished.stderr and "Traceback" not in finished.stderr
