@@ -27,8 +27,8 @@ HARDEST = 5
 
 
 class SiameseParameters(VerificationParameters):
-    """folds: parts of the people, each tested on by networks that were trained on the others. published_seeds:
-    of the Siamese network on the published people, who are so few that seeds differ much.
+    """folds: parts of the people, each tested on by networks that were trained on the others.
+    published_seeds: of the Siamese network on the published people, so few that seeds differ much.
     """
 
     folds: int = Field(5, ge=2)
@@ -246,8 +246,8 @@ def _table(metrics: Mapping[str, Metric], parameters: SiameseParameters) -> Tabl
         notes=(
             f"Published: {len(parameters.published)} people; held out: {len(parameters.heldout)}; "
             f"{parameters.folds} folds of all people. Means over the seeds: {parameters.siamese_seeds} of "
-            f"the Siamese network ({parameters.published_seeds} on the published people), {parameters.seeds} of the new one. "
-            f"Intervals: people drawn again {verification.RESAMPLES} times, fold by fold.",
+            f"the Siamese network ({parameters.published_seeds} on the published people), {parameters.seeds} "
+            f"of the new one. Intervals: people drawn again {verification.RESAMPLES} times, fold by fold.",
         ),
     )
 
