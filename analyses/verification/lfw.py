@@ -59,7 +59,7 @@ class LfwParameters(Parameters):
     batch: int = Field(22, ge=1)
     last_rate: float = Field(0.1, gt=0)
     last_epochs: int = Field(20, ge=1)
-    all_rate: float = Field(0.01, gt=0)
+    all_rate: float = Field(1e-3, gt=0)
     all_epochs: int = Field(3, ge=1)
     dropout: float = Field(0.5, ge=0, lt=1)
     scratch_size: int = Field(100, ge=100, le=100)

@@ -40,7 +40,11 @@ class SiameseTower(nn.Sequential):
 
 
 class DistanceNetwork(nn.Module):
-    """Another network, beside whose weights the largest distance between its outputs is kept: `largest`."""
+    """Another network, beside whose weights the largest distance between its outputs is kept: `largest`.
+
+    In training its batch norm keeps the statistics that it came with: those of a batch of pairs, half of them
+    of one person, would take away what tells people apart.
+    """
 
     largest: Tensor
 
@@ -48,6 +52,13 @@ class DistanceNetwork(nn.Module):
         super().__init__()
         self.network = network
         self.register_buffer("largest", torch.zeros(()))
+
+    def train(self, mode: bool = True) -> DistanceNetwork:
+        super().train(mode)
+        for module in self.modules():
+            if isinstance(module, nn.modules.batchnorm._NormBase):
+                module.eval()
+        return self
 
     def forward(self, images: Tensor) -> Tensor:
         outputs: Tensor = self.network(images)
