@@ -144,6 +144,16 @@ def test_a_fixed_normaliser_stays_and_the_flawed_one_drifts():
     assert model.largest.item() == pytest.approx(6, abs=1e-5)
 
 
+def test_batch_norm_keeps_its_statistics_while_pairs_are_trained_on():
+    model = DistanceNetwork(nn.Sequential(nn.Conv2d(1, 2, 1), nn.BatchNorm2d(2), nn.Dropout(0.5)))
+    model.train()
+    _, norm, dropout = model.network
+    assert not norm.training and dropout.training
+    model(5 + torch.randn(4, 1, 3, 3, generator=generator()))
+    assert torch.equal(norm.running_mean, torch.zeros(2))
+    assert norm.weight.requires_grad
+
+
 def test_mined_pairs_part_people_in_training_and_a_run_is_taken_up_again(tmp_path):
     drawn = generator(1)
     centres = torch.randn(6, 20, generator=drawn)
