@@ -162,6 +162,10 @@ class LearningRates(Analysis[LearningRateParameters]):
             tables[f"results{mark}"] = _table(name, prefix, metrics, runs, ranking, parameters, domain)
             figures[f"classes{mark}"] = _class_chart(name, first)
             figures[f"courses{mark}"] = _course_chart(name, runs, ranking)
+        for kind, epochs in (("finetune", parameters.finetune_epochs), ("head", parameters.head_epochs)):
+            metrics[f"{kind}/epochs"] = Metric(
+                value=epochs, title=f"Epochs: {TITLES[kind].lower()}", unit="epochs"
+            )
         tables["recipe"] = experiments.recipe_table(
             {
                 TITLES[kind]: parameters.recipe(kind, rate, next(iter(parameters.domains.values())))
@@ -393,6 +397,11 @@ def _findings(
             "At the smallest rate the last layer has not even learnt its training images as the best has",
             accuracy(head[0], "train") < accuracy(best_head, "train") - 0.02,
             (f"{head[0]}/train_accuracy", f"{best_head}/train_accuracy"),
+        ),
+        "smallest_finetune_rate_lags": (
+            "At the smallest rate all layers have not even learnt their training images as at the best",
+            accuracy(finetune[0], "train") < accuracy(best_finetune, "train") - 0.02,
+            (f"{finetune[0]}/train_accuracy", f"{best_finetune}/train_accuracy"),
         ),
         "all_layers_beat_the_last": (
             "The best rate for all layers gives more than the best for the last layer",
