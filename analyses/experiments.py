@@ -376,11 +376,18 @@ def results_table(caption: str, rows: Mapping[str, Sequence[Outcome]], notes: Se
     return Table(caption=caption, columns=RESULT_COLUMNS, rows=tuple(body), notes=tuple(notes))
 
 
-def recipe_table(recipes: Mapping[str, Mapping[str, Any]]) -> Table:
-    """Every choice of some recipes side by side, in words."""
+def recipe_table(
+    recipes: Mapping[str, Mapping[str, Any]], besides: Mapping[str, Mapping[str, str]] | None = None
+) -> Table:
+    """Every choice of some recipes side by side, in words. besides: by name, what the experiment does in the
+    place of a recipe's choice.
+    """
     from lab.recipes import Recipe
 
-    said = {name: dict(recipe_rows(Recipe.of(recipe))) for name, recipe in recipes.items()}
+    said = {
+        name: dict(recipe_rows(Recipe.of(recipe))) | dict((besides or {}).get(name, {}))
+        for name, recipe in recipes.items()
+    }
     choices = list(dict.fromkeys(choice for rows in said.values() for choice in rows))
     return Table(
         caption="Every choice of the training.",

@@ -179,7 +179,8 @@ class Facescrub(Analysis[FaceParameters]):
                         "Perceptron": parameters.mlp_recipe(0.0),
                         "Linear layer": parameters.head_recipe() | {"learning_rate": float(rate)},
                         "All layers": parameters.finetune_recipe(),
-                    }
+                    },
+                    {"Linear layer": {"augmentation": "mirrored (random)"}} if parameters.mirror else None,
                 ),
             },
             figures=figures,

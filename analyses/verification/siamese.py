@@ -100,7 +100,14 @@ class Siamese(Analysis[SiameseParameters]):
                 "rates": _rates_table(judged["folds"], parameters),
                 "hardest": _hardest(outcomes[f"{HELDOUT}/{NEW}/0"]),
                 "recipe": experiments.recipe_table(
-                    {METHODS[method]: parameters.recipe(method) for method in (OLD, NEW)}
+                    {METHODS[method]: parameters.recipe(method) for method in (OLD, NEW)},
+                    {
+                        METHODS[OLD]: {"batch": f"{parameters.pair_batch} pairs"},
+                        METHODS[NEW]: {
+                            "batch": f"{parameters.batch_people} people × {parameters.batch_each} images",
+                            "augmentation": f"mirror images; {parameters.glasses} copies with drawn glasses",
+                        },
+                    },
                 ),
             },
             figures={

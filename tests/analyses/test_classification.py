@@ -74,6 +74,9 @@ def test_the_recipe_that_is_printed_is_the_recipe_that_was_run():
     assert said["optimizer"] == "SGD, momentum 0.9 (Nesterov)"
     assert said["augmentation"] == "mirrored (alternating), moved by up to 3 pixels"
     assert said["label smoothing"] == "0.1"
+    table = experiments.recipe_table({"A": recipe.as_settings()}, {"A": {"batch": "64 pairs"}})
+    cells = {row.cells["choice"]: row.cells["recipe0"] for row in table.rows}
+    assert cells["Batch"] == "64 pairs" and cells["Label smoothing"] == "0.1"
 
 
 def test_every_change_of_the_ablation_changes_something_and_only_the_reference_nothing():
