@@ -40,6 +40,8 @@ STAGES = {
 }
 KINDS = {"same": "Same person", "different": "Different people"}
 Rate = Annotated[float, Field(gt=0)]
+Which = Literal["pairs", "everyone"]
+LISTED: dict[Which, str] = {"pairs": "listed pairs", "everyone": "every pair"}
 BINS = 200  # of the stored histograms, at most
 
 
@@ -47,7 +49,8 @@ class LfwParameters(Parameters):
     """test_folds, validation_folds: of the official list, from 0, whose people are tested on, and chosen by.
     size: of the images, in pixels. weights, architecture: as lab.weights.load has them. pairs: drawn an epoch
     from the training people. last_rates, all_rates: that with the highest AUC on every pair of the validation
-    people is taken. dropout: of the run with the published flaws.
+    people is taken. dropout: of the run with the published flaws. published: AUCs of a course project after
+    training, on its own test people.
     """
 
     name: str = "lfw"
@@ -70,6 +73,12 @@ class LfwParameters(Parameters):
     scratch_pairs: int = Field(370, ge=2)
     scratch_epochs: int = Field(60, ge=1)
     seeds: int = Field(3, ge=1)
+    published: dict[str, dict[Which, float]] = Field(
+        default={
+            "alexnet": {"pairs": 0.8239, "everyone": 0.7912},
+            "vgg16": {"pairs": 0.8572, "everyone": 0.8471},
+        }
+    )
 
     @model_validator(mode="after")
     def folds_are_apart(self) -> LfwParameters:
@@ -734,6 +743,15 @@ def _findings(
             holds=flaws.high is not None and flaws.high < 0,
             metrics=("flaws/pairs/auc",),
         ),
+        **{
+            f"reaches_{network}_{which}": Finding(
+                statement=f"The AUC after training on {words} reaches what was published of {network}",
+                holds=metrics[f"{which}/auc_after"].value >= published[which],
+                metrics=(f"{which}/auc_after",),
+            )
+            for network, published in parameters.published.items()
+            for which, words in LISTED.items()
+        },
         "scratch_is_behind": Finding(
             statement="The network from scratch has a lower AUC than that of ImageNet before training",
             holds=metrics["scratch/pairs/auc"].value < metrics["before/pairs/auc"].value,

@@ -256,5 +256,8 @@ def test_listed_pairs_and_every_pair_are_judged_before_and_after(convstudy, tmp_
     for name in ("pairs/auc_before", "pairs/auc_after", "everyone/auc_before", "everyone/auc_after"):
         assert 0 <= metrics[name].value <= 1
     assert not result.findings["protocol_network"].holds
+    for which in ("pairs", "everyone"):
+        reached = metrics[f"{which}/auc_after"].value >= lfw.LfwParameters().published["vgg16"][which]
+        assert result.findings[f"reaches_vgg16_{which}"].holds == reached
     chosen = max((row.cells for row in result.tables["rates"].rows[:2]), key=lambda row: row["auc"])
     assert chosen["chosen"] == "yes" and chosen["rate"] == metrics["last/rate"].value
