@@ -124,12 +124,17 @@ class TeacherStudent(Analysis[TeacherParameters]):
         return [cell for p in parameters.p[1:] for cell in _cells(parameters, f"p/{p}", p, best)]
 
     def run(self, cell: Cell, context: Context) -> Outcome:
-        role = cell.settings["role"]
-        data, classes = experiments.load(DataChoice.model_validate(cell.settings["data"]), context.device)
-        parts = _parts(cell, data, classes)
-        if role == "teacher":
-            return _teacher(cell, context, parts, classes)
-        return _student(cell, context, parts, classes)
+        from lab.datasets import DataError
+
+        settings = cell.settings
+        data, classes = experiments.load(DataChoice.model_validate(settings["data"]), context.device)
+        if settings["role"] == "teacher" and max(settings["p"]) > len(classes):
+            raise DataError(
+                f"an image's {max(settings['p'])} highest classes are to be kept, and there are "
+                f"{len(classes)} classes; choose another with --set p=…"
+            )
+        work = _teacher if settings["role"] == "teacher" else _student
+        return work(cell, context, _parts(cell, data, classes), classes)
 
     def summarize(self, parameters: TeacherParameters, outcomes: Mapping[str, Outcome]) -> Summary:
         best = _best_k(parameters, outcomes)
@@ -288,18 +293,20 @@ def _scores(
 
 def _teacher(cell: Cell, context: Context, parts: _Parts, classes: Sequence[str]) -> Outcome:
     """How good the teacher is, and how right the labels are that it gives."""
+    from lab.pseudo_labels import surest
+
     (scores, validation, test), diverged = _scores(cell, context, parts, classes)
     assert parts.validation is not None and parts.test is not None
     truth = parts.unlabelled.labels.cpu().numpy()
     settings = cell.settings
-    most = _chosen(scores, max(settings["k"]), settings["p"][0])
+    most = surest(scores, max(settings["k"]), settings["p"][0])
     right, bins = most.right(truth), most.ranks // settings["bin"]
     return {
         "validation_accuracy": _accuracy(validation, parts.validation),
         "test_accuracy": _accuracy(test, parts.test),
         "diverged": diverged,
         "chosen": [
-            {"k": k, "p": p} | _told(_chosen(scores, k, p), truth)
+            {"k": k, "p": p} | _told(surest(scores, k, p), truth)
             for p in settings["p"]
             for k in settings["k"]
         ],
@@ -310,16 +317,6 @@ def _teacher(cell: Cell, context: Context, parts: _Parts, classes: Sequence[str]
 
 def _accuracy(scores: NDArray[Any], images: Images) -> float:
     return float((scores.argmax(1) == images.labels.cpu().numpy()).mean())
-
-
-def _chosen(scores: NDArray[Any], k: int, p: int) -> Any:
-    from lab.datasets import DataError
-    from lab.pseudo_labels import surest
-
-    try:
-        return surest(scores, k, p)
-    except ValueError as error:
-        raise DataError(f"{error}; choose another with --set k=… or p=…") from None
 
 
 def _told(chosen: Any, truth: NDArray[np.int64]) -> Outcome:
@@ -334,6 +331,7 @@ def _student(cell: Cell, context: Context, parts: _Parts, classes: Sequence[str]
     """Trained on what the teacher chose, or as the baseline on the labelled images; then on these."""
     import torch
 
+    from lab.pseudo_labels import surest
     from lab.recipes import Recipe
     from lab.sampling import Rounds
     from lab.training import Images, fit, precision_of
@@ -343,7 +341,7 @@ def _student(cell: Cell, context: Context, parts: _Parts, classes: Sequence[str]
     shown = parts.labelled
     if "k" in settings:
         (scores, _, _), _ = _scores(cell, context, parts, classes)
-        chosen = _chosen(scores, settings["k"], settings["p"])
+        chosen = surest(scores, settings["k"], settings["p"])
         told = _told(chosen, parts.unlabelled.labels.cpu().numpy())
         device = shown.labels.device
         some = _some(parts.unlabelled, torch.from_numpy(chosen.images).to(device))
