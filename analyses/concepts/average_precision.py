@@ -182,7 +182,7 @@ class AveragePrecision(Analysis[AveragePrecisionParameters]):
             for said in (_said(parameters, key),)
         }
         tables = {
-            "overlap": _worked(parameters, outcome["overlaps"]),
+            "worked": _worked(parameters, outcome["overlaps"]),
             "ranking": _ranking_table(parameters, ranking),
             "conventions": _conventions_table(parameters, averages, means),
         }
@@ -198,7 +198,7 @@ class AveragePrecision(Analysis[AveragePrecisionParameters]):
         )
         return Summary(
             metrics=metrics | suppressed["metrics"],
-            tables=tables | {"suppression": suppressed["table"]},
+            tables=tables | {"steps": suppressed["table"]},
             figures=figures | {"suppression": suppressed["figure"]},
             findings={
                 "conventions_differ": Finding(

@@ -76,7 +76,7 @@ def test_every_kind_of_mistake_is_in_the_example(example):
 
 
 def test_the_worked_overlap_is_that_of_torchvision(example):
-    value = example.tables["overlap"].rows[-1].cells["value"]
+    value = example.tables["worked"].rows[-1].cells["value"]
     titles = [picture.title for picture in example.figures["overlap"].pictures]
     assert f"IoU {value:.2f}" in titles
     parameters = AveragePrecisionParameters()
@@ -90,7 +90,7 @@ def test_suppression_by_hand_leaves_what_torchvision_leaves(threshold):
     parameters = AveragePrecisionParameters()
     ranked = sorted(parameters.candidates, key=lambda one: -one.score)
     left = nms(corners(ranked), torch.tensor([one.score for one in ranked]), threshold).tolist()
-    stays = [row.cells["box"] - 1 for row in found.tables["suppression"].rows if row.cells["fate"] == "stays"]
+    stays = [row.cells["box"] - 1 for row in found.tables["steps"].rows if row.cells["fate"] == "stays"]
     assert stays == left
     assert found.findings["torchvision_agrees"].holds
 
