@@ -35,7 +35,7 @@ THRESHOLDS = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))  # of COCO
 CONVENTIONS = {"eleven": "at 11 points", "envelope": "area", "coco": "at 101 points"}
 RIGHT = "right"
 FRACTION = "fraction"
-PIXELS: dict[str, Any] = {"type": "number", "format": ".1f"}
+PIXELS: dict[str, Any] = {"type": "number", "format": "g"}
 SHARE: dict[str, Any] = {"type": "number", "format": ".3f"}
 
 
@@ -92,8 +92,8 @@ class AveragePrecisionParameters(Parameters):
     detections: tuple[Scored, ...] = Field(
         _scored(
             (0.95, 1, "cat", 41, 38, 46),
-            (0.90, 1, "cat", 44, 33, 54),
-            (0.85, 2, "cat", 77, 90, 44),
+            (0.90, 1, "cat", 52, 33, 54),
+            (0.85, 2, "cat", 72, 92, 46),
             (0.80, 2, "dog", 79, 87, 42),
             (0.70, 3, "cat", 50, 69, 56),
             (0.65, 1, "dog", 26, 92, 30),
@@ -394,14 +394,14 @@ def _worked(parameters: AveragePrecisionParameters, overlaps: Sequence[Sequence[
                 "value": union,
             }
         ),
-        Row(cells={"step": "IoU", "how": f"{shared:g} ÷ {union:g}", "value": shared / union}),
+        Row(cells={"step": "IoU", "how": f"{shared:g} ÷ {union:g}", "value": round(shared / union, 3)}),
     ]
     return Table(
         caption="Intersection over union of a detection and a true box, worked out (pixels).",
         columns=(
             Column(key="step", label="Step"),
             Column(key="how", label="How"),
-            Column(key="value", label="Value", **SHARE),
+            Column(key="value", label="Value", type="number", format="g"),
         ),
         rows=tuple(rows),
         notes=(
@@ -460,22 +460,18 @@ def _conventions_table(
     )
 
 
-def _canvas(side: int, shaded: Sequence[tuple[Square, Square]] = ()) -> str:
-    """A plain sheet; of each pair, the union is shaded and the intersection darker."""
+def _canvas(side: int, shaded: Sequence[Square] = ()) -> str:
+    """A plain sheet with squares, which is the darker the more of them lie on each other."""
     import numpy as np
 
-    sheet = np.full((side, side), 250, dtype=np.uint8)
+    covered = np.zeros((side, side), dtype=int)
     middles = np.arange(side) + 0.5
-    for pair in shaded:
-        inside = []
-        for square in pair:
-            rows, columns = (
-                (middles > low) & (middles < high) for low, high in (_edges(square, 0), _edges(square, 1))
-            )
-            inside.append(rows[:, None] & columns[None])
-        sheet[inside[0] | inside[1]] = 222
-        sheet[inside[0] & inside[1]] = 160
-    return png(sheet)
+    for square in shaded:
+        rows, columns = (
+            (middles > low) & (middles < high) for low, high in (_edges(square, 0), _edges(square, 1))
+        )
+        covered += rows[:, None] & columns[None]
+    return png((250 - 45 * covered.clip(max=4)).astype(np.uint8))
 
 
 def _drawn(square: Square, style: BoxStyle, label: str = "", score: float | None = None) -> Box:
@@ -493,7 +489,7 @@ def _overlap_figure(parameters: AveragePrecisionParameters, overlaps: Sequence[S
         pictures=tuple(
             Picture(
                 title=f"IoU {share:.2f}",
-                png=_canvas(parameters.side, [(detected, true)]),
+                png=_canvas(parameters.side, (detected, true)),
                 boxes=(_drawn(true, "truth"), _drawn(detected, "kept")),
             )
             for share, detected, true in three
@@ -536,7 +532,8 @@ def _curve(parameters: AveragePrecisionParameters, ranking: Sequence[Mapping[str
     """Precision by recall, and its envelope as steps down to the axis."""
     steps = [(0.0, ranking[0]["envelope"])]
     for one in ranking:
-        steps += [(steps[-1][0], one["envelope"]), (one["recall"], one["envelope"])]
+        if one["recall"] > steps[-1][0]:
+            steps += [(steps[-1][0], one["envelope"]), (one["recall"], one["envelope"])]
     last = steps[-1][0]
     steps += [(last, 0.0), (1.0, 0.0)]
     steps = list(dict.fromkeys(steps))
@@ -599,7 +596,7 @@ def _suppressed(parameters: AveragePrecisionParameters, outcome: Outcome) -> dic
         "suppression/found_before": Metric(value=before, title="Objects found by the candidates"),
         "suppression/found_after": Metric(value=after, title="Objects found by what remains"),
     }
-    pixel = PIXELS | {"format": "g"}
+    sheet = _canvas(parameters.side, parameters.objects)
     said = f"{len(ranked)} candidates, of which {len(kept)} remain at {parameters.suppression:g}"
     return {
         "metrics": metrics,
@@ -608,9 +605,9 @@ def _suppressed(parameters: AveragePrecisionParameters, outcome: Outcome) -> dic
             columns=(
                 Column(key="box", label="Box", type="integer"),
                 Column(key="score", label="Score", type="number", format=".2f"),
-                Column(key="row", label="Row", **pixel),
-                Column(key="column", label="Column", **pixel),
-                Column(key="width", label="Side", **pixel),
+                Column(key="row", label="Row", **PIXELS),
+                Column(key="column", label="Column", **PIXELS),
+                Column(key="width", label="Side", **PIXELS),
                 Column(key="iou", label="IoU", type="number", format=".3f"),
                 Column(key="rival", label="with box", type="integer"),
                 Column(key="fate", label="It"),
@@ -619,20 +616,26 @@ def _suppressed(parameters: AveragePrecisionParameters, outcome: Outcome) -> dic
         ),
         "figure": Pictures(
             caption=f"Suppression of {len(ranked)} candidates at a threshold of "
-            f"{parameters.suppression:g}; the objects are shaded.",
-            alt=f"A sheet with {len(parameters.objects)} shaded objects and the candidates. {said}.",
-            columns=1,
+            f"{parameters.suppression:g}, numbered as they are ranked.",
+            alt=f"A sheet with {len(parameters.objects)} objects, and one with the candidates. {said}.",
+            columns=2,
             pictures=(
                 Picture(
-                    png=_canvas(parameters.side, [(one, one) for one in parameters.objects]),
+                    title="Objects",
+                    png=sheet,
+                    boxes=tuple(_drawn(one, "truth") for one in parameters.objects),
+                ),
+                Picture(
+                    title="Candidates",
+                    png=sheet,
                     boxes=tuple(
                         _drawn(one, "kept" if number in kept else "suppressed", str(number + 1), one.score)
                         for number, one in enumerate(ranked)
                     ),
                 ),
             ),
-            legend=(("kept", "Stays"), ("suppressed", "Goes")),
-            suppression=Suppression(picture=0, threshold=parameters.suppression),
+            legend=(("truth", "Object"), ("kept", "Stays"), ("suppressed", "Goes")),
+            suppression=Suppression(picture=1, threshold=parameters.suppression),
         ),
         "findings": {
             "torchvision_agrees": Finding(
