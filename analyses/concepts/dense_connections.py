@@ -107,7 +107,7 @@ class DenseConnections(Analysis[DenseConnectionsParameters]):
             metrics=metrics,
             tables={
                 "blocks": Table(
-                    caption=f"{parameters.network}, part by part: maps taken and given, parameters and "
+                    caption=f"DenseNet-{parameters.network.removeprefix('densenet')}, part by part: maps taken and given, parameters and "
                     "multiply–accumulates.",
                     columns=(
                         Column(key="part", label="Part"),
