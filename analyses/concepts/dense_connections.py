@@ -107,7 +107,7 @@ class DenseConnections(Analysis[DenseConnectionsParameters]):
             metrics=metrics,
             tables={
                 "blocks": Table(
-                    caption=f"DenseNet-{parameters.network.removeprefix('densenet')}, part by part: maps taken and given, parameters and "
+                    caption=f"{_named(parameters)}, part by part: maps taken and given, parameters and "
                     "multiply–accumulates.",
                     columns=(
                         Column(key="part", label="Part"),
@@ -136,6 +136,10 @@ class DenseConnections(Analysis[DenseConnectionsParameters]):
                 ),
             },
         )
+
+
+def _named(parameters: DenseConnectionsParameters) -> str:
+    return f"DenseNet-{parameters.network.removeprefix('densenet')}"
 
 
 analysis = DenseConnections()
