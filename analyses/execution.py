@@ -333,7 +333,10 @@ def _faults_of(analysis: Analysis[Any], part: str) -> Iterator[None]:
         name, said = type(error).__name__, " ".join(str(error).split())
         if isinstance(error, MemoryError) or name == "OutOfMemoryError":  # the latter is torch's
             raise AnalysisFailed(f"{analysis.id} ran out of memory in {part}; {_KEPT}") from error
-        raise AnalysisFailed(f"{analysis.id} failed in {part}: {name}: {said}") from error
+        ours = type(error).__module__.partition(".")[0] in ("analyses", "lab")
+        raise AnalysisFailed(
+            f"{analysis.id} failed in {part}: {said if ours else f'{name}: {said}'}"
+        ) from error
 
 
 def _run_cell(analysis: Analysis[Any], task: _Task, tell: Callable[[float, str], None]) -> CellRecord:

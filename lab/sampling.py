@@ -1,4 +1,6 @@
-"""How often each class is shown in training, where classes differ in size: orders for `lab.training.fit`."""
+"""How often each image is shown in training, where classes or data sets differ in size: orders for
+`lab.training.fit`.
+"""
 
 from __future__ import annotations
 
@@ -26,6 +28,20 @@ class Resampled:
         sizes = torch.bincount(own).double()
         weights = sizes.clamp(min=1).pow(self.power - 1)[own]
         return torch.multinomial(weights, len(own), replacement=True, generator=generator)
+
+
+@dataclass(frozen=True)
+class Rounds:
+    """`count` images an epoch, whatever their number is: shuffles of all, one after another, cut off. Sets of
+    different sizes are so trained on for as many steps.
+    """
+
+    count: int
+
+    def __call__(self, labels: Tensor, generator: torch.Generator) -> Tensor:
+        shuffles = -(-self.count // len(labels))
+        drawn = [torch.randperm(len(labels), generator=generator) for _ in range(shuffles)]
+        return torch.cat(drawn)[: self.count]
 
 
 def zipf(labels: ArrayLike, largest: int, seed: int, exponent: float = 1.0) -> NDArray[np.int64]:

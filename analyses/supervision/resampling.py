@@ -27,8 +27,8 @@ class ResamplingParameters(SourceParameters):
     a share of 1 ÷ r^exponent. By seed the ranks differ.
     """
 
-    data: DataChoice = DataChoice()
-    largest: int = Field(4_500, ge=2)
+    data: DataChoice = DataChoice(train=50_000, validation=0)
+    largest: int = Field(5_000, ge=2)
     exponent: float = Field(1.0, gt=0)
 
 
@@ -39,7 +39,7 @@ class Resampling(Analysis[ResamplingParameters]):
 
     def parameters(self, profile: Profile) -> ResamplingParameters:
         if profile == "quick":
-            small = supervision.quick() | {"data": DataChoice(name="shapes", train=2_000, validation=100)}
+            small = supervision.quick() | {"data": DataChoice(name="shapes", train=2_000, validation=0)}
             return ResamplingParameters(largest=150, **small)
         return ResamplingParameters()
 

@@ -108,7 +108,7 @@ def kept_features(
     import torch
 
     from lab import weights
-    from lab.datasets.cache import cache_folder, making
+    from lab.datasets.cache import kept_array
     from lab.recipes import Recipe
     from lab.training import precision_of
 
@@ -130,14 +130,4 @@ def kept_features(
         *(weights.REVISION, hashlib.sha256(images).hexdigest()),
         *([str(kept_as)] if kept_as != torch.float32 else []),
     )
-    name = hashlib.sha256(repr(identity).encode()).hexdigest()[:32]
-    file = cache_folder() / "features" / f"{name}.npy"
-    try:
-        return torch.from_numpy(np.load(file))
-    except (OSError, ValueError):  # not made yet, or cut off
-        found = made()
-    with making(file) as part:
-        with part.open("wb") as content:
-            np.save(content, found.numpy())
-        part.replace(file)
-    return found
+    return torch.from_numpy(kept_array("features", identity, lambda: made().numpy()))

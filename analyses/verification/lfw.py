@@ -3,17 +3,18 @@
 After a course project (JHU 520.638, homework 3): two images go through a network of ImageNet, and the
 distance of their 1,000 outputs, divided by a normaliser, is the probability of two people; first the last
 layer is trained, then all. By protocol AlexNet and VGG-16. The official folds of pairs share no person: some
-of them are tested on, and everyone who is in none of these is trained on. The published program leaves
-dropout on in both towers and lets its normaliser drift; that is measured beside.
+of them are tested on, by others the learning rates are chosen, and everyone who is in none of these is
+trained on. The published program leaves dropout on in both towers and lets its normaliser drift; that is
+measured beside.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from analyses import experiments
 from analyses.experiments import FRACTION
@@ -38,36 +39,56 @@ STAGES = {
     "scratch": "Siamese network from scratch",
 }
 KINDS = {"same": "Same person", "different": "Different people"}
+Rate = Annotated[float, Field(gt=0)]
+Which = Literal["pairs", "everyone"]
+LISTED: dict[Which, str] = {"pairs": "listed pairs", "everyone": "every pair"}
 BINS = 200  # of the stored histograms, at most
 
 
 class LfwParameters(Parameters):
-    """test_folds: of the official list, from 0, whose people are tested on. size: of the images, in pixels.
-    weights, architecture: as lab.weights.load has them. pairs: drawn an epoch from the training people.
-    dropout: of the run with the published flaws.
+    """test_folds, validation_folds: of the official list, from 0, whose people are tested on, and chosen by.
+    size: of the images, in pixels. weights, architecture: as lab.weights.load has them. pairs: drawn an epoch
+    from the training people. last_rates, all_rates: that with the highest AUC on every pair of the validation
+    people is taken. dropout: of the run with the published flaws. published: AUCs of a course project after
+    training, on its own test people.
     """
 
     name: str = "lfw"
     split: str = "all"
     damaged: Literal["refuse", "skip"] = "refuse"
     test_folds: tuple[int, ...] = Field((0, 1, 2, 3, 4), min_length=1)
+    validation_folds: tuple[int, ...] = Field((8, 9), min_length=1)
     size: int = Field(112, ge=32)
     weights: str = "lite0"
     architecture: str = ""
     download: bool = False
     pairs: int = Field(1_000, ge=2)
     batch: int = Field(22, ge=1)
-    last_rate: float = Field(0.1, gt=0)
-    last_epochs: int = Field(20, ge=1)
-    all_rate: float = Field(1e-3, gt=0)
-    all_epochs: int = Field(3, ge=1)
+    last_rates: tuple[Rate, ...] = Field((0.3, 0.1, 0.03), min_length=1)
+    last_epochs: int = Field(100, ge=1)
+    all_rates: tuple[Rate, ...] = Field((0.01, 0.003), min_length=1)
+    all_epochs: int = Field(4, ge=1)
     dropout: float = Field(0.5, ge=0, lt=1)
     scratch_size: int = Field(100, ge=100, le=100)
     scratch_pairs: int = Field(370, ge=2)
     scratch_epochs: int = Field(60, ge=1)
-    seeds: int = Field(2, ge=1)
+    seeds: int = Field(3, ge=1)
+    published: dict[str, dict[Which, float]] = Field(
+        default={
+            "alexnet": {"pairs": 0.8239, "everyone": 0.7912},
+            "vgg16": {"pairs": 0.8572, "everyone": 0.8471},
+        }
+    )
 
-    def recipe(self, stage: str) -> dict[str, Any]:
+    @model_validator(mode="after")
+    def folds_are_apart(self) -> LfwParameters:
+        both = sorted(set(self.test_folds) & set(self.validation_folds))
+        if both:
+            raise ValueError(f"fold {both[0]} is both in test_folds and in validation_folds")
+        return self
+
+    def recipe(self, stage: str, rate: float = 0.0) -> dict[str, Any]:
+        """rate: of the stages that have several."""
         if stage == "scratch":
             return {
                 "epochs": self.scratch_epochs,
@@ -80,10 +101,11 @@ class LfwParameters(Parameters):
             "epochs": self.all_epochs if stage == "all" else self.last_epochs,
             "batch": 2 * self.batch,
             "optimizer": "sgd",
-            "learning_rate": self.all_rate if stage == "all" else self.last_rate,
+            "learning_rate": rate,
+            "schedule": "cosine",
             "momentum": 0.9,
             "nesterov": False,
-            "clip": 100.0,
+            "clip": 1.0,
         }
 
 
@@ -99,7 +121,9 @@ class Lfw(Analysis[LfwParameters]):
                 name="faces",
                 size=64,
                 pairs=60,
+                last_rates=(0.3, 0.1),
                 last_epochs=2,
+                all_rates=(0.01,),
                 all_epochs=1,
                 scratch_pairs=32,
                 scratch_epochs=1,
@@ -113,47 +137,68 @@ class Lfw(Analysis[LfwParameters]):
     def plan(self, parameters: LfwParameters) -> list[Cell]:
         from lab.recipes import Recipe
 
-        data = parameters.model_dump(mode="json", include={"name", "split", "damaged", "test_folds", "size"})
-        network = parameters.model_dump(mode="json", include={"weights", "architecture", "download", "pairs"})
+        data, network = _data_settings(parameters), _network_settings(parameters)
         cells = [
             Cell("pixels/0", data | {"stage": "pixels"}, 0),
             Cell("before/0", data | {"stage": "before"} | network, 0),
         ]
-        recipes = {stage: Recipe.of(parameters.recipe(stage)).as_settings() for stage in ("last", "all")}
+        scratch = {
+            "stage": "scratch",
+            "size": parameters.scratch_size,
+            "pairs": parameters.scratch_pairs,
+            "recipe": Recipe.of(parameters.recipe("scratch")).as_settings(),
+        }
         for seed in range(parameters.seeds):
-            last = data | network | {"stage": "last", "recipe": recipes["last"]}
             cells += [
-                Cell(f"last/{seed}", last, seed),
-                Cell(f"flawed/{seed}", last | {"stage": "flawed", "dropout": parameters.dropout}, seed),
-                Cell(f"all/{seed}", last | {"stage": "all", "then": recipes["all"]}, seed),
-                Cell(
-                    f"scratch/{seed}",
-                    data
-                    | {
-                        "stage": "scratch",
-                        "size": parameters.scratch_size,
-                        "pairs": parameters.scratch_pairs,
-                        "recipe": Recipe.of(parameters.recipe("scratch")).as_settings(),
-                    },
-                    seed,
-                ),
+                Cell(f"last/{rate:g}/{seed}", _last_settings(parameters, rate), seed)
+                for rate in parameters.last_rates
             ]
+            cells.append(Cell(f"scratch/{seed}", data | scratch, seed))
+        return cells
+
+    def follow(self, parameters: LfwParameters, outcomes: Mapping[str, Outcome]) -> list[Cell]:
+        """With the best rate of the last layer: the flaws, and all layers."""
+        from lab.recipes import Recipe
+
+        last = _last_settings(parameters, _chosen_rate(outcomes, "last", parameters.last_rates))
+        cells = []
+        for seed in range(parameters.seeds):
+            flawed = last | {"stage": "flawed", "dropout": parameters.dropout}
+            cells.append(Cell(f"flawed/{seed}", flawed, seed))
+            for rate in parameters.all_rates:
+                then = Recipe.of(parameters.recipe("all", rate)).as_settings()
+                cells.append(Cell(f"all/{rate:g}/{seed}", last | {"stage": "all", "then": then}, seed))
         return cells
 
     def run(self, cell: Cell, context: Context) -> Outcome:
         work = {"pixels": _pixels, "before": _before, "scratch": _scratch}
-        points, told = work.get(cell.settings["stage"], _trained)(cell, context)
-        return told | _judged(points, _divided(*_choice(cell.settings)))
+        divided = _divided(*_choice(cell.settings))
+        points, told = work.get(cell.settings["stage"], _trained)(cell, context, divided)
+        count = len(divided.validation)
+        return told | _validated(points[:count], divided) | _judged(points[count:], divided)
 
     def summarize(self, parameters: LfwParameters, outcomes: Mapping[str, Outcome]) -> Summary:
-        runs = {stage: experiments.of(outcomes, stage) for stage in STAGES}
+        rates = {
+            stage: _chosen_rate(outcomes, stage, choice)
+            for stage, choice in (("last", parameters.last_rates), ("all", parameters.all_rates))
+        }
+        runs = {
+            stage: experiments.of(outcomes, f"{stage}/{rates[stage]:g}" if stage in rates else stage)
+            for stage in STAGES
+        }
         metrics = _metrics(parameters, runs)
+        for stage, rate in rates.items():
+            metrics[f"{stage}/rate"] = Metric(value=rate, title=f"Learning rate: {STAGES[stage]}")
         return Summary(
             metrics=metrics,
             tables={
                 "results": _table(metrics, parameters),
+                "rates": _rates_table(parameters, outcomes),
                 "recipe": experiments.recipe_table(
-                    {STAGES[stage]: parameters.recipe(stage) for stage in ("last", "all", "scratch")}
+                    {
+                        STAGES[stage]: parameters.recipe(stage, rates.get(stage, 0.0))
+                        for stage in ("last", "all", "scratch")
+                    }
                 ),
             },
             figures={"roc": _roc_chart(runs), "distances": _distance_chart(runs["all"][0])},
@@ -162,25 +207,64 @@ class Lfw(Analysis[LfwParameters]):
         )
 
 
+def _data_settings(parameters: LfwParameters) -> dict[str, Any]:
+    names = {"name", "split", "damaged", "test_folds", "validation_folds", "size"}
+    return parameters.model_dump(mode="json", include=names)
+
+
+def _network_settings(parameters: LfwParameters) -> dict[str, Any]:
+    return parameters.model_dump(mode="json", include={"weights", "architecture", "download", "pairs"})
+
+
+def _last_settings(parameters: LfwParameters, rate: float) -> dict[str, Any]:
+    from lab.recipes import Recipe
+
+    recipe = Recipe.of(parameters.recipe("last", rate)).as_settings()
+    return _data_settings(parameters) | _network_settings(parameters) | {"stage": "last", "recipe": recipe}
+
+
+def _chosen_rate(outcomes: Mapping[str, Outcome], stage: str, rates: Sequence[float]) -> float:
+    """That with the highest mean AUC over seeds on every pair of the validation people."""
+    return max(rates, key=lambda rate: _validation_auc(experiments.of(outcomes, f"{stage}/{rate:g}")))
+
+
+def _validation_auc(runs: Sequence[Outcome]) -> float:
+    return sum(run["validation"]["auc"] for run in runs) / len(runs)
+
+
 class Divided(NamedTuple):
-    """train, test: indices of images. pairs: (M, 2) of listed test pairs, in numbers of `test`."""
+    """train, validation, test: indices of images. pairs: (M, 2) of listed test pairs, by place in `test`."""
 
     images: ImageSet
     train: NDArray[np.int64]
+    validation: NDArray[np.int64]
     test: NDArray[np.int64]
     pairs: NDArray[np.int64]
     listed: int
     missing: int
 
+    @property
+    def judged(self) -> NDArray[np.int64]:
+        """Validation images, then those of the test."""
+        import numpy as np
+
+        return np.concatenate([self.validation, self.test])
+
 
 def _choice(settings: Mapping[str, Any]) -> tuple[Any, ...]:
     names = ("name", "split", "damaged", "size")
-    return (*(settings[name] for name in names), tuple(settings["test_folds"]))
+    folds = ("test_folds", "validation_folds")
+    return (*(settings[name] for name in names), *(tuple(settings[name]) for name in folds))
 
 
 @lru_cache(maxsize=1)
 def _divided(
-    name: str, split: str, damaged: Literal["refuse", "skip"], size: int, test_folds: tuple[int, ...]
+    name: str,
+    split: str,
+    damaged: Literal["refuse", "skip"],
+    size: int,
+    test_folds: tuple[int, ...],
+    validation_folds: tuple[int, ...],
 ) -> Divided:
     """By the official list; a set without one has its people in ten folds, and every pair of each listed."""
     import numpy as np
@@ -190,23 +274,27 @@ def _divided(
 
     images = load_images(name, split, size=(size, size), grey=False, damaged=damaged)
     folds, listed, missing = listed_pairs(name, images)
-    unknown = [fold for fold in test_folds if not 0 <= fold < len(folds)]
+    unknown = [fold for fold in (*test_folds, *validation_folds) if not 0 <= fold < len(folds)]
     if unknown:
         raise DataError(f"pairs of {name} are in {len(folds)} folds, from 0; there is no fold {unknown[0]}")
-    pairs = np.concatenate([folds[fold] for fold in test_folds])
-    if not len(pairs):
-        raise DataError(
-            f"of the pairs of {name} in the tested folds no one has both images here; fetch the images"
-        )
-    people = np.unique(images.labels[pairs])
-    tested = np.isin(images.labels, people)
-    train, test = np.flatnonzero(~tested), np.flatnonzero(tested)
-    if len(np.unique(images.labels[train])) < 2 or np.bincount(images.labels[train]).max() < 2:
-        raise DataError(
-            f"who is not tested on in {name} makes no pairs to train with; test on fewer folds with "
-            "--set test_folds=…"
-        )
-    return Divided(images, train, test, np.searchsorted(test, pairs), listed, missing)
+    pairs, chosen_by = (
+        np.concatenate([folds[fold] for fold in which]) for which in (test_folds, validation_folds)
+    )
+    for which, found in (("tested", pairs), ("validation", chosen_by)):
+        if not len(found):
+            raise DataError(
+                f"of the pairs of {name} in the {which} folds no one has both images here; fetch the images"
+            )
+    tested, validated = (np.isin(images.labels, images.labels[found]) for found in (pairs, chosen_by))
+    train, validation, test = map(np.flatnonzero, (~tested & ~validated, validated & ~tested, tested))
+    for which, part in (("validated", validation), ("trained", train)):
+        counts = np.bincount(images.labels[part])
+        if np.count_nonzero(counts) < 2 or counts.max() < 2:
+            raise DataError(
+                f"who is {which} with in {name} makes no pairs of both kinds; choose other folds with "
+                "--set test_folds=… and validation_folds=…"
+            )
+    return Divided(images, train, validation, test, np.searchsorted(test, pairs), listed, missing)
 
 
 def listed_pairs(name: str, images: ImageSet) -> tuple[list[NDArray[np.int64]], int, int]:
@@ -262,6 +350,27 @@ def _ends(line: str) -> tuple[str, str]:
     return f"{first[0]}_{int(first[1]):04d}", f"{second[0]}_{int(second[1]):04d}"
 
 
+def _usable(points: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(N, D), with numbers even where a run diverged."""
+    import numpy as np
+
+    return np.nan_to_num(points.reshape(len(points), -1), posinf=0.0, neginf=0.0)
+
+
+def _validated(points: NDArray[np.float32], divided: Divided) -> Outcome:
+    """points: (validation images, D). Of every pair: the AUC, and the threshold that parts the kinds best."""
+    import numpy as np
+    import torch
+
+    from lab.pairs import every_pair
+
+    people = divided.images.labels[divided.validation]
+    histogram = every_pair(torch.from_numpy(_usable(points)), people, "euclidean")
+    false, true = histogram.roc()
+    threshold = float(histogram.thresholds[int(np.argmax(true - false))])
+    return {"validation": {"auc": histogram.auc(), "threshold": threshold}}
+
+
 def _judged(points: NDArray[np.float32], divided: Divided) -> Outcome:
     """points: (test images, D). Distances of the listed pairs, and of every pair the counts."""
     import numpy as np
@@ -270,7 +379,7 @@ def _judged(points: NDArray[np.float32], divided: Divided) -> Outcome:
     from lab.pairs import every_pair
 
     people = divided.images.labels[divided.test]
-    points = np.nan_to_num(points.reshape(len(points), -1), posinf=0.0, neginf=0.0)
+    points = _usable(points)
     first, second = divided.pairs.T
     distances = np.linalg.norm(points[first] - points[second], axis=1)
     histogram = every_pair(torch.from_numpy(points), people, "euclidean")
@@ -297,6 +406,7 @@ def _judged(points: NDArray[np.float32], divided: Divided) -> Outcome:
         "counts": {
             "train_images": len(divided.train),
             "train_people": len(np.unique(divided.images.labels[divided.train])),
+            "validation_people": len(np.unique(divided.images.labels[divided.validation])),
             "test_images": len(divided.test),
             "test_people": len(np.unique(people)),
             "listed": divided.listed,
@@ -305,11 +415,10 @@ def _judged(points: NDArray[np.float32], divided: Divided) -> Outcome:
     }
 
 
-def _pixels(cell: Cell, context: Context) -> tuple[Any, Outcome]:
+def _pixels(cell: Cell, context: Context, divided: Divided) -> tuple[Any, Outcome]:
     import numpy as np
 
-    divided = _divided(*_choice(cell.settings))
-    return (divided.images.images[divided.test] / 255).astype(np.float32), {"diverged": False}
+    return (divided.images.images[divided.judged] / 255).astype(np.float32), {"diverged": False}
 
 
 def _network(settings: Mapping[str, Any]) -> Any:
@@ -320,15 +429,14 @@ def _network(settings: Mapping[str, Any]) -> Any:
     )
 
 
-def _before(cell: Cell, context: Context) -> tuple[Any, Outcome]:
+def _before(cell: Cell, context: Context, divided: Divided) -> tuple[Any, Outcome]:
     """The outputs of the network as it was published."""
     import torch
 
     from lab import weights
 
     network = _network(cell.settings)
-    divided = _divided(*_choice(cell.settings))
-    kept = kept_features(network, divided.images.images, device=context.device)[divided.test]
+    kept = kept_features(network, divided.images.images, device=context.device)[divided.judged]
     _, last = weights.last_linear(network.model)
     with torch.no_grad():
         points = last.cpu()(kept)
@@ -351,7 +459,7 @@ def _fit(cell: Cell, context: Context, model: Any, data: Any, objective: Any, re
     )
 
 
-def _trained(cell: Cell, context: Context) -> tuple[Any, Outcome]:
+def _trained(cell: Cell, context: Context, divided: Divided) -> tuple[Any, Outcome]:
     """The last layer on kept features; then, if it is asked for, all layers on the images."""
     import copy
 
@@ -367,7 +475,6 @@ def _trained(cell: Cell, context: Context) -> tuple[Any, Outcome]:
     settings = cell.settings
     network = _network(settings)
     told: Outcome = {"weights": weights.describe(network)}
-    divided = _divided(*_choice(settings))
     labels = torch.from_numpy(divided.images.labels).to(context.device)
     kept = kept_features(network, divided.images.images, device=context.device).to(context.device)
     flawed = settings["stage"] == "flawed"
@@ -393,7 +500,7 @@ def _trained(cell: Cell, context: Context) -> tuple[Any, Outcome]:
         "normaliser": normaliser,
     }
     if settings["stage"] != "all" or told["diverged"]:
-        return predict(head, maps[divided.test], data(maps, *plain), dtype).cpu().numpy(), told
+        return predict(head, maps[divided.judged], data(maps, *plain), dtype).cpu().numpy(), told
     parent, _, child = name.rpartition(".")
     setattr(network.model.get_submodule(parent), child, last.cpu())
     pixels = Images.of(divided.images.images, divided.images.labels, context.device).images
@@ -402,8 +509,8 @@ def _trained(cell: Cell, context: Context) -> tuple[Any, Outcome]:
     model = DistanceNetwork(network.model)
     history = _fit(cell, context, model, whole, NormalisedDistance(normaliser), later, "all")
     told |= {"all_history": history.as_outcome(), "diverged": history.outcome == "diverged"}
-    test = torch.from_numpy(divided.test).to(context.device)
-    return predict(model, pixels[test], whole, dtype).cpu().numpy(), told
+    judged = torch.from_numpy(divided.judged).to(context.device)
+    return predict(model, pixels[judged], whole, dtype).cpu().numpy(), told
 
 
 def _normaliser(last: Any, kept: Any, labels: Any) -> float:
@@ -418,7 +525,7 @@ def _normaliser(last: Any, kept: Any, labels: Any) -> float:
     return float((points[0::2] - points[1::2]).norm(dim=1).max())
 
 
-def _scratch(cell: Cell, context: Context) -> tuple[Any, Outcome]:
+def _scratch(cell: Cell, context: Context, divided: Divided) -> tuple[Any, Outcome]:
     """The tower of verification.siamese on grey images, by the contrastive loss."""
     import torch
 
@@ -427,7 +534,6 @@ def _scratch(cell: Cell, context: Context) -> tuple[Any, Outcome]:
     from lab.recipes import Recipe
     from lab.training import Data, Images, precision_of, predict
 
-    divided = _divided(*_choice(cell.settings))
     colours = torch.tensor([0.299, 0.587, 0.114])[:, None, None]
     pixels = torch.from_numpy(divided.images.images[:]).float()
     grey = (pixels * colours).sum(1, keepdim=True).round().to(torch.uint8).numpy()
@@ -437,7 +543,7 @@ def _scratch(cell: Cell, context: Context) -> tuple[Any, Outcome]:
     model = SiameseTower()
     recipe = Recipe.of(cell.settings["recipe"])
     history = _fit(cell, context, model, data, Contrastive(), recipe, "scratch")
-    points = predict(model, everyone.images[divided.test], data, precision_of(recipe, context.device))
+    points = predict(model, everyone.images[divided.judged], data, precision_of(recipe, context.device))
     return points.cpu().numpy(), {
         "history": history.as_outcome(),
         "diverged": history.outcome == "diverged",
@@ -488,6 +594,7 @@ def _metrics(parameters: LfwParameters, runs: Mapping[str, Sequence[Outcome]]) -
         ("missing", counts["missing"], "Listed pairs that lack an image here", "pairs"),
         ("train_images", counts["train_images"], "Training images", "images"),
         ("train_people", counts["train_people"], "Training people", "people"),
+        ("validation_people", counts["validation_people"], "Validation people", "people"),
         ("test_images", counts["test_images"], "Test images", "images"),
         ("test_people", counts["test_people"], "Test people", "people"),
         ("seeds", parameters.seeds, "Seeds", ""),
@@ -534,6 +641,32 @@ def _table(metrics: Mapping[str, Metric], parameters: LfwParameters) -> Table:
     )
 
 
+def _rates_table(parameters: LfwParameters, outcomes: Mapping[str, Outcome]) -> Table:
+    rows = []
+    for stage, rates in (("last", parameters.last_rates), ("all", parameters.all_rates)):
+        chosen = _chosen_rate(outcomes, stage, rates)
+        for rate in rates:
+            runs = experiments.of(outcomes, f"{stage}/{rate:g}")
+            areas = [run["validation"]["auc"] for run in runs]
+            cells = {"stage": STAGES[stage], "rate": rate, "auc": _validation_auc(runs)}
+            cells |= {"low": min(areas), "high": max(areas), "chosen": "yes" if rate == chosen else ""}
+            rows.append(Row(cells=cells))
+    number: dict[str, Any] = {"type": "number", "format": ".4f"}
+    return Table(
+        caption="AUC on every pair of the validation people, by the learning rate.",
+        columns=(
+            Column(key="stage", label="Trained"),
+            Column(key="rate", label="Learning rate", type="number", format="g"),
+            Column(key="auc", label="AUC", **number),
+            Column(key="low", label="lowest", **number),
+            Column(key="high", label="highest", **number),
+            Column(key="chosen", label="Taken"),
+        ),
+        rows=tuple(rows),
+        notes=(f"Means, lowest and highest of so many seeds: {parameters.seeds}.",),
+    )
+
+
 def _roc_chart(runs: Mapping[str, Sequence[Outcome]]) -> Chart:
     """Of the first seed, so that a threshold is a point on the line."""
     import numpy as np
@@ -547,10 +680,10 @@ def _roc_chart(runs: Mapping[str, Sequence[Outcome]]) -> Chart:
         series.append(Series(label=STAGES[stage], x=tuple(grid.tolist()), y=tuple(curve.tolist())))
     told = ", ".join(f"{one.label} {one.y[10]:.2f}" for one in series)
     everyone = runs["all"][0]["everyone"]
-    same, different = (np.cumsum([0, *everyone[kind]]) / sum(everyone[kind]) for kind in KINDS)
     return Chart(
         kind="line",
-        caption="ROC on every pair of the test people's images (first seed).",
+        caption="ROC on every pair of the test people's images (first seed); the slider begins at the "
+        "threshold that is best on validation people.",
         alt=f"ROC curves. At a false positive rate of 0.1 the true positive rates are: {told}.",
         x=Axis(label="False positive rate"),
         y=Axis(label="True positive rate"),
@@ -560,7 +693,7 @@ def _roc_chart(runs: Mapping[str, Sequence[Outcome]]) -> Chart:
             same=tuple(everyone["same"]),
             different=tuple(everyone["different"]),
             largest=everyone["largest"],
-            threshold=float(np.argmax(same - different)) * everyone["largest"] / len(everyone["same"]),
+            threshold=min(runs["all"][0]["validation"]["threshold"], everyone["largest"]),
         ),
     )
 
@@ -610,6 +743,15 @@ def _findings(
             holds=flaws.high is not None and flaws.high < 0,
             metrics=("flaws/pairs/auc",),
         ),
+        **{
+            f"reaches_{network}_{which}": Finding(
+                statement=f"The AUC after training on {words} reaches what was published of {network}",
+                holds=metrics[f"{which}/auc_after"].value >= published[which],
+                metrics=(f"{which}/auc_after",),
+            )
+            for network, published in parameters.published.items()
+            for which, words in LISTED.items()
+        },
         "scratch_is_behind": Finding(
             statement="The network from scratch has a lower AUC than that of ImageNet before training",
             holds=metrics["scratch/pairs/auc"].value < metrics["before/pairs/auc"].value,

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 from filelock import FileLock
+from numpy.typing import NDArray
 
 from lab.datasets.images import DataError
 
@@ -38,6 +42,21 @@ def making(file: Path) -> Iterator[Path]:
                 part.unlink(missing_ok=True)
     except OSError as error:
         raise no_room(file.parent, error) from None
+
+
+def kept_array(kind: str, identity: tuple[Any, ...], make: Callable[[], NDArray[Any]]) -> NDArray[Any]:
+    """What `make` gives, in the folder `kind` of the cache from then on; identity: all that decides it."""
+    name = hashlib.sha256(repr(identity).encode()).hexdigest()[:32]
+    file = cache_folder() / kind / f"{name}.npy"
+    try:
+        found: NDArray[Any] = np.load(file)
+    except (OSError, ValueError):  # not made yet, or cut off
+        found = make()
+        with making(file) as part:
+            with part.open("wb") as content:
+                np.save(content, found)
+            part.replace(file)
+    return found
 
 
 def no_room(folder: Path, error: OSError) -> DataError:

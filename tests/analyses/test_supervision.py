@@ -47,3 +47,42 @@ def test_labels_that_cannot_be_tampered_with_so_are_told_of(convstudy, analysis,
     finished = convstudy("run", f"supervision.{analysis}", *SMALL, "--set", setting)
     assert finished.returncode in (1, 2)
     assert told in finished.stderr and "Traceback" not in finished.stderr
+
+
+TEACHER = (
+    *("run", "supervision.teacher_student", "--profile", "quick", "--jobs", "1"),
+    *("--set", "teacher_epochs=2", "--set", "rounds=1", "--set", "shown=100", "--set", "finetune_epochs=1"),
+)
+
+
+def test_a_student_learns_from_what_its_teacher_is_surest_of(convstudy, tmp_path):
+    finished = convstudy(*TEACHER, "--set", "k=[5,60]", "--set", "data.train=500")
+    assert finished.returncode == 0, finished.stderr
+    result = Store(tmp_path / "results").read("supervision.teacher_student", "custom")
+    metrics = result.metrics
+    best = int(metrics["best_k"].value)
+    assert best in (5, 60)
+    assert metrics["student/test_accuracy"] == metrics[f"k/{best}/test_accuracy"]
+    assert metrics["p/1/test_accuracy"].value == metrics["student/test_accuracy"].value
+    assert {"teacher/test_accuracy", "supervised/test_accuracy", "p/2/test_accuracy"} <= set(metrics)
+    assert metrics["data/unlabelled"].value == 440
+    rows = [row.cells for row in result.tables["chosen"].rows]
+    assert [(row["p"], row["k"]) for row in rows] == [(1, 5), (1, 60), (2, 5), (2, 60)]
+    assert all(row["several"] == 0 for row in rows[:2])  # with its first class an image serves one
+    assert rows[3]["labels"] >= rows[1]["labels"]
+
+
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        ("labelled=1500", "leaves none unlabelled"),
+        ("k=[5,1441]", "asks for 1441 images a class, and there are 1440"),
+        ("k=[0,5]", "greater than or equal to 1"),
+        ("p=[1,99]", "99 highest classes are to be kept, and there are"),
+        ("data.validation=0", "K is chosen on validation images"),
+    ],
+)
+def test_choices_that_a_teacher_cannot_make_are_told_of(convstudy, setting, told):
+    finished = convstudy(*TEACHER, "--set", setting)
+    assert finished.returncode in (1, 2)
+    assert told in finished.stderr and "Traceback" not in finished.stderr

@@ -106,7 +106,7 @@ def test_a_small_sweep_has_its_metrics_and_shows_what_diverged(convstudy, tmp_pa
 @pytest.mark.parametrize(
     ("setting", "told"),
     [
-        ("weights=lite1", "weights are lite0, imagenet, file:PATH or none"),
+        ("weights=lite1", "failed in cell digits/heads: weights are lite0, imagenet, file:PATH or none"),
         ("domains.digits.size=8", "greater than or equal to 32"),
         ("seeds=0", "greater than or equal to 1"),
         ("head_rates=[0.1,-1]", "greater than 0"),

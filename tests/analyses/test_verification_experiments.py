@@ -173,18 +173,21 @@ def test_a_split_that_leaves_nobody_to_train_with_is_refused(tmp_path):
         verification.divided(Faces(name=f"folder:{root}", size=32), ("ann", "bob"))
 
 
-PAIRS = """2\t1
+PAIRS = """3\t1
 ann\t1\t2
 ann\t1\tbob\t1
 cid\t1\t3
-cid\t2\tdot\t7
+cid\t2\tdot\t1
+fay\t1\t3
+fay\t2\tgus\t7
 """
 
 
 @pytest.fixture
 def lfw_root(tmp_path, monkeypatch):
-    """The official layout, with two images missing of those that pairs.txt names."""
-    root = folder_of_people(tmp_path / "data" / "lfw", {"ann": 2, "bob": 1, "cid": 2, "dot": 1, "eve": 2})
+    """The official layout, with three images missing of those that pairs.txt names."""
+    people = {"ann": 2, "bob": 1, "cid": 2, "dot": 1, "eve": 2, "fay": 2}
+    root = folder_of_people(tmp_path / "data" / "lfw", people)
     (root / "pairs.txt").write_text(PAIRS)
     monkeypatch.setenv("CONVSTUDY_DATA", str(tmp_path / "data"))
     return root
@@ -194,39 +197,52 @@ def test_listed_pairs_are_those_whose_images_are_here(lfw_root):
     images = load("lfw", "all", size=(40, 40))
     folds, listed, missing = lfw.listed_pairs("lfw", images)
     named = [[[images.files[at].rpartition("/")[2] for at in pair] for pair in fold] for fold in folds]
-    assert named == [[["ann_0001.png", "ann_0002.png"], ["ann_0001.png", "bob_0001.png"]], []]
-    assert (listed, missing) == (4, 2)
+    assert named == [
+        [["ann_0001.png", "ann_0002.png"], ["ann_0001.png", "bob_0001.png"]],
+        [["cid_0002.png", "dot_0001.png"]],
+        [],
+    ]
+    assert (listed, missing) == (6, 3)
 
 
-def test_who_is_in_a_tested_pair_is_not_trained_on(lfw_root):
-    divided = lfw._divided("lfw", "all", "refuse", 40, (0,))
-    people = [divided.images.classes[label] for label in divided.images.labels[divided.test]]
-    assert people == ["ann", "ann", "bob"]
+def test_nobody_is_in_two_of_training_validation_and_test(lfw_root):
+    divided = lfw._divided("lfw", "all", "refuse", 40, (0,), (1,))
+    people = [
+        [divided.images.classes[label] for label in divided.images.labels[part]]
+        for part in (divided.train, divided.validation, divided.test)
+    ]
+    assert people == [["eve", "eve", "fay", "fay"], ["cid", "cid", "dot"], ["ann", "ann", "bob"]]
     assert divided.pairs.tolist() == [[0, 1], [0, 2]]
-    assert len(divided.train) == 5
 
 
 @pytest.mark.parametrize(
     ("text", "folds", "told"),
     [
-        (PAIRS, (1,), "no one has both images here"),
-        (PAIRS, (2,), "there is no fold 2"),
-        ("2\t1\nann\tone\ttwo\n", (0,), r"pairs.txt of .* cannot be read"),
-        ("", (0,), r"pairs.txt of .* cannot be read"),
-        ("2\t1\n", (0,), "lists no pair"),
+        (PAIRS, ((2,), (1,)), "in the tested folds no one has both images here"),
+        (PAIRS, ((0,), (2,)), "in the validation folds no one has both images here"),
+        (PAIRS, ((3,), (1,)), "there is no fold 3"),
+        ("2\t1\nann\tone\ttwo\n", ((0,), (1,)), r"pairs.txt of .* cannot be read"),
+        ("", ((0,), (1,)), r"pairs.txt of .* cannot be read"),
+        ("2\t1\n", ((0,), (1,)), "lists no pair"),
     ],
 )
 def test_a_list_of_pairs_that_is_of_no_use_is_told_of(lfw_root, text, folds, told):
     (lfw_root / "pairs.txt").write_text(text)
     lfw._divided.cache_clear()
     with pytest.raises(DataError, match=told):
-        lfw._divided("lfw", "all", "refuse", 40, folds)
+        lfw._divided("lfw", "all", "refuse", 40, *folds)
+
+
+def test_a_fold_to_choose_by_is_not_tested_on():
+    with pytest.raises(ValueError, match="fold 4 is both in test_folds and in validation_folds"):
+        lfw.LfwParameters(validation_folds=(4, 5))
 
 
 def test_listed_pairs_and_every_pair_are_judged_before_and_after(convstudy, tmp_path):
     finished = convstudy(
         *("run", "verification.lfw", "--profile", "quick", "--jobs", "1", "--set", "scratch_pairs=8"),
         *("--set", "pairs=16", "--set", "test_folds=[0]", "--set", "last_epochs=1"),
+        *("--set", "last_rates=[0.1,1e-9]"),
     )
     assert finished.returncode == 0, finished.stderr
     result = Store(tmp_path / "results").read("verification.lfw", "custom")
@@ -240,3 +256,8 @@ def test_listed_pairs_and_every_pair_are_judged_before_and_after(convstudy, tmp_
     for name in ("pairs/auc_before", "pairs/auc_after", "everyone/auc_before", "everyone/auc_after"):
         assert 0 <= metrics[name].value <= 1
     assert not result.findings["protocol_network"].holds
+    for which in ("pairs", "everyone"):
+        reached = metrics[f"{which}/auc_after"].value >= lfw.LfwParameters().published["vgg16"][which]
+        assert result.findings[f"reaches_vgg16_{which}"].holds == reached
+    chosen = max((row.cells for row in result.tables["rates"].rows[:2]), key=lambda row: row["auc"])
+    assert chosen["chosen"] == "yes" and chosen["rate"] == metrics["last/rate"].value

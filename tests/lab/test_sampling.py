@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from lab.sampling import Resampled, zipf
+from lab.sampling import Resampled, Rounds, zipf
 
 LABELS = torch.tensor([0] * 800 + [1] * 150 + [2] * 50)
 
@@ -38,3 +38,12 @@ def test_a_long_tail_has_the_first_class_over_the_rank_of_each():
 def test_a_tail_that_cannot_be_cut_is_refused(largest, told):
     with pytest.raises(ValueError, match=told):
         zipf(np.repeat(np.arange(5), 60), largest, seed=0)
+
+
+@pytest.mark.parametrize("count", [3, 10, 25])
+def test_a_round_has_as_many_images_as_asked_for_and_each_about_as_often(count):
+    labels = torch.zeros(10)
+    drawn = Rounds(count)(labels, torch.Generator().manual_seed(0))
+    times = torch.bincount(drawn, minlength=10)
+    assert len(drawn) == count and int(times.max() - times.min()) <= 1
+    assert torch.equal(drawn, Rounds(count)(labels, torch.Generator().manual_seed(0)))
