@@ -46,6 +46,8 @@ MATH = {
     "½": r"\frac12", "¼": r"\frac14", "¾": r"\frac34", "✓": r"\checkmark", "■": r"\blacksquare",
     "□": r"\square", "▲": r"\blacktriangle", "△": r"\triangle", "★": r"\bigstar", "ϵ": r"\epsilon",
     "ϕ": r"\phi", "ε": r"\varepsilon", "φ": r"\varphi", "ς": r"\varsigma", "ο": "o",
+    **{raised: f"^{{{digit}}}" for digit, raised in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")},
+    **{lowered: f"_{{{digit}}}" for digit, lowered in enumerate("₀₁₂₃₄₅₆₇₈₉")},
 }  # fmt: skip
 #: Spaces, and characters that print nothing.
 SPACES = {

@@ -43,6 +43,7 @@ def text_of(pdf: Path) -> str:
         ("é ł ß", r"{\'{e}} {\l} {\ss}"),
         ("α → Ω", r"\uni{\ensuremath{\alpha}}{03B1} \uni{\ensuremath{\rightarrow}}{2192} "
                   r"\uni{\ensuremath{\Omega}}{03A9}"),
+        ("5²", r"5\uni{\ensuremath{^{2}}}{00B2}"),
         ("Жук", r"\uni{Zh}{0416}\uni{u}{0443}\uni{k}{043A}"),
         ("e\u0301", r"{\'{e}}"),
         ("ﬁ", r"\uni{fi}{FB01}"),

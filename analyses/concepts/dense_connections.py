@@ -1,0 +1,145 @@
+"""concepts.dense_connections: where the parameters of a DenseNet are, block by block."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
+from results.schema import Column, Finding, Metric, Row, Table
+
+
+class DenseConnectionsParameters(Parameters):
+    """network: of torchvision. rival: the residual network that Huang et al. 2017, section 4.4, compare."""
+
+    network: Literal["densenet121", "densenet161", "densenet169", "densenet201"] = "densenet201"
+    rival: Literal["resnet18", "resnet34", "resnet50", "resnet101", "resnet152"] = "resnet101"
+
+
+class DenseConnections(Analysis[DenseConnectionsParameters]):
+    id = "concepts.dense_connections"
+    title = "A DenseNet, block by block"
+    question = "Why does a DenseNet need few parameters?"
+    analytic = True
+
+    def parameters(self, profile: Profile) -> DenseConnectionsParameters:
+        return DenseConnectionsParameters()
+
+    def run(self, cell: Cell, context: Context) -> Outcome:
+        """Counts by part; of each dense layer the channels that it takes, squeezes them to, and adds."""
+        from lab import models
+        from lab.counting import count
+
+        parameters = DenseConnectionsParameters.model_validate(cell.settings)
+        ledger = count(models.load(parameters.network), (3, 224, 224), name=parameters.network)
+        parts: Outcome = {}
+        for layer in ledger.layers:
+            name = next((word for word in layer.name.split(".") if word.startswith(("dense", "trans"))), "")
+            name = name.partition(":")[0] or ("head" if parts.get("transition3") else "stem")
+            part = parts.setdefault(
+                name, {"layers": [], "parameters": 0, "macs": 0, "taken": layer.input_shape[0]}
+            )
+            part["parameters"] += layer.parameters
+            part["macs"] += layer.macs
+            part["given"] = layer.output_shape[0]
+            if name.startswith("denseblock") and layer.name.endswith("conv1"):
+                part["layers"].append([layer.input_shape[0], layer.output_shape[0]])
+            if name.startswith("denseblock") and layer.name.endswith("conv2"):
+                part["layers"][-1].append(layer.output_shape[0])
+        rival = count(models.load(parameters.rival), (3, 224, 224), name=parameters.rival)
+        return {
+            "parts": parts,
+            "network": {"parameters": ledger.parameters, "macs": ledger.macs},
+            "rival": {"parameters": rival.parameters, "macs": rival.macs},
+        }
+
+    def summarize(self, parameters: DenseConnectionsParameters, outcomes: Mapping[str, Outcome]) -> Summary:
+        (outcome,) = outcomes.values()
+        parts, network, rival = outcome["parts"], outcome["network"], outcome["rival"]
+        layers = [layer for part in parts.values() for layer in part["layers"]]
+        deepest = max((part["layers"] for part in parts.values()), key=len)
+        growth = layers[0][2]
+        weights = sum(taken * squeezed + 9 * squeezed * added for taken, squeezed, added in layers)
+        direct = sum(9 * taken * added for taken, _, added in layers)
+        plain = sum(9 * taken * taken for taken, _, _ in layers)
+        metrics = {
+            "growth": Metric(value=growth, title="Growth rate: maps that a layer adds", unit="channels"),
+            "squeezed": Metric(
+                value=layers[0][1], title="Maps to which a bottleneck squeezes its input", unit="channels"
+            ),
+            "layers": Metric(value=len(layers), title="Dense layers"),
+            "deepest_layers": Metric(value=len(deepest), title="Layers of the longest block"),
+            "deepest_connections": Metric(
+                value=len(deepest) * (len(deepest) + 1) // 2,
+                title="Connections within the longest block",
+                arithmetic=f"{len(deepest)}·({len(deepest)} + 1)/2",
+            ),
+            "deepest_taken": Metric(
+                value=deepest[-1][0], title="Maps that the last layer of the longest block takes"
+            ),
+            "parameters": Metric(
+                value=network["parameters"], title=f"Parameters of {parameters.network}", unit="parameters"
+            ),
+            "rival_parameters": Metric(
+                value=rival["parameters"], title=f"Parameters of {parameters.rival}", unit="parameters"
+            ),
+            "macs": Metric(value=network["macs"], title=f"MACs of {parameters.network}", unit="MACs"),
+            "rival_macs": Metric(value=rival["macs"], title=f"MACs of {parameters.rival}", unit="MACs"),
+            "weights": Metric(value=weights, title="Weights of the dense layers", unit="parameters"),
+            "direct_weights": Metric(
+                value=direct, title="Weights of the dense layers without bottlenecks", unit="parameters"
+            ),
+            "plain_weights": Metric(
+                value=plain,
+                title="Weights of 3×3 convolutions that give as many maps as each dense layer takes",
+                unit="parameters",
+            ),
+        }
+        named = {"stem": "Stem", "head": "Head"}
+        rows = []
+        for name, part in parts.items():
+            kind = "Block" if name.startswith("dense") else "Transition"
+            cells = {"part": named.get(name, f"{kind} {name[-1]}"), "layers": len(part["layers"]) or None}
+            rows.append(
+                Row(cells=cells | {key: part[key] for key in ("taken", "given", "parameters", "macs")})
+            )
+        return Summary(
+            metrics=metrics,
+            tables={
+                "blocks": Table(
+                    caption=f"{_named(parameters)}, part by part: maps taken and given, parameters and "
+                    "multiply–accumulates.",
+                    columns=(
+                        Column(key="part", label="Part"),
+                        Column(key="layers", label="Layers", type="integer"),
+                        Column(key="taken", label="Takes", type="integer", unit="maps"),
+                        Column(key="given", label="Gives", type="integer", unit="maps"),
+                        Column(key="parameters", label="Parameters", type="integer"),
+                        Column(key="macs", label="MACs", type="integer"),
+                    ),
+                    rows=(
+                        *rows,
+                        Row(cells={"part": "Total", "layers": len(layers), **network}, kind="total"),
+                    ),
+                )
+            },
+            findings={
+                "needs_fewer_parameters": Finding(
+                    statement=f"{parameters.network} has fewer parameters than {parameters.rival}",
+                    holds=network["parameters"] < rival["parameters"],
+                    metrics=("parameters", "rival_parameters"),
+                ),
+                "bottlenecks_save": Finding(
+                    statement="Bottlenecks save weights",
+                    holds=weights < direct,
+                    metrics=("weights", "direct_weights"),
+                ),
+            },
+        )
+
+
+def _named(parameters: DenseConnectionsParameters) -> str:
+    return f"DenseNet-{parameters.network.removeprefix('densenet')}"
+
+
+analysis = DenseConnections()

@@ -1,0 +1,182 @@
+"""Concepts worked through on small examples: what they give, beside other sources, and bad choices."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torchvision.ops import box_iou, nms
+
+import analyses
+from analyses.concepts.average_precision import AveragePrecisionParameters
+from analyses.plugin import Cell, Context
+from lab.networks.googlenet import googlenet
+from lab.probe import probe
+from results.store import Store
+
+
+def summary(identifier, **changes):
+    analysis = analyses.get(identifier)
+    parameters = type(analysis.parameters("full"))(**changes)
+    outcomes = {cell.id: analysis.run(cell, Context()) for cell in analysis.plan(parameters)}
+    return analysis.summarize(parameters, outcomes)
+
+
+@pytest.fixture(scope="module")
+def example():
+    return summary("concepts.average_precision")
+
+
+def corners(squares):
+    rows = [(s.column - s.width / 2, s.row - s.width / 2, s.width) for s in squares]
+    return torch.tensor([(left, top, left + side, top + side) for left, top, side in rows])
+
+
+def test_the_example_of_average_precision_is_that_of_torchmetrics(example):
+    pytest.importorskip("torchmetrics", reason="torchmetrics is not installed")
+    from torchmetrics.detection import MeanAveragePrecision
+
+    parameters = AveragePrecisionParameters()
+    kinds = sorted({one.kind for one in parameters.truth})
+    found, true = [], []
+    for image in sorted({one.image for one in parameters.truth}):
+        here = [one for one in parameters.detections if one.image == image]
+        there = [one for one in parameters.truth if one.image == image]
+        found.append(
+            {
+                "boxes": corners(here),
+                "scores": torch.tensor([one.score for one in here]),
+                "labels": torch.tensor([kinds.index(one.kind) for one in here]),
+            }
+        )
+        labels = torch.tensor([kinds.index(one.kind) for one in there])
+        true.append({"boxes": corners(there), "labels": labels})
+    expected = MeanAveragePrecision(class_metrics=True)
+    expected.update(found, true)
+    told = expected.compute()
+    assert example.metrics["mean/coco"].value == pytest.approx(told["map_50"].item(), abs=1e-6)
+    assert example.metrics["mean/strict"].value == pytest.approx(told["map"].item(), abs=1e-6)
+    per_class = [example.metrics[f"{kind}/strict"].value for kind in kinds]
+    assert per_class == pytest.approx(told["map_per_class"].tolist(), abs=1e-6)
+
+
+def test_the_example_of_average_precision_is_that_worked_by_hand(example):
+    cat = {"eleven": (3 + 5 * 0.6) / 11, "envelope": 0.55, "plain": 0.525}
+    dog = {"eleven": (6 + 5 * 2 / 3) / 11, "envelope": 5 / 6, "plain": 5 / 6}
+    for key in cat:
+        assert example.metrics[f"cat/{key}"].value == pytest.approx(cat[key])
+        assert example.metrics[f"dog/{key}"].value == pytest.approx(dog[key])
+        assert example.metrics[f"mean/{key}"].value == pytest.approx((cat[key] + dog[key]) / 2)
+
+
+def test_every_kind_of_mistake_is_in_the_example(example):
+    verdicts = [row.cells["verdict"] for row in example.tables["ranking"].rows]
+    wrong = {"found already", "another class", "nothing there", "fits badly"}
+    assert set(verdicts) == wrong | {"right"}
+    assert verdicts.count("right") == example.metrics["found"].value
+
+
+def test_the_worked_overlap_is_that_of_torchvision(example):
+    value = example.tables["worked"].rows[-1].cells["value"]
+    titles = [picture.title for picture in example.figures["overlap"].pictures]
+    assert f"IoU {value:.2f}" in titles
+    parameters = AveragePrecisionParameters()
+    shares = box_iou(corners(parameters.detections), corners(parameters.truth))
+    assert torch.isclose(shares, torch.tensor(value), atol=0.0005).any()
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.3, 0.5, 0.6, 0.72, 1.0])
+def test_suppression_by_hand_leaves_what_torchvision_leaves(threshold):
+    found = summary("concepts.average_precision", suppression=threshold)
+    parameters = AveragePrecisionParameters()
+    ranked = sorted(parameters.candidates, key=lambda one: -one.score)
+    left = nms(corners(ranked), torch.tensor([one.score for one in ranked]), threshold).tolist()
+    stays = [row.cells["box"] - 1 for row in found.tables["steps"].rows if row.cells["fate"] == "stays"]
+    assert stays == left
+    assert found.findings["torchvision_agrees"].holds
+
+
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        ("threshold=0", "greater than 0"),
+        ("suppression=1.5", "less than or equal to 1"),
+        ("shown=horse", "no true 'horse'"),
+        ("detections=[]", "at least 1 item"),
+        ('detections=[{"kind":"dog","row":1,"column":1,"width":2,"score":0.5}]', "nothing was detected"),
+        ('detections=[{"row":1,"column":1,"width":-2,"score":0.5}]', "greater than 0"),
+    ],
+)
+def test_an_example_without_sense_is_refused_in_a_sentence(convstudy, setting, told):
+    finished = convstudy("run", "concepts.average_precision", "--set", setting)
+    assert finished.returncode == 2
+    assert told in finished.stderr and "Traceback" not in finished.stderr
+
+
+@pytest.mark.parametrize("module", ["3a", "3b", "4a"])
+@pytest.mark.parametrize("branch", ["one", "three", "five", "pool"])
+def test_branches_see_what_gradients_reach(module, branch):
+    metrics = summary("concepts.receptive_fields").metrics
+    seen = metrics[f"{module}/{branch}"].value
+    with torch.device("meta"):
+        network = googlenet()
+    assert probe(network, (3, 3 * seen, 64), f"{module}.{branch}")[0][1] == seen
+
+
+def test_a_module_alone_sees_its_filters():
+    metrics = summary("concepts.receptive_fields").metrics
+    assert [metrics[f"alone/{branch}"].value for branch in ("one", "three", "five", "pool")] == [1, 3, 5, 3]
+
+
+def test_a_densenet_is_counted_as_torchvision_documents_it():
+    found = summary("concepts.dense_connections")
+    from torchvision.models import DenseNet201_Weights, ResNet101_Weights
+
+    assert found.metrics["parameters"].value == DenseNet201_Weights.DEFAULT.meta["num_params"]
+    assert found.metrics["rival_parameters"].value == ResNet101_Weights.DEFAULT.meta["num_params"]
+    *parts, total = found.tables["blocks"].rows
+    for key in ("parameters", "macs"):
+        assert sum(row.cells[key] for row in parts) == total.cells[key]
+    growth = found.metrics["growth"].value
+    for row in parts:
+        if row.cells["layers"]:
+            assert row.cells["given"] == row.cells["taken"] + growth * row.cells["layers"]
+
+
+SMALL = ("--profile", "quick", "--jobs", "1", "--set", "epochs=2", "--set", "units=16")
+
+
+def test_autoencoders_are_measured_beside_the_noisy_digits(convstudy, tmp_path):
+    finished = convstudy("run", "concepts.autoencoders", *SMALL)
+    assert finished.returncode == 0, finished.stderr
+    result = Store(tmp_path / "results").read("concepts.autoencoders", "custom")
+    metrics = result.metrics
+    assert metrics["squared/psnr"].n == 2
+    gap = metrics["squared/psnr"].value - metrics["plain/psnr"].value
+    assert metrics["squared_over_plain/psnr"].value == pytest.approx(gap)
+    assert 0 < metrics["sparse/active"].value < 1
+    assert len(result.figures["digits"].pictures) == 6
+
+
+def test_the_noise_on_test_digits_is_of_its_size():
+    analysis = analyses.get("concepts.autoencoders")
+    outcome = analysis.run(Cell("baselines", {"noise": 0.1, "noise_seed": 3}), Context())
+    # cutting off to [0, 1] takes away half of the noise on the black pixels
+    assert 20 < outcome["noisy"]["psnr"] < 23
+    assert outcome["components"]["psnr"] > outcome["noisy"]["psnr"]
+
+
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        ("noise=1.5", "less than or equal to 1"),
+        ("noise=-0.1", "greater than 0"),
+        ("units=0", "greater than or equal to 1"),
+        ("sparsity=-1", "greater than or equal to 0"),
+        ("seeds=1", "greater than or equal to 2"),
+        ("epochs=0", "greater than or equal to 1"),
+    ],
+)
+def test_autoencoders_without_sense_are_refused_in_a_sentence(convstudy, setting, told):
+    finished = convstudy("run", "concepts.autoencoders", "--profile", "quick", "--set", setting)
+    assert finished.returncode == 2
+    assert told in finished.stderr and "Traceback" not in finished.stderr
