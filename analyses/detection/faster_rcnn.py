@@ -65,7 +65,7 @@ class FasterRcnn(Analysis[DetectorParameters]):
                 seeds=2,
                 epochs=2,
                 ablation_seeds=2,
-                ablation_train=400,
+                ablation_train=300,
                 ablation_validation=200,
                 ablation_epochs=2,
             )

@@ -65,8 +65,8 @@ class SourceParameters(Parameters):
 def quick() -> dict[str, Any]:
     """The choices of the quick profile."""
     return {
-        "data": DataChoice(name="shapes", train=600, validation=0),
-        "target": Domain(name="digits", split="train", test_split="test", images=200, mirror=False, size=32),
+        "data": DataChoice(name="shapes", train=400, validation=0),
+        "target": Domain(name="digits", split="train", test_split="test", images=150, mirror=False, size=32),
         "epochs": 3,
         "probe_epochs": 10,
         "finetune_epochs": 2,
