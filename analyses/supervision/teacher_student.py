@@ -38,8 +38,8 @@ class TeacherParameters(Parameters):
     """data: its training images are `labelled` ones and the unlabelled rest; validation images choose K.
 
     k: images chosen a class. p: classes kept an image; the first is that of the sweep of K, the others are
-    tried at the best K. shown: images a round of the student's first training, of which there are `rounds`.
-    bin: ranks of which the precision is taken together.
+    tried at the largest K, where the choice depends on P most. shown: images a round of the student's first
+    training, of which there are `rounds`. bin: ranks of which the precision is taken together.
     """
 
     data: DataChoice = DataChoice()
@@ -115,13 +115,11 @@ class TeacherStudent(Analysis[TeacherParameters]):
         return (parameters.data.name,)
 
     def plan(self, parameters: TeacherParameters) -> list[Cell]:
-        names = ["teacher", "supervised", *(f"k/{k}" for k in parameters.k)]
-        return [cell for name in names for cell in _cells(parameters, name, parameters.p[0])]
-
-    def follow(self, parameters: TeacherParameters, outcomes: Mapping[str, Outcome]) -> list[Cell]:
-        """With the best K the other P."""
-        best = _best_k(parameters, outcomes)
-        return [cell for p in parameters.p[1:] for cell in _cells(parameters, f"p/{p}", p, best)]
+        first, *others = parameters.p
+        choices: dict[str, tuple[int, int] | None] = {"teacher": None, "supervised": None}
+        choices |= {f"k/{k}": (k, first) for k in parameters.k}
+        choices |= {f"p/{p}": (max(parameters.k), p) for p in others}
+        return [cell for name, choice in choices.items() for cell in _cells(parameters, name, choice)]
 
     def run(self, cell: Cell, context: Context) -> Outcome:
         from lab.datasets import DataError
@@ -138,7 +136,7 @@ class TeacherStudent(Analysis[TeacherParameters]):
 
     def summarize(self, parameters: TeacherParameters, outcomes: Mapping[str, Outcome]) -> Summary:
         best = _best_k(parameters, outcomes)
-        runs = _runs(parameters, outcomes, best)
+        runs = _runs(parameters, outcomes)
         metrics = _metrics(parameters, runs, best)
         return Summary(
             metrics=metrics,
@@ -169,8 +167,8 @@ class TeacherStudent(Analysis[TeacherParameters]):
         )
 
 
-def _cells(parameters: TeacherParameters, name: str, p: int, k: int | None = None) -> list[Cell]:
-    """One cell a seed; the settings of a student hold those of its teacher, which it asks."""
+def _cells(parameters: TeacherParameters, name: str, choice: tuple[int, int] | None) -> list[Cell]:
+    """One cell a seed. choice: K and P of a student, whose settings hold those of its teacher."""
     from lab.recipes import Recipe
 
     recipes = {part: Recipe.of(one).as_settings() for part, one in parameters.recipes().items()}
@@ -189,8 +187,8 @@ def _cells(parameters: TeacherParameters, name: str, p: int, k: int | None = Non
         }
     else:
         settings |= {part: recipes[part] for part in ("student", "finetune")} | {"shown": parameters.shown}
-    if name not in ("teacher", "supervised"):
-        settings |= taught | {"k": int(name.rpartition("/")[2]) if k is None else k, "p": p}
+    if choice:
+        settings |= taught | {"k": choice[0], "p": choice[1]}
     return [Cell(f"{name}/{seed}", settings, seed) for seed in range(parameters.seeds)]
 
 
@@ -381,14 +379,12 @@ def _best_k(parameters: TeacherParameters, outcomes: Mapping[str, Outcome]) -> i
     return max(parameters.k, key=reached)
 
 
-def _runs(
-    parameters: TeacherParameters, outcomes: Mapping[str, Outcome], best: int
-) -> dict[str, list[Outcome]]:
-    """By teacher, supervised, k/<K> and p/<P>, of which the first P is that of the best K."""
+def _runs(parameters: TeacherParameters, outcomes: Mapping[str, Outcome]) -> dict[str, list[Outcome]]:
+    """By teacher, supervised, k/<K> and p/<P>, of which the first P is that of the largest K."""
     names = ["teacher", "supervised", *(f"k/{k}" for k in parameters.k)]
     runs = {name: experiments.of(outcomes, name) for name in names}
     runs |= {f"p/{p}": experiments.of(outcomes, f"p/{p}") for p in parameters.p[1:]}
-    return runs | {f"p/{parameters.p[0]}": runs[f"k/{best}"]}
+    return runs | {f"p/{parameters.p[0]}": runs[f"k/{max(parameters.k)}"]}
 
 
 def _metrics(
@@ -396,7 +392,7 @@ def _metrics(
 ) -> dict[str, Metric]:
     words = {"teacher": "the teacher", "supervised": "the student's network on the labelled images alone"}
     words |= {f"k/{k}": f"student, {k} images a class" for k in parameters.k}
-    words |= {f"p/{p}": f"student at the best K, top {p} classes an image" for p in parameters.p}
+    words |= {f"p/{p}": f"student at the largest K, top {p} classes an image" for p in parameters.p}
     metrics: dict[str, Metric] = {}
     for name, said in words.items():
         metrics[f"{name}/test_accuracy"] = experiments.over_seeds(
@@ -447,7 +443,7 @@ def _results_table(
     first = parameters.p[0]
     rows = {"teacher": ("Teacher", None, None), "supervised": ("Labelled images alone", None, None)}
     rows |= {f"k/{k}": ("Student", k, first) for k in parameters.k}
-    rows |= {f"p/{p}": ("Student", int(metrics["best_k"].value), p) for p in parameters.p[1:]}
+    rows |= {f"p/{p}": ("Student", max(parameters.k), p) for p in parameters.p[1:]}
     body = []
     for name, (what, k, p) in rows.items():
         reached = metrics[f"{name}/test_accuracy"]
@@ -591,6 +587,16 @@ def _findings(
                 for fewer, more in zip(sorted(parameters.k), sorted(parameters.k)[1:], strict=False)
             ),
             metrics=tuple(f"k/{k}/precision" for k in parameters.k),
+        ),
+        "p_matters_at_the_largest_k_only": Finding(
+            statement="Below the largest K as many labels are chosen, and as many are right, whatever P is",
+            holds=all(
+                len({(one["labels"], one["several"], one["precision"]) for one in found}) == 1
+                for teacher in experiments.of(outcomes, "teacher")
+                for k in parameters.k
+                if k < max(parameters.k)
+                for found in [[one for one in teacher["chosen"] if one["k"] == k]]
+            ),
         ),
         "more_classes_help": Finding(
             statement=f"Some P above {first} does better than it, {shown}",
