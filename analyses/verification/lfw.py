@@ -198,7 +198,17 @@ class Lfw(Analysis[LfwParameters]):
                     {
                         STAGES[stage]: parameters.recipe(stage, rates.get(stage, 0.0))
                         for stage in ("last", "all", "scratch")
-                    }
+                    },
+                    {
+                        STAGES[stage]: {
+                            "epochs": f"{parameters.recipe(stage)['epochs']} of {pairs:,} pairs drawn anew"
+                        }
+                        for stage, pairs in (
+                            ("last", parameters.pairs),
+                            ("all", parameters.pairs),
+                            ("scratch", parameters.scratch_pairs),
+                        )
+                    },
                 ),
             },
             figures={"roc": _roc_chart(runs), "distances": _distance_chart(runs["all"][0])},
@@ -682,8 +692,7 @@ def _roc_chart(runs: Mapping[str, Sequence[Outcome]]) -> Chart:
     everyone = runs["all"][0]["everyone"]
     return Chart(
         kind="line",
-        caption="ROC on every pair of the test people's images (first seed); the slider begins at the "
-        "threshold that is best on validation people.",
+        caption="ROC on every pair of the test people's images (first seed).",
         alt=f"ROC curves. At a false positive rate of 0.1 the true positive rates are: {told}.",
         x=Axis(label="False positive rate"),
         y=Axis(label="True positive rate"),
