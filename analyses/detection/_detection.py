@@ -59,7 +59,7 @@ class CanvasChoice(BaseModel):
         return (self.name, "transformed_cifar10") if self.boxes == "published" else (self.name,)
 
 
-QUICK = CanvasChoice(name="digits", train=900, test=300, boxes="drawn", mirror=False)
+QUICK = CanvasChoice(name="digits", train=900, test=500, boxes="drawn", mirror=False)
 
 
 @lru_cache(maxsize=1)
