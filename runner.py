@@ -209,7 +209,8 @@ def _changed(identifier: str, parameters: Any, settings: list[str]) -> Any:
         return type(parameters).model_validate(changed)
     except ValidationError as error:
         first = error.errors()[0]
-        fail(2, f"--set {'.'.join(str(part) for part in first['loc'])}: {first['msg']}")
+        where = ".".join(str(part) for part in first["loc"]) or " ".join(settings)  # or of several together
+        fail(2, f"--set {where}: {first['msg'].removeprefix('Value error, ')}")
 
 
 def _value(text: str) -> Any:

@@ -38,7 +38,7 @@ def test_a_long_tail_is_sampled_in_three_ways(convstudy, tmp_path):
     [
         ("label_noise", "noise=[0,101]", "less than or equal to 100"),
         ("label_noise", "noise=[0,-1]", "greater than or equal to 0"),
-        ("label_noise", "noise=[10,25]", "noise needs 0"),
+        ("label_noise", "noise=[10,25]", "--set noise: noise needs 0"),
         ("resampling", "largest=4000", "should have 4000 images"),
         ("resampling", "exponent=0", "greater than 0"),
     ],
@@ -75,7 +75,7 @@ def test_a_student_learns_from_what_its_teacher_is_surest_of(convstudy, tmp_path
 @pytest.mark.parametrize(
     ("setting", "told"),
     [
-        ("labelled=1500", "leaves none unlabelled"),
+        ("labelled=1500", "labelled=1500: labelled is 1500 of 1500 training images, which leaves none"),
         ("k=[5,1441]", "asks for 1441 images a class, and there are 1440"),
         ("k=[0,5]", "greater than or equal to 1"),
         ("p=[1,99]", "99 highest classes are to be kept, and there are"),
