@@ -39,8 +39,8 @@ class ProposalParameters(Parameters):
     """
 
     data: CanvasChoice = CanvasChoice()
-    seeds: int = Field(2, ge=1)
-    epochs: int = Field(5, ge=1)  # of 100 steps: 500, a quarter of the detector's
+    seeds: int = Field(3, ge=1)
+    epochs: int = Field(20, ge=1)  # of 100 steps
     positive: float = Field(0.5, ge=0.1, le=1)
     box_weight: float = Field(10.0, ge=0)
 
