@@ -8,7 +8,7 @@ settings does not touch them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from math import inf, isfinite
@@ -21,13 +21,14 @@ from lab.evaluation import Estimate
 from results.schema import Axis, Chart, Column, Finding, Heatmap, Metric, Row, Series, Table
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
     from lab.datasets import ImageSet
     from lab.recipes import Recipe
     from lab.training import Data
 
-DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"  # one character a predicted class
+DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+MORE = 0x4E00 - len(DIGITS)
 PARTS = {"train": "Training", "validation": "Validation", "test": "Test"}
 FRACTION = "fraction"
 
@@ -159,23 +160,49 @@ def trained(cell: Cell, context: Context) -> tuple[Outcome, nn.Module, Data]:
         model, data, recipe, seed=seed, checkpoint=context.scratch / "checkpoint.pt", report=context.report
     )
     model.eval()
-    dtype = precision_of(recipe, context.device)
+    dtype = precision_of(recipe, context.device, model)
     outcome: Outcome = {
         "history": history.as_outcome(),
         "diverged": history.outcome == "diverged",
         "training_seconds": sum(history.seconds),
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
     }
-    for part, images in (("validation", data.validation), ("test", data.test)):
-        if images is not None:
-            logits = predict(model, images.images, data, dtype)
-            loss, outcome[f"{part}_accuracy"] = measure(logits, images.labels)
-            outcome[f"{part}_loss"] = loss if isfinite(loss) else None
-            if part == "test":
-                outcome["predictions"] = "".join(DIGITS[index] for index in logits.argmax(1).tolist())
-                outcome["classes"] = list(classes)
-                outcome["labels"] = "".join(DIGITS[index] for index in images.labels.tolist())
+    if data.validation is not None:
+        logits = predict(model, data.validation.images, data, dtype)
+        loss, outcome["validation_accuracy"] = measure(logits, data.validation.labels)
+        outcome["validation_loss"] = loss if isfinite(loss) else None
+    if data.test is not None:
+        logits = predict(model, data.test.images, data, dtype)
+        outcome |= classified(logits, data.test.labels, classes)
     return outcome, model, data
+
+
+def as_text(classes: Iterable[int]) -> str:
+    """Class numbers, one character each, as an outcome keeps them: 0–9, a–z, and from 36 on the characters
+    from U+4E00, which are as many as there are classes.
+    """
+    return "".join(DIGITS[number] if number < len(DIGITS) else chr(MORE + number) for number in classes)
+
+
+def class_numbers(text: str) -> list[int]:
+    """The inverse of `as_text`."""
+    return [DIGITS.index(letter) if letter in DIGITS else ord(letter) - MORE for letter in text]
+
+
+def classified(logits: Tensor, labels: Tensor, classes: Sequence[str]) -> Outcome:
+    """What every classifier keeps of its test images: loss (nats), accuracy, and the predicted and the true
+    class of each, so that new metrics and tests cost no training. logits (N, classes), labels (N,).
+    """
+    from lab.training import measure
+
+    loss, accuracy = measure(logits, labels)
+    return {
+        "test_loss": loss if isfinite(loss) else None,
+        "test_accuracy": accuracy,
+        "predictions": as_text(logits.argmax(1).tolist()),
+        "labels": as_text(labels.tolist()),
+        "classes": list(classes),
+    }
 
 
 def finished(outcomes: Sequence[Outcome]) -> list[Outcome]:
@@ -308,8 +335,8 @@ def confusion_figure(outcomes: Sequence[Outcome], caption: str) -> Heatmap:
     from lab.evaluation import confusion
 
     names = outcomes[0]["classes"]
-    truth = [DIGITS.index(letter) for one in outcomes for letter in one["labels"]]
-    predicted = [DIGITS.index(letter) for one in outcomes for letter in one["predictions"]]
+    truth = [number for one in outcomes for number in class_numbers(one["labels"])]
+    predicted = [number for one in outcomes for number in class_numbers(one["predictions"])]
     counts = confusion(truth, predicted, len(names))
     shares = counts / counts.sum(axis=1, keepdims=True)
     pairs = [(shares[i, j], i, j) for i in range(len(names)) for j in range(len(names)) if i != j]

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -167,6 +167,34 @@ def paired_over_seeds(a: ArrayLike, b: ArrayLike, level: float = 0.95) -> Differ
     if len(first) == 1 or spread <= SAME * scale:
         return Difference(difference, None)
     return Difference(difference, float(ttest_rel(first, second).pvalue))
+
+
+def holm(p_values: Sequence[float | None]) -> list[float | None]:
+    """p-values adjusted for their number, in the same order (Holm 1979, Scand. J. Statist. 6:65).
+
+    A comparison is significant at 5% within its family where the adjusted value is below 0.05. None, a
+    comparison without a test, stays None and does not count.
+    """
+    tested = sorted((p, at) for at, p in enumerate(p_values) if p is not None)
+    adjusted: list[float | None] = [None] * len(p_values)
+    largest = 0.0
+    for rank, (p, at) in enumerate(tested):
+        if not 0 <= p <= 1:
+            raise ValueError(f"a p-value lies between 0 and 1, and this is {p}")
+        largest = max(largest, min(1.0, (len(tested) - rank) * p))
+        adjusted[at] = largest
+    return adjusted
+
+
+def p_of_resamples(differences: ArrayLike) -> float:
+    """Two-sided p-value of "no difference" from the bootstrap resamples (R,) of a difference.
+
+    Twice the smaller share of resamples on either side of zero, which counts for both, with one added to
+    count and number (Davison and Hinkley 1997, section 4.2.3), so that it is never 0.
+    """
+    drawn = _vector("differences", differences)
+    least = min(int((drawn <= 0).sum()), int((drawn >= 0).sum()))
+    return min(1.0, 2 * (least + 1) / (len(drawn) + 1))
 
 
 def mcnemar(correct_a: ArrayLike, correct_b: ArrayLike) -> Discordance:

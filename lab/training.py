@@ -125,16 +125,29 @@ class History:
         return asdict(self)
 
 
-def precision_of(recipe: Recipe, device: str) -> torch.dtype:
-    """bfloat16 where the device computes in it and the recipe lets it, else float32."""
+def precision_of(recipe: Recipe, device: str, model: nn.Module) -> torch.dtype:
+    """What `model` is trained and measured in: what the recipe says, or where it leaves the choice ("auto")
+    bfloat16 where the device computes in it, but float32 for depthwise networks on a CPU.
+
+    There a step of EfficientNet-Lite0 takes 1.6 to 2.6 times as long in bfloat16 as in float32, and one of a
+    plain network 0.6 times as long (`benchmarks.precision`).
+    """
     if recipe.precision == "float32":
         return torch.float32
     if recipe.precision == "bfloat16":
         return torch.bfloat16
     if device.startswith("cuda"):
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
-    native = device == "cpu" and _cpu_has_bfloat16()
+    native = device == "cpu" and _cpu_has_bfloat16() and not is_depthwise(model)
     return torch.bfloat16 if native else torch.float32
+
+
+def is_depthwise(model: nn.Module) -> bool:
+    """Whether some convolution of `model` has a group for each of its several channels."""
+    return any(
+        isinstance(module, nn.Conv2d) and module.groups == module.in_channels > 1
+        for module in model.modules()
+    )
 
 
 def _cpu_has_bfloat16() -> bool:
@@ -316,7 +329,7 @@ class _Run:
         self.data, self.recipe, self.objective, self.seed = data, recipe, objective, seed
         self.order, self.batch = order, batch
         self.device = data.train.images.device
-        self.dtype = precision_of(recipe, self.device.type)
+        self.dtype = precision_of(recipe, self.device.type, model)
         self.model = model.to(self.device, memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.model) if recipe.ema else None
         self.forward = torch.compile(self.model) if recipe.compile else pooled_first(self.model)

@@ -236,7 +236,9 @@ def _predicted(
     labels = torch.from_numpy(images.labels).to(context.device)
     if change:
         pixels = 255 * CHANGES[change](pixels.float() / 255)
-    logits = predict(model, pixels, data, precision_of(Recipe.of(cell.settings["recipe"]), context.device))
+    logits = predict(
+        model, pixels, data, precision_of(Recipe.of(cell.settings["recipe"]), context.device, model)
+    )
     loss, _ = measure(logits, labels)
     return labels.tolist(), logits.argmax(1).tolist(), loss if isfinite(loss) else None
 

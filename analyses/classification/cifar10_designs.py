@@ -118,7 +118,7 @@ class Cifar10Designs(Analysis[DesignsParameters]):
 
         outcome, model, data = experiments.trained(cell, context)
         if cell.id.startswith("design_b") and data.test is not None:
-            dtype = precision_of(Recipe.of(cell.settings["recipe"]), context.device)
+            dtype = precision_of(Recipe.of(cell.settings["recipe"]), context.device, model)
             logits = predict(model, data.test.images, data, dtype, six_views=True)
             outcome["six_views_test_accuracy"] = measure(logits, data.test.labels)[1]
         return outcome

@@ -220,7 +220,7 @@ def trained(cell: Cell, context: Context) -> tuple[Outcome, nn.Module, Data]:
         "training_seconds": sum(history.seconds),
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
     }
-    told = judged(model, part, data, objective, precision_of(plan, context.device))
+    told = judged(model, part, data, objective, precision_of(plan, context.device, model))
     outcome |= {
         f"measured_{name}": value if isfinite(value) else WORST.get(name, LOST)
         for name, value in told.items()

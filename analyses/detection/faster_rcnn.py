@@ -109,7 +109,7 @@ class FasterRcnn(Analysis[DetectorParameters]):
         if cell.settings["test"]:
             assert data.test is not None
             truth = data.test.labels[:, 1:].float().cpu()
-            dtype = precision_of(Recipe.of(cell.settings["recipe"]), context.device)
+            dtype = precision_of(Recipe.of(cell.settings["recipe"]), context.device, model)
             objectness, boxes, _ = detection.seen_by(model, data.test.images, data, dtype)
             outcome["recall"] = detection.recall(objectness.cpu(), boxes.cpu(), truth)
             outcome["map_50"], outcome["map_50_95"] = detection.precisions(

@@ -80,7 +80,7 @@ class RegionProposals(Analysis[ProposalParameters]):
         outcome, model, data = detection.trained(cell, context)
         assert data.test is not None
         truth = data.test.labels[:, 1:].float().cpu()
-        dtype = precision_of(Recipe.of(cell.settings["recipe"]), context.device)
+        dtype = precision_of(Recipe.of(cell.settings["recipe"]), context.device, model)
         objectness, boxes, _ = detection.seen_by(model, data.test.images, data, dtype)
         asked = mask(truth, cell.settings["objective"]["positive"])
         return outcome | {

@@ -93,7 +93,7 @@ class SuppressionExample(Analysis[SuppressionParameters]):
         first = cell.settings["example"]
         images = data.test.images[first : first + SHOWN].contiguous()
         labels = data.test.labels[first : first + SHOWN].cpu()
-        dtype = precision_of(Recipe.of(cell.settings["recipe"]), context.device)
+        dtype = precision_of(Recipe.of(cell.settings["recipe"]), context.device, model)
         objectness, boxes, features = detection.seen_by(model, images, data, dtype)
         cells = objectness.argmax(1)
         best = boxes[torch.arange(len(cells)), cells]

@@ -94,7 +94,6 @@ def transferred(
     recipes = {name: Recipe.of(one) for name, one in settings["recipes"].items()}
     domain = Domain.model_validate(settings["target"])
     parts = transfer.load(domain)
-    dtype = precision_of(recipes["source"], context.device)
 
     def trained(model: Any, shown: Data, name: str, **more: Any) -> Any:
         return fit(
@@ -113,6 +112,7 @@ def transferred(
 
     torch.manual_seed(seed)
     model = experiments.network(NETWORK, {}, len(classes))
+    dtype = precision_of(recipes["source"], context.device, model)
     history = trained(model, data, "source", order=order)
     outcome: Outcome = {
         "history": history.as_outcome(),

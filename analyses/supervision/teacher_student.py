@@ -230,6 +230,10 @@ def _measured(model: Any, parts: _Parts, dtype: Any) -> Outcome:
     return told
 
 
+def _teacher_network(settings: Mapping[str, Any], classes: Sequence[str]) -> Any:
+    return experiments.network(TEACHER, {"widths": settings["widths"]}, len(classes))
+
+
 def _taught(cell: Cell, context: Context, parts: _Parts, classes: Sequence[str]) -> Any:
     """The teacher: trained on the labelled images alone."""
     import torch
@@ -238,8 +242,7 @@ def _taught(cell: Cell, context: Context, parts: _Parts, classes: Sequence[str])
     from lab.training import fit
 
     torch.manual_seed(cell.seed or 0)
-    widths = {"widths": cell.settings["widths"]}
-    model = experiments.network(TEACHER, widths, len(classes))
+    model = _teacher_network(cell.settings, classes)
     model.whiten(parts.data.normalised(parts.labelled.images[:5_000]))
     history = fit(
         model,
@@ -269,7 +272,7 @@ def _scores(
     from lab.recipes import Recipe
 
     recipe = Recipe.of(cell.settings["teacher"])
-    dtype = training.precision_of(recipe, context.device)
+    dtype = training.precision_of(recipe, context.device, _teacher_network(cell.settings, classes))
     assert parts.validation is not None and parts.test is not None
     judged = (parts.unlabelled, parts.validation, parts.test)
     pixels = hashlib.sha256()
@@ -347,7 +350,7 @@ def _student(cell: Cell, context: Context, parts: _Parts, classes: Sequence[str]
     torch.manual_seed(seed)
     model = experiments.network(STUDENT, {}, len(classes))
     recipes = {part: Recipe.of(settings[part]) for part in ("student", "finetune")}
-    dtype = precision_of(recipes["student"], context.device)
+    dtype = precision_of(recipes["student"], context.device, model)
     told["diverged"] = False
     for part, images, order in (
         ("student", shown, Rounds(settings["shown"])),

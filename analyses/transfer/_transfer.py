@@ -112,7 +112,7 @@ def kept_features(
     from lab.recipes import Recipe
     from lab.training import precision_of
 
-    arithmetic = precision_of(Recipe(epochs=1), device)
+    arithmetic = precision_of(Recipe(epochs=1), device, network.model)
     kept_as = kept_as or torch.float32
     images = np.ascontiguousarray(images)
 

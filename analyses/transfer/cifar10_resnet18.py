@@ -193,7 +193,7 @@ def _trained(cell: Cell, context: Context) -> Outcome:
         checkpoint=context.scratch / "checkpoint.pt",
         report=context.report,
     )
-    logits = predict(model, test.images, data, precision_of(recipe, context.device))
+    logits = predict(model, test.images, data, precision_of(recipe, context.device, model))
     loss, accuracy = measure(logits, test.labels)
     return {
         "weights": told,

@@ -361,7 +361,7 @@ def _finetuned(cell: Cell, context: Context) -> Outcome:
         checkpoint=context.scratch / "checkpoint.pt",
         report=context.report,
     )
-    logits = predict(model, placed[2].images, data, precision_of(recipe, context.device))
+    logits = predict(model, placed[2].images, data, precision_of(recipe, context.device, model))
     shares = logits[0].softmax(0).nan_to_num(0.0)
     return {
         "history": history.as_outcome(),

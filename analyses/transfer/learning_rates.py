@@ -258,7 +258,7 @@ def _finetuned(cell: Cell, context: Context, network: Any, parts: transfer.Parts
         checkpoint=context.scratch / "checkpoint.pt",
         report=context.report,
     )
-    logits = predict(model, placed[2].images, data, precision_of(recipe, context.device))
+    logits = predict(model, placed[2].images, data, precision_of(recipe, context.device, model))
     right = (logits.argmax(1) == placed[2].labels) & torch.isfinite(logits).all(1)
     return {
         "diverged": history.outcome == "diverged",

@@ -336,7 +336,7 @@ def _contrastive(cell: Cell, context: Context, images: ImageSet, train: Any) -> 
     torch.manual_seed(cell.seed or 0)
     model = SiameseTower()
     told = _fitted(cell, context, model, data, Contrastive(settings["margin"]), DrawnPairs(settings["pairs"]))
-    dtype = precision_of(Recipe.of(settings["recipe"]), context.device)
+    dtype = precision_of(Recipe.of(settings["recipe"]), context.device, model)
 
     def embed(pixels: Any) -> Any:
         placed = torch.from_numpy(pixels[:]).to(context.device)
@@ -389,7 +389,7 @@ def _mining(cell: Cell, context: Context, images: ImageSet, train: Any) -> tuple
         MiningContrastive(settings["share"], settings["scale"]),
         Balanced(settings["batch_people"], settings["batch_each"], settings["batches"]),
     )
-    dtype = precision_of(Recipe.of(settings["recipe"]), context.device)
+    dtype = precision_of(Recipe.of(settings["recipe"]), context.device, model)
 
     def embed(pixels: Any) -> Any:
         return predict(model, kept(pixels).to(context.device), data, dtype).cpu().numpy()

@@ -503,7 +503,7 @@ def _trained(cell: Cell, context: Context, divided: Divided) -> tuple[Any, Outco
     recipe = Recipe.of(settings["recipe"])
     objective = NormalisedDistance(0.0 if flawed else normaliser)
     history = _fit(cell, context, head, data(maps, *plain), objective, recipe, "last")
-    dtype = precision_of(recipe, context.device)
+    dtype = precision_of(recipe, context.device, head)
     told |= {
         "history": history.as_outcome(),
         "diverged": history.outcome == "diverged",
@@ -553,7 +553,9 @@ def _scratch(cell: Cell, context: Context, divided: Divided) -> tuple[Any, Outco
     model = SiameseTower()
     recipe = Recipe.of(cell.settings["recipe"])
     history = _fit(cell, context, model, data, Contrastive(), recipe, "scratch")
-    points = predict(model, everyone.images[divided.judged], data, precision_of(recipe, context.device))
+    points = predict(
+        model, everyone.images[divided.judged], data, precision_of(recipe, context.device, model)
+    )
     return points.cpu().numpy(), {
         "history": history.as_outcome(),
         "diverged": history.outcome == "diverged",

@@ -159,3 +159,11 @@ def test_a_rate_that_diverges_is_shown_and_does_not_crash(convstudy, tmp_path):
     assert finished.returncode == 0, finished.stderr
     result = Store(tmp_path / "results").read("classification.cifar10_baseline", "custom")
     assert not result.findings["no_run_diverged"].holds
+
+
+def test_predictions_of_any_number_of_classes_are_kept_a_character_each():
+    numbers = list(range(1_000))
+    text = experiments.as_text(numbers)
+    assert len(set(text)) == len(text) == 1_000
+    assert experiments.class_numbers(text) == numbers
+    assert experiments.as_text([0, 9, 10, 35]) == "09az"

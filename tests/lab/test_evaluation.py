@@ -19,8 +19,10 @@ from lab.evaluation import (
     accuracy,
     bootstrap,
     confusion,
+    holm,
     mcnemar,
     over_seeds,
+    p_of_resamples,
     paired_over_seeds,
     per_class_accuracy,
     wilson,
@@ -299,3 +301,30 @@ def test_importing_it_imports_neither_torch_nor_scipy_nor_sklearn():
     root = Path(__file__).parents[2]
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_holm_adjusts_as_by_hand_in_any_order_and_leaves_out_what_has_no_test():
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.01, None, 0.04]) == pytest.approx([0.02, None, 0.04])
+    assert holm([0.9, 0.8]) == [1.0, 1.0]
+    assert holm([]) == []
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        holm([0.5, 1.5])
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
+def test_holm_lies_between_the_value_itself_and_bonferroni(values):
+    for p, adjusted in zip(values, holm(values), strict=True):
+        assert p <= adjusted <= min(1, p * len(values)) + 1e-12
+
+
+def test_holm_falsely_finds_something_in_at_most_a_twentieth_of_families_of_nothing():
+    random = np.random.default_rng(0)
+    found = [min(holm(random.random(20).tolist())) < 0.05 for _ in range(2_000)]
+    assert 0.03 < np.mean(found) < 0.07
+
+
+def test_the_p_value_of_resamples_is_twice_the_smaller_side_and_never_zero():
+    assert p_of_resamples(np.arange(-4, 96)) == pytest.approx(2 * 6 / 101)  # -4 … 0
+    assert p_of_resamples(np.ones(999)) == pytest.approx(0.002)
+    assert p_of_resamples(np.zeros(9)) == 1.0

@@ -729,11 +729,15 @@ def test_bfloat16_and_float32_agree_in_accuracy():
 
 
 def test_precision_is_what_the_recipe_says_and_else_what_the_device_computes_in():
-    assert precision_of(Recipe(1, precision="float32"), "cpu") is torch.float32
-    assert precision_of(Recipe(1, precision="bfloat16"), "cpu") is torch.bfloat16
+    plain, depthwise = nn.Conv2d(8, 8, 3), nn.Sequential(nn.Conv2d(8, 8, 3, groups=8))
+    assert precision_of(Recipe(1, precision="float32"), "cpu", plain) is torch.float32
+    assert precision_of(Recipe(1, precision="bfloat16"), "cpu", depthwise) is torch.bfloat16
     flags = Path("/proc/cpuinfo").read_text()
     native = "amx_bf16" in flags or "avx512_bf16" in flags
-    assert precision_of(Recipe(1), "cpu") is (torch.bfloat16 if native else torch.float32)
+    assert precision_of(Recipe(1), "cpu", plain) is (torch.bfloat16 if native else torch.float32)
+    assert precision_of(Recipe(1), "cpu", depthwise) is torch.float32
+    grouped = nn.Conv2d(8, 8, 3, groups=2)
+    assert precision_of(Recipe(1), "cpu", grouped) is precision_of(Recipe(1), "cpu", plain)
 
 
 def test_a_network_sees_channels_last_images_and_keeps_its_weights_so():
