@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -35,13 +35,23 @@ METHODS = {
     "contrastive": "Siamese network, contrastive loss",
     "mining": "New network, mined pairs",
 }
-RATES = (0.01, 0.1)  # false positive rates at which thresholds are fixed besides
+#: The other two of two networks and two losses, so that what each of the two brings can be told apart.
+CROSSED = {
+    "tutorial_mining": "Siamese network, mined pairs",
+    "new_contrastive": "New network, contrastive loss",
+}
+TOWER = ("contrastive", "tutorial_mining")  # trained from scratch; the other trained ones stand on features
+TRAINED = (*TOWER, "mining", "new_contrastive")
+COSINE = ("backbone", "mining", "tutorial_mining")  # the others are judged by Euclidean distances
+RATES = (0.01, 0.1)  # false positive rates at which thresholds are fixed also
+PAIR_FIELDS = ("distances", "first", "second")
 RESAMPLES = 999
 
 
 class Faces(BaseModel):
     """A data set of faces. size: of the grey images that the networks are given, in pixels; at most `people`
-    of them.
+    of them. crop: whether an image of another shape is cut to a square, which takes the forehead or the chin;
+    else the whole image is scaled to one, as the tutorial does.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -50,6 +60,7 @@ class Faces(BaseModel):
     split: str = "all"
     size: int = Field(100, ge=32)
     people: int | None = Field(None, ge=4)
+    crop: bool = False
     damaged: Literal["refuse", "skip"] = "refuse"
 
 
@@ -64,8 +75,11 @@ class VerificationParameters(Parameters):
     pairs, margin, rate, epochs: of the Siamese network. weights, layer, view: of the network whose
     activations are taken, at images of `view` pixels. glasses: sets of images with drawn glasses that are
     added to the training of the new network; width, share, scale, batch_people, batch_each, batches,
-    mining_rate, mining_epochs: of that. siamese_seeds: of the Siamese network, which is dear; seeds: of the
-    new one.
+    mining_rate, mining_epochs: of that. seeds: of every network on every split.
+
+    inner_folds: parts of the training people. A network that was trained on the others tells in turn how far
+    apart the people of a part lie, whom it has never seen: these distances choose the threshold. inner_seeds:
+    how often. Two parts only for the Siamese network, which takes two minutes to train.
     """
 
     faces: Faces = Faces()
@@ -91,54 +105,59 @@ class VerificationParameters(Parameters):
     mining_rate: float = Field(1e-3, gt=0)
     mining_epochs: int = Field(60, ge=1)
     seeds: int = Field(3, ge=1)
-    siamese_seeds: int = Field(1, ge=1)
+    inner_folds: int = Field(4, ge=2)
+    tower_inner_folds: int = Field(2, ge=2)
+    inner_seeds: int = Field(1, ge=1)
 
     def recipe(self, method: str) -> dict[str, Any]:
         """Of a method that is trained. A batch of pairs has two images for each."""
-        if method == "contrastive":
-            return {
-                "epochs": self.epochs,
-                "batch": 2 * self.pair_batch,
-                "optimizer": "adam",
-                "learning_rate": self.rate,
-            }
+        batch = self.batch_people * self.batch_each if method.endswith("mining") else 2 * self.pair_batch
+        if method in TOWER:
+            return {"epochs": self.epochs, "batch": batch, "optimizer": "adam", "learning_rate": self.rate}
         return {
             "epochs": self.mining_epochs,
-            "batch": self.batch_people * self.batch_each,
+            "batch": batch,
             "optimizer": "adamw",
             "learning_rate": self.mining_rate,
             "weight_decay": 0.01,
             "schedule": "cosine",
         }
 
-    def cells(
-        self, split: str, test: Tested, method: str, *, siamese_seeds: int = 0, **changes: Any
-    ) -> list[Cell]:
-        """`SPLIT/METHOD/SEED`; a method without training has one seed. siamese_seeds: if not the usual."""
+    def cells(self, split: str, test: Tested, method: str, **changes: Any) -> list[Cell]:
+        """`SPLIT/METHOD/SEED`, and of a method that is trained `SPLIT/METHOD_inner/SEED`, which choose its
+        thresholds; a method without training has one seed.
+        """
         from lab.recipes import Recipe
 
+        network = {"weights", "architecture", "download", "layer", "view"}
+        used = {
+            "backbone": network - {"layer"},
+            "contrastive": {"pairs", "margin"},
+            "tutorial_mining": {"width", "share", "scale", "batch_people", "batch_each", "batches"},
+            "new_contrastive": network | {"glasses", "width", "pairs", "margin"},
+            "mining": network
+            | {"glasses", "width", "share", "scale", "batch_people", "batch_each", "batches"},
+        }.get(method, set())
         settings: dict[str, Any] = {
             "faces": self.faces.model_dump(mode="json", exclude_defaults=True),
             "test": test,
             "method": method,
+            **self.model_dump(mode="json", include=used),
         }
-        network = self.model_dump(
-            mode="json", include={"weights", "architecture", "download", "layer", "view"}
-        )
         if method == "backbone":
-            settings |= {**network, "layer": ""}
-        elif method == "contrastive":
-            settings |= self.model_dump(mode="json", include={"pairs", "margin"})
-        elif method == "mining":
-            settings |= network | self.model_dump(
-                mode="json",
-                include={"glasses", "width", "share", "scale", "batch_people", "batch_each", "batches"},
-            )
-        seeds = {"contrastive": siamese_seeds or self.siamese_seeds, "mining": self.seeds}.get(method, 0)
-        if seeds:
-            settings["recipe"] = Recipe.of(self.recipe(method)).as_settings()
+            settings["layer"] = ""
         name = "_".join([method, *changes])
-        return [Cell(f"{split}/{name}/{seed}", settings | changes, seed) for seed in range(seeds or 1)]
+        if method not in TRAINED:
+            return [Cell(f"{split}/{name}/0", settings | changes, 0)]
+        settings |= {"recipe": Recipe.of(self.recipe(method)).as_settings()} | changes
+        inner = {"inner": self.tower_inner_folds if method in TOWER else self.inner_folds}
+        return [
+            *(Cell(f"{split}/{name}/{seed}", settings, seed) for seed in range(self.seeds)),
+            *(
+                Cell(f"{split}/{name}_inner/{seed}", settings | inner, seed)
+                for seed in range(self.inner_seeds)
+            ),
+        ]
 
 
 @lru_cache(maxsize=1)
@@ -146,10 +165,16 @@ def load(faces: Faces) -> ImageSet:
     """All faces, grey; those of the first people where not all are wanted."""
     import numpy as np
 
+    from lab.datasets import Whole
     from lab.datasets import load as load_images
 
+    square = (faces.size, faces.size)
     images = load_images(
-        faces.name, faces.split, size=(faces.size, faces.size), grey=True, damaged=faces.damaged
+        faces.name,
+        faces.split,
+        size=square if faces.crop else Whole(*square),
+        grey=True,
+        damaged=faces.damaged,
     )
     if faces.people is None:
         return images
@@ -184,10 +209,11 @@ def tested_people(faces: Faces, test: Tested) -> list[str]:
     return list(test)
 
 
-def divided(faces: Faces, test: Tested) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def divided(faces: Faces, test: Tested, inner: int = 1) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Indices of the images to train with and to test on, which share no person.
 
-    DataError besides where a person has one image only.
+    DataError also where a person has one image only, or where the people to train with are too few for so
+    many `inner` parts of two.
     """
     import numpy as np
 
@@ -200,6 +226,12 @@ def divided(faces: Faces, test: Tested) -> tuple[NDArray[np.int64], NDArray[np.i
         raise DataError(
             f"{images.classes[counts.tolist().index(1)]} has one image only in {images.name}, and no pair of "
             "the same person; add another, or leave the person out"
+        )
+    left = len(set(images.labels.tolist())) - len(people)
+    if left < 2 * inner:
+        raise DataError(
+            f"{left} people of {images.name} are left to train with, too few for {inner} inner parts of two; "
+            "test on fewer people, or ask for fewer parts with --set inner_folds=2 and tower_inner_folds=2"
         )
     tested = np.isin(images.labels, [images.classes.index(person) for person in people])
     return np.flatnonzero(~tested), np.flatnonzero(tested)
@@ -221,9 +253,8 @@ def glasses_of(faces: Faces) -> dict[str, bool]:
 def run(
     cell: Cell, context: Context, others: NDArray[np.uint8] | None = None
 ) -> tuple[Outcome, NDArray[np.float64]]:
-    """Distances of all pairs of the test images, and thresholds that the training images alone chose; and
-    the distances between `others`, (N, 1, size, size), of people that nothing was trained on: (N, N), empty
-    without them.
+    """Distances of all pairs of the test images; and the distances between `others`, (N, 1, size, size), of
+    people that nothing was trained on: (N, N), empty without them. Of a cell of inner folds: thresholds.
     """
     import numpy as np
     from scipy.spatial.distance import squareform
@@ -232,30 +263,79 @@ def run(
 
     settings = cell.settings
     faces = Faces.model_validate(settings["faces"])
-    train, test = divided(faces, settings["test"])
+    train, test = divided(faces, settings["test"], settings.get("inner", 1))
+    if "inner" in settings:
+        return _inner(cell, context, load(faces), train), np.zeros((0, 0))
     images = load(faces)
-    work = {"pixels": _pixels, "backbone": _backbone, "contrastive": _contrastive, "mining": _mining}
-    embed, told = work[settings["method"]](cell, context, images, train)
-    cosine = settings["method"] in ("backbone", "mining")
+    embed, told = _WORK[settings["method"]](cell, context, images, train)
+    cosine = settings["method"] in COSINE
     points = embed(images.images)
-    judged = {
-        name: Pairs.of(_distances(points[indices], cosine), *(images.labels[indices][i] for i in ends))
-        for name, indices in (("train", train), ("test", test))
-        for ends in (verification.every(len(indices)),)
-    }
-    thresholds = {"balanced": verification.balanced_threshold(judged["train"])}
-    for rate in RATES:
-        thresholds[f"{rate:g}"] = verification.threshold_at(judged["train"], rate)
+    known, strangers = (_pairs(points, images, indices, cosine) for indices in (train, test))
+    if settings["method"] not in TRAINED:  # its training people are strangers to it
+        told |= {"thresholds": _thresholds(known)}
     between = np.zeros((0, 0)) if others is None else squareform(_distances(embed(others), cosine))
     return told | {
         "diverged": told.get("diverged", False),
         "files": [images.files[index] for index in test],
         "people": [images.classes[label] for label in images.labels[test]],
-        "distances": np.round(judged["test"].distances, 5).tolist(),
-        "thresholds": {name: float(value) for name, value in thresholds.items()},
-        "train_auc": float(verification.auc(judged["train"])[0]),
+        "distances": np.round(strangers.distances, 5).tolist(),
+        "train_auc": float(verification.auc(known)[0]),
         "faces": {"people": len(set(images.labels.tolist())), "images": len(images)},
     }, between
+
+
+def _inner(cell: Cell, context: Context, images: ImageSet, train: NDArray[np.int64]) -> Outcome:
+    """Thresholds of the pairs of training people whom networks have not seen: those of each part, by a
+    network that was trained on the other parts. Pairs of one part only, as the networks differ.
+    """
+    import numpy as np
+
+    from lab import verification
+
+    settings, count = cell.settings, cell.settings["inner"]
+    people = np.random.default_rng((cell.seed or 0, count)).permutation(np.unique(images.labels[train]))
+    found, histories, diverged = [], [], False
+    for part, left_out in enumerate(np.array_split(people, count)):
+        out = np.isin(images.labels[train], left_out)
+
+        def report(fraction: float, message: str, part: int = part) -> None:
+            context.report((part + fraction) / count, f"part {part + 1} of {count}, {message}")
+
+        there = replace(context, scratch=context.scratch / f"part{part}", report=report)
+        there.scratch.mkdir(parents=True, exist_ok=True)
+        embed, told = _WORK[settings["method"]](cell, there, images, train[~out])
+        points = embed(images.images)
+        found.append(_pairs(points, images, train[out], settings["method"] in COSINE))
+        histories.append(told["training_seconds"])
+        diverged |= told["diverged"]
+    pooled = Pairs(*(np.concatenate([getattr(one, name) for one in found]) for name in PAIR_FIELDS))
+    thresholds = _thresholds(pooled)
+    rates = verification.rates(pooled, thresholds["balanced"])
+    return {
+        "thresholds": thresholds,
+        "diverged": diverged,
+        "training_seconds": sum(histories),
+        "auc": float(verification.auc(pooled)[0]),
+        "true_positive": rates.true_positive,
+        "false_positive": rates.false_positive,
+        "people": len(people),
+    }
+
+
+def _pairs(points: Any, images: ImageSet, indices: NDArray[np.int64], cosine: bool) -> Pairs:
+    from lab import verification
+
+    first, second = verification.every(len(indices))
+    labels = images.labels[indices]
+    return Pairs.of(_distances(points[indices], cosine), labels[first], labels[second])
+
+
+def _thresholds(pairs: Pairs) -> dict[str, float]:
+    """The balanced one, and those at fixed false positive rates."""
+    from lab import verification
+
+    fixed = {f"{rate:g}": float(verification.threshold_at(pairs, rate)) for rate in RATES}
+    return {"balanced": float(verification.balanced_threshold(pairs)), **fixed}
 
 
 def _distances(points: NDArray[np.float64], cosine: bool) -> NDArray[np.float64]:
@@ -321,21 +401,30 @@ def _fitted(cell: Cell, context: Context, model: Any, data: Any, objective: Any,
     }
 
 
-def _contrastive(cell: Cell, context: Context, images: ImageSet, train: Any) -> tuple[Embed, Outcome]:
-    """The published network and loss: pixels from 0 to 1, pairs drawn anew every epoch."""
+def _tower(cell: Cell, context: Context, images: ImageSet, train: Any) -> tuple[Embed, Outcome]:
+    """The published network on pixels from 0 to 1: with the published loss of pairs drawn anew every epoch,
+    or with mined pairs, for which its two outputs become `width`, since two cosines place no 37 people.
+    """
+    import numpy as np
     import torch
 
-    from lab.networks.siamese import SiameseTower
+    from lab.networks.siamese import SiameseTower, TowerWithPeople
     from lab.pair_training import Contrastive, DrawnPairs
     from lab.recipes import Recipe
     from lab.training import Data, Images, precision_of, predict
 
     settings = cell.settings
-    shown = Images.of(images.images[train], images.labels[train], context.device)
-    data = Data(shown, (0.0,), (1.0,))
+    people = np.unique(images.labels[train], return_inverse=True)[1].astype(np.int64)
+    data = Data(Images.of(images.images[train], people, context.device), (0.0,), (1.0,))
     torch.manual_seed(cell.seed or 0)
-    model = SiameseTower()
-    told = _fitted(cell, context, model, data, Contrastive(settings["margin"]), DrawnPairs(settings["pairs"]))
+    model: SiameseTower
+    if settings["method"] == "contrastive":
+        model = SiameseTower()
+        objective, order = Contrastive(settings["margin"]), DrawnPairs(settings["pairs"])
+        told = _fitted(cell, context, model, data, objective, order)
+    else:
+        model = TowerWithPeople(settings["width"], int(people.max()) + 1)
+        told = _fitted(cell, context, model, data, *_mined(settings))
     dtype = precision_of(Recipe.of(settings["recipe"]), context.device, model)
 
     def embed(pixels: Any) -> Any:
@@ -345,9 +434,19 @@ def _contrastive(cell: Cell, context: Context, images: ImageSet, train: Any) -> 
     return embed, told
 
 
-def _mining(cell: Cell, context: Context, images: ImageSet, train: Any) -> tuple[Embed, Outcome]:
+def _mined(settings: Mapping[str, Any]) -> tuple[Any, Any]:
+    """The loss of mined pairs, and batches that it can mine."""
+    from lab.pair_training import Balanced, MiningContrastive
+
+    return (
+        MiningContrastive(settings["share"], settings["scale"]),
+        Balanced(settings["batch_people"], settings["batch_each"], settings["batches"]),
+    )
+
+
+def _new(cell: Cell, context: Context, images: ImageSet, train: Any) -> tuple[Embed, Outcome]:
     """A linear layer on a pre-trained network's activations, which are kept; of the images, of their mirror
-    images, and with glasses drawn.
+    images, and with glasses drawn. With mined pairs, or with the published loss of drawn pairs.
     """
     import numpy as np
     import torch
@@ -355,7 +454,7 @@ def _mining(cell: Cell, context: Context, images: ImageSet, train: Any) -> tuple
     from lab import weights
     from lab.datasets.faces import with_glasses
     from lab.networks.siamese import LinearEmbedding
-    from lab.pair_training import Balanced, MiningContrastive
+    from lab.pair_training import Contrastive, DrawnPairs
     from lab.recipes import Recipe
     from lab.training import Data, Images, precision_of, predict
 
@@ -381,20 +480,27 @@ def _mining(cell: Cell, context: Context, images: ImageSet, train: Any) -> tuple
     data = Data(shown, tuple(mean.tolist()), tuple(spread.tolist()))
     torch.manual_seed(cell.seed or 0)
     model = LinearEmbedding(own.shape[1:], settings["width"], int(people.max()) + 1)
-    told = _fitted(
-        cell,
-        context,
-        model,
-        data,
-        MiningContrastive(settings["share"], settings["scale"]),
-        Balanced(settings["batch_people"], settings["batch_each"], settings["batches"]),
-    )
+    if settings["method"] == "mining":
+        told = _fitted(cell, context, model, data, *_mined(settings))
+    else:
+        objective, order = Contrastive(settings["margin"]), DrawnPairs(settings["pairs"])
+        told = _fitted(cell, context, model, data, objective, order)
     dtype = precision_of(Recipe.of(settings["recipe"]), context.device, model)
 
     def embed(pixels: Any) -> Any:
         return predict(model, kept(pixels).to(context.device), data, dtype).cpu().numpy()
 
     return embed, told | {"weights": weights.describe(network)}
+
+
+_WORK: dict[str, Callable[..., tuple[Embed, Outcome]]] = {
+    "pixels": _pixels,
+    "backbone": _backbone,
+    "contrastive": _tower,
+    "tutorial_mining": _tower,
+    "mining": _new,
+    "new_contrastive": _new,
+}
 
 
 @dataclass(frozen=True)
@@ -405,14 +511,6 @@ class Judged:
 
     pairs: Sequence[Sequence[Pairs]]
     thresholds: Sequence[Sequence[Mapping[str, float]]]
-
-    @classmethod
-    def of(cls, outcomes: Sequence[Sequence[Outcome]]) -> Judged:
-        """outcomes: by split and seed."""
-        return cls(
-            [[pairs_of(one) for one in runs] for runs in outcomes],
-            [[one["thresholds"] for one in runs] for runs in outcomes],
-        )
 
 
 def pairs_of(outcome: Outcome) -> Pairs:
@@ -508,4 +606,16 @@ def weights_note(outcomes: Mapping[str, Outcome]) -> str:
 
 
 def split_runs(outcomes: Mapping[str, Outcome], splits: Sequence[str], method: str) -> Judged:
-    return Judged.of([experiments.of(outcomes, f"{split}/{method}") for split in splits])
+    """The runs of a method on each split, with the thresholds that its inner folds chose there, means over
+    their seeds; of a method without training its own.
+    """
+    runs = [experiments.of(outcomes, f"{split}/{method}") for split in splits]
+    thresholds = []
+    for split, found in zip(splits, runs, strict=True):
+        inner = [one["thresholds"] for one in experiments.of(outcomes, f"{split}/{method}_inner")]
+        if inner:
+            means = {name: sum(one[name] for one in inner) / len(inner) for name in inner[0]}
+            thresholds.append([means] * len(found))
+        else:
+            thresholds.append([one["thresholds"] for one in found])
+    return Judged([[pairs_of(one) for one in found] for found in runs], thresholds)

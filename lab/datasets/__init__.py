@@ -14,11 +14,11 @@ from pathlib import Path
 from lab.datasets import embedded
 from lab.datasets.cache import cache_folder
 from lab.datasets.catalog import CATALOG
-from lab.datasets.decoding import Damaged
+from lab.datasets.decoding import Damaged, Whole
 from lab.datasets.images import DataError, ImageSet, MissingData
 from lab.datasets.layouts import Release, folder_release
 
-__all__ = ["DataError", "ImageSet", "MissingData", "Source", "load", "locate", "names", "roots"]
+__all__ = ["DataError", "ImageSet", "MissingData", "Source", "Whole", "load", "locate", "names", "roots"]
 REVISION = (
     1  # of the whole package: to be raised when the same files give other images, labels or another order
 )
@@ -106,7 +106,8 @@ def load(
 ) -> ImageSet:
     """All images of a split.
 
-    size: height and width; images of another shape are scaled and cut to it, centred (None: as they are).
+    size: height and width; images of another shape are scaled and cut to it, centred, or where it is a
+    `Whole` scaled without a cut (None: as they are).
     grey: one channel instead of three (None: as the data set is).
     damaged: whether images that cannot be decoded refuse the data set, or are left out.
     DataError where the data is missing, damaged, or has no such split.

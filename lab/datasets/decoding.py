@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,15 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 Damaged = Literal["refuse", "skip"]
+
+
+class Whole(NamedTuple):
+    """A size that whole images are scaled to, whatever their shape; to any other they are scaled and cut."""
+
+    height: int
+    width: int
+
+
 Size = tuple[int, int] | None  # height, width; None: as they are
 Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels
 Pixels = NDArray[np.uint8]
@@ -83,7 +92,10 @@ def reshaped(images: Pixels, size: Size, grey: bool) -> Pixels:
 
 
 def _key(wanted: Wanted) -> str:
-    said = (wanted.files.fingerprint, wanted.names, wanted.grey, wanted.size, wanted.boxes, DECODING)
+    said: tuple[object, ...] = (
+        *(wanted.files.fingerprint, wanted.names, wanted.grey, wanted.size, wanted.boxes, DECODING),
+        *(["whole"] if isinstance(wanted.size, Whole) else []),
+    )
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:32]
 
 
@@ -211,13 +223,17 @@ def opened_image(content: bytes) -> Image:
 
 
 def _shaped(image: Image, size: Size, grey: bool) -> Pixels:
-    """(C, H, W), scaled and cut to `size` around the centre."""
+    """(C, H, W), scaled and cut to `size` around the centre, or scaled whole."""
     from PIL import Image, ImageOps
 
     mode = "L" if grey else "RGB"
     if image.mode != mode:
         image = image.convert(mode)
     if size and size != (image.height, image.width):
-        image = ImageOps.fit(image, (size[1], size[0]), Image.Resampling.BICUBIC)
+        to = (size[1], size[0])
+        if isinstance(size, Whole):
+            image = image.resize(to, Image.Resampling.BICUBIC)
+        else:
+            image = ImageOps.fit(image, to, Image.Resampling.BICUBIC)
     pixels = np.asarray(image)
     return pixels[None] if grey else np.moveaxis(pixels, -1, 0)

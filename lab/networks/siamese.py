@@ -13,8 +13,21 @@ import torch
 from torch import Tensor, nn
 
 
+class ExactLinear(nn.Linear):
+    """A linear layer that computes in float32 where those around it compute in bfloat16."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.device.type == "meta":  # counted only
+            return super().forward(x)
+        with torch.autocast(x.device.type, enabled=False):
+            return super().forward(x.float())
+
+
 class SiameseTower(nn.Sequential):
-    """(N, 1, 100, 100) → (N, width); 2,168,642 parameters at a width of 2."""
+    """(N, 1, 100, 100) → (N, width); 2,168,642 parameters at a width of 2.
+
+    Two numbers say where a face lies, so that they need their digits: the linear layers compute in float32.
+    """
 
     input_shape = (1, 100, 100)
 
@@ -30,11 +43,11 @@ class SiameseTower(nn.Sequential):
                 conv3=nn.Conv2d(256, 384, 3),
                 relu3=nn.ReLU(),
                 flatten=nn.Flatten(),
-                fc1=nn.Linear(384, 1024),
+                fc1=ExactLinear(384, 1024),
                 relu4=nn.ReLU(),
-                fc2=nn.Linear(1024, 256),
+                fc2=ExactLinear(1024, 256),
                 relu5=nn.ReLU(),
-                fc3=nn.Linear(256, width),
+                fc3=ExactLinear(256, width),
             )
         )
 
@@ -63,6 +76,22 @@ class DistanceNetwork(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         outputs: Tensor = self.network(images)
         return outputs
+
+
+class TowerWithPeople(SiameseTower):
+    """A `SiameseTower`, beside which the directions of the people trained on are the rows of
+    `people.weight`, which is no part of its forward.
+    """
+
+    def __init__(self, width: int, people: int) -> None:
+        super().__init__(width)
+        self.people = nn.Linear(width, people, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for name, layer in self.named_children():
+            if name != "people":
+                x = layer(x)
+        return x
 
 
 class LinearEmbedding(nn.Module):
