@@ -46,6 +46,7 @@ COSINE = ("backbone", "mining", "tutorial_mining")  # the others are judged by E
 RATES = (0.01, 0.1)  # false positive rates at which thresholds are fixed also
 PAIR_FIELDS = ("distances", "first", "second")
 RESAMPLES = 999
+SIGNIFICANT = 0.05
 
 
 class Faces(BaseModel):
@@ -512,6 +513,17 @@ class Judged:
     pairs: Sequence[Sequence[Pairs]]
     thresholds: Sequence[Sequence[Mapping[str, float]]]
 
+    @property
+    def people(self) -> int:
+        """How many are tested on, over all splits."""
+        return sum(len({*runs[0].first.tolist(), *runs[0].second.tolist()}) for runs in self.pairs)
+
+    @property
+    def threshold(self) -> float:
+        """The balanced one, mean over splits and seeds."""
+        found = [one["balanced"] for thresholds in self.thresholds for one in thresholds]
+        return sum(found) / len(found)
+
 
 def pairs_of(outcome: Outcome) -> Pairs:
     """The pairs of the test images of a cell; people by number, in the order of their first image."""
@@ -565,12 +577,49 @@ def _means(judged: Judged, measure: Any, numbered: bool = False) -> tuple[float,
     return float(np.mean(values)), np.nanmean(drawn, axis=0)
 
 
-def estimated(value: float, drawn: NDArray[np.float64], title: str, unit: str = FRACTION) -> Metric:
-    """With the 95% percentile interval of the draws."""
+def estimated(
+    value: float, drawn: NDArray[np.float64], title: str, people: int, unit: str = FRACTION
+) -> Metric:
+    """With the 95% percentile interval of the draws of so many people."""
     import numpy as np
 
     low, high = np.nanpercentile(drawn, [2.5, 97.5])
-    return Metric(value=value, title=title, unit=unit, low=min(low, value), high=max(high, value), level=0.95)
+    return Metric(value=value, title=title, unit=unit, low=min(low, value), high=max(high, value), n=people)
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Differences that belong together, by name, and what may be said of each after Holm's correction."""
+
+    metrics: dict[str, Metric]
+    adjusted: dict[str, float]
+
+    def is_above(self, name: str) -> bool:
+        low = self.metrics[name].low
+        return low is not None and low > 0 and self.adjusted[name] < SIGNIFICANT
+
+    def is_below(self, name: str) -> bool:
+        high = self.metrics[name].high
+        return high is not None and high < 0 and self.adjusted[name] < SIGNIFICANT
+
+
+#: A mean and what it is when people are drawn again, as `aucs` and `accepted` give them.
+Drawn = tuple[float, Any]
+
+
+def compared(pairs: Mapping[str, tuple[Drawn, Drawn]], titles: Mapping[str, str], people: int) -> Compared:
+    """The first of each two less the second, for the same draws of people."""
+    import numpy as np
+
+    from lab.evaluation import holm, p_of_resamples
+
+    metrics, values = {}, []
+    for name, (first, second) in pairs.items():
+        drawn = first[1] - second[1]
+        metrics[name] = estimated(first[0] - second[0], drawn, titles[name], people)
+        values.append(p_of_resamples(drawn[np.isfinite(drawn)]))
+    adjusted = {name: p for name, p in zip(pairs, holm(values), strict=True) if p is not None}
+    return Compared(metrics, adjusted)
 
 
 def rates_of(judged: Judged, threshold: str = "balanced") -> dict[str, float]:

@@ -16,13 +16,21 @@ from analyses import experiments
 from analyses.experiments import FRACTION
 from analyses.plugin import Analysis, Cell, Context, Outcome, Profile, Summary
 from analyses.verification import _verification as verification
-from analyses.verification._verification import METHODS, Faces, Judged, VerificationParameters
+from analyses.verification._verification import (
+    CROSSED,
+    METHODS,
+    Compared,
+    Faces,
+    Judged,
+    VerificationParameters,
+)
 from results.schema import Axis, Chart, Column, Finding, Metric, Row, Series, Table
 
 KINDS = {"none": "neither", "both": "both", "cross": "one of the two"}
 BARE = "mining_glasses"  # the new network without drawn glasses
 ROWS = {
     "contrastive": METHODS["contrastive"],
+    **CROSSED,
     BARE: "New network, no glasses drawn",
     "mining": "New network, glasses drawn",
 }
@@ -115,7 +123,7 @@ class Glasses(Analysis[GlassesParameters]):
             metrics=metrics,
             tables=tables,
             figures={"accepted": _chart(metrics)},
-            findings=_findings(metrics, outcomes),
+            findings=_findings(metrics, judged["heldout"], kinds["heldout"], outcomes),
             note=verification.weights_note(outcomes),
         )
 
@@ -221,11 +229,16 @@ def _metrics(
         method: verification.accepted(one, [kinds["heldout"]["cross"]]) for method, one in people.items()
     }
     for method, label in ROWS.items():
-        metrics[f"{method}/auc"] = verification.estimated(*areas[method], f"AUC of people with both: {label}")
+        metrics[f"{method}/auc"] = verification.estimated(
+            *areas[method], f"AUC of people with both: {label}", people[method].people
+        )
+        metrics[f"threshold/{method}"] = Metric(
+            value=people[method].threshold, title=f"Threshold of the distance: {label}"
+        )
         for kind, said in KINDS.items():
             value = verification.accepted(people[method], [kinds["heldout"][kind]])
             metrics[f"{method}/{kind}_glasses_tpr"] = verification.estimated(
-                *value, f"True positive rate where {said} wear glasses: {label}"
+                *value, f"True positive rate where {said} wear glasses: {label}", people[method].people
             )
             metrics[f"{method}/{kind}_glasses_fpr"] = Metric(
                 value=_share(people[method], kinds["heldout"][kind], same=False),
@@ -239,31 +252,45 @@ def _metrics(
         metrics["published/cross_pairs"] = Metric(
             value=total, title="Cross pairs of the published people", unit="pairs"
         )
-    for first, second, name in (
-        ("mining", "contrastive", "difference"),
-        ("mining", BARE, "drawn_difference"),
-    ):
-        found = verification.estimated(
-            cross[first][0] - cross[second][0],
-            cross[first][1] - cross[second][1],
-            f"True positive rate of cross pairs: {ROWS[first]}, less {ROWS[second]}",
-        )
-        metrics[f"{name}/cross_glasses_tpr"] = found
-        assert found.low is not None and found.high is not None
-        for end, value in (("low", found.low), ("high", found.high)):
-            metrics[f"{name}/ci_{end}"] = Metric(
-                value=value, title=f"95% interval from people, {end}er end: {found.title}", unit=FRACTION
-            )
-        metrics[f"{name}/auc"] = verification.estimated(
-            areas[first][0] - areas[second][0],
-            areas[first][1] - areas[second][1],
-            f"AUC of people with both: {ROWS[first]}, less {ROWS[second]}",
-        )
+    for name, found in _compared(areas, cross, people["mining"].people).metrics.items():
+        metrics[name] = found
+        if name in ("difference/cross_glasses_tpr", "drawn_difference/cross_glasses_tpr"):
+            assert found.low is not None and found.high is not None
+            for end, value in (("low", found.low), ("high", found.high)):
+                metrics[f"{name.split('/')[0]}/ci_{end}"] = Metric(
+                    value=value, title=f"95% interval over people, {end}er end: {found.title}", unit=FRACTION
+                )
     same = people["mining"].pairs[0][0].same
     metrics["data/cross_pairs"] = Metric(
         value=int((same & kinds["heldout"]["cross"]).sum()), title="Cross pairs of one person", unit="pairs"
     )
     return metrics
+
+
+#: Name → of which two rows; the first two are the question, the others tell network and loss apart.
+COMPARED = {
+    "difference": ("mining", "contrastive"),
+    "drawn_difference": ("mining", BARE),
+    "loss_old": ("tutorial_mining", "contrastive"),
+    "loss_new": ("mining", "new_contrastive"),
+    "network_contrastive": ("new_contrastive", "contrastive"),
+    "network_mining": ("mining", "tutorial_mining"),
+}
+
+
+def _compared(
+    areas: Mapping[str, verification.Drawn], cross: Mapping[str, verification.Drawn], people: int
+) -> Compared:
+    """All comparisons of the table, one family: AUC, and accepted pairs across glasses."""
+    pairs, titles = {}, {}
+    for name, (first, second) in COMPARED.items():
+        for key, what, values in (
+            ("auc", "AUC of people with both", areas),
+            ("cross_glasses_tpr", "True positive rate of cross pairs", cross),
+        ):
+            pairs[f"{name}/{key}"] = values[first], values[second]
+            titles[f"{name}/{key}"] = f"{what}: {ROWS[first]}, less {ROWS[second]}"
+    return verification.compared(pairs, titles, people)
 
 
 def _share(judged: Judged, which: Any, *, same: bool) -> float:
@@ -366,14 +393,18 @@ def _chart(metrics: Mapping[str, Metric]) -> Chart:
     )
 
 
-def _findings(metrics: Mapping[str, Metric], outcomes: Mapping[str, Outcome]) -> dict[str, Finding]:
-    def above(name: str) -> bool:
-        low = metrics[name].low
-        return low is not None and low > 0
-
-    def below(name: str) -> bool:
-        high = metrics[name].high
-        return high is not None and high < 0
+def _findings(
+    metrics: Mapping[str, Metric],
+    judged: Mapping[str, Judged],
+    kinds: Mapping[str, Any],
+    outcomes: Mapping[str, Outcome],
+) -> dict[str, Finding]:
+    found = _compared(
+        {method: verification.aucs(one) for method, one in judged.items()},
+        {method: verification.accepted(one, [kinds["cross"]]) for method, one in judged.items()},
+        judged["mining"].people,
+    )
+    above, below = found.is_above, found.is_below
 
     def harder(method: str) -> bool:
         return metrics[f"{method}/cross_glasses_tpr"].value < metrics[f"{method}/none_glasses_tpr"].value
@@ -423,6 +454,17 @@ def _findings(metrics: Mapping[str, Metric], outcomes: Mapping[str, Outcome]) ->
             holds=harder(BARE),
             metrics=(f"{BARE}/cross_glasses_tpr", f"{BARE}/none_glasses_tpr"),
         ),
+        **{
+            f"{name}_{verdict}": Finding(
+                statement=f"{ROWS[first]}: the AUC is {words} that of {ROWS[second].lower()}, after Holm's "
+                "correction",
+                holds=(above if verdict == "helps" else below)(f"{name}/auc"),
+                metrics=(f"{name}/auc",),
+            )
+            for name, (first, second) in COMPARED.items()
+            if name not in ("difference", "drawn_difference")
+            for verdict, words in (("helps", "above"), ("hurts", "below"))
+        },
         "no_run_diverged": experiments.none_diverged(outcomes),
     }
 
