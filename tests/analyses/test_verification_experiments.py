@@ -60,7 +60,7 @@ def test_siamese_networks_are_judged_beside_pixels_on_every_split(convstudy, tmp
             area = metrics[f"{method}/{part}/auc"]
             assert 0 <= area.low <= area.value <= area.high <= 1
     assert metrics["published_split/auc"].value == metrics["mining/published_split/auc"].value
-    assert {"threshold", "heldout_split/auc", "published_split/accuracy"} <= set(metrics)
+    assert {"threshold/contrastive", "heldout_split/auc", "published_split/accuracy"} <= set(metrics)
     gain = metrics["mining_over_pixels/folds/auc"]
     expected = metrics["mining/folds/auc"].value - metrics["pixels/folds/auc"].value
     assert gain.value == pytest.approx(expected) and gain.low < gain.high
@@ -261,3 +261,43 @@ def test_listed_pairs_and_every_pair_are_judged_before_and_after(convstudy, tmp_
         assert result.findings[f"reaches_vgg16_{which}"].holds == reached
     chosen = max((row.cells for row in result.tables["rates"].rows[:2]), key=lambda row: row["auc"])
     assert chosen["chosen"] == "yes" and chosen["rate"] == metrics["last/rate"].value
+
+
+def test_the_whole_face_is_scaled_and_a_crop_is_a_choice(tmp_path, monkeypatch):
+    """Images with a mark at the top and at the bottom, which a centred square leaves out."""
+    pixels = np.full((112, 92), 128, np.uint8)
+    pixels[:6], pixels[-6:] = 255, 0
+    for person in ("ann", "bob", "cid", "dot"):
+        (tmp_path / person).mkdir()
+        for number in range(2):
+            Image.fromarray(pixels).save(tmp_path / person / f"{number}.png")
+    whole = verification.load(Faces(name=f"folder:{tmp_path}")).images[0, 0]
+    cropped = verification.load(Faces(name=f"folder:{tmp_path}", crop=True)).images[0, 0]
+    assert whole.shape == cropped.shape == (100, 100)
+    assert whole[0].min() > 240 and whole[-1].max() < 15
+    assert abs(int(cropped[1].mean()) - 128) < 3 and abs(int(cropped[-2].mean()) - 128) < 3
+
+
+def test_thresholds_come_from_people_that_the_networks_have_not_seen():
+    parameters = analyses.get("verification.siamese").parameters("quick")
+    cells = {cell.id: cell for cell in analyses.get("verification.siamese").plan(parameters)}
+    assert "published_split/contrastive_inner/0" in cells and "fold1/mining_inner/0" in cells
+    assert "published_split/pixels_inner/0" not in cells
+    outer, inner = (cells[f"published_split/contrastive{suffix}/0"] for suffix in ("", "_inner"))
+    assert inner.settings == outer.settings | {"inner": parameters.tower_inner_folds}
+
+
+def test_too_few_people_for_inner_parts_are_refused_before_training():
+    with pytest.raises(DataError, match=r"people of .* are left to train with, too few for 5 inner parts"):
+        verification.divided(FACES, ["p00", "p01", "p02"], 5)
+
+
+def test_a_difference_must_hold_after_holm():
+    random = np.random.default_rng(0)
+    drawn = {name: (mean, random.normal(mean, 1.0, 999)) for name, mean in (("a", 4.0), ("b", 2.1))}
+    zero = (0.0, np.zeros(999))
+    pairs = {"a": (drawn["a"], zero), "b": (drawn["b"], zero), **{f"n{k}": (zero, zero) for k in range(8)}}
+    found = verification.compared(pairs, dict.fromkeys(pairs, "Difference"), 7)
+    assert found.metrics["b"].low > 0, "by itself it would be"
+    assert found.is_above("a") and not found.is_above("b")
+    assert found.metrics["a"].n == 7
