@@ -1,12 +1,14 @@
 """Training on pairs of images, by `lab.training.fit`: the order in which images come, and what is minimised.
 
-An order lays the images of one epoch out, so that a batch of them holds the pairs that its objective wants.
+An order lays the images of one epoch out, so that a batch of them holds the pairs that its objective wants;
+where memory ends, a batch is cut between pairs, or between people, never within (`unit`).
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +24,7 @@ class DrawnPairs:
     """
 
     pairs: int
+    unit: ClassVar[int] = 2
 
     def __call__(self, labels: Tensor, generator: torch.Generator) -> Tensor:
         people = labels.cpu()
@@ -48,6 +51,10 @@ class Balanced:
     people: int
     each: int
     batches: int
+
+    @property
+    def unit(self) -> int:
+        return self.each
 
     def __call__(self, labels: Tensor, generator: torch.Generator) -> Tensor:
         names = labels.cpu()

@@ -154,6 +154,38 @@ def test_batch_norm_keeps_its_statistics_while_pairs_are_trained_on():
     assert norm.weight.requires_grad
 
 
+class Greedy(nn.Linear):
+    """Says that the memory holds no more than `most` images."""
+
+    most: int
+    seen: list[int]
+
+    def forward(self, x):
+        self.seen.append(len(x))
+        if len(x) > self.most:
+            raise torch.OutOfMemoryError(f"{len(x)} images")
+        return super().forward(x.flatten(1))
+
+
+@pytest.mark.parametrize(
+    ("order", "objective", "batch", "fits"),
+    [
+        (DrawnPairs(9), Contrastive(), 12, [12, 6, 2]),
+        (Balanced(4, 3, 2), MiningContrastive(), 12, [12, 6]),
+    ],
+)
+def test_where_memory_ends_a_batch_is_cut_between_pairs_and_between_people(order, objective, batch, fits):
+    model = Greedy(6, 4)
+    model.most, model.seen = fits[-1], []
+    images = torch.randint(0, 255, (len(PEOPLE), 6, 1, 1), dtype=torch.uint8, generator=generator())
+    data = Data(Images(images, PEOPLE), (0.0,) * 6, (1.0,) * 6)
+    history = fit(model, data, Recipe(1, batch, precision="float32"), objective, order=order)
+    assert history.batch == fits[-1]
+    assert list(dict.fromkeys(model.seen)) == fits
+    with pytest.raises(ValueError, match="multiple of"):
+        fit(model, data, Recipe(1, batch - 1), objective, order=order)
+
+
 def test_mined_pairs_part_people_in_training_and_a_run_is_taken_up_again(tmp_path):
     drawn = generator(1)
     centres = torch.randn(6, 20, generator=drawn)
