@@ -14,10 +14,12 @@ import os
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
+from functools import reduce
+from operator import add
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -27,6 +29,9 @@ from lab.augmentation import augment, draw, follow, kept_inside
 from lab.recipes import Recipe, rate_factor
 
 REVISION = 1  # to be raised when the same recipe and seed give another network
+EVALUATED = 1_000  # images that are evaluated at a time
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -167,32 +172,71 @@ def predict(
     *,
     six_views: bool = False,
 ) -> Tensor:
-    """Logits (N, classes), float32, in evaluation mode.
+    """Logits (N, classes), float32, in evaluation mode. As many images at a time as the memory holds.
 
     six_views: their mean over the image, the image moved by a pixel to the upper left and to the lower right,
     which count half, and the mirror images of the three (the test-time augmentation of Jordan 2024).
     """
+
+    def logits(part: slice) -> Tensor:
+        batch = data.normalised(images[part]).contiguous(memory_format=torch.channels_last)
+        with torch.autocast(batch.device.type, dtype, enabled=dtype != torch.float32):
+            if not six_views:
+                plain: Tensor = model(batch).float()
+                return plain
+            height, width = batch.shape[2:]
+            padded = F.pad(batch, (1, 1, 1, 1), mode="reflect")
+            moved = (padded[..., corner : corner + height, corner : corner + width] for corner in (0, 2))
+            views = zip((0.5, 0.25, 0.25), (batch, *moved), strict=True)
+            means = (
+                weight * (model(view).float() + model(view.flip(-1)).float()) / 2 for weight, view in views
+            )
+            return reduce(add, means)
+
     training = model.training
     model.eval()
-    parts = []
-    for start in range(0, len(images), 1_000):
-        batch = data.normalised(images[start : start + 1_000])
-        batch = batch.contiguous(memory_format=torch.channels_last)
-        with torch.autocast(batch.device.type, dtype, enabled=dtype != torch.float32):
-            if six_views:
-                height, width = batch.shape[2:]
-                padded = F.pad(batch, (1, 1, 1, 1), mode="reflect")
-                moved = (padded[..., corner : corner + height, corner : corner + width] for corner in (0, 2))
-                views = zip((0.5, 0.25, 0.25), (batch, *moved), strict=True)
-                logits = sum(
-                    weight * (model(view).float() + model(view.flip(-1)).float()) / 2
-                    for weight, view in views
-                )
-            else:
-                logits = model(batch).float()
-        parts.append(logits)
+    found = torch.cat(list(_in_parts(len(images), logits)))
     model.train(training)
-    return torch.cat(parts)
+    return found
+
+
+class OutOfMemory(MemoryError):
+    """Not even the smallest batch fits."""
+
+
+def _in_parts(count: int, evaluate: Callable[[slice], T], group: int = 1) -> Iterator[T]:
+    """What `evaluate` gives of EVALUATED of `count` images at a time, or of as many as the memory holds.
+
+    group: images that stay together. OutOfMemory where not even one group fits.
+    """
+    size = min(max(EVALUATED // group, 1) * group, count)
+    start = 0
+    while start < count:
+        try:
+            found = evaluate(slice(start, start + size))
+        except (RuntimeError, MemoryError) as error:
+            if not _is_out_of_memory(error):
+                raise
+            if size <= group:
+                raise OutOfMemory(
+                    f"the memory does not hold the evaluation of {_images(group)} at a time"
+                ) from error
+        else:
+            yield found
+            start += size
+            continue
+        # only here has the error let go of what the evaluation held
+        size = max(size // 2 // group * group, group)
+        _free_memory()
+
+
+def _images(count: int) -> str:
+    return "one image" if count == 1 else f"{count} images"
+
+
+def _free_memory() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def measure(logits: Tensor, labels: Tensor) -> tuple[float, float]:
@@ -222,7 +266,11 @@ class Classification:
 
 
 class Order(Protocol):
-    """Which images an epoch shows, and in which order."""
+    """Which images an epoch shows, and in which order.
+
+    An order whose images belong together in groups, such as pairs, has their number as its `unit`: a batch
+    is only ever cut between groups.
+    """
 
     def __call__(self, labels: Tensor, generator: torch.Generator) -> Tensor:
         """Indices of images, (any number,) int64; of each batch the next ones."""
@@ -246,31 +294,38 @@ def fit(
     `checkpoint` file the state is saved after every epoch, and a run that finds one goes on from there to
     the very weights that it would have had (on a CPU, with the same number of threads). A training or
     validation loss that is LOST, or a weight that is no number, ends the run as "diverged". Where the
-    memory does not hold a batch, the batch is halved and the run begins again.
+    memory does not hold the training of a batch, the batch is halved and the run begins again; where it does
+    not hold an evaluation, fewer images are evaluated at a time, which changes nothing else.
 
-    ValueError where early stopping has no validation data; MemoryError where not even one image fits;
-    OSError where the checkpoint cannot be written.
+    ValueError where early stopping has no validation data, or a batch is not of whole groups of the order;
+    MemoryError where not even one image, or group, fits; OSError where the checkpoint cannot be written.
     """
     if recipe.patience and data.validation is None:
         raise ValueError("patience needs validation data, and there is none")
     batch = recipe.batch if order else min(recipe.batch, len(data.train))
+    group = getattr(order, "unit", 1)
+    if batch % group:
+        raise ValueError(f"the batch is {batch}, and must be a multiple of the {group} images of a group")
     objective = objective or Classification(recipe.label_smoothing)
     beginning = copy.deepcopy(model.state_dict())
     while True:
         try:
             return _Run(model, data, recipe, objective, order, batch, seed).train(checkpoint, report)
+        except OutOfMemory:
+            raise
         except (RuntimeError, MemoryError) as error:
             if not _is_out_of_memory(error):
                 raise
-            if batch == 1:
-                raise MemoryError("the memory does not hold the training of one image at a time") from error
+            if batch <= group:
+                raise OutOfMemory(
+                    f"the memory does not hold the training of {_images(group)} at a time"
+                ) from error
         # only here has the error let go of what the run held
-        batch //= 2
+        batch = max(batch // 2 // group * group, group)
         model.load_state_dict(beginning)
         if checkpoint:
             checkpoint.unlink(missing_ok=True)
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        _free_memory()
 
 
 def _is_out_of_memory(error: Exception) -> bool:
@@ -297,18 +352,28 @@ class _Means:
 
 @torch.no_grad()
 def judged(
-    model: nn.Module, images: Images, data: Data, objective: Objective, dtype: torch.dtype = torch.float32
+    model: nn.Module,
+    images: Images,
+    data: Data,
+    objective: Objective,
+    dtype: torch.dtype = torch.float32,
+    *,
+    group: int = 1,
 ) -> dict[str, float]:
-    """What the objective tells of labelled images in evaluation mode, means over all of them."""
-    training = model.training
-    model.eval()
-    told = _Means()
-    for start in range(0, len(images), 1_000):
-        part = slice(start, start + 1_000)
+    """What the objective tells of labelled images in evaluation mode, means over all of them. group: images
+    that belong together, as in an `Order`."""
+
+    def evaluate(part: slice) -> tuple[dict[str, Tensor], int]:
         batch = data.normalised(images.images[part]).contiguous(memory_format=torch.channels_last)
         with torch.autocast(batch.device.type, dtype, enabled=dtype != torch.float32):
             _, means = objective(model, batch, images.labels[part])
-        told.add(means, len(batch))
+        return means, len(batch)
+
+    training = model.training
+    model.eval()
+    told = _Means()
+    for means, count in _in_parts(len(images), evaluate, group):
+        told.add(means, count)
     model.train(training)
     return told.means()
 
@@ -430,7 +495,9 @@ class _Run:
         shown = self.average if self.average is not None else self.model
         for name, part in (("validation", self.data.validation), ("test", self.data.test)):
             if part is not None:
-                self._record(name, judged(shown, part, self.data, self.objective, self.dtype))
+                group = getattr(self.order, "unit", 1)
+                means = judged(shown, part, self.data, self.objective, self.dtype, group=group)
+                self._record(name, means)
         if LOST in history.validation_loss[-1:]:
             history.outcome = "diverged"
         if not self.recipe.patience:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -609,6 +609,83 @@ def test_a_halved_run_that_is_interrupted_goes_on_with_its_batch(tmp_path):
     resumed = greedy(most=1000)  # memory is free again
     assert fit(resumed, data, recipe, checkpoint=tmp_path / CHECKPOINT).batch == 16
     assert same_weights(resumed, trained(data, replace(recipe, batch=16))[0])
+
+
+class GreedyAtTheEnd(Greedy):
+    """Says that the device has no memory for more than `most` images in evaluation."""
+
+    seen: list[int]
+
+    def forward(self, x):
+        self.seen.append(len(x))
+        if not self.training and len(x) > self.most:
+            raise torch.OutOfMemoryError(f"{len(x)} images")
+        return nn.Sequential.forward(self, x)
+
+
+def greedy_at_the_end(most: int) -> GreedyAtTheEnd:
+    model = GreedyAtTheEnd(*network())
+    model.most, model.seen = most, []
+    return model
+
+
+def test_an_evaluation_that_memory_does_not_hold_is_done_in_parts_and_the_batch_stays():
+    data, recipe = digits(), Recipe(epochs=2, batch=64, precision="float32")
+    model = greedy_at_the_end(most=30)
+    history = fit(model, data, recipe)
+    assert history.batch == 64
+    whole, course = trained(data, recipe)
+    assert same_weights(model, whole)
+    assert history.train_loss == course.train_loss
+    assert history.test_accuracy == course.test_accuracy
+    assert history.test_loss == pytest.approx(course.test_loss)
+    for six_views in (False, True):
+        parts = predict(model, data.test.images, data, six_views=six_views)
+        torch.testing.assert_close(parts, predict(whole, data.test.images, data, six_views=six_views))
+
+
+@pytest.mark.parametrize("measured", ["fit", "predict"])
+def test_an_evaluation_of_one_image_too_many_is_one_clear_sentence(measured):
+    data, model = digits(), greedy_at_the_end(most=0)
+    with pytest.raises(MemoryError, match="does not hold the evaluation of one image at a time"):
+        if measured == "fit":
+            fit(model, data, Recipe(1, 64))
+        else:
+            predict(model, data.test.images, data)
+    assert model.seen.count(64) <= 9, "training was not tried again in smaller batches"
+
+
+@dataclass(frozen=True)
+class Triples:
+    """Images 3k, 3k + 1 and 3k + 2 belong together."""
+
+    unit: int = 3
+
+    def __call__(self, labels, generator):
+        return torch.randperm(len(labels), generator=generator)[:90]
+
+
+@dataclass(frozen=True)
+class OfTriples(Classification):
+    """Cross-entropy, of batches that hold whole triples only."""
+
+    def __call__(self, model, images, labels):
+        assert len(images) % 3 == 0, f"{len(images)} images are cut within a triple"
+        return super().__call__(model, images, labels)
+
+
+def test_batches_of_training_and_of_evaluation_are_cut_between_groups():
+    data = digits(600, 99, 99)
+    model = Greedy(*network())  # 48 → 24 → 12
+    assert fit(model, data, Recipe(1, 48), OfTriples(), order=Triples()).batch == 12
+    assert fit(greedy(most=5), data, Recipe(1, 48), OfTriples(), order=Triples()).batch == 3
+    at_the_end = greedy_at_the_end(most=20)  # 99 → 48 → 24 → 12
+    assert fit(at_the_end, data, Recipe(1, 48), OfTriples(), order=Triples()).batch == 48
+    assert {count for count in at_the_end.seen if count <= 20} <= {12, 3}
+    with pytest.raises(MemoryError, match="does not hold the training of 3 images"):
+        fit(greedy(most=2), data, Recipe(1, 48), OfTriples(), order=Triples())
+    with pytest.raises(ValueError, match="the batch is 50, and must be a multiple of the 3 images"):
+        fit(network(), data, Recipe(1, 50), OfTriples(), order=Triples())
 
 
 def test_one_image_too_many_is_one_clear_sentence():
