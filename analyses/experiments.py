@@ -61,23 +61,65 @@ QUICK = DataChoice(name="shapes", train=2_000, validation=500)
 @lru_cache(maxsize=1)
 def load(choice: DataChoice, device: str) -> tuple[Data, tuple[str, ...]]:
     """Images on the device, with the channel statistics of the training images; and the classes' names."""
-    from lab.datasets import load as load_images
-    from lab.datasets.cifar10 import training_batch_1
     from lab.training import Data, Images, channel_statistics
+
+    chosen, test = _divided(choice)
+    mean, std = channel_statistics(chosen[0].images)
+    placed = [Images.of(part.images, part.labels, device) for part in (*chosen, test)]
+    return Data(placed[0], mean, std, placed[1] if len(chosen) > 1 else None, placed[-1]), test.classes
+
+
+def check(choice: DataChoice) -> None:
+    """DataError where the data set does not have the classes and images that are asked for."""
+    _divided(choice)
+
+
+def _divided(choice: DataChoice) -> tuple[list[ImageSet], ImageSet]:
+    """Training images, validation images where there are to be some, and test images."""
+    from lab.datasets import DataError
+    from lab.datasets import load as load_images
+    from lab.datasets.cifar10 import BATCH, training_batch_1
 
     how: dict[str, Any] = {"size": choice.size, "grey": False, "damaged": choice.damaged}
     if choice.test:
         everything = load_images(choice.name, "all", **how)
+        _has_enough(choice, choice.train + choice.validation + choice.test, len(everything))
         pool, test = divided(everything, [len(everything) - choice.test, choice.test], choice.split_seed)
     else:
         pool, test = (load_images(choice.name, split, **how) for split in ("train", "test"))
     if choice.subset == "batch 1":
+        if len(pool) < BATCH:
+            raise DataError(
+                f"{choice.name} has {len(pool):,} training images, fewer than the {BATCH:,} of a training "
+                "batch; take them all with `--set data.subset=all`"
+            )
         pool = pool.select(training_batch_1(pool)[0])
+    _has_enough(choice, choice.train + choice.validation, len(pool))
+    check_classes(choice.name, pool)
     sizes = [choice.train, choice.validation] if choice.validation else [choice.train]
-    chosen = [pool] if choice.train == len(pool) else divided(pool, sizes, choice.split_seed)
-    mean, std = channel_statistics(chosen[0].images)
-    placed = [Images.of(part.images, part.labels, device) for part in (*chosen, test)]
-    return Data(placed[0], mean, std, placed[1] if len(chosen) > 1 else None, placed[-1]), test.classes
+    return ([pool] if choice.train == len(pool) else divided(pool, sizes, choice.split_seed)), test
+
+
+def _has_enough(choice: DataChoice, wanted: int, there: int) -> None:
+    from lab.datasets import DataError
+
+    if wanted > there:
+        parts = {"training": choice.train, "validation": choice.validation, "test": choice.test}
+        asked = " + ".join(f"{count:,} for {name}" for name, count in parts.items() if count)
+        raise DataError(
+            f"{asked} are more than the {there:,} images of {choice.name}; ask for fewer, with "
+            "`--set data.train=…`"
+        )
+
+
+def check_classes(name: str, images: ImageSet) -> None:
+    """DataError where there is nothing to tell apart."""
+    from lab.datasets import DataError
+
+    kinds = set(images.labels.tolist())
+    if len(kinds) < 2:
+        found = f"of one class only, {images.classes[kinds.pop()]}" if kinds else "no images"
+        raise DataError(f"{name} has {found}: a classifier needs two classes; add a folder of another class")
 
 
 def divided(images: ImageSet, sizes: Sequence[int], seed: int) -> list[ImageSet]:

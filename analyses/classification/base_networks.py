@@ -65,6 +65,9 @@ class BaseNetworks(Analysis[BaseNetworksParameters]):
     def datasets(self, parameters: BaseNetworksParameters) -> tuple[str, ...]:
         return (parameters.data.name,)
 
+    def check(self, parameters: BaseNetworksParameters) -> None:
+        experiments.check(parameters.data)
+
     def plan(self, parameters: BaseNetworksParameters) -> list[Cell]:
         timing = {"batch": parameters.timed_batch, "repeats": parameters.timed_repeats}
         trained = [

@@ -91,6 +91,10 @@ class Cifar10Designs(Analysis[DesignsParameters]):
     def datasets(self, parameters: DesignsParameters) -> tuple[str, ...]:
         return (parameters.data.name,)
 
+    def check(self, parameters: DesignsParameters) -> None:
+        experiments.check(parameters.data)
+        experiments.check(parameters.data.model_copy(update={"train": parameters.ablation_train}))
+
     def plan(self, parameters: DesignsParameters) -> list[Cell]:
         budget = parameters.data.model_copy(update={"train": parameters.ablation_train})
         planned = experiments.cells(
