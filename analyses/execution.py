@@ -104,6 +104,9 @@ def execute(
             raise Unmeasured(f"{len(missing)} cells of {analysis.id} were never measured")
         if missing and data.error:
             raise data.error
+        if missing:
+            with _faults_of(analysis, "its check of the data"):
+                analysis.check(parameters)
         known |= work.run(missing, len(records) + len(waiting) - len(missing))
         records |= {name: known[key].model_copy(update={"id": name}) for name, key in keys.items()}
         with _faults_of(analysis, "planning what follows"):

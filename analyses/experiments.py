@@ -9,15 +9,16 @@ settings does not touch them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import inf, isfinite
+from statistics import fmean
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from analyses.plugin import Cell, Context, Outcome
-from lab.evaluation import Estimate
+from lab.evaluation import Difference, Discordance, Estimate
 from results.schema import Axis, Chart, Column, Finding, Heatmap, Metric, Row, Series, Table
 
 if TYPE_CHECKING:
@@ -60,23 +61,65 @@ QUICK = DataChoice(name="shapes", train=2_000, validation=500)
 @lru_cache(maxsize=1)
 def load(choice: DataChoice, device: str) -> tuple[Data, tuple[str, ...]]:
     """Images on the device, with the channel statistics of the training images; and the classes' names."""
-    from lab.datasets import load as load_images
-    from lab.datasets.cifar10 import training_batch_1
     from lab.training import Data, Images, channel_statistics
+
+    chosen, test = _divided(choice)
+    mean, std = channel_statistics(chosen[0].images)
+    placed = [Images.of(part.images, part.labels, device) for part in (*chosen, test)]
+    return Data(placed[0], mean, std, placed[1] if len(chosen) > 1 else None, placed[-1]), test.classes
+
+
+def check(choice: DataChoice) -> None:
+    """DataError where the data set does not have the classes and images that are asked for."""
+    _divided(choice)
+
+
+def _divided(choice: DataChoice) -> tuple[list[ImageSet], ImageSet]:
+    """Training images, validation images where there are to be some, and test images."""
+    from lab.datasets import DataError
+    from lab.datasets import load as load_images
+    from lab.datasets.cifar10 import BATCH, training_batch_1
 
     how: dict[str, Any] = {"size": choice.size, "grey": False, "damaged": choice.damaged}
     if choice.test:
         everything = load_images(choice.name, "all", **how)
+        _has_enough(choice, choice.train + choice.validation + choice.test, len(everything))
         pool, test = divided(everything, [len(everything) - choice.test, choice.test], choice.split_seed)
     else:
         pool, test = (load_images(choice.name, split, **how) for split in ("train", "test"))
     if choice.subset == "batch 1":
+        if len(pool) < BATCH:
+            raise DataError(
+                f"{choice.name} has {len(pool):,} training images, fewer than the {BATCH:,} of a training "
+                "batch; take them all with `--set data.subset=all`"
+            )
         pool = pool.select(training_batch_1(pool)[0])
+    _has_enough(choice, choice.train + choice.validation, len(pool))
+    check_classes(choice.name, pool)
     sizes = [choice.train, choice.validation] if choice.validation else [choice.train]
-    chosen = [pool] if choice.train == len(pool) else divided(pool, sizes, choice.split_seed)
-    mean, std = channel_statistics(chosen[0].images)
-    placed = [Images.of(part.images, part.labels, device) for part in (*chosen, test)]
-    return Data(placed[0], mean, std, placed[1] if len(chosen) > 1 else None, placed[-1]), test.classes
+    return ([pool] if choice.train == len(pool) else divided(pool, sizes, choice.split_seed)), test
+
+
+def _has_enough(choice: DataChoice, wanted: int, there: int) -> None:
+    from lab.datasets import DataError
+
+    if wanted > there:
+        parts = {"training": choice.train, "validation": choice.validation, "test": choice.test}
+        asked = " + ".join(f"{count:,} for {name}" for name, count in parts.items() if count)
+        raise DataError(
+            f"{asked} are more than the {there:,} images of {choice.name}; ask for fewer, with "
+            "`--set data.train=…`"
+        )
+
+
+def check_classes(name: str, images: ImageSet) -> None:
+    """DataError where there is nothing to tell apart."""
+    from lab.datasets import DataError
+
+    kinds = set(images.labels.tolist())
+    if len(kinds) < 2:
+        found = f"of one class only, {images.classes[kinds.pop()]}" if kinds else "no images"
+        raise DataError(f"{name} has {found}: a classifier needs two classes; add a folder of another class")
 
 
 def divided(images: ImageSet, sizes: Sequence[int], seed: int) -> list[ImageSet]:
@@ -210,8 +253,8 @@ def finished(outcomes: Sequence[Outcome]) -> list[Outcome]:
     return [outcome for outcome in outcomes if not outcome["diverged"]]
 
 
-def metric(estimate: Estimate, title: str, unit: str = FRACTION) -> Metric:
-    """A mean over seeds with its interval, as a result holds it."""
+def metric(estimate: Estimate, title: str, unit: str = FRACTION, over: str = "") -> Metric:
+    """An estimate as a result holds it; `over`: what its interval is over, such as "test images"."""
     return Metric(
         value=estimate.value,
         title=title,
@@ -220,6 +263,7 @@ def metric(estimate: Estimate, title: str, unit: str = FRACTION) -> Metric:
         high=estimate.high,
         level=estimate.level,
         n=estimate.n,
+        over=over,
     )
 
 
@@ -228,7 +272,7 @@ def over_seeds(outcomes: Sequence[Outcome], key: str, title: str, unit: str = FR
     from lab.evaluation import over_seeds as estimate
 
     bounds = (0.0, 1.0 if unit == FRACTION else inf)
-    return metric(estimate([outcome[key] for outcome in outcomes], bounds=bounds), title, unit)
+    return metric(estimate([outcome[key] for outcome in outcomes], bounds=bounds), title, unit, "seeds")
 
 
 def mean_course(outcomes: Sequence[Outcome], key: str) -> tuple[list[float], list[float], list[float]]:
@@ -259,6 +303,155 @@ def interval(metrics: Sequence[Metric]) -> dict[str, tuple[float, ...]]:
     if len(ends) < len(metrics):
         return {}
     return {"low": tuple(low for low, _ in ends), "high": tuple(high for _, high in ends)}
+
+
+SIGNIFICANT = 0.05  # of an adjusted p-value
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A mean difference, paired by what it is `over`, and its p-value, adjusted for the comparisons of its
+    family.
+    """
+
+    difference: Estimate
+    p: float | None
+    over: str = "seeds"
+
+    @property
+    def verdict(self) -> Literal["more", "less", "undecided"]:
+        if self.p is None or self.p >= SIGNIFICANT:
+            return "undecided"
+        return "more" if self.difference.value > 0 else "less"
+
+    def metrics(self, prefix: str, title: str) -> dict[str, Metric]:
+        """`prefix`difference, with the 95% interval of this comparison alone, and `prefix`p where there is a
+        test.
+        """
+        found = {f"{prefix}difference": metric(self.difference, title, over=self.over)}
+        if self.p is not None:
+            found[f"{prefix}p"] = Metric(value=self.p, title=f"Adjusted p-value. {title}")
+        return found
+
+    def cells(self, prefix: str = "") -> dict[str, Any]:
+        """Of a row of a table with `comparison_columns`."""
+        found = self.difference
+        return {
+            f"{prefix}difference": found.value,
+            f"{prefix}low": found.low,
+            f"{prefix}high": found.high,
+            f"{prefix}p": self.p,
+            f"{prefix}verdict": {"more": "higher", "less": "lower"}.get(self.verdict, "not significant"),
+        }
+
+
+def comparison_columns(prefix: str = "") -> tuple[Column, ...]:
+    signed: dict[str, Any] = {"type": "number", "format": "+.4f"}
+    return (
+        Column(key=f"{prefix}difference", label="Difference", **signed),
+        Column(key=f"{prefix}low", label="95% from", **signed),
+        Column(key=f"{prefix}high", label="to", **signed),
+        Column(key=f"{prefix}p", label="Adjusted p", type="number", format=".3f"),
+        Column(key=f"{prefix}verdict", label="Verdict"),
+    )
+
+
+def comparison_note(seeds: int) -> str:
+    return (
+        f"Differences to the first row are paired by seed (n = {seeds}), each with Student's 95% interval "
+        "over seeds; p-values are adjusted by Holm's method for the comparisons of the table."
+    )
+
+
+def compared(family: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> dict[str, Comparison]:
+    """Each first less its second, one value a seed in the same order of seeds. The comparisons of a family,
+    those of one table, share Holm's correction.
+    """
+    from lab.evaluation import paired_over_seeds
+
+    return corrected({name: paired_over_seeds(first, second) for name, (first, second) in family.items()})
+
+
+def corrected(family: Mapping[str, Difference], over: str = "seeds") -> dict[str, Comparison]:
+    """The differences of a family, those of one table, with Holm's correction."""
+    from lab.evaluation import holm
+
+    adjusted = holm([one.p for one in family.values()])
+    return {
+        name: Comparison(one.difference, p, over)
+        for (name, one), p in zip(family.items(), adjusted, strict=True)
+    }
+
+
+def discordant(first: Sequence[Outcome], second: Sequence[Outcome]) -> list[Discordance]:
+    """McNemar's test of two classifiers on the same test images, seed by seed."""
+    from lab.evaluation import mcnemar
+
+    found = []
+    for one, other in zip(first, second, strict=False):
+        if one["labels"] != other["labels"]:
+            raise ValueError("classifiers are compared on the same test images, and these are others")
+        found.append(mcnemar(*([a == b for a, b in zip(*_named(run), strict=True)] for run in (one, other))))
+    return found
+
+
+def _named(outcome: Outcome) -> tuple[str, str]:
+    return outcome["labels"], outcome["predictions"]
+
+
+def compared_classifiers(
+    family: Mapping[str, tuple[Sequence[Outcome], Sequence[Outcome]]],
+) -> dict[str, Comparison]:
+    """The test accuracy of each first classifier less that of its second, seed by seed.
+
+    The p-value is the larger of Student's paired test over seeds and of McNemar's tests on the test images of
+    every seed, so that a difference counts where neither other seeds nor other images explain it; Holm's
+    correction is for the comparisons of the family.
+    """
+    from lab.evaluation import paired_over_seeds
+
+    found = {}
+    for name, pair in family.items():
+        count = min(map(len, pair))
+        values = ([run["test_accuracy"] for run in runs[:count]] for runs in pair)
+        over = paired_over_seeds(*values)
+        largest = max(one.p for one in discordant(*pair))
+        found[name] = replace(over, p=None if over.p is None else max(over.p, largest))
+    return corrected(found)
+
+
+def classifier_comparison_table(
+    caption: str,
+    words: Mapping[str, str],
+    family: Mapping[str, tuple[Sequence[Outcome], Sequence[Outcome]]],
+    differences: Mapping[str, Comparison],
+) -> Table:
+    """`compared_classifiers` by the words of each comparison, with the images that one alone named."""
+    rows = []
+    for name, text in words.items():
+        found = discordant(*family[name])
+        alone = {
+            "only_first": fmean(one.only_a for one in found),
+            "only_second": fmean(one.only_b for one in found),
+        }
+        rows.append(Row(cells={"comparison": text, **alone, **differences[name].cells()}))
+    seeds = max(len(discordant(*family[name])) for name in words)
+    return Table(
+        caption=caption,
+        columns=(
+            Column(key="comparison", label="Compared"),
+            Column(key="only_first", label="Only the first right", type="number", format=",.0f"),
+            Column(key="only_second", label="Only the second", type="number", format=",.0f"),
+            *comparison_columns(),
+        ),
+        rows=tuple(rows),
+        notes=(
+            f"Test images that only one of the two names, means over {seeds} seeds; "
+            "differences of test accuracy are paired by seed, with Student's 95% interval over seeds. "
+            "p is the larger of Student's paired test over seeds and of McNemar's exact test on the images "
+            "of any seed, adjusted by Holm's method for the comparisons of the table.",
+        ),
+    )
 
 
 def verdict(difference: Metric) -> str:
@@ -350,6 +543,50 @@ def confusion_figure(outcomes: Sequence[Outcome], caption: str) -> Heatmap:
         values=tuple(tuple(round(float(value), 4) for value in row) for row in shares),
         value_label="Share of the true class",
         numbers=True,
+    )
+
+
+def class_table(outcomes: Sequence[Outcome], caption: str) -> Table:
+    """Accuracy on the test images of each class, a mean over seeds with its interval."""
+    import numpy as np
+
+    from lab.evaluation import confusion, over_seeds, per_class_accuracy
+
+    names = outcomes[0]["classes"]
+    counts = [confusion(*map(class_numbers, _named(one)), len(names)) for one in outcomes]
+    accuracies = np.stack([per_class_accuracy(one) for one in counts])  # (seeds, classes)
+    together = sum(counts)
+    rows = []
+    for number, name in enumerate(names):
+        images = int(counts[0][number].sum())
+        if not images:
+            continue
+        found = over_seeds(accuracies[:, number], bounds=(0.0, 1.0))
+        others = np.delete(together[number], number)
+        most = int(others.argmax())
+        most += most >= number
+        cells = {
+            "class": name,
+            "images": images,
+            "accuracy": found.value,
+            "low": found.low,
+            "high": found.high,
+        }
+        confused = {"taken_for": names[most], "share": float(others.max() / together[number].sum())}
+        rows.append(Row(cells=cells | (confused if others.max() else {})))
+    return Table(
+        caption=caption,
+        columns=(
+            Column(key="class", label="Class"),
+            Column(key="images", label="Test images", type="integer"),
+            Column(key="accuracy", label="Accuracy", type="number", format=".3f"),
+            Column(key="low", label="95% from", type="number", format=".3f"),
+            Column(key="high", label="to", type="number", format=".3f"),
+            Column(key="taken_for", label="Most often taken for"),
+            Column(key="share", label="Share", type="number", format=".3f"),
+        ),
+        rows=tuple(rows),
+        notes=(f"Accuracies are means over {len(outcomes)} seeds, with Student's 95% interval over seeds.",),
     )
 
 

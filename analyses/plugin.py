@@ -93,6 +93,11 @@ class Analysis(ABC, Generic[P]):
         """Names of the data sets that the cells read, as `lab.datasets` knows them."""
         return ()
 
+    def check(self, parameters: P) -> None:
+        """DataError where the data here does not allow the cells, such as a class with too few images; asked
+        before the first of them is run.
+        """
+
     def plan(self, parameters: P) -> list[Cell]:
         return [Cell("all", parameters.model_dump(mode="json"))]
 

@@ -6,20 +6,25 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from math import sqrt
-from statistics import mean
+from statistics import mean, stdev
 from typing import Any
 
 from analyses import experiments
 from analyses.classification._artists_settings import ArtistsParameters, Setting
+from analyses.experiments import Comparison
 from analyses.plugin import Outcome, Summary
-from lab.evaluation import Estimate, over_seeds, wilson
-from results.schema import Axis, Chart, Column, Finding, Metric, Row, Series, Table
+from lab.evaluation import Difference, Estimate, over_seeds, paired_over_seeds, wilson
+from results.schema import Axis, Chart, Column, Finding, Metric, Picture, Pictures, Row, Series, Table
 
-VERDICTS = ("helps", "hurts", "undecided")
+VERDICTS = {"more": "helps", "less": "hurts", "undecided": "undecided"}
 LABELS = {"baseline": "Baseline", "best": "Best setting"}
+METHODS = {"forest": "Random forest on colours", **LABELS}
+TRAINING = ("dropout", "weight decay", "optimizer", "early stopping", "schedule")  # factors of training
+FOLDS, IMAGES = "folds", "test images"  # what intervals are over
+PHOTOGRAPH, CREDIT = "flower", "vultilion, CC BY 2.0"  # scikit-learn's, to show the changes on
 CHANGES = {
     "none": "As they are",
     "translated": "Translated",
@@ -89,106 +94,213 @@ def over_folds(values: Sequence[float], folds: int, bounds: tuple[float, float] 
     return Estimate(plain.value, low, high, plain.n, plain.level)
 
 
+def paired_over_folds(a: Sequence[float], b: Sequence[float], folds: int) -> Difference:
+    """The mean of a − b over folds, with the interval of `over_folds` and the p-value of the same test."""
+    from scipy.stats import t
+
+    differences = [x - y for x, y in zip(a, b, strict=True)]
+    estimate = over_folds(differences, folds)
+    n = len(differences)
+    spread = stdev(differences) * sqrt(1 / n + 1 / (folds - 1)) if n > 1 else 0.0
+    return Difference(estimate, float(2 * t.sf(abs(estimate.value) / spread, n - 1)) if spread else None)
+
+
 @dataclass(frozen=True)
 class Compared:
-    """A setting on the folds, and its difference to the baseline on the same folds."""
+    """A value of a factor on the folds, and its difference to the baseline on the same folds."""
 
     factor: str
     value: str
     name: str
     accuracy: Metric
-    difference: Metric
+    train: Metric
+    difference: Comparison
+    images: int | None  # that the networks were trained on in the first fold, where it was kept
 
     @property
     def verdict(self) -> str:
-        """What the interval of the difference says; without one, nothing is decided."""
-        if self.difference.low is not None and self.difference.low > 0:
-            return "helps"
-        if self.difference.high is not None and self.difference.high < 0:
-            return "hurts"
-        return "undecided"
+        return VERDICTS[self.difference.verdict]
 
 
-def _compared(
-    parameters: ArtistsParameters,
-    baseline: Sequence[Outcome],
-    outcomes: Sequence[Outcome],
-    named: tuple[str, str, str],
-    title: str,
-) -> Compared:
-    paired = list(zip(outcomes, baseline, strict=False))
-    accuracy = over_folds([one["accuracy"] for one in outcomes], parameters.folds, (0.0, 1.0))
-    difference = over_folds([one["accuracy"] - other["accuracy"] for one, other in paired], parameters.folds)
-    return Compared(
-        *named,
-        experiments.metric(accuracy, f"Validation accuracy of {title}"),
-        experiments.metric(difference, f"Validation accuracy of {title}, less the baseline's"),
+def _accuracies(outcomes: Sequence[Outcome]) -> list[float]:
+    return [one["accuracy"] for one in outcomes]
+
+
+def _folds_metric(parameters: ArtistsParameters, values: Sequence[float], title: str) -> Metric:
+    """The mean of fractions over folds."""
+    return experiments.metric(over_folds(values, parameters.folds, (0.0, 1.0)), title, over=FOLDS)
+
+
+def _train_accuracy(parameters: ArtistsParameters, outcomes: Sequence[Outcome], title: str) -> Metric:
+    """Of the last epoch, while its weights change; a network that diverged in its first counts 0."""
+    return _folds_metric(parameters, [one["train_accuracy"] or 0.0 for one in outcomes], title)
+
+
+def _factors(
+    parameters: ArtistsParameters, baseline: Sequence[Outcome], outcomes: Mapping[str, Outcome]
+) -> list[Compared]:
+    """Every value of every factor; their differences to the baseline are one family."""
+    found = {
+        (factor, value): _folds_of(outcomes, factor_name(factor, value))
+        for factor, values in parameters.factors.items()
+        for value in values
+    }
+    differences = experiments.corrected(
+        {
+            factor_name(*key): paired_over_folds(_accuracies(runs), _accuracies(baseline), parameters.folds)
+            for key, runs in found.items()
+        },
+        FOLDS,
     )
+    return [
+        Compared(
+            factor,
+            value,
+            name := factor_name(factor, value),
+            _folds_metric(parameters, _accuracies(runs), f"Validation accuracy of {factor} {value}"),
+            _train_accuracy(parameters, runs, f"Training accuracy of {factor} {value} in the last epoch"),
+            differences[name],
+            runs[0].get("images"),
+        )
+        for (factor, value), runs in found.items()
+    ]
 
 
 def summary(parameters: ArtistsParameters, outcomes: Mapping[str, Outcome]) -> Summary:
-    baseline = _folds_of(outcomes, "baseline")
     best_number = winner(parameters, outcomes)
-    best_folds = _folds_of(outcomes, f"search/{best_number}")
-    best = _compared(parameters, baseline, best_folds, ("", "", "best"), "the best setting")
-    factors = [
-        _compared(
-            parameters,
-            baseline,
-            _folds_of(outcomes, factor_name(factor, value)),
-            (factor, value, factor_name(factor, value)),
-            f"{factor} {value}",
-        )
-        for factor, values in parameters.factors.items()
-        for value in values
-    ]
-    final = {name: _folds_of(outcomes, f"final/{name}") for name in LABELS}
+    folds = {
+        "forest": _folds_of(outcomes, "forest"),
+        "baseline": _folds_of(outcomes, "baseline"),
+        "best": _folds_of(outcomes, f"search/{best_number}"),
+    }
+    folds = {name: found for name, found in folds.items() if found}
+    final = {name: _folds_of(outcomes, f"final/{name}") for name in METHODS if name in folds}
+    factors = _factors(parameters, folds["baseline"], outcomes)
+    methods = _method_comparisons(parameters, folds, final)
+    changes = _change_comparisons(final)
     setting = parameters.searched()[best_number]
     metrics = {
-        "baseline/validation_accuracy": experiments.metric(
-            over_folds([one["accuracy"] for one in baseline], parameters.folds, (0.0, 1.0)),
-            "Validation accuracy of the baseline",
-        ),
-        "baseline/untrained_folds": _untrained(baseline, final["baseline"][0]),
-        "best/validation_accuracy": best.accuracy,
-        "best/validation_gain": best.difference,
         **_counts(parameters, final["best"][0], factors),
-        **_courses(baseline, best_folds),
+        "baseline/untrained_folds": _untrained(folds["baseline"], final["baseline"][0]),
+        **_on_folds(parameters, folds),
         **_on_test(final),
-        **{f"{one.name}/difference": one.difference for one in factors},
-        **{f"{one.name}/validation_accuracy": one.accuracy for one in factors},
     }
+    for one in factors:
+        metrics |= {f"{one.name}/validation_accuracy": one.accuracy, f"{one.name}/train_accuracy": one.train}
+        title = f"Validation accuracy of {one.factor} {one.value}, less the baseline's"
+        metrics |= one.difference.metrics(f"{one.name}/", title)
+    for name, difference in methods.items():
+        metrics |= difference.metrics(f"{name}/", METHOD_PAIRS[name])
+    for name, difference in changes.items():
+        metrics |= difference.metrics(f"{name}/", _change_words(name))
+    metrics |= _largest(factors)
     return Summary(
         metrics=metrics,
         tables={
-            "factors": _factor_table(parameters, factors),
+            "classes": _class_table(final["best"][0]),
+            "methods": _method_table(metrics, folds),
+            "comparisons": _comparison_table(methods),
+            "factors": _factor_table(parameters, folds["baseline"], factors, metrics),
             "search": _search_table(parameters, outcomes),
             "setting": _setting_table(parameters.baseline, setting),
-            "transforms": _transform_table(metrics, parameters.seeds),
+            "transforms": _transform_table(metrics, changes, parameters.seeds),
         },
         figures={
             "differences": _factor_figure(factors),
             "changed": _transform_figure(metrics),
             "loss": experiments.course(
-                best_folds,
+                folds["best"],
                 "loss",
                 "Loss of the best setting, mean and range over the folds.",
                 "the best setting",
             ),
             "accuracy": experiments.course(
-                best_folds,
+                folds["best"],
                 "accuracy",
                 "Accuracy of the best setting, mean and range over the folds.",
                 "the best setting",
             ),
+            "baseline_accuracy": experiments.course(
+                folds["baseline"],
+                "accuracy",
+                "Accuracy of the baseline, mean and range over the folds.",
+                "the baseline",
+            ),
+            **_photograph(outcomes),
         },
         findings={
             **_factor_findings(factors),
-            **_search_findings(metrics, setting),
-            **_transform_findings(metrics),
+            **_search_findings(metrics, methods, setting),
+            **_transform_findings(metrics, changes),
             "no_run_diverged": experiments.none_diverged(outcomes),
         },
     )
+
+
+def _on_folds(parameters: ArtistsParameters, folds: Mapping[str, Sequence[Outcome]]) -> dict[str, Metric]:
+    metrics = {}
+    for name, runs in folds.items():
+        label = METHODS[name].lower()
+        metrics[f"{name}/validation_accuracy"] = _folds_metric(
+            parameters, _accuracies(runs), f"Validation accuracy, {label}"
+        )
+        if name in LABELS:
+            metrics[f"{name}/train_accuracy"] = _train_accuracy(
+                parameters, runs, f"Running training accuracy of the last epoch, {label}"
+            )
+    return metrics
+
+
+METHOD_PAIRS = {
+    f"{one}_over_{other}/{part}": f"{METHODS[one]} − {METHODS[other]}, {words}"
+    for part, words in (("validation", "validation accuracy"), ("test", "test accuracy"))
+    for one, other in (("best", "baseline"), ("best", "forest"), ("baseline", "forest"))
+}
+
+
+def _method_comparisons(
+    parameters: ArtistsParameters,
+    folds: Mapping[str, Sequence[Outcome]],
+    final: Mapping[str, Sequence[Outcome]],
+) -> dict[str, Comparison]:
+    """Best setting, baseline and forest on the folds and, image by image, on the test; one family."""
+    found = {}
+    for name in METHOD_PAIRS:
+        pair, part = name.split("/")
+        one, other = pair.split("_over_")
+        if one in folds and other in folds:
+            if part == "validation":
+                values = (_accuracies(folds[one]), _accuracies(folds[other]))
+                found[name] = paired_over_folds(*values, parameters.folds)
+            else:
+                found[name] = paired_over_seeds(_correct(final[one], "none"), _correct(final[other], "none"))
+    return {
+        name: replace(one, over=FOLDS if name.endswith("validation") else IMAGES)
+        for name, one in experiments.corrected(found).items()
+    }
+
+
+def _change_comparisons(final: Mapping[str, Sequence[Outcome]]) -> dict[str, Comparison]:
+    """What each change of the test images costs the best setting, and whether this is still ahead of the
+    baseline; one family.
+    """
+    found = {}
+    for change in list(CHANGES)[1:]:
+        correct = {name: _correct(final[name], change) for name in LABELS}
+        found[f"transform/{change}/lost"] = paired_over_seeds(
+            _correct(final["best"], "none"), correct["best"]
+        )
+        found[f"transform/{change}/lead"] = paired_over_seeds(correct["best"], correct["baseline"])
+    return experiments.corrected(found, IMAGES)
+
+
+def _change_words(name: str) -> str:
+    _, change, what = name.split("/")
+    words = {
+        "lost": "Accuracy that the best setting loses",
+        "lead": "Accuracy of the best setting less the baseline's",
+    }[what]
+    return f"{words}, test images {CHANGES[change].lower()}"
 
 
 def _counts(parameters: ArtistsParameters, final: Outcome, factors: Sequence[Compared]) -> dict[str, Metric]:
@@ -225,7 +337,7 @@ def _counts(parameters: ArtistsParameters, final: Outcome, factors: Sequence[Com
                 f"Changes of one factor with the verdict: {verdict}",
                 "settings",
             )
-            for verdict in VERDICTS
+            for verdict in VERDICTS.values()
         },
     }
     share = images / (len(labels) + len(pool))
@@ -237,7 +349,7 @@ def _counts(parameters: ArtistsParameters, final: Outcome, factors: Sequence[Com
             value=share, title="Share of the largest class in all images", unit=experiments.FRACTION
         ),
         "majority/test_accuracy": experiments.metric(
-            wilson(on_test, len(labels)), "Test accuracy of always naming the largest class"
+            wilson(on_test, len(labels)), "Test accuracy of always naming the largest class", over=IMAGES
         ),
     }
 
@@ -254,17 +366,18 @@ def _untrained(folds: Sequence[Outcome], final: Outcome) -> Metric:
     )
 
 
-def _courses(baseline: Sequence[Outcome], best: Sequence[Outcome]) -> dict[str, Metric]:
-    """How far training accuracy is above validation accuracy at the end."""
-    return {
-        f"{name}/train_accuracy": Metric(
-            value=mean(one["train_accuracy"] or 0.0 for one in outcomes),
-            title=f"Running training accuracy of the last epoch, {LABELS[name].lower()}",
-            unit=experiments.FRACTION,
-            n=len(outcomes),
-        )
-        for name, outcomes in (("baseline", baseline), ("best", best))
-    }
+def _largest(factors: Sequence[Compared]) -> dict[str, Metric]:
+    """The largest differences to the baseline: of all changes, and of those of the training alone."""
+    found = {}
+    for key, chosen, words in (
+        ("factors", factors, "of one factor"),
+        ("training", [one for one in factors if one.factor in TRAINING], "of the training"),
+    ):
+        if chosen:
+            best = max(chosen, key=lambda one: one.difference.difference.value)
+            title = f"Largest gain by a change {words}: {best.factor} {best.value}"
+            found |= best.difference.metrics(f"{key}/largest/", title)
+    return found
 
 
 def _correct(outcomes: Sequence[Outcome], change: str) -> list[float]:
@@ -290,20 +403,17 @@ def _share(correct: Sequence[float], title: str) -> Metric:
         low=min(bounds.low, value),
         high=max(bounds.high, value),
         n=len(correct),
+        over=IMAGES,
     )
-
-
-def _paired(a: Sequence[float], b: Sequence[float], title: str) -> Metric:
-    """Mean of a − b over the images, with Student's interval over images."""
-    return experiments.metric(over_seeds([x - y for x, y in zip(a, b, strict=True)]), title)
 
 
 def _on_test(final: Mapping[str, Sequence[Outcome]]) -> dict[str, Metric]:
     metrics: dict[str, Metric] = {}
-    plain = {name: _correct(outcomes, "none") for name, outcomes in final.items()}
     for name, outcomes in final.items():
-        label = LABELS[name].lower()
-        metrics[f"{name}/test_accuracy"] = _share(plain[name], f"Test accuracy, {label}")
+        label = METHODS[name].lower()
+        metrics[f"{name}/test_accuracy"] = _share(_correct(outcomes, "none"), f"Test accuracy, {label}")
+        if name not in LABELS:
+            continue
         metrics[f"{name}/parameters"] = Metric(
             value=outcomes[0]["parameters"], title=f"Parameters, {label}", unit="parameters"
         )
@@ -317,58 +427,146 @@ def _on_test(final: Mapping[str, Sequence[Outcome]]) -> dict[str, Metric]:
                 title=f"{end.capitalize()} test accuracy of one network, {label}",
                 unit=experiments.FRACTION,
             )
-    metrics["best/test_gain"] = _paired(
-        plain["best"], plain["baseline"], "Test accuracy of the best setting, less the baseline's"
-    )
-    for change, label in list(CHANGES.items())[1:]:
-        for name, outcomes in final.items():
-            prefix = "transform" if name == "best" else "baseline_transform"
-            correct = _correct(outcomes, change)
-            what = f"{LABELS[name].lower()}, test images {label.lower()}"
-            metrics[f"{prefix}/{change}/test_accuracy"] = _share(correct, f"Accuracy, {what}")
-            metrics[f"{prefix}/{change}/loss_of_accuracy"] = _paired(
-                plain[name], correct, f"Accuracy lost by the change, {what}"
+        for change, words in list(CHANGES.items())[1:]:
+            metrics[_transform_name(name, change)] = _share(
+                _correct(outcomes, change), f"Accuracy, {label}, test images {words.lower()}"
             )
     return metrics
 
 
-def _factor_table(parameters: ArtistsParameters, factors: Sequence[Compared]) -> Table:
-    number = {"type": "number", "format": ".3f"}
+def _class_table(final: Outcome) -> Table:
+    """How many pictures there are of each class, on both sides."""
     rows = []
+    for number, name in enumerate(final["classes"]):
+        development, test = (final[key].count(number) for key in ("training_labels", "labels"))
+        rows.append(
+            Row(
+                cells={
+                    "class": name.replace("_", " ").title(),
+                    "development": development,
+                    "test": test,
+                    "images": development + test,
+                }
+            )
+        )
+    total = {key: sum(int(row.cells[key] or 0) for row in rows) for key in ("development", "test", "images")}
+    return Table(
+        caption="Pictures of each class.",
+        columns=(
+            Column(key="class", label="Class"),
+            Column(key="development", label="To choose by", type="integer"),
+            Column(key="test", label="Test", type="integer"),
+            Column(key="images", label="In all", type="integer"),
+        ),
+        rows=(*rows, Row(cells={"class": "Total", **total}, kind="total")),
+    )
+
+
+def _interval_columns(key: str, label: str) -> tuple[Column, ...]:
+    number: dict[str, Any] = {"type": "number", "format": ".3f"}
+    return tuple(
+        Column(key=f"{key}{end}", label=text, **number)
+        for end, text in (("", label), ("_low", "95% from"), ("_high", "to"))
+    )
+
+
+def _interval_cells(key: str, found: Metric) -> dict[str, Any]:
+    return {key: found.value, f"{key}_low": found.low, f"{key}_high": found.high}
+
+
+def _method_table(metrics: Mapping[str, Metric], folds: Iterable[str]) -> Table:
+    rows = []
+    majority = {"method": "Always the largest class"}
+    rows.append(Row(cells=majority | _interval_cells("test", metrics["majority/test_accuracy"])))
+    for name in folds:
+        cells: dict[str, Any] = {"method": METHODS[name]}
+        cells |= _interval_cells("validation", metrics[f"{name}/validation_accuracy"])
+        cells |= _interval_cells("test", metrics[f"{name}/test_accuracy"])
+        if found := metrics.get(f"{name}/train_accuracy"):
+            cells["train"] = found.value
+        rows.append(Row(cells=cells))
+    return Table(
+        caption="With and without a network: accuracy on the folds and on the test images.",
+        columns=(
+            Column(key="method", label="Method"),
+            Column(key="train", label="Training", type="number", format=".3f"),
+            *_interval_columns("validation", "Validation"),
+            *_interval_columns("test", "Test"),
+        ),
+        rows=tuple(rows),
+        notes=(
+            f"Validation: means over {metrics['baseline/validation_accuracy'].n} folds, with Student's "
+            "interval over folds, widened for shared training images. Test: means over the final networks or "
+            f"forests, with Wilson's interval over {metrics['baseline/test_accuracy'].n} test images. "
+            "Training accuracies are running means over the last epoch.",
+        ),
+    )
+
+
+def _comparison_table(methods: Mapping[str, Comparison]) -> Table:
+    return Table(
+        caption="The methods compared.",
+        columns=(Column(key="comparison", label="Compared"), *experiments.comparison_columns()),
+        rows=tuple(
+            Row(cells={"comparison": METHOD_PAIRS[name], **one.cells()}) for name, one in methods.items()
+        ),
+        notes=(
+            "Differences on the folds are paired by fold, with Student's interval widened for shared "
+            "training images; those on the test are paired by image. p-values are adjusted by Holm's method "
+            "for the comparisons of the table.",
+        ),
+    )
+
+
+def _factor_table(
+    parameters: ArtistsParameters,
+    baseline: Sequence[Outcome],
+    factors: Sequence[Compared],
+    metrics: Mapping[str, Metric],
+) -> Table:
+    number = {"type": "number", "format": ".3f"}
+    rows = [
+        Row(
+            cells={
+                "factor": "Baseline",
+                "train": metrics["baseline/train_accuracy"].value,
+                **_interval_cells("accuracy", metrics["baseline/validation_accuracy"]),
+            }
+        )
+    ]
     for one in factors:
-        ends = {"low": one.accuracy.low, "high": one.accuracy.high}
-        paired = {"least": one.difference.low, "most": one.difference.high}
         rows.append(
             Row(
                 cells={
                     "factor": one.factor.capitalize(),
                     "value": one.value,
-                    "accuracy": one.accuracy.value,
-                    "difference": one.difference.value,
-                    "verdict": one.verdict,
-                    **ends,
-                    **paired,
+                    "train": one.train.value,
+                    **_interval_cells("accuracy", one.accuracy),
+                    **one.difference.cells(),
                 }
             )
         )
+    fewer = any(one.factor == "early stopping" and one.images is None for one in factors)
     return Table(
-        caption="One factor changed at a time: validation accuracy, and its difference to the baseline.",
+        caption="One factor changed at a time: training and validation accuracy, and the latter's difference "
+        "to the baseline.",
         columns=(
             Column(key="factor", label="Factor"),
             Column(key="value", label="Value"),
-            Column(key="accuracy", label="Accuracy", **number),
-            Column(key="low", label="95% from", **number),
-            Column(key="high", label="to", **number),
-            Column(key="difference", label="Difference", type="number", format="+.3f"),
-            Column(key="least", label="95% from", type="number", format="+.3f"),
-            Column(key="most", label="to", type="number", format="+.3f"),
-            Column(key="verdict", label="Verdict"),
+            Column(key="train", label="Training", **number),
+            *_interval_columns("accuracy", "Validation"),
+            *(
+                column.model_copy(update={"format": "+.3f"}) if column.format == "+.4f" else column
+                for column in experiments.comparison_columns()
+            ),
         ),
         rows=tuple(rows),
         notes=(
-            f"Means over {parameters.folds * parameters.repeats} folds. Intervals are Student's, widened for "
-            "folds that share training images; those of the difference are paired by fold. Of comparisons "
-            "without any effect, one in twenty would be decided by chance.",
+            f"Means over {len(baseline)} folds; training accuracies are running means over the last epoch. "
+            "Intervals are Student's over folds, widened for folds that share training images; those of the "
+            "difference are paired by fold. p-values are adjusted by Holm's method for all "
+            f"{len(factors)} comparisons of the table.",
+            *(("With early stopping, networks had fewer training images than the others.",) if fewer else ()),
         ),
     )
 
@@ -449,46 +647,65 @@ def _transform_name(name: str, change: str) -> str:
     return f"{prefix}/{change}/test_accuracy"
 
 
-def _transform_table(metrics: Mapping[str, Metric], seeds: int) -> Table:
-    number: dict[str, Any] = {"type": "number", "format": ".3f"}
+def _transform_table(metrics: Mapping[str, Metric], changes: Mapping[str, Comparison], seeds: int) -> Table:
     rows = []
     for change, label in CHANGES.items():
         cells: dict[str, Any] = {"change": label}
         for name in LABELS:
-            accuracy = metrics[_transform_name(name, change)]
-            cells |= {name: accuracy.value, f"{name}_low": accuracy.low, f"{name}_high": accuracy.high}
+            cells |= _interval_cells(name, metrics[_transform_name(name, change)])
         if change != "none":
-            lost = metrics[f"transform/{change}/loss_of_accuracy"]
-            cells |= {"lost": lost.value, "least": lost.low, "most": lost.high}
+            for what in ("lost", "lead"):
+                found = changes[f"transform/{change}/{what}"]
+                cells |= {what: found.difference.value, f"{what}_p": found.p}
         rows.append(Row(cells=cells))
     return Table(
         caption="Accuracy on the test images, as they are and changed.",
         columns=(
             Column(key="change", label="Test images"),
-            *(
-                Column(key=f"{name}{end}", label=title, **number)
-                for name, label in LABELS.items()
-                for end, title in (("", label), ("_low", "95% from"), ("_high", "to"))
-            ),
-            Column(key="lost", label="Best setting loses", **number),
-            Column(key="least", label="95% from", **number),
-            Column(key="most", label="to", **number),
+            *(column for name, label in LABELS.items() for column in _interval_columns(name, label)),
+            Column(key="lost", label="Best setting loses", type="number", format="+.3f"),
+            Column(key="lost_p", label="Adjusted p", type="number", format=".3f"),
+            Column(key="lead", label="Best less baseline", type="number", format="+.3f"),
+            Column(key="lead_p", label="Adjusted p", type="number", format=".3f"),
         ),
         rows=tuple(rows),
         notes=(
-            f"Means over {seeds} networks of each kind. Intervals of accuracies are Wilson's for one network "
-            "on as many other test images; those of the loss are paired by image.",
+            f"Means over {seeds} networks of each kind. Intervals are Wilson's over "
+            f"{metrics['best/test_accuracy'].n} test images; differences are tested image by image "
+            f"(Student), and their p-values are adjusted by Holm's method for the {len(changes)} comparisons "
+            "of the table.",
         ),
     )
+
+
+def _photograph(outcomes: Mapping[str, Outcome]) -> dict[str, Pictures]:
+    """The changes, on a photograph that may be shown."""
+    drawn = outcomes.get("changes")
+    if not drawn:
+        return {}
+    return {
+        "changes": Pictures(
+            caption=f"The changes of the test images, shown on a photograph that may be passed on: {CREDIT}.",
+            alt=f"One photograph {len(drawn['pictures'])} times: "
+            + ", ".join(CHANGES[name].lower() for name in drawn["pictures"])
+            + ".",
+            columns=5,
+            pictures=tuple(Picture(png=png, title=CHANGES[name]) for name, png in drawn["pictures"].items()),
+        )
+    }
+
+
+def _gain(one: Compared) -> float:
+    return one.difference.difference.value
 
 
 def _factor_figure(factors: Sequence[Compared]) -> Chart:
     """Differences to the baseline; one series a verdict."""
     series = []
-    for verdict in VERDICTS:
+    for verdict in VERDICTS.values():
         chosen = [(place, one) for place, one in enumerate(factors) if one.verdict == verdict]
         if chosen:
-            differences = [one.difference for _, one in chosen]
+            differences = [one.difference.difference for _, one in chosen]
             series.append(
                 Series(
                     label=verdict.capitalize(),
@@ -497,14 +714,14 @@ def _factor_figure(factors: Sequence[Compared]) -> Chart:
                     **experiments.interval(differences),
                 )
             )
-    ordered = sorted(factors, key=lambda one: one.difference.value)
+    ordered = sorted(factors, key=_gain)
     return Chart(
         kind="scatter",
         caption="Validation accuracy less the baseline's, on the same folds, for one factor changed at a "
-        "time; 95% intervals.",
+        "time; 95% intervals over folds, each of one comparison alone; colours after Holm's correction.",
         alt=f"Points with error bars for {len(factors)} changes. The largest gain is {ordered[-1].factor} "
-        f"{ordered[-1].value}, {ordered[-1].difference.value:+.3f}; the largest loss {ordered[0].factor} "
-        f"{ordered[0].value}, {ordered[0].difference.value:+.3f}.",
+        f"{ordered[-1].value}, {_gain(ordered[-1]):+.3f}; the largest loss {ordered[0].factor} "
+        f"{ordered[0].value}, {_gain(ordered[0]):+.3f}.",
         x=Axis(label="Change", categories=tuple(f"{one.factor}: {one.value}" for one in factors)),
         y=Axis(label="Accuracy less the baseline's", unit=experiments.FRACTION),
         series=tuple(series),
@@ -541,38 +758,53 @@ def _above(metric: Metric, limit: float = 0.0) -> bool:
 
 
 def _factor_findings(factors: Sequence[Compared]) -> dict[str, Finding]:
-    """What each factor does: some value of it helps, some hurts, or nothing is decided."""
+    """What each factor does: some value of it helps, some hurts, or nothing is decided; and which factor of
+    the training has the largest gain."""
     found = {}
+    trained = [one for one in factors if one.factor in TRAINING]
+    largest = max(trained, key=_gain, default=None)
     for factor in dict.fromkeys(one.factor for one in factors):
         chosen = [one for one in factors if one.factor == factor]
         rests = tuple(f"{one.name}/difference" for one in chosen)
         key = factor_name(factor, "").removeprefix("factor/").rstrip("/")
         for verdict, sentence in (
-            ("helps", "Some value of this factor, alone, raises validation accuracy: {}"),
-            ("hurts", "Some value of this factor, alone, lowers validation accuracy: {}"),
+            ("helps", "Some value of this factor, alone, raises validation accuracy after correction: {}"),
+            ("hurts", "Some value of this factor, alone, lowers validation accuracy after correction: {}"),
         ):
             found[f"{key}_{verdict}"] = Finding(
                 statement=sentence.format(factor),
                 holds=any(one.verdict == verdict for one in chosen),
                 metrics=rests,
             )
+        if largest and factor in TRAINING:
+            found[f"{key}_is_most_effective"] = Finding(
+                statement=f"Of the factors of training, the largest mean gain is that of {factor}",
+                holds=largest.factor == factor,
+                metrics=("training/largest/difference",),
+            )
+    if largest:
+        found["training_helps"] = Finding(
+            statement="The largest gain by a factor of training is significant after Holm's correction",
+            holds=largest.verdict == "helps",
+            metrics=("training/largest/difference",),
+        )
     return found
 
 
-def _search_findings(metrics: Mapping[str, Metric], setting: Setting) -> dict[str, Finding]:
+def _search_findings(
+    metrics: Mapping[str, Metric], methods: Mapping[str, Comparison], setting: Setting
+) -> dict[str, Finding]:
     best, baseline = metrics["best/test_accuracy"], metrics["baseline/test_accuracy"]
     validation, validated = metrics["best/validation_accuracy"].value, metrics["baseline/validation_accuracy"]
     return {
-        "best_beats_baseline": Finding(
-            statement="On the folds, the best setting is more accurate than the baseline",
-            holds=_above(metrics["best/validation_gain"]),
-            metrics=("best/validation_gain",),
-        ),
-        "best_beats_baseline_on_test": Finding(
-            statement="On the test images, the best setting is more accurate than the baseline",
-            holds=_above(metrics["best/test_gain"]),
-            metrics=("best/test_gain",),
-        ),
+        **{
+            f"{name.replace('_over_', '_beats_').replace('/', '_on_')}": Finding(
+                statement=f"More, after Holm's correction: {METHOD_PAIRS[name]}",
+                holds=one.verdict == "more",
+                metrics=(f"{name}/difference",),
+            )
+            for name, one in methods.items()
+        },
         "baseline_overfits": Finding(
             statement="The baseline's training accuracy is above the interval of its validation accuracy",
             holds=validated.high is not None and metrics["baseline/train_accuracy"].value > validated.high,
@@ -608,11 +840,13 @@ def _search_findings(metrics: Mapping[str, Metric], setting: Setting) -> dict[st
     }
 
 
-def _transform_findings(metrics: Mapping[str, Metric]) -> dict[str, Finding]:
+def _transform_findings(
+    metrics: Mapping[str, Metric], comparisons: Mapping[str, Comparison]
+) -> dict[str, Finding]:
     changes = list(CHANGES)[1:]
-    lost = {change: metrics[f"transform/{change}/loss_of_accuracy"] for change in changes}
+    lost = {change: comparisons[f"transform/{change}/lost"] for change in changes}
     accuracies = tuple(_transform_name("best", change) for change in changes)
-    worst = max(changes, key=lambda change: lost[change].value)
+    worst = max(changes, key=lambda change: lost[change].difference.value)
     found = {
         "inversion_hurts_most": Finding(
             statement="Of all changes, inversion costs the best setting most accuracy",
@@ -629,9 +863,16 @@ def _transform_findings(metrics: Mapping[str, Metric]) -> dict[str, Finding]:
     }
     for change in changes:
         found[f"{change}_costs"] = Finding(
-            statement="This change of the test images costs the best setting accuracy: "
-            + CHANGES[change].lower(),
-            holds=_above(lost[change]),
-            metrics=(f"transform/{change}/loss_of_accuracy",),
+            statement="This change of the test images costs the best setting accuracy, after Holm's "
+            f"correction: {CHANGES[change].lower()}",
+            holds=lost[change].verdict == "more",
+            metrics=(f"transform/{change}/lost/difference",),
         )
+        for word, verdict in (("leads", "more"), ("trails", "less")):
+            found[f"{change}_{word}"] = Finding(
+                statement=f"The best setting {word} the baseline, after Holm's correction, on test images "
+                f"{CHANGES[change].lower()}",
+                holds=comparisons[f"transform/{change}/lead"].verdict == verdict,
+                metrics=(f"transform/{change}/lead/difference",),
+            )
     return found

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from analyses.plugin import Parameters
 
@@ -153,9 +153,8 @@ FACTORS: Choices = {
     },
 }
 
-#: What the random search draws from, each factor on its own. Early stopping is left out: it costs training
-#: images
-#: and does not go with a schedule that ends by itself.
+#: What the random search draws from, each factor on its own. Early stopping is left out: it does not go with
+#: a schedule that ends by itself.
 SPACE: Choices = {
     "filters": {
         "–".join(map(str, widths)): {"filters": widths}
@@ -209,6 +208,17 @@ class Pictures(BaseModel):
     damaged: Literal["refuse", "skip"] = "refuse"
 
 
+class Forest(BaseModel):
+    """A random forest on colours and the shape of the frame: its number of trees, and up to which value, of
+    255, a border is dark and outside the frame.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    trees: int = Field(500, ge=1)
+    dark: int = Field(20, ge=0, le=254)
+
+
 class ArtistsParameters(Parameters):
     """The baseline, the factors changed one at a time, and a search whose budget is stated.
 
@@ -216,8 +226,9 @@ class ArtistsParameters(Parameters):
     trained on all, a drawn setting on the first `search_folds`, of which the `finalists` best go on: two
     folds are enough to tell the bad ones. most_multiplications: an image, in the convolutions of a drawn
     setting; it keeps the study within an hour of one core. inner: share of the training images that decides
-    when early stopping stops, so that it is not decided by the images that judge. seeds: final networks of
-    each kind.
+    in which epoch early stopping stops, so that it is not decided by the images that judge; the network is
+    then trained for so many epochs on all training images, as its rivals are. forest: the baseline without a
+    network. seeds: final networks of each kind.
     """
 
     data: Pictures = Pictures()
@@ -232,6 +243,7 @@ class ArtistsParameters(Parameters):
     search_folds: int = 2
     most_multiplications: int = 10_000_000
     finalists: int = 4
+    forest: Forest = Forest()
     seeds: int = 5
 
     def searched(self) -> list[Setting]:

@@ -43,6 +43,9 @@ class Cifar10Baseline(Analysis[BaselineParameters]):
     def datasets(self, parameters: BaselineParameters) -> tuple[str, ...]:
         return (parameters.data.name,)
 
+    def check(self, parameters: BaselineParameters) -> None:
+        experiments.check(parameters.data)
+
     def plan(self, parameters: BaselineParameters) -> list[Cell]:
         return experiments.cells(
             "lenet", {"name": "lenet"}, _recipe(parameters), parameters.data, parameters.seeds, keep=True

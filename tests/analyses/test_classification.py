@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import re
 
+import numpy as np
 import pytest
 
 import analyses
 from analyses import experiments
 from analyses.classification.cifar10_designs import CHANGES, DesignsParameters
+from lab.datasets import DataError
 from lab.recipes import Recipe
 from results.store import Store
 from tests.conftest import ROOT
@@ -134,7 +136,7 @@ def test_a_recorded_result_follows_from_its_recorded_cells(name):
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        (["data.train=90000"], "ask for fewer"),
+        (["data.train=90000"], "90,000 for training"),
         (["data.name=folder:nowhere"], "there is no folder or zip"),
         (["data.name=cifar11"], "there is no data set 'cifar11'"),
         (["data.size=16x16"], "takes images of (3, 32, 32), not (3, 16, 16)"),
@@ -150,6 +152,91 @@ def test_what_cannot_be_run_is_one_sentence(convstudy, settings, said):
     assert len(lines) == 1
     assert said in lines[0]
     assert "Traceback" not in finished.stderr
+
+
+def folder_of(place, counts, split=""):
+    """Class folders with so many pictures of noise each; with a split, in a folder of it."""
+    from PIL import Image
+
+    random = np.random.default_rng(0)
+    for name, count in counts.items():
+        folder = place / split / name
+        folder.mkdir(parents=True)
+        for number in range(count):
+            pixels = random.integers(0, 256, (32, 32, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(folder / f"{number}.png")
+    return f"folder:{place}"
+
+
+FEW = {"cat": 30, "dog": 30}
+EXPERIMENTS = ("cifar10_baseline", "cifar10_designs", "base_networks", "artists")
+
+
+def checked(experiment, **data):
+    """Ask an experiment whether its data will do."""
+    analysis = analyses.get(f"classification.{experiment}")
+    full = analysis.parameters("full")
+    if experiment == "artists":
+        known = {key: data[key] for key in data if key in ("name", "images")}
+        changed = full.data.model_copy(update=known)
+    else:
+        changed = full.data.model_copy(
+            update={"subset": "all", "test": 10, "train": 30, "validation": 10, **data}
+        )
+    updates = {"data": changed}
+    if experiment == "cifar10_designs":
+        updates["ablation_train"] = changed.train
+    return analysis.check(full.model_copy(update=updates))
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_one_class_is_nothing_to_tell_apart(name, tmp_path):
+    with pytest.raises(DataError, match="of one class only, cat: a classifier needs two"):
+        checked(name, name=folder_of(tmp_path, {"cat": 60}))
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_a_class_with_too_few_images_is_named(name, tmp_path):
+    with pytest.raises(DataError, match=r"the class dog has \d images, too few for"):
+        checked(name, name=folder_of(tmp_path, {"cat": 55, "dog": 2}))
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_more_images_than_there_are_is_one_sentence(name, tmp_path):
+    data = {"images": 800} if name == "artists" else {"train": 800, "validation": 100, "test": 100}
+    with pytest.raises(DataError) as refused:
+        checked(name, name=folder_of(tmp_path, FEW), **data)
+    said = str(refused.value)
+    if name == "artists":
+        assert said.startswith("800 images are asked for, and folder:") and "has 60" in said
+    else:
+        assert said.startswith("800 for training + 100 for validation + 100 for test are more than the 60 im")
+    assert "ask for fewer" in said and "\n" not in said
+
+
+def test_batch_1_of_a_small_data_set_is_refused(tmp_path):
+    folder_of(tmp_path, FEW, "train")
+    name = folder_of(tmp_path, FEW, "test")
+    with pytest.raises(DataError, match=r"fewer than the 10,000 of a training batch; take them all"):
+        checked("base_networks", name=name, subset="batch 1", test=0)
+
+
+def test_data_that_will_not_do_is_refused_before_anything_is_trained(convstudy, tmp_path):
+    """The ablation alone asks for too much: design A comes before it."""
+    name = folder_of(tmp_path / "pictures", FEW)
+    settings = [
+        f"data.name={name}",
+        "data.test=10",
+        "data.train=30",
+        "data.validation=10",
+        "ablation_train=400",
+    ]
+    options = [part for setting in settings for part in ("--set", setting)]
+    finished = convstudy("run", "classification.cifar10_designs", "--jobs", "1", *options)
+    assert finished.returncode in (1, 2)
+    assert "400 for training + 10 for validation" in finished.stderr
+    assert "Traceback" not in finished.stderr
+    assert not list((tmp_path / "results").rglob("*.json")), "no cell was run"
 
 
 def test_a_rate_that_diverges_is_shown_and_does_not_crash(convstudy, tmp_path):

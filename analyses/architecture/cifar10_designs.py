@@ -1,0 +1,66 @@
+"""architecture.cifar10_designs: the layers of the two designs for CIFAR-10."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from analyses.architecture import _layers as layers
+from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
+from results.schema import Metric, Table
+
+COLUMNS = (
+    layers.LAYER,
+    layers.FILTER,
+    layers.STRIDE,
+    layers.PADDING,
+    layers.OUTPUT,
+    layers.PARAMETERS,
+    layers.MACS,
+)
+NETWORKS = {
+    "design_a": ("Design A", "lab.networks.cifar:NormalisedLeNet"),
+    "design_b": ("Design B", "lab.networks.cifar:WhitenedNetwork"),
+}
+
+
+class Cifar10Designs(Analysis[Parameters]):
+    id = "architecture.cifar10_designs"
+    title = "Layers of the two designs for CIFAR-10"
+    question = "What are the two designs made of, layer by layer?"
+    analytic = True
+
+    def parameters(self, profile: Profile) -> Parameters:
+        return Parameters()
+
+    def run(self, cell: Cell, context: Context) -> Outcome:
+        from lab import models
+        from lab.counting import count
+
+        return {
+            name: layers.to_json(count(models.load(source), (3, 32, 32), name=source))
+            for name, (_, source) in NETWORKS.items()
+        }
+
+    def summarize(self, parameters: Parameters, outcomes: Mapping[str, Outcome]) -> Summary:
+        metrics: dict[str, Metric] = {}
+        tables: dict[str, Table] = {}
+        for name, (label, _) in NETWORKS.items():
+            ledger = layers.from_json(outcomes["all"][name])
+            rows = [
+                layers.row(layer, COLUMNS, layer.name) for layer in ledger.layers if layer.kind != "Flatten"
+            ]
+            metrics[f"{name}/parameters"] = Metric(
+                value=ledger.parameters, title=f"Parameters of {label}", unit="parameters"
+            )
+            metrics[f"{name}/macs"] = Metric(
+                value=ledger.macs, title=f"Multiply–accumulates of {label}", unit="MACs"
+            )
+            tables[name] = Table(
+                caption=f"{label}, layer by layer, for an image of {layers.shape_text(ledger.input_shape)}.",
+                columns=COLUMNS,
+                rows=(*rows, layers.total(rows, COLUMNS)),
+            )
+        return Summary(metrics, tables)
+
+
+analysis = Cifar10Designs()
