@@ -346,8 +346,6 @@ def _intervals(axes: Axes, panel: Panel, ids: Sequence[str]) -> None:
             )
     _ticks(panel.y, axes.xaxis, WIDTH - 0.6)
     axes.set_xlabel(_title(panel.y))
-    if panel.x.label:
-        axes.set_ylabel(_title(panel.x))
 
 
 def _look(series: Series, n: int) -> tuple[str, str, int]:

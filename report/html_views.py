@@ -38,6 +38,8 @@ from results.store import write_atomically
 
 PIXELS_PER_POINT = 1.75  # a drawing's print of 8 points has the size of the page's small print
 LONGEST_SHORT_TEXT = 24
+#: Spaces as wide as the characters of an interval.
+BLANK = {ord(letter): "\u2007" for letter in "0123456789−"} | {ord(letter): "\u2008" for letter in "[], ."}
 WIDE = 300  # points; a wider drawing fills the column, and scrolls on a small screen
 
 
@@ -74,17 +76,19 @@ class TableView:
         return notes(self.table, self.columns)
 
     @cached_property
-    def _widest_interval(self) -> dict[str, int]:
+    def _widest_interval(self) -> dict[str, str]:
+        rows = self.table.rows
         return {
-            c.key: max((len(cell_parts(c, r)[1]) for r in self.table.rows), default=0) for c in self.columns
+            c.key: max((cell_parts(c, row)[1] for row in rows), key=len, default="") for c in self.columns
         }
 
     def rows(self, kind: str) -> list[Row]:
         return [row for row in self.table.rows if row.kind == kind]
 
     def interval(self, column: Column, row: Row) -> str:
-        """A cell's interval with figure spaces behind, so that all values of a column end at one place."""
-        return cell_parts(column, row)[1].ljust(self._widest_interval[column.key], "\u2007")
+        """A cell's interval filled up with spaces, so that all values of a column end at one place."""
+        text, widest = cell_parts(column, row)[1], self._widest_interval[column.key]
+        return text + widest[len(text) :].translate(BLANK)
 
 
 def _shape(column: Column, rows: Sequence[Row]) -> str:

@@ -146,7 +146,7 @@ def _render(file: Path, macros: Macros) -> _Draft:
         problem = f"section {file.stem}: {error}"
         return _Draft(file, source, title, _missing_note(error), frozenset(), declared, (problem,))
     except (jinja2.TemplateError, MacroError, TypeError, ValueError, LookupError, AttributeError) as error:
-        raise ProseError(f"{file}:{_line(error, file)}: {error}{_meant(error)}") from None
+        raise ProseError(f"{file}:{_line(error, file)}: {str(error).rstrip('.')}{_meant(error)}") from None
     title, body = _split_title(text, file)
     body = _quick_note([macros.loaded[name] for name in sorted(macros.used)]) + body
     return _Draft(file, source, title, body, frozenset(macros.used), declared)

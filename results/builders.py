@@ -369,15 +369,16 @@ def intervals(
     differences: Mapping[str, EstimateLike] | Mapping[str, Mapping[str, EstimateLike]],
     quantity: Format,
     *,
+    x: str = "Change",
     groups: Mapping[str, str] | None = None,
     significant: Collection[str] | None = None,
     ordered: bool = True,
 ) -> Chart:
     """Differences as points with their intervals, below each other, with a line at zero.
 
-    differences: by what is compared, or by series and then by that. The largest stands on top (of its group,
-    where `groups` names one for each), unless it is not to be ordered. significant: the rows whose points are
-    filled; without it, those whose interval leaves out zero.
+    differences: by what is compared, or by series and then by that; `x` says what it is. The largest stands
+    on top (of its group, where `groups` names one for each), unless it is not to be ordered. significant: the
+    rows whose points are filled; without it, those whose interval leaves out zero.
     """
     by_series = _by_series(differences, quantity.label)
     first = next(iter(by_series.values()))
@@ -410,7 +411,7 @@ def intervals(
         caption=_with(caption, _intervals_are(everything), "Filled points differ significantly from zero."),
         alt=f"{told}{quantity.text(first[names[-1]].value)} ({names[-1]}).",
         x=Axis(
-            label="",
+            label=x,
             categories=tuple(names),
             groups=tuple(groups[name] for name in names) if groups else (),
         ),

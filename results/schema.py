@@ -198,7 +198,7 @@ class Scores(Record):
 class Panel(Record):
     """Lines, points or bars over two axes.
 
-    stacked bar: on top of each other. interval: the categories of x stand below each other from top to
+    stacked bar: on top of each other. interval: the categories of x are named below each other from top to
     bottom, and y runs across, as a point with its interval. roc: a square of false and true positive rates,
     with the line of chance.
     """
