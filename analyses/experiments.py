@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict
 
 from analyses.plugin import Cell, Context, Outcome
 from lab.evaluation import Difference, Discordance, Estimate
+from results import builders
 from results.schema import Axis, Chart, Column, Finding, Heatmap, Metric, Row, Series, Table
 
 if TYPE_CHECKING:
@@ -255,16 +256,7 @@ def finished(outcomes: Sequence[Outcome]) -> list[Outcome]:
 
 def metric(estimate: Estimate, title: str, unit: str = FRACTION, over: str = "") -> Metric:
     """An estimate as a result holds it; `over`: what its interval is over, such as "test images"."""
-    return Metric(
-        value=estimate.value,
-        title=title,
-        unit=unit,
-        low=estimate.low,
-        high=estimate.high,
-        level=estimate.level,
-        n=estimate.n,
-        over=over,
-    )
+    return builders.metric(estimate, title, unit, over=over)
 
 
 def over_seeds(outcomes: Sequence[Outcome], key: str, title: str, unit: str = FRACTION) -> Metric:
@@ -273,6 +265,58 @@ def over_seeds(outcomes: Sequence[Outcome], key: str, title: str, unit: str = FR
 
     bounds = (0.0, 1.0 if unit == FRACTION else inf)
     return metric(estimate([outcome[key] for outcome in outcomes], bounds=bounds), title, unit, "seeds")
+
+
+def measured(prefix: str, outcomes: Sequence[Outcome], what: str) -> dict[str, Metric]:
+    """What is measured of every classifier, over its seeds: "PREFIX/test_accuracy", "PREFIX/train_loss" and
+    so on, as `classifiers_table` shows them. Losses and training accuracy are those of the last epoch.
+    """
+    found = {
+        f"{prefix}/{part}_accuracy": over_seeds(outcomes, f"{part}_accuracy", f"{name} accuracy of {what}")
+        for part, name in PARTS.items()
+        if f"{part}_accuracy" in outcomes[0]
+    }
+    for key, title in (
+        ("train_accuracy", "Training accuracy"),
+        ("train_loss", "Training loss"),
+        ("validation_loss", "Validation loss"),
+    ):
+        if outcomes[0]["history"][key]:
+            found[f"{prefix}/{key}"] = at_the_end(outcomes, key, f"{title} of {what}")
+    found[f"{prefix}/training_seconds"] = over_seeds(
+        outcomes, "training_seconds", f"Training time of {what}", "seconds"
+    )
+    return found
+
+
+def classifiers_table(
+    caption: str, rows: Mapping[str, str], metrics: Mapping[str, Metric], notes: Sequence[str] = ()
+) -> Table:
+    """Losses, accuracies and training time of classifiers at the end of training; rows: prefix → label."""
+    columns = {
+        "network": builders.text("Network"),
+        "train_loss": builders.number("Train loss", ".3f", "nats"),
+        "validation_loss": builders.number("Validation loss", ".3f", "nats"),
+        "train_accuracy": builders.percent("Train"),
+        "validation_accuracy": builders.percent("Validation"),
+        "test_accuracy": builders.percent("Test", best="highest"),
+        "training_seconds": builders.number("Time", ".0f", "s"),
+    }
+    return builders.table(
+        caption,
+        columns,
+        [
+            {key: found.value for key in columns if (found := metrics.get(f"{prefix}/{key}"))}
+            | {"network": label, "test_accuracy": metrics[f"{prefix}/test_accuracy"]}
+            for prefix, label in rows.items()
+        ],
+        notes=notes,
+    )
+
+
+def histories(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
+    """The courses to draw: of the runs that did not diverge, or of all where every one did."""
+    return [outcome["history"] for outcome in finished(outcomes) or outcomes]
 
 
 def mean_course(outcomes: Sequence[Outcome], key: str) -> tuple[list[float], list[float], list[float]]:

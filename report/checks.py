@@ -26,6 +26,18 @@ _NOT_PROSE = (
 _MATH = r"\$\$.+?\$\$|(?<![\\\w])\$(?=\S)(?:[^$\\]|\\.)+?(?<=\S)\$(?!\d)"
 
 
+def with_statements(source: str) -> str:
+    """A template for Jinja, line by line: a line "% statement" becomes a block, "% # words" an empty comment.
+
+    Jinja's own line statements would swallow the blank line behind, which ends a paragraph.
+    """
+    return re.sub(
+        r"(?m)^%[ \t]?(.*)$",
+        lambda line: "{##}" if line[1].startswith("#") else f"{{% {line[1]} %}}",
+        source,
+    )
+
+
 def allowed_names(templates: Path) -> list[str]:
     """The names with digits that prose may write, from `names.txt`; longest first."""
     path = templates / "names.txt"
@@ -36,7 +48,7 @@ def allowed_names(templates: Path) -> list[str]:
 
 def check_digits(template: Path, names: list[str]) -> list[str]:
     """One sentence for every number typed by hand in a section's prose."""
-    text = template.read_text("utf-8")
+    text = with_statements(template.read_text("utf-8"))
     text = re.sub(r"\{\{.*?\}\}", lambda found: re.sub(r"[^\n]", "j", found[0]), text, flags=re.DOTALL)
     for pattern in _NOT_PROSE:
         text = re.sub(pattern, _blank, text, flags=re.DOTALL | re.MULTILINE)

@@ -1,6 +1,7 @@
 """One drawing of a Figure by matplotlib, as PDF for print and as SVG for the site.
 
-Series differ by colour and also by dash, marker or hatch, so they stay apart in grey, to every eye.
+Series differ by colour and also by dash, marker or hatch, so they stay apart in grey, to every eye. Which
+colour a series has, `colours` decides for a whole document by its label.
 Both files are vector graphics and come out byte-identical every time. matplotlib is imported on first use.
 """
 
@@ -17,8 +18,10 @@ from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
-from results.schema import Axis, Box, Chart, Figure, Heatmap, Pictures, Series
+from report.colours import labels
+from results.schema import Axis, Box, Chart, Figure, Heatmap, Panel, Panels, Pictures, Reference, Series
 from results.store import canonical_json, write_atomically
+from results.text import number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,6 +29,10 @@ if TYPE_CHECKING:
 
 WIDTH = 5.5  # inches: the text block of the page
 HEIGHT = 2.5
+SQUARE = 3.3  # inches: width and height of a ROC's drawing
+PANEL_HEIGHT = 2.0
+TALLEST = 8.0
+ROW = 0.19  # inches that a row of an interval plot takes
 FONT_SIZE = 8  # points
 LINE = 0.12  # inches that a line of tick labels takes
 CHARACTER = 0.6 * (FONT_SIZE - 1) / 72  # inches, on the safe side
@@ -43,6 +50,9 @@ BOXES: dict[str, tuple[str, Any, float]] = {
     "suppressed": ("#0072B2", (0, (4, 2)), 0.6),
     "anchor": ("#7F7F7F", (0, (2, 2)), 0.8),
 }
+GREY = "#7F7F7F"  # of lines to compare with
+REFERENCE_DASHES = (0, (4, 2))
+HOLLOW = "none"
 COLOUR_MAP = "cividis"
 MOST_VECTOR_CELLS = 2500
 
@@ -115,25 +125,25 @@ def stored(figure: Figure, folder: Path) -> Path:
     return path
 
 
-def _draw(figure: Figure, id: str) -> tuple[Drawing, Axes]:
+def _draw(figure: Figure, id: str) -> tuple[Drawing, list[Axes]]:
+    """The drawing, and the axes of its panels (of pictures, the last one's)."""
     from matplotlib.figure import Figure as Drawing
 
     drawing = Drawing(figsize=_size(figure))
-    if isinstance(figure, Pictures):
-        drawing.patch.set_visible(False)
-        return drawing, _pictures(drawing, figure, id)
-    axes = drawing.add_subplot()
     drawing.patch.set_visible(False)
+    if isinstance(figure, Pictures):
+        return drawing, [_pictures(drawing, figure, id)]
+    if isinstance(figure, Panels):
+        return drawing, _panels(drawing, figure, id)
+    axes = drawing.add_subplot()
     axes.patch.set_visible(False)
     if isinstance(figure, Heatmap):
         _heatmap(drawing, axes, figure)
     else:
-        _chart(axes, figure, id)
-    axes.set_xlabel(_title(figure.x))
-    axes.set_ylabel(_title(figure.y))
+        _panel(axes, figure, id)
     if isinstance(figure, Chart) and len(figure.series) > 1:
-        _legend(drawing, axes, figure, id)
-    return drawing, axes
+        _legend(drawing, [axes], figure, id)
+    return drawing, [axes]
 
 
 def _size(figure: Figure) -> tuple[float, float]:
@@ -149,7 +159,28 @@ def _size(figure: Figure) -> tuple[float, float]:
         cell = (0.55, 0.28) if figure.numbers else (0.13, 0.13)
         width = min(WIDTH, max(2.8, 1.6 + cell[0] * columns))
         return width, min(6.0, max(1.8, 0.9 + cell[1] * rows + _depth(figure.x, width - 1.5)))
+    if isinstance(figure, Panels):
+        across = min(figure.columns, len(figure.panels))
+        if all(panel.kind == "interval" for panel in figure.panels):
+            height = max(_interval_height(panel) for panel in figure.panels)
+        else:
+            height = max(PANEL_HEIGHT + _depth(panel.x, WIDTH / across - 0.6) for panel in figure.panels)
+        legend = LINE * _legend_rows(figure, WIDTH)
+        return WIDTH, min(TALLEST, height * ceil(len(figure.panels) / across) + legend)
+    if figure.kind == "roc":
+        legend = LINE * _legend_rows(figure, SQUARE) if len(figure.series) > 1 else 0.0
+        return SQUARE, SQUARE + legend
+    if figure.kind == "interval":
+        return WIDTH, min(TALLEST, _interval_height(figure))
     return WIDTH, HEIGHT + _depth(figure.x, WIDTH - 0.6)
+
+
+def _interval_height(panel: Panel) -> float:
+    return (
+        0.6
+        + ROW * len(panel.x.categories) * max(1.0, 0.7 * len(panel.series))
+        + ROW * len(set(panel.x.groups))
+    )
 
 
 def _title(axis: Axis) -> str:
@@ -177,22 +208,156 @@ def _depth(axis: Axis, width: float) -> float:
     return 0.8 * max(map(_text_width, axis.categories)) if _names(axis, width)[1] else 0.0
 
 
-def _chart(axes: Axes, chart: Chart, id: str) -> None:
-    axes.set_xscale(chart.x.scale)
-    axes.set_yscale(chart.y.scale)
-    if chart.kind in ("bar", "stacked bar"):
-        _bars(axes, chart, id)
+def _panels(drawing: Drawing, figure: Panels, id: str) -> list[Axes]:
+    across = min(figure.columns, len(figure.panels))
+    places = drawing.subplots(
+        ceil(len(figure.panels) / across), across, squeeze=False, sharex=figure.share_x, sharey=figure.share_y
+    ).ravel()
+    for place in places[len(figure.panels) :]:
+        place.set_visible(False)
+    order = labels(figure)
+    for n, (axes, panel) in enumerate(zip(places, figure.panels, strict=False)):
+        axes.patch.set_visible(False)
+        _panel(axes, panel, id, f"-panel-{n}", order, WIDTH / across - 0.6)
+        if figure.share_y and n % across:
+            axes.set_ylabel("")
+        if figure.share_x and n + across < len(figure.panels):
+            axes.set_xlabel("")
+    drawn = list(places[: len(figure.panels)])
+    if len(order) > 1:
+        _legend(drawing, drawn, figure, id)
+    return drawn
+
+
+def _panel(
+    axes: Axes,
+    panel: Panel,
+    id: str,
+    suffix: str = "",
+    order: Sequence[str] = (),
+    length: float = WIDTH - 0.6,
+) -> None:
+    """One panel. The group of a series is "ID-series-N", N its place in `order` or in the panel, and the
+    suffix that keeps the panels of a drawing apart."""
+    axes.set_xscale(panel.x.scale if panel.kind != "interval" else panel.y.scale)
+    axes.set_yscale(panel.y.scale if panel.kind != "interval" else "linear")
+    ids = [f"{id}-series-{order.index(s.label) if order else n}{suffix}" for n, s in enumerate(panel.series)]
+    if panel.title:
+        axes.set_title(panel.title, fontsize=FONT_SIZE)
+    for reference in panel.references:
+        _reference(axes, reference, flipped=panel.kind == "interval")
+    if panel.kind == "interval":
+        _intervals(axes, panel, ids)
+        return
+    if panel.kind in ("bar", "stacked bar"):
+        _bars(axes, panel, ids)
     else:
-        for n, series in enumerate(chart.series):
-            _points(axes, series, n, f"{id}-series-{n}", joined=chart.kind == "line")
+        for n, (series, gid) in enumerate(zip(panel.series, ids, strict=True)):
+            _points(axes, series, n, gid, kind=panel.kind)
     axes.grid(axis="y")
     axes.set_axisbelow(True)
-    _ticks(chart.x, axes.xaxis, WIDTH - 0.6)
-    _ticks(chart.y, axes.yaxis, HEIGHT - 0.6)
+    if panel.kind == "roc":
+        axes.plot((0, 1), (0, 1), color=GREY, linewidth=0.8, linestyle=REFERENCE_DASHES, zorder=1)
+        axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
+        axes.grid(axis="x")
+    _ticks(panel.x, axes.xaxis, length)
+    _ticks(panel.y, axes.yaxis, HEIGHT - 0.6)
+    axes.set_xlabel(_title(panel.x))
+    axes.set_ylabel(_title(panel.y))
 
 
-def _points(axes: Axes, series: Series, n: int, gid: str, *, joined: bool) -> None:
-    colour, marker = COLOURS[n % len(COLOURS)], MARKERS[n % len(MARKERS)]
+def _reference(axes: Axes, reference: Reference, *, flipped: bool) -> None:
+    """A line across the plot; its label stands at its upper or right end."""
+    upright = (reference.axis == "x") != flipped
+    draw = axes.axvline if upright else axes.axhline
+    draw(reference.value, color=GREY, linewidth=0.8, linestyle=REFERENCE_DASHES, zorder=1)
+    if reference.label:
+        axes.annotate(
+            reference.label,
+            xy=(reference.value, 1) if upright else (1, reference.value),
+            xycoords=("data", "axes fraction") if upright else ("axes fraction", "data"),
+            xytext=(2, -2) if upright else (-2, 2),
+            textcoords="offset points",
+            ha="left" if upright else "right",
+            va="top" if upright else "bottom",
+            fontsize=FONT_SIZE - 1,
+            color=GREY,
+        )
+
+
+def places(axis: Axis) -> list[float]:
+    """How far down each category of an interval plot stands, in rows: every group has a row for its name."""
+    if not axis.groups:
+        return [float(n) for n in range(len(axis.categories))]
+    rows, row = [], 0.0
+    for n, group in enumerate(axis.groups):
+        row += 1 if n == 0 or group != axis.groups[n - 1] else 0
+        rows.append(row)
+        row += 1
+    return rows
+
+
+def _intervals(axes: Axes, panel: Panel, ids: Sequence[str]) -> None:
+    """Points with their intervals, a row for each category; of several series one below the other."""
+    rows = places(panel.x)
+    for n, (series, gid) in enumerate(zip(panel.series, ids, strict=True)):
+        shift = 0.6 * ((n + 0.5) / len(panel.series) - 0.5)
+        down = [rows[int(place)] + shift for place in series.x]
+        colour, marker, _ = _look(series, n)
+        if series.low and series.high:
+            _whiskers(axes, down, series, f"{gid}-bars", colour, across=True)
+        filled = series.emphasis or (True,) * len(series.x)
+        for part, wanted in (("", True), ("-hollow", False)):
+            chosen = [k for k, is_filled in enumerate(filled) if is_filled == wanted]
+            if not chosen and not (wanted and len(panel.series) > 1):
+                continue
+            (drawn,) = axes.plot(
+                [series.y[k] for k in chosen],
+                [down[k] for k in chosen],
+                color=colour,
+                linestyle="none",
+                marker=marker,
+                markersize=4,
+                markerfacecolor=colour if wanted else HOLLOW,
+                label=series.label if wanted else "_",
+            )
+            drawn.set_gid(f"{gid}{part}")
+    axes.grid(axis="x")
+    axes.set_axisbelow(True)
+    axes.set_ylim(max(rows, default=0) + 0.6, -0.6)
+    axes.set_yticks(rows, panel.x.categories)
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    for row, group in zip(rows, panel.x.groups, strict=False):
+        if (
+            group not in panel.x.groups[: panel.x.groups.index(group)]
+            and rows[panel.x.groups.index(group)] == row
+        ):
+            axes.annotate(
+                group,
+                xy=(0, row - 1),
+                xycoords=("axes fraction", "data"),
+                xytext=(-3, 0),
+                textcoords="offset points",
+                ha="right",
+                va="center",
+                fontsize=FONT_SIZE - 1,
+                fontweight="bold",
+            )
+    _ticks(panel.y, axes.xaxis, WIDTH - 0.6)
+    axes.set_xlabel(_title(panel.y))
+
+
+def _look(series: Series, n: int) -> tuple[str, str, int]:
+    """Colour, marker, and which dash and hatch: of the series' own place in the palette, or the nth."""
+    place = n if series.colour is None else series.colour
+    shape = (place + place // len(COLOURS)) % len(MARKERS)
+    return COLOURS[place % len(COLOURS)], MARKERS[shape], shape
+
+
+def _points(axes: Axes, series: Series, n: int, gid: str, *, kind: str) -> None:
+    colour, marker, shape = _look(series, n)
+    joined = kind in ("line", "roc")
     if series.low and series.high and joined:
         band = axes.fill_between(series.x, series.low, series.high, color=colour, alpha=0.2, linewidth=0)
         band.set_gid(f"{gid}-band")
@@ -202,46 +367,51 @@ def _points(axes: Axes, series: Series, n: int, gid: str, *, joined: bool) -> No
         series.x,
         series.y,
         color=colour,
-        linestyle=DASHES[n % len(DASHES)] if joined else "none",
-        marker=marker if not joined or len(series.x) <= 30 else "none",
-        markerfacecolor="none" if n % 2 else colour,
+        linestyle=DASHES[shape] if joined else "none",
+        marker=marker if not joined or (kind == "line" and len(series.x) <= 30) else "none",
+        markerfacecolor="none" if shape % 2 else colour,
         label=series.label,
     )
     line.set_gid(gid)
 
 
-def _whiskers(axes: Axes, x: Sequence[float], series: Series, gid: str, colour: str) -> None:
+def _whiskers(
+    axes: Axes, at: Sequence[float], series: Series, gid: str, colour: str, *, across: bool = False
+) -> None:
     below = [y - low for y, low in zip(series.y, series.low, strict=True)]
     above = [high - y for y, high in zip(series.y, series.high, strict=True)]
-    bars = axes.errorbar(
-        x, series.y, yerr=(below, above), fmt="none", ecolor=colour, elinewidth=0.7, capsize=1.5
-    )
+    look: Any = {"fmt": "none", "ecolor": colour, "elinewidth": 0.7, "capsize": 1.5}
+    if across:
+        bars = axes.errorbar(series.y, at, xerr=(below, above), **look)
+    else:
+        bars = axes.errorbar(at, series.y, yerr=(below, above), **look)
     for part, artist in enumerate(bars.get_children()):
         artist.set_gid(f"{gid}-{part}")
 
 
-def _bars(axes: Axes, chart: Chart, id: str) -> None:
-    stacked = chart.kind == "stacked bar"
-    width = 0.8 if stacked else 0.8 / len(chart.series)
+def _bars(axes: Axes, panel: Panel, ids: Sequence[str]) -> None:
+    stacked = panel.kind == "stacked bar"
+    width = 0.8 if stacked else 0.8 / len(panel.series)
     bottom: dict[float, float] = {}
-    for n, series in enumerate(chart.series):
-        shift = 0.0 if stacked else (n - (len(chart.series) - 1) / 2) * width
+    for n, (series, gid) in enumerate(zip(panel.series, ids, strict=True)):
+        shift = 0.0 if stacked else (n - (len(panel.series) - 1) / 2) * width
         x = [position + shift for position in series.x]
+        colour, _, shape = _look(series, n)
         drawn = axes.bar(
             x,
             series.y,
             width,
             bottom=[bottom.get(position, 0.0) for position in series.x] if stacked else None,
-            color=COLOURS[n % len(COLOURS)],
+            color=colour,
             edgecolor="black",
             linewidth=0.4,
-            hatch=HATCHES[n % len(HATCHES)],
+            hatch=HATCHES[shape],
             label=series.label,
         )
         for k, bar in enumerate(drawn):
-            bar.set_gid(f"{id}-series-{n}-{k}")
+            bar.set_gid(f"{gid}-{k}")
         if series.low and series.high and not stacked:
-            _whiskers(axes, x, series, f"{id}-series-{n}-bars", "black")
+            _whiskers(axes, x, series, f"{gid}-bars", "black")
         for position, y in zip(series.x, series.y, strict=True):
             bottom[position] = bottom.get(position, 0.0) + y
     axes.margins(x=0.01)
@@ -322,12 +492,16 @@ def _heatmap(drawing: Drawing, axes: Axes, figure: Heatmap) -> None:
         for i, row in enumerate(figure.values):
             for j, value in enumerate(row):
                 light = sum(mesh.cmap(mesh.norm(value))[:3]) > 1.3
-                axes.text(j, i, _cell_label(value), ha="center", va="center", color=INK if light else "white")
+                axes.text(
+                    j, i, number(value, ".3g"), ha="center", va="center", color=INK if light else "white"
+                )
     width, height = drawing.get_size_inches()
     _ticks(figure.x, axes.xaxis, width - 1.5)
     _ticks(figure.y, axes.yaxis, height - 0.9)
     for side in ("left", "bottom"):
         axes.spines[side].set_visible(False)
+    axes.set_xlabel(_title(figure.x))
+    axes.set_ylabel(_title(figure.y))
 
 
 def _ticks(axis: Axis, drawn: Any, length: float) -> None:
@@ -350,40 +524,54 @@ def _tick_label(value: float, _: float | None = None) -> str:
     """ "0.25", "1,500", "20 k", "3 M": as short as a tick must be."""
     for size, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e4, "k")):
         if abs(value) >= size * (1 - 1e-9):
-            return f"{value / (size if letter != 'k' else 1e3):.4g} {letter}".replace("-", "−")
-    return f"{value:,.4g}".replace("-", "−")
+            return f"{number(value / (size if letter != 'k' else 1e3), '.4g')} {letter}"
+    return number(value, ",.4g")
 
 
-def _cell_label(value: float) -> str:
-    return f"{value:.3g}".replace("-", "−")
+def _legend_columns(names: Sequence[str], width: float) -> int:
+    widths = [_text_width(name) + 0.5 for name in names]
+    return len(widths) if sum(widths) < width else max(1, int(width / max(widths)))
 
 
-def _legend(drawing: Drawing, axes: Axes, chart: Chart, id: str) -> None:
-    widths = [_text_width(series.label) + 0.5 for series in chart.series]
-    columns = len(widths) if sum(widths) < WIDTH else max(1, int(WIDTH / max(widths)))
-    handles, labels = axes.get_legend_handles_labels()
-    legend = drawing.legend(handles, labels, loc="outside upper center", ncols=columns)
-    for n, (handle, text) in enumerate(zip(legend.legend_handles, legend.get_texts(), strict=True)):
-        text.set_gid(f"{id}-legend-{n}-text")
-        if handle is not None:
-            handle.set_gid(f"{id}-legend-{n}")
+def _legend_rows(figure: Chart | Panels, width: float) -> int:
+    names = labels(figure)
+    return ceil(len(names) / _legend_columns(names, width))
 
 
-def _plot_data(drawing: Drawing, axes: Axes) -> str:
-    """Attributes that let a script turn a place in the picture into data and back."""
-    box, height = axes.get_window_extent(), drawing.get_figheight() * 72
-    scale = 72 / drawing.dpi
-    left, right = box.x0 * scale, box.x1 * scale
-    top, bottom = height - box.y1 * scale, height - box.y0 * scale
-    corners = " ".join(f"{place:.2f}" for place in (left, top, right, bottom))
-    limits = (
-        f'data-{name}="{low:.6g} {high:.6g} {scale_name}"'
-        for name, (low, high), scale_name in (
-            ("x", axes.get_xlim(), axes.get_xscale()),
-            ("y", axes.get_ylim(), axes.get_yscale()),
-        )
+def _legend(drawing: Drawing, drawn: Sequence[Axes], figure: Chart | Panels, id: str) -> None:
+    """The labels of all panels, each once."""
+    entries: dict[str, Any] = {}
+    for axes in drawn:
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            entries.setdefault(label, handle)
+    names = labels(figure)
+    columns = _legend_columns(names, float(drawing.get_figwidth()))
+    legend = drawing.legend(
+        [entries[name] for name in names], names, loc="outside upper center", ncols=columns
     )
-    return f'data-box="{corners}" {" ".join(limits)}'
+    for n, (mark, text) in enumerate(zip(legend.legend_handles, legend.get_texts(), strict=True)):
+        text.set_gid(f"{id}-legend-{n}-text")
+        if mark is not None:
+            mark.set_gid(f"{id}-legend-{n}")
+
+
+def _plot_data(drawing: Drawing, drawn: Sequence[Axes]) -> str:
+    """Attributes that let a script turn a place in the picture into data and back, panels apart by ";"."""
+    height, scale = drawing.get_figheight() * 72, 72 / drawing.dpi
+    boxes: list[str] = []
+    across: list[str] = []
+    down: list[str] = []
+    for axes in drawn:
+        box = axes.get_window_extent()
+        corners = (box.x0 * scale, height - box.y1 * scale, box.x1 * scale, height - box.y0 * scale)
+        boxes.append(" ".join(f"{place:.2f}" for place in corners))
+        for limits, (low, high), kind in (
+            (across, axes.get_xlim(), axes.get_xscale()),
+            (down, axes.get_ylim(), axes.get_yscale()),
+        ):
+            limits.append(f"{low:.6g} {high:.6g} {kind}")
+    parts = {"box": boxes, "x": across, "y": down}
+    return " ".join(f'data-{name}="{";".join(values)}"' for name, values in parts.items())
 
 
 def _for_page(drawn: str, figure: Figure, id: str, plot: str) -> str:
@@ -400,13 +588,13 @@ def _for_page(drawn: str, figure: Figure, id: str, plot: str) -> str:
         r'<g id="\1" class="box" data-picture="\2" data-box="\3"',
         body,
     )
-    labels = [series.label for series in figure.series] if isinstance(figure, Chart) else []
+    names = labels(figure)
     for kind in ("series", "legend"):
         body = re.sub(
             rf'<g id="({re.escape(id)}-{kind}-(\d+)[^"]*)"',
             lambda found, kind=kind: (  # type: ignore[misc]
                 f'<g id="{found[1]}" class="{kind}" data-series="{found[2]}" '
-                f'data-label="{html.escape(labels[int(found[2])])}"'
+                f'data-label="{html.escape(names[int(found[2])])}"'
             ),
             body,
         )

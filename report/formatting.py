@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 
-from results.schema import Column, Metric, Row, Scalar
+from results.schema import (
+    MEMBERS,
+    Column,
+    Estimate,
+    Finding,
+    Metric,
+    Placeholder,
+    Row,
+    Scalar,
+    Table,
+    parts_of,
+)
+from results.text import MINUS as MINUS
+from results.text import counted
+from results.text import listing as listing
+from results.text import number as number
 
-MINUS = "−"
 AT_LEAST = "≥ "
-
-
-def number(value: int | float, spec: str = "") -> str:
-    """Thousands separators for integers, four significant digits otherwise; `spec` is Python's own."""
-    if not spec:
-        whole = isinstance(value, int) or (value.is_integer() and abs(value) < 1e15)
-        value, spec = (int(value), ",") if whole else (value, ",.4g")
-    return format(value, spec).replace("-", MINUS)
 
 
 def scaled(value: int | float, scale: float | None) -> int | float:
@@ -32,34 +39,168 @@ def plain(value: int | float, spec: str = "") -> str:
     return number(value, spec).replace(",", "").replace(MINUS, "-")
 
 
-def with_interval(metric: Metric, spec: str, scale: float | None, style: str) -> str:
-    """ "0.712 ± 0.004" (style "±") or "0.712 [0.708, 0.716]" (style "[]"); ValueError without an interval."""
-    if metric.low is None or metric.high is None:
-        raise ValueError("it has no interval")
-    middle = number(scaled(metric.value, scale), spec)
+def with_interval(estimate: Estimate, spec: str, scale: float | None, style: str) -> str:
+    """ "0.712 ± 0.004" (style "±"), "0.712 [0.708, 0.716]" ("[]") or "71.2% (95% CI 70.8–71.6)" ("CI").
+
+    "0.712 (one seed)" where n is one of what the interval would be over; ValueError without an interval.
+    """
+    if style not in ("±", "[]", "CI"):
+        raise ValueError(f'there is no interval style {style!r}, only "±", "[]" and "CI"')
+    middle = number(scaled(estimate.value, scale), spec)
+    if estimate.low is None or estimate.high is None:
+        if not estimate.over:
+            raise ValueError("it has no interval")
+        return f"{middle} ({counted(estimate.n, estimate.over)})"
     if style == "±":
-        half = max(metric.high - metric.value, metric.value - metric.low)
+        half = max(estimate.high - estimate.value, estimate.value - estimate.low)
         return f"{middle} ± {number(scaled(half, scale), spec)}"
     if style == "[]":
-        low, high = (number(scaled(end, scale), spec) for end in (metric.low, metric.high))
+        low, high = (number(scaled(end, scale), spec) for end in (estimate.low, estimate.high))
         return f"{middle} [{low}, {high}]"
-    raise ValueError(f'there is no interval style {style!r}, only "±" and "[]"')
+    return f"{middle} ({interval_in_words(estimate, spec, scale)})"
+
+
+def interval_in_words(estimate: Estimate, spec: str, scale: float | None) -> str:
+    """ "95% CI 80.0–88.3", or "95% CI −6.4 to 1.9" where an end is negative; no plus signs, and no unit."""
+    assert estimate.low is not None and estimate.high is not None
+    unsigned = spec.replace("+", "")
+    ends = [number(scaled(end, scale), unsigned).removesuffix("%") for end in (estimate.low, estimate.high)]
+    between = " to " if any(end.startswith(MINUS) for end in ends) else "–"
+    return f"{100 * estimate.level:g}% CI {between.join(ends)}"
+
+
+def styled(
+    estimate: Estimate,
+    style: str,
+    *,
+    decimals: int | None = None,
+    ci: bool = False,
+    unit: bool = False,
+    unsigned: bool = False,
+) -> str:
+    """A number as "percent" ("84.3%"), in percentage "points" ("+2.4") or by a format specification.
+
+    ci: with its interval. unit: with the words "percentage points". unsigned: its size, without a sign.
+    """
+    if unsigned and estimate.value < 0:
+        estimate = _mirrored(estimate)
+    if unit and style != "points":
+        raise ValueError('only "points" have a unit in words')
+    places = 1 if decimals is None else decimals
+    spec, scale = {"percent": (f".{places}%", None), "points": (f"+.{places}f", 100.0)}.get(
+        style, (style, None)
+    )
+    spec = spec.replace("+", "") if unsigned else spec
+    text = with_interval(estimate, spec, scale, "CI") if ci else number(scaled(estimate.value, scale), spec)
+    value, space, rest = text.partition(" ")
+    return f"{value} percentage points{space}{rest}" if unit else text
+
+
+def _mirrored(estimate: Estimate) -> Estimate:
+    low, high = (None if end is None else -end for end in (estimate.high, estimate.low))
+    return estimate.model_copy(update={"value": -estimate.value, "low": low, "high": high})
+
+
+def sentence(finding: Finding, show: Callable[[Placeholder], str], words: Callable[[str], str] = str) -> str:
+    """The sentence of a finding's verdict; `show` gives the text of a number and `words` that of the rest.
+
+    ValueError where it has none.
+    """
+    if not finding.sentences:
+        raise ValueError("it has no sentence")
+    return "".join(
+        words(part)
+        if isinstance(part, str)
+        else words(listing(finding.members))
+        if part.metric == MEMBERS
+        else show(part)
+        for part in parts_of(finding.sentences[finding.outcome])
+    )
+
+
+def placeholder(part: Placeholder, metric: Metric) -> str:
+    """The number that a sentence has a place for."""
+    return styled(metric, part.style, **dict.fromkeys(part.options, True))
 
 
 def is_numeric(column: Column) -> bool:
-    return column.type in ("integer", "number")
+    return column.type in ("integer", "number", "estimate")
+
+
+def value_of(column: Column, row: Row) -> Scalar:
+    """The number or word of a cell, of an estimate without its interval."""
+    value = row.cells.get(column.key)
+    return value.value if isinstance(value, Estimate) else value
 
 
 def cell(column: Column, row: Row) -> str:
     """The text of one cell. Numbers of a partial row are lower bounds and say so."""
-    value: Scalar = row.cells.get(column.key)
+    return " ".join(filter(None, cell_parts(column, row)))
+
+
+def cell_parts(column: Column, row: Row) -> tuple[str, str]:
+    """The text of a cell, and its interval as "[0.800, 0.885]", or ""."""
+    whole = row.cells.get(column.key)
+    value = value_of(column, row)
     if value is None:
-        return ""
+        return "", ""
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return "yes" if value else "no", ""
     if isinstance(value, str):
-        return value
-    return (AT_LEAST if row.partial and is_numeric(column) else "") + number(value, column.format)
+        return value, ""
+    text = (AT_LEAST if row.partial and is_numeric(column) else "") + _scaled_text(column, value)
+    if not isinstance(whole, Estimate) or whole.low is None or whole.high is None:
+        return text, ""
+    return text, f"[{_scaled_text(column, whole.low)}, {_scaled_text(column, whole.high)}]"
+
+
+def _scaled_text(column: Column, value: int | float) -> str:
+    return number(value if column.scale == 1 else value * column.scale, column.format)
+
+
+def notes(table: Table, columns: Sequence[Column]) -> list[str]:
+    """What stands below a table: its notes, and what the brackets and the bold cells of `columns` mean."""
+    return [*table.notes, *_interval_notes(table, columns), *_best_notes(table, columns)]
+
+
+def _interval_notes(table: Table, columns: Sequence[Column]) -> list[str]:
+    """What the intervals are over, and that a value without one is of a single seed."""
+    meanings: dict[str, list[str]] = {}
+    alone: dict[str, None] = {}
+    for column in columns:
+        sizes: dict[tuple[float, str], set[int]] = {}
+        for row in table.rows:
+            value = row.cells.get(column.key)
+            if isinstance(value, Estimate):
+                over = value.over or column.over
+                if value.low is not None:
+                    sizes.setdefault((value.level, over), set()).add(value.n)
+                elif over:
+                    alone[counted(value.n, over)] = None
+        for (level, over), numbers in sizes.items():
+            what = f"{100 * level:g}% confidence intervals"
+            if over:
+                what += f" over {counted(max(numbers), over) if len(numbers) == 1 else over}"
+            meanings.setdefault(what, []).append(column.label)
+    several = len(meanings) > 1
+    found = [
+        f"Brackets are {what}{f' ({listing(labels)})' if several else ''}."
+        for what, labels in meanings.items()
+    ]
+    if alone:
+        found.append(f"A value of {listing(list(alone))} has no interval.")
+    return found
+
+
+def _best_notes(table: Table, columns: Sequence[Column]) -> list[str]:
+    """What the bold cells mean."""
+    meanings: dict[str, list[str]] = {}
+    for column in columns:
+        if any(column.key in row.best for row in table.rows):
+            meanings.setdefault(column.best, []).append(column.label)
+    if len(meanings) == 1:
+        return [f"Bold: {next(iter(meanings))}."]
+    return [f"Bold ({listing(labels)}): {what}." for what, labels in meanings.items()]
 
 
 def header(column: Column) -> str:
@@ -72,11 +213,6 @@ def duration(seconds: float) -> str:
     if seconds < 60:
         return f"{number(seconds, '.2g' if seconds < 10 else '.0f')} s"
     return f"{number(seconds / 60, '.0f')} min" if seconds < 5400 else f"{number(seconds / 3600, '.1f')} h"
-
-
-def listing(words: list[str]) -> str:
-    """ "a", "a and b" or "a, b and c"."""
-    return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
 
 
 def nearest(name: str, known: list[str]) -> str:

@@ -28,7 +28,7 @@ from markupsafe import Markup, escape
 
 from report import formatting, html_text, html_views
 from report.document import Document, Item, Study
-from results.schema import Metric, Result, Table
+from results.schema import Finding, Metric, Result, Table
 from results.store import encode
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
@@ -216,6 +216,13 @@ def _metric_text(metric: Metric) -> str:
     return formatting.with_interval(metric, "", None, "[]")
 
 
+def _sentence(finding: Finding, result: Result) -> str:
+    """What a finding says in prose."""
+    return formatting.sentence(
+        finding, lambda part: formatting.placeholder(part, result.metrics[part.metric])
+    )
+
+
 def _breakable(code: str) -> Markup:
     """A long name of code, with places after its separators where a line may end."""
     if len(code) <= html_views.LONGEST_SHORT_TEXT:
@@ -240,10 +247,11 @@ def _environment(templates: Path) -> jinja2.Environment:
         "fragment": html_text.fragment,
         "metric_text": _metric_text,
         "number": formatting.number,
+        "sentence": _sentence,
         "pretty_json": lambda data: json.dumps(data, indent=1, ensure_ascii=False, sort_keys=True),
     }
     environment.tests["numeric"] = formatting.is_numeric
-    environment.globals["cell"] = formatting.cell
+    environment.globals |= {"cell_parts": formatting.cell_parts, "value_of": formatting.value_of}
     return environment
 
 

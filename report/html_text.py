@@ -54,8 +54,10 @@ class Anchors:
         return f"{self.page(self.document.items[target].section)}#{fragment(target)}"
 
     def result(self, name: str) -> str:
-        """The address of a result's page, or of the place of "analysis/metric" on it."""
+        """The address of a result's page, or of "analysis/metric" or "analysis/parameter:name" on it."""
         analysis, _, part = name.partition("/")
+        if part.startswith("parameter:"):
+            return f"../results/{analysis}.html#parameters"
         return f"../results/{analysis}.html" + (f"#{fragment(name)}" if part else "")
 
 

@@ -16,13 +16,30 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from report import figures
+from report.colours import coloured, labels
 from report.document import Item
-from report.formatting import cell, is_numeric
-from results.schema import Chart, Column, Figure, Heatmap, Pictures, Result, Row, Scalar, Table
+from report.formatting import cell, cell_parts, is_numeric, notes, value_of
+from results.schema import (
+    Axis,
+    Chart,
+    Column,
+    Estimate,
+    Figure,
+    Heatmap,
+    Panel,
+    Panels,
+    Pictures,
+    Result,
+    Row,
+    Scalar,
+    Table,
+)
 from results.store import write_atomically
 
 PIXELS_PER_POINT = 1.75  # a drawing's print of 8 points has the size of the page's small print
 LONGEST_SHORT_TEXT = 24
+#: Spaces as wide as the characters of an interval.
+BLANK = {ord(letter): "\u2007" for letter in "0123456789−"} | {ord(letter): "\u2008" for letter in "[], ."}
 WIDE = 300  # points; a wider drawing fills the column, and scrolls on a small screen
 
 
@@ -54,8 +71,24 @@ class TableView:
         """By column: "n" for numbers, "s" for short texts, which stay on a line, "w" for those that wrap."""
         return {column.key: _shape(column, self.table.rows) for column in self.columns}
 
+    @cached_property
+    def notes(self) -> list[str]:
+        return notes(self.table, self.columns)
+
+    @cached_property
+    def _widest_interval(self) -> dict[str, str]:
+        rows = self.table.rows
+        return {
+            c.key: max((cell_parts(c, row)[1] for row in rows), key=len, default="") for c in self.columns
+        }
+
     def rows(self, kind: str) -> list[Row]:
         return [row for row in self.table.rows if row.kind == kind]
+
+    def interval(self, column: Column, row: Row) -> str:
+        """A cell's interval filled up with spaces, so that all values of a column end at one place."""
+        text, widest = cell_parts(column, row)[1], self._widest_interval[column.key]
+        return text + widest[len(text) :].translate(BLANK)
 
 
 def _shape(column: Column, rows: Sequence[Row]) -> str:
@@ -147,42 +180,75 @@ def figure_table(figure: Figure) -> tuple[Table, tuple[float, ...]]:
     """The numbers of a figure as a table, and the place of each row on the axis of positions.
 
     A chart has a row for each x (points that share an x within a series take further rows) and a column for
-    each series, key "y0", "y1", … in the order of the figure; a heatmap has a row for each of its rows, and
-    pictures one for each of their boxes.
+    each series, key "y0", "y1", … in the order of the figure; of several panels with one x, "p0y0", "p1y0", …
+    Panels that differ in x have their rows below each other, and no places. A heatmap has a row for each of
+    its rows, and pictures one for each of their boxes.
     """
     if isinstance(figure, Pictures):
         return _boxes(figure), ()
-    return _matrix(figure) if isinstance(figure, Heatmap) else _points(figure)
+    if isinstance(figure, Heatmap):
+        return _matrix(figure)
+    if isinstance(figure, Panels):
+        if any(panel.x != figure.panels[0].x for panel in figure.panels):
+            return _panel_rows(figure), ()
+        order = labels(figure)
+        named = [
+            (f"p{n}", f"{panel.title or panel.y.label}: ", [order.index(s.label) for s in panel.series])
+            for n, panel in enumerate(figure.panels)
+        ]
+        return _points(figure.caption, figure.panels, named)
+    return _points(figure.caption, [figure], [("", "", list(range(len(figure.series))))])
 
 
-def _points(chart: Chart) -> tuple[Table, tuple[float, ...]]:
+def _points(
+    caption: str, panels: Sequence[Panel], named: Sequence[tuple[str, str, list[int]]]
+) -> tuple[Table, tuple[float, ...]]:
+    """named: for each panel how keys and labels of its columns begin, and the numbers of its series."""
     by_place: dict[tuple[float, int], dict[str, Scalar]] = {}
-    columns = [_axis_column(chart)]
-    for n, series in enumerate(chart.series):
-        keys = [f"y{n}", *([f"low{n}", f"high{n}"] if series.low and series.high else [])]
-        labels = [series.label, f"{series.label}, low", f"{series.label}, high"]
-        columns += [_numbers(key, label, chart.y.unit) for key, label in zip(keys, labels, strict=False)]
-        seen: dict[float, int] = {}
-        for index, x in enumerate(series.x):
-            seen[x] = seen.get(x, 0) + 1
-            cells = by_place.setdefault((x, seen[x]), {"x": _name(chart, x)})
-            for key, values in zip(keys, (series.y, series.low, series.high), strict=False):
-                cells[key] = values[index]
+    axis = panels[0].x
+    columns = [_axis_column(axis)]
+    for panel, (prefix, words, numbers) in zip(panels, named, strict=True):
+        for n, series in zip(numbers, panel.series, strict=True):
+            ends = ["low", "high"] if series.low and series.high else []
+            keys = [f"{prefix}{kind}{n}" for kind in ("y", *ends)]
+            titles = [f"{words}{series.label}", *(f"{words}{series.label}, {end}" for end in ends)]
+            columns += [_numbers(key, title, panel.y.unit) for key, title in zip(keys, titles, strict=True)]
+            seen: dict[float, int] = {}
+            for index, x in enumerate(series.x):
+                seen[x] = seen.get(x, 0) + 1
+                cells = by_place.setdefault((x, seen[x]), {"x": _name(axis, x)})
+                for key, values in zip(keys, (series.y, series.low, series.high), strict=False):
+                    cells[key] = values[index]
     places = sorted(by_place)
     rows = tuple(Row(cells=by_place[place]) for place in places)
-    return Table(caption=chart.caption, columns=tuple(columns), rows=rows, notes=()), tuple(
-        x for x, _ in places
-    )
+    at = tuple(x for x, _ in places)
+    if panels[0].kind == "interval":
+        down = figures.places(axis)
+        at = tuple(down[int(x)] for x in at)
+    return Table(caption=caption, columns=tuple(columns), rows=rows), at
 
 
-def _axis_column(chart: Chart) -> Column:
-    if chart.x.categories:
-        return _words("x", chart.x.label)
-    return _numbers("x", chart.x.label, chart.x.unit)
+def _panel_rows(figure: Panels) -> Table:
+    """The points of panels that differ in x: a row for each, under the name of its panel."""
+    order = labels(figure)
+    names = list(dict.fromkeys(panel.x.label for panel in figure.panels))
+    columns = [_words("panel", "Panel"), _words("x", " / ".join(names))]
+    columns += [_numbers(f"y{n}", label, "") for n, label in enumerate(order)]
+    rows = []
+    for n, panel in enumerate(figure.panels):
+        found, _ = _points("", [panel], [("", "", [order.index(series.label) for series in panel.series])])
+        for row in found.rows:
+            kept = {key: value for key, value in row.cells.items() if not key.startswith(("low", "high"))}
+            rows.append(Row(cells={"panel": panel.title or str(n + 1), **kept}))
+    return Table(caption=figure.caption, columns=tuple(columns), rows=tuple(rows))
 
 
-def _name(chart: Chart, x: float) -> str | float:
-    names = chart.x.categories
+def _axis_column(axis: Axis) -> Column:
+    return _words("x", axis.label) if axis.categories else _numbers("x", axis.label, axis.unit)
+
+
+def _name(axis: Axis, x: float) -> str | float:
+    names = axis.categories
     return names[int(x)] if names and x.is_integer() and 0 <= x < len(names) else x
 
 
@@ -245,8 +311,9 @@ def csv_path(analysis: str, table: str) -> str:
 def table_csv(table: Table) -> str:
     """The table with one header line of column keys; numbers plain, so that a program can read them.
 
-    Further columns give the arithmetic of a cell ("weights_arithmetic"), the kind of a row where there are
-    totals, and what a row leaves out.
+    An estimate takes three columns, "accuracy", "accuracy_low" and "accuracy_high". Further columns give the
+    arithmetic of a cell ("weights_arithmetic"), the kind of a row where there are totals, and what a row
+    leaves out.
     """
     explained = [c.key for c in table.columns if any(c.key in row.arithmetic for row in table.rows)]
     extra: dict[str, Callable[[Row], str]] = {
@@ -259,11 +326,21 @@ def table_csv(table: Table) -> str:
         extra["leaves_out"] = lambda row: "; ".join(row.partial)
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow([*(column.key for column in table.columns), *extra])
+    heads = [name for c in table.columns for name in (c.key, *(f"{c.key}_{end}" for end in _ends(c, table)))]
+    writer.writerow([*heads, *extra])
     for row in table.rows:
-        cells = [row.cells.get(column.key) for column in table.columns]
+        cells: list[Scalar] = []
+        for column in table.columns:
+            cells.append(value_of(column, row))
+            cells += [getattr(row.cells.get(column.key), end, None) for end in _ends(column, table)]
         writer.writerow([*cells, *(text(row) for text in extra.values())])
     return buffer.getvalue()
+
+
+def _ends(column: Column, table: Table) -> tuple[str, ...]:
+    """The ends of intervals that a file has beside the values of a column."""
+    has = any(isinstance(row.cells.get(column.key), Estimate) for row in table.rows)
+    return ("low", "high") if has else ()
 
 
 def result_tables(result: Result) -> list[TableView]:
@@ -287,7 +364,7 @@ def result_figures(result: Result, folder: Path | None) -> list[FigureView]:
     links = (Link("JSON", f"{name}.json", True),)
     return [
         _view(f"{name}/figure:{key}", f"{name}/{key}", "", figure, links, folder)
-        for key, figure in sorted(result.figures.items())
+        for key, figure in sorted(coloured(result.figures).items())
     ]
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 
 from pylatex import LongTable, MultiColumn, NoEscape, Tabular
 
 from report.document import Item
-from report.formatting import cell, header, is_numeric
+from report.formatting import cell, cell_parts, header, is_numeric, notes
 from report.latex_text import arithmetic, code, escape
 from report.provenance import TARGET as PROVENANCE
 from results.schema import Column, Row, Table
@@ -44,21 +44,21 @@ def table(item: Item, label: str) -> str:
     size, leading, gap = layout.size
     font = rf"\fontsize{{{size:g}pt}}{{{leading:g}pt}}\selectfont\setlength{{\tabcolsep}}{{{gap:g}pt}}"
     caption = rf"\caption{{{escape(content.caption)}}}\label{{{label}}}"
-    notes = "".join(rf"\tablenote{{{escape(note)}}}" + "\n" for note in content.notes)
+    below = "".join(rf"\tablenote{{{escape(note)}}}" + "\n" for note in notes(content, columns))
     long = _height(columns, content.rows, layout) > TALLEST_FLOAT
     body = _body(item, columns, layout, caption if long else "")
     if long:
-        return f"{{{font}\n{body}\n}}\n{notes}"
+        return f"{{{font}\n{body}\n}}\n{below}"
     if layout.scaled:
         body = f"\\resizebox{{\\linewidth}}{{!}}{{%\n{body}}}"
-    return f"\\begin{{table}}[htbp]\n\\centering\n{caption}\n{{{font}\n{body}\n}}\n{notes}\\end{{table}}"
+    return f"\\begin{{table}}[htbp]\n\\centering\n{caption}\n{{{font}\n{body}\n}}\n{below}\\end{{table}}"
 
 
 def _body(item: Item, columns: Sequence[Column], layout: _Layout, caption: str) -> str:
     assert isinstance(item.content, Table)
     rows = item.content.rows
-    doubled = [column.key for column in columns if layout.with_arithmetic and _has_arithmetic(column, rows)]
-    spec = "".join(_alignment(column, column.key in doubled, layout) for column in columns)
+    doubled = _doubled(columns, rows, layout)
+    spec = "".join(doubled.get(column.key) or _alignment(column, layout) for column in columns)
     count = len(columns) + len(doubled)
     made = (LongTable if caption else Tabular)(f"@{{}}{spec}@{{}}", width=count)
     if caption:
@@ -78,7 +78,18 @@ def _body(item: Item, columns: Sequence[Column], layout: _Layout, caption: str) 
     return str(made.dumps())
 
 
-def _add_headings(made: Tabular, columns: Sequence[Column], doubled: Sequence[str]) -> None:
+def _doubled(columns: Sequence[Column], rows: Sequence[Row], layout: _Layout) -> dict[str, str]:
+    """The columns that are set as two, by key, and how: arithmetic and number, or value and interval."""
+    doubled = {}
+    for column in columns:
+        if any(cell_parts(column, row)[1] for row in rows):
+            doubled[column.key] = r"r@{\hspace{0.35em}}l"
+        elif layout.with_arithmetic and _has_arithmetic(column, rows):
+            doubled[column.key] = r"r@{\,}r"
+    return doubled
+
+
+def _add_headings(made: Tabular, columns: Sequence[Column], doubled: Mapping[str, str]) -> None:
     headings: list[object] = []
     for column in columns:
         text = NoEscape(escape(header(column)))
@@ -89,24 +100,32 @@ def _add_headings(made: Tabular, columns: Sequence[Column], doubled: Sequence[st
     made.append(NoEscape(r"\midrule"))
 
 
-def _alignment(column: Column, doubled: bool, layout: _Layout) -> str:
+def _alignment(column: Column, layout: _Layout) -> str:
     if width := layout.wrapped.get(column.key):
         return rf">{{\raggedright\arraybackslash}}p{{{width:.0f}pt}}"
-    return (r"r@{\,}r" if doubled else "r") if is_numeric(column) else "l"
+    return "r" if is_numeric(column) else "l"
 
 
-def _cells(item: Item, row: Row, columns: Sequence[Column], doubled: Sequence[str]) -> list[NoEscape]:
+def _cells(item: Item, row: Row, columns: Sequence[Column], doubled: Mapping[str, str]) -> list[NoEscape]:
     cells: list[NoEscape] = []
     for column in columns:
+        text, interval = cell_parts(column, row)
+        if column.type == "estimate" and column.key in doubled:
+            cells += [_marked(escape(part), column, row) for part in (text, interval)]
+            continue
         if column.key in doubled:
             expression = _expression(column, row)
             cells.append(NoEscape(f"{arithmetic(expression)} ${{}}={{}}$" if expression else ""))
-        text = cell(column, row)
         latex = code(text) if column.type == "code" and text else escape(text)
         if item.target == PROVENANCE and column.key == "analysis":
             latex = rf"\raisebox{{\ht\strutbox}}{{\hypertarget{{result:{text}}}{{}}}}{latex}"
-        cells.append(NoEscape(latex))
+        cells.append(_marked(latex, column, row))
     return cells
+
+
+def _marked(latex: str, column: Column, row: Row) -> NoEscape:
+    """In bold where the row is the best of the column."""
+    return NoEscape(rf"\textbf{{{latex}}}" if latex and column.key in row.best else latex)
 
 
 def _has_arithmetic(column: Column, rows: Sequence[Row]) -> bool:

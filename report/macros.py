@@ -10,10 +10,28 @@ from pathlib import Path
 from typing import Any
 
 from report.checks import allowed_names
-from report.formatting import listing, markdown, nearest, number, plain, scaled, with_interval
+from report.formatting import (
+    listing,
+    markdown,
+    nearest,
+    number,
+    placeholder,
+    plain,
+    scaled,
+    sentence,
+    styled,
+    with_interval,
+)
 from report.numbering import Offer
-from results.schema import Metric, Result
+from results.schema import Finding, Metric, Placeholder, Result
 from results.store import Profile, Store
+
+MACROS = (
+    "about", "value", "percent", "points", "plain", "published", "parameter", "sentence",
+    "holds", "verdict", "profile", "result", "table", "figure", "ref",
+)  # fmt: skip
+ANALYSIS = r"[a-z_][a-z0-9_]*(\.[a-z0-9_]+)+"
+PUBLISHED = "published:"  # before a key of published.toml, where a name of a metric may also stand
 
 
 class MacroError(Exception):
@@ -24,6 +42,7 @@ class MacroError(Exception):
 class Macros:
     """What templates may call. Remembers every result read (`loaded`) and what the present section rests on.
 
+    A name is "analysis/name"; without its analysis it is of the one that `about` named last in the section.
     ValueError when published.toml cannot be read.
     """
 
@@ -33,6 +52,7 @@ class Macros:
     loaded: dict[str, Result] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
     offers: dict[str, Offer] = field(default_factory=dict)
+    subject: str = ""
 
     def __post_init__(self) -> None:
         path = self.templates / "published.toml"
@@ -45,20 +65,51 @@ class Macros:
         self.allowed_names = allowed_names(self.templates)
 
     def namespace(self) -> dict[str, Callable[..., Any]]:
-        names = ("value", "plain", "published", "table", "figure", "ref", "holds", "profile", "result")
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in MACROS}
 
-    def result(self, analysis: str) -> Result:
-        if analysis not in self.loaded:
-            self.loaded[analysis] = self.store.best(analysis, self.prefer)
-        self.used.add(analysis)
-        return self.loaded[analysis]
+    def begin(self) -> None:
+        """A new section, which rests on nothing yet."""
+        self.used.clear()
+        self.subject = ""
 
-    def profile(self, analysis: str) -> str:
+    def about(self, analysis: str) -> str:
+        """The analysis of all later names that do not say theirs; prints nothing."""
+        if not re.fullmatch(ANALYSIS, analysis):
+            raise MacroError(f'{analysis!r} is no analysis; write one such as "architecture.vgg19"')
+        self.subject = analysis
+        return ""
+
+    def result(self, analysis: str | None = None) -> Result:
+        name = analysis or self.subject
+        if not name:
+            raise MacroError('name an analysis, or begin with `% do about("analysis")`')
+        if name not in self.loaded:
+            self.loaded[name] = self.store.best(name, self.prefer)
+        self.used.add(name)
+        return self.loaded[name]
+
+    def profile(self, analysis: str | None = None) -> str:
         return self.result(analysis).profile
 
     def holds(self, name: str) -> bool:
-        return bool(self._part(name, "findings", "finding").holds)
+        return self._finding(name).holds
+
+    def verdict(self, name: str) -> str:
+        """ "more", "less" or "same" of a comparison; "yes" or "no" of a plain statement."""
+        return self._finding(name).outcome
+
+    def sentence(self, name: str) -> str:
+        """The sentence of a finding's verdict, its numbers linked as all others."""
+        analysis, _, _ = self._full(name).partition("/")
+
+        def show(part: Placeholder) -> str:
+            metric = self._metric(f"{analysis}/{part.metric}", False)
+            return _span("value", "metric", f"{analysis}/{part.metric}", placeholder(part, metric))
+
+        try:
+            return sentence(self._finding(name), show, markdown)
+        except ValueError as error:
+            raise MacroError(f"the finding {name} cannot be printed as a sentence: {error}") from None
 
     def value(
         self,
@@ -68,6 +119,7 @@ class Macros:
         interval: str | None = None,
         partial: bool = False,
     ) -> str:
+        """The number of a metric; interval: "±", "[]" or "CI"."""
         metric = self._metric(name, partial)
         try:
             text = (
@@ -77,42 +129,88 @@ class Macros:
             )
         except ValueError as error:
             raise MacroError(f"{name} cannot be printed so: {error}") from None
-        return _span("value", "metric", name, f"at least {text}" if metric.partial else text)
+        return _span("value", "metric", self._full(name), f"at least {text}" if metric.partial else text)
+
+    def percent(self, name: str, ci: bool = False, decimals: int = 1) -> str:
+        """A fraction as "84.3%", or "84.3% (95% CI 80.0–88.3)"."""
+        return self._styled(name, "percent", ci=ci, decimals=decimals)
+
+    def points(
+        self, name: str, ci: bool = False, unit: bool = False, unsigned: bool = False, decimals: int = 1
+    ) -> str:
+        """A difference of fractions as "+2.4" percentage points; unit: with these words behind the number."""
+        return self._styled(name, "points", ci=ci, unit=unit, unsigned=unsigned, decimals=decimals)
+
+    def _styled(self, name: str, style: str, **options: Any) -> str:
+        try:
+            text = styled(self._metric(name, False), style, **options)
+        except ValueError as error:
+            raise MacroError(f"{name} cannot be printed so: {error}") from None
+        return _span("value", "metric", self._full(name), text)
+
+    def parameter(self, name: str, format: str | None = None) -> str:
+        """A parameter of the analysis as its result has it: "faces/size" is the size within faces. Lists are
+        printed with "and"."""
+        analysis, path = self._split(name)
+        found: Any = self.result(analysis).provenance.parameters
+        for part in path.split("/"):
+            known = list(found) if isinstance(found, dict) else []
+            if part not in known:
+                raise MacroError(f"{analysis} has no parameter {path!r}{nearest(part, known)}")
+            found = found[part]
+        try:
+            text = _in_words(found, format or "")
+        except ValueError as error:
+            raise MacroError(f"the parameter {path!r} cannot be printed: {error}") from None
+        return _span("value", "metric", f"{analysis}/parameter:{path}", text)
 
     def plain(
         self, name: str, format: str | None = None, scale: float | None = None, partial: bool = False
     ) -> str:
+        """Digits alone, for mathematics: of a metric, or of "published:key"."""
+        if name.startswith(PUBLISHED):
+            found = self._published(name.removeprefix(PUBLISHED))
+        else:
+            found = self._metric(name, partial).value
         try:
-            return plain(scaled(self._metric(name, partial).value, scale), format or "")
+            return plain(scaled(found, scale), format or "")
         except ValueError as error:
             raise MacroError(f"{name} cannot be printed so: {error}") from None
 
     def published(self, key: str, format: str | None = None, scale: float | None = None) -> str:
+        try:
+            return _span("quoted", "key", key, number(scaled(self._published(key), scale), format or ""))
+        except ValueError as error:
+            raise MacroError(f"{key} cannot be printed so: {error}") from None
+
+    def table(self, name: str, columns: list[str] | None = None) -> str:
+        table, target = self._part(name, "tables", "table"), self._full(name)
+        known = [column.key for column in table.columns]
+        for column in columns or ():
+            if column not in known:
+                raise MacroError(f"the table {name} has no column {column!r}{nearest(column, known)}")
+        self.offers.setdefault(target, Offer("table", table, tuple(columns or ())))
+        return _div("table", target)
+
+    def figure(self, name: str) -> str:
+        target = self._full(name)
+        self.offers.setdefault(target, Offer("figure", self._part(name, "figures", "figure")))
+        return _div("figure", target)
+
+    def ref(self, target: str) -> str:
+        return _span("ref", "target", full_name(target, self.subject), "?")
+
+    def _published(self, key: str) -> int | float:
         if key not in self.quoted:
             raise MacroError(f"published.toml has no {key!r}{nearest(key, list(self.quoted))}")
         value = self.quoted[key].get("value")
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise MacroError(f"published.toml gives {key} no number as its value")
-        try:
-            return _span("quoted", "key", key, number(scaled(value, scale), format or ""))
-        except ValueError as error:
-            raise MacroError(f"{key} cannot be printed so: {error}") from None
+        return value
 
-    def table(self, name: str, columns: list[str] | None = None) -> str:
-        table = self._part(name, "tables", "table")
-        known = [column.key for column in table.columns]
-        for column in columns or ():
-            if column not in known:
-                raise MacroError(f"the table {name} has no column {column!r}{nearest(column, known)}")
-        self.offers.setdefault(name, Offer("table", table, tuple(columns or ())))
-        return _div("table", name)
-
-    def figure(self, name: str) -> str:
-        self.offers.setdefault(name, Offer("figure", self._part(name, "figures", "figure")))
-        return _div("figure", name)
-
-    def ref(self, target: str) -> str:
-        return _span("ref", "target", target, "?")
+    def _finding(self, name: str) -> Finding:
+        finding: Finding = self._part(name, "findings", "finding")
+        return finding
 
     def _metric(self, name: str, partial: bool) -> Metric:
         metric: Metric = self._part(name, "metrics", "metric")
@@ -123,15 +221,42 @@ class Macros:
             )
         return metric
 
+    def _full(self, name: str) -> str:
+        return full_name(name, self.subject)
+
+    def _split(self, name: str) -> tuple[str, str]:
+        """Analysis and part of a name."""
+        analysis, slash, part = self._full(name).partition("/")
+        if not slash or not re.fullmatch(ANALYSIS, analysis):
+            raise MacroError(
+                f'{name!r} is not of the form "analysis/name", and `% do about("analysis")` is not above'
+            )
+        return analysis, part
+
     def _part(self, name: str, kind: str, singular: str) -> Any:
-        """One metric, table, figure or finding by "analysis/name"."""
-        analysis, slash, part = name.partition("/")
-        if not slash or not re.fullmatch(r"[a-z0-9_]+(\.[a-z0-9_]+)+", analysis):
-            raise MacroError(f'{name!r} is not of the form "analysis/{singular}"')
+        """One metric, table, figure or finding."""
+        analysis, part = self._split(name)
         parts = getattr(self.result(analysis), kind)
         if part not in parts:
             raise MacroError(f"{analysis} has no {singular} {part!r}{nearest(part, list(parts))}")
         return parts[part]
+
+
+def full_name(name: str, subject: str) -> str:
+    """A name with its analysis, which is `subject` where it says none. "section:id" says what it is."""
+    first = name.partition("/")[0]
+    if not subject or name.startswith("section:") or re.fullmatch(ANALYSIS, first):
+        return name
+    return f"{subject}/{name}"
+
+
+def _in_words(value: Any, spec: str) -> str:
+    """A parameter as text; ValueError for one that is no number, word or list of these."""
+    if isinstance(value, list | tuple):
+        return listing([_in_words(part, spec) for part in value])
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise ValueError(f"it is {value!r}, no number, word or list of these")
+    return value if isinstance(value, str) else number(value, spec)
 
 
 def _span(kind: str, key: str, data: str, text: str) -> str:

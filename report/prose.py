@@ -1,16 +1,26 @@
 """Section templates and results → a Document: the prose written once, read by both writers.
 
-A section is `templates/sections/<id>.md`: Markdown with Jinja whose first line is `# Title`. Numbers come
-only through macros:
+A section is `templates/sections/<id>.md`: Markdown with Jinja whose first line is `# Title`. A statement
+stands on a line of its own that begins with "%", and a sentence on a line of its own too:
 
-    {{ value("analysis/metric", format=".3f", scale=100, interval="±" or "[]", partial=True) }}
-    ${{ plain("analysis/metric") }} \\times 2$       digits alone, for mathematics
+    % do about("analysis")                                           the analysis of names that say none
+    % if holds("finding") / % elif verdict("finding") == "more" / % else / % endif
+    % if profile() == "full"
+    % for name, metric in result().metrics.items() / % endfor
+    % # a comment
+
+Numbers come only through macros; "analysis/name" stands for every name below too:
+
+    {{ percent("metric", ci=True) }}                                 84.3% (95% CI 80.0–88.3)
+    {{ points("metric", ci=True, unit=True, unsigned=True) }}        14.7 percentage points (95% CI 6.3–23.0)
+    {{ value("metric", format=".3f", scale=100, interval="CI", "±" or "[]", partial=True) }}
+    ${{ plain("metric") }} \\times 2$, ${{ plain("published:key") }}$    digits alone, for mathematics
     {{ published("key", format=None, scale=None) }} [@citation]      from templates/published.toml
-    {{ table("analysis/name", columns=["layer", "weights"]) }}       in a paragraph of its own
-    {{ figure("analysis/name") }}
-    {{ ref("analysis/name") }}, {{ ref("section:id") }}
-    {% if holds("analysis/finding") %}, {% if profile("analysis") == "full" %}
-    {% for name, metric in result("analysis").metrics.items() %}
+    {{ parameter("faces/size") }}                                    a parameter of the analysis
+    {{ sentence("finding") }}                                        the sentence of its verdict
+    {{ table("name", columns=["layer", "weights"]) }}                in a paragraph of its own
+    {{ figure("name") }}
+    {{ ref("name") }}, {{ ref("section:id") }}
 
 A result that is missing or refused costs only its section: a Div .missing says what to run.
 """
@@ -27,9 +37,10 @@ import jinja2
 from jinja2 import nodes
 
 from report import checks, pandoc, provenance
+from report.colours import coloured
 from report.document import Block, Document, Section, Study, elements
 from report.formatting import listing, markdown, nearest
-from report.macros import MacroError, Macros
+from report.macros import MACROS, MacroError, Macros, full_name
 from report.numbering import DeadReference, Kind, Linker, Offer, number_items
 from results.schema import Result
 from results.store import Profile, ResultError, Store
@@ -63,6 +74,8 @@ def compose(study: Study, templates: Path, store: Store, prefer: Profile | None 
     numbered, items = number_items(
         {name: _prefix_ids(tree, name) for name, tree in zip(names, trees, strict=True)}, offers
     )
+    contents = coloured({target: item.content for target, item in items.items()})
+    items = {target: replace(item, content=contents[target]) for target, item in items.items()}
     sections = [
         Section(name, number, draft.title, tuple(numbered[name]), draft.problems)
         for name, number, draft in zip(names[1:], _numbers(len(names) - 1), drafts[1:], strict=True)
@@ -113,25 +126,27 @@ def _numbers(count: int) -> list[str]:
 def _render(file: Path, macros: Macros) -> _Draft:
     source = _source(file)
     title, body = _split_title(source, file)
+    template = checks.with_statements(source)
     typed = checks.check_digits(file, macros.allowed_names)
     if typed:
         raise ProseError(typed[0] + (f" (and {len(typed) - 1} more in this file)" if typed[1:] else ""))
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(file.parent),
+        loader=jinja2.FunctionLoader(lambda name: (template, name, None)),
         undefined=jinja2.StrictUndefined,
+        extensions=["jinja2.ext.do"],
         trim_blocks=True,
         lstrip_blocks=True,
         autoescape=False,
     )
-    macros.used.clear()
+    macros.begin()
     try:
-        declared = dict(_declared(environment.parse(source)))
-        text = environment.get_template(file.name).render(macros.namespace())
+        declared = dict(_declared(environment.parse(template)))
+        text = environment.get_template(str(file)).render(macros.namespace())
     except ResultError as error:
         problem = f"section {file.stem}: {error}"
         return _Draft(file, source, title, _missing_note(error), frozenset(), declared, (problem,))
     except (jinja2.TemplateError, MacroError, TypeError, ValueError, LookupError, AttributeError) as error:
-        raise ProseError(f"{file}:{_line(error, file)}: {error}") from None
+        raise ProseError(f"{file}:{_line(error, file)}: {str(error).rstrip('.')}{_meant(error)}") from None
     title, body = _split_title(text, file)
     body = _quick_note([macros.loaded[name] for name in sorted(macros.used)]) + body
     return _Draft(file, source, title, body, frozenset(macros.used), declared)
@@ -156,10 +171,24 @@ def _split_title(text: str, file: Path) -> tuple[str, str]:
 def _declared(template: nodes.Template) -> Iterator[tuple[str, Kind]]:
     """Target and kind of every table and figure that a template names."""
     kinds: dict[str, Kind] = {"table": "table", "figure": "figure"}
+    subject = ""
     for call in template.find_all(nodes.Call):
-        kind = kinds.get(call.node.name) if isinstance(call.node, nodes.Name) else None
-        if kind and call.args and isinstance(call.args[0], nodes.Const):
-            yield str(call.args[0].value), kind
+        name = call.node.name if isinstance(call.node, nodes.Name) else ""
+        if call.args and isinstance(call.args[0], nodes.Const):
+            said = str(call.args[0].value)
+            if name == "about":
+                subject = said
+            elif name in kinds:
+                yield full_name(said, subject), kinds[name]
+
+
+def _meant(error: Exception) -> str:
+    """The macro or statement that a misspelt one resembles."""
+    if found := re.fullmatch(r"'(\w+)' is undefined", str(error)):
+        return nearest(found[1], list(MACROS))
+    if found := re.match(r"Encountered unknown tag '(\w+)'", str(error)):
+        return nearest(found[1], ["if", "elif", "else", "endif", "for", "endfor", "do", "set"])
+    return ""
 
 
 def _line(error: Exception, file: Path) -> int:

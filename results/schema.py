@@ -1,17 +1,22 @@
 """A Result: all that a report may know of an analysis.
 
 It holds data, never formatted text or drawn pictures. Every model is frozen and refuses unknown keys,
-so a Result that was read is a Result that some analysis meant.
+so a Result that was read is a Result that some analysis meant. `results.builders` has the calls in which an
+analysis makes these.
 """
 
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any, Literal, Self
+import re
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-SCHEMA_VERSION: Literal[1] = 1
+#: Of results. Version 1 had no estimates in cells, panels, sentences or colours; `upgraded` reads it.
+SCHEMA_VERSION: Literal[2] = 2
+OUTCOMES_VERSION: Literal[1] = 1
 
 Scalar = int | float | str | bool | None
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_./|-]*$")]
@@ -22,19 +27,13 @@ class Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class Metric(Record):
-    """One named value.
+class Estimate(Record):
+    """A value with the ends of its interval at `level`: a metric, or one cell of a table.
 
-    A value over several seeds carries its interval and n. `partial` names what the value leaves out:
-    such a metric is a lower bound, and a report refuses to print it as a total.
+    Both ends are None where n allows no interval, as with one seed.
     """
 
     value: int | float
-    title: str = Field(description="What it is, as a phrase that can stand in a table")
-    unit: str = Field(
-        "", description="parameters, MACs, bytes, pixels, seconds, fraction; empty for a pure number"
-    )
-    arithmetic: str = Field("", description='How the value follows, such as "(3·3·3)·64"')
     low: float | None = None
     high: float | None = None
     level: float = Field(0.95, gt=0, lt=1, description="Confidence level of [low, high]")
@@ -42,7 +41,6 @@ class Metric(Record):
     over: str = Field(
         "", description='What the interval is over, in the plural: "seeds", "test images", "people"'
     )
-    partial: tuple[str, ...] = Field((), description="What the value does not include")
 
     @model_validator(mode="after")
     def interval_holds_the_value(self) -> Self:
@@ -53,14 +51,39 @@ class Metric(Record):
         return self
 
 
+class Metric(Estimate):
+    """One named value.
+
+    A value over several seeds carries its interval and n. `partial` names what the value leaves out:
+    such a metric is a lower bound, and a report refuses to print it as a total.
+    """
+
+    title: str = Field(description="What it is, as a phrase that can stand in a table")
+    unit: str = Field(
+        "", description="parameters, MACs, bytes, pixels, seconds, fraction; empty for a pure number"
+    )
+    arithmetic: str = Field("", description='How the value follows, such as "(3·3·3)·64"')
+    partial: tuple[str, ...] = Field((), description="What the value does not include")
+
+
 class Column(Record):
-    """A typed column. A unit belongs to the column, so two units can never share one."""
+    """A typed column. A unit belongs to the column, so two units can never share one.
+
+    A column of estimates holds an Estimate or a plain number in each cell, and is sorted by the values.
+    """
 
     key: str
     label: str
-    type: Literal["text", "integer", "number", "shape", "code"] = "text"
+    type: Literal["text", "integer", "number", "estimate", "shape", "code"] = "text"
     unit: str = ""
     format: str = Field("", description='Python format specification of a number, such as ".2f"')
+    scale: float = Field(1.0, gt=0, description="What a number is multiplied by to have the unit: 100 for %")
+    over: str = Field("", description="What the intervals are over, in cells that do not say it themselves")
+    best: str = Field(
+        "",
+        description="What the cells marked as best have in common: "
+        '"the highest, and what does not differ significantly from it"',
+    )
 
 
 class Row(Record):
@@ -68,12 +91,14 @@ class Row(Record):
 
     `arithmetic` gives, by column key, the text that evaluates to the cell when "·" is read as "*".
     `partial` names what the row's counts leave out; its numbers are then shown as lower bounds.
+    `best` names the columns in which this row is the best, or ties with it.
     """
 
-    cells: dict[str, Scalar]
+    cells: dict[str, Scalar | Estimate]
     kind: Literal["body", "total"] = "body"
     arithmetic: dict[str, str] = {}
     partial: tuple[str, ...] = ()
+    best: tuple[str, ...] = ()
 
 
 class Table(Record):
@@ -84,13 +109,21 @@ class Table(Record):
 
     @model_validator(mode="after")
     def cells_have_columns(self) -> Self:
-        keys = {column.key for column in self.columns}
+        columns = {column.key: column for column in self.columns}
         for row in self.rows:
-            for key in (*row.cells, *row.arithmetic):
-                if key not in keys:
+            for key in (*row.cells, *row.arithmetic, *row.best):
+                if key not in columns:
                     raise ValueError(
-                        f"a row has a cell {key!r}, which is no column ({', '.join(sorted(keys))})"
+                        f"a row has a cell {key!r}, which is no column ({', '.join(sorted(columns))})"
                     )
+            for key, value in row.cells.items():
+                if isinstance(value, Estimate) and columns[key].type != "estimate":
+                    raise ValueError(f"the column {key!r} has an estimate, but not the type for estimates")
+                if isinstance(value, str) and columns[key].type == "estimate":
+                    raise ValueError(f"the column {key!r} is of estimates, and {value!r} is a text")
+            for key in row.best:
+                if not columns[key].best:
+                    raise ValueError(f"the column {key!r} has a best cell and does not say what that means")
         return self
 
 
@@ -99,24 +132,45 @@ class Axis(Record):
     unit: str = ""
     scale: Literal["linear", "log"] = "linear"
     categories: tuple[str, ...] = Field((), description="Names of positions 0, 1, 2, … on a categorical axis")
+    groups: tuple[str, ...] = Field((), description="The heading above each category of an interval plot")
+
+    @model_validator(mode="after")
+    def every_category_has_a_group(self) -> Self:
+        if self.groups and len(self.groups) != len(self.categories):
+            raise ValueError(f"{len(self.categories)} categories and {len(self.groups)} groups")
+        return self
 
 
 class Series(Record):
-    """Points (x, y), with bands or error bars [low, high] where given; all of one length."""
+    """Points (x, y), with bands or error bars [low, high] where given; all of one length.
+
+    `emphasis`: the points of an interval plot that stand out; without it, all do. `colour`: a place in the
+    palette; where it is None, the report gives the same one to all series of that label in a document.
+    """
 
     label: str
     x: tuple[float, ...]
     y: tuple[float, ...]
     low: tuple[float, ...] = ()
     high: tuple[float, ...] = ()
+    emphasis: tuple[bool, ...] = ()
+    colour: int | None = Field(None, ge=0)
 
     @model_validator(mode="after")
     def one_length(self) -> Self:
-        for name in ("y", "low", "high"):
+        for name in ("y", "low", "high", "emphasis"):
             values = getattr(self, name)
             if values and len(values) != len(self.x):
                 raise ValueError(f"series {self.label!r} has {len(self.x)} x and {len(values)} {name}")
         return self
+
+
+class Reference(Record):
+    """A straight line across a plot to compare with, such as zero: at one value of one axis."""
+
+    axis: Literal["x", "y"]
+    value: float
+    label: str = ""
 
 
 class Scores(Record):
@@ -141,16 +195,63 @@ class Scores(Record):
         return self
 
 
-class Chart(Record):
-    """Lines, points or bars over two axes. `stacked` bars sit on top of each other."""
+class Panel(Record):
+    """Lines, points or bars over two axes.
 
-    kind: Literal["line", "scatter", "bar", "stacked bar"]
-    caption: str
-    alt: str = Field(min_length=1, description="What the drawing shows, for someone who cannot see it")
+    stacked bar: on top of each other. interval: the categories of x are named below each other from top to
+    bottom, and y runs across, as a point with its interval. roc: a square of false and true positive rates,
+    with the line of chance.
+    """
+
+    kind: Literal["line", "scatter", "bar", "stacked bar", "interval", "roc"]
+    title: str = ""
     x: Axis
     y: Axis
     series: tuple[Series, ...] = Field(min_length=1)
+    references: tuple[Reference, ...] = ()
+
+    @model_validator(mode="after")
+    def points_have_their_place(self) -> Self:
+        if len({series.label for series in self.series}) != len(self.series):
+            raise ValueError("two series of one plot have the same label")
+        for series in self.series:
+            if self.kind == "interval" and not all(
+                place.is_integer() and 0 <= place < len(self.x.categories) for place in series.x
+            ):
+                raise ValueError(f"an interval plot has {series.label!r} at a place that is no category")
+            if self.kind == "roc" and not all(0 <= rate <= 1 for rate in (*series.x, *series.y)):
+                raise ValueError(f"a ROC curve has rates between 0 and 1; {series.label!r} has others")
+        return self
+
+
+class Chart(Panel):
+    """A figure of one panel."""
+
+    caption: str
+    alt: str = Field(min_length=1, description="What the drawing shows, for someone who cannot see it")
     scores: Scores | None = None
+
+
+class Panels(Record):
+    """Panels side by side, `columns` in a row; axes that are shared have the same range and are named once.
+
+    Series of one label have one colour and one entry in the legend.
+    """
+
+    kind: Literal["panels"] = "panels"
+    caption: str
+    alt: str = Field(min_length=1)
+    panels: tuple[Panel, ...] = Field(min_length=1)
+    columns: int = Field(2, ge=1)
+    share_x: bool = False
+    share_y: bool = False
+
+    @model_validator(mode="after")
+    def shared_axes_are_the_same(self) -> Self:
+        for name, shared in (("x", self.share_x), ("y", self.share_y)):
+            if shared and any(getattr(panel, name) != getattr(self.panels[0], name) for panel in self.panels):
+                raise ValueError(f"panels share an axis {name} that differs between them")
+        return self
 
 
 class Heatmap(Record):
@@ -227,15 +328,81 @@ class Pictures(Record):
         return self
 
 
-Figure = Annotated[Chart | Heatmap | Pictures, Field(discriminator="kind")]
+Figure = Annotated[Chart | Panels | Heatmap | Pictures, Field(discriminator="kind")]
+
+
+class Placeholder(NamedTuple):
+    """A number within a sentence: a metric, and how it is printed."""
+
+    metric: str
+    style: str  # "percent", "points", or a Python format specification
+    options: frozenset[str]
+
+
+#: What a placeholder may add: its interval, the words for its unit, no plus sign.
+PLACEHOLDER_OPTIONS = ("ci", "unit", "unsigned")
+MEMBERS = "members"  # the placeholder of a finding's members, in words
 
 
 class Finding(Record):
-    """A statement that prose may branch on: whether it holds, and the metrics it rests on."""
+    """A statement that prose may branch on, the metrics it rests on, and the sentence to print of it.
+
+    `sentences` has one complete sentence for each verdict. Where a finding is a plain statement, the verdicts
+    are "yes" and "no", and follow `holds`; a comparison has "more", "less" and "same". Numbers stand in a
+    sentence as placeholders, so that each keeps its link: {metric}, {metric:.3f}, {metric:percent ci},
+    {metric:points unit ci unsigned}; {members} names the members. The first of `metrics` is the difference
+    that a comparison judges; what its interval is over, that metric says.
+    """
 
     statement: str
     holds: bool
     metrics: tuple[str, ...] = ()
+    verdict: str = Field("", description='Which sentence is printed; empty for "yes" or "no" by `holds`')
+    sentences: dict[str, str] = Field({}, description="By verdict")
+    members: tuple[str, ...] = Field((), description="In words, what a finding about several is true of")
+    p: float | None = Field(
+        None, ge=0, le=1, description="p-value of the comparison, corrected for its family where it has one"
+    )
+
+    @property
+    def outcome(self) -> str:
+        return self.verdict or ("yes" if self.holds else "no")
+
+    @model_validator(mode="after")
+    def the_verdict_has_a_sentence(self) -> Self:
+        if self.sentences and self.outcome not in self.sentences:
+            raise ValueError(
+                f"there is no sentence for {self.outcome!r}, only for {', '.join(self.sentences)}"
+            )
+        for sentence in self.sentences.values():
+            for part in parts_of(sentence):
+                if isinstance(part, Placeholder):
+                    _check_placeholder(part, sentence)
+        return self
+
+
+def _check_placeholder(part: Placeholder, sentence: str) -> None:
+    for unknown in sorted(part.options - set(PLACEHOLDER_OPTIONS)):
+        raise ValueError(f"{unknown!r} is no option of a placeholder in {sentence!r}")
+    if part.style not in ("percent", "points"):
+        try:
+            format(0.5, part.style)
+        except ValueError:
+            raise ValueError(f"{part.style!r} is no format of a number in {sentence!r}") from None
+
+
+def parts_of(sentence: str) -> Iterator[str | Placeholder]:
+    """The words and the placeholders of a sentence, in order. ValueError for a brace that is not paired."""
+    for n, part in enumerate(re.split(r"\{([^{}]*)\}", sentence)):
+        if n % 2 == 0:
+            if "{" in part or "}" in part:
+                raise ValueError(f"a brace of {sentence!r} has no other half")
+            if part:
+                yield part
+            continue
+        metric, _, how = part.partition(":")
+        style, _, options = how.partition(" ")
+        yield Placeholder(metric, style, frozenset(options.split()))
 
 
 class Dataset(Record):
@@ -269,7 +436,7 @@ class CellRecord(Record):
 class Outcomes(Record):
     """The cells that the Result of an experiment was summarized from."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[1] = OUTCOMES_VERSION
     analysis: AnalysisId
     datasets: dict[str, Dataset] = Field({}, description="By the name that the analysis asks for")
     cells: tuple[CellRecord, ...]
@@ -301,7 +468,7 @@ class Provenance(Record):
 class Result(Record):
     """What one analysis found, under one profile."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[2] = SCHEMA_VERSION
     analysis: AnalysisId
     title: str
     question: str
@@ -315,12 +482,23 @@ class Result(Record):
     @model_validator(mode="after")
     def findings_rest_on_metrics(self) -> Self:
         for name, finding in self.findings.items():
-            for metric in finding.metrics:
+            printed = [
+                part.metric
+                for sentence in finding.sentences.values()
+                for part in parts_of(sentence)
+                if isinstance(part, Placeholder) and part.metric != MEMBERS
+            ]
+            for metric in (*finding.metrics, *printed):
                 if metric not in self.metrics:
                     raise ValueError(
                         f"finding {name!r} rests on {metric!r}, which is no metric of {self.analysis}"
                     )
         return self
+
+
+def upgraded(data: dict[str, Any]) -> dict[str, Any]:
+    """A result of an earlier version as the present one; all that was added since then has a default."""
+    return data | {"schema_version": SCHEMA_VERSION} if data.get("schema_version") == 1 else data
 
 
 if __name__ == "__main__":

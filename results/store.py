@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeVar, get_args
 
 from pydantic import ValidationError
 
-from results.schema import SCHEMA_VERSION, Outcomes, Result
+from results.schema import Outcomes, Result, upgraded
 
 Profile = Literal["full", "quick", "custom"]
 Content = TypeVar("Content", Result, Outcomes)
@@ -80,11 +80,11 @@ def _verified(path: Path, model: type[Content], analysis: str, remedy: str) -> C
         raise ResultError(analysis, f"{path} cannot be read ({error})", remedy) from None
     if not isinstance(data, dict):
         raise ResultError(analysis, f"{path} holds no result", remedy)
-    version = data.get("schema_version")
-    if isinstance(version, int) and version > SCHEMA_VERSION:
+    version, newest = data.get("schema_version"), model.model_fields["schema_version"].default
+    if isinstance(version, int) and version > newest:
         raise ResultError(
             analysis,
-            f"{path} is of a newer convstudy (schema {version}, this one reads {SCHEMA_VERSION})",
+            f"{path} is of a newer convstudy (schema {version}, this one reads {newest})",
             "update convstudy, or " + remedy,
         )
     content_hash = data.pop("content_hash", None)
@@ -93,7 +93,7 @@ def _verified(path: Path, model: type[Content], analysis: str, remedy: str) -> C
             analysis, f"{path} was changed after it was written (its hash does not match)", remedy
         )
     try:
-        return model.model_validate(data)
+        return model.model_validate(upgraded(data) if model is Result else data)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])

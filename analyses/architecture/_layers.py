@@ -91,8 +91,9 @@ def cells(layer: Layer, name: str | None = None) -> dict[str, Scalar]:
     }
 
 
-def row(layer: Layer, columns: Iterable[Column], name: str | None = None) -> Row:
-    keys = [column.key for column in columns]
+def row(layer: Layer, columns: Iterable[Column | str], name: str | None = None) -> Row:
+    """The cells of a layer that a table has columns for; `columns` may be their keys."""
+    keys = [column if isinstance(column, str) else column.key for column in columns]
     found = cells(layer, name)
     arithmetic = dict(layer.arithmetic)
     if layer.weights and layer.biases and "weights" in arithmetic and "biases" in arithmetic:

@@ -10,17 +10,19 @@ from pydantic import field_validator
 from analyses.architecture import _layers as layers
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
 from lab.ledger import Layer, Ledger
-from results.schema import Axis, Chart, Column, Finding, Metric, Row, Series, Table
+from results import builders
+from results.builders import integer, number, shape, text
+from results.schema import Chart, Metric, Table
 
 BRANCHES = {"one": "1×1", "three": "3×3", "five": "5×5", "pool": "pool"}
-COLUMNS = (
-    Column(key="layer", label="Branch"),
-    Column(key="filter", label="Filter", type="shape"),
-    Column(key="filters", label="Filters", type="integer"),
-    layers.INPUT,
-    layers.OUTPUT,
-    layers.MACS,
-)
+COLUMNS = {
+    "layer": text("Branch"),
+    "filter": shape("Filter"),
+    "filters": integer("Filters"),
+    "input": layers.INPUT,
+    "output": layers.OUTPUT,
+    "macs": layers.MACS,
+}
 
 
 class InceptionParameters(Parameters):
@@ -71,31 +73,33 @@ class Inception(Analysis[InceptionParameters]):
             **_metrics(lecture, "lecture_", "module of the lecture"),
         }
         savings = {name: pair["naive"].macs / pair["reduced"].macs for name, pair in pairs.items()}
-        metrics["smallest_saving"] = Metric(
-            value=min(savings.values()), title="Smallest saving among GoogLeNet's nine modules"
+        for which, value in (("Smallest", min(savings.values())), ("Largest", max(savings.values()))):
+            metrics[f"{which.lower()}_saving"] = builders.metric(
+                value, f"{which} saving among GoogLeNet's nine modules"
+            )
+        naive = _branch_macs(module["naive"])
+        return Summary(
+            metrics,
+            tables={
+                "naive": _branch_table(module["naive"], "naive"),
+                "reduced": _branch_table(module["reduced"], "dimension-reduced"),
+                "lecture": _comparison_table(module, lecture),
+                "googlenet": _googlenet_table(pairs),
+            },
+            figures={"branches": _figure(module)},
+            findings={
+                "five_by_five_dominates": builders.statement(
+                    "The 5×5 branch is the naive module's most expensive one",
+                    naive["five"] == max(naive.values()),
+                    "naive_macs",
+                ),
+                "every_module_saves": builders.statement(
+                    "Reductions save multiply–accumulates in each of GoogLeNet's nine modules",
+                    min(savings.values()) > 1,
+                    "smallest_saving",
+                ),
+            },
         )
-        metrics["largest_saving"] = Metric(
-            value=max(savings.values()), title="Largest saving among GoogLeNet's nine modules"
-        )
-        tables = {
-            "naive": _branch_table(module["naive"], "naive"),
-            "reduced": _branch_table(module["reduced"], "dimension-reduced"),
-            "lecture": _comparison_table(module, lecture),
-            "googlenet": _googlenet_table(pairs),
-        }
-        findings = {
-            "five_by_five_dominates": Finding(
-                statement="The 5×5 branch is the naive module's most expensive one",
-                holds=_branch_macs(module["naive"])["five"] == max(_branch_macs(module["naive"]).values()),
-                metrics=("naive_macs",),
-            ),
-            "every_module_saves": Finding(
-                statement="Reductions save multiply–accumulates in each of GoogLeNet's nine modules",
-                holds=min(savings.values()) > 1,
-                metrics=("smallest_saving",),
-            ),
-        }
-        return Summary(metrics, tables, {"branches": _figure(module)}, findings)
 
 
 def _pair(shape: tuple[int, int, int], filters: Any) -> dict[str, Any]:
@@ -134,27 +138,24 @@ def _channels(ledger: Ledger) -> int:
 
 
 def _metrics(pair: Mapping[str, Ledger], prefix: str, what: str) -> dict[str, Metric]:
-    naive, reduced = pair["naive"], pair["reduced"]
-
-    def macs(ledger: Ledger, title: str) -> Metric:
-        text = " + ".join(str(layer.macs) for layer in _shown(ledger) if layer.macs)
-        return Metric(value=ledger.macs, title=title, unit="MACs", arithmetic=text)
-
-    return {
-        f"{prefix}naive_macs": macs(naive, f"Multiply–accumulates of the naive {what}"),
-        f"{prefix}reduced_macs": macs(reduced, f"Multiply–accumulates of the reduced {what}"),
-        f"{prefix}naive_output_channels": Metric(
-            value=_channels(naive), title=f"Output channels of the naive {what}", unit="channels"
-        ),
-        f"{prefix}reduced_output_channels": Metric(
-            value=_channels(reduced), title=f"Output channels of the reduced {what}", unit="channels"
-        ),
-        f"{prefix}saving": Metric(
-            value=round(naive.macs / reduced.macs, 2),
-            title=f"How many times fewer multiply–accumulates the reduced {what} needs",
-            arithmetic=f"{naive.macs}/{reduced.macs}",
-        ),
-    }
+    metrics = {}
+    for kind, ledger in pair.items():
+        metrics[f"{prefix}{kind}_macs"] = builders.metric(
+            ledger.macs,
+            f"Multiply–accumulates of the {kind} {what}",
+            "MACs",
+            arithmetic=" + ".join(str(layer.macs) for layer in _shown(ledger) if layer.macs),
+        )
+        metrics[f"{prefix}{kind}_output_channels"] = builders.metric(
+            _channels(ledger), f"Output channels of the {kind} {what}", "channels"
+        )
+    naive, reduced = pair["naive"].macs, pair["reduced"].macs
+    metrics[f"{prefix}saving"] = builders.metric(
+        round(naive / reduced, 2),
+        f"How many times fewer multiply–accumulates the reduced {what} needs",
+        arithmetic=f"{naive}/{reduced}",
+    )
+    return metrics
 
 
 def _branch_table(ledger: Ledger, kind: str) -> Table:
@@ -162,65 +163,57 @@ def _branch_table(ledger: Ledger, kind: str) -> Table:
     for layer in _shown(ledger):
         found = layers.row(layer, COLUMNS, BRANCHES[_branch(layer)])
         filters = layer.output_shape[0] if layer.macs and layer.output_shape else None
-        rows.append(Row(cells={**found.cells, "filters": filters}, arithmetic=found.arithmetic))
+        rows.append(found.model_copy(update={"cells": found.cells | {"filters": filters}}))
     shape = ledger.input_shape
-    total = Row(
-        cells={
+    return builders.table(
+        f"The {kind} module on an input of {layers.shape_text(shape)}: output and multiply–accumulates of "
+        "each filter.",
+        COLUMNS,
+        rows,
+        total={
             "layer": "Concatenation",
             "output": layers.shape_text((_channels(ledger), *shape[1:])),
             "macs": ledger.macs,
         },
-        kind="total",
-    )
-    return Table(
-        caption=f"The {kind} module on an input of {layers.shape_text(shape)}: output and "
-        "multiply–accumulates of each filter.",
-        columns=COLUMNS,
-        rows=(*rows, total),
     )
 
 
 def _comparison_table(module: Mapping[str, Ledger], lecture: Mapping[str, Ledger]) -> Table:
     variants = {
-        "naive": (module["naive"], "Naive"),
-        "reduced": (module["reduced"], "Reduced"),
-        "lecture_naive": (lecture["naive"], "Lecture, naive"),
-        "lecture_reduced": (lecture["reduced"], "Lecture, reduced"),
+        "naive": ("Naive", module["naive"]),
+        "reduced": ("Reduced", module["reduced"]),
+        "lecture_naive": ("Lecture, naive", lecture["naive"]),
+        "lecture_reduced": ("Lecture, reduced", lecture["reduced"]),
     }
-    columns = (
-        Column(key="layer", label="Branch"),
-        *(Column(key=key, label=label, type="integer", unit="MACs") for key, (_, label) in variants.items()),
-    )
-    branches = {key: _branch_macs(ledger) for key, (ledger, _) in variants.items()}
-    rows = [
-        Row(cells={"layer": label, **{key: branches[key][branch] for key in variants}})
-        for branch, label in BRANCHES.items()
-    ]
-    total = Row(
-        cells={"layer": "Total", **{key: ledger.macs for key, (ledger, _) in variants.items()}}, kind="total"
-    )
+    branches = {key: _branch_macs(ledger) for key, (_, ledger) in variants.items()}
     size, lecture_size = (layers.shape_text(pair["naive"].input_shape) for pair in (module, lecture))
-    return Table(
-        caption="Multiply–accumulates a branch, beside the variant of a widely used lecture.",
-        columns=columns,
-        rows=(*rows, total),
-        notes=(f"Input {size}; the lecture's {lecture_size}, where every reduction has 64 filters.",),
+    return builders.table(
+        "Multiply–accumulates a branch, beside the variant of a widely used lecture.",
+        {"layer": text("Branch")} | {key: integer(label, "MACs") for key, (label, _) in variants.items()},
+        [
+            {"layer": label} | {key: macs[branch] for key, macs in branches.items()}
+            for branch, label in BRANCHES.items()
+        ],
+        total={"layer": "Total"} | {key: ledger.macs for key, (_, ledger) in variants.items()},
+        notes=[f"Input {size}; the lecture's {lecture_size}, where every reduction has 64 filters."],
     )
 
 
 def _googlenet_table(pairs: Mapping[str, Mapping[str, Ledger]]) -> Table:
-    columns = (
-        Column(key="layer", label="Module"),
-        layers.INPUT,
-        Column(key="naive_channels", label="Naive output", type="integer", unit="channels"),
-        Column(key="naive", label="Naive", type="integer", unit="MACs"),
-        Column(key="reduced_channels", label="Reduced output", type="integer", unit="channels"),
-        Column(key="reduced", label="Reduced", type="integer", unit="MACs"),
-        Column(key="saving", label="Saving", type="number", format=".2f"),
-    )
-    rows = [
-        Row(
-            cells={
+    naive, reduced = (sum(pair[kind].macs for pair in pairs.values()) for kind in ("naive", "reduced"))
+    return builders.table(
+        "The nine modules of GoogLeNet with the filters of the paper, and without reductions.",
+        {
+            "layer": text("Module"),
+            "input": layers.INPUT,
+            "naive_channels": integer("Naive output", "channels"),
+            "naive": integer("Naive", "MACs"),
+            "reduced_channels": integer("Reduced output", "channels"),
+            "reduced": integer("Reduced", "MACs"),
+            "saving": number("Saving", ".2f"),
+        },
+        [
+            {
                 "layer": name,
                 "input": layers.shape_text(pair["naive"].input_shape),
                 "naive_channels": _channels(pair["naive"]),
@@ -229,39 +222,25 @@ def _googlenet_table(pairs: Mapping[str, Mapping[str, Ledger]]) -> Table:
                 "reduced": pair["reduced"].macs,
                 "saving": pair["naive"].macs / pair["reduced"].macs,
             }
-        )
-        for name, pair in pairs.items()
-    ]
-    naive, reduced = (sum(pair[kind].macs for pair in pairs.values()) for kind in ("naive", "reduced"))
-    total = Row(
-        cells={"layer": "Total", "naive": naive, "reduced": reduced, "saving": naive / reduced}, kind="total"
-    )
-    return Table(
-        caption="The nine modules of GoogLeNet with the filters of the paper, and without reductions.",
-        columns=columns,
-        rows=(*rows, total),
-        notes=("Each module keeps the input that it has in GoogLeNet.",),
+            for name, pair in pairs.items()
+        ],
+        total={"layer": "Total", "naive": naive, "reduced": reduced, "saving": naive / reduced},
+        notes=["Each module keeps the input that it has in GoogLeNet."],
     )
 
 
 def _figure(module: Mapping[str, Ledger]) -> Chart:
-    kinds = {"naive": "Naive", "reduced": "Reduced"}
-    macs = {kind: _branch_macs(module[kind]) for kind in kinds}
-    return Chart(
-        kind="bar",
-        caption="Multiply–accumulates of each branch, with and without reductions.",
-        alt=f"Bars a branch. The 5×5 branch falls from {macs['naive']['five'] / 1e6:.0f} to "
-        f"{macs['reduced']['five'] / 1e6:.0f} million multiply–accumulates.",
-        x=Axis(label="Branch", categories=tuple(BRANCHES.values())),
-        y=Axis(label="Multiply–accumulates", unit="millions"),
-        series=tuple(
-            Series(
-                label=label,
-                x=tuple(range(len(BRANCHES))),
-                y=tuple(macs[kind][branch] / 1e6 for branch in BRANCHES),
-            )
-            for kind, label in kinds.items()
-        ),
+    naive, reduced = (_branch_macs(module[kind]) for kind in ("naive", "reduced"))
+    return builders.bars(
+        "Multiply–accumulates of each branch, with and without reductions.",
+        {
+            label: {name: macs[branch] for branch, name in BRANCHES.items()}
+            for label, macs in (("Naive", naive), ("Reduced", reduced))
+        },
+        number("Multiply–accumulates", ".0f", "millions", scale=1e-6),
+        x="Branch",
+        alt=f"Bars a branch. The 5×5 branch falls from {naive['five'] / 1e6:.0f} to "
+        f"{reduced['five'] / 1e6:.0f} million multiply–accumulates.",
     )
 
 

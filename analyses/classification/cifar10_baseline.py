@@ -12,7 +12,8 @@ from typing import Any
 from analyses import experiments
 from analyses.experiments import DataChoice
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
-from results.schema import Finding, Metric
+from results import builders
+from results.builders import FRACTION
 
 
 class BaselineParameters(Parameters):
@@ -57,50 +58,35 @@ class Cifar10Baseline(Analysis[BaselineParameters]):
     def summarize(self, parameters: BaselineParameters, outcomes: Mapping[str, Outcome]) -> Summary:
         runs = list(outcomes.values())
         metrics = {
-            f"baseline/{part}_accuracy": experiments.over_seeds(
-                runs, f"{part}_accuracy", f"{name} accuracy of the baseline"
-            )
-            for part, name in (("test", "Test"), ("validation", "Validation"))
+            **experiments.measured("baseline", runs, "the baseline"),
+            "baseline/lowest_validation_epoch": experiments.lowest_validation(runs),
+            "baseline/epochs": builders.metric(parameters.epochs, "Epochs of training", "epochs"),
         }
-        metrics["baseline/train_accuracy"] = experiments.at_the_end(
-            runs, "train_accuracy", "Training accuracy"
-        )
-        metrics["baseline/lowest_validation_epoch"] = experiments.lowest_validation(runs)
-        metrics["baseline/epochs"] = Metric(
-            value=parameters.epochs, title="Epochs of training", unit="epochs"
-        )
-        metrics["baseline/training_seconds"] = experiments.over_seeds(
-            runs, "training_seconds", "Training time of the baseline", "seconds"
-        )
-        lowest = metrics["baseline/lowest_validation_epoch"].value
         gap = metrics["baseline/train_accuracy"].value - metrics["baseline/test_accuracy"].value
-        metrics["baseline/gap"] = Metric(
-            value=gap, title="Training accuracy above test accuracy", unit=experiments.FRACTION
-        )
+        metrics["baseline/gap"] = builders.metric(gap, "Training accuracy above test accuracy", FRACTION)
         return Summary(
             metrics=metrics,
             tables={
-                "results": experiments.results_table(
-                    "Losses and accuracies of the baseline at the end of training, means over the seeds.",
-                    {"LeNet-like": runs},
+                "results": experiments.classifiers_table(
+                    "Losses and accuracies (%) of the baseline at the end of training, means over the seeds.",
+                    {"baseline": "LeNet-like"},
+                    metrics,
                     experiments.table_notes(runs),
                 ),
                 "recipe": experiments.recipe_table({"LeNet-like": _recipe(parameters)}),
             },
             figures={
-                "loss": experiments.course(
-                    runs, "loss", "Training, validation and test loss of the baseline.", "the baseline"
-                ),
-                "accuracy": experiments.course(
-                    runs, "accuracy", "Accuracy of the baseline by epoch.", "the baseline"
+                "curves": builders.learning_curves(
+                    "Loss and accuracy of the baseline by epoch.", experiments.histories(runs)
                 ),
                 "confusion": experiments.confusion_figure(runs, "Test images of the baseline, all seeds."),
             },
             findings={
-                "overfits": Finding(
-                    statement="Validation loss is lowest before the last epoch, and rises after",
-                    holds=lowest < parameters.epochs,
-                    metrics=("baseline/lowest_validation_epoch", "baseline/epochs"),
+                "overfits": builders.statement(
+                    "Validation loss is lowest before the last epoch, and rises after",
+                    metrics["baseline/lowest_validation_epoch"].value < parameters.epochs,
+                    "baseline/lowest_validation_epoch",
+                    "baseline/epochs",
                 ),
                 "no_run_diverged": experiments.none_diverged(outcomes),
             },

@@ -126,9 +126,9 @@ document.addEventListener("DOMContentLoaded", () => {
       row.append(button);
     }
     // The buttons are the legend now: cut the drawn one off.
-    const [, top] = numbers(svg.dataset.box);
     const [x, y, width, height] = numbers(svg.getAttribute("viewBox"));
-    const cut = Math.max(0, top - 8 - y);
+    const ends = [...svg.querySelectorAll(".legend")].map((part) => part.getBBox()).map((box) => box.y + box.height);
+    const cut = Math.max(0, Math.max(...ends) - y);
     svg.querySelectorAll(".legend").forEach((part) => part.classList.add("off"));
     svg.setAttribute("viewBox", `${x} ${y + cut} ${width} ${height - cut}`);
     svg.closest("figure").prepend(row);
@@ -140,10 +140,18 @@ document.addEventListener("DOMContentLoaded", () => {
     const rows = [...table.tBodies[0].rows];
     const places = numbers(figure.dataset.positions);
     const matrix = figure.dataset.kind === "heatmap";
-    const scattered = figure.dataset.kind === "scatter";
-    const [left, top, right, bottom] = numbers(svg.dataset.box);
-    const across = scale(svg.dataset.x, left, right);
-    const down = scale(svg.dataset.y, bottom, top);
+    const scattered = ["scatter", "roc"].includes(figure.dataset.kind);
+    const listed = figure.dataset.kind === "interval"; // rows stand below each other
+    const [boxes, xs, ys] = ["box", "x", "y"].map((name) => svg.dataset[name].split(";"));
+    const panels = boxes.map((box, n) => {
+      const [left, top, right, bottom] = numbers(box);
+      return { left, top, right, bottom, across: scale(xs[n], left, right), down: scale(ys[n], bottom, top) };
+    });
+    // Columns of values: of which panel and series.
+    const values = columns.flatMap((name, column) => {
+      const found = /^(?:p(\d+))?y(\d+)$/.exec(name);
+      return found ? [{ column, panel: +(found[1] ?? 0), series: found[2], name }] : [];
+    });
     const hidden = new Set();
 
     // Where the slider can stop: a row of a chart, a cell of a heatmap.
@@ -155,31 +163,41 @@ document.addEventListener("DOMContentLoaded", () => {
     const describe = ({ row, c }) => {
       const cells = [...row.cells];
       if (matrix) return `${side} ${words(cells[0])}, ${above} ${heads[c]}: ${words(cells[c])}`;
-      const parts = columns.flatMap((name, n) => {
-        if (!/^y\d+$/.test(name) || hidden.has(name.slice(1)) || !words(cells[n])) return [];
-        const [low, high] = [columns.indexOf("low" + name.slice(1)), columns.indexOf("high" + name.slice(1))];
+      const parts = values.flatMap(({ column, series, name }) => {
+        if (hidden.has(series) || !words(cells[column])) return [];
+        const [low, high] = ["low", "high"].map((end) => columns.indexOf(name.replace("y", end)));
         const interval = low < 0 ? "" : ` [${words(cells[low])}, ${words(cells[high])}]`;
-        return [`${heads[n]} ${words(cells[n])}${interval}`];
+        return [`${heads[column]} ${words(cells[column])}${interval}`];
       });
       return `${heads[0]} ${words(cells[0])}: ${parts.join(" · ")}`;
     };
 
-    const guide = document.createElementNS(SVG, matrix ? "rect" : "line");
-    guide.setAttribute("class", "guide");
-    guide.setAttribute("visibility", "hidden");
-    svg.append(guide);
-    const point = ({ r, c }) => {
-      const set = (values) => Object.entries(values).forEach(([name, value]) => guide.setAttribute(name, value));
+    const guides = panels.map((panel) => {
+      const guide = document.createElementNS(SVG, matrix ? "rect" : "line");
+      guide.setAttribute("class", "guide");
+      guide.setAttribute("visibility", "hidden");
+      svg.append(guide);
+      return { guide, ...panel };
+    });
+    const place = ({ r, c }, { left, top, right, bottom, across, down }) => {
       if (matrix) {
         const [x1, x2] = [across.place(c - 1.5), across.place(c - 0.5)];
         const [y1, y2] = [down.place(r - 0.5), down.place(r + 0.5)];
         const [x, y] = [Math.min(x1, x2), Math.min(y1, y2)];
-        set({ x, y, width: Math.abs(x2 - x1), height: Math.abs(y2 - y1) });
-      } else {
-        const x = across.place(places[r]);
-        set({ x1: x, x2: x, y1: top, y2: bottom });
+        return { x, y, width: Math.abs(x2 - x1), height: Math.abs(y2 - y1) };
       }
-      guide.setAttribute("visibility", "visible");
+      if (listed) {
+        const y = down.place(places[r]);
+        return { x1: left, x2: right, y1: y, y2: y };
+      }
+      const x = across.place(places[r]);
+      return { x1: x, x2: x, y1: top, y2: bottom };
+    };
+    const point = (stop) => {
+      for (const { guide, ...panel } of guides) {
+        Object.entries(place(stop, panel)).forEach(([name, value]) => guide.setAttribute(name, value));
+        guide.setAttribute("visibility", "visible");
+      }
     };
 
     const line = document.createElement("div");
@@ -205,23 +223,25 @@ document.addEventListener("DOMContentLoaded", () => {
     slider.addEventListener("input", () => show(+slider.value));
     slider.addEventListener("focus", () => show(+slider.value));
 
-    const distance = (stop, x, y) => {
+    const distance = (stop, x, y, { across, down }) => {
       if (matrix) return Math.hypot(across.value(x) - (stop.c - 1), down.value(y) - stop.r);
+      if (listed) return Math.abs(down.place(places[stop.r]) - y);
       const aside = across.place(places[stop.r]) - x;
       if (!scattered) return Math.abs(aside);
-      const heights = columns.flatMap((name, n) => {
-        const value = stop.row.cells[n].dataset.value;
-        return /^y\d+$/.test(name) && value && !hidden.has(name.slice(1)) ? [down.place(+value) - y] : [];
+      const heights = values.flatMap(({ column, series }) => {
+        const value = stop.row.cells[column].dataset.value;
+        return value && !hidden.has(series) ? [down.place(+value) - y] : [];
       });
       return Math.min(...heights.map((height) => Math.hypot(aside, height)));
     };
     svg.addEventListener("pointermove", (event) => {
-      const place = new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse());
-      if (place.x < left || place.x > right || place.y < top || place.y > bottom) return;
+      const { x, y } = new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse());
+      const panel = panels.find(({ left, top, right, bottom }) => x >= left && x <= right && y >= top && y <= bottom);
+      if (!panel) return;
       let best = 0;
       let least = Infinity;
       stops.forEach((stop, index) => {
-        const away = distance(stop, place.x, place.y);
+        const away = distance(stop, x, y, panel);
         if (away < least) [best, least] = [index, away];
       });
       show(best);
@@ -274,7 +294,8 @@ document.addEventListener("DOMContentLoaded", () => {
   for (const figure of document.querySelectorAll("figure[data-kind]")) {
     const svg = figure.querySelector("svg");
     const table = figure.parentElement.querySelector(".numbers table");
-    if (svg?.dataset.box && table?.tBodies[0]?.rows.length) reader(figure, svg, table);
+    if (svg?.dataset.box && figure.dataset.positions) reader(figure, svg, table);
+    else if (svg?.dataset.box) keys(svg, new Set(), () => {});
     if (svg?.dataset.box && figure.dataset.scores) threshold(figure, svg);
   }
 });

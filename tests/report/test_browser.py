@@ -36,7 +36,8 @@ ARGUMENTS = (
 )  # fmt: skip
 PAGES = (
     "index.html", "small/index.html", "small/layers.html", "small/training.html", "small/provenance.html",
-    "small/lost.html", "results/index.html", "results/architecture.vgg19.html", "alone.html",
+    "small/lost.html", "small/trained.html", "results/index.html", "results/architecture.vgg19.html",
+    "results/classification.trained.html", "alone.html",
 )  # fmt: skip
 
 
@@ -53,7 +54,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "# A section that rests on something_rather_long_that_was_never_run\n\n"
         '{{ value("no.such/metric") }}\n',
     )
-    made = site(workshop.document("layers", "training", "lost"), workshop.templates, pdf="small.pdf")
+    made = site(
+        workshop.document("layers", "training", "trained", "lost"), workshop.templates, pdf="small.pdf"
+    )
     alone = html.table_page("VGG-19, layer by layer", vgg19().tables.values())
     return put({**made, "small.pdf": b"%PDF", "alone.html": alone}, tmp_path_factory.mktemp("site"))
 
@@ -135,7 +138,7 @@ def test_the_site_works_below_any_folder_of_a_server(chromium: Any, folder: Path
         page.get_by_role("link", name="Layers & memory").first.click()
         page.locator("a.value").first.click()
         assert page.url == f"{below}results/architecture.vgg19.html#architecture.vgg19/total_weights"
-        assert page.get_by_role("button", name="Dark theme").is_visible()
+        page.get_by_role("button", name="Dark theme").wait_for()
         assert page.evaluate("document.styleSheets[0].cssRules.length") > 10
         assert [address for address in requests if not address.startswith((below, "data:"))] == []
         page.close()
@@ -262,6 +265,41 @@ def test_the_threshold_of_pairs_moves_a_point_on_the_roc_and_says_the_rates(show
     page.keyboard.press("End")
     assert "true positive rate 1.000, false positive rate 1.000" in slider.get_attribute("aria-valuetext")
     assert point.bounding_box()["x"] > middle[0]
+
+
+def test_estimates_sort_by_their_values(show: Any) -> None:
+    page = show("small/trained.html")
+    page.get_by_role("button", name="Test (%)").click()
+    names = page.locator("#content tbody").first.locator("th").all_inner_texts()
+    assert names == ["Plain", "Wide", "Deep"]
+
+
+def test_panels_are_read_and_toggled_together(show: Any) -> None:
+    page = show("small/trained.html")
+    figure = page.locator("figure[data-kind=panels]")
+    drawing = figure.locator(".plot svg")
+    drawing.scroll_into_view_if_needed()
+    box = drawing.bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.97, box["y"] + box["height"] * 0.5)
+    said = figure.locator("output").inner_text()
+    assert said.startswith("Epoch 4: Loss: Training ") and "Accuracy: Validation (%) 52" in said
+    assert drawing.locator(".guide").count() == 2
+    key = figure.get_by_role("button", name="Training")
+    key.click()
+    assert drawing.locator('.series[data-series="0"].off').count() == 4
+    assert "Training" not in figure.locator("output").inner_text()
+    assert drawing.get_by_text("Loss", exact=True).is_visible()
+
+
+def test_rows_of_an_interval_plot_are_read_where_they_stand(show: Any) -> None:
+    page = show("small/trained.html")
+    figure = page.locator("figure[data-kind=interval]")
+    drawing = figure.locator(".plot svg")
+    drawing.scroll_into_view_if_needed()
+    mark = drawing.locator(".series use").last.bounding_box()
+    page.mouse.move(mark["x"] + mark["width"] / 2, mark["y"] + mark["height"] / 2)
+    said = figure.locator("output").inner_text()
+    assert said == "Change a longer schedule: Change (percentage points) 0.3 [-1.7, 2.3]".replace("-", "−")
 
 
 def test_bars_on_a_logarithmic_axis_are_read_where_they_stand(show: Any) -> None:

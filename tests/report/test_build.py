@@ -127,7 +127,7 @@ def test_a_result_that_cannot_be_used_costs_only_its_section(workplace, damage):
         path.write_bytes(path.read_bytes()[:500])
     else:
         data = json.loads(path.read_text())
-        data.update({"title": "Edited"} if damage == "edited" else {"schema_version": 2})
+        data.update({"title": "Edited"} if damage == "edited" else {"schema_version": 3})
         path.write_text(json.dumps(data))
     built = workplace.build()
     (problem,) = built.problems

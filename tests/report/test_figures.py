@@ -10,26 +10,30 @@ from pathlib import Path
 
 import pikepdf
 import pytest
-from conftest import vgg19
+from conftest import trained, vgg19
 
 from report import figures
 from results.schema import Axis, Chart, Figure, Heatmap, Pictures, Series
 
 SVG = "{http://www.w3.org/2000/svg}"
-EXAMPLES = vgg19().figures | {
-    kind.replace(" ", "-"): Chart(
-        kind=kind,  # type: ignore[arg-type]
-        caption="A & B < C $x$",
-        alt="Three bars, 100% & <more>.",
-        x=Axis(label="Class", categories=("first", "second & last", "a rather long name of a class")),
-        y=Axis(label="Share_of", unit="%"),
-        series=tuple(
-            Series(label=f"s_{n} & $t$", x=(0, 1, 2), y=(1, 2, 3), low=(0.5, 1, 2), high=(2, 3, 4))
-            for n in range(7)
-        ),
-    )
-    for kind in ("scatter", "stacked bar")
-}
+EXAMPLES = (
+    vgg19().figures
+    | {f"trained-{name}": found for name, found in trained().figures.items()}
+    | {
+        kind.replace(" ", "-"): Chart(
+            kind=kind,  # type: ignore[arg-type]
+            caption="A & B < C $x$",
+            alt="Three bars, 100% & <more>.",
+            x=Axis(label="Class", categories=("first", "second & last", "a rather long name of a class")),
+            y=Axis(label="Share_of", unit="%"),
+            series=tuple(
+                Series(label=f"s_{n} & $t$", x=(0, 1, 2), y=(1, 2, 3), low=(0.5, 1, 2), high=(2, 3, 4))
+                for n in range(7)
+            ),
+        )
+        for kind in ("scatter", "stacked bar")
+    }
+)
 
 
 @pytest.fixture(params=sorted(EXAMPLES))
@@ -85,6 +89,54 @@ def test_scripts_find_series_and_scales() -> None:
     assert left < right and top < bottom and scale == "linear" and float(low) < 1 < 10 < float(high)
     bars = ET.fromstring(figures.svg(EXAMPLES["memory"], "f"))
     assert str(bars.get("data-y")).endswith("log")
+
+
+def test_panels_share_a_legend_and_say_where_each_of_them_is() -> None:
+    root = ET.fromstring(figures.svg(EXAMPLES["trained-curves"], "f"))
+    drawn = [(e.get("data-series"), e.get("data-label")) for e in root.iter() if e.get("class") == "series"]
+    assert set(drawn) == {("0", "Training"), ("1", "Validation")} and len(drawn) == 8  # line and band, twice
+    legends = [e.get("id") for e in root.iter() if e.get("class") == "legend"]
+    assert sorted(legends) == ["f-legend-0", "f-legend-0-text", "f-legend-1", "f-legend-1-text"]
+    (left, _, right, _), (left_2, _, right_2, _) = (
+        map(float, box.split()) for box in str(root.get("data-box")).split(";")
+    )
+    assert left < right < left_2 < right_2
+    assert len(str(root.get("data-y")).split(";")) == 2
+
+
+def test_rows_of_an_interval_plot_run_down_and_zero_is_drawn() -> None:
+    figure = EXAMPLES["trained-changes"]
+    assert isinstance(figure, Chart)
+    assert figures.places(figure.x) == [1.0, 3.0, 5.0]
+    text = figures.svg(figure, "f")
+    root = ET.fromstring(text)
+    low, high, _ = map(str, str(root.get("data-y")).split())
+    assert float(low) > float(high)
+    heights = {
+        t.text: float(re.findall(r"-?[\d.]+", str(t.get("transform")))[-1])
+        for t in root.iter(f"{SVG}text")
+        if t.text in (*figure.x.categories, *figure.x.groups)
+    }
+    order = [name for pair in zip(figure.x.groups, figure.x.categories, strict=True) for name in pair]
+    assert sorted(heights, key=lambda name: heights[name]) == order
+    assert "stroke-dasharray" in text  # the line at zero
+
+
+def test_points_that_are_not_significant_are_hollow() -> None:
+    groups = {
+        e.get("id"): ET.tostring(e, "unicode")
+        for e in ET.fromstring(figures.svg(EXAMPLES["trained-changes"], "f")).iter()
+        if e.get("class") == "series" and "bars" not in str(e.get("id"))
+    }
+    assert groups["f-series-0"].count("<ns0:use") == 2 and groups["f-series-0-hollow"].count("<ns0:use") == 1
+    assert 'fill-opacity="0"' in groups["f-series-0-hollow"] and "fill-opacity" not in groups["f-series-0"]
+
+
+def test_a_roc_is_square_and_has_the_line_of_chance() -> None:
+    root = ET.fromstring(figures.svg(EXAMPLES["trained-roc"], "f"))
+    left, top, right, bottom = map(float, str(root.get("data-box")).split())
+    assert abs((right - left) - (bottom - top)) < 0.1
+    assert str(root.get("data-x")) == str(root.get("data-y")) == "-0.01 1.01 linear"
 
 
 def test_scripts_find_the_boxes_on_pictures() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from report import formatting
-from results.schema import Column, Metric, Row
+from results.schema import Column, Estimate, Metric, Row, Table
 
 
 @pytest.mark.parametrize(
@@ -44,6 +44,65 @@ def test_intervals_are_printed_both_ways() -> None:
     assert formatting.with_interval(metric, ".0f", 100, "[]") == "70 [68, 71]"
     with pytest.raises(ValueError, match="has no interval"):
         formatting.with_interval(Metric(value=1, title="count"), "", None, "±")
+
+
+def seeds(value: float, low: float | None = None, high: float | None = None, n: int = 3) -> Estimate:
+    return Estimate(value=value, low=low, high=high, n=n, over="seeds")
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "text"),
+    [
+        (0.8, 0.883, "84.3% (95% CI 80.0–88.3)"),
+        (-0.064, 0.9, "84.3% (95% CI −6.4 to 90.0)"),
+        (-0.0001, 0.9, "84.3% (95% CI 0.0–90.0)"),
+    ],
+)
+def test_intervals_in_text_have_a_dash_unless_an_end_is_negative(low: float, high: float, text: str) -> None:
+    assert formatting.styled(Estimate(value=0.843, low=low, high=high), "percent", ci=True) == text
+
+
+def test_an_estimate_of_one_seed_says_so() -> None:
+    assert formatting.with_interval(seeds(0.5, n=1), ".2f", None, "[]") == "0.50 (one seed)"
+
+
+def test_the_size_of_a_negative_difference_has_its_interval_turned_over() -> None:
+    loss = Estimate(value=-0.04, low=-0.05, high=0.01)
+    assert formatting.styled(loss, "points", ci=True, unsigned=True) == "4.0 (95% CI −1.0 to 5.0)"
+    with pytest.raises(ValueError, match='only "points"'):
+        formatting.styled(loss, "percent", unit=True)
+
+
+ACCURACY = Column(key="a", label="Test", type="estimate", unit="%", format=".1f", scale=100)
+
+
+def test_a_cell_may_be_an_estimate() -> None:
+    row = Row(cells={"a": seeds(0.843, 0.8, 0.885)})
+    assert formatting.cell(ACCURACY, row) == "84.3 [80.0, 88.5]"
+    assert formatting.value_of(ACCURACY, row) == 0.843
+    assert formatting.cell(ACCURACY, Row(cells={"a": seeds(0.843, n=1)})) == "84.3"
+    assert formatting.cell(ACCURACY, Row(cells={"a": -0.0004})) == "0.0"
+    assert formatting.cell(ACCURACY, Row(cells={})) == ""
+
+
+def test_notes_say_what_brackets_and_bold_cells_mean() -> None:
+    best = ACCURACY.model_copy(update={"best": "the highest value"})
+    other = ACCURACY.model_copy(update={"key": "b", "label": "Difference", "over": "test images"})
+    rows = (
+        Row(
+            cells={"a": seeds(0.8, 0.7, 0.9), "b": Estimate(value=0.1, low=0.0, high=0.2, n=240)}, best=("a",)
+        ),
+        Row(cells={"a": seeds(0.7, n=1), "b": Estimate(value=0.1, low=0.0, high=0.2, n=100)}),
+    )
+    table = Table(caption="C", columns=(best, other), rows=rows, notes=("A note.",))
+    assert formatting.notes(table, table.columns) == [
+        "A note.",
+        "Brackets are 95% confidence intervals over three seeds (Test).",
+        "Brackets are 95% confidence intervals over test images (Difference).",
+        "A value of one seed has no interval.",
+        "Bold: the highest value.",
+    ]
+    assert formatting.notes(table, [other])[1:] == ["Brackets are 95% confidence intervals over test images."]
 
 
 def test_a_partial_row_is_a_lower_bound() -> None:

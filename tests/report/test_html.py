@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
-from conftest import TEMPLATES, Workshop, open_workshop, vgg19
+from conftest import TEMPLATES, Workshop, open_workshop, trained, vgg19
 from hypothesis import given
 from hypothesis import strategies as st
 from pages import Node, parse, put, site
@@ -20,7 +20,7 @@ from report.document import Document, Item, elements, marker
 from report.formatting import cell, header
 from report.html_views import figure_table, table_csv, table_view
 from report.site_checks import check_site
-from results.schema import Axis, Chart, Column, Heatmap, Row, Series, Table
+from results.schema import Axis, Chart, Column, Heatmap, Panels, Row, Series, Table
 from results.store import Store
 
 AWKWARD = "& % $ # _ { } ~ ^ \\ < > \" ' </caption> <b> &amp; é ł α Ω Жук 卷积 → × · −"
@@ -186,6 +186,76 @@ def test_csv_holds_every_row_with_arithmetic_totals_and_what_is_left_out() -> No
     assert [row["weights"] for row in bounds] == ["12", "-3"]
 
 
+def test_an_estimate_is_one_cell_that_sorts_by_its_value_and_three_columns_of_a_file() -> None:
+    table = trained().tables["results"]
+    rows = drawn_table(table).one("tbody").all("tr")
+    cells = [row.all("td", of="n")[1] for row in rows]
+    assert [cell.attributes["data-value"] for cell in cells] == ["0.712", "0.8", "0.79"]
+    assert [squeezed(cell.text()) for cell in cells] == ["71.2 [69.2, 73.2]", "80.0 [79.0, 81.0]", "79.0"]
+    assert [bool(cell.all("b")) for cell in cells] == [False, True, True]
+    assert len({len(cell.text()) for cell in cells}) == 1
+    lines = table_csv(table).splitlines()
+    assert lines[0] == "network,images,test,test_low,test_high"
+    assert lines[2].startswith("Deep,100,0.8,0.79,") and lines[3] == "Wide,100,0.79,,"
+
+
+def test_notes_below_a_table_are_those_of_the_pdf() -> None:
+    notes = [note.text() for note in drawn_table(trained().tables["results"]).all("p", of="note")]
+    assert notes[0] == "Brackets are 95% confidence intervals over three seeds."
+    assert notes[1] == "A value of one seed has no interval." and notes[2].startswith(
+        "Bold: the highest value"
+    )
+
+
+def test_the_numbers_of_panels_with_one_x_are_one_table() -> None:
+    table, positions = figure_table(trained().figures["curves"])
+    assert positions == (1, 2, 3, 4)
+    assert [column.key for column in table.columns if column.key.startswith("p")] == [
+        f"p{panel}{kind}{series}" for panel in (0, 1) for series in (0, 1) for kind in ("y", "low", "high")
+    ]
+    assert (
+        table.columns[1].label == "Loss: Training" and table.columns[-1].label == "Accuracy: Validation, high"
+    )
+
+
+def test_the_numbers_of_panels_that_differ_in_x_stand_below_each_other() -> None:
+    curves = trained().figures["curves"]
+    assert isinstance(curves, Panels)
+    loss, accuracy = curves.panels
+    other = accuracy.model_copy(update={"x": Axis(label="Step")})
+    table, positions = figure_table(curves.model_copy(update={"panels": (loss, other), "share_x": False}))
+    assert positions == ()
+    assert [row.cells["panel"] for row in table.rows] == ["Loss"] * 4 + ["Accuracy"] * 4
+    assert [column.label for column in table.columns] == ["Panel", "Epoch / Step", "Training", "Validation"]
+
+
+def test_rows_of_an_interval_plot_stand_below_the_names_of_their_groups() -> None:
+    table, positions = figure_table(trained().figures["changes"])
+    assert positions == (1, 3, 5)
+    names = [row.cells["x"] for row in table.rows]
+    assert names == ["without dropout", "a longer schedule", "batch normalisation"]
+
+
+def test_the_page_of_a_result_has_sentences_p_values_and_what_intervals_are_over(workshop: Workshop) -> None:
+    page = parse(html.write_result(trained(), workshop.templates)["results/classification.trained.html"])
+    finding = page.one("li", id="classification.trained/finding:normalisation")
+    assert "(p = 0.012)" in finding.text()
+    assert (
+        finding.one("q").text() == "It raises accuracy by +5.0 percentage points (95% CI 3.0–7.0) *at once*."
+    )
+    assert "95% interval over seeds, n = 3" in page.one("tr", id="classification.trained/gain").text()
+
+
+def test_a_parameter_leads_to_the_parameters_of_its_result(workshop: Workshop) -> None:
+    workshop.section("new", '# New\n\n{{ parameter("classification.trained/faces/size") }}\n')
+    document = workshop.document("new")
+    link = pages(document, workshop)["new"].one("a", of="value")
+    assert link.attributes["href"] == "../results/classification.trained.html#parameters"
+    assert link.attributes["title"].startswith("classification.trained/parameter:faces/size · full")
+    result = parse(html.write_result(trained(), workshop.templates)["results/classification.trained.html"])
+    assert "faces" in result.one("details", id="parameters").text()
+
+
 def test_csv_of_a_table_with_a_path_for_a_name_stays_in_its_folder() -> None:
     path = html_views.csv_path("some.analysis", "a/../../b")
     assert path.count("/") == 1
@@ -330,7 +400,7 @@ def test_the_site_is_sound_small_and_loads_nothing_from_outside(workshop: Worksh
     files = site(workshop.document(), workshop.templates, pdf="small.pdf")
     folder = put({**files, "small.pdf": b"%PDF"}, tmp_path / "site")
     assert check_site(folder) == []
-    assert len(files["assets/site.js"]) < 16_000
+    assert len(files["assets/site.js"]) < 17_000
     assert len(files["assets/site.css"]) < 20_000
 
 

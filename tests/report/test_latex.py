@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pikepdf
 import pytest
-from conftest import Workshop, vgg19
+from conftest import Workshop, trained, vgg19
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -112,6 +112,16 @@ def test_long_tables_break_over_pages() -> None:
     assert r"\begin{longtable}" in table(item(rows=80), "tab:x")
     assert r"\begin{table}" in table(item(rows=20), "tab:x")
     assert r"\begin{longtable}" in table(item(rows=20, text="words that wrap into lines " * 8), "tab:x")
+
+
+def test_an_estimate_is_a_value_and_its_interval_under_one_heading() -> None:
+    content = trained().tables["results"]
+    written = table(Item("table", 1, "a.b/c", content, "s"), "tab:x")
+    assert r"r@{\hspace{0.35em}}l@{}}" in written and r"\multicolumn{2}{r@{}}{Test (\%)}" in written
+    assert "Plain&100&71.2&{[}69.2, 73.2{]}" in written.replace(r"\newline%", "")
+    assert r"\textbf{80.0}&\textbf{{[}79.0, 81.0{]}}" in written and r"\textbf{79.0}&\\" in written
+    assert r"\tablenote{Brackets are 95\% confidence intervals over three seeds.}" in written
+    assert r"\tablenote{Bold: the highest value, and those" in written
 
 
 def test_chosen_columns_stand_in_the_order_asked_for() -> None:

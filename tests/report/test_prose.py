@@ -17,6 +17,7 @@ from report.document import Block, Document, elements, marker
 from report.formatting import markdown
 from report.prose import ProseError, bibliography_keys, compose
 from report.study import load
+from results.schema import Chart, Panels
 
 
 def text_of(node: Any) -> str:
@@ -30,8 +31,10 @@ def text_of(node: Any) -> str:
     )
 
 
-def spans(document: Document, kind: str) -> list[tuple[dict[str, str], str]]:
-    bodies = [document.abstract, *(section.blocks for section in document.sections)]
+def spans(document: Document, kind: str, section: str = "") -> list[tuple[dict[str, str], str]]:
+    """Data and words of markers: of the whole document, or of one section."""
+    bodies = [document.abstract, *(found.blocks for found in document.sections)]
+    bodies = [body(document, section)] if section else bodies
     return [
         (data, text_of(element["c"][1]))
         for element in elements(bodies)
@@ -181,7 +184,21 @@ def test_prose_follows_findings_and_profiles(workshop: Workshop) -> None:
         ('{{ figure("architecture.vgg19/memry") }}', "has no figure 'memry'; did you mean memory"),
         ('{{ holds("architecture.vgg19/x") }}', "has no finding 'x'"),
         ('{{ published("alexnet_parameter") }}', "no 'alexnet_parameter'; did you mean alexnet_parameters"),
-        ("{{ valu('a') }}", "'valu' is undefined"),
+        ("{{ valu('a') }}", "'valu' is undefined; did you mean value"),
+        ("% fi holds('a.b/c')", "unknown tag 'fi'; did you mean if"),
+        ("% if holds('a.b/c'", "unexpected '}', expected ')'"),
+        ('% do about("vgg19")', "'vgg19' is no analysis"),
+        ("% do abuot('a.b')", "'abuot' is undefined; did you mean about"),
+        ("{{ profile() }}", 'begin with `% do about("analysis")`'),
+        ('{{ percent("architecture.vgg19/total_weights", ci=True) }}', "it has no interval"),
+        ('{{ parameter("architecture.vgg19/epochs") }}', "has no parameter 'epochs'"),
+        (
+            '{{ parameter("classification.trained/face/size") }}',
+            "no parameter 'face/size'; did you mean faces",
+        ),
+        ('{{ parameter("classification.trained/on") }}', "it is True, no number, word or list"),
+        ('{{ sentence("classification.trained/dropout") }}', "it has no sentence"),
+        ('{{ plain("published:alexnet") }}', "published.toml has no 'alexnet'"),
         ("{% if %}", "Expected an expression"),
         ("{{ ref('architecture.vgg19/layerz') }}", "no section of this study shows"),
         ('{{ ref("section:trainin") }}', "there is no section 'trainin'; did you mean training"),
@@ -198,6 +215,127 @@ def test_a_wrong_template_is_refused_with_file_and_line(
     message = str(caught.value)
     assert complaint in message and "\n" not in message
     assert message.startswith(f"{workshop.templates / 'sections' / 'wrong.md'}:5: ")
+
+
+def rendered(workshop: Workshop, text: str) -> Document:
+    workshop.section("new", f"# New\n{text}")
+    return workshop.document("new")
+
+
+def test_a_statement_has_a_line_of_its_own_and_paragraphs_stay_apart(workshop: Workshop) -> None:
+    document = rendered(
+        workshop,
+        """% # a comment, with a digit: 7
+% do about("classification.trained")
+
+First.
+% if holds("dropout")
+Second.
+% else
+Never.
+% endif
+Third, 100 % is no statement: {{ percent("deep/accuracy") }}.
+
+% if verdict("dropout") == "yes"
+- one
+- two
+
+% endif
+% for name in ("x", "y")
+Last {{ name }}.
+% endfor
+""".replace("100 ", "a "),
+    )
+    blocks = body(document, "new")
+    assert [block["t"] for block in blocks] == ["Para", "BulletList", "Para"]
+    assert text_of(blocks[0]) == "First. Second. Third, a % is no statement: 80.0%."
+    assert text_of(blocks[2]) == "Last x. Last y."
+
+
+def test_names_without_an_analysis_are_of_the_one_named_last(workshop: Workshop) -> None:
+    document = rendered(
+        workshop,
+        """% do about("classification.trained")
+
+{{ value("deep/accuracy") }} in {{ ref("results") }}, {{ ref("section:new") }} {{ profile() }}
+{{ value("architecture.vgg19/total_weights") }}
+
+{{ table("results") }}
+
+% do about("architecture.vgg19")
+{{ plain("total_macs") }}, {{ ref("layers") }}
+
+{{ table("layers") }}
+""",
+    )
+    assert [data["metric"] for data, _ in spans(document, "value", "new")] == [
+        "classification.trained/deep/accuracy",
+        "architecture.vgg19/total_weights",
+    ]
+    assert [data["target"] for data, _ in spans(document, "ref", "new")] == [
+        "classification.trained/results",
+        "section:new",
+        "architecture.vgg19/layers",
+    ]
+    assert sorted(document.results) == ["architecture.vgg19", "classification.trained"]
+
+
+def test_the_next_section_names_its_own_analysis(workshop: Workshop) -> None:
+    workshop.section("first", '# First\n% do about("classification.trained")\n\nText.\n')
+    workshop.section("second", '# Second\n\n{{ value("deep/accuracy") }}\n')
+    with pytest.raises(ProseError, match=r"second\.md:3: 'deep/accuracy' is not of the form"):
+        workshop.document("first", "second")
+
+
+def test_a_missing_figure_is_named_where_its_analysis_was_named_before(workshop: Workshop) -> None:
+    workshop.section("lost", '# Lost\n% do about("no.such")\n\n{{ value("x") }}\n\n{{ figure("drawing") }}\n')
+    workshop.section("talk", '# Talk\n\nSee {{ ref("no.such/drawing") }}.\n')
+    document = workshop.document("lost", "talk")
+    assert text_of(body(document, "talk")) == "See the missing figure."
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        ('percent("deep/accuracy")', "80.0%"),
+        ('percent("deep/accuracy", ci=True)', "80.0% (95% CI 79.0–81.0)"),
+        ('percent("wide/accuracy", ci=True)', "79.0% (one seed)"),
+        ('value("wide/accuracy", format=".3f", interval="[]")', "0.790 (one seed)"),
+        ('percent("deep/accuracy", decimals=0)', "80%"),
+        ('points("gain", ci=True)', "+5.0 (95% CI 3.0–7.0)"),
+        ('points("loss", ci=True)', "−4.0 (95% CI −5.0 to −3.0)"),
+        ('points("loss", unsigned=True, unit=True, ci=True)', "4.0 percentage points (95% CI 3.0–5.0)"),
+        ('value("loss", format=".2f", interval="CI")', "−0.04 (95% CI −0.05 to −0.03)"),
+        ('parameter("rates")', "0.1, 0.01 and 0.001"),
+        ('parameter("faces/size")', "64"),
+        ('parameter("name")', "x_y"),
+    ],
+)
+def test_numbers_read_as_in_a_paper(workshop: Workshop, call: str, text: str) -> None:
+    document = rendered(workshop, f'% do about("classification.trained")\n\n{{{{ {call} }}}}\n')
+    ((data, found),) = spans(document, "value", "new")
+    assert found == text and data["metric"].startswith("classification.trained/")
+
+
+def test_a_published_number_stands_in_mathematics(workshop: Workshop) -> None:
+    document = rendered(workshop, '\n$x < {{ plain("published:alexnet_parameters") }}$\n')
+    assert [e["c"][1] for e in elements(body(document, "new")) if e["t"] == "Math"] == ["x < 60000000"]
+
+
+def test_a_finding_says_its_sentence_with_linked_numbers_and_literal_words(workshop: Workshop) -> None:
+    document = rendered(workshop, '\n{{ sentence("classification.trained/normalisation") }}\n')
+    said = "It raises accuracy by +5.0 percentage points (95% CI 3.0–7.0) *at once*."
+    assert text_of(body(document, "new")) == said
+    assert [data["metric"] for data, _ in spans(document, "value", "new")] == ["classification.trained/gain"]
+
+
+def test_a_label_has_one_colour_in_a_study(workshop: Workshop) -> None:
+    document = workshop.document("trained", "training")
+    curves = document.items["classification.trained/curves"].content
+    older = document.items["architecture.vgg19/curves"].content
+    assert isinstance(curves, Panels) and isinstance(older, Chart)
+    assert [[s.colour for s in panel.series] for panel in curves.panels] == [[0, 1], [0, 1]]
+    assert [(s.label, s.colour) for s in older.series] == [("training", 0), ("validation", 1), ("test", 2)]
 
 
 def test_a_section_must_start_with_its_title(workshop: Workshop) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,23 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 import results.schema
-from results.schema import Column, Finding, Metric, Provenance, Result, Row, Series, Table
+from results.schema import (
+    Axis,
+    Chart,
+    Column,
+    Estimate,
+    Finding,
+    Metric,
+    Panel,
+    Panels,
+    Placeholder,
+    Provenance,
+    Result,
+    Row,
+    Series,
+    Table,
+    parts_of,
+)
 
 EXPORTED = Path(results.schema.__file__).with_name("schema.json")
 PROVENANCE = Provenance(analysis_version="1", source_hash="0" * 64, cache_key="1" * 64)
@@ -26,10 +43,14 @@ names = st.from_regex(r"[a-z0-9][a-z0-9_./|-]{0,10}", fullmatch=True)
 def tables(draw: st.DrawFn) -> Table:
     keys = draw(st.lists(st.text(min_size=1, max_size=5), min_size=1, max_size=4, unique=True))
     scalars = st.none() | st.booleans() | numbers | texts
-    rows = st.lists(st.builds(Row, cells=st.dictionaries(st.sampled_from(keys), scalars)), max_size=4)
-    return Table(
-        caption=draw(texts), columns=tuple(Column(key=key, label=key) for key in keys), rows=tuple(draw(rows))
+    estimates = st.builds(Estimate, value=numbers, n=st.integers(1, 9), over=texts)
+    cells = {key: draw(st.sampled_from([scalars, numbers | estimates])) for key in keys}
+    rows = st.lists(st.builds(Row, cells=st.fixed_dictionaries({}, optional=cells)), max_size=4)
+    columns = tuple(
+        Column(key=key, label=key, type="text" if kind is scalars else "estimate")
+        for key, kind in cells.items()
     )
+    return Table(caption=draw(texts), columns=columns, rows=tuple(draw(rows)))
 
 
 @given(st.dictionaries(names, metrics, max_size=3), st.dictionaries(names, tables(), max_size=2))
@@ -83,3 +104,101 @@ def test_nan_is_no_value():
 def test_a_series_has_one_length():
     with pytest.raises(ValidationError, match="2 x and 1 y"):
         Series(label="s", x=(0.0, 1.0), y=(0.0,))
+
+
+def table(type: str, row: Row) -> Table:
+    return Table(caption="", columns=(Column(key="a", label="A", type=type),), rows=(row,))  # type: ignore[arg-type]
+
+
+def test_an_estimate_stands_in_a_column_of_estimates_only() -> None:
+    estimate = Estimate(value=0.8, low=0.7, high=0.9)
+    assert table("estimate", Row(cells={"a": estimate})).rows[0].cells["a"] == estimate
+    with pytest.raises(ValidationError, match="not the type for estimates"):
+        table("number", Row(cells={"a": estimate}))
+    with pytest.raises(ValidationError, match="is a text"):
+        table("estimate", Row(cells={"a": "high"}))
+
+
+def test_a_best_cell_has_a_meaning() -> None:
+    with pytest.raises(ValidationError, match="does not say what that means"):
+        table("number", Row(cells={"a": 1}, best=("a",)))
+
+
+AXES = {"x": Axis(label="x", categories=("p", "q")), "y": Axis(label="y")}
+
+
+def test_an_interval_plot_has_points_at_its_categories() -> None:
+    with pytest.raises(ValidationError, match="no category"):
+        Panel(kind="interval", series=(Series(label="s", x=(2.0,), y=(1.0,)),), **AXES)
+
+
+def test_rates_of_a_roc_are_shares() -> None:
+    with pytest.raises(ValidationError, match="between 0 and 1"):
+        Panel(kind="roc", series=(Series(label="s", x=(0.5,), y=(1.5,)),), **AXES)
+
+
+def test_two_series_of_a_plot_differ_in_label() -> None:
+    series = Series(label="s", x=(0.0,), y=(1.0,))
+    with pytest.raises(ValidationError, match="same label"):
+        Chart(kind="line", caption="c", alt="a", series=(series, series), **AXES)
+
+
+def test_shared_axes_are_the_same() -> None:
+    panels = tuple(
+        Panel(
+            kind="line", x=Axis(label="Epoch"), y=Axis(label=label), series=(Series(label="s", x=(), y=()),)
+        )
+        for label in ("Loss", "Accuracy")
+    )
+    assert Panels(caption="c", alt="a", panels=panels, share_x=True).columns == 2
+    with pytest.raises(ValidationError, match="share an axis y that differs"):
+        Panels(caption="c", alt="a", panels=panels, share_y=True)
+
+
+def result_with(finding: Finding) -> Result:
+    return Result(
+        analysis="tests.example",
+        title="t",
+        question="q",
+        profile="full",
+        metrics={"gain/test": Metric(value=0.03, title="Gain")},
+        findings={"f": finding},
+        provenance=PROVENANCE,
+    )
+
+
+def test_a_sentence_is_words_and_places_for_numbers() -> None:
+    sentence = "It gains {gain/test:points ci unit} over {members}, to {a:.3f} from {b}."
+    assert list(parts_of(sentence)) == [
+        "It gains ",
+        Placeholder("gain/test", "points", frozenset({"ci", "unit"})),
+        " over ",
+        Placeholder("members", "", frozenset()),
+        ", to ",
+        Placeholder("a", ".3f", frozenset()),
+        " from ",
+        Placeholder("b", "", frozenset()),
+        ".",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("finding", "complaint"),
+    [
+        ({"sentences": {"yes": "Yes."}}, "no sentence for 'no', only for yes"),
+        ({"sentences": {"no": "It is {gain/tets}."}}, "rests on 'gain/tets'"),
+        ({"sentences": {"no": "It is {gain/test:points so}."}}, "'so' is no option"),
+        ({"sentences": {"no": "It is {gain/test:.3x}."}}, "'.3x' is no format"),
+        ({"sentences": {"no": "It is {gain/test."}}, "no other half"),
+    ],
+)
+def test_a_sentence_that_cannot_be_printed_is_refused(finding: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(ValidationError, match=complaint):
+        result_with(Finding(statement="s", holds=False, **finding))
+
+
+def test_a_plain_statement_has_its_verdict_from_whether_it_holds() -> None:
+    found = result_with(
+        Finding(statement="s", holds=True, sentences={"yes": "{gain/test} {members}", "no": "N"})
+    )
+    assert found.findings["f"].outcome == "yes"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
 from results.schema import CellRecord, Metric, Outcomes, Provenance, Result
 from results.store import MissingResult, ResultError, Store, digest, write_atomically
 
+DATA = Path(__file__).parent / "data"
 RESULT = Result(
     analysis="tests.example",
     title="Example",
@@ -73,6 +75,31 @@ def test_a_newer_schema_is_refused_before_its_content_is_judged(store):
     edit(store, lambda data: data.update(schema_version=99, surprise=True))
     with pytest.raises(ResultError, match=r"newer convstudy .* update convstudy"):
         store.read("tests.example", "full")
+
+
+def test_a_result_of_the_first_version_is_read_and_written_as_the_present_one(tmp_path):
+    store = Store(tmp_path)
+    path = store.path("classification.cifar10_baseline", "full")
+    path.parent.mkdir()
+    path.write_bytes((DATA / "version1.json").read_bytes())
+    result = store.read("classification.cifar10_baseline", "full")
+    assert json.loads(path.read_text())["schema_version"] == 1 and result.schema_version == 2
+    accuracy = result.metrics["baseline/test_accuracy"]
+    assert (round(accuracy.value, 4), accuracy.n, accuracy.over) == (0.7589, 3, "")
+    assert result.tables["results"].columns[-1].scale == 1
+    assert all(finding.outcome in ("yes", "no") for finding in result.findings.values())
+    store.write(result)
+    assert json.loads(path.read_text())["schema_version"] == 2
+    assert store.read("classification.cifar10_baseline", "full") == result
+
+
+def test_an_edited_result_of_the_first_version_is_refused(tmp_path):
+    store = Store(tmp_path)
+    path = store.path("classification.cifar10_baseline", "full")
+    path.parent.mkdir()
+    path.write_text((DATA / "version1.json").read_text().replace('"n": 3', '"n": 4', 1))
+    with pytest.raises(ResultError, match="changed after it was written"):
+        store.read("classification.cifar10_baseline", "full")
 
 
 def test_a_result_of_another_analysis_is_refused(store):
