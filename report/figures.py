@@ -19,7 +19,19 @@ from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from report.colours import labels
-from results.schema import Axis, Box, Chart, Figure, Heatmap, Panel, Panels, Pictures, Reference, Series
+from results.schema import (
+    Axis,
+    Box,
+    Chart,
+    Figure,
+    Heatmap,
+    Network,
+    Panel,
+    Panels,
+    Pictures,
+    Reference,
+    Series,
+)
 from results.store import canonical_json, write_atomically
 from results.text import number
 
@@ -56,6 +68,8 @@ HOLLOW = "none"
 COLOUR_MAP = "cividis"
 MOST_VECTOR_CELLS = 2500
 
+Plot = Chart | Panels | Heatmap | Pictures
+
 STYLE: Any = {
     "font.size": FONT_SIZE,
     "axes.labelsize": FONT_SIZE,
@@ -85,6 +99,10 @@ def pdf(figure: Figure) -> bytes:
     """The figure in a Times-like face, fonts embedded as TrueType."""
     import matplotlib
 
+    if isinstance(figure, Network):
+        from report import networks
+
+        return networks.pdf(figure)
     with matplotlib.rc_context(STYLE | {"font.family": ["STIXGeneral", "DejaVu Sans"]}):
         drawing, _ = _draw(figure, "figure")
         content = io.BytesIO()
@@ -102,6 +120,10 @@ def svg(figure: Figure, id: str) -> str:
     """
     import matplotlib
 
+    if isinstance(figure, Network):
+        from report import networks
+
+        return networks.svg(figure, id)
     with matplotlib.rc_context(STYLE | {"font.family": ["DejaVu Sans"], "svg.hashsalt": id}):
         drawing, axes = _draw(figure, id)
         content = io.StringIO()
@@ -112,7 +134,8 @@ def svg(figure: Figure, id: str) -> str:
 
 def file_name(figure: Figure) -> str:
     """The name under which a figure's PDF is stored: a hash of the figure, this code and matplotlib."""
-    source = hashlib.sha256(Path(__file__).read_bytes() + version("matplotlib").encode())
+    code = [Path(__file__), *sorted((Path(__file__).parent / "networks").glob("*.py"))]
+    source = hashlib.sha256(b"".join(map(Path.read_bytes, code)) + version("matplotlib").encode())
     source.update(canonical_json(figure.model_dump(mode="json")))
     return f"{source.hexdigest()[:16]}.pdf"
 
@@ -125,7 +148,7 @@ def stored(figure: Figure, folder: Path) -> Path:
     return path
 
 
-def _draw(figure: Figure, id: str) -> tuple[Drawing, list[Axes]]:
+def _draw(figure: Plot, id: str) -> tuple[Drawing, list[Axes]]:
     """The drawing, and the axes of its panels (of pictures, the last one's)."""
     from matplotlib.figure import Figure as Drawing
 
@@ -146,7 +169,7 @@ def _draw(figure: Figure, id: str) -> tuple[Drawing, list[Axes]]:
     return drawing, [axes]
 
 
-def _size(figure: Figure) -> tuple[float, float]:
+def _size(figure: Plot) -> tuple[float, float]:
     """Inches. Long category names below the plot need room; a heatmap grows with its cells, wide ones where
     numbers stand in them and square ones otherwise."""
     if isinstance(figure, Pictures):
@@ -574,7 +597,7 @@ def _plot_data(drawing: Drawing, drawn: Sequence[Axes]) -> str:
     return " ".join(f'data-{name}="{";".join(values)}"' for name, values in parts.items())
 
 
-def _for_page(drawn: str, figure: Figure, id: str, plot: str) -> str:
+def _for_page(drawn: str, figure: Plot, id: str, plot: str) -> str:
     """matplotlib's file as an element of a page: own ids, the page's ink and font, no global style."""
     body = re.sub(r"<(metadata|style).*?</\1>\s*", "", drawn[drawn.index("<svg") :], flags=re.DOTALL)
     body = re.sub(r"<!--.*?-->\s*", "", body, flags=re.DOTALL)

@@ -26,6 +26,7 @@ from results.schema import (
     Estimate,
     Figure,
     Heatmap,
+    Network,
     Panel,
     Panels,
     Pictures,
@@ -186,6 +187,8 @@ def figure_table(figure: Figure) -> tuple[Table, tuple[float, ...]]:
     """
     if isinstance(figure, Pictures):
         return _boxes(figure), ()
+    if isinstance(figure, Network):
+        return _blocks(figure), ()
     if isinstance(figure, Heatmap):
         return _matrix(figure)
     if isinstance(figure, Panels):
@@ -267,6 +270,29 @@ def _matrix(figure: Heatmap) -> tuple[Table, tuple[float, ...]]:
     return Table(caption=figure.value_label, columns=columns, rows=rows, notes=()), tuple(
         map(float, range(len(rows)))
     )
+
+
+def _blocks(figure: Network) -> Table:
+    """The blocks of a drawn network, with their exact counts."""
+    columns = [_words("block", "Block"), Column(key="output", label="Output", type="shape")]
+    for key, label in (("parameters", "Parameters"), ("macs", "MACs")):
+        if any(getattr(block, key) is not None for panel in figure.panels for block in panel.blocks):
+            columns.append(Column(key=key, label=label, type="integer"))
+    if len(figure.panels) > 1:
+        columns.insert(0, _words("panel", "Network"))
+    keys = [column.key for column in columns]
+    rows = []
+    for panel in figure.panels:
+        for block in panel.blocks:
+            cells: dict[str, Scalar] = {
+                "panel": panel.title,
+                "block": block.label.replace("\n", " ") or "sum",
+                "output": "×".join(map(str, block.shape)) or None,
+                "parameters": block.parameters,
+                "macs": block.macs,
+            }
+            rows.append(Row(cells={key: cells[key] for key in keys}))
+    return Table(caption=figure.caption, columns=tuple(columns), rows=tuple(rows))
 
 
 def _boxes(figure: Pictures) -> Table:

@@ -1,0 +1,77 @@
+"""Drawings of networks from counted layers: one declaration becomes vector graphics for print and for a page.
+
+The layout is our own and takes the standard library only: layered, deterministic, with ports, lanes for skips
+and columns for chains, which the layouts of common graph libraries do not have.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+
+from report.networks.graph import draw_graph
+from report.networks.pen import QUIET, Pen
+from report.networks.volumes import draw_volumes
+from report.networks.words import details_of, spoken
+from results.schema import Network
+
+
+def draw(network: Network, pen: Pen) -> tuple[float, float]:
+    """Draw with `pen`; width and height in points."""
+    width, height = (draw_volumes if network.form == "volumes" else draw_graph)(network, pen)
+    return round(width + 2, 2), round(height + 3, 2)
+
+
+def pdf(network: Network) -> bytes:
+    pen = Pen(screen=False, id="network")
+    return pen.save(*draw(network, pen), "pdf")
+
+
+def svg(network: Network, id: str) -> str:
+    """An <svg> element for a page: text in its font, ink `currentColor`, fills translucent, every id
+    beginning with `id`. A block is a group of class "block" with data-row, which names its row of the
+    figure's table, and data-details, its exact counts.
+    """
+    pen = Pen(screen=True, id=id)
+    width, height = draw(network, pen)
+    drawn = pen.save(width, height, "svg").decode()
+    body = re.sub(r"<(metadata|style).*?</\1>\s*", "", drawn[drawn.index("<svg") :], flags=re.DOTALL)
+    body = re.sub(r"<!--.*?-->\s*", "", body, flags=re.DOTALL)
+    body = re.sub(r'\sstyle="([^"]*)"', _as_attributes, body)
+    body = re.sub(rf'\bid="(?!{re.escape(id)}-)', f'id="{id}-', body)
+    body = re.sub(r' id="[^"]*-(?:patch|text|figure|axes|PathPatch)_?\d*"', "", body)
+    quiet = rf'(fill|stroke)="{QUIET}"'
+    body = re.sub(quiet, r'\1="currentColor" \1-opacity="0.8"', body, flags=re.IGNORECASE)
+    body = body.replace("#000000", "currentColor")
+    for number, panel in enumerate(network.panels):
+        for block in panel.blocks:
+            group = f'<g id="{id}-block-{number}-{block.id}"'
+            said = html.escape(details_of(block))
+            row = html.escape(block.row or block.id)
+            body = body.replace(
+                f"{group}>",
+                f'{group} class="block" data-row="{row}" data-details="{said}" tabindex="0" role="img" '
+                f'aria-label="{said}"><title>{said}</title>',
+                1,
+            )
+    root = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" id="{id}" viewBox="0 0 {width:g} {height:g}" '
+        f'role="group" aria-labelledby="{id}-title {id}-desc" '
+        f'fill="currentColor">\n<title id="{id}-title">{html.escape(network.caption)}</title>\n'
+        f'<desc id="{id}-desc">{html.escape(network.alt)} {html.escape(spoken(network))}</desc>\n'
+    )
+    return root + body[body.index(">") + 1 :].strip() + "\n"
+
+
+def _as_attributes(style: re.Match[str]) -> str:
+    """A style attribute as presentation attributes, which a strict content policy lets through."""
+    attributes = []
+    for rule in filter(None, (part.strip() for part in html.unescape(style[1]).split(";"))):
+        name, _, setting = (text.strip() for text in rule.partition(":"))
+        if name == "font":
+            size = re.search(r"[\d.]+px", setting)
+            weight = ' font-weight="bold"' if "bold" in setting or "700" in setting else ""
+            attributes.append(f'font-size="{size[0] if size else "7px"}"{weight}')
+        elif name != "font-family":
+            attributes.append(f'{name}="{html.escape(setting)}"')
+    return "".join(" " + attribute for attribute in attributes)
