@@ -155,7 +155,7 @@ def network(name: str, options: Mapping[str, Any], classes: int) -> nn.Module:
     """A network by its name in the settings."""
     from torch import nn
 
-    from lab.networks import base, cifar, lenet
+    from lab.networks import base, cifar, detector, lenet
 
     if name == "whitened":
         return cifar.WhitenedNetwork(classes, widths=tuple(options["widths"]))
@@ -168,6 +168,7 @@ def network(name: str, options: Mapping[str, Any], classes: int) -> nn.Module:
         "convnet": base.convnet,
         "mobilenet": base.mobilenet,
         "resnet": base.resnet,
+        "detector base": detector.BaseClassifier,
     }
     return plain[name](classes)
 
@@ -653,6 +654,30 @@ def course(outcomes: Sequence[Outcome], what: Literal["loss", "accuracy"], capti
         y=Axis(label="Cross-entropy", unit="nats")
         if what == "loss"
         else Axis(label="Accuracy", unit=FRACTION),
+        series=tuple(series),
+    )
+
+
+def by_iteration(outcomes: Sequence[Outcome], label: str) -> Chart:
+    """Training accuracy every few iterations, and test accuracy after every epoch, with bands over seeds."""
+    longest = max((one["history"] for one in outcomes), key=lambda history: len(history["iterations"]))
+    iterations, epochs = longest["iterations"], len(longest["test_accuracy"])
+    series = []
+    for name, key, x in (
+        ("Training batches", "iteration_accuracy", iterations),
+        ("Test images", "test_accuracy", [iterations[-1] * (at + 1) // epochs for at in range(epochs)]),
+    ):
+        mean, low, high = mean_course(outcomes, key)
+        band = {"low": tuple(low), "high": tuple(high)} if len(outcomes) > 1 else {}
+        series.append(Series(label=name, x=tuple(map(float, x[: len(mean)])), y=tuple(mean), **band))
+    last = ", ".join(f"{one.label.lower()} {one.y[-1]:.3f}" for one in series)
+    return Chart(
+        kind="line",
+        caption=f"Accuracy of {label} by iteration: of the training batches since the point before, and of "
+        f"the test images after every epoch; means over {len(outcomes)} seeds, band: lowest and highest.",
+        alt=f"Accuracy of {label} in {iterations[-1]} iterations, ending at: {last}.",
+        x=Axis(label="Iteration"),
+        y=Axis(label="Accuracy", unit=FRACTION),
         series=tuple(series),
     )
 

@@ -105,8 +105,9 @@ class History:
     tells. Of a classification the loss is the plain cross-entropy (nats), also where labels are smoothed.
 
     train_loss and train_accuracy are running means over the epoch's augmented batches, as the weights change;
-    the others are of the weights at its end. best_epoch: 1-based; the one whose weights the model has. The
-    epoch in which a run diverged is the last one.
+    the others are of the weights at its end. iteration_accuracy: of the batches since the iteration before,
+    for each of `iterations`. best_epoch: 1-based; the one whose weights the model has. The epoch in which a
+    run diverged is the last one.
     """
 
     train_loss: list[float] = field(default_factory=list)
@@ -118,6 +119,8 @@ class History:
     seconds: list[float] = field(default_factory=list)  # of training; measuring is not included
     outcome: Outcome = "finished"
     parts: dict[str, list[float]] = field(default_factory=dict)  # "train/…", … what else the objective tells
+    iterations: list[int] = field(default_factory=list)  # every 20 of an epoch, and its last
+    iteration_accuracy: list[float] = field(default_factory=list)
     best_epoch: int = 0
     precision: str = "float32"
     batch: int = 0  # smaller than the recipe's where the device's memory did not hold that
@@ -445,6 +448,7 @@ class _Run:
         self.model.train()
         self.forward.train()
         told = _Means()
+        recorded, right = 0, 0.0  # images, and right predictions of them, up to the last recorded iteration
         for step in range(steps):
             indices = order[step * self.batch : (step + 1) * self.batch]
             self._set_rate((epoch * steps + step) / (recipe.epochs * steps), epoch)
@@ -468,6 +472,11 @@ class _Run:
                 if not math.isfinite(told.sums["loss"].item()):
                     break
                 report((epoch + step / steps) / recipe.epochs, f"epoch {epoch + 1}")
+            if "accuracy" in told.sums and (step % 20 == 19 or step == steps - 1):
+                accuracy = (told.sums["accuracy"].item() - right) / (told.count - recorded)
+                recorded, right = told.count, told.sums["accuracy"].item()
+                self.history.iterations.append(epoch * steps + step + 1)
+                self.history.iteration_accuracy.append(round(accuracy, 4))
         means = told.means()
         if not (means["loss"] < LOST and _is_finite(self.model)):
             self.history.outcome = "diverged"

@@ -114,7 +114,7 @@ def made_of(images: ImageSet, choice: CanvasChoice, split: str, count: int, colo
     return canvases, np.concatenate([images.labels[indices][:, None], where], axis=1)
 
 
-def recipe(epochs: int, data: CanvasChoice) -> dict[str, Any]:
+def recipe(epochs: int, mirror: bool, shift: int) -> dict[str, Any]:
     """Of the base networks: Adam, 1e-3 falling to 1e-4, batches of 100, decoupled decay of 0.05."""
     return {
         "epochs": epochs,
@@ -124,7 +124,7 @@ def recipe(epochs: int, data: CanvasChoice) -> dict[str, Any]:
         "weight_decay": 0.05,
         "schedule": "exponential",
         "final_factor": 0.1,
-        "augmentation": {"flip": "random" if data.mirror else "none", "shift": data.shift},
+        "augmentation": {"flip": "random" if mirror else "none", "shift": shift},
     }
 
 
@@ -148,7 +148,7 @@ def cells(
     settings = {
         "data": data.model_dump(mode="json", exclude_defaults=True),
         "network": dict(network),
-        "recipe": Recipe.of(recipe(epochs, data)).as_settings(),
+        "recipe": Recipe.of(recipe(epochs, data.mirror, data.shift)).as_settings(),
         "objective": dict(objective or {}),
         "test": test,
         **({"alone": alone} if alone else {}),

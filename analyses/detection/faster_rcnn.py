@@ -153,7 +153,11 @@ class FasterRcnn(Analysis[DetectorParameters]):
                 "results": _table(metrics, parameters),
                 "ablation": _ablation_table(metrics, parameters),
                 "recipe": experiments.recipe_table(
-                    {"All networks": detection.recipe(parameters.epochs, parameters.data)}
+                    {
+                        "All networks": detection.recipe(
+                            parameters.epochs, parameters.data.mirror, parameters.data.shift
+                        )
+                    }
                 ),
             },
             figures={

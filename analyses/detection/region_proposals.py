@@ -172,7 +172,9 @@ def _thresholds(parameters: ProposalParameters) -> dict[str, float]:
 
 
 def _recipes(parameters: ProposalParameters) -> dict[str, Mapping[str, Any]]:
-    return {"Proposal network": detection.recipe(parameters.epochs, parameters.data)}
+    return {
+        "Proposal network": detection.recipe(parameters.epochs, parameters.data.mirror, parameters.data.shift)
+    }
 
 
 def _table(metrics: Mapping[str, Metric], runs: Mapping[str, Any]) -> Table:

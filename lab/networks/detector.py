@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torchvision.ops import roi_align
 
 from lab.detection import CANVAS, STRIDE, corners, crop, theta
-from lab.networks.base import WIDTHS
+from lab.networks.base import WIDTHS, plain
 
 START = (24.0, 24.0, 32.0)  # row, column and width of every proposal before training
 CELLS = CANVAS // STRIDE
@@ -35,6 +35,20 @@ class Seen(NamedTuple):
     logits: Tensor | None = None
 
 
+class BaseClassifier(nn.Sequential):
+    """(N, 3, 32, 32) → (N, classes): the trunk of the detector, of plain stages, and a linear classifier of
+    its 4×4 cells.
+    """
+
+    input_shape = (3, 32, 32)
+
+    def __init__(self, classes: int = 10) -> None:
+        layers = _trunk(plain)
+        layers["flatten"] = nn.Flatten()
+        layers["linear"] = nn.Linear(WIDTHS[3] * LOOK**2, classes)
+        super().__init__(layers)
+
+
 class ProposalNetwork(nn.Module):
     """(N, 3, 48, 48) → Seen: three stages and a 3×3 convolution give 6×6 cells, each of which proposes a
     box.
@@ -44,14 +58,7 @@ class ProposalNetwork(nn.Module):
 
     def __init__(self, stage: Callable[[int, int], nn.Module]) -> None:
         super().__init__()
-        layers: OrderedDict[str, nn.Module] = OrderedDict()
-        inputs = 3
-        for index, width in enumerate(WIDTHS[:3], start=1):
-            layers[f"stage{index}"] = stage(inputs, width)
-            layers[f"pool{index}"] = nn.MaxPool2d(2)
-            inputs = width
-        layers["conv4"] = _convolution(inputs, WIDTHS[3])
-        self.trunk = nn.Sequential(layers)
+        self.trunk = nn.Sequential(_trunk(stage))
         self.intermediate = _convolution(WIDTHS[3], 256)
         self.objectness = nn.Conv2d(256, 1, 1)
         self.box = nn.Conv2d(256, 3, 1)
@@ -128,6 +135,18 @@ def best(seen: Seen) -> Tensor:
     """(N, 3): the box of the cell with the highest objectness."""
     cells = seen.objectness.argmax(1)
     return seen.boxes[torch.arange(len(cells), device=cells.device), cells]
+
+
+def _trunk(stage: Callable[[int, int], nn.Module]) -> OrderedDict[str, nn.Module]:
+    """Three stages that each end in a max-pool, and a 3×3 convolution: a cell for every 8×8 pixels."""
+    layers: OrderedDict[str, nn.Module] = OrderedDict()
+    inputs = 3
+    for index, width in enumerate(WIDTHS[:3], start=1):
+        layers[f"stage{index}"] = stage(inputs, width)
+        layers[f"pool{index}"] = nn.MaxPool2d(2)
+        inputs = width
+    layers["conv4"] = _convolution(inputs, WIDTHS[3])
+    return layers
 
 
 def _convolution(inputs: int, outputs: int) -> nn.Sequential:

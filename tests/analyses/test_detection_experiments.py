@@ -93,6 +93,19 @@ def test_a_small_run_has_its_metrics_and_drawings(convstudy, tmp_path, analysis,
         assert result.findings["more_remain_at_a_higher_threshold"].statement
 
 
+def test_the_base_network_is_judged_against_what_is_asked_for(convstudy, tmp_path):
+    options = ("seeds=2", "epochs=2", "required=0.05", "data.train=500")
+    command = ("run", "detection.base_network", "--profile", "quick", "--jobs", "1")
+    finished = convstudy(*command, *(part for setting in options for part in ("--set", setting)))
+    assert finished.returncode == 0, finished.stderr
+    result = Store(tmp_path / "results").read("detection.base_network", "custom")
+    accuracy = result.metrics["base/test_accuracy"]
+    assert accuracy.n == 2
+    assert result.findings["reaches_required"].holds == (accuracy.low >= 0.05)
+    training, test = result.figures["accuracy"].series
+    assert training.x == (5, 10) == test.x, "500 images are five batches, of which the last one is recorded"
+
+
 def test_a_run_that_diverges_is_recorded_as_the_worst_there_is(convstudy, tmp_path):
     finished = convstudy(
         *("run", "detection.region_proposals", "--profile", "quick", *SMALL),

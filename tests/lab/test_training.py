@@ -364,6 +364,14 @@ def test_the_mean_loss_counts_a_short_last_batch_by_its_images():
     assert history.train_accuracy == pytest.approx([accuracy])
 
 
+def test_accuracy_is_told_every_20_iterations_and_at_the_end_of_an_epoch():
+    data = digits(450, 0, 0)
+    _, history = trained(data, Recipe(2, 10, learning_rate=0.01))
+    assert history.iterations == [20, 40, 45, 65, 85, 90]
+    first = np.average(history.iteration_accuracy[:3], weights=[200, 200, 50])
+    assert first == pytest.approx(history.train_accuracy[0], abs=1e-4)
+
+
 def test_losses_and_accuracies_are_those_of_scikit_learn():
     data = digits()
     model = network()
