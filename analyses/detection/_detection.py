@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from math import isfinite
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -18,9 +18,10 @@ from analyses.plugin import Cell, Context, Outcome
 from results.schema import Axis, Chart, Series
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
     from lab.datasets import ImageSet
+    from lab.networks.detector import Detector, ProposalNetwork
     from lab.training import Data
 
 NETWORKS = {"convnet": "ConvNet", "mobilenet": "MobileNet-like", "resnet": "ResNet-like"}
@@ -156,7 +157,7 @@ def cells(
     return [Cell(f"{name}/{seed}", settings, seed) for seed in range(seeds)]
 
 
-def network(settings: Mapping[str, Any], classes: int) -> nn.Module:
+def network(settings: Mapping[str, Any], classes: int) -> ProposalNetwork:
     from lab.networks import base
     from lab.networks.detector import Detector, ProposalNetwork
 
@@ -168,7 +169,7 @@ def network(settings: Mapping[str, Any], classes: int) -> nn.Module:
     )
 
 
-def trained(cell: Cell, context: Context) -> tuple[Outcome, nn.Module, Data]:
+def trained(cell: Cell, context: Context) -> tuple[Outcome, ProposalNetwork, Data]:
     """The cell's network, trained, with its history and what is measured of it: on the test canvases, or on
     the validation canvases where the settings keep those of the test.
 
@@ -228,11 +229,22 @@ def trained(cell: Cell, context: Context) -> tuple[Outcome, nn.Module, Data]:
     return outcome, model, data
 
 
-def seen_by(model: nn.Module, images: Tensor, data: Data, dtype: Any) -> tuple[Tensor, Tensor, Tensor]:
-    """Objectness (N, 36), boxes (N, 36, 3) and the trunk's features (N, 256, 6, 6), in evaluation mode."""
+class Predicted(NamedTuple):
+    """objectness (N, 36), boxes (N, 36, 3), the trunk's features (N, 256, 6, 6), and logits (N, classes) at
+    the best proposals; no logits of a network without a head.
+    """
+
+    objectness: Tensor
+    boxes: Tensor
+    features: Tensor
+    logits: Tensor | None
+
+
+def predict(model: ProposalNetwork, images: Tensor, data: Data, dtype: Any) -> Predicted:
+    """What a proposal network or a detector says of images (N, 3, 48, 48), in evaluation mode."""
     import torch
 
-    from lab.networks.detector import START
+    from lab.networks.detector import START, Detector, best
 
     model.eval()
     found = []
@@ -243,11 +255,17 @@ def seen_by(model: nn.Module, images: Tensor, data: Data, dtype: Any) -> tuple[T
             with torch.autocast(batch.device.type, dtype, enabled=dtype != torch.float32):
                 features = model.trunk(batch)
                 seen = model.propose(features)
-            found.append((seen.objectness, seen.boxes, features.float()))
-    objectness, boxes, features = (torch.cat(part) for part in zip(*found, strict=True))
+                named = [model.classify(features, best(seen))] if isinstance(model, Detector) else []
+            found.append([seen.objectness, seen.boxes, features.float(), *named])
+    objectness, boxes, features, *logits = map(torch.cat, zip(*found, strict=True))
     # of a run that diverged: no object is seen, and every box is the one that training begins with
     boxes = torch.where(boxes.isfinite(), boxes, torch.tensor(START, device=boxes.device))
-    return objectness.nan_to_num(*(-1e4,) * 3), boxes, features.nan_to_num(0.0)
+    return Predicted(
+        objectness.nan_to_num(*(-1e4,) * 3),
+        boxes,
+        features.nan_to_num(0.0),
+        logits[0].nan_to_num(0.0) if logits else None,
+    )
 
 
 def kept(objectness: Tensor, boxes: Tensor, threshold: float) -> list[Tensor]:
@@ -276,9 +294,7 @@ def recall(objectness: Tensor, boxes: Tensor, truth: Tensor) -> dict[str, list[f
     }
 
 
-def precisions(
-    model: nn.Module, images: Tensor, labels: Tensor, data: Data, dtype: Any
-) -> tuple[float, float]:
+def precisions(model: Detector, predicted: Predicted, labels: Tensor) -> tuple[float, float]:
     """Mean average precision at IoU 0.5, and over 0.5 to 0.95: the best DETECTIONS proposals that suppression
     leaves of an image, each with the head's most likely class, scored by objectness times its probability.
     """
@@ -286,14 +302,14 @@ def precisions(
 
     from lab.detection import average_precision
 
-    objectness, boxes, features = seen_by(model, images, data, dtype)
+    objectness, boxes = predicted.objectness, predicted.boxes
     remaining = [chosen[:DETECTIONS] for chosen in kept(objectness, boxes, SUPPRESSION)]
     number = torch.cat([torch.full_like(chosen, n) for n, chosen in enumerate(remaining)])
     cell = torch.cat(remaining)
     where, score = boxes[number, cell], objectness[number, cell].sigmoid()
     with torch.no_grad():
         shares = [
-            model.classify(features[number[part]], where[part]).softmax(1)  # type: ignore[operator]
+            model.classify(predicted.features[number[part]], where[part]).softmax(1)
             for part in torch.arange(len(number)).split(1_000)
         ]
     share, kind = torch.cat(shares).max(1)

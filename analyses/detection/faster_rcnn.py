@@ -2,25 +2,59 @@
 
 After CIS 680 (2017), homework 3, part 3. Three kinds of stage, trained end to end with three losses. To
 beat: test accuracies of 0.5846 (ConvNet), 0.4353 (MobileNet-like) and 0.6366 (ResNet-like), one student's
-run each. The ablation changes one choice at a time, at a smaller budget that its table names, on held-out
-training canvases.
+run each. Where the head looks in training is compared at the same budget; the ablation changes one choice at
+a time, at a smaller budget that its table names, on held-out training canvases.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
 from typing import Any
 
 from pydantic import Field
 
 from analyses import experiments
 from analyses.detection import _detection as detection
-from analyses.detection._detection import FRACTION, NETWORKS, CanvasChoice
+from analyses.detection._detection import NETWORKS, CanvasChoice
+from analyses.experiments import FRACTION, Comparison
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
 from results.schema import Axis, Column, Finding, Metric, Row, Table
 
 REFERENCE = "reference"
 LOSSES = {"objectness": "Objectness", "box": "Box", "class": "Class"}
+MEASURED = {  # name of the metric → what is measured, title, unit
+    "test_accuracy": ("measured_accuracy", "Test accuracy", FRACTION),
+    "map_50": ("map_50", "Mean average precision at IoU 0.5", FRACTION),
+    "map_50_95": ("map_50_95", "Mean average precision at IoU 0.5 to 0.95", FRACTION),
+    "mean_iou": ("measured_iou", "Mean IoU of the best proposal", FRACTION),
+    "centre_error_px": ("measured_centre_error", "Mean centre error", "pixels"),
+    "training_seconds": ("training_seconds", "Training time", "seconds"),
+}
+COMPARED = {
+    "": "measured_accuracy",
+    "iou_": "measured_iou",
+}  # how names of a difference begin → of what it is
+
+
+@dataclass(frozen=True)
+class Change:
+    """What differs from the reference. alone: epochs in which the proposals are trained first, without the
+    head; more: epochs beyond the reference's.
+    """
+
+    words: str
+    network: Mapping[str, Any] = field(default_factory=dict)
+    objective: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] = field(default_factory=dict)
+    alone: int = 0
+    more: int = 0
+
+
+TRUTH = Change("the true box shown to the head in training", objective={"truth": True})
+ROI_ALIGN = Change("RoIAlign instead of the spatial transformer", network={"by": "roi_align"})
+WAYS = {"truth": TRUTH, "roi_align": ROI_ALIGN}  # compared at the full budget
 
 
 class DetectorParameters(Parameters):
@@ -29,27 +63,27 @@ class DetectorParameters(Parameters):
     """
 
     data: CanvasChoice = CanvasChoice()
-    seeds: int = Field(2, ge=1)  # a run takes about a quarter of an hour on one core
+    seeds: int = Field(5, ge=1)  # a run takes about a quarter of an hour on one core
     epochs: int = Field(20, ge=1)  # of 100 steps: 2,000
     box_weight: float = Field(10.0, ge=0)
-    ablation_seeds: int = Field(3, ge=1)
+    ablation_seeds: int = Field(5, ge=1)
     ablation_train: int = Field(2_000, ge=1)
     ablation_validation: int = Field(2_000, ge=1)
-    ablation_epochs: int = Field(8, ge=2)  # one of each of two phases
+    ablation_epochs: int = Field(8, ge=2)
     published: dict[str, float] = Field(  # a student's notebook, one run
         default={"convnet": 0.5846, "mobilenet": 0.4353, "resnet": 0.6366}
     )
 
-    def changes(self) -> dict[str, tuple[str, dict[str, Any], dict[str, Any], dict[str, Any]]]:
-        """Name → words, what is changed of the network, of the objective, and of the rest."""
+    def changes(self) -> dict[str, Change]:
+        first = self.ablation_epochs // 2
         return {
-            REFERENCE: ("the detector as it is", {}, {}, {}),
-            "truth": ("the true box shown to the head in training", {}, {"truth": True}, {}),
-            "roi_align": ("RoIAlign instead of the spatial transformer", {"by": "roi_align"}, {}, {}),
-            "dropout": ("dropout of a half in the head", {"dropout": 0.5}, {}, {}),
-            "equal_weights": ("all losses weighted alike", {}, {"weights": (1.0, 1.0, 1.0)}, {}),
-            "two_phases": ("proposals alone in the first half", {}, {}, {"alone": self.ablation_epochs // 2}),
-            "still": ("canvases neither mirrored nor moved", {}, {}, {"data": {"mirror": False, "shift": 0}}),
+            REFERENCE: Change("the detector as it is"),
+            **WAYS,
+            "dropout": Change("dropout of a half in the head", network={"dropout": 0.5}),
+            "equal_weights": Change("all losses weighted alike", objective={"weights": (1.0, 1.0, 1.0)}),
+            "phases": Change(f"proposals alone for {first} epochs first", alone=first),
+            "longer": Change(f"{first} more epochs of everything", more=first),
+            "still": Change("canvases neither mirrored nor moved", data={"mirror": False, "shift": 0}),
         }
 
 
@@ -76,96 +110,96 @@ class FasterRcnn(Analysis[DetectorParameters]):
 
     def plan(self, parameters: DetectorParameters) -> list[Cell]:
         weights = {"weights": (1.0, parameters.box_weight, 1.0)}
+        detectors = [(name, name, Change("")) for name in NETWORKS]
+        detectors += [(f"convnet/{name}", "convnet", change) for name, change in WAYS.items()]
         planned = [
             cell
-            for name in NETWORKS
+            for name, base, change in detectors
             for cell in detection.cells(
-                name, {"name": name}, parameters.data, parameters.epochs, parameters.seeds, weights
+                name,
+                {"name": base, **change.network},
+                parameters.data,
+                parameters.epochs,
+                parameters.seeds,
+                weights | dict(change.objective),
             )
         ]
         small = parameters.data.model_copy(
             update={"train": parameters.ablation_train, "validation": parameters.ablation_validation}
         )
-        for name, (_, network, objective, rest) in parameters.changes().items():
-            alone = rest.get("alone", 0)
-            data = small.model_copy(update=rest.get("data", {}))
+        for name, change in parameters.changes().items():
             planned += detection.cells(
                 f"ablation/{name}",
-                {"name": "convnet", **network},
-                data,
-                parameters.ablation_epochs - alone,
+                {"name": "convnet", **change.network},
+                small.model_copy(update=dict(change.data)),
+                parameters.ablation_epochs + change.more,
                 parameters.ablation_seeds,
-                weights | objective,
+                weights | dict(change.objective),
                 test=False,
-                alone=alone,
+                alone=change.alone,
             )
         return planned
 
     def run(self, cell: Cell, context: Context) -> Outcome:
+        from lab.networks.detector import Detector
         from lab.recipes import Recipe
         from lab.training import precision_of
 
         outcome, model, data = detection.trained(cell, context)
+        part = data.test if cell.settings["test"] else data.validation
+        assert part is not None and isinstance(model, Detector)
+        dtype = precision_of(Recipe.of(cell.settings["recipe"]), context.device, model)
+        predicted = detection.predict(model, part.images, data, dtype)
+        assert predicted.logits is not None
+        outcome["predictions"] = experiments.as_text(predicted.logits.argmax(1).tolist())
+        outcome["labels"] = experiments.as_text(part.labels[:, 0].tolist())
         if cell.settings["test"]:
-            assert data.test is not None
-            truth = data.test.labels[:, 1:].float().cpu()
-            dtype = precision_of(Recipe.of(cell.settings["recipe"]), context.device, model)
-            objectness, boxes, _ = detection.seen_by(model, data.test.images, data, dtype)
-            outcome["recall"] = detection.recall(objectness.cpu(), boxes.cpu(), truth)
-            outcome["map_50"], outcome["map_50_95"] = detection.precisions(
-                model, data.test.images, data.test.labels, data, dtype
-            )
+            truth = part.labels[:, 1:].float().cpu()
+            outcome["recall"] = detection.recall(predicted.objectness.cpu(), predicted.boxes.cpu(), truth)
+            outcome["map_50"], outcome["map_50_95"] = detection.precisions(model, predicted, part.labels)
         return outcome
 
     def summarize(self, parameters: DetectorParameters, outcomes: Mapping[str, Outcome]) -> Summary:
         runs = {name: experiments.of(outcomes, name) for name in NETWORKS}
-        ablation = {name: experiments.of(outcomes, f"ablation/{name}") for name in parameters.changes()}
-        words = {name: said for name, (said, *_) in parameters.changes().items()}
-        metrics: dict[str, Metric] = {}
-        for name, label in NETWORKS.items():
-            for key, measure, title, unit in (
-                ("test_accuracy", "measured_accuracy", "Test accuracy", FRACTION),
-                ("map_50", "map_50", "Mean average precision at IoU 0.5", FRACTION),
-                ("map_50_95", "map_50_95", "Mean average precision at IoU 0.5 to 0.95", FRACTION),
-                ("mean_iou", "measured_iou", "Mean IoU of the best proposal", FRACTION),
-                ("centre_error_px", "measured_centre_error", "Mean centre error", "pixels"),
-                ("training_seconds", "training_seconds", "Training time", "seconds"),
-            ):
-                metrics[f"{name}/{key}"] = experiments.over_seeds(
-                    runs[name], measure, f"{title}, {label}", unit
-                )
-            metrics[f"{name}/parameters"] = Metric(
-                value=runs[name][0]["parameters"], title=f"Parameters, {label}", unit="parameters"
-            )
-        for key, value, title, unit in (
-            ("train", parameters.ablation_train, "Training canvases of the ablation", "images"),
-            ("validation", parameters.ablation_validation, "Canvases that judge the ablation", "images"),
-            ("epochs", parameters.ablation_epochs, "Epochs of the ablation", "epochs"),
-            ("seeds", parameters.ablation_seeds, "Seeds of the ablation", ""),
+        ways = _there(outcomes, "convnet", WAYS)
+        ablation = _there(outcomes, "ablation", parameters.changes())
+        words = {name: parameters.changes()[name].words for name in ablation}
+        changed = {name: found for name, found in ablation.items() if name != REFERENCE}
+        accuracy = {name: [run["measured_accuracy"] for run in found] for name, found in runs.items()}
+        differences = experiments.compared(
+            {
+                f"{one}/over_{other}_": (accuracy[one], accuracy[other])
+                for other, one in combinations(NETWORKS, 2)
+            }
+        )
+        for family in (  # a family a table
+            _pairs("convnet", ways, runs["convnet"], COMPARED),
+            *(_pairs("ablation", changed, ablation[REFERENCE], (suffix,)) for suffix in COMPARED),
         ):
-            metrics[f"ablation/{key}"] = Metric(value=value, title=title, unit=unit)
-        metrics |= _differences(parameters, ablation)
-        accuracy = {name: metrics[f"{name}/test_accuracy"] for name in NETWORKS}
-        best = max(NETWORKS, key=lambda name: accuracy[name].value)
+            differences |= experiments.compared(family)
+        metrics = _metrics(parameters, runs, ways, ablation)
+        for key, one in differences.items():
+            what = "mean IoU of the best proposal" if key.endswith("iou_") else "accuracy"
+            metrics |= one.metrics(key, f"Difference of {what}")
+        tables = {
+            "results": _table(metrics, parameters),
+            "ablation": _ablation_table(metrics, parameters, words, differences, boxes=False),
+            "ablation_boxes": _ablation_table(metrics, parameters, words, differences, boxes=True),
+            "recipe": experiments.recipe_table({"All networks": _recipe(parameters)}),
+        }
+        if ways:
+            tables["ways"] = _ways_table(metrics, parameters, ways, differences)
+        best = max(NETWORKS, key=lambda name: metrics[f"{name}/test_accuracy"].value)
         return Summary(
             metrics=metrics,
-            tables={
-                "results": _table(metrics, parameters),
-                "ablation": _ablation_table(metrics, parameters),
-                "recipe": experiments.recipe_table(
-                    {
-                        "All networks": detection.recipe(
-                            parameters.epochs, parameters.data.mirror, parameters.data.shift
-                        )
-                    }
-                ),
-            },
+            tables=tables,
             figures={
                 **{
                     f"losses_{name}": detection.history_chart(
                         runs[name],
                         {f"train/{key}_loss": word for key, word in LOSSES.items()},
-                        f"The three training losses of the detector on the {label} by epoch.",
+                        f"The three training losses of the detector on the {label} by epoch; means over "
+                        f"{parameters.seeds} seeds, band: lowest and highest.",
                         "Losses of objectness, box and class",
                         Axis(label="Loss", scale="log"),
                     )
@@ -173,143 +207,227 @@ class FasterRcnn(Analysis[DetectorParameters]):
                 },
                 "recall": detection.recall_chart(
                     runs[best],
-                    f"Recall of the objects against the number of proposals an image, {NETWORKS[best]}.",
+                    f"Recall of the objects against the number of proposals per image, {NETWORKS[best]}; "
+                    f"means over {parameters.seeds} seeds.",
                 ),
                 "differences": experiments.differences_chart(metrics, words, "the detector"),
             },
-            findings={
-                "published_reached": Finding(
-                    statement="Every network reaches the published accuracy",
-                    holds=all(accuracy[name].value >= parameters.published[name] for name in NETWORKS),
-                    metrics=tuple(f"{name}/test_accuracy" for name in NETWORKS),
-                ),
-                **{
-                    f"{name}_reaches_published": Finding(
-                        statement=f"{label} reaches the published accuracy",
-                        holds=accuracy[name].value >= parameters.published[name],
-                        metrics=(f"{name}/test_accuracy",),
-                    )
-                    for name, label in NETWORKS.items()
-                },
-                "residual_is_best": Finding(
-                    statement="The residual network is the most accurate",
-                    holds=best == "resnet",
-                    metrics=tuple(f"{name}/test_accuracy" for name in NETWORKS),
-                ),
-                **experiments.verdicts(metrics, words, "With {}, the change {}"),
-                **{
-                    f"{name}_box_{found}": Finding(
-                        statement=f"With {said}, the best proposal fits {word}",
-                        holds=experiments.verdict(metrics[f"ablation/{name}/iou_difference"]) == found,
-                        metrics=(f"ablation/{name}/iou_difference",),
-                    )
-                    for name, said in words.items()
-                    if name != REFERENCE
-                    for found, word in (("helps", "better"), ("hurts", "worse"))
-                },
-                "no_run_diverged": experiments.none_diverged(outcomes),
-            },
+            findings=_findings(metrics, parameters, differences, words)
+            | {"no_run_diverged": experiments.none_diverged(outcomes)},
         )
 
 
-def _differences(
-    parameters: DetectorParameters, ablation: Mapping[str, Sequence[Outcome]]
-) -> dict[str, Metric]:
-    """Validation accuracy of each change, and its paired difference to the reference, seed by seed."""
-    from lab.evaluation import paired_over_seeds
+def _recipe(parameters: DetectorParameters) -> dict[str, Any]:
+    return detection.recipe(parameters.epochs, parameters.data.mirror, parameters.data.shift)
 
-    metrics = {}
-    for name, (words, *_) in parameters.changes().items():
-        for key, measure in (("accuracy", "measured_accuracy"), ("iou", "measured_iou")):
-            metrics[f"ablation/{name}/{key}"] = experiments.over_seeds(
-                ablation[name], measure, f"Validation {'IoU' if key == 'iou' else key}: {words}"
+
+def _there(
+    outcomes: Mapping[str, Outcome], folder: str, changes: Mapping[str, Change]
+) -> dict[str, list[Outcome]]:
+    """The runs of each change that was run: older outcomes lack some."""
+    found = {name: experiments.of(outcomes, f"{folder}/{name}") for name in changes}
+    return {name: runs for name, runs in found.items() if runs}
+
+
+def _pairs(
+    folder: str,
+    changes: Mapping[str, Sequence[Outcome]],
+    reference: Sequence[Outcome],
+    suffixes: Iterable[str],
+) -> dict[str, tuple[list[float], list[float]]]:
+    """What is compared of each change and of the reference, seed by seed, by "FOLDER/NAME/SUFFIX"."""
+    return {
+        f"{folder}/{name}/{suffix}": (
+            [run[COMPARED[suffix]] for run in found],
+            [run[COMPARED[suffix]] for run in reference],
+        )
+        for name, found in changes.items()
+        for suffix in suffixes
+    }
+
+
+def _metrics(
+    parameters: DetectorParameters,
+    runs: Mapping[str, Sequence[Outcome]],
+    ways: Mapping[str, Sequence[Outcome]],
+    ablation: Mapping[str, Sequence[Outcome]],
+) -> dict[str, Metric]:
+    """What was measured of every detector, and the budget of the ablation."""
+    metrics: dict[str, Metric] = {}
+    labels = NETWORKS | {f"convnet/{name}": f"ConvNet, {WAYS[name].words}" for name in ways}
+    for name, found in (*runs.items(), *((f"convnet/{name}", some) for name, some in ways.items())):
+        for key, (measure, title, unit) in MEASURED.items():
+            metrics[f"{name}/{key}"] = experiments.over_seeds(
+                found, measure, f"{title}, {labels[name]}", unit
             )
-        if name != REFERENCE:
-            for key, measure, title in (
-                ("difference", "measured_accuracy", "Change of validation accuracy"),
-                ("iou_difference", "measured_iou", "Change of the mean IoU of the best proposal"),
-            ):
-                difference = paired_over_seeds(
-                    *([run[measure] for run in runs] for runs in (ablation[name], ablation[REFERENCE]))
-                ).difference
-                metrics[f"ablation/{name}/{key}"] = experiments.metric(difference, f"{title}: {words}")
+        metrics[f"{name}/parameters"] = Metric(
+            value=found[0]["parameters"], title=f"Parameters, {labels[name]}", unit="parameters"
+        )
+    for key, value, title, unit in (
+        ("train", parameters.ablation_train, "Training canvases of the ablation", "images"),
+        ("validation", parameters.ablation_validation, "Canvases that judge the ablation", "images"),
+        ("epochs", parameters.ablation_epochs, "Epochs of the ablation", "epochs"),
+        ("seeds", parameters.ablation_seeds, "Seeds of the ablation", ""),
+    ):
+        metrics[f"ablation/{key}"] = Metric(value=value, title=title, unit=unit)
+    for name, found in ablation.items():
+        words = parameters.changes()[name].words
+        for key, measure, title in (
+            ("accuracy", "measured_accuracy", "Validation accuracy"),
+            ("iou", "measured_iou", "Mean IoU on validation canvases"),
+        ):
+            metrics[f"ablation/{name}/{key}"] = experiments.over_seeds(found, measure, f"{title}: {words}")
     return metrics
 
 
+def _findings(
+    metrics: Mapping[str, Metric],
+    parameters: DetectorParameters,
+    differences: Mapping[str, Comparison],
+    words: Mapping[str, str],
+) -> dict[str, Finding]:
+    def reached(name: str) -> bool:
+        low = metrics[f"{name}/test_accuracy"].low
+        return low is not None and low >= parameters.published[name]
+
+    def holds(statement: str, keys: Sequence[str], verdict: str) -> Finding:
+        return Finding(
+            statement=f"{statement}, after Holm's correction within its table",
+            holds=all(differences[key].verdict == verdict for key in keys),
+            metrics=tuple(f"{key}difference" for key in keys),
+        )
+
+    findings = {
+        "published_reached": Finding(
+            statement="The interval of every network lies above the published accuracy",
+            holds=all(map(reached, NETWORKS)),
+            metrics=tuple(f"{name}/test_accuracy" for name in NETWORKS),
+        ),
+        "residual_is_best": holds(
+            "The residual network is more accurate than either of the others",
+            ("resnet/over_convnet_", "resnet/over_mobilenet_"),
+            "more",
+        ),
+        "separable_is_worst": holds(
+            "The separable network is less accurate than the ConvNet", ("mobilenet/over_convnet_",), "less"
+        ),
+    }
+    for name, label in NETWORKS.items():
+        findings[f"{name}_reaches_published"] = Finding(
+            statement=f"The interval of the {label} lies above the published accuracy",
+            holds=reached(name),
+            metrics=(f"{name}/test_accuracy",),
+        )
+    changes = [("ablation", "", name) for name in words if name != REFERENCE]
+    changes += [("convnet", "full_", name) for name in WAYS if f"convnet/{name}/" in differences]
+    for kind, where, name in changes:
+        for suffix, box, what in (("", "", "accuracy"), ("iou_", "box_", "IoU of the best proposal")):
+            for found, verdict, word in (("helps", "more", "higher"), ("hurts", "less", "lower")):
+                findings[f"{where}{name}_{box}{found}"] = holds(
+                    f"With {parameters.changes()[name].words}, the {what} is {word}",
+                    (f"{kind}/{name}/{suffix}",),
+                    verdict,
+                )
+    return findings
+
+
+NUMBER: dict[str, Any] = {"type": "number", "format": ".4f"}
+
+
 def _table(metrics: Mapping[str, Metric], parameters: DetectorParameters) -> Table:
-    number: dict[str, Any] = {"type": "number", "format": ".4f"}
     rows = []
     for name, label in NETWORKS.items():
-        found = {
-            key.removeprefix(f"{name}/"): one for key, one in metrics.items() if key.startswith(f"{name}/")
-        }
-        rows.append(
-            Row(
-                cells={
-                    "network": label,
-                    "low": found["test_accuracy"].low,
-                    "high": found["test_accuracy"].high,
-                    "published": parameters.published[name],
-                    **{
-                        key: found[key].value
-                        for key in ("test_accuracy", "map_50", "map_50_95", "mean_iou", "centre_error_px")
-                    },
-                    "parameters": found["parameters"].value,
-                }
-            )
-        )
+        found = {key: metrics[f"{name}/{key}"] for key in (*MEASURED, "parameters")}
+        accuracy = found["test_accuracy"]
+        cells: dict[str, Any] = {key: found[key].value for key in found if key != "training_seconds"}
+        cells |= {"network": label, "low": accuracy.low, "high": accuracy.high}
+        rows.append(Row(cells=cells | {"published": parameters.published[name]}))
     return Table(
-        caption="Faster R-CNN on the test canvases, with three kinds of base network.",
+        caption=f"Faster R-CNN on {parameters.data.test:,} test canvases, with three kinds of base network.",
         columns=(
             Column(key="network", label="Network"),
-            Column(key="test_accuracy", label="Test accuracy", **number),
-            Column(key="low", label="95% from", **number),
-            Column(key="high", label="to", **number),
-            Column(key="published", label="Published", **number),
-            Column(key="map_50", label="mAP at 0.5", **number),
-            Column(key="map_50_95", label="mAP at 0.5 to 0.95", **number),
+            Column(key="test_accuracy", label="Test accuracy", **NUMBER),
+            Column(key="low", label="95% from", **NUMBER),
+            Column(key="high", label="to", **NUMBER),
+            Column(key="published", label="Published", **NUMBER),
+            Column(key="map_50", label="mAP at 0.5", **NUMBER),
+            Column(key="map_50_95", label="mAP at 0.5 to 0.95", **NUMBER),
             Column(key="mean_iou", label="Mean IoU", type="number", format=".3f"),
             Column(key="centre_error_px", label="Centre error", unit="pixels", type="number", format=".2f"),
             Column(key="parameters", label="Parameters", type="integer"),
         ),
         rows=tuple(rows),
         notes=(
-            f"Number of seeds: {parameters.seeds}. The accuracy is of the class that the head names at the "
-            f"best proposal; average precision counts up to {detection.DETECTIONS} proposals an image.",
+            f"Means over {parameters.seeds} seeds, with Student's intervals over them. The accuracy is of "
+            "the class that the head names at the best proposal; average precision counts up to "
+            f"{detection.DETECTIONS} proposals per image.",
         ),
     )
 
 
-def _ablation_table(metrics: Mapping[str, Metric], parameters: DetectorParameters) -> Table:
-    rows = []
-    for name, (words, *_) in parameters.changes().items():
-        cells: dict[str, Any] = {
-            "change": words[:1].upper() + words[1:],
-            "accuracy": metrics[f"ablation/{name}/accuracy"].value,
-            "iou": metrics[f"ablation/{name}/iou"].value,
-        }
-        difference = metrics.get(f"ablation/{name}/difference")
-        if difference:
-            cells |= {"difference": difference.value, "low": difference.low, "high": difference.high}
-            cells["verdict"] = experiments.verdict(difference)
-        rows.append(Row(cells=cells))
-    signed: dict[str, Any] = {"type": "number", "format": "+.4f"}
+def _ways_table(
+    metrics: Mapping[str, Metric],
+    parameters: DetectorParameters,
+    ways: Mapping[str, Sequence[Outcome]],
+    differences: Mapping[str, Comparison],
+) -> Table:
+    """The detector on the ConvNet, by what the head is shown in training and how."""
+    rows = [_way_row("The best proposal, by the spatial transformer", "convnet", metrics)]
+    for name in ways:
+        words = WAYS[name].words
+        cells = _way_row(words[:1].upper() + words[1:], f"convnet/{name}", metrics)
+        for suffix in ("", "iou_"):
+            cells |= differences[f"convnet/{name}/{suffix}"].cells(suffix)
+        rows.append(cells)
     return Table(
-        caption="What each choice of the detector is worth: validation accuracy when one is changed.",
+        caption="What the head is shown in training, on the ConvNet at the full budget.",
+        columns=(
+            Column(key="way", label="In training"),
+            Column(key="test_accuracy", label="Test accuracy", **NUMBER),
+            *experiments.comparison_columns(""),
+            Column(key="mean_iou", label="Mean IoU", type="number", format=".3f"),
+            *experiments.comparison_columns("iou_"),
+        ),
+        rows=tuple(Row(cells=cells) for cells in rows),
+        notes=(experiments.comparison_note(parameters.seeds),),
+    )
+
+
+def _way_row(words: str, name: str, metrics: Mapping[str, Metric]) -> dict[str, Any]:
+    return {"way": words} | {key: metrics[f"{name}/{key}"].value for key in ("test_accuracy", "mean_iou")}
+
+
+def _ablation_table(
+    metrics: Mapping[str, Metric],
+    parameters: DetectorParameters,
+    words: Mapping[str, str],
+    differences: Mapping[str, Comparison],
+    *,
+    boxes: bool,
+) -> Table:
+    """By accuracy, or by how well the best proposal fits: each table is a family of comparisons."""
+    measured, suffix, label = ("iou", "iou_", "Mean IoU") if boxes else ("accuracy", "", "Accuracy")
+    rows = []
+    for name, said in words.items():
+        cells: dict[str, Any] = {"change": said[:1].upper() + said[1:]}
+        cells["measured"] = metrics[f"ablation/{name}/{measured}"].value
+        if name != REFERENCE:
+            cells |= differences[f"ablation/{name}/{suffix}"].cells()
+        rows.append(Row(cells=cells))
+    what = "the best proposal's IoU" if boxes else "accuracy"
+    return Table(
+        caption=f"Ablation of the detector: {what} on {parameters.ablation_validation:,} validation canvases "
+        "when one choice is changed.",
         columns=(
             Column(key="change", label="Change"),
-            Column(key="accuracy", label="Accuracy", type="number", format=".4f"),
-            Column(key="iou", label="Mean IoU", type="number", format=".3f"),
-            Column(key="difference", label="Difference", **signed),
-            Column(key="low", label="95% from", **signed),
-            Column(key="high", label="to", **signed),
-            Column(key="verdict", label="The change"),
+            Column(key="measured", label=label, **NUMBER),
+            *experiments.comparison_columns(""),
         ),
         rows=tuple(rows),
         notes=(
-            f"ConvNet; {parameters.ablation_train:,} training canvases, {parameters.ablation_epochs} epochs, "
-            f"{parameters.ablation_seeds} seeds: a smaller budget than the detectors'. Differences of "
-            "accuracy are paired by seed, with Student's interval.",
+            f"ConvNet; {parameters.ablation_train:,} training canvases and {parameters.ablation_epochs} "
+            "epochs unless the change says more: a smaller budget than the detectors'.",
+            experiments.comparison_note(parameters.ablation_seeds),
         ),
     )
 

@@ -9,12 +9,13 @@ Expected: one box remains at a threshold of 0.3, several at 0.9.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from analyses.detection import _detection as detection
-from analyses.detection._detection import CanvasChoice
+from analyses.detection._detection import CanvasChoice, Predicted
+from analyses.experiments import FRACTION
 from analyses.pictures import png
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
 from results.schema import (
@@ -34,8 +35,11 @@ from results.schema import (
     Table,
 )
 
+if TYPE_CHECKING:
+    from lab.training import Images
+
 THRESHOLDS = tuple(round(0.1 * step, 1) for step in range(1, 10))
-SHOWN = 6  # examples of the spatial transformer
+SHOWN = 3  # training, and as many test canvases, of the spatial transformer
 
 
 class SuppressionParameters(Parameters):
@@ -47,6 +51,14 @@ class SuppressionParameters(Parameters):
     threshold: float = Field(0.5, ge=0, le=1)
     least: float = Field(0.01, ge=0, le=1)
     example: int = Field(0, ge=0)
+
+    @model_validator(mode="after")
+    def is_there(self) -> SuppressionParameters:
+        if self.example >= self.data.test:
+            raise ValueError(
+                f"example is {self.example}, and the {self.data.test} test canvases count from 0"
+            )
+        return self
 
 
 class SuppressionExample(Analysis[SuppressionParameters]):
@@ -71,14 +83,16 @@ class SuppressionExample(Analysis[SuppressionParameters]):
             1,
             {"weights": (1.0, parameters.box_weight, 1.0)},
         )
-        return [Cell(cell.id, {**cell.settings, "example": parameters.example}, cell.seed)]
+        shown = {"example": parameters.example, "training_examples": SHOWN}
+        return [Cell(cell.id, cell.settings | shown, cell.seed)]
 
     def run(self, cell: Cell, context: Context) -> Outcome:
         """The proposals of the example, and what the head sees of it and of the next ones, as pictures."""
         import torch
 
         from lab.datasets import locate
-        from lab.detection import crop, iou, theta
+        from lab.detection import crop, theta
+        from lab.networks.detector import Detector
         from lab.recipes import Recipe
         from lab.training import precision_of
 
@@ -89,39 +103,41 @@ class SuppressionExample(Analysis[SuppressionParameters]):
                 "take an embedded data set, digits or shapes"
             )
         outcome, model, data = detection.trained(cell, context)
-        assert data.test is not None
-        first = cell.settings["example"]
-        images = data.test.images[first : first + SHOWN].contiguous()
-        labels = data.test.labels[first : first + SHOWN].cpu()
+        assert isinstance(model, Detector) and data.test is not None
         dtype = precision_of(Recipe.of(cell.settings["recipe"]), context.device, model)
-        objectness, boxes, features = detection.seen_by(model, images, data, dtype)
-        cells = objectness.argmax(1)
-        best = boxes[torch.arange(len(cells)), cells]
-        with torch.no_grad():
-            named = model.classify(features, best).softmax(1)  # type: ignore[operator]
-        looked = crop(images.float(), theta(best), 32).clamp(0, 255).round().to(torch.uint8)
         _, classes = detection.load(choice, context.device)
-        truth = labels[:, 1:].float()
-        return outcome | {
-            "proposals": boxes[0].tolist(),
-            "objectness": objectness[0].sigmoid().tolist(),
-            "overlaps": [round(float(one), 4) for one in iou(boxes[0].cpu(), truth[:1])[:, 0]],
-            "examples": [
+
+        def looks(part: Images, first: int) -> tuple[Predicted, list[Outcome]]:
+            """What is predicted of SHOWN images of a part, and what the head sees of each, as pictures."""
+            images = part.images[first : first + SHOWN].contiguous()
+            predicted = detection.predict(model, images, data, dtype)
+            boxes = predicted.boxes[torch.arange(len(images)), predicted.objectness.argmax(1)]
+            with torch.no_grad():
+                shares = model.classify(predicted.features, boxes).softmax(1)
+            seen = crop(images.float(), theta(boxes), 32).clamp(0, 255).round().to(torch.uint8)
+            return predicted, [
                 {
                     "png": png(images[n]),
-                    "looked_at_png": png(looked[n]),
-                    "truth": truth[n].tolist(),
-                    "class": classes[int(labels[n, 0])],
-                    "best": best[n].tolist(),
-                    "said": classes[int(named[n].argmax())],
-                    "share": float(named[n].max()),
+                    "looked_at_png": png(seen[n]),
+                    "truth": place,
+                    "class": classes[kind],
+                    "best": boxes[n].tolist(),
+                    "said": classes[int(shares[n].argmax())],
+                    "share": float(shares[n].max()),
                 }
-                for n in range(len(images))
-            ],
+                for n, (kind, *place) in enumerate(part.labels[first : first + SHOWN].tolist())
+            ]
+
+        predicted, examples = looks(data.test, cell.settings["example"])
+        return outcome | {
+            "proposals": predicted.boxes[0].tolist(),
+            "objectness": predicted.objectness[0].sigmoid().tolist(),
+            "examples": examples,
+            "training_examples": looks(data.train, 0)[1],
         }
 
     def summarize(self, parameters: SuppressionParameters, outcomes: Mapping[str, Outcome]) -> Summary:
-        (outcome,) = outcomes.values()
+        outcome = _in_tenths(next(iter(outcomes.values())))
         order = sorted(range(len(outcome["objectness"])), key=lambda cell: -outcome["objectness"][cell])
         candidates = [cell for cell in order if outcome["objectness"][cell] >= parameters.least] or order[:1]
         boxes = [outcome["proposals"][cell] for cell in candidates]
@@ -138,17 +154,17 @@ class SuppressionExample(Analysis[SuppressionParameters]):
             "suppression/threshold": Metric(value=parameters.threshold, title="Threshold of IoU"),
             "suppression/cells": Metric(value=len(order), title="Cells that propose", unit="boxes"),
             "suppression/least": Metric(
-                value=parameters.least, title="Objectness that a candidate needs", unit=detection.FRACTION
+                value=parameters.least, title="Objectness that a candidate needs", unit=FRACTION
             ),
             "example/iou": Metric(
                 value=plain_iou(outcome["examples"][0]["best"], outcome["examples"][0]["truth"]),
                 title="IoU of the best proposal with the true box",
-                unit=detection.FRACTION,
+                unit=FRACTION,
             ),
             "detector/test_accuracy": Metric(
                 value=outcome["measured_accuracy"],
                 title="Test accuracy of the detector of the example",
-                unit=detection.FRACTION,
+                unit=FRACTION,
             ),
             **{
                 f"kept/{threshold:g}": Metric(
@@ -179,6 +195,20 @@ class SuppressionExample(Analysis[SuppressionParameters]):
         )
 
 
+def _in_tenths(outcome: Outcome) -> Outcome:
+    """With every box rounded to a tenth of a pixel, as it is printed: what is computed from boxes, here and
+    by a reader with the printed numbers, is then the same.
+    """
+
+    def rounded(box: Sequence[float]) -> list[float]:
+        return [round(value, 1) for value in box]
+
+    return outcome | {
+        "proposals": [rounded(box) for box in outcome["proposals"]],
+        "examples": [one | {"best": rounded(one["best"])} for one in outcome["examples"]],
+    }
+
+
 def plain_iou(first: Sequence[float], second: Sequence[float]) -> float:
     """Of two boxes (row, column, width), as it is worked out by hand."""
     shared = 1.0
@@ -204,7 +234,6 @@ def _worked(first: Sequence[float], second: Sequence[float]) -> Table:
     def edges(box: Sequence[float], axis: int) -> tuple[float, float]:
         return box[axis] - box[2] / 2, box[axis] + box[2] / 2
 
-    first, second = [round(value, 1) for value in first], [round(value, 1) for value in second]
     sides = []
     rows = []
     for axis, name in ((0, "Height"), (1, "Width")):
@@ -292,6 +321,17 @@ def _box(place: Sequence[float], style: BoxStyle, **more: Any) -> Box:
     return Box(row=row, column=column, width=max(width, 1.0), style=style, **more)
 
 
+def _look(example: Outcome, split: str) -> tuple[Picture, Picture]:
+    """A canvas with its boxes, and what the head is shown of it."""
+    boxes = (_box(example["truth"], "truth"), _box(example["best"], "kept"))
+    named = f"“{example['said']}” {example['share']:.2f}"
+    wrong = "" if example["said"] == example["class"] else f", not “{example['class']}”"
+    return (
+        Picture(png=example["png"], boxes=boxes, title=split),
+        Picture(png=example["looked_at_png"], title=named + wrong),
+    )
+
+
 def _figures(
     outcome: Outcome,
     boxes: Sequence[Sequence[float]],
@@ -320,20 +360,13 @@ def _figures(
         for row in range(cells)
     )
     axis = Axis(label="Column of the cell", categories=tuple(map(str, range(cells))))
-    looks = []
-    for one in examples:
-        right = one["said"] == one["class"]
-        looks.append(
-            Picture(
-                png=one["png"], boxes=(_box(one["truth"], "truth"), _box(one["best"], "kept")), title="Input"
-            )
-        )
-        looks.append(
-            Picture(
-                png=one["looked_at_png"],
-                title=f"“{one['said']}” {one['share']:.2f}" + ("" if right else f", not “{one['class']}”"),
-            )
-        )
+    training = outcome.get("training_examples", [])
+    looks = [
+        picture
+        for split, some in (("Training", training), ("Test", examples))
+        for one in some
+        for picture in _look(one, split)
+    ]
     words = ", ".join(f"{count} at {threshold:g}" for threshold, count in counts.items())
     return {
         "example": Pictures(
@@ -393,9 +426,11 @@ def _figures(
             ),
         ),
         "transformer": Pictures(
-            caption="What the spatial transformer shows the head: each canvas, with its true box and its "
-            "best proposal, and beside it that part of it, scaled, with the class that the head names.",
-            alt=f"{len(examples)} canvases, each beside the part within its best proposal.",
+            caption="What the spatial transformer shows the head: training and test canvases, each with its "
+            "true box and its best proposal, and beside it that part of it, scaled, with the class that the "
+            "head names and its probability.",
+            alt=f"{len(training)} training and {len(examples)} test canvases, each beside the part within "
+            "its best proposal.",
             columns=6,
             pictures=tuple(looks),
             legend=(("truth", "True box"), ("kept", "Best proposal")),

@@ -8,8 +8,10 @@ import pytest
 import analyses
 from analyses.detection import _detection as detection
 from analyses.detection._detection import CanvasChoice
+from analyses.experiments import class_numbers
 from lab.datasets import load
 from results.store import Store
+from tests.conftest import ROOT
 
 FEW = CanvasChoice(name="digits", train=60, validation=30, test=40, boxes="drawn")
 SMALL = ("--set", "data.train=100", "--set", "data.test=60", "--set", "epochs=1", "--jobs", "1")
@@ -52,19 +54,48 @@ def test_the_ablation_changes_one_thing_and_never_measures_the_test_canvases():
     parameters = analysis.parameters("full")
     cells = {cell.id: cell for cell in analysis.plan(parameters)}
     reference = cells["ablation/reference/0"].settings
-    assert not reference["test"]
     for name in parameters.changes():
         settings = cells[f"ablation/{name}/0"].settings
         assert not settings["test"]
         differs = [key for key in {*settings, *reference} if settings.get(key) != reference.get(key)]
-        by_design = {"two_phases": ["alone", "recipe"], "still": ["data", "recipe"]}
+        by_design = {"phases": ["alone"], "longer": ["recipe"], "still": ["data", "recipe"]}
         if name in by_design:
             assert sorted(differs) == by_design[name]
         else:
             assert len(differs) == (name != "reference")
-    total = parameters.ablation_epochs
-    phases = cells["ablation/two_phases/0"].settings
-    assert phases["alone"] + phases["recipe"]["epochs"] == total == reference["recipe"]["epochs"]
+    phases, longer = (cells[f"ablation/{name}/0"].settings for name in ("phases", "longer"))
+    assert phases["recipe"]["epochs"] == reference["recipe"]["epochs"], "the head is trained for as long"
+    assert phases["alone"] + phases["recipe"]["epochs"] == longer["recipe"]["epochs"]
+
+
+def test_where_the_head_looks_is_compared_at_the_budget_of_the_detectors():
+    analysis = analyses.get("detection.faster_rcnn")
+    cells = {cell.id: cell for cell in analysis.plan(analysis.parameters("full"))}
+    detector = cells["convnet/4"]
+    for name, part in (("truth", "objective"), ("roi_align", "network")):
+        other = cells[f"convnet/{name}/4"]
+        assert other.seed == detector.seed
+        assert [key for key in other.settings if other.settings[key] != detector.settings[key]] == [part]
+
+
+@pytest.mark.parametrize(
+    ("name", "finding"),
+    [
+        ("faster_rcnn", "convnet_reaches_published"),
+        ("region_proposals", "published_threshold_leaves_out"),
+        ("suppression", "one_remains"),
+    ],
+)
+def test_recorded_cells_can_be_summarized_again(name, finding):
+    recorded = Store(ROOT / "results")
+    analysis = analyses.get(f"detection.{name}")
+    parameters = recorded.read(analysis.id, "full").provenance.parameters
+    bundle = recorded.read_outcomes(analysis.id, "full")
+    again = analysis.summarize(
+        type(analysis.parameters("full")).model_validate(parameters),
+        {cell.id: cell.outcome for cell in bundle.cells},
+    )
+    assert again.findings[finding].holds
 
 
 @pytest.mark.parametrize(
@@ -91,6 +122,10 @@ def test_a_small_run_has_its_metrics_and_drawings(convstudy, tmp_path, analysis,
         assert sum(box.style == "kept" for box in drawn) == kept
         assert result.metrics["kept/0.5"].value == kept
         assert result.findings["more_remain_at_a_higher_threshold"].statement
+        best, worked = result.tables["proposals"].rows[:2], result.tables["worked"].rows[-1]
+        assert best[1].cells["overlap"] == worked.cells["value"], "one rule of rounding for both tables"
+        titles = [picture.title for picture in result.figures["transformer"].pictures]
+        assert titles[::2] == ["Training"] * 3 + ["Test"] * 3
 
 
 def test_the_base_network_is_judged_against_what_is_asked_for(convstudy, tmp_path):
@@ -123,12 +158,19 @@ def test_a_small_detector_is_trained_judged_and_compared(convstudy, tmp_path):
     finished = convstudy("run", "detection.faster_rcnn", "--profile", "quick", *SMALL, *options)
     assert finished.returncode == 0, finished.stderr
     result = Store(tmp_path / "results").read("detection.faster_rcnn", "custom")
-    for name in detection.NETWORKS:
+    bundle = Store(tmp_path / "results").read_outcomes("detection.faster_rcnn", "custom")
+    for cell in bundle.cells:
+        predicted, labels = (class_numbers(cell.outcome[part]) for part in ("predictions", "labels"))
+        right = np.mean(np.equal(predicted, labels))
+        assert right == pytest.approx(cell.outcome["measured_accuracy"]), cell.id
+    for name in (*detection.NETWORKS, "convnet/truth", "convnet/roi_align"):
         for what in ("test_accuracy", "map_50", "map_50_95"):
             assert 0 <= result.metrics[f"{name}/{what}"].value <= 1
+    for name in detection.NETWORKS:
         losses = {series.label for series in result.figures[f"losses_{name}"].series}
         assert losses == {"Objectness", "Box", "Class"}
-    assert len(result.tables["ablation"].rows) == 7
+    assert len(result.tables["ablation"].rows) == len(result.tables["ablation_boxes"].rows) == 8
+    assert [row.cells["verdict"] for row in result.tables["ways"].rows[1:]] == ["not significant"] * 2
 
 
 def test_pictures_that_may_not_be_printed_are_refused(convstudy):
