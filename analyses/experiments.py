@@ -401,10 +401,10 @@ def comparison_columns(prefix: str = "") -> tuple[Column, ...]:
     )
 
 
-def comparison_note(seeds: int) -> str:
+def comparison_note(seeds: int, reference: str = "the first row") -> str:
     return (
-        f"Differences to the first row are paired by seed (n = {seeds}), each with Student's 95% interval "
-        "over seeds; p-values are adjusted by Holm's method for the comparisons of the table."
+        f"Differences to {reference} are paired by seed (n = {seeds}), each with Student's 95% interval over "
+        "seeds; p-values are adjusted by Holm's method for the comparisons of the table."
     )
 
 

@@ -11,8 +11,9 @@ from functools import lru_cache
 from math import isfinite
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from analyses import experiments
 from analyses.experiments import FRACTION
 from analyses.plugin import Cell, Context, Outcome
 from results.schema import Axis, Chart, Series
@@ -30,6 +31,7 @@ OVERLAPS = (0.5, 0.6, 0.7, 0.8, 0.9)
 SUPPRESSION = 0.5  # IoU above which the worse of two proposals goes, before detections are counted
 WORST = {"accuracy": 0.0, "pointwise_accuracy": 0.0, "iou": 0.0, "centre_error": 48.0}
 DETECTIONS = 3  # of an image, at most, for average precision
+LISTED = 10_000  # canvases of either published list
 
 
 class CanvasChoice(BaseModel):
@@ -56,6 +58,16 @@ class CanvasChoice(BaseModel):
     seed: int = 0
     damaged: Literal["refuse", "skip"] = "refuse"
 
+    @model_validator(mode="after")
+    def is_listed(self) -> CanvasChoice:
+        for split, wanted in (("training", self.train + self.validation), ("test", self.test)):
+            if self.boxes == "published" and wanted > LISTED:
+                raise ValueError(
+                    f"{wanted} {split} canvases are asked for, and the published list has {LISTED}; ask for "
+                    "fewer, or set data.boxes=drawn"
+                )
+        return self
+
     def sources(self) -> tuple[str, ...]:
         return (self.name, "transformed_cifar10") if self.boxes == "published" else (self.name,)
 
@@ -66,13 +78,9 @@ QUICK = CanvasChoice(name="digits", train=900, test=500, boxes="drawn", mirror=F
 @lru_cache(maxsize=1)
 def load(choice: CanvasChoice, device: str) -> tuple[Data, tuple[str, ...]]:
     """Canvases on the device, labelled (N, 4) class, row, column, width; and the classes' names."""
-    from lab.datasets import load as load_images
     from lab.training import Data, Images, channel_statistics
 
-    pool, test = (
-        load_images(choice.name, split, size=(32, 32), grey=False, damaged=choice.damaged)
-        for split in ("train", "test")
-    )
+    pool, test = _images(choice)
     colour = pool.images[:10_000].mean((0, 2, 3))
     made = made_of(pool, choice, "train", choice.train + choice.validation, colour)
     images, labels = made_of(test, choice, "test", choice.test, colour)
@@ -81,6 +89,28 @@ def load(choice: CanvasChoice, device: str) -> tuple[Data, tuple[str, ...]]:
     mean, std = channel_statistics(parts[0][0])
     placed = [Images.of(*part, device) for part in (*parts, (images, labels))]
     return Data(placed[0], mean, std, placed[1] if len(placed) > 2 else None, placed[-1]), pool.classes
+
+
+def check(choice: CanvasChoice, *, named: bool = True) -> None:
+    """DataError where the images are not those of the published lists, or, where objects are to be `named`,
+    are all of one class.
+    """
+    from lab.datasets import cifar10, locate
+
+    sets = _images(choice)
+    if named:
+        experiments.check_classes(choice.name, sets[0])
+    if choice.boxes == "published":
+        for images, split in zip(sets, ("train", "test"), strict=True):
+            cifar10.transformed(images, locate("transformed_cifar10").text(f"{split}.txt"))
+
+
+def _images(choice: CanvasChoice) -> tuple[ImageSet, ImageSet]:
+    """The objects of training and of test canvases."""
+    from lab.datasets import load as load_images
+
+    how: dict[str, Any] = {"size": (32, 32), "grey": False, "damaged": choice.damaged}
+    return load_images(choice.name, "train", **how), load_images(choice.name, "test", **how)
 
 
 def made_of(images: ImageSet, choice: CanvasChoice, split: str, count: int, colour: Any) -> tuple[Any, Any]:

@@ -47,6 +47,9 @@ class BaseNetwork(Analysis[BaseNetworkParameters]):
     def datasets(self, parameters: BaseNetworkParameters) -> tuple[str, ...]:
         return (parameters.data.name,)
 
+    def check(self, parameters: BaseNetworkParameters) -> None:
+        experiments.check(parameters.data)
+
     def plan(self, parameters: BaseNetworkParameters) -> list[Cell]:
         recipe = detection.recipe(parameters.epochs, parameters.mirror, parameters.shift)
         network = {"name": "detector base"}

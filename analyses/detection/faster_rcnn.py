@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from analyses import experiments
 from analyses.detection import _detection as detection
-from analyses.detection._detection import NETWORKS, CanvasChoice
+from analyses.detection._detection import LISTED, NETWORKS, CanvasChoice
 from analyses.experiments import FRACTION, Comparison
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
 from results.schema import Axis, Column, Finding, Metric, Row, Table
@@ -74,6 +74,16 @@ class DetectorParameters(Parameters):
         default={"convnet": 0.5846, "mobilenet": 0.4353, "resnet": 0.6366}
     )
 
+    @model_validator(mode="after")
+    def ablation_fits(self) -> DetectorParameters:
+        wanted = self.ablation_train + self.ablation_validation
+        if self.data.boxes == "published" and wanted > LISTED:
+            raise ValueError(
+                f"ablation_train and ablation_validation are {wanted} canvases together, and the published "
+                f"training list has {LISTED}"
+            )
+        return self
+
     def changes(self) -> dict[str, Change]:
         first = self.ablation_epochs // 2
         return {
@@ -107,6 +117,9 @@ class FasterRcnn(Analysis[DetectorParameters]):
 
     def datasets(self, parameters: DetectorParameters) -> tuple[str, ...]:
         return parameters.data.sources()
+
+    def check(self, parameters: DetectorParameters) -> None:
+        detection.check(parameters.data)
 
     def plan(self, parameters: DetectorParameters) -> list[Cell]:
         weights = {"weights": (1.0, parameters.box_weight, 1.0)}

@@ -59,6 +59,9 @@ class RegionProposals(Analysis[ProposalParameters]):
     def datasets(self, parameters: ProposalParameters) -> tuple[str, ...]:
         return parameters.data.sources()
 
+    def check(self, parameters: ProposalParameters) -> None:
+        detection.check(parameters.data, named=False)
+
     def plan(self, parameters: ProposalParameters) -> list[Cell]:
         return [
             cell

@@ -74,6 +74,9 @@ class SuppressionExample(Analysis[SuppressionParameters]):
     def datasets(self, parameters: SuppressionParameters) -> tuple[str, ...]:
         return parameters.data.sources()
 
+    def check(self, parameters: SuppressionParameters) -> None:
+        detection.check(parameters.data)
+
     def plan(self, parameters: SuppressionParameters) -> list[Cell]:
         (cell,) = detection.cells(
             "detector",

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from analyses import experiments
 from analyses.classification.cifar10_designs import recipe_a
-from analyses.experiments import DataChoice
+from analyses.experiments import Comparison, DataChoice, classified
 from analyses.plugin import Cell, Context, Outcome, Parameters
 from analyses.transfer import _transfer as transfer
 from analyses.transfer._transfer import Domain
@@ -31,7 +31,7 @@ class SourceParameters(Parameters):
     which validation images of the target choose; finetune_rate was chosen by them in single runs.
     """
 
-    data: DataChoice = DataChoice(train=10_000, validation=0)
+    data: DataChoice = DataChoice(train=45_000, validation=0)
     target: Domain = Domain(
         name="gtsrb", split="train", test_split="test", tracks=True, images=1_000, mirror=False, size=32
     )
@@ -49,6 +49,11 @@ class SourceParameters(Parameters):
             "probe": later | {"epochs": self.probe_epochs},
             "finetune": later | {"epochs": self.finetune_epochs, "learning_rate": self.finetune_rate},
         }
+
+    def check(self) -> None:
+        """DataError where source or target do not have the classes and images that are asked for."""
+        experiments.check(self.data)
+        experiments.check_classes(self.target.name, transfer.load(self.target).train)
 
     def cells(self, name: str, **settings: Any) -> list[Cell]:
         from lab.recipes import Recipe
@@ -88,7 +93,7 @@ def transferred(
     from lab import weights
     from lab.heads import fit_heads
     from lab.recipes import Recipe
-    from lab.training import Images, fit, measure, precision_of, predict
+    from lab.training import Images, fit, precision_of, predict
 
     seed, settings = cell.seed or 0, cell.settings
     recipes = {name: Recipe.of(one) for name, one in settings["recipes"].items()}
@@ -106,9 +111,9 @@ def transferred(
             **more,
         )
 
-    def right(model: Any, shown: Data) -> float:
+    def tested(model: Any, shown: Data, names: Sequence[str]) -> Outcome:
         assert shown.test is not None
-        return measure(predict(model, shown.test.images, shown, dtype), shown.test.labels)[1]
+        return classified(predict(model, shown.test.images, shown, dtype), shown.test.labels, names)
 
     torch.manual_seed(seed)
     model = experiments.network(NETWORK, {}, len(classes))
@@ -117,10 +122,10 @@ def transferred(
     outcome: Outcome = {
         "history": history.as_outcome(),
         "diverged": history.outcome == "diverged",
-        "source": right(model, data),
         "sizes": {name: len(part) for name, part in parts._asdict().items()},
         "classes": len(parts.train.classes),
     }
+    predicted = {"source": tested(model, data, classes)}
     network = weights.Network(
         model, NETWORK, "trained here", "", "", domain.size, 1.0, "bilinear", data.mean, data.std
     )
@@ -142,16 +147,17 @@ def transferred(
     )
     reached = [course.accuracy["validation"][-1] for course in heads.courses[0]]
     best = reached.index(max(reached))
-    said = (features[2] / scale @ heads.weight[0, best].T + heads.bias[0, best]).argmax(1)
-    outcome["probe"] = float((said == labels[2]).float().mean())
+    logits = features[2] / scale @ heads.weight[0, best].T + heads.bias[0, best]
+    predicted["probe"] = classified(logits, labels[2], parts.test.classes)
     outcome["probe_rate"] = settings["rates"][best]
     train, test = (Images.of(part.images, part.labels, context.device) for part in (parts.train, parts.test))
     target = replace(data, train=train, validation=None, test=test)
     weights.with_head(model, outcome["classes"], seed)
     history = trained(model, target, "finetune")
     outcome["diverged"] |= history.outcome == "diverged"
-    outcome["finetune"] = right(model, target)
-    return outcome
+    predicted["finetune"] = tested(model, target, parts.test.classes)
+    outcome |= {part: one["test_accuracy"] for part, one in predicted.items()}
+    return outcome | {"predicted": predicted}
 
 
 def accuracies(prefix: str, words: str, runs: Sequence[Outcome]) -> dict[str, Metric]:
@@ -162,19 +168,45 @@ def accuracies(prefix: str, words: str, runs: Sequence[Outcome]) -> dict[str, Me
     }
 
 
-def differences(
-    prefix: str, words: str, runs: Sequence[Outcome], reference: Sequence[Outcome]
-) -> dict[str, Metric]:
-    """Test accuracies less those of the reference, paired by seed."""
-    from lab.evaluation import paired_over_seeds
+def compared(rows: Mapping[str, Sequence[Outcome]], reference: Sequence[Outcome]) -> dict[str, Comparison]:
+    """Test accuracies of some rows less those of the reference, by "PREFIX/PART_": one family."""
+    return experiments.compared(
+        {
+            f"{prefix}/{part}_": ([run[part] for run in found], [run[part] for run in reference])
+            for prefix, found in rows.items()
+            for part in PARTS
+        }
+    )
 
-    return {
-        f"{prefix}/{part}_difference": experiments.metric(
-            paired_over_seeds([run[part] for run in runs], [run[part] for run in reference]).difference,
-            f"Change of test accuracy {said}: {words}",
-        )
-        for part, said in PARTS.items()
-    }
+
+def comparison_metrics(comparisons: Mapping[str, Comparison], rows: Mapping[str, str]) -> dict[str, Metric]:
+    """rows: prefix of the comparisons → words."""
+    metrics: dict[str, Metric] = {}
+    for prefix, words in rows.items():
+        for part, said in PARTS.items():
+            title = f"Change of test accuracy {said}: {words}"
+            metrics |= comparisons[f"{prefix}/{part}_"].metrics(f"{prefix}/{part}_", title)
+    return metrics
+
+
+def comparison_table(
+    caption: str, label: str, rows: Mapping[str, str], comparisons: Mapping[str, Comparison], seeds: int
+) -> Table:
+    """Each row of the results less the first, by judge. rows: prefix of the comparisons → words."""
+    return Table(
+        caption=caption,
+        columns=(
+            Column(key="what", label=label),
+            Column(key="part", label="Judged"),
+            *experiments.comparison_columns(),
+        ),
+        rows=tuple(
+            Row(cells={"what": words, "part": said} | comparisons[f"{prefix}/{part}_"].cells())
+            for prefix, words in rows.items()
+            for part, said in PARTS.items()
+        ),
+        notes=(experiments.comparison_note(seeds, "the first row of the results"),),
+    )
 
 
 def table(
@@ -211,9 +243,3 @@ def setting_metrics(parameters: SourceParameters, outcome: Outcome) -> dict[str,
             ("seeds", parameters.seeds, "Seeds", ""),
         )
     }
-
-
-def clear(metric: Metric, above: bool) -> bool:
-    """Whether the interval lies above (or below) zero."""
-    end = metric.low if above else metric.high
-    return end is not None and (end > 0 if above else end < 0)

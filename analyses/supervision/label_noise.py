@@ -6,18 +6,18 @@ own distribution, and find that 10% cost less than a point on the target and 25%
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field, field_validator
 
 from analyses import experiments
-from analyses.experiments import FRACTION
+from analyses.experiments import FRACTION, Comparison
 from analyses.plugin import Analysis, Cell, Context, Outcome, Profile, Summary
 from analyses.supervision import _supervision as supervision
 from analyses.supervision._supervision import SourceParameters
-from results.schema import Axis, Chart, Finding, Metric, Series
+from results.schema import Axis, Chart, Column, Finding, Metric, Row, Series, Table
 
 Percent = Annotated[int, Field(ge=0, le=100)]
 
@@ -51,6 +51,9 @@ class LabelNoise(Analysis[NoiseParameters]):
     def datasets(self, parameters: NoiseParameters) -> tuple[str, ...]:
         return (parameters.data.name, parameters.target.name)
 
+    def check(self, parameters: NoiseParameters) -> None:
+        parameters.check()
+
     def plan(self, parameters: NoiseParameters) -> list[Cell]:
         return [
             cell for noise in parameters.noise for cell in parameters.cells(f"noise/{noise}", noise=noise)
@@ -75,21 +78,28 @@ class LabelNoise(Analysis[NoiseParameters]):
     def summarize(self, parameters: NoiseParameters, outcomes: Mapping[str, Outcome]) -> Summary:
         runs = {noise: experiments.of(outcomes, f"noise/{noise}") for noise in parameters.noise}
         metrics: dict[str, Metric] = supervision.setting_metrics(parameters, runs[0][0])
+        words = {f"noise/{noise}": f"{noise}% of the labels replaced" for noise in parameters.noise}
         for noise, found in runs.items():
-            words = f"{noise}% of the labels replaced"
-            metrics |= supervision.accuracies(f"noise/{noise}", words, found)
-            metrics[f"noise/{noise}/wrong"] = experiments.over_seeds(
-                found, "wrong", f"Labels that are wrong: {words}"
+            name = f"noise/{noise}"
+            metrics |= supervision.accuracies(name, words[name], found)
+            metrics[f"{name}/wrong"] = experiments.over_seeds(
+                found, "wrong", f"Labels that are wrong: {words[name]}"
             )
-            if noise:
-                metrics |= supervision.differences(f"noise/{noise}", words, found, runs[0])
+        changed = {name: said for name, said in words.items() if name != "noise/0"}
+        comparisons = supervision.compared({f"noise/{n}": found for n, found in runs.items() if n}, runs[0])
+        metrics |= supervision.comparison_metrics(comparisons, changed)
         most = max(parameters.noise)
-        key = f"noise/{most}/probe_difference"
-        told = {
-            f"noise/{noise}/probe_difference": cost
-            for noise, cost in parameters.published.items()
-            if noise in parameters.noise
-        }
+        lost = [
+            [noisy[part] - clean[part] for noisy, clean in zip(runs[most], runs[0], strict=True)]
+            for part in ("source", "probe")
+        ]
+        apart = experiments.compared({"": (lost[0], lost[1])})[""]
+        metrics |= apart.metrics(
+            f"noise/{most}/source_over_probe_", "Change on the source less that by linear probe"
+        )
+        published = _published(parameters, runs)
+        for key, one in published.items():
+            metrics |= one.metrics(key, "Change by linear probe less the paper's on its target")
         return Summary(
             metrics=metrics,
             tables={
@@ -99,8 +109,16 @@ class LabelNoise(Analysis[NoiseParameters]):
                     "Replaced",
                     {f"noise/{noise}": f"{noise}%" for noise in parameters.noise},
                     metrics,
-                    f"Number of seeds: {parameters.seeds}, over which the 95% intervals are.",
+                    f"Means over {parameters.seeds} seeds, with Student's 95% intervals over them.",
                 ),
+                "differences": supervision.comparison_table(
+                    "What replaced labels change in the test accuracy.",
+                    "Replaced",
+                    {f"noise/{noise}": f"{noise}%" for noise in parameters.noise if noise},
+                    comparisons,
+                    parameters.seeds,
+                ),
+                "published": _published_table(parameters, metrics, published),
                 "recipe": experiments.recipe_table(
                     {
                         title: parameters.recipes()[part]
@@ -109,26 +127,85 @@ class LabelNoise(Analysis[NoiseParameters]):
                 ),
             },
             figures={"accuracy": _chart(parameters, metrics)},
-            findings={
-                "most_noise_costs": Finding(
-                    statement="With most labels replaced the linear probe loses accuracy, by an interval "
-                    "below zero",
-                    holds=supervision.clear(metrics[key], above=False),
-                    metrics=(key,),
-                ),
-                "as_robust_as_published": Finding(
-                    statement="The linear probe loses no more than the paper's target at the same noise",
-                    holds=all(metrics[key].value >= -cost for key, cost in told.items()),
-                    metrics=tuple(told),
-                ),
+            findings=_findings(parameters, metrics, comparisons, published)
+            | {
                 "source_loses_more": Finding(
-                    statement="The most noise costs more on the source than on the target by linear probe",
-                    holds=metrics[f"noise/{most}/source_difference"].value < metrics[key].value,
-                    metrics=(f"noise/{most}/source_difference", key),
+                    statement="The most noise costs significantly more on the source than by linear probe on "
+                    "the target",
+                    holds=apart.verdict == "less",
+                    metrics=(f"noise/{most}/source_over_probe_difference",),
                 ),
                 "no_run_diverged": experiments.none_diverged(outcomes),
             },
         )
+
+
+def _published(parameters: NoiseParameters, runs: Mapping[int, Sequence[Outcome]]) -> dict[str, Comparison]:
+    """By "noise/N/over_published_": what the linear probe loses, beside what the paper's target does."""
+    return experiments.compared(
+        {
+            f"noise/{noise}/over_published_": (
+                [run["probe"] for run in runs[noise]],
+                [run["probe"] - cost for run in runs[0]],
+            )
+            for noise, cost in parameters.published.items()
+            if noise in runs and noise
+        }
+    )
+
+
+def _published_table(
+    parameters: NoiseParameters, metrics: Mapping[str, Metric], published: Mapping[str, Comparison]
+) -> Table:
+    rows = []
+    for noise, cost in parameters.published.items():
+        if one := published.get(f"noise/{noise}/over_published_"):
+            change = metrics[f"noise/{noise}/probe_difference"].value
+            rows.append(Row(cells={"noise": f"{noise}%", "change": change, "published": -cost} | one.cells()))
+    signed: dict[str, Any] = {"type": "number", "format": "+.4f"}
+    return Table(
+        caption="What replaced labels change by linear probe, beside what they change in the paper.",
+        columns=(
+            Column(key="noise", label="Replaced"),
+            Column(key="change", label="Change here", **signed),
+            Column(key="published", label="Published", **signed),
+            *experiments.comparison_columns(),
+        ),
+        rows=tuple(rows),
+        notes=(experiments.comparison_note(parameters.seeds, "the published change"),),
+    )
+
+
+def _findings(
+    parameters: NoiseParameters,
+    metrics: Mapping[str, Metric],
+    comparisons: Mapping[str, Comparison],
+    published: Mapping[str, Comparison],
+) -> dict[str, Finding]:
+    most = max(parameters.noise)
+    findings = {
+        f"{part}_loses_by_the_most_noise": Finding(
+            statement=f"With most labels replaced the accuracy {said} is significantly lower",
+            holds=comparisons[f"noise/{most}/{part}_"].verdict == "less",
+            metrics=(f"noise/{most}/{part}_difference",),
+        )
+        for part, said in supervision.PARTS.items()
+    }
+    for key, one in published.items():
+        name = key.removesuffix("over_published_")
+        change = metrics[f"{name}probe_difference"]
+        cost = parameters.published[int(name.split("/")[1])]
+        findings[f"{name}holds_published"] = Finding(
+            statement="The interval of the change by linear probe holds the paper's figure",
+            holds=change.low is not None and change.high is not None and change.low <= -cost <= change.high,
+            metrics=(f"{name}probe_difference",),
+        )
+        findings[f"{name}loses_more_than_published"] = Finding(
+            statement="The linear probe loses significantly more than the paper's target",
+            holds=one.verdict == "less",
+            metrics=(f"{key}difference",),
+        )
+    return findings
 
 
 def _chart(parameters: NoiseParameters, metrics: Mapping[str, Metric]) -> Chart:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pydantic import Field
 
 from analyses import experiments
-from analyses.experiments import FRACTION, DataChoice
+from analyses.experiments import FRACTION, Comparison, DataChoice
 from analyses.plugin import Analysis, Cell, Context, Outcome, Profile, Summary
 from analyses.supervision import _supervision as supervision
 from analyses.supervision._supervision import SourceParameters
@@ -46,6 +46,9 @@ class Resampling(Analysis[ResamplingParameters]):
 
     def datasets(self, parameters: ResamplingParameters) -> tuple[str, ...]:
         return (parameters.data.name, parameters.target.name)
+
+    def check(self, parameters: ResamplingParameters) -> None:
+        parameters.check()
 
     def plan(self, parameters: ResamplingParameters) -> list[Cell]:
         return [
@@ -86,12 +89,24 @@ class Resampling(Analysis[ResamplingParameters]):
             "data/largest": Metric(value=sizes[0], title="Images of the largest class", unit="images"),
             "data/smallest": Metric(value=sizes[-1], title="Images of the smallest class", unit="images"),
         }
+        words = {way: f"{said} sampling" for way, said in WORDS.items()}
         for way, found in runs.items():
-            words = f"{WORDS[way]} sampling"
-            metrics |= supervision.accuracies(way, words, found)
+            metrics |= supervision.accuracies(way, words[way], found)
             metrics[f"{way}/accuracy"] = metrics[f"{way}/probe_accuracy"]
-            if way != "natural":
-                metrics |= supervision.differences(way, words, found, runs["natural"])
+        changed = {way: said for way, said in words.items() if way != "natural"}
+        comparisons = supervision.compared({way: runs[way] for way in changed}, runs["natural"])
+        metrics |= supervision.comparison_metrics(comparisons, changed)
+        published = experiments.compared(
+            {
+                f"{way}/over_published_": (
+                    [run["probe"] for run in runs[way]],
+                    [run["probe"] + parameters.published for run in runs["natural"]],
+                )
+                for way in changed
+            }
+        )
+        for key, one in published.items():
+            metrics |= one.metrics(key, "Gain by linear probe less the paper's on its target")
         return Summary(
             metrics=metrics,
             tables={
@@ -99,10 +114,17 @@ class Resampling(Analysis[ResamplingParameters]):
                     "Test accuracy by how the classes of a long-tailed source are sampled: on as many test "
                     "images of each of its classes, by a linear probe on the target, and after fine-tuning.",
                     "Sampling",
-                    {way: WORDS[way] for way in WAYS},
+                    WORDS,
                     metrics,
-                    f"Number of seeds: {parameters.seeds}, over which the 95% intervals are; a seed decides "
-                    "which classes are rare.",
+                    f"Means over {parameters.seeds} seeds, with Student's 95% intervals over them; a seed "
+                    "decides which classes are rare.",
+                ),
+                "differences": supervision.comparison_table(
+                    "What sampling changes in the test accuracy.",
+                    "Sampling",
+                    {way: WORDS[way] for way in changed},
+                    comparisons,
+                    parameters.seeds,
                 ),
                 "recipe": experiments.recipe_table(
                     {
@@ -112,39 +134,34 @@ class Resampling(Analysis[ResamplingParameters]):
                 ),
             },
             figures={"accuracy": _chart(metrics)},
-            findings={
-                f"{way}_{said}": Finding(
-                    statement=f"{WORDS[way].capitalize()} sampling {words} the linear probe, by an interval "
-                    f"{'above' if above else 'below'} zero",
-                    holds=supervision.clear(metrics[f"{way}/probe_difference"], above=above),
-                    metrics=(f"{way}/probe_difference",),
-                )
-                for way in ("sqrt", "uniform")
-                for said, words, above in (("helps", "helps", True), ("harms", "harms", False))
-            }
-            | {
-                f"{way}_helps_the_source": Finding(
-                    statement=f"{WORDS[way].capitalize()} sampling raises the accuracy on the source, by an "
-                    "interval above zero",
-                    holds=supervision.clear(metrics[f"{way}/source_difference"], above=True),
-                    metrics=(f"{way}/source_difference",),
-                )
-                for way in ("sqrt", "uniform")
-            }
-            | {
-                "published_gain_is_excluded": Finding(
-                    statement="Neither way gives the linear probe as much as it gives the paper's target: "
-                    "both intervals end below that",
-                    holds=all(
-                        end is not None and end < parameters.published
-                        for way in ("sqrt", "uniform")
-                        for end in (metrics[f"{way}/probe_difference"].high,)
-                    ),
-                    metrics=("sqrt/probe_difference", "uniform/probe_difference"),
-                ),
-                "no_run_diverged": experiments.none_diverged(outcomes),
-            },
+            findings=_findings(comparisons, published)
+            | {"no_run_diverged": experiments.none_diverged(outcomes)},
         )
+
+
+def _findings(
+    comparisons: Mapping[str, Comparison], published: Mapping[str, Comparison]
+) -> dict[str, Finding]:
+    findings = {
+        "published_gain_is_excluded": Finding(
+            statement="Neither way gives the linear probe as much as the least gain on the paper's target",
+            holds=all(one.verdict == "less" for one in published.values()),
+            metrics=tuple(f"{key}difference" for key in published),
+        )
+    }
+    for way in ("sqrt", "uniform"):
+        for name, part, verdict in (
+            (f"{way}_helps", "probe", "more"),
+            (f"{way}_harms", "probe", "less"),
+            (f"{way}_helps_the_source", "source", "more"),
+        ):
+            findings[name] = Finding(
+                statement=f"{WORDS[way].capitalize()} sampling: the accuracy {supervision.PARTS[part]} is "
+                f"significantly {'higher' if verdict == 'more' else 'lower'}",
+                holds=comparisons[f"{way}/{part}_"].verdict == verdict,
+                metrics=(f"{way}/{part}_difference",),
+            )
+    return findings
 
 
 def _chart(metrics: Mapping[str, Metric]) -> Chart:

@@ -18,15 +18,17 @@ from pydantic import Field, model_validator
 
 from analyses import experiments
 from analyses.classification.cifar10_designs import recipe_a, recipe_b
-from analyses.experiments import FRACTION, DataChoice
+from analyses.experiments import FRACTION, Comparison, DataChoice
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
 from analyses.supervision import _supervision as supervision
+from analyses.supervision._tail import Tail
 from results.schema import Axis, Chart, Column, Finding, Metric, Row, Series, Table
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from lab.pseudo_labels import Chosen
     from lab.training import Data, Images
 
 Positive = Annotated[int, Field(ge=1)]
@@ -38,14 +40,20 @@ class TeacherParameters(Parameters):
     """data: its training images are `labelled` ones and the unlabelled rest; validation images choose K.
 
     k: images chosen a class. p: classes kept an image; the first is that of the sweep of K, the others are
-    tried at the largest K, where the choice depends on P most. shown: images a round of the student's first
-    training, of which there are `rounds`. bin: ranks of which the precision is taken together.
+    tried at the largest K, where the choice depends on P most. tail_…: every P is also tried on a long-tailed
+    part of the unlabelled images, `largest` of the first class and of that of rank r a share of 1 ÷
+    r^exponent, at a K that the rare classes do not have; by seed the ranks differ. shown: images a round of
+    the student's first training, of which there are `rounds`. bin: ranks of which the precision is taken
+    together.
     """
 
     data: DataChoice = DataChoice()
     labelled: int = Field(2_000, ge=2)
     k: tuple[Positive, ...] = Field((50, 200, 500, 1_000, 2_000, 4_000), min_length=2)
     p: tuple[Positive, ...] = Field((1, 2, 5), min_length=1)
+    tail_largest: int = Field(4_000, ge=2)
+    tail_exponent: float = Field(1.0, gt=0)
+    tail_k: int = Field(1_000, ge=1)
     widths: tuple[int, int, int] = (64, 128, 128)
     teacher_epochs: int = Field(40, ge=1)
     rounds: int = Field(24, ge=1)
@@ -53,7 +61,7 @@ class TeacherParameters(Parameters):
     finetune_rate: float = Field(0.01, gt=0)
     finetune_epochs: int = Field(8, ge=1)
     bin: int = Field(200, ge=1)
-    seeds: int = Field(3, ge=2)
+    seeds: int = Field(5, ge=2)
 
     @property
     def unlabelled(self) -> int:
@@ -101,6 +109,8 @@ class TeacherStudent(Analysis[TeacherParameters]):
                 labelled=60,
                 k=(5, 40, 140),
                 p=(1, 2),
+                tail_largest=100,
+                tail_k=40,
                 widths=(16, 32, 32),
                 teacher_epochs=8,
                 rounds=4,
@@ -114,61 +124,87 @@ class TeacherStudent(Analysis[TeacherParameters]):
     def datasets(self, parameters: TeacherParameters) -> tuple[str, ...]:
         return (parameters.data.name,)
 
+    def check(self, parameters: TeacherParameters) -> None:
+        from lab.datasets import DataError
+
+        experiments.check(parameters.data)
+        data, classes = experiments.load(parameters.data, "cpu")
+        if max(parameters.p) > len(classes):
+            raise DataError(
+                f"an image's {max(parameters.p)} highest classes are to be kept, and there are {len(classes)} "
+                "classes; choose another with --set p=…"
+            )
+        cell = next(cell for cell in self.plan(parameters) if "tail" in cell.settings)
+        _pool(cell, _parts(cell, data, classes))
+
     def plan(self, parameters: TeacherParameters) -> list[Cell]:
         first, *others = parameters.p
         choices: dict[str, tuple[int, int] | None] = {"teacher": None, "supervised": None}
         choices |= {f"k/{k}": (k, first) for k in parameters.k}
         choices |= {f"p/{p}": (max(parameters.k), p) for p in others}
-        return [cell for name, choice in choices.items() for cell in _cells(parameters, name, choice)]
+        planned = [cell for name, choice in choices.items() for cell in _cells(parameters, name, choice)]
+        tail = {"largest": parameters.tail_largest, "exponent": parameters.tail_exponent}
+        for p in parameters.p:
+            planned += _cells(parameters, f"tail/p/{p}", (parameters.tail_k, p), tail=tail)
+        return planned
 
     def run(self, cell: Cell, context: Context) -> Outcome:
-        from lab.datasets import DataError
-
         settings = cell.settings
         data, classes = experiments.load(DataChoice.model_validate(settings["data"]), context.device)
-        if settings["role"] == "teacher" and max(settings["p"]) > len(classes):
-            raise DataError(
-                f"an image's {max(settings['p'])} highest classes are to be kept, and there are "
-                f"{len(classes)} classes; choose another with --set p=…"
-            )
         work = _teacher if settings["role"] == "teacher" else _student
         return work(cell, context, _parts(cell, data, classes), classes)
 
     def summarize(self, parameters: TeacherParameters, outcomes: Mapping[str, Outcome]) -> Summary:
         best = _best_k(parameters, outcomes)
         runs = _runs(parameters, outcomes)
+        comparisons = _comparisons(parameters, runs, best)
         metrics = _metrics(parameters, runs, best)
+        for name, (one, said) in comparisons.items():
+            metrics |= one.metrics(f"{name}/", f"Change of test accuracy: {said}")
+        tables = {
+            "results": _results_table(parameters, metrics, runs),
+            "differences": _differences_table(parameters, comparisons),
+            "chosen": _chosen_table(runs["teacher"]),
+            "recipe": experiments.recipe_table(
+                {
+                    title: parameters.recipes()[part]
+                    for part, title in (
+                        ("teacher", "Teacher"),
+                        ("student", "Student"),
+                        ("finetune", "Student, fine-tuned"),
+                    )
+                },
+                {
+                    "Student": {
+                        "epochs": f"{parameters.rounds} rounds of {parameters.shown:,} images",
+                    }
+                },
+            ),
+        }
+        findings = _findings(parameters, metrics, outcomes, best, comparisons)
+        tailed = {p: experiments.of(outcomes, f"tail/p/{p}") for p in parameters.p}
+        if all(tailed.values()):  # older outcomes have none
+            tail = Tail(tailed, parameters.tail_k)
+            metrics |= tail.metrics()
+            tables["tail"] = tail.table(metrics)
+            findings |= tail.findings()
         return Summary(
             metrics=metrics,
-            tables={
-                "results": _results_table(parameters, metrics, runs),
-                "chosen": _chosen_table(runs["teacher"]),
-                "recipe": experiments.recipe_table(
-                    {
-                        title: parameters.recipes()[part]
-                        for part, title in (
-                            ("teacher", "Teacher"),
-                            ("student", "Student"),
-                            ("finetune", "Student, fine-tuned"),
-                        )
-                    },
-                    {
-                        "Student": {
-                            "epochs": f"{parameters.rounds} rounds of {parameters.shown:,} images",
-                        }
-                    },
-                ),
-            },
+            tables=tables,
             figures={
                 "k": _k_chart(parameters, metrics),
                 "precision": _precision_chart(parameters, runs["teacher"]),
             },
-            findings=_findings(parameters, metrics, outcomes, best),
+            findings=findings,
         )
 
 
-def _cells(parameters: TeacherParameters, name: str, choice: tuple[int, int] | None) -> list[Cell]:
-    """One cell a seed. choice: K and P of a student, whose settings hold those of its teacher."""
+def _cells(
+    parameters: TeacherParameters, name: str, choice: tuple[int, int] | None, **more: Any
+) -> list[Cell]:
+    """One cell a seed. choice: K and P of a student, whose settings hold those of its teacher. more: settings
+    of its own.
+    """
     from lab.recipes import Recipe
 
     recipes = {part: Recipe.of(one).as_settings() for part, one in parameters.recipes().items()}
@@ -189,7 +225,7 @@ def _cells(parameters: TeacherParameters, name: str, choice: tuple[int, int] | N
         settings |= {part: recipes[part] for part in ("student", "finetune")} | {"shown": parameters.shown}
     if choice:
         settings |= taught | {"k": choice[0], "p": choice[1]}
-    return [Cell(f"{name}/{seed}", settings, seed) for seed in range(parameters.seeds)]
+    return [Cell(f"{name}/{seed}", settings | more, seed) for seed in range(parameters.seeds)]
 
 
 class _Parts:
@@ -220,14 +256,41 @@ def _parts(cell: Cell, data: Data, classes: Sequence[str]) -> _Parts:
     return _Parts(data, *stratified(labels, sizes, cell.seed or 0, classes))
 
 
-def _measured(model: Any, parts: _Parts, dtype: Any) -> Outcome:
+def _pool(cell: Cell, parts: _Parts) -> NDArray[np.int64]:
+    """Of the unlabelled images those that the teacher chooses from: all of them, or a long-tailed part."""
+    import numpy as np
+
+    from lab.datasets import DataError
+    from lab.sampling import zipf
+
+    truth, tail = parts.unlabelled.labels.cpu().numpy(), cell.settings.get("tail")
+    if not tail:
+        return np.arange(len(truth))
+    try:
+        pool = zipf(truth, tail["largest"], cell.seed or 0, tail["exponent"])
+    except ValueError as error:
+        raise DataError(f"{error}; choose another --set tail_largest=… or tail_exponent=…") from None
+    if cell.settings["k"] > len(pool):
+        raise DataError(
+            f"tail_k asks for {cell.settings['k']} images a class, and the long tail has {len(pool)} in all; "
+            "choose a smaller one with --set tail_k=…"
+        )
+    return pool
+
+
+def _measured(model: Any, parts: _Parts, dtype: Any, classes: Sequence[str]) -> Outcome:
     from lab.training import measure, predict
 
-    told = {}
-    for name, part in (("validation", parts.validation), ("test", parts.test)):
-        assert part is not None
-        told[f"{name}_accuracy"] = measure(predict(model, part.images, parts.data, dtype), part.labels)[1]
-    return told
+    assert parts.validation is not None and parts.test is not None
+    logits = predict(model, parts.validation.images, parts.data, dtype)
+    predicted = experiments.classified(
+        predict(model, parts.test.images, parts.data, dtype), parts.test.labels, classes
+    )
+    return {
+        "validation_accuracy": measure(logits, parts.validation.labels)[1],
+        "test_accuracy": predicted["test_accuracy"],
+        "predicted": predicted,
+    }
 
 
 def _teacher_network(settings: Mapping[str, Any], classes: Sequence[str]) -> Any:
@@ -294,6 +357,8 @@ def _scores(
 
 def _teacher(cell: Cell, context: Context, parts: _Parts, classes: Sequence[str]) -> Outcome:
     """How good the teacher is, and how right the labels are that it gives."""
+    import torch
+
     from lab.pseudo_labels import surest
 
     (scores, validation, test), diverged = _scores(cell, context, parts, classes)
@@ -305,6 +370,9 @@ def _teacher(cell: Cell, context: Context, parts: _Parts, classes: Sequence[str]
     return {
         "validation_accuracy": _accuracy(validation, parts.validation),
         "test_accuracy": _accuracy(test, parts.test),
+        "predicted": experiments.classified(
+            torch.from_numpy(test).clamp(min=1e-12).log(), parts.test.labels.cpu(), classes
+        ),
         "diverged": diverged,
         "chosen": [
             {"k": k, "p": p} | _told(surest(scores, k, p), truth)
@@ -320,7 +388,7 @@ def _accuracy(scores: NDArray[Any], images: Images) -> float:
     return float((scores.argmax(1) == images.labels.cpu().numpy()).mean())
 
 
-def _told(chosen: Any, truth: NDArray[np.int64]) -> Outcome:
+def _told(chosen: Chosen, truth: NDArray[np.int64]) -> Outcome:
     return {
         "labels": len(chosen),
         "several": chosen.several,
@@ -330,6 +398,7 @@ def _told(chosen: Any, truth: NDArray[np.int64]) -> Outcome:
 
 def _student(cell: Cell, context: Context, parts: _Parts, classes: Sequence[str]) -> Outcome:
     """Trained on what the teacher chose, or as the baseline on the labelled images; then on these."""
+    import numpy as np
     import torch
 
     from lab.pseudo_labels import surest
@@ -341,11 +410,17 @@ def _student(cell: Cell, context: Context, parts: _Parts, classes: Sequence[str]
     told: Outcome = {}
     shown = parts.labelled
     if "k" in settings:
+        pool = _pool(cell, parts)
         (scores, _, _), _ = _scores(cell, context, parts, classes)
-        chosen = surest(scores, settings["k"], settings["p"])
-        told = _told(chosen, parts.unlabelled.labels.cpu().numpy())
+        chosen = surest(scores[pool], settings["k"], settings["p"])
+        truth = parts.unlabelled.labels.cpu().numpy()[pool]
+        told = _told(chosen, truth) | {
+            "class_sizes": np.bincount(truth, minlength=len(classes)).tolist(),
+            "class_labels": np.bincount(chosen.labels, minlength=len(classes)).tolist(),
+            "class_right": np.bincount(chosen.labels[chosen.right(truth)], minlength=len(classes)).tolist(),
+        }
         device = shown.labels.device
-        some = _some(parts.unlabelled, torch.from_numpy(chosen.images).to(device))
+        some = _some(parts.unlabelled, torch.from_numpy(pool[chosen.images]).to(device))
         shown = Images(some.images, torch.from_numpy(chosen.labels).to(device))
     torch.manual_seed(seed)
     model = experiments.network(STUDENT, {}, len(classes))
@@ -368,8 +443,8 @@ def _student(cell: Cell, context: Context, parts: _Parts, classes: Sequence[str]
         told["diverged"] |= history.outcome == "diverged"
         model.eval()
         if part == "student":
-            told["before_finetuning"] = _measured(model, parts, dtype)["test_accuracy"]
-    return told | _measured(model, parts, dtype)
+            told["before_finetuning"] = _measured(model, parts, dtype, classes)["test_accuracy"]
+    return told | _measured(model, parts, dtype, classes)
 
 
 def _best_k(parameters: TeacherParameters, outcomes: Mapping[str, Outcome]) -> int:
@@ -413,14 +488,6 @@ def _metrics(
     smallest, largest = min(parameters.k), max(parameters.k)
     metrics["smallest_k/precision"] = metrics[f"k/{smallest}/precision"]
     metrics["largest_k/precision"] = metrics[f"k/{largest}/precision"]
-    for name, first, second, said in (
-        ("gain", f"k/{best}", "supervised", "best student less its network on the labelled images alone"),
-        ("over_teacher", f"k/{best}", "teacher", "best student less teacher"),
-        ("rise", f"k/{best}", f"k/{smallest}", "best K less the smallest"),
-        ("fall", f"k/{largest}", f"k/{best}", "the largest K less the best"),
-        *((f"p/{p}", f"p/{p}", f"p/{parameters.p[0]}", f"top {p} classes") for p in parameters.p[1:]),
-    ):
-        metrics[f"{name}/difference"] = _difference(runs[first], runs[second], said)
     for key, value, title, unit in (
         ("labelled", parameters.labelled, "Labelled images", "images"),
         ("unlabelled", runs["teacher"][0]["unlabelled"], "Unlabelled images", "images"),
@@ -433,18 +500,48 @@ def _metrics(
     return metrics
 
 
-def _difference(first: Sequence[Outcome], second: Sequence[Outcome], said: str) -> Metric:
-    from lab.evaluation import paired_over_seeds
+def _comparisons(
+    parameters: TeacherParameters, runs: Mapping[str, Sequence[Outcome]], best: int
+) -> dict[str, tuple[Comparison, str]]:
+    """By name, each with its words; one family."""
+    smallest, largest, first = min(parameters.k), max(parameters.k), parameters.p[0]
+    pairs = {
+        "gain": (f"k/{best}", "supervised", "best student less its network on the labelled images alone"),
+        "over_teacher": (f"k/{best}", "teacher", "best student less teacher"),
+        "rise": (f"k/{best}", f"k/{smallest}", "best K less the smallest"),
+        "fall": (f"k/{largest}", f"k/{best}", "the largest K less the best"),
+    }
+    for p in parameters.p[1:]:
+        pairs[f"p/{p}"] = (f"p/{p}", f"p/{first}", f"at the largest K, top {p} classes less top {first}")
+    values = {name: [run["test_accuracy"] for run in found] for name, found in runs.items()}
+    found = experiments.compared(
+        {name: (values[one], values[other]) for name, (one, other, _) in pairs.items()}
+    )
+    return {name: (found[name], said) for name, (_, _, said) in pairs.items()}
 
-    ends = ([run["test_accuracy"] for run in runs] for runs in (first, second))
-    return experiments.metric(paired_over_seeds(*ends).difference, f"Change of test accuracy: {said}")
+
+def _differences_table(
+    parameters: TeacherParameters, comparisons: Mapping[str, tuple[Comparison, str]]
+) -> Table:
+    return Table(
+        caption="Differences of test accuracy between students, their teacher and the labelled images alone.",
+        columns=(Column(key="what", label="Difference"), *experiments.comparison_columns()),
+        rows=tuple(
+            Row(cells={"what": said[:1].upper() + said[1:]} | one.cells())
+            for one, said in comparisons.values()
+        ),
+        notes=(experiments.comparison_note(parameters.seeds, "what is named"),),
+    )
 
 
 def _results_table(
     parameters: TeacherParameters, metrics: Mapping[str, Metric], runs: Mapping[str, Sequence[Outcome]]
 ) -> Table:
     first = parameters.p[0]
-    rows = {"teacher": ("Teacher", None, None), "supervised": ("Labelled images alone", None, None)}
+    rows: dict[str, tuple[str, int | None, int | None]] = {
+        "teacher": ("Teacher", None, None),
+        "supervised": ("Labelled images alone", None, None),
+    }
     rows |= {f"k/{k}": ("Student", k, first) for k in parameters.k}
     rows |= {f"p/{p}": ("Student", max(parameters.k), p) for p in parameters.p[1:]}
     body = []
@@ -557,27 +654,25 @@ def _findings(
     metrics: Mapping[str, Metric],
     outcomes: Mapping[str, Outcome],
     best: int,
+    comparisons: Mapping[str, tuple[Comparison, str]],
 ) -> dict[str, Finding]:
-    def clear(statement: str, key: str, above: bool) -> Finding:
-        return Finding(statement=statement, holds=supervision.clear(metrics[key], above), metrics=(key,))
+    def significant(statement: str, verdict: str, *names: str) -> Finding:
+        return Finding(
+            statement=f"{statement}, significantly after Holm's correction",
+            holds=any(comparisons[name][0].verdict == verdict for name in names),
+            metrics=tuple(f"{name}/difference" for name in names),
+        )
 
-    shown = "by an interval that leaves out zero"
-    others = [f"p/{p}/difference" for p in parameters.p[1:]]
+    others = [f"p/{p}" for p in parameters.p[1:]]
     first = parameters.p[0]
     return {
-        "student_beats_supervised": clear(
-            f"The best student beats its network on the labelled images alone, {shown}",
-            "gain/difference",
-            above=True,
+        "student_beats_supervised": significant(
+            "The best student beats its network on the labelled images alone", "more", "gain"
         ),
-        "student_beats_teacher": clear(
-            f"The best student beats its teacher, {shown}", "over_teacher/difference", above=True
-        ),
-        "teacher_beats_student": clear(
-            f"The teacher beats its best student, {shown}", "over_teacher/difference", above=False
-        ),
-        "rises": clear(f"Accuracy rises from the smallest K to the best, {shown}", "rise/difference", True),
-        "falls": clear(f"Accuracy falls from the best K to the largest, {shown}", "fall/difference", False),
+        "student_beats_teacher": significant("The best student beats its teacher", "more", "over_teacher"),
+        "teacher_beats_student": significant("The teacher beats its best student", "less", "over_teacher"),
+        "rises": significant("Accuracy rises from the smallest K to the best", "more", "rise"),
+        "falls": significant("Accuracy falls from the best K to the largest", "less", "fall"),
         "best_k_is_inside": Finding(
             statement="The best K is neither the smallest nor the largest that was tried",
             holds=min(parameters.k) < best < max(parameters.k),
@@ -601,16 +696,8 @@ def _findings(
                 for found in [[one for one in teacher["chosen"] if one["k"] == k]]
             ),
         ),
-        "more_classes_help": Finding(
-            statement=f"Some P above {first} does better than it, {shown}",
-            holds=any(supervision.clear(metrics[key], above=True) for key in others),
-            metrics=tuple(others),
-        ),
-        "more_classes_harm": Finding(
-            statement=f"Some P above {first} does worse than it, {shown}",
-            holds=any(supervision.clear(metrics[key], above=False) for key in others),
-            metrics=tuple(others),
-        ),
+        "more_classes_help": significant(f"Some P above {first} does better than it", "more", *others),
+        "more_classes_harm": significant(f"Some P above {first} does worse than it", "less", *others),
         "no_run_diverged": experiments.none_diverged(outcomes),
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import analyses
 from analyses.detection import _detection as detection
@@ -189,6 +190,8 @@ def test_pictures_that_may_not_be_printed_are_refused(convstudy):
         ("region_proposals", "positive=1.5"),
         ("region_proposals", "box_weight=nan"),
         ("faster_rcnn", "data.test=-3"),
+        ("faster_rcnn", "ablation_train=9000"),
+        ("suppression", "example=500"),
     ],
 )
 def test_a_choice_without_sense_is_refused_before_anything_runs(convstudy, analysis, setting):
@@ -196,3 +199,26 @@ def test_a_choice_without_sense_is_refused_before_anything_runs(convstudy, analy
     assert finished.returncode == 2
     (line,) = finished.stderr.splitlines()
     assert setting.partition("=")[0] in line
+
+
+@pytest.fixture
+def one_class(tmp_path):
+    """A folder of images that are all of one class."""
+    noise = np.random.default_rng(0).integers(0, 255, (12, 32, 32, 3), dtype=np.uint8)
+    for split in ("train", "test"):
+        folder = tmp_path / "pictures" / split / "cats"
+        folder.mkdir(parents=True)
+        for number, pixels in enumerate(noise):
+            Image.fromarray(pixels).save(folder / f"{number}.png")
+    return tmp_path / "pictures"
+
+
+@pytest.mark.parametrize(("analysis", "test"), [("base_network", 0), ("faster_rcnn", 12)])
+def test_images_of_one_class_are_refused_before_anything_is_trained(convstudy, one_class, analysis, test):
+    finished = convstudy(
+        *("run", f"detection.{analysis}", "--profile", "quick", "--jobs", "1"),
+        *("--set", f"data.name=folder:{one_class}", "--set", "data.train=12", "--set", f"data.test={test}"),
+    )
+    assert finished.returncode == 1
+    assert "training images of folder" in finished.stderr and "of one class" in finished.stderr
+    assert "epoch" not in finished.stderr and "Traceback" not in finished.stderr

@@ -1,0 +1,137 @@
+"""What P brings a student whose teacher chooses from a long-tailed pool: metrics, a table and findings.
+
+Yalniz et al. 2019 keep more than one class an image (P) for the classes that are rarely the first choice. A
+seed decides which classes are rare; here the rare ones are the half of the classes with the fewest images.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from analyses import experiments
+from analyses.experiments import Comparison
+from analyses.plugin import Outcome
+from results.schema import Column, Finding, Metric, Row, Table
+
+MEASURED = {  # name of the metric → title
+    "test_accuracy": "Test accuracy",
+    "rare_accuracy": "Test accuracy on the rare classes",
+    "precision": "Share of right labels",
+    "rare_precision": "Share of right labels of the rare classes",
+    "rare_labels": "Labels that the rare classes get",
+}
+COMPARED = ("test_accuracy", "rare_accuracy")
+
+
+@dataclass(frozen=True)
+class Tail:
+    """runs: by P, the first of which the others are compared with."""
+
+    runs: Mapping[int, Sequence[Outcome]]
+    k: int
+
+    @property
+    def seeds(self) -> int:
+        return len(next(iter(self.runs.values())))
+
+    def measured(self) -> dict[int, list[dict[str, float]]]:
+        return {p: [_measured(run) for run in found] for p, found in self.runs.items()}
+
+    def comparisons(self) -> dict[str, Comparison]:
+        """By "tail/p/P/MEASURE_"; one family."""
+        measured = self.measured()
+        (_, reference), *others = measured.items()
+        return experiments.compared(
+            {
+                f"tail/p/{p}/{key}_": ([one[key] for one in found], [one[key] for one in reference])
+                for p, found in others
+                for key in COMPARED
+            }
+        )
+
+    def metrics(self) -> dict[str, Metric]:
+        metrics: dict[str, Metric] = {}
+        for p, found in self.measured().items():
+            for key, title in MEASURED.items():
+                unit = "images" if key == "rare_labels" else experiments.FRACTION
+                title = f"{title}: long tail, top {p} classes per image"
+                metrics[f"tail/p/{p}/{key}"] = experiments.over_seeds(found, key, title, unit)
+        for key, one in self.comparisons().items():
+            metrics |= one.metrics(key, f"Change of {MEASURED[key.split('/')[-1][:-1]].lower()}")
+        sizes = sorted(next(iter(self.runs.values()))[0]["class_sizes"], reverse=True)
+        for key, value, title in (
+            ("images", sum(sizes), "Images of the long-tailed pool"),
+            ("largest", sizes[0], "Images of its largest class"),
+            ("smallest", sizes[-1], "Images of its smallest class"),
+            ("k", self.k, "K on the long-tailed pool"),
+        ):
+            metrics[f"tail/{key}"] = Metric(value=value, title=title, unit="images")
+        return metrics | {"tail/seeds": Metric(value=self.seeds, title="Seeds of the long-tailed pool")}
+
+    def table(self, metrics: Mapping[str, Metric]) -> Table:
+        comparisons = self.comparisons()
+        rows = []
+        for p in self.runs:
+            cells: dict[str, Any] = {"p": p}
+            cells |= {key: metrics[f"tail/p/{p}/{key}"].value for key in MEASURED}
+            for key in COMPARED:
+                if one := comparisons.get(f"tail/p/{p}/{key}_"):
+                    cells |= one.cells(f"{key}_")
+            rows.append(Row(cells=cells))
+        number: dict[str, Any] = {"type": "number", "format": ".3f"}
+        return Table(
+            caption=f"Students of a teacher that chooses K = {self.k:,} images per class from a long-tailed "
+            "pool, by the number P of classes kept per image.",
+            columns=(
+                Column(key="p", label="P", type="integer"),
+                Column(key="precision", label="Right labels", **number),
+                Column(key="rare_labels", label="Labels of rare classes", type="number", format=",.0f"),
+                Column(key="rare_precision", label="of them right", **number),
+                Column(key="test_accuracy", label="Test accuracy", **number),
+                *experiments.comparison_columns("test_accuracy_"),
+                Column(key="rare_accuracy", label="On rare classes", **number),
+                *experiments.comparison_columns("rare_accuracy_"),
+            ),
+            rows=tuple(rows),
+            notes=(
+                f"Means over {self.seeds} seeds, which decide what is labelled and which classes are rare: "
+                "the half with the fewest images.",
+                experiments.comparison_note(self.seeds),
+            ),
+        )
+
+    def findings(self) -> dict[str, Finding]:
+        comparisons = self.comparisons()
+        return {
+            f"tail_more_classes_{word}{suffix}": Finding(
+                statement=f"On the long-tailed pool some larger P gives a significantly {said} {what}",
+                holds=any(one.verdict == verdict for one in found.values()),
+                metrics=tuple(f"{key}difference" for key in found),
+            )
+            for key, suffix, what in (
+                ("test_accuracy", "", "test accuracy"),
+                ("rare_accuracy", "_rare", "accuracy on the rare classes"),
+            )
+            for word, said, verdict in (("help", "higher", "more"), ("harm", "lower", "less"))
+            for found in [{name: one for name, one in comparisons.items() if name.endswith(f"/{key}_")}]
+        }
+
+
+def _measured(run: Outcome) -> dict[str, float]:
+    """Of one student, what MEASURED names."""
+    sizes = run["class_sizes"]
+    rare = set(sorted(range(len(sizes)), key=lambda kind: sizes[kind])[: len(sizes) // 2])
+    predicted, labels = (
+        experiments.class_numbers(run["predicted"][key]) for key in ("predictions", "labels")
+    )
+    of_rare = [said == true for said, true in zip(predicted, labels, strict=True) if true in rare]
+    chosen = sum(run["class_labels"][kind] for kind in rare)
+    return {
+        "test_accuracy": run["test_accuracy"],
+        "rare_accuracy": sum(of_rare) / len(of_rare),
+        "precision": run["precision"],
+        "rare_precision": sum(run["class_right"][kind] for kind in rare) / max(chosen, 1),
+        "rare_labels": chosen,
+    }
