@@ -131,8 +131,8 @@ class TeacherStudent(Analysis[TeacherParameters]):
         data, classes = experiments.load(parameters.data, "cpu")
         if max(parameters.p) > len(classes):
             raise DataError(
-                f"an image's {max(parameters.p)} highest classes are to be kept, and there are {len(classes)} "
-                "classes; choose another with --set p=…"
+                f"an image's {max(parameters.p)} highest classes are to be kept, and there are "
+                f"{len(classes)} classes; choose another with --set p=…"
             )
         cell = next(cell for cell in self.plan(parameters) if "tail" in cell.settings)
         _pool(cell, _parts(cell, data, classes))
