@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from math import isfinite
+from statistics import fmean
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -16,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from analyses import experiments
 from analyses.experiments import FRACTION
 from analyses.plugin import Cell, Context, Outcome
-from results.schema import Axis, Chart, Series
+from results.schema import Axis, Chart, Panel, Panels, Reference, Series
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -353,32 +354,44 @@ def precisions(model: Detector, predicted: Predicted, labels: Tensor) -> tuple[f
     )
 
 
-def history_chart(
-    runs: Sequence[Outcome], parts: Mapping[str, str], caption: str, label: str, y: Axis
-) -> Chart:
-    """Means over seeds of parts of the histories, epoch by epoch, with the range of the seeds."""
-    series = []
-    for key, name in parts.items():
-        courses = [run["history"]["parts"][key] for run in runs]
-        length = min(map(len, courses))
-        at = [[course[epoch] for course in courses] for epoch in range(length)]
-        series.append(
-            Series(
-                label=name,
-                x=tuple(float(epoch) for epoch in range(1, length + 1)),
-                y=tuple(sum(values) / len(values) for values in at),
-                low=tuple(map(min, at)) if len(runs) > 1 else (),
-                high=tuple(map(max, at)) if len(runs) > 1 else (),
+LOSSES = {"objectness": "Objectness", "box": "Box", "class": "Class"}
+
+
+def losses(runs: Sequence[Outcome], caption: str) -> Panels:
+    """A panel for each training loss, by epoch, with a line at that loss on the test canvases at the end."""
+    panels, ends = [], []
+    for key, title in LOSSES.items():
+        courses = [run["history"]["parts"].get(f"train/{key}_loss") for run in runs]
+        if None in courses:
+            continue  # a network without a head has no class
+        epochs = list(zip(*courses, strict=False))  # as far as every run went
+        tested = fmean(run[f"measured_{key}_loss"] for run in runs)
+        mean = tuple(map(fmean, epochs))
+        training = Series(
+            label="Training",
+            x=tuple(float(epoch) for epoch in range(1, len(epochs) + 1)),
+            y=mean,
+            low=tuple(map(min, epochs)) if len(runs) > 1 else (),
+            high=tuple(map(max, epochs)) if len(runs) > 1 else (),
+        )
+        panels.append(
+            Panel(
+                kind="line",
+                title=title,
+                x=Axis(label="Epoch"),
+                y=Axis(label="Loss", scale="log"),
+                series=(training,),
+                references=(Reference(axis="y", value=tested, label="Test, at the end"),),
             )
         )
-    ends = ", ".join(f"{one.label.lower()} {one.y[-1]:.4f}" for one in series)
-    return Chart(
-        kind="line",
-        caption=caption,
-        alt=f"{label} by epoch, ending at: {ends}.",
-        x=Axis(label="Epoch"),
-        y=y,
-        series=tuple(series),
+        ends.append(f"{title.lower()} {mean[-1]:.4f} ({tested:.4f} on test canvases)")
+    return Panels(
+        caption=f"{caption} Lines are means over {len(runs)} seeds, bands reach from the lowest to the "
+        "highest; the level lines are the same losses on the test canvases after training, means over seeds.",
+        alt=f"Training losses by epoch end at: {', '.join(ends)}.",
+        panels=tuple(panels),
+        columns=len(panels),
+        share_x=True,
     )
 
 

@@ -20,10 +20,9 @@ from analyses.detection import _detection as detection
 from analyses.detection._detection import LISTED, NETWORKS, CanvasChoice
 from analyses.experiments import FRACTION, Comparison
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
-from results.schema import Axis, Column, Finding, Metric, Row, Table
+from results.schema import Column, Finding, Metric, Row, Table
 
 REFERENCE = "reference"
-LOSSES = {"objectness": "Objectness", "box": "Box", "class": "Class"}
 MEASURED = {  # name of the metric → what is measured, title, unit
     "test_accuracy": ("measured_accuracy", "Test accuracy", FRACTION),
     "map_50": ("map_50", "Mean average precision at IoU 0.5", FRACTION),
@@ -208,13 +207,8 @@ class FasterRcnn(Analysis[DetectorParameters]):
             tables=tables,
             figures={
                 **{
-                    f"losses_{name}": detection.history_chart(
-                        runs[name],
-                        {f"train/{key}_loss": word for key, word in LOSSES.items()},
-                        f"The three training losses of the detector on the {label} by epoch; means over "
-                        f"{parameters.seeds} seeds, band: lowest and highest.",
-                        "Losses of objectness, box and class",
-                        Axis(label="Loss", scale="log"),
+                    f"losses_{name}": detection.losses(
+                        runs[name], f"The three losses of the detector on the {label} by epoch."
                     )
                     for name, label in NETWORKS.items()
                 },

@@ -18,7 +18,7 @@ from analyses.detection import _detection as detection
 from analyses.detection._detection import CanvasChoice
 from analyses.experiments import FRACTION
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
-from results.schema import Axis, Column, Finding, Metric, Row, Table
+from results.schema import Column, Finding, Metric, Row, Table
 
 PUBLISHED_THRESHOLD = 0.7
 MEASURED = {  # name of the metric → what is measured, title, unit
@@ -136,14 +136,7 @@ class RegionProposals(Analysis[ProposalParameters]):
                 "recipe": experiments.recipe_table(_recipes(parameters)),
             },
             figures={
-                "losses": detection.history_chart(
-                    main,
-                    {"train/objectness_loss": "Objectness", "train/box_loss": "Box"},
-                    f"Training losses of the proposal network by epoch; means over {len(main)} seeds, band: "
-                    "lowest and highest.",
-                    "Losses of objectness and box",
-                    Axis(label="Loss", scale="log"),
-                ),
+                "losses": detection.losses(main, "The two losses of the proposal network by epoch."),
                 "recall": detection.recall_chart(
                     main,
                     "Recall of the objects against the number of proposals per image, by required IoU; means "

@@ -168,8 +168,8 @@ def test_a_small_detector_is_trained_judged_and_compared(convstudy, tmp_path):
         for what in ("test_accuracy", "map_50", "map_50_95"):
             assert 0 <= result.metrics[f"{name}/{what}"].value <= 1
     for name in detection.NETWORKS:
-        losses = {series.label for series in result.figures[f"losses_{name}"].series}
-        assert losses == {"Objectness", "Box", "Class"}
+        panels = result.figures[f"losses_{name}"].panels
+        assert [panel.title for panel in panels] == ["Objectness", "Box", "Class"]
     assert len(result.tables["ablation"].rows) == len(result.tables["ablation_boxes"].rows) == 8
     assert [row.cells["verdict"] for row in result.tables["ways"].rows[1:]] == ["not significant"] * 2
 
