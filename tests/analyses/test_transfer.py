@@ -76,8 +76,9 @@ def test_a_full_sweep_has_the_settings_of_the_protocol():
         [("finetune", rate) for rate in (0.001, 0.01, 0.1)]
         + [("head", rate) for rate in (1, 0.1, 0.01, 0.001)]
     )
-    recipe = parameters.recipe("head", 0.1, next(iter(parameters.domains.values())))
-    assert (recipe["epochs"], recipe["milestones"], recipe["batch"]) == (60, (15, 30, 45), 64)
+    for kind in ("head", "finetune"):
+        recipe = parameters.recipe(kind, next(iter(parameters.domains.values())))
+        assert (recipe["epochs"], recipe["milestones"], recipe["batch"]) == (60, (15, 30, 45), 64)
 
 
 SMALL = (
