@@ -436,7 +436,7 @@ def recipe_table(
 
 def recipe_rows(recipe: Recipe) -> list[tuple[str, str]]:
     """Every choice of a recipe, in words: what is needed to repeat a run."""
-    last = f"{recipe.final_factor:g} × the first"
+    last = f"{recipe.final_factor:g} × the first" if recipe.final_factor else "0"
     *earlier, milestone = map(str, recipe.milestones or ("",))
     milestones = f"epochs {', '.join(earlier)} and {milestone}" if earlier else f"epoch {milestone}"
     schedule = {
