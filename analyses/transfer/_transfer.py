@@ -18,7 +18,7 @@ from results.schema import Column, Metric, Row, Table
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
     from torch import Tensor, dtype
 
     from lab.datasets import ImageSet
@@ -180,8 +180,8 @@ SIGNIFICANT = 0.05  # of p-values that Holm's correction adjusted within a table
 
 
 class Comparison(NamedTuple):
-    """One comparison of a table: the mean difference of two classifiers over the same test images, and its
-    p-value, adjusted for the others of the table; None where there is no test.
+    """One comparison of a table: the mean difference of two classifiers in test accuracy, and its p-value,
+    adjusted for the others of the table; None where there is no test.
     """
 
     words: str
@@ -195,15 +195,23 @@ class Comparison(NamedTuple):
         return "better" if self.difference.value > 0 else "worse"
 
 
-def compare(
-    correct: Mapping[str, NDArray[Any]], pairs: Mapping[str, tuple[str, str]], titles: Mapping[str, str]
-) -> dict[str, Comparison]:
-    """The comparisons of a table, by name. correct: by classifier, the share of its networks that are right,
-    image by image. pairs: by comparison, the two classifiers; one and the same pair counts once.
-    """
-    from lab.evaluation import holm, paired_over_images
+Over = Literal["test images", "seeds"]
 
-    found = {name: paired_over_images(correct[one], correct[other]) for name, (one, other) in pairs.items()}
+
+def compare(
+    values: Mapping[str, ArrayLike],
+    pairs: Mapping[str, tuple[str, str]],
+    titles: Mapping[str, str],
+    over: Over = "test images",
+) -> dict[str, Comparison]:
+    """The comparisons of a table, by name. values: by classifier, one for each test image (the share of its
+    networks that are right) or for each seed (the accuracy). pairs: by comparison, the two classifiers; one
+    and the same pair counts once.
+    """
+    from lab.evaluation import holm, paired_over_images, paired_over_seeds
+
+    test = paired_over_images if over == "test images" else paired_over_seeds
+    found = {name: test(values[one], values[other]) for name, (one, other) in pairs.items()}
     same = {frozenset(pair): name for name, pair in reversed(pairs.items())}  # each pair's first name
     adjusted = dict(zip(same, holm([found[name].p for name in same.values()]), strict=True))
     return {
@@ -211,7 +219,7 @@ def compare(
             f"{titles[one]} − {titles[other]}",
             experiments.metric(
                 found[name].difference,
-                f"Test accuracy of {titles[one]} less that of {titles[other]}; interval over test images",
+                f"Test accuracy of {titles[one]} less that of {titles[other]}; interval over {over}",
             ),
             adjusted[frozenset((one, other))],
         )
@@ -219,8 +227,9 @@ def compare(
     }
 
 
-def comparison_table(compared: Mapping[str, Comparison], caption: str) -> Table:
+def comparison_table(compared: Mapping[str, Comparison], caption: str, over: Over = "test images") -> Table:
     number: dict[str, Any] = {"type": "number", "unit": "points", "format": "+.1f"}
+    test = {"test images": "a paired bootstrap of the images", "seeds": "paired t-tests"}[over]
     distinct = {frozenset(one.words.split(" − ")): one for one in reversed(compared.values())}
     return Table(
         caption=caption,
@@ -244,8 +253,8 @@ def comparison_table(compared: Mapping[str, Comparison], caption: str) -> Table:
             for one in reversed(distinct.values())
         ),
         notes=(
-            "Intervals are over the test images (bootstrap of the images, paired), of one comparison at a "
-            "time; p-values are adjusted for the number of comparisons in this table (Holm).",
+            f"Intervals are over {over} ({test}), of one comparison at a time; p-values are adjusted for the "
+            "number of comparisons in this table (Holm).",
         ),
     )
 

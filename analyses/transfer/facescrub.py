@@ -667,9 +667,9 @@ def _worked_chart(worked: Sequence[Mapping[str, Any]]) -> Chart:
 def _unit_pictures(parameters: FaceParameters, runs: Mapping[str, Sequence[Outcome]]) -> Pictures:
     titles = _titles(parameters)
     return Pictures(
-        caption=f"Weights from the pixels to hidden units, of each perceptron the {SHOWN} units with the largest "
-        "weights, and for or against whom each counts most. Mid-grey is zero; where the picture is light, a "
-        "light pixel raises the unit, and where it is dark, a dark one.",
+        caption=f"Weights from the pixels to hidden units, of each perceptron the {SHOWN} units with the "
+        "largest weights, and for or against whom each counts most. Mid-grey is zero; where the picture is "
+        "light, a light pixel raises the unit, and where it is dark, a dark one.",
         alt=f"{SHOWN} hidden units of each perceptron as grey pictures.",
         columns=SHOWN * 2,
         pictures=tuple(
