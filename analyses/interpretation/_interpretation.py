@@ -91,10 +91,7 @@ def maps_of(network: Network, image: Tensor, classes: Sequence[str], count: int)
     filters = network.model.get_submodule(convolutions[0]).weight.detach()
     outcome: Outcome = {
         "photograph": png(drawn(image[0]).round().to(torch.uint8)),
-        "said": [
-            [classes[int(kind)], float(share)]
-            for share, kind in zip(*best, strict=True)  # type: ignore[call-overload]
-        ],
+        "said": [[classes[int(kind)], float(share)] for share, kind in zip(*best, strict=True)],
         "filters": [signed(_enlarged(one)) for one in filters] if filters.shape[1] == 3 else [],
         "filter_size": list(filters.shape),
     }

@@ -212,7 +212,7 @@ def compare(
 
     test = paired_over_images if over == "test images" else paired_over_seeds
     found = {name: test(values[one], values[other]) for name, (one, other) in pairs.items()}
-    same = {frozenset(pair): name for name, pair in reversed(pairs.items())}  # each pair's first name
+    same = {frozenset(pairs[name]): name for name in reversed(list(pairs))}  # each pair's first name
     adjusted = dict(zip(same, holm([found[name].p for name in same.values()]), strict=True))
     return {
         name: Comparison(
@@ -230,7 +230,7 @@ def compare(
 def comparison_table(compared: Mapping[str, Comparison], caption: str, over: Over = "test images") -> Table:
     number: dict[str, Any] = {"type": "number", "unit": "points", "format": "+.1f"}
     test = {"test images": "a paired bootstrap of the images", "seeds": "paired t-tests"}[over]
-    distinct = {frozenset(one.words.split(" − ")): one for one in reversed(compared.values())}
+    distinct = {frozenset(one.words.split(" − ")): one for one in reversed(list(compared.values()))}
     return Table(
         caption=caption,
         columns=(
@@ -250,7 +250,7 @@ def comparison_table(compared: Mapping[str, Comparison], caption: str, over: Ove
                     "p": one.p,
                 }
             )
-            for one in reversed(distinct.values())
+            for one in reversed(list(distinct.values()))
         ),
         notes=(
             f"Intervals are over {over} ({test}), of one comparison at a time; p-values are adjusted for the "
@@ -263,7 +263,7 @@ def share_correct(runs: Sequence[Outcome]) -> NDArray[Any]:
     """Of each test image, the share of the runs that name its class; (N,)."""
     import numpy as np
 
-    return np.mean([_is_correct(run) for run in runs], axis=0)
+    return np.array([_is_correct(run) for run in runs]).mean(axis=0)
 
 
 def _is_correct(run: Outcome) -> list[bool]:

@@ -227,7 +227,7 @@ def _trained(cell: Cell, context: Context) -> Outcome:
 
     settings, seed = cell.settings, cell.seed or 0
     candidate = Candidate.model_validate(settings["candidate"] | {"epochs": settings["recipe"]["epochs"]})
-    drawn = settings.get("maps")
+    drawn = settings.get("maps", {})
     image = photograph(drawn["image"]) if drawn else None  # refused before anything is trained
     network = weights.load(
         candidate.weights,

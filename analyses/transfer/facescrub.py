@@ -258,14 +258,15 @@ def _perceptron(cell: Cell, context: Context) -> Outcome:
     model = MLP(len(faces.train.classes), size=settings["size"], hidden=settings["hidden"])
     statistics = channel_statistics(faces.train.images)
     outcome, _ = _trained(model, faces, statistics, Recipe.of(settings["recipe"]), seed, context)
-    weight = model.hidden.weight.detach().cpu().view(-1, settings["size"], settings["size"])
+    state = {name: value.cpu() for name, value in model.state_dict().items()}
+    weight = state["hidden.weight"].view(-1, settings["size"], settings["size"])
     steps = torch.cat([weight.diff(dim=axis).abs().flatten() for axis in (1, 2)])
     outcome |= counted | {
         "sizes": [len(part) for part in faces],
         "roughness": float(steps.mean() / weight.std()) if bool(weight.isfinite().all()) else 0.0,
     }
     if seed == 0:
-        says = model.linear.weight.detach().cpu()  # (people, hidden)
+        says = state["linear.weight"]  # (people, hidden)
         largest = weight.flatten(1).norm(dim=1).argsort(descending=True)[:SHOWN].tolist()
         people = [int(says[:, unit].abs().argmax()) for unit in largest]
         outcome["units"] = [
@@ -469,9 +470,11 @@ def _metrics(
             "interval over seeds",
             "",
         )
-    rough = [[run["roughness"] for run in runs[name]] for name in (f"{first}_l2", first)]
+    smooth, rough = ([run["roughness"] for run in runs[name]] for name in (f"{first}_l2", first))
     metrics[f"{first}_l2/roughness_difference"] = experiments.metric(
-        paired_over_seeds(*rough).difference, "Its difference with L2, less without; interval over seeds", ""
+        paired_over_seeds(smooth, rough).difference,
+        "Its difference with L2, less without; interval over seeds",
+        "",
     )
     return metrics | {f"{name}/gain": one.difference for name, one in compared.items()}
 
@@ -630,7 +633,7 @@ def _named(worked: Mapping[str, Any]) -> str:
 
 
 def _is_right(worked: Mapping[str, Any]) -> bool:
-    return _named(worked) == worked["truth"]
+    return _named(worked) == str(worked["truth"])
 
 
 def _person(name: str) -> str:

@@ -121,7 +121,7 @@ class LearningRates(Analysis[LearningRateParameters]):
             for name, domain in parameters.domains.items()
         }
 
-        def recipe(kind: str, name: str, changes: Mapping[str, Any]) -> dict[str, Any]:
+        def recipe(kind: str, name: str, **changes: Any) -> dict[str, Any]:
             return Recipe.of(parameters.recipe(kind, parameters.domains[name]) | changes).as_settings()
 
         cells = []
@@ -129,13 +129,13 @@ class LearningRates(Analysis[LearningRateParameters]):
             heads = {
                 "rates": list(parameters.head_rates),
                 "seeds": list(range(parameters.seeds)),
-                "recipe": recipe("head", name, {}),
+                "recipe": recipe("head", name),
             }
             cells.append(Cell(f"{name}/heads", settings | heads))
         for name, settings in common.items():
             for seed in range(parameters.seeds):
                 for rate in parameters.finetune_rates:
-                    finetune = {"recipe": recipe("finetune", name, {"learning_rate": rate})}
+                    finetune = {"recipe": recipe("finetune", name, learning_rate=rate)}
                     cells.append(Cell(f"{name}/finetune/{rate:g}/{seed}", settings | finetune, seed))
         return cells
 

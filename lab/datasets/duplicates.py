@@ -73,7 +73,7 @@ def clusters(groups: ArrayLike) -> list[list[int]]:
 def _basis() -> NDArray[np.float32]:
     """(FREQUENCIES, SIDE): the orthonormal cosines of the discrete cosine transform, type II."""
     at, frequency = np.arange(SIDE) + 0.5, np.arange(FREQUENCIES)[:, None]
-    cosines = np.cos(np.pi * frequency * at / SIDE) * np.sqrt(2 / SIDE)
+    cosines: NDArray[np.float64] = np.cos(np.pi * frequency * at / SIDE) * np.sqrt(2 / SIDE)
     cosines[0] /= np.sqrt(2)
     return cosines.astype(np.float32)
 
