@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 #: By architecture: the layer whose activations are kept, conv4 of AlexNet or what lies as deep elsewhere.
 LAYERS = {"alexnet": "features.9", "tf_efficientnet_lite0": "blocks.4", "resnet18": "layer3"}
 SHOWN = 2  # hidden units drawn of each perceptron
+OVERFITTED = 0.05  # of a training accuracy above the validation accuracy
 
 
 class FaceParameters(Parameters):
@@ -493,6 +494,13 @@ def _findings(
             statement="The perceptron on pixels reaches the published accuracy",
             holds=metrics[f"{first}/test_accuracy"].value >= parameters.published,
             metrics=(f"{first}/test_accuracy",),
+        ),
+        "perceptron_overfits": Finding(
+            statement="The perceptron on pixels names its training images better than the validation images, "
+            f"by more than {OVERFITTED:g}",
+            holds=metrics[f"{first}/train_accuracy"].value
+            > metrics[f"{first}/validation_accuracy"].value + OVERFITTED,
+            metrics=(f"{first}/train_accuracy", f"{first}/validation_accuracy"),
         ),
         "features_beat_pixels": Finding(
             statement="Kept activations are significantly more accurate than pixels",
