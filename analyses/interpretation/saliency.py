@@ -218,8 +218,9 @@ def _cascade(metrics: Mapping[str, Metric]) -> Chart:
     return Chart(
         kind="bar",
         caption="Rank correlation between the attribution of the trained network and that of the same "
-        "network by how many of its layers were randomised, starting at the output. Error bars are intervals "
-        "over randomisations. An attribution that depends on what the network has learned should fall to zero.",
+        "network by how many of its layers were randomised, starting at the output. Error bars are "
+        "intervals over randomisations. An attribution that depends on what the network has learned should "
+        "fall to zero.",
         alt=f"Bars of rank correlations by the share of layers randomised: {said}.",
         x=Axis(label="Layers randomised", categories=tuple(words.capitalize() for words in DEPTHS.values())),
         y=Axis(label="Rank correlation"),
