@@ -742,11 +742,14 @@ def recipe_table(
 
 def recipe_rows(recipe: Recipe) -> list[tuple[str, str]]:
     """Every choice of a recipe, in words: what is needed to repeat a run."""
-    last = f"{recipe.final_factor:g} × the first"
-    milestones = ", ".join(map(str, recipe.milestones))
+    last = f"{recipe.final_factor:g} × the first" if recipe.final_factor else "0"
+    *earlier, milestone = map(str, recipe.milestones or ("",))
+    milestones = f"epochs {', '.join(earlier)} and {milestone}" if earlier else f"epoch {milestone}"
     schedule = {
         "constant": "constant",
-        "multistep": f"multiplied by {recipe.gamma:g} after epochs {milestones}",
+        "multistep": f"multiplied by {recipe.gamma:g} after {milestones}"
+        if recipe.milestones
+        else "constant",
         "exponential": f"exponential to {last}",
         "cosine": f"cosine to {last}",
         "onecycle": f"linear from 0 in the first {recipe.warm_up:.0%} of the steps, then linear to 0",

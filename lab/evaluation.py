@@ -169,6 +169,43 @@ def paired_over_seeds(a: ArrayLike, b: ArrayLike, level: float = 0.95) -> Differ
     return Difference(difference, float(ttest_rel(first, second).pvalue))
 
 
+def over_images(values: ArrayLike, level: float = 0.95, resamples: int = 9999, seed: int = 0) -> Estimate:
+    """The mean of `values` (N,), one an image, as `bootstrap` has it without groups, in less time."""
+    return _estimate(_vector("values", values), level, resamples, seed)[0]
+
+
+def paired_over_images(
+    a: ArrayLike, b: ArrayLike, level: float = 0.95, resamples: int = 9999, seed: int = 0
+) -> Difference:
+    """The mean of a − b, (N,) each, image by image, with interval and p-value of the same resamples.
+
+    Values are right or wrong, or the share of several networks that were right. p is None for one image.
+    """
+    first, second = _pair("a", a, "b", b)
+    estimate, drawn = _estimate(first.astype(float) - second, level, resamples, seed)
+    return Difference(estimate, p_of_resamples(drawn) if estimate.n > 1 else None)
+
+
+def _estimate(
+    values: NDArray[Any], level: float, resamples: int, seed: int
+) -> tuple[Estimate, NDArray[np.float64]]:
+    """The mean with its percentile interval, and the means of the resamples."""
+    _check_level(level)
+    generator, n = np.random.default_rng(seed), len(values)
+    value = float(values.mean())
+    if n == 1:
+        return Estimate(value, None, None, n, level), np.array([value])
+    drawn = np.concatenate(
+        [
+            values[generator.integers(n, size=(min(100, resamples - start), n))].mean(axis=1)
+            for start in range(0, resamples, 100)
+        ]
+    )
+    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2]).tolist()
+    # where nothing varies, sums in another order differ in the last digit
+    return Estimate(value, min(low, value), max(high, value), n, level), drawn
+
+
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
     """p-values adjusted for their number, in the same order (Holm 1979, Scand. J. Statist. 6:65).
 

@@ -9,13 +9,14 @@ of `torch.nn.Linear` by `torch.optim.SGD` on the cross-entropy, step by step (te
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 
 from lab.recipes import Recipe, rate_factor
+from lab.training import LOST
 
 REVISION = 1  # to be raised when the same features, recipe and seeds give other heads
 
@@ -38,6 +39,14 @@ class Course:
         self.loss.setdefault(part, []).append(loss if math.isfinite(loss) else None)
         self.accuracy.setdefault(part, []).append(accuracy)
 
+    def as_outcome(self) -> dict[str, list[float]]:
+        """The lists of a `lab.training.History`; a loss that is no number is LOST there too."""
+        losses = {
+            f"{part}_loss": [LOST if loss is None else min(loss, LOST) for loss in course]
+            for part, course in self.loss.items()
+        }
+        return losses | {f"{part}_accuracy": course for part, course in self.accuracy.items()}
+
 
 @dataclass(frozen=True)
 class Heads:
@@ -46,6 +55,12 @@ class Heads:
     weight: Tensor
     bias: Tensor
     courses: list[list[Course]]
+
+    def each(self, features: Tensor) -> Iterator[tuple[Course, Tensor]]:
+        """Every head's course and logits (N, classes) of the features (N, D), seed by seed."""
+        for weights, biases, row in zip(self.weight, self.bias, self.courses, strict=True):
+            for weight, bias, course in zip(weights, biases, row, strict=True):
+                yield course, features @ weight.T + bias
 
 
 @torch.no_grad()

@@ -33,9 +33,9 @@ class InterpretationError(ValueError):
 
 
 def photograph(name: str) -> Tensor:
-    """uint8 (1, 3, H, W): "china" or "flower", which scikit-learn ships and which may be redistributed, or
-    "file:PATH". A grey image or one with transparency becomes RGB. InterpretationError where it cannot be
-    read.
+    """uint8 (1, 3, H, W): "china" or "flower", which scikit-learn ships, or "cat", which scikit-image ships,
+    all of which may be redistributed, or "file:PATH". A grey image or one with transparency becomes RGB.
+    InterpretationError where it cannot be read.
     """
     kind, _, path = name.partition(":")
     if kind == "file" and path:
@@ -52,8 +52,17 @@ def photograph(name: str) -> Tensor:
         from sklearn.datasets import load_sample_image
 
         pixels = torch.from_numpy(load_sample_image(f"{name}.jpg").copy())
+    elif name == "cat":
+        try:
+            from skimage.data import chelsea
+        except ImportError:
+            raise InterpretationError(
+                "the photograph of a cat comes with scikit-image, which is not installed: "
+                "pip install scikit-image, or take another image: china, flower or file:PATH"
+            ) from None
+        pixels = torch.from_numpy(_array(chelsea()))
     else:
-        raise InterpretationError(f"the image is china, flower or file:PATH, not {name!r}")
+        raise InterpretationError(f"the image is china, flower, cat or file:PATH, not {name!r}")
     return pixels.permute(2, 0, 1)[None].contiguous()
 
 

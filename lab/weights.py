@@ -188,7 +188,7 @@ def features(
     """
     model = network.model.eval()
     device = next(model.parameters()).device
-    found: list[Tensor] = []
+    found = torch.empty(0, dtype=kept_as)
     kept: list[Tensor] = []
 
     def entering(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
@@ -207,11 +207,14 @@ def features(
             part = part.contiguous(memory_format=torch.channels_last)
             with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
                 model(part)
-            found.append(kept.pop().to(kept_as).cpu())
+            outputs = kept.pop().to(kept_as).cpu()
+            if not start:  # in one piece: two copies of the activations of a large set would fill the memory
+                found = torch.empty((len(images), *outputs.shape[1:]), dtype=kept_as)
+            found[start : start + batch] = outputs
             report(min(1.0, (start + batch) / len(images)))
     finally:
         handle.remove()
-    return torch.cat(found)
+    return found
 
 
 def _layer(model: nn.Module, layer: str) -> nn.Module:

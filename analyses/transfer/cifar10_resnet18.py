@@ -2,16 +2,20 @@
 
 By protocol ResNet-18 with ImageNet weights, images enlarged eightfold to 256 pixels, layer4 and the last
 layer trained by Adam at 5e-4 in batches of 32 for five epochs. What comes before the trained stage is
-frozen, so it is computed once an image and kept. Where its weights cannot be had, ResNet-18 is trained from
-scratch and another pre-trained network follows the protocol; a network of our own is trained on the same
-images, from scratch too.
+frozen, so it is computed once an image and kept. Where its weights cannot be had, another pre-trained network
+follows the protocol (expected: a test accuracy of 0.86 or more):
+
+    run transfer.cifar10_resnet18 --set pretrained.architecture=resnet18 --set pretrained.layer=layer3 \\
+        --set pretrained.weights=file:PATH          (or pretrained.weights=imagenet)
+
+A network of our own is trained on the same images, from scratch. Cells run in this order: near-duplicates
+(seconds), then the two networks in turn, seed by seed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -19,15 +23,21 @@ from pydantic import BaseModel, ConfigDict, Field
 from analyses import experiments
 from analyses.classification.cifar10_designs import recipe_b
 from analyses.experiments import FRACTION, DataChoice
+from analyses.interpretation import _interpretation as interpretation
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
 from analyses.transfer import _transfer as transfer
-from results.schema import Axis, Chart, Column, Finding, Metric, Row, Series, Table
+from analyses.transfer._transfer import Comparison
+from results.schema import Axis, Chart, Column, Finding, Metric, Pictures, Row, Series, Table
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from lab.training import Data
     from lab.weights import Network
 
+Runs = Mapping[str, Sequence[Outcome]]  # by network, its outcomes by seed
 OWN = "design_b"  # the better design of classification.cifar10_designs
+NAMES = {"resnet18": "ResNet-18", "tf_efficientnet_lite0": "EfficientNet-Lite0"}
 
 
 class Candidate(BaseModel):
@@ -46,22 +56,27 @@ class Candidate(BaseModel):
 
 
 class LastStageParameters(Parameters):
-    """With torchvision's weights, ResNet-18 is by protocol at weights "imagenet", layer "layer3", size 256
-    and 5 epochs. Images are mirrored in training where all layers are trained; kept activations are of
-    the images as they are.
+    """pretrained: the network of the protocol, or what follows it in its place. resnet18: another network
+    beside the two, such as ResNet-18 from scratch. Images are mirrored in training where all layers are
+    trained; kept activations are of the images as they are. duplicates: the similarity from which on a test
+    image counts as near-duplicate of a training image; the published split is kept. image: as
+    lab.interpretation.photograph has it; the trained network's `shown` most active maps of it are printed.
     """
 
-    data: DataChoice = DataChoice(train=10_000, validation=2_500)
-    resnet18: Candidate = Candidate(architecture="resnet18", size=64, epochs=8)
+    data: DataChoice = DataChoice()
     pretrained: Candidate = Candidate(weights="lite0", layer="blocks.5")
+    resnet18: Candidate | None = None
     learning_rate: float = Field(5e-4, gt=0)
     batch: int = Field(32, ge=1)
     own_epochs: int = Field(10, ge=1)
     own_widths: tuple[int, int, int] = (64, 256, 256)
-    seeds: int = Field(2, ge=1)
+    seeds: int = Field(3, ge=1)
+    duplicates: float | None = Field(0.85, gt=0, le=1)
+    image: str = "cat"
+    shown: int = Field(12, ge=10, le=40)
 
     def candidates(self) -> dict[str, Candidate]:
-        return {"resnet18": self.resnet18, "pretrained": self.pretrained}
+        return {"pretrained": self.pretrained} | ({"resnet18": self.resnet18} if self.resnet18 else {})
 
     def recipe(self, candidate: Candidate) -> dict[str, Any]:
         return {
@@ -83,11 +98,11 @@ class Cifar10Resnet18(Analysis[LastStageParameters]):
         if profile == "quick":
             return LastStageParameters(
                 data=DataChoice(name="shapes", train=300, validation=100),
-                resnet18=Candidate(architecture="resnet18", size=32, epochs=2),
                 pretrained=Candidate(weights="lite0", layer="blocks.5", size=64, epochs=2),
                 own_epochs=2,
                 own_widths=(16, 32, 32),
                 seeds=2,
+                image="flower",
             )
         return LastStageParameters()
 
@@ -100,13 +115,17 @@ class Cifar10Resnet18(Analysis[LastStageParameters]):
         data = parameters.data.model_dump(mode="json", exclude_defaults=True)
         cells = []
         for name, candidate in parameters.candidates().items():
-            settings = {
+            settings: dict[str, Any] = {
                 "data": data,
                 "candidate": candidate.model_dump(mode="json", exclude={"epochs"}),
                 "recipe": Recipe.of(parameters.recipe(candidate)).as_settings(),
             }
-            cells += [Cell(f"{name}/{seed}", settings, seed) for seed in range(parameters.seeds)]
-        return cells + experiments.cells(
+            drawn = {"maps": {"image": parameters.image, "shown": parameters.shown}}
+            cells += [
+                Cell(f"{name}/{seed}", settings | ({} if seed else drawn), seed)
+                for seed in range(parameters.seeds)
+            ]
+        cells += experiments.cells(
             OWN,
             {"name": "whitened", "options": {"widths": parameters.own_widths}},
             recipe_b(parameters.own_epochs),
@@ -114,37 +133,57 @@ class Cifar10Resnet18(Analysis[LastStageParameters]):
             parameters.seeds,
             keep=True,
         )
+        cells.sort(key=lambda cell: cell.seed or 0)  # stable: the networks in turn
+        if parameters.duplicates:
+            cells.insert(0, Cell("duplicates", {"data": data, "duplicates": parameters.duplicates}))
+        return cells
 
     def run(self, cell: Cell, context: Context) -> Outcome:
-        if "candidate" not in cell.settings:
-            return experiments.train(cell, context)
-        return _trained(cell, context)
+        if "duplicates" in cell.settings:
+            return _duplicates(cell.settings, context)
+        if "candidate" in cell.settings:
+            return _trained(cell, context)
+        return experiments.train(cell, context)
 
     def summarize(self, parameters: LastStageParameters, outcomes: Mapping[str, Outcome]) -> Summary:
         runs = {name: experiments.of(outcomes, name) for name in (*parameters.candidates(), OWN)}
         titles = _titles(parameters, runs)
-        metrics = _metrics(parameters, runs, titles)
-        best = runs["pretrained"]
-        title = titles["pretrained"]
+        accuracies = {name: [run["test_accuracy"] for run in found] for name, found in runs.items()}
+        pairs = {name: (name, OWN) for name in parameters.candidates()}
+        compared = transfer.compare(accuracies, pairs, titles, "seeds")
+        metrics = _metrics(parameters, runs, titles, compared)
+        metrics |= transfer.duplicate_metrics(outcomes.get("duplicates", {}))
+        title, over = titles["pretrained"], _over(parameters)
+        figures: dict[str, Chart | Pictures] = {
+            what: experiments.course(
+                runs["pretrained"], what, f"{what.capitalize()} by epoch of {title}. {over}", title
+            )
+            for what in ("loss", "accuracy")
+        }
+        figures |= {
+            "losses": _losses(runs, titles, over),
+            "courses": _courses(parameters, runs, titles, over),
+        }
+        maps = runs["pretrained"][0].get("maps")
+        if maps:
+            figures |= interpretation.map_figures(maps, title, parameters.image)
+            named, share = maps["said"][0]
+            metrics["image/probability"] = Metric(
+                value=share, title=f"Probability of {named} for the photograph of the figures", unit=FRACTION
+            )
+            for place in ("first", "last"):
+                metrics |= _map_metrics(place, maps[place])
         return Summary(
             metrics=metrics,
             tables={
                 "results": _table(parameters, metrics, titles, runs),
-                "recipe": experiments.recipe_table(
-                    {
-                        **{
-                            titles[name]: parameters.recipe(candidate)
-                            for name, candidate in parameters.candidates().items()
-                        },
-                        titles[OWN]: recipe_b(parameters.own_epochs),
-                    }
+                "comparisons": transfer.comparison_table(
+                    compared, "Networks compared in test accuracy on CIFAR-10.", "seeds"
                 ),
+                "recipe": _recipe_table(parameters, runs, titles),
             },
-            figures={
-                "loss": experiments.course(best, "loss", f"Loss of {title}, mean and range.", title),
-                "courses": _courses(runs, titles),
-            },
-            findings=_findings(metrics, parameters, outcomes),
+            figures=figures,
+            findings=_findings(metrics, runs, outcomes, compared),
             note="; ".join(
                 f"{name}: {run['weights']['source']} ({run['weights']['architecture']}), "
                 + (f"SHA-256 {run['weights']['sha256']}" if run["weights"]["sha256"] else "trained whole")
@@ -155,16 +194,41 @@ class Cifar10Resnet18(Analysis[LastStageParameters]):
         )
 
 
+def _duplicates(settings: Mapping[str, Any], context: Context) -> Outcome:
+    """How many test images have a near-duplicate among the training images; both stay where they are."""
+    import numpy as np
+
+    from lab.datasets.duplicates import near_duplicates
+
+    data, _ = experiments.load(DataChoice.model_validate(settings["data"]), context.device)
+    assert data.test is not None
+    parts = [part.images.cpu().numpy() for part in (data.train, data.test)]
+    groups = near_duplicates(np.concatenate(parts), settings["duplicates"])
+    sizes = np.bincount(groups)
+    train, test = np.split(groups, [len(parts[0])])
+    return {
+        "diverged": False,
+        "duplicates": {
+            "groups": int((sizes > 1).sum()),
+            "images": int(sizes[sizes > 1].sum()),
+            "train_test": int(np.isin(test, train).sum()),
+        },
+    }
+
+
 def _trained(cell: Cell, context: Context) -> Outcome:
     """The candidate, after its last frozen layer or as a whole."""
     from torch import nn
 
     from lab import weights
+    from lab.interpretation import photograph
     from lab.recipes import Recipe
-    from lab.training import fit, measure, precision_of, predict
+    from lab.training import fit, precision_of, predict
 
     settings, seed = cell.settings, cell.seed or 0
     candidate = Candidate.model_validate(settings["candidate"] | {"epochs": settings["recipe"]["epochs"]})
+    drawn = settings.get("maps", {})
+    image = photograph(drawn["image"]) if drawn else None  # refused before anything is trained
     network = weights.load(
         candidate.weights,
         candidate.architecture,
@@ -172,40 +236,51 @@ def _trained(cell: Cell, context: Context) -> Outcome:
         seed=seed,
         download=candidate.download,
     )
-    told = weights.describe(network)
+    described = weights.describe(network)
     data, classes = experiments.load(DataChoice.model_validate(settings["data"]), context.device)
+    side = data.train.images.shape[-1]
     whole = weights.with_head(network.model, len(classes), seed)
     if candidate.layer:
         data = _kept(network, data, candidate.layer, context)
-        model = weights.after(whole, candidate.layer)
+        model: nn.Module = weights.after(whole, candidate.layer)
     else:
         data = replace(data, mean=network.mean, std=network.std)
         enlarge = nn.Upsample((candidate.size, candidate.size), mode="bilinear")
         model = nn.Sequential(enlarge, whole)
-    test = data.test
-    assert test is not None
+    assert data.test is not None
     recipe = Recipe.of(settings["recipe"])
     history = fit(
         model,
-        replace(data, test=None),
+        data,
         recipe,
         seed=seed,
         checkpoint=context.scratch / "checkpoint.pt",
         report=context.report,
     )
-    logits = predict(model, test.images, data, precision_of(recipe, context.device, model))
-    loss, accuracy = measure(logits, test.labels)
-    return {
-        "weights": told,
+    logits = predict(model, data.test.images, data, precision_of(recipe, context.device, model))
+    outcome: Outcome = {
+        "weights": described,
         "history": history.as_outcome(),
         "diverged": history.outcome == "diverged",
         "training_seconds": sum(history.seconds),
         "trained": sum(parameter.numel() for parameter in model.parameters()),
         "parameters": sum(parameter.numel() for parameter in whole.parameters()),
-        "test_loss": loss if isfinite(loss) else None,
-        "test_accuracy": accuracy,
         "validation_accuracy": history.validation_accuracy[-1],
+        **experiments.classified(logits, data.test.labels, classes),
     }
+    if image is not None:
+        seen = _reduced(interpretation.square(image), side)
+        trained = replace(network, model=whole.cpu().eval())
+        outcome["maps"] = interpretation.maps_of(trained, seen, classes, drawn["shown"])
+    return outcome
+
+
+def _reduced(image: Any, side: int) -> Any:
+    """A square uint8 image as small as those that the network was trained on."""
+    from torch.nn import functional as F
+
+    small = F.interpolate(image.float(), (side, side), mode="bicubic", antialias=True, align_corners=False)
+    return small.round().clamp(0, 255).byte()
 
 
 def _kept(network: Network, data: Data, layer: str, context: Context) -> Data:
@@ -234,73 +309,90 @@ def _kept(network: Network, data: Data, layer: str, context: Context) -> Data:
     return Data(train, (0.0,) * channels, (1 / 255,) * channels, kept(data.validation), kept(data.test))
 
 
-def _titles(parameters: LastStageParameters, runs: Mapping[str, Sequence[Outcome]]) -> dict[str, str]:
-    names = {"resnet18": "ResNet-18", "tf_efficientnet_lite0": "EfficientNet-Lite0"}
-
-    def said(name: str, candidate: Candidate) -> str:
-        told = runs[name][0]["weights"]
-        network = names.get(told["architecture"], told["architecture"])
+def _titles(parameters: LastStageParameters, runs: Runs) -> dict[str, str]:
+    def title(name: str, candidate: Candidate) -> str:
+        weights = runs[name][0]["weights"]
+        network = NAMES.get(weights["architecture"], weights["architecture"])
         if not candidate.layer:
-            return f"{network}, all layers, " + ("from scratch" if not told["sha256"] else "pre-trained")
-        return f"{network}, last stage, " + ("pre-trained" if told["sha256"] else "drawn")
+            return f"{network}, all layers, " + ("from scratch" if not weights["sha256"] else "pre-trained")
+        return f"{network}, last stage, " + ("pre-trained" if weights["sha256"] else "drawn")
 
-    return {name: said(name, candidate) for name, candidate in parameters.candidates().items()} | {
+    candidates = parameters.candidates()
+    return {name: title(name, candidate) for name, candidate in candidates.items()} | {
         OWN: "Design B, from scratch"
     }
 
 
-def _metrics(
-    parameters: LastStageParameters, runs: Mapping[str, Sequence[Outcome]], titles: Mapping[str, str]
-) -> dict[str, Metric]:
-    from lab.evaluation import paired_over_seeds
+def _over(parameters: LastStageParameters) -> str:
+    return f"Lines are means over {parameters.seeds} seeds, and bands reach from the lowest to the highest."
 
+
+def _metrics(
+    parameters: LastStageParameters,
+    runs: Runs,
+    titles: Mapping[str, str],
+    compared: Mapping[str, Comparison],
+) -> dict[str, Metric]:
     metrics: dict[str, Metric] = {}
     for name, title in titles.items():
         for part in ("test", "validation"):
             metrics[f"{name}/{part}_accuracy"] = experiments.over_seeds(
-                runs[name], f"{part}_accuracy", f"{part.capitalize()} accuracy: {title}"
+                runs[name], f"{part}_accuracy", f"{part.capitalize()} accuracy: {title}; interval over seeds"
             )
+        for key, words in (
+            ("train_accuracy", "Training accuracy"),
+            ("train_loss", "Training loss"),
+            ("validation_loss", "Validation loss"),
+        ):
+            metrics[f"{name}/{key}"] = experiments.at_the_end(
+                runs[name], key, f"{words} at the end: {title}; interval over seeds"
+            )
+        metrics[f"{name}/lowest_validation"] = experiments.lowest_validation(runs[name])
         metrics[f"{name}/training_seconds"] = experiments.over_seeds(
-            runs[name], "training_seconds", f"Training time: {title}", "seconds"
+            runs[name], "training_seconds", f"Training time: {title}; interval over seeds", "seconds"
         )
     for name, candidate in parameters.candidates().items():
-        for key, value, title, unit in (
+        for key, value, words, unit in (
             ("trained", runs[name][0]["trained"], "Trained parameters", "parameters"),
             ("parameters", runs[name][0]["parameters"], "Parameters", "parameters"),
             ("size", candidate.size, "Height and width of the enlarged images", "pixels"),
             ("epochs", candidate.epochs, "Epochs", "epochs"),
         ):
-            metrics[f"{name}/{key}"] = Metric(value=value, title=f"{title}: {titles[name]}", unit=unit)
-    difference = paired_over_seeds(
-        *([run["test_accuracy"] for run in runs[name]] for name in ("pretrained", OWN))
-    ).difference
-    metrics["pretrained/gain"] = experiments.metric(
-        difference, f"Test accuracy of {titles['pretrained']}, less that of {titles[OWN]}"
-    )
+            metrics[f"{name}/{key}"] = Metric(value=value, title=f"{words}: {titles[name]}", unit=unit)
     metrics["data/train"] = Metric(value=parameters.data.train, title="Training images", unit="images")
     metrics[f"{OWN}/epochs"] = Metric(
         value=parameters.own_epochs, title=f"Epochs: {titles[OWN]}", unit="epochs"
     )
-    return metrics
+    return metrics | {f"{name}/gain": one.difference for name, one in compared.items()}
+
+
+def _map_metrics(place: str, found: Mapping[str, Any]) -> dict[str, Metric]:
+    return {
+        f"{place}/channels": Metric(value=found["shape"][0], title=f"Maps of the {place} layer"),
+        f"{place}/side": Metric(value=found["shape"][1], title="Height and width of such a map"),
+        f"{place}/zero": Metric(
+            value=found["zero"], title=f"Share of its values that are not positive, {place}", unit=FRACTION
+        ),
+        f"{place}/silent": Metric(
+            value=found["silent"], title=f"Share of its maps that are silent, {place}", unit=FRACTION
+        ),
+    }
 
 
 def _table(
-    parameters: LastStageParameters,
-    metrics: Mapping[str, Metric],
-    titles: Mapping[str, str],
-    runs: Mapping[str, Sequence[Outcome]],
+    parameters: LastStageParameters, metrics: Mapping[str, Metric], titles: Mapping[str, str], runs: Runs
 ) -> Table:
     rows = []
     for name, title in titles.items():
         test = metrics[f"{name}/test_accuracy"]
-        trained = runs[name][0].get("trained", runs[name][0]["parameters"])
         rows.append(
             Row(
                 cells={
                     "network": title,
-                    "trained": trained,
+                    "trained": runs[name][0].get("trained", runs[name][0]["parameters"]),
                     "epochs": int(metrics[f"{name}/epochs"].value),
                     "seconds": metrics[f"{name}/training_seconds"].value,
+                    "train": metrics[f"{name}/train_accuracy"].value,
                     "validation": metrics[f"{name}/validation_accuracy"].value,
                     "test": test.value,
                     "low": test.low,
@@ -308,15 +400,16 @@ def _table(
                 }
             )
         )
-    number: dict[str, Any] = {"type": "number", "format": ".3f"}
+    number: dict[str, Any] = {"type": "number", "format": ".1%"}
     return Table(
-        caption=f"Accuracy from {parameters.data.train:,} training images: a pre-trained network's last "
-        "stage, and networks trained from scratch.",
+        caption=f"Accuracy on CIFAR-10 from {parameters.data.train:,} training images, of the last stage of "
+        "a pre-trained network and of a network trained from scratch.",
         columns=(
             Column(key="network", label="Network"),
             Column(key="trained", label="Trained", type="integer", unit="parameters"),
             Column(key="epochs", label="Epochs", type="integer"),
             Column(key="seconds", label="Training", type="number", unit="s", format=".0f"),
+            Column(key="train", label="Train", **number),
             Column(key="validation", label="Validation", **number),
             Column(key="test", label="Test", **number),
             Column(key="low", label="95% from", **number),
@@ -324,24 +417,60 @@ def _table(
         ),
         rows=tuple(rows),
         notes=(
-            f"Number of seeds: {parameters.seeds}. Seconds are of training alone; the frozen layers were run "
-            "once an image before.",
+            f"Means over {parameters.seeds} seeds, over which the intervals are. Training accuracies are "
+            "running means over the last epoch. Seconds are of training alone; the frozen layers were run "
+            "once per image before.",
         ),
     )
 
 
-def _courses(runs: Mapping[str, Sequence[Outcome]], titles: Mapping[str, str]) -> Chart:
+def _recipe_table(parameters: LastStageParameters, runs: Runs, titles: Mapping[str, str]) -> Table:
+    candidates = parameters.candidates()
+    beside = {
+        titles[name]: {
+            "trained layers": f"those after {candidate.layer}" if candidate.layer else "all",
+            "image size": f"enlarged to {candidate.size} × {candidate.size} pixels",
+            "arithmetic": runs[name][0]["history"]["precision"],
+        }
+        for name, candidate in candidates.items()
+    }
+    beside[titles[OWN]] = {
+        "trained layers": "all",
+        "image size": "as it is",
+        "arithmetic": runs[OWN][0]["history"]["precision"],
+    }
+    recipes = {titles[name]: parameters.recipe(candidate) for name, candidate in candidates.items()}
+    table = experiments.recipe_table(recipes | {titles[OWN]: recipe_b(parameters.own_epochs)}, beside)
+    caption = "Hyper-parameters of the last stage of the pre-trained network and of the network from scratch."
+    return table.model_copy(update={"caption": caption})
+
+
+def _losses(runs: Runs, titles: Mapping[str, str], over: str) -> Chart:
+    """Training and validation loss of the pre-trained network and of the best of our own."""
     series = []
-    for name, title in titles.items():
-        mean, low, high = experiments.mean_course(runs[name], "validation_accuracy")
-        band = {"low": tuple(low), "high": tuple(high)} if len(runs[name]) > 1 else {}
-        epochs = tuple(float(epoch) for epoch in range(1, len(mean) + 1))
-        series.append(Series(label=title, x=epochs, y=tuple(mean), **band))
+    for name in ("pretrained", OWN):
+        for part in ("train", "validation"):
+            label = f"{titles[name]}: {experiments.PARTS[part].lower()}"
+            series.append(_series(label, runs[name], f"{part}_loss"))
     ends = ", ".join(f"{one.label} {one.y[-1]:.3f}" for one in series)
     return Chart(
         kind="line",
-        caption="Validation accuracy by epoch of the pre-trained network and of two trained from scratch on "
-        "the same images; mean and range over the seeds.",
+        caption="Training and validation loss by epoch of the pre-trained network and of our best network, "
+        f"trained on the same images. {over} Training losses are running means over an epoch.",
+        alt=f"Cross-entropy by epoch, ending at: {ends}.",
+        x=Axis(label="Epoch"),
+        y=Axis(label="Cross-entropy", unit="nats"),
+        series=tuple(series),
+    )
+
+
+def _courses(parameters: LastStageParameters, runs: Runs, titles: Mapping[str, str], over: str) -> Chart:
+    series = [_series(title, runs[name], "validation_accuracy") for name, title in titles.items()]
+    ends = ", ".join(f"{one.label} {one.y[-1]:.3f}" for one in series)
+    return Chart(
+        kind="line",
+        caption=f"Validation accuracy by epoch of each network, on {parameters.data.validation:,} images of "
+        f"CIFAR-10. {over}",
         alt=f"Validation accuracy by epoch, ending at: {ends}.",
         x=Axis(label="Epoch"),
         y=Axis(label="Accuracy", unit=FRACTION),
@@ -349,34 +478,55 @@ def _courses(runs: Mapping[str, Sequence[Outcome]], titles: Mapping[str, str]) -
     )
 
 
+def _series(label: str, runs: Sequence[Outcome], key: str) -> Series:
+    mean, low, high = experiments.mean_course(runs, key)
+    band = {"low": tuple(low), "high": tuple(high)} if len(runs) > 1 else {}
+    epochs = tuple(float(epoch) for epoch in range(1, len(mean) + 1))
+    return Series(label=label, x=epochs, y=tuple(mean), **band)
+
+
 def _findings(
-    metrics: Mapping[str, Metric], parameters: LastStageParameters, outcomes: Mapping[str, Outcome]
+    metrics: Mapping[str, Metric],
+    runs: Runs,
+    outcomes: Mapping[str, Outcome],
+    compared: Mapping[str, Comparison],
 ) -> dict[str, Finding]:
-    gain = metrics["pretrained/gain"]
-    return {
+    first = {name: experiments.mean_course(runs[name], "validation_loss")[0][0] for name in runs}
+    found = {
         "protocol_network": Finding(
-            statement="ResNet-18 had pre-trained weights, of which the last stage was trained",
-            holds=bool(parameters.resnet18.layer) and parameters.resnet18.weights != "none",
+            statement="The pre-trained network is ResNet-18, of which the last stage was trained",
+            holds=any(
+                run["weights"]["architecture"] == "resnet18"
+                and run["weights"]["sha256"]
+                and run["trained"] < run["parameters"]
+                for name in compared
+                for run in runs[name]
+            ),
         ),
         "pretrained_is_best": Finding(
-            statement="The pre-trained network's test accuracy lies above that of the better design, by an "
-            "interval above zero",
-            holds=gain.low is not None and gain.low > 0,
+            statement="The pre-trained network is significantly more accurate than our best network",
+            holds=compared["pretrained"].verdict == "better",
             metrics=("pretrained/gain",),
         ),
         "own_is_best": Finding(
-            statement="The better design's test accuracy lies above that of the pre-trained network, by an "
-            "interval above zero",
-            holds=gain.high is not None and gain.high < 0,
+            statement="Our best network is significantly more accurate than the pre-trained one",
+            holds=compared["pretrained"].verdict == "worse",
             metrics=("pretrained/gain",),
         ),
-        "resnet18_beats_own": Finding(
-            statement="ResNet-18 has a higher test accuracy than the better design",
-            holds=metrics["resnet18/test_accuracy"].value > metrics[f"{OWN}/test_accuracy"].value,
-            metrics=("resnet18/test_accuracy", f"{OWN}/test_accuracy"),
+        "pretrained_starts_lower": Finding(
+            statement="After the first epoch the pre-trained network has the lower validation loss",
+            holds=first["pretrained"] < first[OWN],
         ),
         "no_run_diverged": experiments.none_diverged(outcomes),
     }
+    for name in ("pretrained", OWN):
+        lowest, epochs = metrics[f"{name}/lowest_validation"], metrics[f"{name}/epochs"]
+        found[f"{name}_loss_rises"] = Finding(
+            statement=f"The validation loss of {name} is lowest before its last epoch",
+            holds=lowest.value < epochs.value,
+            metrics=(f"{name}/lowest_validation", f"{name}/epochs"),
+        )
+    return found
 
 
 analysis = Cifar10Resnet18()

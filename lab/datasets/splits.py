@@ -1,8 +1,11 @@
-"""Stratified and grouped splits, drawn by seed; a class that is too small is refused by name."""
+"""Stratified and grouped splits, drawn by seed; a class that is too small is refused by name.
+
+Groups are of near-duplicates (`lab.datasets.duplicates`), mostly of one image, or of tracks, which are large.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from numbers import Integral
 
 import numpy as np
@@ -14,21 +17,25 @@ Indices = NDArray[np.int64]
 
 
 def stratified(
-    labels: NDArray[np.int64], parts: Sequence[float | int], seed: int, classes: Sequence[str] = ()
+    labels: NDArray[np.int64],
+    parts: Sequence[float | int],
+    seed: int,
+    classes: Sequence[str] = (),
+    groups: NDArray[np.int64] | None = None,
 ) -> list[Indices]:
     """Disjoint index arrays, one a part, each with the classes in the proportions of `labels`.
 
-    parts: fractions in (0, 1) or numbers of images, of the whole; what is left over is in no part.
+    parts: fractions in (0, 1) or numbers of images, of the whole; what is left over is in no part. groups:
+    as `by_number` has them.
     """
     total = len(labels)
     sizes = _sizes(parts, total)
     if sum(sizes) > total:
         raise DataError(f"{sum(sizes)} images are asked for and there are {total}; ask for fewer")
-    drawn = np.random.default_rng(seed)
-    left = {int(kind): drawn.permutation(np.flatnonzero(labels == kind)) for kind in np.unique(labels)}
-    split = []
+    left = {int(kind): int((labels == kind).sum()) for kind in np.unique(labels)}
+    numbers = []
     for size in sizes:
-        share = _apportion({kind: len(indices) for kind, indices in left.items()}, size)
+        share = _apportion(left, size)
         for kind, count in share.items():
             if count < 1:
                 there = np.count_nonzero(labels == kind)
@@ -36,9 +43,52 @@ def stratified(
                     f"the class {_name(kind, classes)} has {there} images, too few for a split into "
                     f"{' + '.join(map(str, sizes))} of {total}; add images or leave the class out"
                 )
-        split.append(np.sort(np.concatenate([left[kind][:count] for kind, count in share.items()])))
-        left = {kind: indices[share[kind] :] for kind, indices in left.items()}
-    return split
+        numbers.append(share)
+        left = {kind: count - share[kind] for kind, count in left.items()}
+    return by_number(labels, numbers, seed, classes, groups)
+
+
+def by_number(
+    labels: NDArray[np.int64],
+    numbers: Sequence[Mapping[int, int]],
+    seed: int,
+    classes: Sequence[str] = (),
+    groups: NDArray[np.int64] | None = None,
+) -> list[Indices]:
+    """Disjoint index arrays, sorted, one a part, with so many images of each class: numbers[part][class].
+
+    groups: (N,) numbers; images of one group come into one part, or all into none. A group is given to a part
+    that has room for it, drawn in proportion to the room; the single images fill up what is left. Where no
+    part has room, the one with the most takes it, and the numbers cannot be kept.
+    """
+    drawn = np.random.default_rng(seed)
+    kinds = _kinds(labels, classes)
+    room = np.array([[part[kind] for kind in kinds] for part in numbers])
+    counts = np.array([(labels == kind).sum() for kind in kinds])
+    room = np.vstack([room, counts - room.sum(axis=0)])  # the last is in no part
+    chosen = np.full(len(labels), -1)
+    if groups is not None:
+        sizes = np.bincount(groups)
+        for group in drawn.permutation(np.flatnonzero(sizes > 1)):
+            members = groups == group
+            needed = np.array([(labels[members] == kind).sum() for kind in kinds])
+            own = room[:, needed > 0].sum(axis=1).clip(min=0)
+            fits = own * (room >= needed).all(axis=1)
+            part = drawn.choice(len(room), p=fits / fits.sum()) if fits.any() else own.argmax()
+            chosen[members] = part
+            room[part] -= needed
+    for column, kind in enumerate(kinds):
+        single = drawn.permutation(np.flatnonzero((labels == kind) & (chosen < 0)))
+        ends = np.minimum(room[:, column].clip(min=0).cumsum(), len(single))
+        for part, some in enumerate(np.split(single, ends[:-1])):
+            chosen[some] = part
+        for part in range(len(numbers)):
+            if not ((chosen == part) & (labels == kind)).any():
+                raise DataError(
+                    f"of the class {_name(kind, classes)} too many images are near-duplicates of each other "
+                    f"for {len(numbers)} parts; add other images or leave the class out"
+                )
+    return [np.flatnonzero(chosen == part) for part in range(len(numbers))]
 
 
 def grouped(
@@ -51,7 +101,7 @@ def grouped(
     drawn = np.random.default_rng(seed)
     names = np.asarray(groups)
     second = np.zeros(len(labels), dtype=bool)
-    for kind in np.unique(labels):
+    for kind in _kinds(labels, classes):
         own, counts = np.unique(names[labels == kind], return_counts=True)
         if len(own) < 2:
             raise DataError(
@@ -85,6 +135,14 @@ def _apportion(counts: dict[int, int], size: int) -> dict[int, int]:
     for kind in by_remainder[: size - sum(share.values())]:
         share[kind] += 1
     return share
+
+
+def _kinds(labels: NDArray[np.int64], classes: Sequence[str]) -> list[int]:
+    kinds = [int(kind) for kind in np.unique(labels)]
+    if len(kinds) < 2:
+        there = f"all images are of the class {_name(kinds[0], classes)}" if kinds else "there are no images"
+        raise DataError(f"{there}; what tells classes apart needs images of two or more")
+    return kinds
 
 
 def _name(kind: int, classes: Sequence[str]) -> str:

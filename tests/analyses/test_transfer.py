@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -13,6 +15,7 @@ from analyses.transfer._transfer import Domain, kept_features
 from lab import weights
 from lab.datasets import DataError
 from results.store import Store
+from tests.conftest import ROOT
 
 DIGITS = Domain(name="digits", split="train", size=32, images=40, mirror=False)
 
@@ -76,12 +79,13 @@ def test_a_full_sweep_has_the_settings_of_the_protocol():
         [("finetune", rate) for rate in (0.001, 0.01, 0.1)]
         + [("head", rate) for rate in (1, 0.1, 0.01, 0.001)]
     )
-    recipe = parameters.recipe("head", 0.1, next(iter(parameters.domains.values())))
-    assert (recipe["epochs"], recipe["milestones"], recipe["batch"]) == (60, (15, 30, 45), 64)
+    for kind in ("head", "finetune"):
+        recipe = parameters.recipe(kind, next(iter(parameters.domains.values())))
+        assert (recipe["epochs"], recipe["milestones"], recipe["batch"]) == (60, (15, 30, 45), 64)
 
 
 SMALL = (
-    *("--set", "domains.digits.images=40", "--set", "head_epochs=4"),
+    *("--set", "domains.digits.images=40", "--set", "domains.digits.evaluated=60"),
     *("--jobs", "1"),
 )
 
@@ -90,17 +94,34 @@ def test_a_small_sweep_has_its_metrics_and_shows_what_diverged(convstudy, tmp_pa
     finished = convstudy(
         *("run", "transfer.learning_rates", "--profile", "quick", *SMALL),
         *("--set", "finetune_rates=[0.01, 1000]", "--set", "head_rates=[0.1]"),
-        *("--set", "finetune_epochs=3", "--set", "batch=8", "--set", "seeds=1"),
+        *("--set", "finetune_epochs=3", "--set", "head_epochs=1", "--set", "batch=8", "--set", "seeds=1"),
     )
     assert finished.returncode == 0, finished.stderr
-    result = Store(tmp_path / "results").read("transfer.learning_rates", "custom")
+    store = Store(tmp_path / "results")
+    result = store.read("transfer.learning_rates", "custom")
     names = ("finetune/0.01/test_accuracy", "head/0.1/test_accuracy", "winner/test_accuracy", "winner/gain")
     assert {*names} <= set(result.metrics)
+    assert result.metrics["data/test"].value == result.metrics["winner/test_accuracy"].n == 60
     rows = {(row.cells["trained"], row.cells["rate"]): row.cells for row in result.tables["results"].rows}
-    assert rows["All layers", 1_000]["diverged"] == 1
-    assert rows["Last layer", 0.1]["diverged"] == 0
+    assert rows["Fine-tuning", 1_000]["diverged"] == 1
+    assert rows["Frozen backbone", 0.1]["diverged"] == 0
     assert not result.findings["no_run_diverged"].holds
+    assert not result.findings["equal_epochs"].holds
     assert weights.LITE0_SHA256 in result.provenance.note
+    choices = {row.cells["choice"]: row.cells for row in result.tables["recipe"].rows}
+    assert choices["Learning rate"]["recipe0"] == (
+        "one of 0.01, 1000; multiplied by 0.1 after epochs 1 and 2"
+    )
+    assert choices["Learning rate"]["recipe1"] == "one of 0.1; constant"  # a single epoch has no milestone
+    cells = {cell.id: cell for cell in store.read_outcomes("transfer.learning_rates", "custom").cells}
+    assert "learning_rate" not in cells["digits/heads"].settings["recipe"]
+    heads = cells["digits/heads"].outcome["runs"]["0.1/0"]
+    for run, epochs in ((cells["digits/finetune/0.01/0"].outcome, 3), (heads, 1)):
+        assert len(run["predictions"]) == len(run["labels"]) == 60
+        for part in ("train", "validation", "test"):
+            assert len(run["history"][f"{part}_loss"]) == len(run["history"][f"{part}_accuracy"]) == epochs
+        if not run["diverged"]:
+            assert run["history"]["test_accuracy"][-1] == pytest.approx(run["test_accuracy"])
 
 
 @pytest.mark.parametrize(
@@ -119,12 +140,91 @@ def test_a_choice_without_sense_is_told_in_a_sentence(convstudy, setting, told):
     assert "Traceback" not in finished.stderr
 
 
+def test_images_of_one_class_are_refused_before_anything_is_trained(convstudy, tmp_path):
+    root = folder_of_tracks(tmp_path / "signs")
+    shutil.rmtree(root / "yield")
+    for identifier, setting in (
+        ("transfer.learning_rates", f"domains.digits.name=folder:{root}"),
+        ("transfer.facescrub", f"name=folder:{root}"),
+    ):
+        split = "domains.digits.split=all" if "rates" in identifier else "split=all"
+        finished = convstudy(
+            *("run", identifier, "--profile", "quick", "--jobs", "1"),
+            *("--set", setting, "--set", split, *(() if "rates" in identifier else ("--set", "person=4"))),
+        )
+        assert finished.returncode == 1
+        assert "all images are of the class stop" in finished.stderr and "Traceback" not in finished.stderr
+
+
 def test_a_class_that_is_too_small_is_named(tmp_path):
     root = folder_of_tracks(tmp_path / "signs")
     for file in sorted((root / "stop").iterdir())[1:]:
         file.unlink()
     with pytest.raises(DataError, match="the class stop has 1 images, too few"):
         transfer.load(Domain(name=f"folder:{root}", size=32))
+
+
+def copies(root):
+    """Two classes of 30 textures; four of each are there twice, as JPEG of another quality."""
+    random = np.random.default_rng(0)
+    for kind in ("coarse", "fine"):
+        (root / kind).mkdir(parents=True)
+        for number in range(30):
+            coarse = Image.fromarray(random.integers(0, 255, (9, 9, 3), dtype=np.uint8))
+            image = coarse.resize((48, 48), Image.Resampling.BICUBIC)
+            image.save(root / kind / f"{number:02d}.jpg", quality=95)
+            if number < 4:
+                image.save(root / kind / f"{number:02d}_copy.jpg", quality=40)
+    return f"folder:{root}"
+
+
+def test_near_duplicates_stay_on_one_side_of_a_split_and_are_counted(tmp_path):
+    name = copies(tmp_path / "textures")
+    found = []
+    for seed in range(4):
+        domain = Domain(name=name, size=32, duplicates=0.85, split_seed=seed)
+        parts, counted = transfer.load_counted(domain)
+        assert counted == {"duplicates": {"groups": 8, "images": 16, "train_test": 0}}
+        assert [len(part) for part in parts] == [46, 8, 14]
+        pairs = [
+            {file.removesuffix("_copy.jpg").removesuffix(".jpg") for file in part.files} for part in parts
+        ]
+        assert sum(map(len, pairs)) == 60
+        alone, uncounted = transfer.load_counted(domain.model_copy(update={"duplicates": None}))
+        assert not uncounted
+        found.append(
+            transfer.count_duplicates(
+                transfer.groups_of(name, ("all",), "refuse", 0.85), alone.train, alone.test
+            )["duplicates"]["train_test"]
+        )
+    assert max(found) > 0  # what grouping prevents
+
+
+def test_a_black_border_is_seen():
+    images = np.full((4, 3, 32, 32), 90, np.uint8)
+    images[0, :, 20:] = 3
+    images[1, :, :, :4] = 0
+    images[2, :, 10:20, 10:20] = 0
+    assert transfer.black_bordered(images) == 0.5
+
+
+def test_a_comparison_that_is_made_twice_counts_once():
+    correct = {
+        "a": np.ones(200),
+        "b": np.r_[np.ones(190), np.zeros(10)],
+        "c": np.r_[np.ones(100), np.zeros(100)],
+    }
+    titles = {name: name.upper() for name in correct}
+    compared = transfer.compare(correct, {"winner": ("a", "b"), "approach": ("b", "a")}, titles)
+    alone = transfer.compare(correct, {"winner": ("a", "b")}, titles)
+    assert compared["winner"].p == compared["approach"].p == alone["winner"].p
+    assert (compared["winner"].verdict, compared["approach"].verdict) == ("better", "worse")
+    assert len(transfer.comparison_table(compared, "").rows) == 1
+    more = transfer.compare(correct, {"first": ("a", "b"), "second": ("a", "c")}, titles)
+    assert more["first"].p > alone["winner"].p
+    assert [row.cells["difference"] for row in transfer.comparison_table(more, "").rows] == pytest.approx(
+        [5, 50]
+    )
 
 
 FACES = (
@@ -140,9 +240,16 @@ def test_people_are_told_apart_in_four_ways_on_a_small_set(convstudy, tmp_path):
     for name in ("mlp30", "mlp80", "mlp30_l2", "mlp80_l2", "conv4", "finetuned"):
         assert 0 <= result.metrics[f"{name}/test_accuracy"].value <= 1
     assert result.metrics["data/train"].value == 10 * result.metrics["data/person"].value
-    worked = result.figures["worked"].series[0].y
-    assert sum(worked) == pytest.approx(1, abs=1e-3)
-    assert len(result.figures["units"].pictures) == 8  # digits may be published
+    right, wrong = result.figures["worked"].series
+    assert right.label.endswith("(right)") and wrong.label.endswith("(wrong)")
+    people = result.figures["worked"].x.categories
+    assert people[right.y.index(max(right.y))] == right.label.removesuffix(" (right)")
+    assert people[wrong.y.index(max(wrong.y))] != wrong.label.removesuffix(" (wrong)")
+    assert sum(right.y) == pytest.approx(1, abs=1e-3)
+    assert len(result.figures["units"].pictures) == 8  # our own weights may be published
+    assert [one.label for one in result.figures["accuracy"].series] == ["Training", "Validation", "Test"]
+    p_values = [row.cells["p"] for row in result.tables["comparisons"].rows]
+    assert len(p_values) == 4 and all(0 < p <= 1 for p in p_values)
 
 
 def test_a_person_with_too_few_images_is_named(convstudy):
@@ -156,11 +263,36 @@ def test_faces_and_small_grey_faces_are_split_alike():
     from analyses.transfer import facescrub
 
     small, large = (
-        facescrub._parts("digits", "train", "refuse", 20, 0, *form) for form in ((16, True), (32, False))
+        facescrub._faces("digits", "train", "refuse", 20, 0, None, *form)[0]
+        for form in ((16, True), (32, False))
     )
     assert [part.files for part in small] == [part.files for part in large]
     assert [part.images.shape[1:] for part in (small[0], large[0])] == [(1, 16, 16), (3, 32, 32)]
     assert np.bincount(small[0].labels).tolist() == [20] * 10
+
+
+def test_a_photograph_that_is_there_twice_is_in_one_part_of_the_faces(tmp_path):
+    from analyses.transfer import facescrub
+
+    name = copies(tmp_path / "people")
+    for seed in range(3):
+        faces, counted = facescrub._faces(name, "all", "refuse", 20, seed, 0.85, 32, True)
+        assert counted["duplicates"] == {"groups": 8, "images": 16, "train_test": 0}
+        assert [np.bincount(part.labels).tolist() for part in faces] == [[20, 20], [7, 7], [7, 7]]
+
+
+@pytest.mark.parametrize(
+    "name", ["transfer.learning_rates", "transfer.facescrub", "transfer.cifar10_resnet18"]
+)
+def test_what_was_recorded_can_be_summarized(name):
+    store = Store(ROOT / "results")
+    recorded, kept = store.read(name, "full"), store.read_outcomes(name, "full")
+    analysis = analyses.get(name)
+    parameters = type(analysis.parameters("full")).model_validate(recorded.provenance.parameters)
+    again = analysis.summarize(parameters, {cell.id: cell.outcome for cell in kept.cells})
+    for metric, value in recorded.metrics.items():
+        assert again.metrics[metric].value == pytest.approx(value.value)
+    assert {*recorded.tables} <= {*again.tables} and {*recorded.figures} <= {*again.figures}
 
 
 LAST_STAGE = (
@@ -169,16 +301,21 @@ LAST_STAGE = (
 )
 
 
-def test_a_last_stage_is_trained_beside_networks_from_scratch(convstudy, tmp_path):
+def test_a_last_stage_is_trained_beside_a_network_from_scratch(convstudy, tmp_path):
     finished = convstudy(*LAST_STAGE, "--set", "seeds=1")
     assert finished.returncode == 0, finished.stderr
     result = Store(tmp_path / "results").read("transfer.cifar10_resnet18", "custom")
     metrics = result.metrics
     assert metrics["pretrained/trained"].value < metrics["pretrained/parameters"].value / 3
-    assert metrics["resnet18/trained"].value == metrics["resnet18/parameters"].value == 11_181_642
-    assert {f"{name}/test_accuracy" for name in ("resnet18", "pretrained", "design_b")} <= set(metrics)
+    assert {f"{name}/test_accuracy" for name in ("pretrained", "design_b")} <= set(metrics)
     assert not result.findings["protocol_network"].holds
-    assert [len(one.x) for one in result.figures["courses"].series] == [2, 2, 1]
+    assert [len(one.x) for one in result.figures["courses"].series] == [2, 1]
+    assert [one.label for one in result.figures["loss"].series] == ["Training", "Validation", "Test"]
+    assert [len(one.x) for one in result.figures["losses"].series] == [2, 2, 1, 1]
+    for name in ("first_maps", "last_maps"):
+        assert len(result.figures[name].pictures) == 13
+    assert result.metrics["last/side"].value == 2  # of images of 64 pixels
+    assert result.metrics["duplicates/train_test"].value >= 0
     assert f"SHA-256 {weights.LITE0_SHA256}" in result.provenance.note
 
 
@@ -186,16 +323,36 @@ def test_with_weights_the_last_stage_of_resnet18_is_trained_by_protocol(convstud
     file = tmp_path / "resnet18.pt"
     torch.save(weights.load("none", "resnet18").model.state_dict(), file)
     finished = convstudy(
-        *(*LAST_STAGE, "--set", "seeds=1", "--set", "resnet18.layer=layer3"),
-        *("--set", f"resnet18.weights=file:{file}"),
+        *(*LAST_STAGE, "--set", "seeds=1", "--set", "pretrained.layer=layer3"),
+        *("--set", "pretrained.architecture=resnet18", "--set", f"pretrained.weights=file:{file}"),
     )
     assert finished.returncode == 0, finished.stderr
     result = Store(tmp_path / "results").read("transfer.cifar10_resnet18", "custom")
     assert result.findings["protocol_network"].holds
-    assert result.metrics["resnet18/trained"].value == 8_393_728 + 5_130  # layer4 and the last layer
+    assert result.metrics["pretrained/trained"].value == 8_393_728 + 5_130  # layer4 and the last layer
+    assert result.metrics["last/channels"].value == 512
 
 
-def test_a_stage_that_a_network_does_not_have_is_named(convstudy):
-    finished = convstudy(*LAST_STAGE, "--set", "pretrained.layer=blocks.9")
+def test_the_full_parameters_are_those_of_the_protocol_and_the_networks_take_turns():
+    analysis = analyses.get("transfer.cifar10_resnet18")
+    parameters = analysis.parameters("full")
+    recipe = parameters.recipe(parameters.pretrained)
+    assert (parameters.data.train, parameters.data.validation, parameters.seeds) == (45_000, 5_000, 3)
+    assert (recipe["epochs"], recipe["batch"], recipe["learning_rate"]) == (5, 32, 5e-4)
+    assert parameters.pretrained.size == 256
+    assert [cell.id for cell in analysis.plan(parameters)][:4] == [
+        *("duplicates", "pretrained/0", "design_b/0", "pretrained/1")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        ("pretrained.layer=blocks.9", "has no layer 'blocks.9'"),
+        ("image=dog", "the image is china, flower, cat or file:PATH, not 'dog'"),
+    ],
+)
+def test_a_stage_or_a_photograph_that_is_not_there_is_named(convstudy, setting, told):
+    finished = convstudy(*LAST_STAGE, "--set", setting)
     assert finished.returncode == 1
-    assert "has no layer 'blocks.9'" in finished.stderr and "Traceback" not in finished.stderr
+    assert told in finished.stderr and "Traceback" not in finished.stderr

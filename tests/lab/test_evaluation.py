@@ -21,8 +21,10 @@ from lab.evaluation import (
     confusion,
     holm,
     mcnemar,
+    over_images,
     over_seeds,
     p_of_resamples,
+    paired_over_images,
     paired_over_seeds,
     per_class_accuracy,
     wilson,
@@ -328,3 +330,39 @@ def test_the_p_value_of_resamples_is_twice_the_smaller_side_and_never_zero():
     assert p_of_resamples(np.arange(-4, 96)) == pytest.approx(2 * 6 / 101)  # -4 … 0
     assert p_of_resamples(np.ones(999)) == pytest.approx(0.002)
     assert p_of_resamples(np.zeros(9)) == 1.0
+
+
+def test_means_over_images_are_those_of_the_bootstrap():
+    random = np.random.default_rng(3)
+    correct = random.random(300) < 0.7
+    quick, slow = over_images(correct), bootstrap(correct, np.mean)
+    assert (quick.value, quick.n, quick.level) == (slow.value, 300, 0.95)
+    assert (quick.low, quick.high) == pytest.approx((slow.low, slow.high), abs=0.004)
+    assert over_images([1.0]).low is None
+    always = over_images(np.full(50, 1 / 3))
+    assert always.low == pytest.approx(1 / 3) == always.high
+
+
+def test_a_paired_difference_has_the_p_value_of_its_interval():
+    random = np.random.default_rng(4)
+    better = random.random(400) < 0.8
+    worse = better & (random.random(400) < 0.9)
+    found = paired_over_images(better, worse)
+    assert found.difference.value == pytest.approx(better.mean() - worse.mean())
+    assert found.difference.low > 0 and found.p < 0.001
+    back = paired_over_images(worse, better)
+    assert (back.difference.low, back.difference.high) == pytest.approx(
+        (-found.difference.high, -found.difference.low), abs=1e-9
+    )
+    assert back.p == found.p
+    assert paired_over_images(better, better).p == 1
+    assert paired_over_images([1], [0]).p is None
+
+
+def test_chance_differences_are_significant_as_rarely_as_they_should_be():
+    random = np.random.default_rng(5)
+    p_values = [
+        paired_over_images(random.random(200) < 0.5, random.random(200) < 0.5, resamples=499).p
+        for _ in range(200)
+    ]
+    assert 0.01 < np.mean(np.array(p_values) < 0.05) < 0.1

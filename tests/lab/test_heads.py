@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from lab.heads import fit_heads
 from lab.recipes import Recipe
+from lab.training import LOST
 
 CLASSES, WIDTH, COUNT = 4, 7, 50
 RATES, SEEDS = (0.5, 0.05, 0.001), (0, 3)
@@ -94,6 +95,26 @@ def test_what_is_told_is_what_the_heads_do():
             )
             assert len(course.accuracy["train"]) == recipe.epochs
     assert heads.courses[0][1].accuracy["train"][-1] > 0.6
+
+
+def test_each_head_comes_with_its_logits_and_the_lists_of_a_history():
+    inputs, labels = clouds()
+    fresh = clouds(30, seed=1)
+    recipe = Recipe(epochs=3, batch=10, weight_decay=1.0)
+    heads = fit_heads(inputs, labels, CLASSES, recipe, (0.1, 1e8), SEEDS, {"test": fresh})
+    each = list(heads.each(fresh[0]))
+    assert [(course.seed, course.learning_rate) for course, _ in each] == [
+        (seed, rate) for seed in SEEDS for rate in (0.1, 1e8)
+    ]
+    for number, (course, logits) in enumerate(each):
+        kept = course.as_outcome()
+        assert {*kept} == {f"{part}_{what}" for part in ("train", "test") for what in ("loss", "accuracy")}
+        assert all(len(values) == 3 for values in kept.values())
+        if number % 2 == 0:
+            right = (logits.argmax(1) == fresh[1]).float().mean().item()
+            assert kept["test_accuracy"][-1] == pytest.approx(right)
+        else:
+            assert course.diverged and kept["test_loss"][-1] == LOST
 
 
 def test_a_head_that_diverges_disturbs_no_other():

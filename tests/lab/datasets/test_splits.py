@@ -89,3 +89,56 @@ def test_groups_stay_whole():
 def test_a_class_of_one_group_cannot_be_split_by_groups():
     with pytest.raises(DataError, match="class stop has one group only"):
         splits.grouped(labelled([4, 4]), ["a"] * 4 + ["b"] * 2 + ["c"] * 2, 0.5, 0, classes=("stop", "yield"))
+
+
+@given(
+    counts=st.lists(st.integers(20, 60), min_size=2, max_size=5),
+    fractions=st.sampled_from([(0.8, 0.2), (0.6, 0.2, 0.2), (0.5, 0.25)]),
+    sizes=st.lists(st.integers(2, 5), max_size=12),
+    seed=st.integers(0, 99),
+)
+@settings(max_examples=60, deadline=None)
+def test_near_duplicates_stay_together_and_the_parts_keep_their_numbers(counts, fractions, sizes, seed):
+    labels = labelled(counts)
+    drawn = np.random.default_rng(seed)
+    groups = np.arange(len(labels))
+    places = drawn.permutation(len(labels))  # groups across classes too, of at most 60 images
+    for size in sizes[: len(labels) // 10]:
+        members, places = places[:size], places[size:]
+        groups[members] = groups[members[0]]
+    parts = splits.stratified(labels, fractions, seed, groups=groups)
+    alone = splits.stratified(labels, fractions, seed)
+    assert [np.bincount(labels[part]).tolist() for part in parts] == [
+        np.bincount(labels[part]).tolist() for part in alone
+    ]
+    owners = [set(groups[part]) for part in parts]
+    assert sum(map(len, owners)) == len(set.union(*owners))
+    rest = set(groups[np.setdiff1d(np.arange(len(labels)), np.concatenate(parts))])
+    assert not rest & set.union(*owners)
+
+
+def test_a_group_is_in_a_part_as_often_as_the_part_is_large():
+    labels = labelled([50, 50])
+    groups = np.arange(100)
+    groups[:4] = 0
+    test = [0 in splits.stratified(labels, [0.75, 0.25], seed, groups=groups)[1] for seed in range(300)]
+    assert 0.2 < np.mean(test) < 0.3
+
+
+def test_so_many_of_each_class_can_be_asked_for():
+    parts = splits.by_number(labelled([10, 20]), [{0: 5, 1: 5}, {0: 2, 1: 7}], seed=0)
+    assert [np.bincount(labelled([10, 20])[part]).tolist() for part in parts] == [[5, 5], [2, 7]]
+
+
+def test_a_class_of_near_duplicates_only_is_named():
+    with pytest.raises(DataError, match="of the class same too many images are near-duplicates"):
+        splits.stratified(
+            labelled([20, 20]), [0.8, 0.2], 0, ("same", "other"), np.r_[[0] * 20, np.arange(1, 21)]
+        )
+
+
+def test_one_class_alone_is_refused_before_anything_is_trained():
+    with pytest.raises(DataError, match=r"class cats; .* needs images of two or more"):
+        splits.stratified(labelled([20]), [0.8, 0.2], 0, ("cats",))
+    with pytest.raises(DataError, match="all images are of the class cats"):
+        splits.grouped(labelled([4]), list("aabb"), 0.5, 0, ("cats",))
