@@ -110,7 +110,7 @@ def follow(
 ) -> W:
     """One forward of `model` under `walk`."""
     with torch.inference_mode(False):
-        given = _given(shape, inputs, batch)
+        given = _given(model, shape, inputs, batch)
     with ExitStack() as stack:
         stack.enter_context(_as_it_was(model, training))
         stack.enter_context(torch.inference_mode(False))
@@ -127,13 +127,14 @@ def follow(
     return walk
 
 
-def _given(shape: Sequence[int], inputs: Sequence[Any] | None, batch: int) -> list[Any]:
-    """The forward's arguments on the meta device, with what their units see.
+def _given(model: nn.Module, shape: Sequence[int], inputs: Sequence[Any] | None, batch: int) -> list[Any]:
+    """The forward's arguments on the meta device, with what their units see; numbers of the model's type.
 
     The field is that of the first input of numbers, and of the others of its shape.
     """
     if inputs is None:
-        inputs = [torch.empty((batch, *shape), device="meta")]
+        kind = next((p.dtype for p in model.parameters() if p.is_floating_point()), None)
+        inputs = [torch.empty((batch, *shape), dtype=kind, device="meta")]
     given = [x.to("meta").clone() if isinstance(x, Tensor) else x for x in inputs]
     numbers = [x for x in given if isinstance(x, Tensor) and x.is_floating_point()]
     for tensor in numbers:
@@ -169,7 +170,7 @@ def _initialised(model: nn.Module, shape: Sequence[int], inputs: Sequence[Any] |
     lazy = [t for t in (*model.parameters(), *model.buffers()) if isinstance(t, UninitializedTensorMixin)]
     memo: dict[int, Any] = {id(t): type(t)(device="meta") for t in lazy}
     copied = copy.deepcopy(model, memo).to("meta").eval()
-    given = _given(shape, inputs, 1)
+    given = _given(copied, shape, inputs, 1)
     try:
         with torch.no_grad(), torch.device("meta"):
             copied(*given)

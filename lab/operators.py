@@ -533,7 +533,15 @@ def normalisation(walk: Walk, name: str, func: Callable[..., Any], args: Argumen
     keep(output, state)
     kind = name if name in ("batch_norm", "layer_norm") else "other_norm"
     weight, bias = (t if isinstance(t, Tensor) else None for t in (weight, bias))
-    walk.row(name, x, output, **claim_pair(walk, weight, bias), elements={kind: x.numel()})
+    walk.row(
+        name,
+        x,
+        output,
+        **claim_pair(walk, weight, bias),
+        elements={kind: x.numel()},
+        affine=weight is not None,
+        own_statistics=name == "batch_norm" and not walk.root.training and bool(take(args, kwargs, 5, "training")),
+    )
     return output
 
 
