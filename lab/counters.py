@@ -26,6 +26,8 @@ from torch import Tensor, nn
 
 from lab.ledger import Layer, Ledger
 
+REVISION = 1
+
 UNEXPLAINED = "unexplained"
 FUSED_ATTENTION = ("MultiheadAttention", "scaled_dot_product_attention")
 RECURRENT = ("LSTM", "GRU", "RNN")

@@ -50,6 +50,8 @@ from lab.movement import (
 )
 from lab.operators import RULES
 
+REVISION = 1
+
 #: Functions that move or make values without arithmetic; they leave no row.
 FREE = (
     frozenset(VIEWS)

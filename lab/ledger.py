@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+REVISION = 1
+
 Shape = tuple[int, ...]
 
 #: Operator classes whose multiply-accumulates make up `Layer.macs`.

@@ -17,6 +17,8 @@ from torch.overrides import TorchFunctionMode
 
 from lab.ledger import Shape
 
+REVISION = 1
+
 #: What a torchvision builder must be told so that it neither initialises slowly nor warns nor downloads.
 BUILD_OPTIONS = ("weights", "weights_backbone", "init_weights")
 

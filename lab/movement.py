@@ -18,6 +18,8 @@ from torch import Tensor
 from lab import receptive_field as fields
 from lab.receptive_field import UNKNOWN, State
 
+REVISION = 1
+
 Arguments = tuple[Any, ...]
 Keywords = Mapping[str, Any]
 

@@ -30,6 +30,8 @@ from lab.movement import (
     written,
 )
 
+REVISION = 1
+
 State = fields.State
 
 
@@ -540,7 +542,9 @@ def normalisation(walk: Walk, name: str, func: Callable[..., Any], args: Argumen
         **claim_pair(walk, weight, bias),
         elements={kind: x.numel()},
         affine=weight is not None,
-        own_statistics=name == "batch_norm" and not walk.root.training and bool(take(args, kwargs, 5, "training")),
+        own_statistics=name == "batch_norm"
+        and not walk.root.training
+        and bool(take(args, kwargs, 5, "training")),
     )
     return output
 

@@ -18,6 +18,8 @@ from typing import Any, Literal, NamedTuple
 from lab import formulas
 from lab.ledger import ReceptiveField
 
+REVISION = 1
+
 #: (axis of the input, units, jump in pixels, first unit that sees it, unit behind the last). The axis is
 #: NONE for units that differ in nothing, and INSET for a dimension whose product of factors stands at an
 #: offset among units that see nothing (tokens behind a class token): its "jump" is (offset, factors).

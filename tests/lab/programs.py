@@ -50,6 +50,20 @@ class Program(nn.Module):
                     self.steps.append(step)
                     self.source.append(name)
                     break
+        while not self.runs():
+            self.steps.pop()
+            self.source.pop()
+
+    def runs(self) -> bool:
+        """Whether torch takes the whole chain: it refuses to write into a tensor that was expanded."""
+        try:
+            with torch.no_grad():
+                self(torch.rand((1, *SHAPE)))
+        except RuntimeError:
+            return False
+        finally:
+            self.outputs.clear()
+        return True
 
     def part(self, module: nn.Module) -> nn.Module:
         self.parts.append(module)
@@ -159,6 +173,7 @@ def p_call(module: nn.Module) -> Step:
 
 
 def _residual(p: Program, shape: torch.Size) -> Step:
+    _need(min(shape[2:]) > 2)
     module = p.part(nn.Conv2d(shape[1], shape[1], 3, padding=1))
     how = p.drawn.randint(0, 5)
 
@@ -268,7 +283,7 @@ def _write(p: Program, shape: torch.Size) -> Step:
             x[:, 1:] = z[:, 1:]
             return x
         if how == 2:
-            first, second = x.split([1, x.shape[1] - 1], 1)
+            _, second = x.split([1, x.shape[1] - 1], 1)
             second += z[:, 1:]
             return x * 2
         if how == 3:
@@ -344,10 +359,8 @@ def _attention(p: Program, shape: torch.Size) -> Step:
 
     def step(x: Tensor, _: Tensor) -> Tensor:
         t = x.view(1, c, h // 2, 2, w // 2, 2).permute(0, 2, 4, 3, 5, 1).reshape(-1, 4, c)
-        if fused:
-            t = F.scaled_dot_product_attention(t, t, t)
-        else:
-            t = (t @ t.transpose(1, 2)).softmax(-1) @ t
+        apart = (t @ t.transpose(1, 2)).softmax(-1) @ t
+        t = F.scaled_dot_product_attention(t, t, t) if fused else apart
         return t.view(1, h // 2, w // 2, 2, 2, c).permute(0, 5, 1, 3, 2, 4).reshape(1, c, h, w)
 
     return step
@@ -385,9 +398,7 @@ def _resize(p: Program, shape: torch.Size) -> Step:
         return lambda x, _: F.pixel_shuffle(x, r)
     if how == 4:
         _need(shape[1] % 2 == 0)
-        return lambda x, _: (
-            x.view(1, 2, x.shape[1] // 2, *x.shape[2:]).transpose(1, 2).reshape(x.shape)
-        )
+        return lambda x, _: x.view(1, 2, x.shape[1] // 2, *x.shape[2:]).transpose(1, 2).reshape(x.shape)
     return lambda x, _: x.repeat_interleave(2, dim=2)
 
 
