@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import copy
 import sys
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -159,7 +160,8 @@ def _eager() -> Iterator[None]:
     autocast.__init__ = disabled  # type: ignore[method-assign]
     try:
         if "torch._dynamo" in sys.modules:
-            with torch.compiler.set_stance("force_eager"):
+            with torch.compiler.set_stance("force_eager"), warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "Using `torch.compile", UserWarning)  # of our global hooks
                 yield
         else:
             yield
@@ -756,6 +758,11 @@ def _product_of(position: int) -> Callable[[Any, Any, Any], Count]:
     return formula
 
 
+def _vector(position: int) -> Callable[[Any, Any, Any], Count]:
+    """MACs of a product with a vector, which torch's own counter leaves out."""
+    return lambda args, kwargs, output: formulas.product(args[position].shape)
+
+
 def _convolution(args: Any, kwargs: Any, output: Any) -> Count:
     x, weight, transposed, groups = args[0], args[1].shape, args[6], args[8]
     weights = formulas.convolution_weights(weight[1] * groups, weight[0], weight[2:], groups)
@@ -773,6 +780,10 @@ _PRODUCTS: dict[Any, tuple[str, Callable[[Any, Any, Any], Count]]] = {
     _aten.bmm: ("matmul", _product_of(0)),
     _aten.addmm: ("matmul", _product_of(1)),
     _aten.baddbmm: ("matmul", _product_of(1)),
+    _aten.mv: ("matmul", _vector(0)),
+    _aten.addmv: ("matmul", _vector(1)),
+    _aten.dot: ("matmul", _vector(0)),
+    _aten.vdot: ("matmul", _vector(0)),
     _aten.convolution: ("convolution", _convolution),
     _aten._scaled_dot_product_flash_attention: ("attention", _attention),
     _aten._scaled_dot_product_flash_attention_for_cpu: ("attention", _attention),
@@ -804,7 +815,8 @@ _MOVES = frozenset(
         "linalg_vector_norm nonzero unique bernoulli rand randn bernoulli_ uniform_ normal_ "
         "_softmax _log_softmax masked_fill linspace resize_ set_ native_dropout im2col col2im "
         "unfold_copy split_with_sizes_copy _local_scalar_dense count_nonzero searchsorted "
-        "bucketize"
+        "bucketize squeeze_ unsqueeze_ transpose_ t_ swapaxes_ as_strided_ detach_ unsafe_split unsafe_chunk "
+        "unsafe_split_with_sizes"
     )
 )
 
@@ -891,6 +903,6 @@ def _tensors(value: Any) -> list[Tensor]:
         return [value]
     if isinstance(value, Mapping):
         value = value.values()
-    if isinstance(value, str) or not hasattr(value, "__iter__"):
+    if isinstance(value, str | type) or not hasattr(value, "__iter__"):
         return []
     return [tensor for item in value for tensor in _tensors(item)]

@@ -69,12 +69,11 @@ def counted(published: Published) -> dict[str, Any]:
     started = time.process_time()
     found: dict[str, Any] = {}
     try:
-        model, channels, note = _built(published)
-        found["plain"] = _counts(model, (channels, published.size, published.size))
-        if note:
+        found["plain"], channels, for_size = _plain(published)
+        if for_size:
             found["built_for"] = published.size
         if not matches(published, found["plain"]) and found["plain"]["parameters"] < LARGEST_FUSED:
-            fused = _fused(published, bool(note))
+            fused = _fused(published, for_size)
             if fused is not None:
                 counts = _counts(fused, (channels, published.size, published.size))
                 if {**counts, "kinds": 0} != {**found["plain"], "kinds": 0}:
@@ -101,23 +100,23 @@ def matches(published: Published, counts: Mapping[str, Any], extra: int = 0) -> 
     return all(agrees(a, b) for a, b in zip(ours, figures, strict=True))
 
 
-def _built(published: Published) -> tuple[Any, int, str]:
-    """The model on the meta device, its input channels, and why it had to be built for the size."""
+def _plain(published: Published) -> tuple[dict[str, Any], int, bool]:
+    """The counts of the model, its input channels, and whether it had to be built for the size."""
     import timm
     from timm.layers import set_fused_attn
 
     from lab import models
-    from lab.counting import CountError, count
+    from lab.counting import CountError
 
     set_fused_attn(False)
     model = models.load(f"timm:{published.model}").eval()
     channels = int(model.pretrained_cfg.get("input_size", (3,))[0])  # type: ignore[union-attr]
+    shape = (channels, published.size, published.size)
     try:
-        count(model, (channels, published.size, published.size))
-    except CountError as error:
+        return _counts(model, shape), channels, False
+    except CountError:
         made = timm.create_model(published.model, img_size=published.size).eval().to("meta")
-        return made, channels, str(error)
-    return model, channels, ""
+        return _counts(made, shape), channels, True
 
 
 def _fused(published: Published, for_size: bool) -> Any:
