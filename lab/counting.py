@@ -33,6 +33,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from lab import formulas
 from lab import receptive_field as fields
 from lab.formulas import Count
+from lab.inputs import Input
 from lab.ledger import Layer, Ledger, ReceptiveField, Shape
 from lab.movement import (
     MOVES,
@@ -88,8 +89,9 @@ def count(
 ) -> Ledger:
     """Every layer of `model` for one input of `input_shape` (C, H, W), without the batch axis.
 
-    `inputs` are the forward's arguments, batch 1, for models that take other than one float tensor. The
-    model is left as it was: state, hooks, mode. Raises CountError when its forward does not accept the input.
+    `inputs` are the forward's arguments for models that take other than one float tensor: values of batch 1,
+    or `Input`s, by position and then by name. The model is left as it was: state, hooks, mode. Raises
+    CountError when its forward does not accept the input.
     """
     model = getattr(model, "_orig_mod", model)  # a compiled model counts as the model it compiles
     name = name or type(model).__name__
@@ -113,7 +115,7 @@ def follow(
 ) -> W:
     """One forward of `model` under `walk`."""
     with torch.inference_mode(False):
-        given = _given(model, shape, inputs, batch)
+        given, named = _given(model, shape, inputs, batch)
     with ExitStack() as stack:
         stack.enter_context(_as_it_was(model, training))
         stack.enter_context(torch.inference_mode(False))
@@ -123,27 +125,36 @@ def follow(
         stack.enter_context(walk.operators)
         stack.enter_context(walk)
         try:
-            model(*given)
+            model(*given, **named)
         except Exception as error:
             raise CountError(walk.refusal(shape, error)) from error
     walk.finish()
     return walk
 
 
-def _given(model: nn.Module, shape: Sequence[int], inputs: Sequence[Any] | None, batch: int) -> list[Any]:
-    """The forward's arguments on the meta device, with what their units see; numbers of the model's type.
+def _given(
+    model: nn.Module, shape: Sequence[int], inputs: Sequence[Any] | None, batch: int
+) -> tuple[list[Any], dict[str, Any]]:
+    """The forward's arguments on the meta device, by position and by name, with what their units see.
 
     The field is that of the first input of numbers, and of the others of its shape.
     """
-    if inputs is None:
-        kind = next((p.dtype for p in model.parameters() if p.is_floating_point()), None)
-        inputs = [torch.empty((batch, *shape), dtype=kind, device="meta")]
-    given = [x.to("meta").clone() if isinstance(x, Tensor) else x for x in inputs]
-    numbers = [x for x in given if isinstance(x, Tensor) and x.is_floating_point()]
+    own = next((p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32)
+    given, named = [], {}
+    for value in [Input(tuple(shape))] if inputs is None else inputs:
+        if isinstance(value, Input):
+            kind = getattr(torch, value.type) if value.type else own
+            made = torch.empty((batch, *value.shape), dtype=kind, device="meta")
+            if value.name:
+                named[value.name] = made
+                continue
+            value = made
+        given.append(value.to("meta").clone() if isinstance(value, Tensor) else value)
+    numbers = [x for x in (*given, *named.values()) if isinstance(x, Tensor) and x.is_floating_point()]
     for tensor in numbers:
         if tensor.shape[1:] == numbers[0].shape[1:]:
             keep(tensor, fields.of_input(tensor.shape))
-    return given
+    return given, named
 
 
 @contextmanager
@@ -174,10 +185,10 @@ def _initialised(model: nn.Module, shape: Sequence[int], inputs: Sequence[Any] |
     lazy = [t for t in (*model.parameters(), *model.buffers()) if isinstance(t, UninitializedTensorMixin)]
     memo: dict[int, Any] = {id(t): type(t)(device="meta") for t in lazy}
     copied = copy.deepcopy(model, memo).to("meta").eval()
-    given = _given(copied, shape, inputs, 1)
+    given, named = _given(copied, shape, inputs, 1)
     try:
         with torch.no_grad(), torch.device("meta"):
-            copied(*given)
+            copied(*given, **named)
     except Exception as error:
         raise CountError(
             f"{type(model).__name__} has lazy modules, which could not be given their sizes by an input of "

@@ -302,7 +302,9 @@ def _tiled(args: Arguments, kwargs: Keywords, output: Tensor) -> State:
     x = args[0]
     shape = (1,) * (output.dim() - x.dim()) + tuple(x.shape)
     again = [d for d, (a, b) in enumerate(zip(shape, output.shape, strict=True)) if a != b and a != 1]
-    state = fields.aligned(state_of(x), x.shape, [b if a == 1 else a for a, b in zip(shape, output.shape)])
+    state = fields.aligned(
+        state_of(x), x.shape, [b if a == 1 else a for a, b in zip(shape, output.shape, strict=True)]
+    )
     return state if state == fields.contract(state, again) else UNKNOWN
 
 
@@ -426,7 +428,7 @@ def indexed(args: Arguments, kwargs: Keywords, output: Tensor) -> State:
         return seen_through(x, output)
     state = state_of(x)
     lists = [i for i in index if not (isinstance(i, slice) and i == slice(None))]
-    if len(lists) == 1 and isinstance(lists[0], Tensor) and not lists[0].dtype == torch.bool:
+    if len(lists) == 1 and isinstance(lists[0], Tensor) and lists[0].dtype != torch.bool:
         d, picked = len(index[: [i is lists[0] for i in index].index(True)]), lists[0]
         if state_of(picked) is None and state == fields.contract(state, [d]):
 

@@ -17,17 +17,18 @@ from lab import formulas
 from lab import receptive_field as fields
 from lab.formulas import Count
 from lab.movement import (
-    MOVES,
     Arguments,
     Keywords,
     dimensions,
-    elementwise as broadcast,
     joined,
     keep,
     state_of,
     take,
     words,
     written,
+)
+from lab.movement import (
+    elementwise as broadcast,
 )
 
 REVISION = 1
@@ -560,7 +561,7 @@ def activation(walk: Walk, name: str, func: Callable[..., Any], args: Arguments,
             dim = 0 if x.dim() in (0, 1, 3) else 1
         state = fields.contract(state, [dim % max(x.dim(), 1)])
     bounds = [t for t in (*args[1:], *kwargs.values()) if isinstance(t, Tensor)]
-    if bounds and base.startswith("clamp") or base == "clip":
+    if bounds and base in ("clamp", "clamp_min", "clamp_max", "clip"):
         walk.parameters(args, kwargs)
         state = broadcast([x, *bounds], x)
     in_place = (

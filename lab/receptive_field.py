@@ -370,7 +370,7 @@ def _windowed(
     start, size, dims = list(field.start), list(field.size), list(field.dims)
     for i in range(-len(kernel), 0):
         dimension = dims[i]
-        if not dimension or kernel[i] == stride[i] == 1 and not padding[i]:
+        if not dimension or (kernel[i] == stride[i] == 1 and not padding[i]):
             continue
         axis, n, jump, low, high = dimension[0]
         if len(dimension) == 1 and axis >= 0 and low == 0 and high == n:
@@ -480,9 +480,9 @@ def concatenated(states: Sequence[State], sizes: Sequence[int], dim: int) -> Sta
         return None
     if is_whole(states[0]) and all(state == states[0] for state in states):
         return states[0]
-    if None not in states and all(state is states[0] for state in states):
-        if isinstance(states[0], Field) and not states[0].dims[dim]:
-            return states[0]
+    first = states[0]
+    if isinstance(first, Field) and not first.dims[dim] and all(state is first for state in states):
+        return first
     total, at = sum(sizes), 0
     parts: list[Field] = []
     for state, units in zip(states, sizes, strict=True):
@@ -640,7 +640,7 @@ def _viewed(
                 new_low, new_high = _limits(low - index, high - index, leap, taken, parts)
             built[d][place] = (axis, taken, jump * leap, new_low, new_high)
     dims = []
-    for d, (n, factors) in enumerate(zip(output, built, strict=True)):
+    for n, factors in zip(output, built, strict=True):
         ordered = tuple(factors[place] for place in sorted(factors, reverse=True))
         if ordered and ordered[0][0] != INSET and _units(ordered) != n:
             raise Untraceable
