@@ -724,26 +724,59 @@ def _print_cost(table: Table, as_json: bool, as_csv: bool) -> None:
 @app.command()
 def audit(
     claims: Annotated[
-        Path, typer.Argument(metavar="CLAIMS.csv", help="Columns quantity,claimed[,tolerance,source]")
+        Path,
+        typer.Argument(
+            metavar="CLAIMS",
+            help="CSV with columns quantity,claimed[,tolerance,source,input], or a Markdown or LaTeX table, also "
+            "one of a paper: Model, Params (M), GFLOPs",
+        ),
     ],
     as_json: Annotated[bool, typer.Option("--json")] = False,
+    as_latex: Annotated[bool, typer.Option("--latex")] = False,
 ) -> None:
     """Check claimed numbers against computed ones; `build --profile custom` puts the audit in the report."""
     from analyses.architecture import audit as auditing
-    from analyses.inspection import InspectionError
 
     plugin = auditing.analysis
-    with refusing(auditing.ClaimsError, InspectionError, analyses.UnknownAnalysis, analyses.BrokenPlugin):
-        parameters = auditing.AuditParameters(claims=auditing.read_claims(claims))
+    with refusing(auditing.ClaimsError, analyses.UnknownAnalysis, analyses.BrokenPlugin):
+        found, problems = auditing.read_claims(claims)
+        for problem in problems:
+            err.print(escape(f"{claims}:{problem.line}: {problem.text}"))
+        if not found:
+            raise typer.Exit(2)
+        parameters = auditing.AuditParameters(
+            claims=found, recorded=auditing.recorded(found, _recorded_metrics)
+        )
         with _progress() as report:
             result = _execute(plugin, "custom", parameters, "cpu", True, report)
-    verdicts = auditing.verdicts(result)
+    verdicts = auditing.verdicts(result, found)
     if as_json:
-        print_json({"claims": verdicts})
+        print_json({"claims": verdicts, "problems": [asdict(problem) for problem in problems]})
+    elif as_latex:
+        from report.text_tables import latex
+
+        sys.stdout.write(latex(result.tables["claims"]))
     else:
         print_table(result.tables["claims"])
+    if problems or any(verdict["verdict"] == "cannot be checked" for verdict in verdicts):
+        raise typer.Exit(2)
     if not all(verdict["holds"] for verdict in verdicts):
         raise typer.Exit(1)
+
+
+def _recorded_metrics(identifier: str) -> Any:
+    """The metrics of the best recorded result that is up to date; None where there is none."""
+    try:
+        result = State.store.best(identifier)
+        plugin = analyses.get(identifier)
+        profile = result.profile
+        if profile == "custom":
+            return None
+        if freshness(plugin, profile, plugin.parameters(profile), State.store).state != "fresh":
+            return None
+    except (ResultError, analyses.BrokenPlugin, ValueError):
+        return None
+    return result.metrics
 
 
 @app.command()

@@ -142,6 +142,11 @@ def names() -> list[str]:
     return torchvision.models.list_models(module=torchvision.models)
 
 
+def all_names() -> list[str]:
+    """All of torchvision's models, detectors and those of segmentation and video too."""
+    return torchvision.models.list_models()
+
+
 class _EmptyOnMeta(TorchFunctionMode):
     """Weights, which layers make by torch.empty, are never allocated; small constants are, so that
     constructors may compute with them (RegNet reads its widths from a tensor)."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
+from report import latex_text
 from report.formatting import cell, header, is_numeric
-from report.latex_text import escape
 from results.schema import Table
 
 
@@ -46,3 +48,9 @@ def latex(table: Table) -> str:
     lines += [r"\bottomrule", r"\end{tabular}"]
     lines += [rf"\par {escape(note)}" for note in table.notes]
     return "\n".join([*lines, r"\end{table}"]) + "\n"
+
+
+def escape(text: str) -> str:
+    """As in the study, without the macro that names characters for the reader of its PDF."""
+    escaped = latex_text.escape(text)
+    return re.sub(r"\\uni\{((?:[^{}]|\{[^{}]*\})*)\}\{[0-9A-F]+\}", r"\1", escaped)

@@ -112,7 +112,7 @@ def differences(ledgers: Sequence[Ledger]) -> Table:
         columns += [
             Column(key=f"output{i}", label=f"Output of {ledger.model}", type="shape"),
             Column(key=f"parameters{i}", label=f"Parameters of {ledger.model}", type="integer"),
-            Column(key=f"macs{i}", label=f"MACs of {ledger.model}", type="integer", unit="MACs"),
+            Column(key=f"macs{i}", label=f"MACs of {ledger.model}", type="integer"),
         ]
     return Table(
         caption=f"Where {' and '.join(ledger.model for ledger in ledgers)} differ: layers of one name that "
