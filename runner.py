@@ -648,7 +648,8 @@ def inspect(
         list[str],
         typer.Argument(
             metavar="MODEL…",
-            help="A torchvision name, timm:NAME, package.module:callable or file.py:Net, also with arguments: "
+            help="A torchvision name, timm:NAME, package.module:callable or file.py:Net, also "
+            "with arguments: "
             "Net(width=64)",
         ),
     ],
@@ -727,7 +728,8 @@ def audit(
         Path,
         typer.Argument(
             metavar="CLAIMS",
-            help="CSV with columns quantity,claimed[,tolerance,source,input], or a Markdown or LaTeX table, also "
+            help="CSV with columns quantity,claimed[,tolerance,source,input], or a Markdown or "
+            "LaTeX table, also "
             "one of a paper: Model, Params (M), GFLOPs",
         ),
     ],
@@ -750,6 +752,9 @@ def audit(
         with _progress() as report:
             result = _execute(plugin, "custom", parameters, "cpu", True, report)
     verdicts = auditing.verdicts(result, found)
+    unknown = [verdict for verdict in verdicts if verdict["problem"]]
+    for verdict in unknown:
+        err.print(escape(f"{claims}:{verdict['line']}: {verdict['problem']}"))
     if as_json:
         print_json({"claims": verdicts, "problems": [asdict(problem) for problem in problems]})
     elif as_latex:
@@ -758,7 +763,7 @@ def audit(
         sys.stdout.write(latex(result.tables["claims"]))
     else:
         print_table(result.tables["claims"])
-    if problems or any(verdict["verdict"] == "cannot be checked" for verdict in verdicts):
+    if problems or unknown:
         raise typer.Exit(2)
     if not all(verdict["holds"] for verdict in verdicts):
         raise typer.Exit(1)

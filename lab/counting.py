@@ -60,9 +60,11 @@ FREE = (
     | frozenset(SAME)
     | frozenset(
         words(
-            "reshape flatten unflatten ravel reshape_as permute transpose __getitem__ __setitem__ stack pad roll "
+            "reshape flatten unflatten ravel reshape_as permute transpose __getitem__ __setitem__ "
+            "stack pad roll "
             "flip repeat tile zeros ones empty full arange tensor as_tensor zeros_like ones_like empty_like "
-            "full_like new_zeros new_ones new_empty new_full new_tensor result_type zero_ fill_ copy_ __iter__ "
+            "full_like new_zeros new_ones new_empty new_full new_tensor result_type zero_ fill_ "
+            "copy_ __iter__ "
             "eye linspace"
         )
     )
@@ -424,8 +426,10 @@ class Walk(TorchFunctionMode):
         except _Value:
             asked = {"__bool__": "if or bool()", "__int__": "int()", "__float__": "float()"}.get(name, name)
             raise _Value(
-                f"it asks for the value of a tensor ({asked}), which depends on the input or on weights, and a "
-                "count knows only shapes: count the part of the model that does not ask, as a module of its own"
+                f"it asks for the value of a tensor ({asked}), which depends on the input or on "
+                f"weights, and a "
+                "count knows only shapes: count the part of the model that does not ask, as a "
+                "module of its own"
             ) from None
 
     def move(
@@ -542,7 +546,8 @@ class Walk(TorchFunctionMode):
                 except _Value:
                     raise _Value(
                         f"{name} gives a shape that depends on the values of the input or of weights, and a "
-                        "count knows only shapes: count the part of the model before it, as a module of its own"
+                        "count knows only shapes: count the part of the model before it, as a "
+                        "module of its own"
                     ) from None
         with _WithoutOperators():
             tensors = _tensors((args, kwargs))
@@ -834,7 +839,8 @@ _MOVES = frozenset(
 #: Functions that ask a tensor for a Python value, and attributes that are no tensors.
 _VALUES = frozenset(
     words(
-        "item __bool__ __int__ __float__ __index__ __complex__ tolist __format__ __repr__ numpy __array__ equal"
+        "item __bool__ __int__ __float__ __index__ __complex__ tolist __format__ __repr__ numpy "
+        "__array__ equal"
     )
     + words("allclose is_nonzero __contains__ __len__ __hash__")
 )
@@ -850,7 +856,8 @@ _ANSWERS: dict[str, Any] = {"_nested_tensor_from_mask_left_aligned": False}
 _SIZES = frozenset(
     words(
         "shape dtype device is_meta requires_grad ndim layout grad grad_fn is_leaf is_cuda is_cpu "
-        "is_sparse is_nested is_quantized is_mps is_xpu names itemsize nbytes is_mkldnn is_ipu is_maia is_mtia"
+        "is_sparse is_nested is_quantized is_mps is_xpu names itemsize nbytes is_mkldnn is_ipu "
+        "is_maia is_mtia"
     )
 )
 _TAKES_SIZES = frozenset(

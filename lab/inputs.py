@@ -52,7 +52,8 @@ def parse(text: str) -> Input:
         raise InputError(f"--input {text}: {name!r} is no name of an argument; an example is image=3x32x32")
     if not all(re.fullmatch(r"\s*[1-9][0-9]*\s*", size, re.ASCII) for size in sizes):
         raise InputError(
-            f"--input {text} is no shape; write sizes without the batch axis such as 3x224x224, image=3x32x32 "
+            f"--input {text} is no shape; write sizes without the batch axis such as 3x224x224, "
+            f"image=3x32x32 "
             "or ids=16:long"
         )
     if colon and kind.strip() not in TYPES:

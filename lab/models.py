@@ -78,7 +78,8 @@ def load_weights(model: nn.Module, path: Path) -> nn.Module:
         ) from None
     except Exception:
         raise ModelError(
-            f"{path} is no checkpoint that can be read safely: it holds more than tensors, or is damaged; save "
+            f"{path} is no checkpoint that can be read safely: it holds more than tensors, or is "
+            f"damaged; save "
             "model.state_dict() with torch.save"
         ) from None
     for key in ("state_dict", "model_state_dict", "model"):

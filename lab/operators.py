@@ -310,7 +310,8 @@ def multi_head_attention(
     """Projections of query, key and value, the attention products, the projection of the result."""
     names = words(
         "query key value embed_dim_to_check num_heads in_proj_weight in_proj_bias bias_k bias_v "
-        "add_zero_attn dropout_p out_proj_weight out_proj_bias training key_padding_mask need_weights attn_mask"
+        "add_zero_attn dropout_p out_proj_weight out_proj_bias training key_padding_mask "
+        "need_weights attn_mask"
     )
     given = {**dict(zip(names, args, strict=False)), **kwargs}
     query, key, value = given["query"], given["key"], given["value"]

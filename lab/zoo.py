@@ -84,7 +84,8 @@ def counted(published: Published) -> dict[str, Any]:
 
 
 def as_published(counts: Mapping[str, Any], extra: int = 0) -> tuple[float, float, float]:
-    """Parameters (M), GMACs and activations (M) as fvcore counts them, with `extra` products of two numbers."""
+    """Parameters (M), GMACs and activations (M) as fvcore counts them;
+    `extra` products of two numbers are added to both."""
     macs = counts["macs"] + sum(counts["reasons"].values()) + extra
     return counts["parameters"] / 1e6, macs / 1e9, (counts["activations"] + extra) / 1e6
 

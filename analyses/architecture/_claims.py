@@ -106,7 +106,8 @@ def read_value(text: str, comma: bool | None = None) -> Value:
     match = _ONE.match(text)
     if not match:
         raise ValueError(
-            f"{text.strip()!r} is neither a number (25.6M, 4.1 GMACs, 97.8 MB, 76.1%, a range) nor a shape such "
+            f"{text.strip()!r} is neither a number (25.6M, 4.1 GMACs, 97.8 MB, 76.1%, a range) "
+            f"nor a shape such "
             "as 55x55x96"
         )
     found, step = _number(match[1], comma)
@@ -145,6 +146,8 @@ def _number(text: str, comma: bool | None) -> tuple[float, float]:
     whole, _, digits = mantissa.partition(decimal) if decimal else (mantissa, "", "")
     whole = whole.replace(",", "").replace(".", "")
     power = int(exponent) if exponent else 0
+    if abs(power) > 200:
+        raise ValueError(f"{text!r} is no number that could hold")
     return float(f"{whole}.{digits or 0}e{power}"), 10.0 ** (power - len(digits))
 
 
@@ -326,11 +329,11 @@ def _latex_rows(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
     inside = re.sub(r"(?<!\\)%.*", "", inside)
     line = text[: begin.end()].count("\n") + 1
     for row in re.split(r"(?<!\\)\\\\(?:\[[^\]]*\])?", inside):
-        at = line + len(row[: len(row) - len(row.lstrip())].splitlines()) - 1 if row.strip() else line
-        line += row.count("\n")
         clean = re.sub(r"\\(?:hline|toprule|midrule|bottomrule|cmidrule(?:\([lr]+\))?\{[^}]*\})", "", row)
         if clean.strip():
-            yield max(at, 1), [_without_latex(cell) for cell in re.split(r"(?<!\\)&", clean)]
+            before = clean[: len(clean) - len(clean.lstrip())].count("\n")
+            yield line + before, [_without_latex(cell) for cell in re.split(r"(?<!\\)&", clean)]
+        line += row.count("\n")
 
 
 def _blank(match: re.Match[str]) -> str:
@@ -412,7 +415,8 @@ def _decimal_comma(path: Path, claims: Sequence[tuple[int, dict[str, str]]]) -> 
                 shown.setdefault(marks[-1] == ",", line)
     if len(shown) == 2:
         raise ClaimsError(
-            f"{path} writes decimals with a comma in line {shown[True]} and with a point in line {shown[False]}; "
+            f"{path} writes decimals with a comma in line {shown[True]} and with a point in line "
+            f"{shown[False]}; "
             "use one of them"
         )
     return next(iter(shown), None)

@@ -12,6 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from pydantic import Field
+
 import analyses
 from analyses.architecture import _layers as layers
 from analyses.architecture._claims import Claim, ClaimsError, conversion, factors, holds
@@ -28,7 +30,7 @@ class AuditParameters(Parameters):
     """`recorded`: metrics of results that are recorded and up to date, which need not be computed."""
 
     claims: tuple[Claim, ...]
-    recorded: dict[str, float] = {}
+    recorded: dict[str, float] = Field(default={})
 
 
 class Audit(Analysis[AuditParameters]):
@@ -83,7 +85,7 @@ class Audit(Analysis[AuditParameters]):
                 "computed": "" if value is None else _converted(claim, value),
                 "verdict": verdict,
                 "tolerance": claim.tolerance,
-                "source": claim.source or found.get("problem", ""),
+                "source": found.get("problem", claim.source),
             }
             arithmetic = {"computed": found["arithmetic"]} if found.get("arithmetic") else {}
             rows.append(
@@ -106,7 +108,8 @@ class Audit(Analysis[AuditParameters]):
             columns=columns,
             rows=tuple(rows),
             notes=(
-                "A claim without a tolerance must be exact, or where it is rounded, be what the computed number "
+                "A claim without a tolerance must be exact, or where it is rounded, be what the "
+                "computed number "
                 "rounds to.",
             ),
         )
@@ -125,6 +128,7 @@ def verdicts(result: Result, claims: Sequence[Claim] = ()) -> list[dict[str, Any
             "arithmetic": row.arithmetic.get("computed", ""),
             "holds": row.cells["verdict"] == "holds",
             "verdict": row.cells["verdict"],
+            "problem": row.cells["source"] if row.cells["verdict"] == "cannot be checked" else "",
             **more,
         }
         for row, more in zip(rows, told, strict=True)
@@ -188,7 +192,8 @@ def _metric(identifier: str, name: str) -> dict[str, Any]:
     analysis = analyses.get(identifier)
     if not analysis.analytic:
         raise ClaimsError(
-            f"{identifier} is an experiment of which no result is recorded; an audit computes only what is exact"
+            f"{identifier} is an experiment of which no result is recorded; an audit computes "
+            f"only what is exact"
         )
     metrics = _metrics(identifier)
     if name not in metrics:

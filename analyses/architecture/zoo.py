@@ -94,7 +94,8 @@ class Zoo(Analysis[ZooParameters]):
                 metrics=("models", "unexplained"),
             ),
             "table_mixes_conventions": Finding(
-                statement="The published GMACs of most rows are not multiply–accumulates of the network as it is "
+                statement="The published GMACs of most rows are not multiply–accumulates of the "
+                "network as it is "
                 "defined: they add normalisation, miss recurrent layers, or are those of a fused network",
                 holds=2 * metrics["macs_agree"].value < len(rows),  # type: ignore[operator]
                 metrics=("models", "macs_agree"),
@@ -152,9 +153,9 @@ def _twin(row: Mapping[str, Any], published: Published, rows: Sequence[Mapping[s
     """Another model whose own counts give all figures that are published of this one."""
     for other in rows:
         same = other["size"] == row["size"] and other["published"] == row["published"]
-        if same and other["model"] != row["model"] and "plain" in other:
-            if zoo.matches(published, other["plain"]):
-                return str(other["model"])
+        another = same and other["model"] != row["model"] and "plain" in other
+        if another and zoo.matches(published, other["plain"]):
+            return str(other["model"])
     return ""
 
 
@@ -181,7 +182,8 @@ def _largest(named: Sequence[Mapping[str, Any]]) -> dict[str, Metric]:
 
 def _ways(judged: Sequence[Mapping[str, Any]]) -> Table:
     meaning = {
-        PLAIN: "the network as defined: products, and 2 operations an output of batch normalisation, 5 of layer "
+        PLAIN: "the network as defined: products, and 2 operations an output of batch "
+        "normalisation, 5 of layer "
         "normalisation, and others; recurrent layers and fused attention missed",
         FUSED: "the same, after branches and normalisations were fused into single convolutions",
         ROTARY: "the same, and an outer product for every mixed rotary position",
