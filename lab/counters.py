@@ -31,6 +31,7 @@ REVISION = 1
 UNEXPLAINED = "unexplained"
 FUSED_ATTENTION = ("MultiheadAttention", "scaled_dot_product_attention")
 RECURRENT = ("LSTM", "GRU", "RNN")
+PADDED_BY_NAME = 'misses convolutions that are padded by a word ("same")'
 AVERAGE_TO_SIZE = ("AdaptiveAvgPool2d", "adaptive_avg_pool2d")  # fvcore knows no other dimension
 
 
@@ -221,6 +222,8 @@ def _as_fvcore(layer: Layer) -> Reasons:
         reasons.append(("rounds the operations of einsum to four digits", rounded - layer.macs))
     if layer.kind in RECURRENT:
         reasons.append(("misses recurrent layers", -layer.macs))
+    if isinstance(layer.padding, str):
+        reasons.append((PADDED_BY_NAME, -layer.macs))
     if layer.kind in FUSED_ATTENTION:
         reasons.append(("misses the products of attention", -layer.macs_by_class.get("attention", 0)))
     return reasons

@@ -151,6 +151,7 @@ def _counts(model: Any, shape: tuple[int, ...]) -> dict[str, Any]:
             and layer.output_shape
             and "attention" not in layer.macs_by_class
             and layer.kind not in RECURRENT
+            and not isinstance(layer.padding, str)
         ),
         "reasons": conventions(ledger, "fvcore"),
         "rotary": _rotary(model),

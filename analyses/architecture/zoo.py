@@ -93,6 +93,12 @@ class Zoo(Analysis[ZooParameters]):
                 holds=not unexplained,
                 metrics=("models", "unexplained"),
             ),
+            "rows_of_other_networks": Finding(
+                statement="Some published GMACs are those of another network than the row names: fused, or "
+                "without the operators that fvcore misses",
+                holds=bool(named),
+                metrics=("models",),
+            ),
             "table_mixes_conventions": Finding(
                 statement="The published GMACs of most rows are not multiply–accumulates of the "
                 "network as it is "
