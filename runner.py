@@ -644,43 +644,67 @@ def _is_family(name: str) -> bool:
 
 @app.command()
 def inspect(
-    model: Annotated[str, typer.Argument(help="A torchvision name, timm:NAME, or package.module:callable")],
-    shape: Annotated[
-        str | None, typer.Option("--input", metavar="CxHxW", help="Input without the batch axis")
+    names: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="MODEL…",
+            help="A torchvision name, timm:NAME, package.module:callable or file.py:Net, also "
+            "with arguments: "
+            "Net(width=64)",
+        ),
+    ],
+    given: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--input", metavar="[NAME=]CxHxW[:TYPE]", help="An input without the batch axis; may be repeated"
+        ),
     ] = None,
     against: Annotated[
         str, typer.Option(help="all, none, or counters with a comma: fvcore,torch,torchinfo")
     ] = "all",
+    depth: Annotated[
+        int | None, typer.Option(min=1, help="Group layers by modules so many names deep")
+    ] = None,
+    weights: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A checkpoint that the model must take")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json")] = False,
     as_csv: Annotated[bool, typer.Option("--csv")] = False,
+    as_latex: Annotated[bool, typer.Option("--latex")] = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown")] = False,
     html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Write the table as a page")
     ] = None,
 ) -> None:
-    """The layer table of a model, checked by independent counters."""
+    """The layer table of a model, checked by independent counters; of several, where they differ."""
     from analyses import inspection
 
+    if weights and len(names) > 1:
+        fail(2, "--weights are those of one model; inspect it alone")
     with refusing(inspection.InspectionError):
-        cost = inspection.detection_table(model, shape)
-        if cost:
+        inputs = inspection.read_inputs(given)
+        if len(names) == 1 and (cost := inspection.detection_table(names[0], inputs)):
             _print_cost(cost, as_json, as_csv)
             return
-        found = inspection.inspect(model, shape, against)
-    tables = [inspection.layer_table(found)]
-    if found.readings or found.failures:
-        tables.append(inspection.difference_table(found))
+        found = [inspection.inspect(name, inputs, against, weights) for name in names]
+    tables = inspection.tables(found, depth)
     if html:
         from report.html import table_page
         from results.store import write_atomically
 
-        write_atomically(html, table_page(f"{model}, layer by layer", tables))
+        write_atomically(html, table_page(f"{', '.join(names)}, layer by layer", tables))
         err.print(escape(f"Written: {html}"))
     if as_json:
-        print_json(inspection.as_json(found))
+        shown = [inspection.as_json(entry) for entry in found]
+        print_json(shown[0] if len(shown) == 1 else shown)
     elif as_csv:
         from report.html_views import table_csv
 
-        sys.stdout.write(table_csv(tables[0]))
+        sys.stdout.write(table_csv(tables[1]))
+    elif as_latex or as_markdown:
+        from report.text_tables import latex, markdown
+
+        sys.stdout.write("\n".join((latex if as_latex else markdown)(table) for table in tables))
     elif not html:
         for table in tables:
             print_table(table)
@@ -701,26 +725,63 @@ def _print_cost(table: Table, as_json: bool, as_csv: bool) -> None:
 @app.command()
 def audit(
     claims: Annotated[
-        Path, typer.Argument(metavar="CLAIMS.csv", help="Columns quantity,claimed[,tolerance,source]")
+        Path,
+        typer.Argument(
+            metavar="CLAIMS",
+            help="CSV with columns quantity,claimed[,tolerance,source,input], or a Markdown or "
+            "LaTeX table, also "
+            "one of a paper: Model, Params (M), GFLOPs",
+        ),
     ],
     as_json: Annotated[bool, typer.Option("--json")] = False,
+    as_latex: Annotated[bool, typer.Option("--latex")] = False,
 ) -> None:
     """Check claimed numbers against computed ones; `build --profile custom` puts the audit in the report."""
     from analyses.architecture import audit as auditing
-    from analyses.inspection import InspectionError
 
     plugin = auditing.analysis
-    with refusing(auditing.ClaimsError, InspectionError, analyses.UnknownAnalysis, analyses.BrokenPlugin):
-        parameters = auditing.AuditParameters(claims=auditing.read_claims(claims))
+    with refusing(auditing.ClaimsError, analyses.UnknownAnalysis, analyses.BrokenPlugin):
+        found, problems = auditing.read_claims(claims)
+        for problem in problems:
+            err.print(escape(f"{claims}:{problem.line}: {problem.text}"))
+        if not found:
+            raise typer.Exit(2)
+        parameters = auditing.AuditParameters(
+            claims=found, recorded=auditing.recorded(found, _recorded_metrics)
+        )
         with _progress() as report:
             result = _execute(plugin, "custom", parameters, "cpu", True, report)
-    verdicts = auditing.verdicts(result)
+    verdicts = auditing.verdicts(result, found)
+    unknown = [verdict for verdict in verdicts if verdict["problem"]]
+    for verdict in unknown:
+        err.print(escape(f"{claims}:{verdict['line']}: {verdict['problem']}"))
     if as_json:
-        print_json({"claims": verdicts})
+        print_json({"claims": verdicts, "problems": [asdict(problem) for problem in problems]})
+    elif as_latex:
+        from report.text_tables import latex
+
+        sys.stdout.write(latex(result.tables["claims"]))
     else:
         print_table(result.tables["claims"])
+    if problems or unknown:
+        raise typer.Exit(2)
     if not all(verdict["holds"] for verdict in verdicts):
         raise typer.Exit(1)
+
+
+def _recorded_metrics(identifier: str) -> Any:
+    """The metrics of the best recorded result that is up to date; None where there is none."""
+    try:
+        result = State.store.best(identifier)
+        plugin = analyses.get(identifier)
+        profile = result.profile
+        if profile == "custom":
+            return None
+        if freshness(plugin, profile, plugin.parameters(profile), State.store).state != "fresh":
+            return None
+    except (ResultError, analyses.BrokenPlugin, ValueError):
+        return None
+    return result.metrics
 
 
 @app.command()

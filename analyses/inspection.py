@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import analyses
 from analyses.architecture import _layers as layers
+from analyses.architecture import _side_by_side as side_by_side
+from lab.inputs import Input, InputError, parse_all
 from lab.ledger import Ledger
 from results.schema import Column, Row, Table
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from lab.counters import CounterReading, Difference
 
 COUNTERS = ("fvcore", "torch", "torchinfo")
@@ -36,14 +41,12 @@ def model_names() -> list[str]:
     return models.names()
 
 
-def input_shape(text: str) -> tuple[int, ...]:
-    """ "3x224x224" as (3, 224, 224)."""
-    parts = text.lower().replace("×", "x").split("x")
-    if not all(part.strip().isdigit() and int(part) > 0 for part in parts):
-        raise InspectionError(
-            f"--input {text} is no shape; write channels, height and width such as 3x224x224"
-        )
-    return tuple(int(part) for part in parts)
+def read_inputs(texts: Sequence[str] | None) -> tuple[Input, ...]:
+    """What `--input` says, once or several times."""
+    try:
+        return parse_all(texts or ())
+    except InputError as error:
+        raise InspectionError(str(error)) from error
 
 
 def counters(against: str) -> tuple[str, ...]:
@@ -60,32 +63,55 @@ def counters(against: str) -> tuple[str, ...]:
     return names
 
 
-def ledger(model: str, shape: tuple[int, ...] | None) -> Ledger:
-    """Every layer of a named model; InspectionError for a name or an input that cannot be used."""
+def ledger(
+    model: str, inputs: Sequence[Input] | tuple[int, ...] | None = None, weights: Path | None = None
+) -> Ledger:
+    """Every layer of a named model; InspectionError for a name, an input or weights that cannot be used."""
+    return _counted(model, inputs, weights)[1]
+
+
+def _counted(
+    model: str, inputs: Sequence[Input] | tuple[int, ...] | None, weights: Path | None
+) -> tuple[nn.Module, Ledger, tuple[Input, ...]]:
     from lab import models
     from lab.counting import CountError, count
 
     try:
         network = models.load(model)
-        shape = shape or models.default_input(model, network)
-        if shape is None:
-            raise InspectionError(
-                f"{model} does not say what input it takes; add --input, such as 3x224x224, or give the "
-                "module an attribute input_shape, such as (3, 224, 224)"
-            )
-        return count(network, shape, name=model)
+        if weights:
+            models.load_weights(network, weights)
+        if inputs and not isinstance(inputs[0], Input):
+            inputs = (Input(tuple(inputs)),)  # type: ignore[arg-type]
+        given: tuple[Input, ...] = tuple(inputs or ())  # type: ignore[arg-type]
+        if not given:
+            shape = models.default_input(model, network)
+            if shape is None:
+                raise InspectionError(
+                    f"{model} does not say what input it takes; add --input, such as 3x224x224 or "
+                    "ids=16:long, or give the module an attribute input_shape, such as (3, 224, 224)"
+                )
+            given = (Input(shape),)
+        return network, count(network, given[0].shape, name=model, inputs=given), given
     except (models.ModelError, CountError) as error:
         raise InspectionError(str(error)) from error
 
 
-def inspect(model: str, shape: str | None = None, against: str = "all") -> Inspection:
+def inspect(
+    model: str,
+    inputs: Sequence[Input] | None = None,
+    against: str = "all",
+    weights: Path | None = None,
+) -> Inspection:
     chosen = counters(against)
-    found = ledger(model, input_shape(shape) if shape else None)
+    _, found, given = _counted(model, inputs, weights)
     if not chosen:
         return Inspection(found, (), ())
     from lab import models
     from lab.counters import CounterError, read, reconcile
 
+    if len(given) > 1 or given[0].name or given[0].type:
+        reason = "it is asked for models of one input of numbers"
+        return Inspection(found, (), (), {counter: f"{counter}: {reason}" for counter in chosen})
     network = models.load(model)
     readings, differences, failures = [], [], {}
     for counter in chosen:
@@ -99,14 +125,14 @@ def inspect(model: str, shape: str | None = None, against: str = "all") -> Inspe
     return Inspection(found, tuple(readings), tuple(differences), failures)
 
 
-def detection_table(model: str, shape: str | None = None) -> Table | None:
+def detection_table(model: str, inputs: Sequence[Input] = ()) -> Table | None:
     """What a detector of torchvision costs, as a fixed part and one a proposal; None for other models."""
     from lab import models
     from lab.detection_cost import detection_cost
 
     try:
         network = models.load(model)
-        cost = detection_cost(network, input_shape(shape) if shape else (3, 224, 224))
+        cost = detection_cost(network, inputs[0].shape if inputs else (3, 224, 224))
     except models.ModelError as error:
         raise InspectionError(str(error)) from error
     except TypeError:
@@ -189,9 +215,12 @@ def layer_table(inspection: Inspection) -> Table:
 
 
 def _notes(found: Ledger) -> tuple[str, ...]:
-    if not found.uncounted:
-        return ()
-    return (f"Not counted, so that totals are lower bounds: {', '.join(found.uncounted)}.",)
+    notes = []
+    if any(layer.receptive_field is None and layer.output_shape for layer in found.layers):
+        notes.append("Where no receptive field stands, it is not known, or differs from unit to unit.")
+    if found.uncounted:
+        notes.append(f"Not counted, so that totals are lower bounds: {', '.join(found.uncounted)}.")
+    return tuple(notes)
 
 
 def difference_table(inspection: Inspection) -> Table:
@@ -225,3 +254,17 @@ def difference_table(inspection: Inspection) -> Table:
 
 def _of(differences: Sequence[Difference], counter: str) -> list[Difference]:
     return [difference for difference in differences if difference.counter == counter]
+
+
+def tables(found: Sequence[Inspection], depth: int | None = None) -> list[Table]:
+    """What `inspect` shows: the totals; the layers, grouped where a depth is said, of several models where
+    they differ; what other counters say."""
+    ledgers = [entry.ledger for entry in found]
+    shown = [side_by_side.summary(ledgers)]
+    if depth:
+        shown += [side_by_side.grouped(ledger, depth) for ledger in ledgers]
+    elif len(found) > 1:
+        shown.append(side_by_side.differences(ledgers))
+    else:
+        shown.append(layer_table(found[0]))
+    return shown + [difference_table(entry) for entry in found if entry.readings or entry.failures]

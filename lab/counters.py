@@ -26,9 +26,12 @@ from torch import Tensor, nn
 
 from lab.ledger import Layer, Ledger
 
+REVISION = 1
+
 UNEXPLAINED = "unexplained"
 FUSED_ATTENTION = ("MultiheadAttention", "scaled_dot_product_attention")
 RECURRENT = ("LSTM", "GRU", "RNN")
+PADDED_BY_NAME = 'misses convolutions that are padded by a word ("same")'
 AVERAGE_TO_SIZE = ("AdaptiveAvgPool2d", "adaptive_avg_pool2d")  # fvcore knows no other dimension
 
 
@@ -165,12 +168,8 @@ def _copied(model: nn.Module, move: Callable[[Tensor], Tensor]) -> nn.Module:
     return copy.deepcopy(model, memo).float().eval()
 
 
-def reconcile(ledger: Ledger, reading: CounterReading) -> list[Difference]:
-    """Why the reading differs from our MACs: every reason that matters, then what stays unexplained.
-
-    The amounts add up to (total as MACs − our MACs); the last entry, `UNEXPLAINED`, is 0 where the
-    counter's convention is fully understood.
-    """
+def conventions(ledger: Ledger, counter: str) -> dict[str, int]:
+    """By how much the counter's way of counting differs from our MACs, a reason."""
     amounts: dict[str, int] = {}
     first: dict[str, Layer] = {}
     for layer in ledger.layers:
@@ -179,11 +178,19 @@ def reconcile(ledger: Ledger, reading: CounterReading) -> list[Difference]:
         owner = first.setdefault(layer.name.rpartition("#")[0] or layer.name, layer)
         if layer.shared:  # counters see the parameters at every call
             layer = replace(layer, weights=owner.weights, biases=owner.biases)
-        for reason, amount in CONVENTIONS[reading.counter](layer):
+        for reason, amount in CONVENTIONS[counter](layer):
             amounts[reason] = amounts.get(reason, 0) + amount
-    differences = [
-        Difference(reading.counter, reason, amount) for reason, amount in amounts.items() if amount
-    ]
+    return {reason: amount for reason, amount in amounts.items() if amount}
+
+
+def reconcile(ledger: Ledger, reading: CounterReading) -> list[Difference]:
+    """Why the reading differs from our MACs: every reason that matters, then what stays unexplained.
+
+    The amounts add up to (total as MACs − our MACs); the last entry, `UNEXPLAINED`, is 0 where the
+    counter's convention is fully understood.
+    """
+    amounts = conventions(ledger, reading.counter)
+    differences = [Difference(reading.counter, reason, amount) for reason, amount in amounts.items()]
     rest = round(reading.total * reading.macs_per_unit) - ledger.macs - sum(amounts.values())
     return [*differences, Difference(reading.counter, UNEXPLAINED, rest)]
 
@@ -193,7 +200,6 @@ Reasons = list[tuple[str, int]]
 
 def _as_fvcore(layer: Layer) -> Reasons:
     """fvcore 0.1.5: the handles of `fvcore.nn.flop_count._DEFAULT_SUPPORTED_OPS`."""
-    affine = bool(layer.weights) or layer.shared
     elements = layer.elements
     norms = {"batch": elements.get("batch_norm", 0), "layer": elements.get("layer_norm", 0)}
     for name in ("group", "instance"):
@@ -201,7 +207,7 @@ def _as_fvcore(layer: Layer) -> Reasons:
             norms[name] = elements.get("other_norm", 0)
     reasons = []
     for name, outputs in norms.items():
-        each = 1 + affine if name == "batch" else 4 + affine
+        each = 1 + layer.affine if name == "batch" and not layer.own_statistics else 4 + layer.affine
         reasons.append((f"counts {each} operations an output of {name} normalisation", each * outputs))
     if layer.kind in AVERAGE_TO_SIZE:
         reasons.append(("counts the inputs of adaptive average pooling", elements.get("adaptive_pooling", 0)))
@@ -216,6 +222,8 @@ def _as_fvcore(layer: Layer) -> Reasons:
         reasons.append(("rounds the operations of einsum to four digits", rounded - layer.macs))
     if layer.kind in RECURRENT:
         reasons.append(("misses recurrent layers", -layer.macs))
+    if isinstance(layer.padding, str):
+        reasons.append((PADDED_BY_NAME, -layer.macs))
     if layer.kind in FUSED_ATTENTION:
         reasons.append(("misses the products of attention", -layer.macs_by_class.get("attention", 0)))
     return reasons

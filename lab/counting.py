@@ -13,14 +13,19 @@ elements of the tensors that layers write; views and layers that work in place w
 
 from __future__ import annotations
 
+import copy
+import sys
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any, TypeVar
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules import module as nn_module
+from torch.nn.parameter import UninitializedTensorMixin
 from torch.overrides import TorchFunctionMode
 from torch.utils._device import _device_constructors
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -28,20 +33,40 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from lab import formulas
 from lab import receptive_field as fields
 from lab.formulas import Count
-from lab.ledger import Layer, Ledger, Shape
-from lab.operators import RULES, state_of, take, words
+from lab.inputs import Input
+from lab.ledger import Layer, Ledger, ReceptiveField, Shape
+from lab.movement import (
+    MOVES,
+    SAME,
+    VIEWS,
+    anyhow,
+    arguments,
+    elementwise,
+    keep,
+    seen_through,
+    state_of,
+    version,
+    with_part,
+    words,
+    written,
+)
+from lab.operators import RULES
+
+REVISION = 1
 
 #: Functions that move or make values without arithmetic; they leave no row.
-FREE = frozenset(
-    words(
-        "view reshape flatten unflatten squeeze unsqueeze view_as expand_as expand contiguous "
-        "clone detach to type type_as float half double bfloat16 requires_grad_ permute transpose "
-        "swapaxes movedim t chunk split tensor_split unbind narrow select __getitem__ __setitem__ "
-        "stack pad roll flip repeat size dim numel stride is_contiguous is_floating_point "
-        "is_complex __len__ __hash__ ndimension zeros ones empty full arange tensor as_tensor "
-        "zeros_like ones_like empty_like full_like new_zeros new_ones new_empty new_full "
-        "new_tensor item __bool__ __int__ __float__ __index__ tolist result_type zero_ fill_ "
-        "copy_ __iter__ __format__ __repr__"
+FREE = (
+    frozenset(VIEWS)
+    | frozenset(SAME)
+    | frozenset(
+        words(
+            "reshape flatten unflatten ravel reshape_as permute transpose __getitem__ __setitem__ "
+            "stack pad roll "
+            "flip repeat tile zeros ones empty full arange tensor as_tensor zeros_like ones_like empty_like "
+            "full_like new_zeros new_ones new_empty new_full new_tensor result_type zero_ fill_ "
+            "copy_ __iter__ "
+            "eye linspace"
+        )
     )
 )
 
@@ -53,6 +78,10 @@ class CountError(ValueError):
     """The model did not accept the input, or its forward cannot run without real numbers."""
 
 
+class _Value(Exception):
+    """A forward asks for numbers that a count does not have."""
+
+
 def count(
     model: nn.Module,
     input_shape: Sequence[int],
@@ -62,11 +91,14 @@ def count(
 ) -> Ledger:
     """Every layer of `model` for one input of `input_shape` (C, H, W), without the batch axis.
 
-    `inputs` are the forward's arguments, batch 1, for models that take other than one float tensor. The
-    model is left as it was: state, hooks, mode. Raises CountError when its forward does not accept the input.
+    `inputs` are the forward's arguments for models that take other than one float tensor: values of batch 1,
+    or `Input`s, by position and then by name. The model is left as it was: state, hooks, mode. Raises
+    CountError when its forward does not accept the input.
     """
     model = getattr(model, "_orig_mod", model)  # a compiled model counts as the model it compiles
     name = name or type(model).__name__
+    if any(isinstance(p, UninitializedTensorMixin) for p in (*model.parameters(), *model.buffers())):
+        model = _initialised(model, input_shape, inputs)
     try:
         walk = follow(Walk(model), model, input_shape, inputs=inputs)
     except Exception:  # torch's own shape inference says better what is wrong, and knows every layout
@@ -84,19 +116,87 @@ def follow(
     training: bool = False,
 ) -> W:
     """One forward of `model` under `walk`."""
-    given = (
-        [torch.empty((batch, *shape), device="meta")] if inputs is None else [walk.meta(x) for x in inputs]
-    )
-    for tensor in given:
-        if isinstance(tensor, Tensor) and tensor.is_floating_point():
-            tensor.field = fields.of_input(tensor.shape)
-    with _as_it_was(model, training), torch.inference_mode(False), torch.no_grad(), walk.hooks(), walk:
+    with torch.inference_mode(False):
+        given, named = _given(model, shape, inputs, batch)
+    with ExitStack() as stack:
+        stack.enter_context(_as_it_was(model, training))
+        stack.enter_context(torch.inference_mode(False))
+        stack.enter_context(torch.no_grad())
+        stack.enter_context(_eager())
+        stack.enter_context(walk.hooks())
+        stack.enter_context(walk.operators)
+        stack.enter_context(walk)
         try:
-            model(*given)
+            model(*given, **named)
         except Exception as error:
             raise CountError(walk.refusal(shape, error)) from error
     walk.finish()
     return walk
+
+
+def _given(
+    model: nn.Module, shape: Sequence[int], inputs: Sequence[Any] | None, batch: int
+) -> tuple[list[Any], dict[str, Any]]:
+    """The forward's arguments on the meta device, by position and by name, with what their units see.
+
+    The field is that of the first input of numbers, and of the others of its shape.
+    """
+    own = next((p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32)
+    given, named = [], {}
+    for value in [Input(tuple(shape))] if inputs is None else inputs:
+        if isinstance(value, Input):
+            kind = getattr(torch, value.type) if value.type else own
+            made = torch.empty((batch, *value.shape), dtype=kind, device="meta")
+            if value.name:
+                named[value.name] = made
+                continue
+            value = made
+        given.append(value.to("meta").clone() if isinstance(value, Tensor) else value)
+    numbers = [x for x in (*given, *named.values()) if isinstance(x, Tensor) and x.is_floating_point()]
+    for tensor in numbers:
+        if tensor.shape[1:] == numbers[0].shape[1:]:
+            keep(tensor, fields.of_input(tensor.shape))
+    return given, named
+
+
+@contextmanager
+def _eager() -> Iterator[None]:
+    """Compiled parts run as what they compile; autocast, which knows no meta device, does nothing."""
+    autocast = torch.amp.autocast_mode.autocast
+    before = autocast.__init__
+
+    def disabled(self: Any, device_type: str, *args: Any, **kwargs: Any) -> None:
+        if device_type == "meta":
+            device_type, args, kwargs = "cpu", (), {"enabled": False}
+        before(self, device_type, *args, **kwargs)
+
+    autocast.__init__ = disabled  # type: ignore[method-assign]
+    try:
+        if "torch._dynamo" in sys.modules:
+            with torch.compiler.set_stance("force_eager"), warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "Using `torch.compile", UserWarning)  # of our global hooks
+                yield
+        else:
+            yield
+    finally:
+        autocast.__init__ = before  # type: ignore[method-assign]
+
+
+def _initialised(model: nn.Module, shape: Sequence[int], inputs: Sequence[Any] | None) -> nn.Module:
+    """A copy whose lazy modules have been told their sizes by one forward on the meta device."""
+    lazy = [t for t in (*model.parameters(), *model.buffers()) if isinstance(t, UninitializedTensorMixin)]
+    memo: dict[int, Any] = {id(t): type(t)(device="meta") for t in lazy}
+    copied = copy.deepcopy(model, memo).to("meta").eval()
+    given, named = _given(copied, shape, inputs, 1)
+    try:
+        with torch.no_grad(), torch.device("meta"):
+            copied(*given, **named)
+    except Exception as error:
+        raise CountError(
+            f"{type(model).__name__} has lazy modules, which could not be given their sizes by an input of "
+            f"{_text(shape)}: {' '.join(str(error).split())}"
+        ) from error
+    return copied
 
 
 @contextmanager
@@ -133,10 +233,14 @@ class Walk(TorchFunctionMode):
                 if tensor is not None:
                     self.owners.setdefault(id(tensor), (module, key, tensor))
         self.root = model
+        self.operators = _Operators()
+        self.lengths: dict[int, Tensor] = {}  # those of packed sequences, which torch wants on the CPU
+        self.known: dict[int, tuple[Tensor, int, Callable[[], Any]]] = {}  # tensor, its version, its values
         self.stack: list[tuple[nn.Module, int, list[Shape]]] = []  # calls: module, rows before, shapes given
         self.path = ""
         self.counted: set[int] = set()
         self.called: Counter[str] = Counter()
+        self.last: tuple[Any, ReceptiveField | Literal["global"] | None] = None, None
         self.twins: dict[int, tuple[Tensor, Tensor]] = {}
 
     # Modules: which one is being called
@@ -150,12 +254,12 @@ class Walk(TorchFunctionMode):
             yield
 
     def enter(self, module: nn.Module, inputs: tuple[Any, ...]) -> None:
+        self.unseen()
         self.stack.append((module, len(self.rows), [t.shape for t in inputs if isinstance(t, Tensor)]))
         self.path = self.paths.get(id(module), self.path)
-        if isinstance(module, torch.jit.ScriptModule):
-            self.row("script", inputs[0] if inputs else None, None, uncounted=("torch.jit.ScriptModule",))
 
     def leave(self, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+        self.unseen()
         while self.stack:
             last, before, _ = self.stack.pop()
             if last is module:
@@ -164,26 +268,58 @@ class Walk(TorchFunctionMode):
             self.row("", inputs[0], output, own=module)
         self.path = self.paths.get(id(self.stack[-1][0]), "") if self.stack else ""
 
+    def unseen(self) -> None:
+        """A row for operators that ran outside of every function that the walk sees."""
+        seen = self.operators.outside
+        if seen.macs or seen.elements or seen.uncounted:
+            self.operators.outside = _Counts()
+            self.row(
+                "operators",
+                None,
+                seen.last,
+                macs=seen.macs,
+                elements=dict(seen.elements),
+                uncounted=tuple(seen.uncounted),
+            )
+
     # Functions: one entry for all
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
-        kwargs = kwargs or {}
         name = func.__name__
         if name == "__get__":
-            return self.move(getattr(func.__self__, "__name__", ""), func, args, kwargs)
+            name = getattr(func.__self__, "__name__", "")
+            if name in _SIZES:
+                return func(args[0] if id(args[0]) in self.lengths else self.meta(args[0]))
+            with _WithoutOperators():
+                return self.move(name, func, args, {})
+        if name in _VALUES or name in _ANSWERS:
+            with _WithoutOperators():
+                return self.value(name, func, args, kwargs or {})
+        if name in _QUESTIONS:
+            return func(*(self.meta(a) for a in args), **(kwargs or {}))
         rule = RULES.get(name)
-        if rule is not None:
-            return rule(self, name, func, args, kwargs)
-        if name in FREE or func in _device_constructors():
-            return self.move(name, func, args, kwargs)
+        if kwargs and (rule is not None or name in MOVES):
+            args, kwargs = arguments(args, kwargs)
+        kwargs = kwargs or {}
+        if _level() is None:
+            if rule is not None:
+                with _WithoutOperators():
+                    return rule(self, name, func, args, kwargs)
+            if name in FREE or func in _device_constructors():
+                with _WithoutOperators():
+                    return self.move(name, func, args, kwargs)
         return self.watch(name, func, args, kwargs)
 
     def run(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-        """The function on the meta device; on real numbers only where Python asks for a value."""
-        if func.__name__ in _VALUES:
-            return func(*args, **kwargs)
+        """The function on the meta device."""
+        if func.__name__ in _TO_A_DEVICE:
+            return self.meta(args[0])
+        if func.__name__ == "type" and len(args) > 1 and not isinstance(args[1], torch.dtype):
+            args = (args[0], _dtype(args[1]))
+        if func in _device_constructors():
+            args = tuple(self.number(a) for a in args)
         args = tuple(_to_meta(a) if isinstance(a, str | torch.device) else self.meta(a) for a in args)
         kwargs = {key: self.meta(value) for key, value in kwargs.items()}
         if "device" in kwargs or func in _device_constructors():
@@ -196,61 +332,236 @@ class Walk(TorchFunctionMode):
             if value.device.type == "meta":
                 return value
             if id(value) not in self.twins:
-                self.twins[id(value)] = value, value.detach().to("meta")
+                twin = value.detach().to("meta")
+                self.twins[id(value)] = value, twin
+                self.known[id(twin)] = twin, version(twin), lambda: value
             return self.twins[id(value)][1]
         if type(value) in (list, tuple):
             return type(value)(self.meta(item) for item in value)
+        if type(value) is dict:
+            return {key: self.meta(item) for key, item in value.items()}
         return value
+
+    # Values: those that follow from shapes and constants alone
+
+    def remember(
+        self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any
+    ) -> None:
+        """How to compute the values of what was made of constants, should the forward ask for them."""
+        operands = _tensors((args, kwargs))
+        if func.__name__.startswith(_RANDOM) or not all(self.is_known(t) for t in operands):
+            return
+
+        def compute() -> Any:
+            real = {key: self.real(value) for key, value in kwargs.items()}
+            if "device" in real:
+                real["device"] = "cpu"
+            numbers = ["cpu" if isinstance(a, torch.device) or a == "meta" else self.real(a) for a in args]
+            return func(*numbers, **real)
+
+        for i, result in enumerate(output if isinstance(output, list | tuple) else (output,)):
+            if isinstance(result, Tensor):
+                several = isinstance(output, list | tuple)
+                self.known[id(result)] = (
+                    result,
+                    version(result),
+                    (lambda i=i: compute()[i]) if several else compute,
+                )
+
+    def rewrite(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        """The values of a constant after a write in place."""
+        target = args[0]
+        entry = self.known.get(id(target))
+        others = _tensors((args[1:], kwargs))
+        if entry is None or target._is_view() or not all(self.is_known(t) for t in others):
+            self.known.pop(id(target), None)
+            return
+        before = entry[2]
+
+        def compute() -> Any:
+            values = before().clone()
+            func(values, *(self.real(a) for a in args[1:]), **{k: self.real(v) for k, v in kwargs.items()})
+            return values
+
+        self.known[id(target)] = target, version(target), compute
+
+    def number(self, value: Any) -> Any:
+        """A size, place or slice that is given as a tensor of one number, as that number."""
+        if isinstance(value, Tensor) and value.dim() == 0 and not value.is_floating_point():
+            return int(self.real(value)) if self.is_known(value) and value.dtype != torch.bool else value
+        if isinstance(value, slice):
+            return slice(*(self.number(n) for n in (value.start, value.stop, value.step)))
+        if type(value) in (list, tuple):
+            return type(value)(self.number(item) for item in value)
+        return value
+
+    def is_known(self, tensor: Tensor) -> bool:
+        if tensor.device.type != "meta":
+            return True
+        entry = self.known.get(id(tensor))
+        return entry is not None and entry[1] == version(tensor)
+
+    def real(self, value: Any) -> Any:
+        """The value with the numbers of its tensors; _Value where they depend on the input or on weights."""
+        if isinstance(value, Tensor):
+            if value.device.type != "meta":
+                return value
+            if not self.is_known(value):
+                raise _Value
+            return self.known[id(value)][2]()
+        if type(value) in (list, tuple):
+            return type(value)(self.real(item) for item in value)
+        return value
+
+    def value(
+        self, name: str, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> Any:
+        """A function that gives Python a value: from constants, or refused."""
+        if name in _PLAIN:
+            return func(*args, **kwargs)
+        if name in _ANSWERS and _ANSWERS[name] is not None:
+            return _ANSWERS[name]
+        try:
+            return func(*(self.real(a) for a in args), **{k: self.real(v) for k, v in kwargs.items()})
+        except _Value:
+            asked = {"__bool__": "if or bool()", "__int__": "int()", "__float__": "float()"}.get(name, name)
+            raise _Value(
+                f"it asks for the value of a tensor ({asked}), which depends on the input or on "
+                f"weights, and a "
+                "count knows only shapes: count the part of the model that does not ask, as a "
+                "module of its own"
+            ) from None
 
     def move(
         self, name: str, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> Any:
         """A function without arithmetic: parameters it takes are counted, receptive fields go along."""
+        if name in _TAKES_SIZES:
+            args = (args[0], *(self.number(a) for a in args[1:]))
         output = self.run(func, args, kwargs)
-        if name in _SIZES:
-            return output
+        if name == "__iter__":
+            return iter([self.part(args[0], i, row) for i, row in enumerate(output)])
+        if (
+            name == "to"
+            and (source := args[0]) is not output
+            and isinstance(source, Tensor)
+            and not source.is_meta
+        ):
+            output = self.meta(source) if output.dtype == source.dtype else output
         self.parameters(args, kwargs)
-        first = args[0] if args else None
-        if isinstance(first, list | tuple):
-            states = [state_of(t) for t in first if isinstance(t, Tensor)]
-            if any(state is not None for state in states) and isinstance(output, Tensor):
-                output.field = _stacked(states, first, output, args, kwargs)
-        elif isinstance(first, Tensor) and (state := state_of(first)) is not None:
-            for result in output if isinstance(output, list | tuple) else (output,):
-                if isinstance(result, Tensor) and result is not first:
-                    result.field = _moved(name, state, first.shape, result.shape, args, kwargs)
+        self.settle(name, func, args, kwargs, output)
         return output
+
+    def part(self, whole: Tensor, index: int, row: Tensor) -> Tensor:
+        keep(row, seen_through(self.meta(whole), row))
+        self.remember(torch.select, (whole, 0, index), {}, row)
+        return row
+
+    def settle(
+        self,
+        name: str,
+        func: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        output: Any,
+        local: bool = False,
+    ) -> None:
+        """What the output of a function sees, and whether its values are known."""
+        first = args[0] if args else None
+        if name in _MAKERS:  # of a shape alone
+            like = tuple(torch.empty(a.shape, dtype=a.dtype) if isinstance(a, Tensor) else a for a in args)
+            self.remember(func, like, kwargs, output)
+            return
+        tensors = _tensors((args, kwargs))
+        depends = any(state_of(t) is not None for t in tensors)
+        if name == "__setitem__" or (name in ("copy_", "zero_", "fill_") and isinstance(first, Tensor)):
+            self.write(name, func, args, kwargs)
+            return
+        if not depends:
+            if output is first and isinstance(first, Tensor):
+                self.rewrite(func, args, kwargs)
+            elif isinstance(output, Tensor | list | tuple):
+                self.remember(func, args, kwargs, output)
+            return
+        rule = MOVES.get(name.removesuffix(".default"))
+        for result in output if isinstance(output, list | tuple) else (output,):
+            if not isinstance(result, Tensor):
+                continue
+            if rule is not None and first is not None:
+                try:
+                    state = rule(args, kwargs, result)
+                except (fields.Untraceable, IndexError, TypeError, KeyError, ValueError):
+                    state = fields.UNKNOWN
+            elif local and result.shape == torch.broadcast_shapes(*(t.shape for t in tensors)):
+                state = elementwise(tensors, result)
+            else:
+                state = anyhow([*args, *kwargs.values()], result)
+            if any(result is t for t in tensors):
+                written(result, state)
+            else:
+                keep(result, state)
+
+    def write(self, name: str, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Any) -> None:
+        """A write in place: what was there is seen no more, what is written is."""
+        target = self.meta(args[0])
+        values = [t for t in _tensors((args[1:], kwargs)) if isinstance(t, Tensor)]
+        if state_of(target) is None and not any(state_of(t) is not None for t in values):
+            self.rewrite(func, (target, *args[1:]), kwargs)
+            return
+        self.known.pop(id(target), None)
+        if name != "__setitem__":
+            source = values[0] if values else None
+            state = None if source is None else fields.aligned(state_of(source), source.shape, target.shape)
+            written(target, state)
+            return
+        index, value = args[1], args[2]
+        index = index if isinstance(index, tuple) else (index,)
+        if not all(i is None or i is Ellipsis or type(i) in (int, slice) for i in index):
+            written(target, anyhow([target, value], target))
+            return
+        place = target.__getitem__(index)
+        state = (
+            fields.aligned(state_of(value), value.shape, place.shape) if isinstance(value, Tensor) else None
+        )
+        before = state_of(target)
+        if place._base is target or (target._base is not None and place._base is target._base):
+            inside = with_part(before, target, place, state)
+        else:
+            inside = fields.UNKNOWN
+        written(target, inside)
 
     def watch(
         self, name: str, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> Any:
         """A function without a rule: its operators are counted one by one as they run on the meta device."""
-        if name in _VALUES:
-            return func(*args, **kwargs)
         self.parameters(args, kwargs)
-        watch = _Watch()
-        with watch:
-            output = self.run(func, args, kwargs)
-        tensors = _tensors((args, kwargs))
-        results = _tensors(output)
-        state = fields.merge([state_of(t) for t in tensors])
-        for result in results:
-            if any(result is t for t in tensors):
-                continue
-            same = isinstance(state, fields.Field) and len(result.shape) == len(state.axes) and watch.local
-            # a product of what depends on the input is taken to see all of it, as attention does
-            result.field = (
-                state if same or state in ("global", None) else "global" if watch.macs else fields.UNKNOWN
-            )
-        if results and (watch.macs or watch.elements or watch.uncounted):
-            self.row(
-                name,
-                tensors[0] if tensors else None,
-                results[0],
-                macs=watch.macs,
-                elements=dict(watch.elements),
-                uncounted=tuple(watch.uncounted),
-            )
+        with self.operators.collect() as seen:
+            try:
+                output = self.run(func, args, kwargs)
+            except NotImplementedError:
+                try:  # its shape depends on values, which constants have
+                    output = func(
+                        *(self.real(a) for a in args), **{k: self.real(v) for k, v in kwargs.items()}
+                    )
+                except _Value:
+                    raise _Value(
+                        f"{name} gives a shape that depends on the values of the input or of weights, and a "
+                        "count knows only shapes: count the part of the model before it, as a "
+                        "module of its own"
+                    ) from None
+        with _WithoutOperators():
+            tensors = _tensors((args, kwargs))
+            results = _tensors(output)
+            self.settle(name, func, args, kwargs, output, seen.local)
+            if results and (seen.macs or seen.elements or seen.uncounted):
+                self.row(
+                    name,
+                    tensors[0] if tensors else None,
+                    results[0],
+                    macs=seen.macs,
+                    elements=dict(seen.elements),
+                    uncounted=tuple(seen.uncounted),
+                )
         return output
 
     # Rows
@@ -301,6 +612,7 @@ class Walk(TorchFunctionMode):
         biases: Count = formulas.ZERO,
         macs: Mapping[str, Count] | None = None,
         elements: dict[str, int] | None = None,
+        batch_axis: int | None = 0,
         **rest: Any,
     ) -> None:
         """Add a row for a call from `x` to `output` (in place when they are one tensor)."""
@@ -318,7 +630,7 @@ class Walk(TorchFunctionMode):
             name = f"{name}#{self.called[name]}"
         shape = output.shape if isinstance(output, Tensor) else None
         writes = function and shape is not None and output is not x
-        activations = formulas.activations(_sample(shape)) if writes else formulas.ZERO
+        activations = formulas.activations(_sample(shape, batch_axis)) if writes else formulas.ZERO
         counts = {"weights": weights, "biases": biases, "activations": activations}
         if macs:
             counts["macs"] = formulas.total(macs.values())
@@ -326,8 +638,8 @@ class Walk(TorchFunctionMode):
             Layer(
                 name,
                 kind,
-                _sample(x.shape) if isinstance(x, Tensor) else None,
-                _sample(shape) if shape is not None else None,
+                _sample(x.shape, batch_axis) if isinstance(x, Tensor) else None,
+                _sample(shape, batch_axis) if shape is not None else None,
                 weights=weights.value,
                 biases=biases.value,
                 activations=activations.value,
@@ -335,10 +647,17 @@ class Walk(TorchFunctionMode):
                 elements=elements or {},
                 arithmetic={key: n.expression for key, n in counts.items() if n.value},
                 functional=functional,
-                receptive_field=fields.report(state_of(output)) if isinstance(output, Tensor) else None,
+                receptive_field=self.reported(output) if isinstance(output, Tensor) else None,
                 **rest,
             )
         )
+
+    def reported(self, output: Tensor) -> ReceptiveField | Literal["global"] | None:
+        """The receptive field as the ledger holds it; many layers in a row have the same."""
+        state = state_of(output)
+        if state is not self.last[0]:
+            self.last = state, fields.report(state)
+        return self.last[1]
 
     def finish(self) -> None:
         """Rows for what the forward never used: auxiliary heads, spare parameters."""
@@ -377,106 +696,41 @@ class Walk(TorchFunctionMode):
         )
         reason = " ".join(str(error).split()) or type(error).__name__
         if isinstance(error, NotImplementedError) or "meta tensor" in reason:
-            reason = "it depends on the values of tensors, and a count knows only their shapes"
+            reason = (
+                "it depends on the values of tensors, and a count knows only their shapes: count the part of "
+                "the model that does not, as a module of its own"
+            )
         return f"the model does not accept an input of {_text(shape)}: {place}{came} failed: {reason}"
-
-
-# Moving receptive fields along with tensors
-
-
-def _moved(
-    name: str,
-    state: fields.State,
-    shape: Shape,
-    output: Shape,
-    args: Sequence[Any],
-    kwargs: Mapping[str, Any],
-) -> fields.State:
-    """The receptive field after a function that moves values from `shape` to `output`."""
-    if not isinstance(state, fields.Field):
-        return state
-    if name in ("permute", "transpose", "swapaxes", "t", "T", "mT", "movedim"):
-        order = list(range(len(shape)))
-        if name == "permute":
-            given = args[1:] or tuple(kwargs["dims"])
-            order = [d % len(shape) for d in (given[0] if isinstance(given[0], list | tuple) else given)]
-        elif name in ("transpose", "swapaxes"):
-            a, b = args[1:] or kwargs.values()
-            order[a], order[b] = order[b], order[a]
-        elif name == "mT":
-            order[-1], order[-2] = order[-2], order[-1]
-        elif name in ("t", "T"):
-            order.reverse()
-        else:
-            return fields.UNKNOWN
-        return fields.permute(state, order)
-    if name in ("roll", "flip", "repeat"):
-        return fields.UNKNOWN
-    if name in (
-        "__getitem__",
-        "chunk",
-        "split",
-        "tensor_split",
-        "narrow",
-        "select",
-        "unbind",
-        "stack",
-        "pad",
-    ):
-        return _picked(name, state, shape, output, args, kwargs)
-    if tuple(shape) == tuple(output):
-        return state
-    if name in ("view", "reshape", "flatten", "unflatten", "squeeze", "unsqueeze", "view_as"):
-        return fields.reshape(state, shape, output)
-    if name in ("expand", "expand_as") and len(shape) == len(output):
-        return state
-    return fields.UNKNOWN
-
-
-def _picked(
-    name: str,
-    state: fields.Field,
-    shape: Shape,
-    output: Shape,
-    args: Sequence[Any],
-    kwargs: Mapping[str, Any],
-) -> fields.State:
-    """After taking parts of dimensions."""
-    if name == "pad":
-        widths = args[1] if len(args) > 1 else kwargs["pad"]
-        return fields.padded(state, output, widths)
-    if name == "__getitem__":
-        return fields.indexed(state, shape, output, args[1] if isinstance(args[1], tuple) else (args[1],))
-    if len(shape) == len(output):
-        changed = [i for i, (a, b) in enumerate(zip(shape, output, strict=True)) if a != b]
-        return fields.UNKNOWN if any(state.axes[i] for i in changed) else state
-    dim = take(args, kwargs, 1, "dim", 0)
-    return fields.reduced(state, [dim % len(shape)], len(output)) if not state.axes[dim] else fields.UNKNOWN
-
-
-def _stacked(
-    states: Sequence[fields.State], tensors: Sequence[Any], output: Tensor, args: Sequence[Any], kwargs: Any
-) -> fields.State:
-    """After stacking tensors along a new dimension."""
-    state = fields.merge(states)
-    if not isinstance(state, fields.Field):
-        return state
-    dim = take(args, kwargs, 1, "dim", 0)
-    return fields.reshape(state, tensors[0].shape, [*tensors[0].shape[:dim], 1, *tensors[0].shape[dim:]])
 
 
 # Functions without a rule, operator by operator
 
 
-class _Watch(TorchDispatchMode):
-    """The operators that one function runs: what they count, and which could not be counted."""
+@dataclass
+class _Counts:
+    """What the operators of one function count, and which could not be counted."""
+
+    macs: dict[str, Count] = field(default_factory=dict)
+    elements: Counter[str] = field(default_factory=Counter)
+    uncounted: dict[str, None] = field(default_factory=dict)
+    local: bool = True  # whether they all work element by element
+    last: Tensor | None = None
+
+
+class _Operators(TorchDispatchMode):
+    """Sees every operator that runs, one by one, but for those inside of rules (`_WithoutOperators`)."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.macs: dict[str, Count] = {}
-        self.elements: Counter[str] = Counter()
-        self.uncounted: dict[str, None] = {}
-        self.local = True  # whether every output element depends on the same element of its inputs
+        self.outside = self.current = _Counts()
+
+    @contextmanager
+    def collect(self) -> Iterator[_Counts]:
+        before, self.current = self.current, _Counts()
+        try:
+            yield self.current
+        finally:
+            self.current = before
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -486,18 +740,23 @@ class _Watch(TorchDispatchMode):
         if not whole and (output := self.decomposed(func, args, kwargs)) is not NotImplemented:
             return output
         output = func(*args, **kwargs)
+        seen = self.current
         if rule is not None:
             kind, formula = rule
-            self.macs[kind] = self.macs.get(kind, formulas.ZERO) + formula(args, kwargs, output)
-            self.local = False
+            seen.macs[kind] = seen.macs.get(kind, formulas.ZERO) + formula(args, kwargs, output)
+            seen.local = False
         elif torch.Tag.pointwise in func.tags or packet in _INTERPOLATIONS:
             name = _INTERPOLATIONS.get(packet, "elementwise")
-            self.elements[name] += sum(t.numel() for t in _tensors(output))
-            self.local = self.local and packet not in _INTERPOLATIONS
+            seen.elements[name] += sum(t.numel() for t in _tensors(output))
+            seen.local = seen.local and packet not in _INTERPOLATIONS
         elif packet not in _NEVER_MIND:
-            self.local = self.local and func.is_view
+            seen.local = False
             if not func.is_view and packet._qualified_op_name not in _MOVES:
-                self.uncounted[packet._qualified_op_name.replace("::", ".")] = None
+                seen.uncounted[packet._qualified_op_name.replace("::", ".")] = None
+        if any(state_of(t) is not None for t in _tensors((args, kwargs))):
+            for result in _tensors(output):  # until the function that runs it says more
+                keep(result, fields.UNKNOWN)
+                seen.last = result
         return output
 
     def decomposed(self, func: Any, args: Any, kwargs: Any) -> Any:
@@ -513,6 +772,11 @@ def _product_of(position: int) -> Callable[[Any, Any, Any], Count]:
         return formulas.matmul_macs(a[-2], a[-1], b[-1], a[0] if len(a) == 3 else 1)
 
     return formula
+
+
+def _vector(position: int) -> Callable[[Any, Any, Any], Count]:
+    """MACs of a product with a vector, which torch's own counter leaves out."""
+    return lambda args, kwargs, output: formulas.product(args[position].shape)
 
 
 def _convolution(args: Any, kwargs: Any, output: Any) -> Count:
@@ -532,6 +796,10 @@ _PRODUCTS: dict[Any, tuple[str, Callable[[Any, Any, Any], Count]]] = {
     _aten.bmm: ("matmul", _product_of(0)),
     _aten.addmm: ("matmul", _product_of(1)),
     _aten.baddbmm: ("matmul", _product_of(1)),
+    _aten.mv: ("matmul", _vector(0)),
+    _aten.addmv: ("matmul", _vector(1)),
+    _aten.dot: ("matmul", _vector(0)),
+    _aten.vdot: ("matmul", _vector(0)),
     _aten.convolution: ("convolution", _convolution),
     _aten._scaled_dot_product_flash_attention: ("attention", _attention),
     _aten._scaled_dot_product_flash_attention_for_cpu: ("attention", _attention),
@@ -563,21 +831,43 @@ _MOVES = frozenset(
         "linalg_vector_norm nonzero unique bernoulli rand randn bernoulli_ uniform_ normal_ "
         "_softmax _log_softmax masked_fill linspace resize_ set_ native_dropout im2col col2im "
         "unfold_copy split_with_sizes_copy _local_scalar_dense count_nonzero searchsorted "
-        "bucketize"
+        "bucketize squeeze_ unsqueeze_ transpose_ t_ swapaxes_ as_strided_ detach_ unsafe_split unsafe_chunk "
+        "unsafe_split_with_sizes"
     )
 )
 
 #: Functions that ask a tensor for a Python value, and attributes that are no tensors.
 _VALUES = frozenset(
-    words("item __bool__ __int__ __float__ __index__ tolist __len__ __hash__ __format__ __repr__")
-)
-_SIZES = _VALUES | frozenset(
     words(
-        "shape dtype device is_meta requires_grad ndim layout grad grad_fn is_leaf is_cuda is_cpu "
-        "is_sparse is_nested is_quantized is_mps is_xpu names size dim numel stride is_contiguous "
-        "is_floating_point is_complex ndimension result_type"
+        "item __bool__ __int__ __float__ __index__ __complex__ tolist __format__ __repr__ numpy "
+        "__array__ equal"
+    )
+    + words("allclose is_nonzero __contains__ __len__ __hash__")
+)
+_QUESTIONS = frozenset(
+    words(
+        "size dim numel nelement stride is_contiguous is_floating_point is_complex ndimension storage_offset "
+        "element_size is_signed is_same_size result_type can_cast promote_types untyped_storage get_device"
     )
 )
+_PLAIN = frozenset(words("__len__ __hash__"))
+#: Functions with one answer here: masks never make the encoder of `nn.Transformer` leave its dense path.
+_ANSWERS: dict[str, Any] = {"_nested_tensor_from_mask_left_aligned": False}
+_SIZES = frozenset(
+    words(
+        "shape dtype device is_meta requires_grad ndim layout grad grad_fn is_leaf is_cuda is_cpu "
+        "is_sparse is_nested is_quantized is_mps is_xpu names itemsize nbytes is_mkldnn is_ipu "
+        "is_maia is_mtia"
+    )
+)
+_TAKES_SIZES = frozenset(
+    words("view reshape expand repeat narrow select split chunk unflatten __getitem__ __setitem__ roll pad")
+)
+_MAKERS = frozenset(words("zeros_like ones_like full_like new_zeros new_ones new_full empty_like new_empty"))
+_TO_A_DEVICE = frozenset(words("cpu cuda xpu pin_memory"))
+_RANDOM = ("rand", "normal", "bernoulli", "multinomial", "poisson", "empty", "new_empty", "dropout")
+_WithoutOperators = torch._C._DisableTorchDispatch
+_level = torch._C._functorch.maybe_current_level
 
 
 # Small things
@@ -588,9 +878,11 @@ def _column(key: str) -> str:
     return "biases" if "bias" in (key.split("_")[0], key.split("_")[-1]) else "weights"
 
 
-def _sample(shape: Sequence[int]) -> Shape:
+def _sample(shape: Sequence[int], batch_axis: int | None = 0) -> Shape:
     """A shape without the batch axis of one."""
-    return tuple(shape[1:] if len(shape) > 1 and shape[0] == 1 else shape)
+    if batch_axis is None or len(shape) < 2 or shape[batch_axis] != 1:
+        return tuple(shape)
+    return (*shape[:batch_axis], *shape[batch_axis + 1 :])
 
 
 def _text(shape: Sequence[int]) -> str:
@@ -604,11 +896,31 @@ def _to_meta(value: Any) -> Any:
     )
 
 
+def _dtype(kind: Any) -> torch.dtype:
+    """The type of numbers of torch.FloatTensor, or of its name."""
+    name = kind if isinstance(kind, str) else f"{kind.__module__}.{kind.__name__}"
+    return _TENSOR_TYPES[name.rpartition(".")[2]]
+
+
+_TENSOR_TYPES = {
+    "FloatTensor": torch.float32,
+    "DoubleTensor": torch.float64,
+    "HalfTensor": torch.float16,
+    "BFloat16Tensor": torch.bfloat16,
+    "LongTensor": torch.int64,
+    "IntTensor": torch.int32,
+    "ShortTensor": torch.int16,
+    "CharTensor": torch.int8,
+    "ByteTensor": torch.uint8,
+    "BoolTensor": torch.bool,
+}
+
+
 def _tensors(value: Any) -> list[Tensor]:
     if isinstance(value, Tensor):
         return [value]
     if isinstance(value, Mapping):
         value = value.values()
-    if isinstance(value, str) or not hasattr(value, "__iter__"):
+    if isinstance(value, str | type) or not hasattr(value, "__iter__"):
         return []
     return [tensor for item in value for tensor in _tensors(item)]

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+REVISION = 1
+
 #: The convention in one look: operator class → its multiply–accumulates.
 MAC_RULES = {
     "convolution": "(kernel · input channels of a group) · filters · output positions",

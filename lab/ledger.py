@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+REVISION = 1
+
 Shape = tuple[int, ...]
 
 #: Operator classes whose multiply-accumulates make up `Layer.macs`.
@@ -53,6 +55,8 @@ class Layer:
     which evaluates to that column's integer when "·" is read as "*".
     shared: an earlier call has counted the parameters.
     functional: a function used the layer's parameters; the layer itself was not called.
+    affine, own_statistics: of a normalisation, whether it scales, and whether a batch normalisation computes
+    the mean and deviation of what it is given, in evaluation too.
     """
 
     name: str
@@ -74,6 +78,8 @@ class Layer:
     shared: bool = False
     functional: bool = False
     uncounted: tuple[str, ...] = ()
+    affine: bool = False
+    own_statistics: bool = False
 
     @property
     def parameters(self) -> int:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
+import importlib.util
 import inspect
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,8 @@ from torch.overrides import TorchFunctionMode
 
 from lab.ledger import Shape
 
+REVISION = 1
+
 #: What a torchvision builder must be told so that it neither initialises slowly nor warns nor downloads.
 BUILD_OPTIONS = ("weights", "weights_backbone", "init_weights")
 
@@ -26,20 +30,77 @@ class ModelError(ValueError):
 
 
 def load(name: str) -> nn.Module:
-    """The model `vgg19` (torchvision), `timm:resnet26d`, or `package.module:callable`, on the meta device.
+    """The model `vgg19` (torchvision), `timm:resnet26d`, `package.module:callable` or `file.py:Net`, on the
+    meta device; any with arguments that are plain values: `vgg19(num_classes=10)`, `file.py:Net(width=64)`.
 
-    The callable takes no argument and returns a module; a module itself will do. Raises ModelError.
+    The callable returns a module; a module itself will do. Raises ModelError.
     """
-    if name.startswith("timm:"):
-        build = _timm_builder(name.removeprefix("timm:"))
-    elif ":" in name:
-        build = _own_builder(name)
+    plain, options = _arguments(name)
+    if plain.startswith("timm:"):
+        build = _timm_builder(plain.removeprefix("timm:"), options)
+    elif ":" in plain:
+        build = _own_builder(plain, options)
     else:
-        build = _torchvision_builder(name)
+        build = _torchvision_builder(plain, options)
     model = _built(build)
     if not isinstance(model, nn.Module):
         raise ModelError(f"{name} gives a {type(model).__name__}, not a torch.nn.Module")
-    return model if ":" in name and not name.startswith("timm:") and _is_real(model) else model.to("meta")
+    return model if ":" in plain and not plain.startswith("timm:") and _is_real(model) else model.to("meta")
+
+
+def _arguments(name: str) -> tuple[str, dict[str, Any]]:
+    """`Net(width=64)` as ("Net", {"width": 64}); ModelError where the arguments are no plain values."""
+    if not name.endswith(")") or "(" not in name:
+        return name, {}
+    plain, _, text = name.partition("(")
+    try:
+        call = ast.parse(f"f({text}", mode="eval").body
+        if not isinstance(call, ast.Call) or call.args or any(k.arg is None for k in call.keywords):
+            raise ValueError
+        return plain, {str(k.arg): ast.literal_eval(k.value) for k in call.keywords}
+    except (SyntaxError, ValueError):
+        raise ModelError(
+            f"{name}: arguments must be named and plain values, such as {plain}(width=64, name='small')"
+        ) from None
+
+
+def load_weights(model: nn.Module, path: Path) -> nn.Module:
+    """The model with the weights of a checkpoint, which must fit every tensor of it.
+
+    A checkpoint is a file of `torch.save` with tensors alone (code in it is not run), as a state dict or
+    under "state_dict", "model" or "model_state_dict". Raises ModelError.
+    """
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise ModelError(
+            f"{path} cannot be read: {error.strerror or error}; name a file of torch.save"
+        ) from None
+    except Exception:
+        raise ModelError(
+            f"{path} is no checkpoint that can be read safely: it holds more than tensors, or is "
+            f"damaged; save "
+            "model.state_dict() with torch.save"
+        ) from None
+    for key in ("state_dict", "model_state_dict", "model"):
+        if isinstance(state, dict) and isinstance(state.get(key), dict):
+            state = state[key]
+    if not isinstance(state, dict) or not all(isinstance(t, torch.Tensor) for t in state.values()):
+        raise ModelError(f"{path} holds no state dict; save model.state_dict() with torch.save")
+    state = {key.removeprefix("module."): tensor for key, tensor in state.items()}
+    own = model.state_dict()
+    for what, names in (("lacks", own.keys() - state.keys()), ("has besides", state.keys() - own.keys())):
+        if names:
+            first, more = min(names), len(names) - 1
+            raise ModelError(
+                f"{path} belongs to another model: it {what} {first}{f' and {more} more' if more else ''}"
+            )
+    for key, tensor in own.items():
+        if tensor.shape != state[key].shape:
+            theirs, ours = ("×".join(map(str, t.shape)) or "a number" for t in (state[key], tensor))
+            raise ModelError(f"{path} belongs to another model: its {key} is {theirs}, the model's {ours}")
+    model.load_state_dict(state, assign=True)
+    return model
 
 
 def _built(build: Callable[[], Any]) -> Any:
@@ -65,14 +126,26 @@ def default_input(name: str, model: nn.Module) -> Shape | None:
         return tuple(model.pretrained_cfg["input_size"])  # type: ignore[index]
     if ":" in name:
         return None
-    weights = torchvision.models.get_model_weights(name)
-    size = next((getattr(w.transforms(), "crop_size", None) for w in weights), None)
-    return (3, size[0], size[0]) if size and len(size) == 1 else (3, 224, 224)
+    weights = next(iter(torchvision.models.get_model_weights(name.partition("(")[0])), None)
+    if weights is None:
+        return (3, 224, 224)
+    made = weights.transforms()
+    size = getattr(made, "crop_size", None) or getattr(made, "resize_size", None) or (224,)
+    size = tuple(size) if isinstance(size, Sequence) else (size,)
+    height, width = size[0], size[-1]
+    if "Video" in type(made).__name__:
+        return (3, weights.meta.get("min_temporal_size", 16), height, width)
+    return (3, height, width)
 
 
 def names() -> list[str]:
     """torchvision's classification models."""
     return torchvision.models.list_models(module=torchvision.models)
+
+
+def all_names() -> list[str]:
+    """All of torchvision's models, detectors and those of segmentation and video too."""
+    return torchvision.models.list_models()
 
 
 class _EmptyOnMeta(TorchFunctionMode):
@@ -86,7 +159,7 @@ class _EmptyOnMeta(TorchFunctionMode):
         return func(*args, **kwargs)
 
 
-def _torchvision_builder(name: str) -> Callable[[], Any]:
+def _torchvision_builder(name: str, given: dict[str, Any]) -> Callable[[], Any]:
     known = torchvision.models.list_models()
     if name not in known:
         raise ModelError(f"torchvision has no model {name!r}{_nearest(name, known)}")
@@ -97,29 +170,39 @@ def _torchvision_builder(name: str) -> Callable[[], Any]:
         options["weights_backbone"] = None
     if name in ("googlenet", "inception_v3"):
         options["init_weights"] = False
-    return lambda: builder(**options)
+    return _checked(name, lambda: builder(**options, **given), given)
 
 
-def _timm_builder(name: str) -> Callable[[], Any]:
+def _checked(name: str, build: Callable[[], Any], given: dict[str, Any]) -> Callable[[], Any]:
+    """The builder; where a person gave it arguments, its errors are theirs to read."""
+    return (lambda: _called(name, build)) if given else build
+
+
+def _timm_builder(name: str, given: dict[str, Any]) -> Callable[[], Any]:
     import timm
 
     known = timm.list_models()
     if name.split(".")[0] not in known:
         raise ModelError(f"timm has no model {name!r}{_nearest(name, known)}")
-    return lambda: timm.create_model(name, pretrained=False)
+    return _checked(name, lambda: timm.create_model(name, pretrained=False, **given), given)
 
 
-def _own_builder(name: str) -> Callable[[], Any]:
-    path, _, attribute = name.partition(":")
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)
-    try:
-        found: Any = importlib.import_module(path)
-    except ModuleNotFoundError as error:
-        raise ModelError(f"{name}: no module {error.name!r} here or among the installed packages") from None
-    except Exception as error:
-        raise ModelError(f"{name}: importing {path} failed: {type(error).__name__}: {error}") from error
+def _own_builder(name: str, given: dict[str, Any]) -> Callable[[], Any]:
+    path, _, attribute = name.rpartition(":")
+    if path.endswith(".py"):
+        found = _file(name, Path(path))
+    else:
+        here = str(Path.cwd())
+        if here not in sys.path:
+            sys.path.insert(0, here)
+        try:
+            found = importlib.import_module(path)
+        except ModuleNotFoundError as error:
+            raise ModelError(
+                f"{name}: no module {error.name!r} here or among the installed packages"
+            ) from None
+        except Exception as error:
+            raise ModelError(f"{name}: importing {path} failed: {type(error).__name__}: {error}") from error
     for part in attribute.split("."):
         if not hasattr(found, part):
             raise ModelError(f"{name}: {path} has no {attribute!r}{_nearest(part, dir(found))}")
@@ -128,13 +211,35 @@ def _own_builder(name: str) -> Callable[[], Any]:
         return lambda: found
     if not callable(found):
         raise ModelError(f"{name} is a {type(found).__name__}, not a function or class that gives a model")
-    missing = _required(found)
+    missing = [key for key in _required(found) if key not in given]
     if missing:
         raise ModelError(
-            f"{name} needs the argument{'s' * (len(missing) > 1)} {', '.join(missing)}: "
-            "name a function that takes none and passes them"
+            f"{name} needs the argument{'s' * (len(missing) > 1)} {', '.join(missing)}: write "
+            f"{name}({missing[0]}=…) with plain values, or name a function that takes none and passes them"
         )
-    return lambda: _called(name, found)
+    return lambda: _called(name, lambda: found(**given))
+
+
+def _file(name: str, path: Path) -> Any:
+    """The module of a file, with the file's folder on the path as when it is run."""
+    if not path.is_file():
+        raise ModelError(f"{name}: there is no file {path}")
+    folder = str(path.resolve().parent)
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    before = sys.modules.get(path.stem)
+    sys.modules[path.stem] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise ModelError(f"{name}: running {path} failed: {type(error).__name__}: {error}") from error
+    finally:
+        if before is not None:
+            sys.modules[path.stem] = before
+    return module
 
 
 def _called(name: str, build: Callable[[], Any]) -> Any:

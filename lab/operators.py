@@ -7,7 +7,7 @@ output: an empty tensor of the right shape on the meta device. Shapes that do no
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import torch
@@ -16,9 +16,23 @@ from torch import Tensor, nn
 from lab import formulas
 from lab import receptive_field as fields
 from lab.formulas import Count
+from lab.movement import (
+    Arguments,
+    Keywords,
+    dimensions,
+    joined,
+    keep,
+    state_of,
+    take,
+    words,
+    written,
+)
+from lab.movement import (
+    elementwise as broadcast,
+)
 
-Arguments = tuple[Any, ...]
-Keywords = Mapping[str, Any]
+REVISION = 1
+
 State = fields.State
 
 
@@ -26,6 +40,7 @@ class Walk(Protocol):
     """What rules may use of a walk."""
 
     exact: bool
+    lengths: dict[int, Tensor]
     root: nn.Module
     owners: dict[int, tuple[nn.Module, str, Tensor]]
 
@@ -34,25 +49,13 @@ class Walk(Protocol):
     def meta(self, value: Any) -> Any: ...
     def parameters(self, args: Sequence[Any], kwargs: Keywords) -> None: ...
     def claim(self, tensor: Tensor | None, formula: Count | None = None) -> tuple[Count, bool]: ...
+    def real(self, value: Any) -> Any: ...
+    def remember(self, func: Callable[..., Any], args: Arguments, kwargs: Keywords, output: Any) -> None: ...
+    def rewrite(self, func: Callable[..., Any], args: Arguments, kwargs: Keywords) -> None: ...
     def row(self, function: str, x: Any, output: Any, **columns: Any) -> None: ...
 
 
-def words(text: str) -> tuple[str, ...]:
-    return tuple(text.split())
-
-
 Rule = Callable[[Walk, str, Callable[..., Any], Arguments, Keywords], Any]
-
-
-def state_of(tensor: Any) -> State:
-    """The receptive field that the walk keeps with a tensor; None where it does not depend on the input."""
-    return getattr(tensor, "field", None)
-
-
-def take(args: Arguments, kwargs: Keywords, position: int, name: str, default: Any = None) -> Any:
-    if position < len(args):
-        return args[position]
-    return kwargs.get(name, default)
 
 
 def many(value: Any, length: int) -> tuple[int, ...]:
@@ -73,6 +76,8 @@ def empty(shape: Sequence[int], like: Tensor) -> Tensor:
 
 
 def same(x: Tensor) -> Tensor:
+    if x.is_contiguous():  # quicker than empty_like, whose shape inference is written in Python
+        return torch.empty(x.shape, dtype=x.dtype, device="meta")
     return torch.empty_like(x, device="meta")
 
 
@@ -142,13 +147,16 @@ def convolution(walk: Walk, name: str, func: Callable[..., Any], args: Arguments
     check_window(size, kernel, positions)
     batch = x.shape[: -space - 1]
     output = walk.run(func, args, kwargs) if walk.exact else empty((*batch, filters, *positions), x)
-    state = state_of(x)
+    state = _mixed(state_of(x), output.dim() - space - 1, groups, filters, inputs)
     if transposed:
-        output.field = fields.UNKNOWN if isinstance(state, fields.Field) else state
+        keep(output, _spread(state, output, kernel, stride, low, extra, dilation))
         formula = formulas.convolution_weights(filters, inputs, kernel, groups)
         macs = formulas.convolution_macs(formula, size, math.prod(batch))
     else:
-        output.field = fields.window(state, output.shape, kernel, stride, low, dilation)
+        state = fields.window(state, output.shape, kernel, stride, low, dilation)
+        if state_of(weight) is not None:  # filters made of the input
+            state = fields.union([state, _of_filters(state_of(weight), output, space)])
+        keep(output, state)
         formula = formulas.convolution_weights(inputs, filters, kernel, groups)
         macs = formulas.convolution_macs(formula, positions, math.prod(batch))
     walk.row(
@@ -165,6 +173,43 @@ def convolution(walk: Walk, name: str, func: Callable[..., Any], args: Arguments
         groups=groups,
     )
     return output
+
+
+def _mixed(state: State, dim: int, groups: int, filters: int, inputs: int) -> State:
+    """Every filter sees all channels of its group."""
+    if isinstance(state, fields.Field) and not state.dims[dim]:
+        return state
+    return fields.grouped(state, dim, groups, filters, inputs)
+
+
+def _spread(
+    state: State,
+    output: Tensor,
+    kernel: Sequence[int],
+    stride: Sequence[int],
+    padding: Sequence[int],
+    extra: Sequence[int],
+    dilation: Sequence[int],
+) -> State:
+    """After a transposed convolution: followed where its windows neither overlap nor leave gaps."""
+    if state is None or fields.is_whole(state):
+        return state
+    if tuple(kernel) == tuple(stride) and not any(padding) and not any(extra) and set(dilation) == {1}:
+        return fields.repeated(state, stride)
+    space = range(output.dim() - len(kernel), output.dim())
+    return state if state == fields.contract(state, space) else fields.UNKNOWN
+
+
+def _of_filters(state: State, output: Tensor, space: int) -> State:
+    """What an output sees through filters that depend on the input."""
+    channel = output.dim() - space - 1
+
+    def rule(field: fields.Field) -> State:
+        dims: list[fields.Dimension] = [()] * output.dim()
+        dims[channel] = field.dims[0]
+        return field._replace(dims=tuple(dims))
+
+    return fields.each(fields.contract(state, range(1, space + 2)), rule)
 
 
 def _edges(
@@ -190,7 +235,12 @@ def linear(walk: Walk, name: str, func: Callable[..., Any], args: Arguments, kwa
         output = walk.run(func, args, kwargs)
     else:
         output = torch.empty((*positions, *weight.shape[:-1]), dtype=x.dtype, device="meta")
-    output.field = fields.merge([fields.contract(state_of(x), [-1]), state_of(weight)])
+    state = fields.contract(state_of(x), [x.dim() - 1])
+    if weight.dim() == 1:
+        state = fields.reduced(state, [x.dim() - 1], output.dim())
+    if state_of(weight) is not None:
+        state = fields.union([state, _columns(state_of(weight), output.dim())])
+    keep(output, state)
     walk.row(
         name,
         x,
@@ -202,26 +252,56 @@ def linear(walk: Walk, name: str, func: Callable[..., Any], args: Arguments, kwa
     return output
 
 
+def _columns(state: State, rank: int) -> State:
+    """What a linear layer's outputs see through weights (outputs, inputs) that depend on the input."""
+
+    def rule(field: fields.Field) -> State:
+        return field._replace(dims=((),) * (rank - 1) + field.dims[:1])
+
+    return fields.each(fields.contract(state, [1]), rule)
+
+
 def scaled_dot_product(
     walk: Walk, name: str, func: Callable[..., Any], args: Arguments, kwargs: Keywords
 ) -> Any:
     query, key, value = (take(args, kwargs, i, n) for i, n in enumerate(("query", "key", "value")))
+    mask, causal = take(args, kwargs, 3, "attn_mask"), take(args, kwargs, 5, "is_causal", False)
     walk.parameters(args, kwargs)
+    if kwargs.get("enable_gqa"):
+        batch = tuple(query.shape[:-2])
+    else:
+        batch = tuple(torch.broadcast_shapes(*(t.shape[:-2] for t in (query, key, value))))
+    if query.shape[-1] != key.shape[-1] or key.shape[-2] != value.shape[-2]:
+        shapes = ", ".join(str(tuple(t.shape)) for t in (query, key, value))
+        raise ValueError(f"query, key and value of shapes {shapes} do not fit together")
     if walk.exact:
         output = walk.run(func, args, kwargs)
     else:
-        output = torch.empty((*query.shape[:-1], value.shape[-1]), dtype=query.dtype, device="meta")
-    output.field = _attended(query, key, value)
-    macs = formulas.attention_macs(
-        query.shape[:-2], query.shape[-2], key.shape[-2], query.shape[-1], value.shape[-1]
-    )
+        output = torch.empty((*batch, query.shape[-2], value.shape[-1]), dtype=query.dtype, device="meta")
+    keep(output, _attended(query, key, value, output, masked=mask is not None or bool(causal)))
+    macs = formulas.attention_macs(batch, query.shape[-2], key.shape[-2], query.shape[-1], value.shape[-1])
     walk.row(name, query, output, macs={"attention": macs})
     return output
 
 
-def _attended(*tensors: Tensor) -> State:
-    state = fields.merge([state_of(t) for t in tensors])
-    return "global" if isinstance(state, fields.Field) else state
+def _attended(query: Tensor, key: Tensor, value: Tensor, output: Tensor, masked: bool) -> State:
+    """Every query sees itself and every key and value of its batch and head; behind a mask it is not known
+    which."""
+    states = []
+    for t, summed in ((query, [-1]), (key, [-1, -2]), (value, [-2])):
+        state = state_of(t)
+        before = fields.contract(state, [t.dim() + d for d in summed if d == -1])
+        after = fields.contract(state, [t.dim() + d for d in summed])
+        if masked and summed != [-1] and after != (before if summed == [-1, -2] else state):
+            return fields.UNKNOWN
+        shape = list(t.shape)
+        for d in summed:
+            shape[d] = 1
+        if t is not query and len(shape) > 2 and shape[-3] not in (1, output.shape[-3]):
+            after = fields.contract(after, [len(shape) - 3])  # heads that several queries share
+            shape[-3] = 1
+        states.append(fields.aligned(after, shape, output.shape))
+    return fields.union(states)
 
 
 def multi_head_attention(
@@ -230,7 +310,8 @@ def multi_head_attention(
     """Projections of query, key and value, the attention products, the projection of the result."""
     names = words(
         "query key value embed_dim_to_check num_heads in_proj_weight in_proj_bias bias_k bias_v "
-        "add_zero_attn dropout_p out_proj_weight out_proj_bias"
+        "add_zero_attn dropout_p out_proj_weight out_proj_bias training key_padding_mask "
+        "need_weights attn_mask"
     )
     given = {**dict(zip(names, args, strict=False)), **kwargs}
     query, key, value = given["query"], given["key"], given["value"]
@@ -273,13 +354,14 @@ def multi_head_attention(
                 else (batch, heads, queries, keys)
             )
             scores = torch.empty(shape if query.dim() == 3 else shape[1:], dtype=query.dtype, device="meta")
-    output.field = _attended(query, key, value)
+    keep(output, _attended_heads(query, key, value, given))
     # torch fuses the products unless the attention weights themselves are asked for
     products_class = "matmul" if given.get("need_weights", True) else "attention"
     walk.row(
         name,
         query,
         output,
+        batch_axis=1 if query.dim() == 3 else None,
         **columns,
         macs={
             "linear": formulas.total(products),
@@ -294,15 +376,34 @@ def multi_head_attention(
     return output, scores
 
 
+def _attended_heads(query: Tensor, key: Tensor, value: Tensor, given: Keywords) -> State:
+    """(L, N, E): projections mix the features, attention the sequence of keys and values."""
+    masked = given.get("attn_mask") is not None or given.get("key_padding_mask") is not None
+    states = [fields.contract(state_of(query), [query.dim() - 1])]
+    for t in (key, value):
+        features = fields.contract(state_of(t), [t.dim() - 1])
+        state = fields.contract(features, [0])
+        if masked and state != features:
+            return fields.UNKNOWN
+        states.append(state)
+    return fields.union(states)
+
+
 def recurrent(walk: Walk, name: str, func: Callable[..., Any], args: Arguments, kwargs: Keywords) -> Any:
-    """LSTM, GRU and RNN over padded sequences; over packed ones the number of steps is data."""
-    if not isinstance(args[3], bool):
-        return walk.watch(name, func, args, kwargs)
-    x, hidden, weights, _, layers, _, _, both, batch_first = args
+    """LSTM, GRU and RNN over padded or packed sequences."""
+    packed = not isinstance(args[3], bool)
+    if packed:  # (steps of all sequences, features), in the order of time
+        x, _, hidden, weights, _, layers, _, _, both = args
+        steps, batch, positions, batch_first = x.shape[0], 1, 0, False
+    else:
+        x, hidden, weights, _, layers, _, _, both, batch_first = args
+        positions = 1 if batch_first and x.dim() == 3 else 0
+        steps = x.shape[positions]
+        batch = x.shape[1 - positions] if x.dim() == 3 else 1
     state = hidden[0] if isinstance(hidden, list | tuple) else hidden
-    steps, batch = (x.shape[1], x.shape[0]) if batch_first else (x.shape[0], x.shape[1])
     gates = {"lstm": 4, "gru": 3}.get(name, 1)
     size = weights[0].shape[0] // gates
+    check_width(weights[0].shape[1], x.shape[-1], "features")
     projected = state.shape[-1] if state.shape[-1] != size else 0
     macs = formulas.recurrent_macs(steps, x.shape[-1], size, gates, layers, 2 if both else 1, projected)
     claims = {t: [walk.claim(p) for p in weights if (p.dim() == 1) == t] for t in (False, True)}
@@ -311,12 +412,25 @@ def recurrent(walk: Walk, name: str, func: Callable[..., Any], args: Arguments, 
         torch.empty(shape, dtype=x.dtype, device="meta"),
         *([same(t) for t in hidden] if name == "lstm" else [same(hidden)]),
     )
-    for tensor in output:
-        tensor.field = _attended(x)
+    features = fields.contract(state_of(x), [x.dim() - 1])
+    sequence = fields.contract(features, [positions])
+    initial = [state_of(t) for t in (hidden if name == "lstm" else (hidden,))]
+    known = all(s is None or fields.is_whole(s) for s in initial) and not packed
+    for i, tensor in enumerate(output):
+        seen = features if features == sequence else sequence if i or both else fields.UNKNOWN
+        if i and isinstance(seen, fields.Field | fields.Several):  # the last state, (layers, batch, features)
+            seen = sequence if fields.is_whole(sequence) else fields.UNKNOWN
+            if isinstance(seen, fields.Field):
+                seen = seen._replace(dims=((),) * tensor.dim())
+        keep(
+            tensor,
+            fields.union([seen, *(s for s in initial if s)]) if known else _whole_or_unknown(x, tensor),
+        )
     walk.row(
         name,
         x,
         output[0],
+        batch_axis=1 - positions if x.dim() == 3 else None,
         own=owner(walk, weights[0]),
         weights=formulas.total(n for n, _ in claims[False]),
         biases=formulas.total(n for n, _ in claims[True]),
@@ -324,6 +438,77 @@ def recurrent(walk: Walk, name: str, func: Callable[..., Any], args: Arguments, 
         macs={"linear": formulas.times(macs, (batch,)) if batch != 1 else macs},
     )
     return output
+
+
+def _whole_or_unknown(x: Tensor, output: Tensor) -> State:
+    state = state_of(x)
+    if state is None:
+        return None
+    if isinstance(state, fields.Field) and fields.is_whole(state):
+        return state._replace(dims=((),) * output.dim())
+    return fields.UNKNOWN
+
+
+def cell(walk: Walk, name: str, func: Callable[..., Any], args: Arguments, kwargs: Keywords) -> Any:
+    """One step of an LSTM, GRU or RNN: (N, inputs) and (N, hidden)."""
+    x, hidden, w_input, w_hidden, *biases = args
+    h = hidden[0] if isinstance(hidden, list | tuple) else hidden
+    for t, weight in ((x, w_input), (h, w_hidden)):
+        check_width(weight.shape[1], t.shape[-1], "features")
+    claims = [walk.claim(w) for w in (w_input, w_hidden)]
+    biases_claimed = [walk.claim(b)[0] for b in biases]
+    positions = x.shape[:-1]
+    outputs = [same(t) for t in hidden] if name == "lstm_cell" else [same(h)]
+    seen = [
+        fields.contract(state_of(t), [t.dim() - 1])
+        for t in (x, *(hidden if name == "lstm_cell" else (h,)))
+        if state_of(t) is not None
+    ]
+    for output in outputs:
+        keep(output, fields.union(seen))
+    products = formulas.linear_macs(w_input.shape[1], w_input.shape[0], positions) + formulas.linear_macs(
+        w_hidden.shape[1], w_hidden.shape[0], positions
+    )
+    walk.row(
+        name,
+        x,
+        outputs[0],
+        own=owner(walk, w_input),
+        weights=formulas.total(n for n, _ in claims),
+        biases=formulas.total(biases_claimed),
+        shared=any(again for _, again in claims),
+        macs={"linear": products},
+    )
+    return tuple(outputs) if name == "lstm_cell" else outputs[0]
+
+
+def pack(walk: Walk, name: str, func: Callable[..., Any], args: Arguments, kwargs: Keywords) -> Any:
+    """pack_padded_sequence: the lengths must be known; (steps of all sequences, features) and batch sizes."""
+    x, lengths, batch_first = args
+    known = [int(n) for n in walk.real(lengths)]
+    sizes = torch.tensor([sum(n > t for n in known) for t in range(max(known))])
+    walk.lengths[id(sizes)] = sizes
+    output = torch.empty((sum(known), *x.shape[2:]), dtype=x.dtype, device="meta")
+    alone = len(known) == 1 and x.shape[1 if batch_first else 0] == known[0]
+    if alone:
+        keep(output, fields.reshape(state_of(x), x.shape, output.shape))
+    else:
+        keep(output, _whole_or_unknown(x, output))
+    return output, sizes
+
+
+def unpack(walk: Walk, name: str, func: Callable[..., Any], args: Arguments, kwargs: Keywords) -> Any:
+    """pad_packed_sequence: padded sequences again, and their lengths."""
+    x, sizes, batch_first, _, total = args
+    known = [int(n) for n in walk.real(sizes)]
+    steps, batch = max(len(known), total), known[0]
+    shape = (batch, steps) if batch_first else (steps, batch)
+    output = torch.empty((*shape, *x.shape[1:]), dtype=x.dtype, device="meta")
+    if batch == 1 and steps == len(known):
+        keep(output, fields.reshape(state_of(x), x.shape, output.shape))
+    else:
+        keep(output, _whole_or_unknown(x, output))
+    return output, torch.tensor([sum(n > i for n in known) for i in range(batch)])
 
 
 # Normalisation, activation, elementwise
@@ -340,13 +525,29 @@ def normalisation(walk: Walk, name: str, func: Callable[..., Any], args: Argumen
     if name in ("layer_norm", "rms_norm"):
         shape = take(args, kwargs, 1, "normalized_shape")
         check_width(math.prod(shape), math.prod(x.shape[-len(shape) :]), "features")
-        state = fields.contract(state, range(-len(shape), 0))
-    elif name in ("group_norm", "instance_norm"):
+        state = fields.contract(state, range(x.dim() - len(shape), x.dim()))
+    elif name == "instance_norm":
         state = fields.contract(state, range(2, x.dim()))
-    output.field = state
+    elif name == "group_norm":
+        groups = take(args, kwargs, 1, "num_groups")
+        state = fields.contract(state, range(2, x.dim()))
+        state = fields.grouped(state, 1, groups, x.shape[1], x.shape[1])
+    elif name == "local_response_norm" and state != fields.contract(state, [1]):
+        state = fields.UNKNOWN
+    keep(output, state)
     kind = name if name in ("batch_norm", "layer_norm") else "other_norm"
     weight, bias = (t if isinstance(t, Tensor) else None for t in (weight, bias))
-    walk.row(name, x, output, **claim_pair(walk, weight, bias), elements={kind: x.numel()})
+    walk.row(
+        name,
+        x,
+        output,
+        **claim_pair(walk, weight, bias),
+        elements={kind: x.numel()},
+        affine=weight is not None,
+        own_statistics=name == "batch_norm"
+        and not walk.root.training
+        and bool(take(args, kwargs, 5, "training")),
+    )
     return output
 
 
@@ -355,17 +556,30 @@ def activation(walk: Walk, name: str, func: Callable[..., Any], args: Arguments,
     weight = take(args, kwargs, 1, "weight") if name == "prelu" else None
     base = name.rstrip("_")
     state = state_of(x)
-    if base in ("softmax", "log_softmax", "softmin") and isinstance(state, fields.Field):
+    if base in ("softmax", "log_softmax", "softmin"):
         dim = take(args, kwargs, 1, "dim")
-        state = fields.contract(state, [dim]) if isinstance(dim, int) else fields.UNKNOWN
-    in_place = name.endswith("_") or kwargs.get("inplace") is True
+        if dim is None:  # torch's old choice
+            dim = 0 if x.dim() in (0, 1, 3) else 1
+        state = fields.contract(state, [dim % max(x.dim(), 1)])
+    bounds = [t for t in (*args[1:], *kwargs.values()) if isinstance(t, Tensor)]
+    if bounds and base in ("clamp", "clamp_min", "clamp_max", "clip"):
+        walk.parameters(args, kwargs)
+        state = broadcast([x, *bounds], x)
+    in_place = (
+        name.endswith("_")
+        or kwargs.get("inplace") is True
+        or args[_INPLACE_AT.get(name, 99) :][:1] == (True,)
+    )
     if in_place:
         output = walk.meta(x)
-    elif walk.exact or not x.is_floating_point() or take(args, kwargs, 9, "dtype") is not None:
+        if state is not state_of(x) or output._is_view():
+            written_in_place(output, state)
+    elif walk.exact or bounds or not x.is_floating_point() or take(args, kwargs, 9, "dtype") is not None:
         output = walk.run(func, args, kwargs)
     else:
         output = same(x)
-    output.field = state
+    if not in_place:
+        keep(output, state)
     columns = claim_pair(walk, weight, None) if weight is not None else {}
     walk.row(base, output if in_place else x, output, elements={"activation": x.numel()}, **columns)
     return output
@@ -373,11 +587,12 @@ def activation(walk: Walk, name: str, func: Callable[..., Any], args: Arguments,
 
 def elementwise(walk: Walk, name: str, func: Callable[..., Any], args: Arguments, kwargs: Keywords) -> Any:
     walk.parameters(args, kwargs)
-    tensors = [t for t in args if isinstance(t, Tensor)]
+    tensors = [t for t in (*args, *kwargs.values()) if isinstance(t, Tensor)]
     first = tensors[0] if tensors else None
+    in_place = name in _IN_PLACE or "out" in kwargs
     if first is None or kwargs or not first.is_floating_point() or len(args) != 2:
         output = walk.run(func, args, kwargs)
-    elif name in _IN_PLACE:
+    elif in_place:
         output = walk.meta(args[0])
     elif walk.exact or any(t.dtype != first.dtype for t in tensors):
         output = walk.run(func, args, kwargs)
@@ -388,7 +603,16 @@ def elementwise(walk: Walk, name: str, func: Callable[..., Any], args: Arguments
         output = torch.empty(shape, dtype=first.dtype, device="meta")
     if not isinstance(output, Tensor):
         return output
-    output.field = fields.merge([state_of(t) for t in tensors])
+    state = broadcast(tensors, output)
+    if in_place:
+        if state is not None or state_of(output) is not None:
+            written_in_place(output, state)
+        else:
+            walk.rewrite(func, (output, *args[1:]), kwargs)
+    else:
+        keep(output, state)
+        if state is None:
+            walk.remember(func, args, kwargs, output)
     walk.row(
         name.strip("_"),
         output if name in _IN_PLACE else first,
@@ -396,6 +620,12 @@ def elementwise(walk: Walk, name: str, func: Callable[..., Any], args: Arguments
         elements={"elementwise": output.numel()},
     )
     return output
+
+
+def written_in_place(tensor: Tensor, state: State) -> None:
+    """A rule has written the tensor without running torch: others that share its memory must notice."""
+    torch.autograd.graph.increment_version(tensor)
+    written(tensor, state)
 
 
 # Pooling, reductions, concatenation, padding
@@ -422,7 +652,7 @@ def pooling(walk: Walk, name: str, func: Callable[..., Any], args: Arguments, kw
     else:
         result = empty((*x.shape[:-space], *positions), x)
     output = result[0] if isinstance(result, tuple) else result
-    output.field = fields.window(state_of(x), output.shape, kernel, stride, padding, dilation)
+    keep(output, fields.window(state_of(x), output.shape, kernel, stride, padding, dilation))
     walk.row(
         name.removesuffix("_with_indices"),
         x,
@@ -447,7 +677,7 @@ def adaptive_pooling(
     indices = "with_indices" in name or kwargs.get("return_indices") is True
     result = walk.run(func, args, kwargs) if walk.exact or indices else empty((*x.shape[:-space], *size), x)
     output = result[0] if isinstance(result, tuple) else result
-    output.field = fields.adaptive(state_of(x), x.shape, output.shape)
+    keep(output, fields.adaptive(state_of(x), x.shape, output.shape))
     walk.row(name.removesuffix("_with_indices"), x, output, elements={"adaptive_pooling": x.numel()})
     return result
 
@@ -459,14 +689,11 @@ def reduction(walk: Walk, name: str, func: Callable[..., Any], args: Arguments, 
     result = walk.run(func, args, kwargs)
     output = result if isinstance(result, Tensor) else result[0]
     dims = take(args, kwargs, 1, "dim")
-    dims = (
-        range(x.dim())
-        if dims is None or isinstance(dims, Tensor)
-        else (dims,)
-        if isinstance(dims, int)
-        else dims
-    )
-    output.field = fields.reduced(state_of(x), [d % max(x.dim(), 1) for d in dims], output.dim())
+    if len(args) > 2 and all(type(d) is int for d in args[1:]):
+        dims = args[1:]
+    keep(output, fields.reduced(state_of(x), dimensions(dims, x.dim()), output.dim()))
+    if state_of(output) is None:
+        walk.remember(func, args, kwargs, output)
     walk.row(
         name,
         x,
@@ -480,8 +707,11 @@ def concatenation(walk: Walk, name: str, func: Callable[..., Any], args: Argumen
     tensors, dim = take(args, kwargs, 0, "tensors"), take(args, kwargs, 1, "dim", 0)
     walk.parameters(args, kwargs)
     first = tensors[0]
-    plain = not walk.exact and all(
-        t.dim() == first.dim() and t.dtype == first.dtype and t.is_contiguous() for t in tensors
+    plain = (
+        not walk.exact
+        and "out" not in kwargs
+        and first.dim()
+        and all(t.dim() == first.dim() and t.dtype == first.dtype and t.is_contiguous() for t in tensors)
     )
     if plain:
         shapes = [[*t.shape] for t in tensors]
@@ -493,21 +723,21 @@ def concatenation(walk: Walk, name: str, func: Callable[..., Any], args: Argumen
         output = torch.empty(shapes[0], dtype=first.dtype, device="meta")
     else:
         output = walk.run(func, args, kwargs)
-    state = fields.merge([state_of(t) for t in tensors])
-    if isinstance(state, fields.Field) and (along := state.axes[dim]):
-        tokens = (
-            len(along) > 1 and sum(state_of(t) is not None for t in tensors) == 1
-        )  # and constants: a class token
-        state = state if tokens else fields.UNKNOWN
-    output.field = state
+    kept = [t for t in tensors if t.dim() == output.dim()]  # torch passes over old-style empty tensors
+    keep(output, joined(kept, dim % max(output.dim(), 1)))
+    if state_of(output) is None:
+        walk.remember(func, args, kwargs, output)
     walk.row("cat", first, output)
     return output
 
 
 def embedding(walk: Walk, name: str, func: Callable[..., Any], args: Arguments, kwargs: Keywords) -> Any:
     indices, weight = args[0], take(args, kwargs, 1, "weight")
+    if indices.is_floating_point():
+        raise ValueError("it takes whole numbers (indices); say so by an input such as ids=16:long")
     output = walk.run(func, args, kwargs)
-    output.field = state_of(indices)
+    state = state_of(indices)
+    keep(output, fields.each(state, lambda field: field._replace(dims=(*field.dims, ()))))
     walk.row(name, indices, output, **claim_pair(walk, weight, None))
     return output
 
@@ -519,7 +749,7 @@ def dropout(walk: Walk, name: str, func: Callable[..., Any], args: Arguments, kw
     if not (active and walk.root.training) or take(args, kwargs, 3, "inplace", False):
         return walk.meta(x)
     output = same(x)
-    output.field = state_of(x)
+    keep(output, state_of(x))
     return output
 
 
@@ -530,6 +760,14 @@ _IN_PLACE = frozenset(f"{name}_" for name in _ELEMENTWISE) | {
     "__isub__",
     "__imul__",
     "__itruediv__",
+}
+#: Where some activations take `inplace` by position.
+_INPLACE_AT = {"relu": 1, "relu6": 1, "silu": 1, "mish": 1, "hardswish": 1, "hardsigmoid": 1, "selu": 1} | {
+    "elu": 2,
+    "celu": 2,
+    "leaky_relu": 2,
+    "hardtanh": 3,
+    "threshold": 3,
 }
 ACTIVATIONS = words(
     "relu relu6 silu gelu elu celu selu leaky_relu prelu rrelu sigmoid logsigmoid hardsigmoid "
@@ -545,6 +783,9 @@ def _rules() -> dict[str, Rule]:
         scaled_dot_product: ["scaled_dot_product_attention"],
         multi_head_attention: ["multi_head_attention_forward"],
         recurrent: ["lstm", "gru", "rnn_tanh", "rnn_relu"],
+        cell: ["lstm_cell", "gru_cell", "rnn_tanh_cell", "rnn_relu_cell"],
+        pack: ["_pack_padded_sequence"],
+        unpack: ["_pad_packed_sequence"],
         normalisation: words("batch_norm layer_norm group_norm instance_norm rms_norm local_response_norm"),
         activation: [name + end for name in ACTIVATIONS for end in ("", "_")],
         elementwise: [

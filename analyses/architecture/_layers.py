@@ -47,11 +47,26 @@ def is_pooling(layer: Layer) -> bool:
 
 
 def shape_text(shape: Sequence[int] | None) -> str:
-    """(C, H, W) as "H×W×C", the way tables of architectures are written."""
+    """A map (C, H, W) as "H×W×C", the way tables of architectures are written; (T, C) as it is."""
     if not shape:
         return ""
+    if len(shape) < 3:
+        return "×".join(map(str, shape))
     channels, *space = shape
     return "×".join(str(n) for n in (*space, channels))
+
+
+#: Kinds whose channels are the last dimension, and parameters, which have none.
+_IN_ORDER = frozenset(
+    ("Linear", "NonDynamicallyQuantizableLinear", "LayerNorm", "Parameter", "MultiheadAttention")
+)
+
+
+def output_text(layer: Layer) -> str:
+    """The shape of what a layer gives: channels last."""
+    if layer.kind in _IN_ORDER:
+        return "×".join(map(str, layer.output_shape or ()))
+    return shape_text(layer.output_shape)
 
 
 def window_text(window: Sequence[int] | str | None) -> str:
@@ -82,7 +97,7 @@ def cells(layer: Layer, name: str | None = None) -> dict[str, Scalar]:
         "padding": step_text(layer.padding),
         "groups": layer.groups,
         "input": shape_text(layer.input_shape),
-        "output": shape_text(layer.output_shape),
+        "output": output_text(layer),
         "weights": layer.weights,
         "biases": layer.biases,
         "parameters": layer.parameters,

@@ -7,44 +7,30 @@ checks a reader's own.
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from math import inf, isclose, isfinite
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field
 
 import analyses
 from analyses.architecture import _layers as layers
+from analyses.architecture._claims import Claim, ClaimsError, conversion, factors, holds
+from analyses.architecture._claims import read as read_claims
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
 from lab.ledger import Ledger
 from results.schema import Column, Finding, Metric, Result, Row, Table
 
 PUBLISHED = Path(__file__).with_name("claims.csv")
-REQUIRED = ("quantity", "claimed")
-OPTIONAL = ("tolerance", "source")
 QUANTITIES = ("parameters", "weights", "macs", "activations", "output")
 
 
-class ClaimsError(Exception):
-    """A claims file that cannot be used, or a quantity that is not known."""
-
-
-class Claim(BaseModel):
-    """`claimed` is a number, or a shape such as 55x55x96; `tolerance` absolute, or relative with a %."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    quantity: str
-    claimed: float | str
-    tolerance: str = ""
-    source: str = ""
-
-
 class AuditParameters(Parameters):
+    """`recorded`: metrics of results that are recorded and up to date, which need not be computed."""
+
     claims: tuple[Claim, ...]
+    recorded: dict[str, float] = Field(default={})
 
 
 class Audit(Analysis[AuditParameters]):
@@ -59,14 +45,23 @@ class Audit(Analysis[AuditParameters]):
     )
 
     def parameters(self, profile: Profile) -> AuditParameters:
-        return AuditParameters(claims=read_claims(PUBLISHED))
+        claims, problems = read_claims(PUBLISHED)
+        if problems:
+            raise ClaimsError(f"{PUBLISHED.name}:{problems[0].line}: {problems[0].text}")
+        return AuditParameters(claims=claims)
 
     def run(self, cell: Cell, context: Context) -> Outcome:
         parameters = AuditParameters.model_validate(cell.settings)
         found = []
         for index, claim in enumerate(parameters.claims):
             context.report(index / len(parameters.claims), claim.quantity)
-            found.append(_computed(claim.quantity))
+            if claim.quantity in parameters.recorded:
+                found.append({"value": parameters.recorded[claim.quantity], "arithmetic": ""})
+                continue
+            try:
+                found.append(_computed(claim))
+            except (ClaimsError, analyses.UnknownAnalysis) as error:
+                found.append({"problem": str(error)})
         return {"computed": found}
 
     def summarize(self, parameters: AuditParameters, outcomes: Mapping[str, Outcome]) -> Summary:
@@ -80,15 +75,19 @@ class Audit(Analysis[AuditParameters]):
         )
         rows = []
         for claim, found in zip(parameters.claims, outcomes["all"]["computed"], strict=True):
+            value = found.get("value")
+            verdict = (
+                "cannot be checked" if value is None else "holds" if holds(claim, value) else "does not hold"
+            )
             cells = {
-                "quantity": claim.quantity,
-                "claimed": _text(claim.claimed),
-                "computed": _text(found["value"]),
-                "verdict": "holds" if _holds(claim, found["value"]) else "does not hold",
+                "quantity": claim.quantity + (f" at {claim.input}" if claim.input else ""),
+                "claimed": claim.text if claim.text and claim.low is not None else _text(claim.claimed),
+                "computed": "" if value is None else _converted(claim, value),
+                "verdict": verdict,
                 "tolerance": claim.tolerance,
-                "source": claim.source,
+                "source": found.get("problem", claim.source),
             }
-            arithmetic = {"computed": found["arithmetic"]} if found["arithmetic"] else {}
+            arithmetic = {"computed": found["arithmetic"]} if found.get("arithmetic") else {}
             rows.append(
                 Row(cells={key: value for key, value in cells.items() if value}, arithmetic=arithmetic)
             )
@@ -108,115 +107,76 @@ class Audit(Analysis[AuditParameters]):
             caption="Claimed numbers beside computed ones.",
             columns=columns,
             rows=tuple(rows),
-            notes=("A claim without a tolerance must be exact.",),
+            notes=(
+                "A claim without a tolerance must be exact, or where it is rounded, be what the "
+                "computed number "
+                "rounds to.",
+            ),
         )
         return Summary(metrics, {"claims": table}, {}, findings)
 
 
-def verdicts(result: Result) -> list[dict[str, Any]]:
-    """The audit as data: quantity, claimed, computed, holds."""
+def verdicts(result: Result, claims: Sequence[Claim] = ()) -> list[dict[str, Any]]:
+    """The audit as data: quantity, claimed, computed, holds; the line, where the claims are given."""
     rows = result.tables["claims"].rows
+    told = [{"line": claim.line, "source": claim.source} for claim in claims] or [{} for _ in rows]
     return [
         {
             "quantity": row.cells["quantity"],
-            "claimed": _number(str(row.cells["claimed"])),
-            "computed": _number(str(row.cells["computed"])),
+            "claimed": _plain(row.cells["claimed"]),
+            "computed": _plain(row.cells.get("computed")),
             "arithmetic": row.arithmetic.get("computed", ""),
             "holds": row.cells["verdict"] == "holds",
+            "verdict": row.cells["verdict"],
+            "problem": row.cells["source"] if row.cells["verdict"] == "cannot be checked" else "",
+            **more,
         }
-        for row in rows
+        for row, more in zip(rows, told, strict=True)
     ]
 
 
-def read_claims(path: Path) -> tuple[Claim, ...]:
-    """The claims of a CSV file; ClaimsError names the file, the line and what to do."""
+def _plain(text: Any) -> Any:
+    """A number written out, as one."""
     try:
-        text = path.read_text("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ClaimsError(f"{path} is not UTF-8 (byte {error.start}); save it as UTF-8") from None
-    except OSError as error:
-        raise ClaimsError(f"{path} cannot be read: {error.strerror}; name a CSV file of claims") from None
-    reader = csv.DictReader(text.splitlines())
-    header = [name.strip() for name in reader.fieldnames or []]
-    reader.fieldnames = header
-    for name in REQUIRED:
-        if name not in header:
-            raise ClaimsError(
-                f"{path} has no column {name!r}; its first line must be {','.join(REQUIRED)}"
-                f"[,{','.join(OPTIONAL)}]"
-            )
-    for name in header:
-        if name not in (*REQUIRED, *OPTIONAL):
-            known = [*REQUIRED, *OPTIONAL]
-            raise ClaimsError(f"{path} has a column {name!r}, which is none of {', '.join(known)}")
-    claims = tuple(_claim(path, reader.line_num, record) for record in reader)
-    if not claims:
-        raise ClaimsError(f"{path} holds no claim; write one a line below the header")
-    return claims
-
-
-def _claim(path: Path, line: int, record: Mapping[str | None, Any]) -> Claim:
-    if None in record or None in record.values():
-        raise ClaimsError(
-            f"{path}:{line} has not as many cells as the header; quote a cell that holds a comma"
-        )
-    cells = {str(key): str(value).strip() for key, value in record.items()}
-    if not cells["quantity"]:
-        raise ClaimsError(f"{path}:{line} names no quantity")
-    claimed = _number(cells["claimed"])
-    if isinstance(claimed, str) and not all(part.isdigit() for part in _dimensions(claimed)):
-        raise ClaimsError(f"{path}:{line}: {claimed!r} is neither a number nor a shape such as 55x55x96")
-    if isinstance(claimed, float) and not isfinite(claimed):
-        raise ClaimsError(f"{path}:{line}: {cells['claimed']!r} is no number that could hold")
-    tolerance = cells.get("tolerance", "")
-    if tolerance:
-        try:
-            usable = 0 <= float(tolerance.removesuffix("%")) < inf
-        except ValueError:
-            usable = False
-        if not usable:
-            raise ClaimsError(
-                f"{path}:{line}: the tolerance {tolerance!r} is no number from 0 and no percentage like 1%"
-            )
-    return Claim(
-        quantity=cells["quantity"], claimed=claimed, tolerance=tolerance, source=cells.get("source", "")
-    )
-
-
-def _number(text: str) -> int | float | str:
-    """ "61,100,840" and "6.1e7" are numbers; what is none stays text."""
-    plain = text.replace(",", "").replace("_", "").replace(" ", "")
-    try:
-        value = float(plain)
+        value = float(str(text).replace(",", ""))
     except ValueError:
         return text
-    return int(value) if isfinite(value) and value.is_integer() else value
-
-
-def _dimensions(text: str) -> list[str]:
-    return text.lower().replace("×", "x").replace(" ", "").split("x")
-
-
-def _shape(value: float | str) -> list[str]:
-    return _dimensions(value) if isinstance(value, str) else [f"{value:g}"]
+    return int(value) if value.is_integer() else value
 
 
 def _text(value: float | str) -> str:
     if isinstance(value, str):
-        return "×".join(_dimensions(value))
+        return "×".join(value.lower().replace("×", "x").replace(" ", "").split("x"))
     return f"{int(value):,}" if float(value).is_integer() else f"{value:,}"
 
 
-def _holds(claim: Claim, computed: float | str) -> bool:
-    if isinstance(computed, str) or isinstance(claim.claimed, str):
-        return _shape(claim.claimed) == _shape(computed)
-    if claim.tolerance.endswith("%"):
-        return isclose(claim.claimed, computed, rel_tol=float(claim.tolerance[:-1]) / 100)
-    return abs(claim.claimed - computed) <= float(claim.tolerance or 0)
+def _converted(claim: Claim, value: float | str) -> str:
+    """The computed value, and what it is in the claim's unit."""
+    if isinstance(value, str) or not conversion(claim):
+        return _text(value)
+    return f"{_text(value)} ({_text(round(value * factors(claim)[0], 6))} {claim.unit}: {conversion(claim)})"
 
 
-def _computed(quantity: str) -> dict[str, Any]:
-    parts = quantity.split("/")
+def recorded(
+    claims: Sequence[Claim], metrics: Callable[[str], Mapping[str, Metric] | None]
+) -> dict[str, float]:
+    """Of the quantities, those that are metrics of results at hand; `metrics` gives those of an analysis."""
+    found = {}
+    for claim in claims:
+        identifier, _, name = claim.quantity.partition("/")
+        if identifier in analyses.identifiers() and (known := metrics(identifier)) and name in known:
+            value = known[name].value
+            if value is not None:
+                found[claim.quantity] = float(value)
+    return found
+
+
+def _computed(claim: Claim) -> dict[str, Any]:
+    quantity = claim.quantity
+    identifier, _, name = quantity.partition("/")
+    if identifier in analyses.identifiers():
+        return _metric(identifier, name)
+    parts = quantity.rsplit("/", 2)
     if len(parts) == 2:
         return _metric(*parts)
     if len(parts) < 3:
@@ -224,14 +184,17 @@ def _computed(quantity: str) -> dict[str, Any]:
             f"the quantity {quantity!r} is neither analysis/metric nor model/layer/what; "
             "an example is vgg19/total/macs"
         )
-    return _count("/".join(parts[:-2]), parts[-2], parts[-1])
+    return _count(*parts, claim.input)
 
 
 def _metric(identifier: str, name: str) -> dict[str, Any]:
     """A metric of an analytic analysis, computed now: an audit never checks a claim against an old file."""
     analysis = analyses.get(identifier)
     if not analysis.analytic:
-        raise ClaimsError(f"{identifier} is an experiment; an audit checks only what can be computed exactly")
+        raise ClaimsError(
+            f"{identifier} is an experiment of which no result is recorded; an audit computes "
+            f"only what is exact"
+        )
     metrics = _metrics(identifier)
     if name not in metrics:
         raise ClaimsError(f"{identifier} has no metric {name!r}{analyses.nearest(name, list(metrics))}")
@@ -246,17 +209,22 @@ def _metrics(identifier: str) -> Mapping[str, Metric]:
     return analysis.summarize(parameters, outcomes).metrics
 
 
-def _count(model: str, layer_name: str, what: str) -> dict[str, Any]:
+def _count(model: str, layer_name: str, what: str, size: str) -> dict[str, Any]:
     if what not in QUANTITIES:
         raise ClaimsError(
             f"{what!r} of {model}/{layer_name}/{what} is none of {', '.join(QUANTITIES)}"
             f"{analyses.nearest(what, list(QUANTITIES))}"
         )
-    ledger = _ledger(model)
+    if (layer_name, what) == ("total", "parameters") and not size:
+        return {
+            "value": _parameters(model),
+            "arithmetic": "",
+        }  # of a detector too, whose forward has no count
+    ledger = _ledger(model, size)
     if layer_name == "total":
         if what == "output":
-            shapes = [layer.output_shape for layer in ledger.layers if layer.output_shape]
-            return {"value": layers.shape_text(shapes[-1]), "arithmetic": ""}
+            shapes = [layer for layer in ledger.layers if layer.output_shape]
+            return {"value": layers.output_text(shapes[-1]), "arithmetic": ""}
         partial = ledger.uncounted if what in ("macs", "activations") else ()
         if partial:
             raise ClaimsError(
@@ -271,7 +239,7 @@ def _count(model: str, layer_name: str, what: str) -> dict[str, Any]:
             f"{model} has no layer {layer_name!r}{analyses.nearest(layer_name, ['total', *names])}"
         ) from None
     if what == "output":
-        return {"value": layers.shape_text(layer.output_shape), "arithmetic": ""}
+        return {"value": layers.output_text(layer), "arithmetic": ""}
     arithmetic = layer.arithmetic.get(what, "")
     if what == "parameters" and layer.weights and layer.biases:
         arithmetic = f"{layer.arithmetic['weights']} + {layer.arithmetic['biases']}"
@@ -279,10 +247,42 @@ def _count(model: str, layer_name: str, what: str) -> dict[str, Any]:
 
 
 @cache
-def _ledger(model: str) -> Ledger:
-    from analyses.inspection import ledger
+def _network(model: str) -> tuple[str, Any]:
+    """The model's name as it is known (ResNet-50 is resnet50), and the model."""
+    from lab import models
 
-    return ledger(model, None)
+    try:
+        try:
+            return model, models.load(model)
+        except models.ModelError:
+            known = {_bare(name): name for name in models.all_names()}
+            if _bare(model) not in known:
+                raise
+            return known[_bare(model)], models.load(known[_bare(model)])
+    except models.ModelError as error:
+        raise ClaimsError(str(error)) from error
+
+
+def _bare(name: str) -> str:
+    return "".join(character for character in name.lower() if character.isalnum())
+
+
+@cache
+def _parameters(model: str) -> int:
+    return sum(parameter.numel() for parameter in _network(model)[1].parameters())
+
+
+@cache
+def _ledger(model: str, size: str) -> Ledger:
+    from analyses.inspection import InspectionError, ledger
+    from lab.inputs import InputError, parse
+
+    try:
+        return ledger(_network(model)[0], (parse(size),) if size else None)
+    except InputError as error:
+        raise ClaimsError(str(error).removeprefix("--input ")) from error
+    except InspectionError as error:
+        raise ClaimsError(str(error)) from error
 
 
 analysis = Audit()

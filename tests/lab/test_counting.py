@@ -16,6 +16,8 @@ from lab import models
 from lab.counting import CountError, count
 from lab.formulas import evaluate
 from lab.ledger import MAC_CLASSES
+from lab.networks import base
+from lab.networks.detector import Detector
 
 IMAGE = (3, 224, 224)
 
@@ -247,11 +249,10 @@ def test_what_cannot_be_counted_is_named():
 
 
 @pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning", "ignore:`torch.jit:FutureWarning")
-def test_a_scripted_module_hides_its_functions_and_is_named():
+def test_a_scripted_part_is_counted_operator_by_operator():
     model = nn.Sequential(nn.Linear(4, 4), torch.jit.script(nn.Linear(4, 4)))
     ledger = count(model, (4,))
-    assert "torch.jit.ScriptModule" in ledger.uncounted
-    assert ledger.parameters == 2 * (16 + 4)
+    assert (ledger.macs, ledger.parameters, ledger.uncounted) == (2 * 16, 2 * (16 + 4), ())
 
 
 def test_weights_computed_from_parameters_are_counted_where_they_are_stored():
@@ -290,7 +291,7 @@ def test_an_input_of_the_wrong_size_is_refused_with_the_layer():
         ): "3×32×32: VisionTransformer failed: Wrong image height! Expected 224 but got 32!",
     }
     cases["fasterrcnn_resnet50_fpn", (3, 64, 64)] = (
-        "3×64×64: rpn (RegionProposalNetwork) failed: it depends on the values of tensors"
+        "3×64×64: rpn (RegionProposalNetwork) failed: where gives a shape that depends on the values"
     )
     for (name, shape), message in cases.items():
         with pytest.raises(CountError, match=re.escape(f"does not accept an input of {message}")):
@@ -305,3 +306,100 @@ def test_counting_a_real_model_copies_no_weights():
     count(model, (4096,))
     assert torch.equal(model.weight, before)
     assert model.weight.device.type == "cpu"
+
+
+class Made(nn.Module):
+    """Parts, and a forward that is told them and the input."""
+
+    def __init__(self, forward, **parts: nn.Module) -> None:
+        super().__init__()
+        for name, part in parts.items():
+            self.add_module(name, part)
+        self.called = forward
+
+    def forward(self, x):
+        return self.called(self, x)
+
+
+def test_values_of_constants_and_shapes_are_known():
+    """Masks, lengths and sizes made of shapes alone; torch's own code asks for them too."""
+
+    def forward(self, x):
+        lengths = torch.full((1,), x.shape[1])
+        mask = torch.ones(x.shape[1], x.shape[1]).tril()
+        mask[0] = 1
+        if mask.sum().item() != 5 + 15 - 1 or not bool(torch.equal(lengths, lengths.clone())):
+            raise RuntimeError("other values than torch computes")
+        packed = nn.utils.rnn.pack_padded_sequence(x, lengths, batch_first=True)
+        y, left = nn.utils.rnn.pad_packed_sequence(self.lstm(packed)[0], batch_first=True)
+        return self.head(y[:, : left[0]])
+
+    ledger = count(Made(forward, lstm=nn.LSTM(6, 8, bidirectional=True), head=nn.Linear(16, 2)), (5, 6))
+    assert ledger.macs == 5 * 2 * (4 * 8 * (6 + 8)) + 5 * 16 * 2
+    assert ledger.layers[-1].output_shape == (5, 2)
+
+
+@pytest.mark.parametrize(
+    ("forward", "reason"),
+    [
+        (lambda self, x: x if x.sum() > 0 else -x, "asks for the value of a tensor (if or bool())"),
+        (lambda self, x: x[: int(x.max())], "asks for the value of a tensor (int())"),
+        (lambda self, x: torch.nonzero(x), "gives a shape that depends on the values"),
+        (lambda self, x: x.numpy(), "asks for the value of a tensor (numpy)"),
+    ],
+)
+def test_a_refusal_says_which_value_is_asked_for_and_what_to_do(forward, reason):
+    with pytest.raises(CountError, match=re.escape(reason)) as refused:
+        count(Made(forward), (4,))
+    assert "count the part of the model" in str(refused.value)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.bfloat16])
+def test_a_model_of_other_precision_is_given_numbers_of_its_own(dtype):
+    assert count(nn.Conv2d(3, 4, 3).to(dtype), (3, 8, 8)).macs == 27 * 4 * 36
+
+
+@pytest.mark.parametrize(
+    ("forward", "macs"),
+    [
+        (lambda self, x: F.linear(weight=self.part.weight, input=x), 9 * 8 * 6),
+        (lambda self, x: F.layer_norm(input=self.part(x), normalized_shape=(6,)), 9 * 8 * 6),
+        (lambda self, x: torch.matmul(other=self.part.weight.t(), input=x), 9 * 8 * 6),
+        (lambda self, x: torch.vmap(self.part, in_dims=1)(x), 9 * 8 * 6),
+        (lambda self, x: torch.func.vmap(lambda row: row @ self.part.weight.T)(x[0]), 9 * 8 * 6),
+        (lambda self, x: F.scaled_dot_product_attention(x, x.expand(3, 9, 8), x), 3 * 2 * 9 * 9 * 8),
+        (lambda self, x: x.cpu().to("cuda:0").type(torch.FloatTensor) @ self.part.weight.T, 9 * 8 * 6),
+        (lambda self, x: torch.mv(self.part.weight, x[0, 0]), 8 * 6),
+    ],
+)
+def test_arguments_by_keyword_broadcasting_maps_and_moves_count(forward, macs):
+    ledger = count(Made(forward, part=nn.Linear(8, 6, bias=False)), (9, 8))
+    assert (ledger.macs, ledger.uncounted) == (macs, ())
+
+
+def test_a_compiled_part_and_autocast_are_counted_as_what_they_run():
+    def forward(self, x):
+        with torch.autocast(x.device.type, enabled=False):
+            return self.head(self.body(x))
+
+    model = Made(forward, body=torch.compile(nn.Conv2d(3, 4, 3)), head=nn.Conv2d(4, 2, 1))
+    assert count(model, (3, 8, 8)).macs == 27 * 4 * 36 + 8 * 36
+
+
+def test_lazy_modules_are_given_their_sizes_in_a_copy():
+    model = nn.Sequential(nn.LazyConv2d(8, 3), nn.Flatten(), nn.LazyLinear(10))
+    assert count(model, (3, 8, 8)).macs == 27 * 8 * 36 + 288 * 10
+    assert isinstance(model[0], nn.LazyConv2d)
+
+
+def test_attention_whose_sequence_leads_prints_as_tokens():
+    ledger = count(models.load("vit_b_16"), IMAGE)
+    assert ledger.layer("encoder.layers.encoder_layer_0.self_attention").output_shape == (197, 768)
+
+
+def test_our_own_detector_is_counted():
+    """Its proposals run under autocast, and half of its head through a grid."""
+    model = Detector(base.plain)
+    ledger = count(model, (3, 48, 48))
+    assert ledger.parameters == sum(p.numel() for p in model.parameters())
+    assert ledger.macs == torch_macs(model, torch.rand(1, 3, 48, 48))
