@@ -17,13 +17,14 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lab.augmentation import augment, draw, follow, kept_inside
+from lab.datasets.images import Rows, in_file
 from lab.recipes import Recipe, rate_factor
 
 REVISION = 1  # to be raised when the same recipe and seed give another network
@@ -43,9 +44,36 @@ class Images:
 
     @classmethod
     def of(cls, images: Any, labels: Any, device: str) -> Images:
-        """From arrays or an `ImageSet`'s; channels-last on the device."""
+        """From arrays or an `ImageSet`'s; channels-last on the device. Those of `Rows` stay in their file, and
+        are copied batch by batch.
+        """
+        on_device = torch.from_numpy(_writable(labels)).to(device)
+        rows = in_file(images)
+        if rows is not None:
+            return cls(cast(Tensor, Streamed(rows, torch.device(device))), on_device)
         pixels = torch.from_numpy(_writable(images)).to(device, memory_format=torch.channels_last)
-        return cls(pixels, torch.from_numpy(_writable(labels)).to(device))
+        return cls(pixels, on_device)
+
+
+class Streamed:
+    """Stands for a uint8 tensor (N, C, H, W) whose images are in a file: an index copies what it names to the
+    device, channels-last. The same values as a tensor's, so the same training.
+    """
+
+    def __init__(self, rows: Rows, device: torch.device) -> None:
+        self.rows, self.device = rows, device
+        self.shape = torch.Size(rows.shape)
+        self.dtype, self.ndim = torch.uint8, rows.ndim
+        # images that are evaluated at a time: those of 16 MB
+        self.batch = max(1, (1 << 24) // max(1, rows.nbytes // max(1, len(rows))))
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: Any) -> Tensor:
+        chosen = index.cpu().numpy() if isinstance(index, Tensor) else index
+        taken = torch.from_numpy(self.rows[chosen])
+        return taken.to(self.device, memory_format=torch.channels_last)
 
 
 def _writable(array: Any) -> Any:
@@ -80,9 +108,11 @@ def channel_statistics(images: Any) -> tuple[tuple[float, ...], tuple[float, ...
     """Mean and standard deviation a channel of a uint8 array (N, C, H, W), in [0, 1]."""
     import numpy as np
 
-    counts = np.stack(
-        [np.bincount(images[:, channel].ravel(), minlength=256) for channel in range(images.shape[1])]
-    )
+    counts = np.zeros((images.shape[1], 256), np.int64)
+    for start in range(0, len(images), 1_000):
+        block = images[start : start + 1_000]
+        for channel, own in enumerate(counts):
+            own += np.bincount(block[:, channel].ravel(), minlength=256)
     values = np.arange(256) / 255
     share = counts / counts.sum(axis=1, keepdims=True)
     mean = share @ values
@@ -158,6 +188,10 @@ def _cpu_has_bfloat16() -> bool:
     return "avx512_bf16" in flags or "amx_bf16" in flags
 
 
+def _evaluated_at_a_time(images: Any) -> int:
+    return images.batch if isinstance(images, Streamed) else 1_000
+
+
 @torch.no_grad()
 def predict(
     model: nn.Module,
@@ -175,8 +209,9 @@ def predict(
     training = model.training
     model.eval()
     parts = []
-    for start in range(0, len(images), 1_000):
-        batch = data.normalised(images[start : start + 1_000])
+    step = _evaluated_at_a_time(images)
+    for start in range(0, len(images), step):
+        batch = data.normalised(images[start : start + step])
         batch = batch.contiguous(memory_format=torch.channels_last)
         with torch.autocast(batch.device.type, dtype, enabled=dtype != torch.float32):
             if six_views:
@@ -303,8 +338,9 @@ def judged(
     training = model.training
     model.eval()
     told = _Means()
-    for start in range(0, len(images), 1_000):
-        part = slice(start, start + 1_000)
+    step = _evaluated_at_a_time(images.images)
+    for start in range(0, len(images), step):
+        part = slice(start, start + step)
         batch = data.normalised(images.images[part]).contiguous(memory_format=torch.channels_last)
         with torch.autocast(batch.device.type, dtype, enabled=dtype != torch.float32):
             _, means = objective(model, batch, images.labels[part])

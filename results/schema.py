@@ -242,6 +242,7 @@ class Dataset(Record):
     fingerprint: str
     licence: str = ""
     images: int | None = None
+    notes: tuple[str, ...] = ()
 
 
 class CellRecord(Record):
