@@ -44,8 +44,8 @@ class Images:
 
     @classmethod
     def of(cls, images: Any, labels: Any, device: str) -> Images:
-        """From arrays or an `ImageSet`'s; channels-last on the device. Those of `Rows` stay in their file, and
-        are copied batch by batch.
+        """From arrays or an `ImageSet`'s; channels-last on the device. Those of a large set stay in their
+        file, from which batches are copied.
         """
         on_device = torch.from_numpy(_writable(labels)).to(device)
         rows = in_file(images)

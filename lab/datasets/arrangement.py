@@ -51,11 +51,13 @@ class _Node:
 
     @property
     def wraps(self) -> _Node | None:
-        """The one folder that it holds besides nothing, where that holds no pictures itself."""
+        """The one folder that is all it holds, where that is no class: pictures beside several folders are
+        stray.
+        """
         if self.pictures or len(self.below) != 1:
             return None
         (only,) = self.below.values()
-        return None if only.pictures else only
+        return None if only.pictures and len(only.below) < 2 else only
 
     def holding(self) -> Iterator[_Node]:
         """This folder and those below that hold pictures."""

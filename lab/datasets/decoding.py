@@ -283,8 +283,12 @@ def opened_member(reader: Reader, name: str) -> Iterator[IO[bytes]]:
 
 def plainly(error: Exception) -> str:
     """What an image library says of a damaged file, without the buffer's address."""
-    said = str(error) or type(error).__name__
-    return "it is no picture, or cut short" if "cannot identify image file" in said else said
+    said = (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__
+    if "cannot identify image file" in said:
+        return "it is no picture of a kind that can be read, or cut short"
+    if "decompression bomb" in said:
+        return said.partition(", could be")[0].replace("Image size", "it is too large:")
+    return said
 
 
 def _shaped(image: Image, size: Size, grey: bool) -> Pixels:

@@ -159,12 +159,12 @@ class _Listing:
         self.taken: set[str] = set()
         self.encodings: dict[str, list[str]] = {}
 
-    def named(self, raw: bytes, place: str, otherwise: str) -> tuple[str, str]:
+    def named(self, raw: bytes, place: str, encoding: str) -> tuple[str, str]:
         """A name that no other member has, and where it is read from, empty where that is the name."""
-        name, encoding = wording.readable(raw, otherwise)
+        name = wording.readable(raw, encoding)
         if name in self.taken:
             name = wording.visible(raw.decode("ascii", errors="backslashreplace"))
-        if encoding != "utf-8":
+        if encoding != "utf-8" and not raw.isascii():
             self.encodings.setdefault(encoding, []).append(name)
         self.taken.add(name)
         return name, "" if name == place else place
@@ -221,22 +221,23 @@ def _zip_listing(path: Path) -> _Listing:
         entries = archive.infolist()
     # A zip has slashes; some programs of Windows write backslashes in the place of all of them.
     backslashes = not any("/" in entry.filename for entry in entries)
-    for entry in {entry.filename: entry for entry in entries}.values():  # of one name the last is read
-        raw = wording.of_zip(entry.filename, entry.flag_bits)
-        if backslashes:
-            raw = raw.replace(b"\\", b"/")
+    raws = {entry.filename: (entry, wording.of_zip(entry.filename, entry.flag_bits)) for entry in entries}
+    encoding = wording.encoding_of(raw for _, raw in raws.values()) or "cp437"
+    for entry, name in raws.values():  # of entries of one name the last is read
+        raw = name.replace(b"\\", b"/") if backslashes else name
+        own = "utf-8" if entry.flag_bits & wording.UTF8_FLAG else encoding
         parts = raw.split(b"/")
-        if entry.is_dir() or raw.endswith(b"/"):
+        if raw.endswith(b"/"):
             continue
-        if not _shown(os.fsdecode(raw)) and b".." not in parts:
+        if b".." in parts or not parts[0]:
+            listing.left_out.append((wording.readable(raw, own), "a place outside the zip"))
+        elif not _shown(os.fsdecode(raw)):
             _leave_hidden(listing, os.fsdecode(raw))
-        elif b".." in parts or not parts[0]:
-            listing.left_out.append((wording.readable(raw, "cp437")[0], "a place outside the zip"))
         elif stat.S_ISLNK(entry.external_attr >> 16):
-            listing.left_out.append((wording.readable(raw, "cp437")[0], "a link inside a zip"))
+            listing.left_out.append((wording.readable(raw, own), "a link inside a zip"))
         else:
-            name, place = listing.named(raw, entry.filename, "cp437")
-            listing.members.append(Member(name, entry.file_size, entry.CRC, place=place))
+            shown, place = listing.named(raw, entry.filename, own)
+            listing.members.append(Member(shown, entry.file_size, entry.CRC, place=place))
     return listing
 
 
@@ -273,12 +274,14 @@ def _list_folder(listing: _Listing, folder: str, start: str, above: frozenset[st
             listing.left_out.append((_as_text(place), why))
         else:
             status = entry.stat()
-            name, place = listing.named(os.fsencode(place), place, "cp1252")
+            raw = os.fsencode(place)
+            name, place = listing.named(raw, place, wording.encoding_of([raw]) or "cp1252")
             listing.members.append(Member(name, status.st_size, changed=status.st_mtime_ns, place=place))
 
 
 def _as_text(place: str) -> str:
-    return wording.readable(os.fsencode(place), "cp1252")[0]
+    raw = os.fsencode(place)
+    return wording.readable(raw, wording.encoding_of([raw]) or "cp1252")
 
 
 def _leave_hidden(listing: _Listing, place: str) -> None:

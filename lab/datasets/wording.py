@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 UTF8_FLAG = 0x800  # of an entry of a zip: its name is UTF-8
 # Two bytes a character, of the 3,755 commonest of GB 2312: what Chinese names are made of, and others rarely.
@@ -13,18 +13,23 @@ _LATIN = re.compile(rb"[\x00-\x7f\xc0-\xff]+")  # in the code page of DOS these 
 _DIRECTION = re.compile("[\u2028-\u202e\u2066-\u2069]")  # separators of lines, overrides of direction
 
 
-def readable(raw: bytes, otherwise: str) -> tuple[str, str]:
-    """A name, and the encoding that it was taken to be in; UTF-8 where it can be. otherwise: the last resort.
-
-    Characters that control a terminal or the direction of text are written as escapes.
-    """
+def encoding_of(names: Iterable[bytes]) -> str:
+    """The encoding that all names can be in; empty where there is none."""
+    known = list(names)
     for encoding, pattern in (("utf-8", None), ("gb2312", _CHINESE), ("latin-1", _LATIN)):
-        if pattern is None or pattern.fullmatch(raw):
+        if pattern is None or all(pattern.fullmatch(name) for name in known):
             try:
-                return visible(raw.decode(encoding)), encoding
+                for name in known:
+                    name.decode(encoding)
             except UnicodeDecodeError:
                 continue
-    return visible(raw.decode(otherwise, errors="backslashreplace")), otherwise
+            return encoding
+    return ""
+
+
+def readable(raw: bytes, encoding: str) -> str:
+    """A name, in which characters that control a terminal or the direction of text are escapes."""
+    return visible(raw.decode(encoding, errors="backslashreplace"))
 
 
 def visible(text: str) -> str:
