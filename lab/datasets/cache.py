@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from lab.datasets.images import DataError
 
-#: Behind the checksums of the rows: a mark, the time of change in seconds, their number, their own checksum.
+#: Behind the checksums of the rows: a mark, the time of change in seconds, the number of the checksums, and
+#: one of the header and of them all.
 FOOTER = struct.Struct("<8sqII")
 MARK = b"convnpy1"
 CHECKED = (
@@ -84,8 +85,10 @@ def put_array(part: Path, file: Path, checksums: Sequence[int]) -> None:
     """Put an array; checksums: the CRC-32 of its parts, which are of equal length, in their order."""
     table = np.asarray(checksums, "<u4").tobytes()
     stamp = int(time.time())
-    with part.open("ab") as opened:
-        opened.write(table + FOOTER.pack(MARK, stamp, len(checksums), zlib.crc32(table)))
+    with part.open("r+b") as opened:
+        own = zlib.crc32(table, zlib.crc32(_header(opened)))
+        opened.seek(0, os.SEEK_END)
+        opened.write(table + FOOTER.pack(MARK, stamp, len(checksums), own))
     os.utime(part, (stamp, stamp))
     put(part, file)
 
@@ -95,7 +98,7 @@ def mapped_array(file: Path) -> NDArray[Any] | None:
     try:
         array: NDArray[Any] = np.load(file, mmap_mode="c")
         sound = _is_sound(file, array)
-    except (OSError, ValueError, EOFError, struct.error):
+    except Exception:  # numpy takes a header for Python, and raises what that raises
         return None
     return array if sound else None
 
@@ -111,7 +114,7 @@ def _is_sound(file: Path, array: NDArray[Any]) -> bool:
             return False
         opened.seek(start + array.nbytes)
         table = opened.read(4 * count)
-        if zlib.crc32(table) != own:
+        if zlib.crc32(table, zlib.crc32(_header(opened))) != own:
             return False
         if array.nbytes > CHECKED and stated.st_mtime_ns == stamp * 10**9:
             return True
@@ -122,6 +125,13 @@ def _is_sound(file: Path, array: NDArray[Any]) -> bool:
             return False
     os.utime(file, (stamp, stamp))
     return True
+
+
+def _header(opened: IO[bytes]) -> bytes:
+    """What stands before the values: 8 bytes, the length of the rest in 2, and the rest."""
+    opened.seek(0)
+    start = opened.read(10)
+    return start + opened.read(int.from_bytes(start[8:], "little"))
 
 
 def kept_array(kind: str, identity: tuple[Any, ...], make: Callable[[], NDArray[Any]]) -> NDArray[Any]:
