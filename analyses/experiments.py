@@ -31,6 +31,7 @@ DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 MORE = 0x4E00 - len(DIGITS)
 PARTS = {"train": "Training", "validation": "Validation", "test": "Test"}
 FRACTION = "fraction"
+SIZES = "data.train, data.validation and data.test"  # the settings that say how many images
 
 
 class DataChoice(BaseModel):
@@ -62,21 +63,29 @@ def load(choice: DataChoice, device: str) -> tuple[Data, tuple[str, ...]]:
     """Images on the device, with the channel statistics of the training images; and the classes' names."""
     from lab.datasets import load as load_images
     from lab.datasets.cifar10 import training_batch_1
+    from lab.datasets.sufficiency import require_classes, require_images
     from lab.training import Data, Images, channel_statistics
 
     how: dict[str, Any] = {"size": choice.size, "grey": False, "damaged": choice.damaged}
     if choice.test:
         everything = load_images(choice.name, "all", **how)
+        require_images(choice.name, _asked(choice), len(everything), SIZES)
         pool, test = divided(everything, [len(everything) - choice.test, choice.test], choice.split_seed)
     else:
         pool, test = (load_images(choice.name, split, **how) for split in ("train", "test"))
     if choice.subset == "batch 1":
         pool = pool.select(training_batch_1(pool)[0])
+    require_images(choice.name, _asked(choice)[:2], len(pool), SIZES)
+    require_classes({"training": pool, "test": test})
     sizes = [choice.train, choice.validation] if choice.validation else [choice.train]
     chosen = [pool] if choice.train == len(pool) else divided(pool, sizes, choice.split_seed)
     mean, std = channel_statistics(chosen[0].images)
     placed = [Images.of(part.images, part.labels, device) for part in (*chosen, test)]
     return Data(placed[0], mean, std, placed[1] if len(chosen) > 1 else None, placed[-1]), test.classes
+
+
+def _asked(choice: DataChoice) -> tuple[int, int, int]:
+    return choice.train, choice.validation, choice.test
 
 
 def divided(images: ImageSet, sizes: Sequence[int], seed: int) -> list[ImageSet]:

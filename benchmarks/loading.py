@@ -27,7 +27,7 @@ DISTINCT = 200  # images; the zip repeats them under other names
 
 
 class Watch(threading.Thread):
-    """The largest resident size of this process and those that it started, together, looked at all the time."""
+    """The largest resident size of this process and those that it started, looked at all the time."""
 
     def __init__(self) -> None:
         super().__init__(daemon=True)

@@ -16,7 +16,7 @@ from lab.datasets.cache import cache_folder
 from lab.datasets.catalog import CATALOG
 from lab.datasets.decoding import Damaged, Whole
 from lab.datasets.images import DataError, ImageSet, MissingData
-from lab.datasets.layouts import Release, folder_release, why_empty
+from lab.datasets.layouts import WHOLE, Release, folder_release, why_empty
 
 __all__ = ["DataError", "ImageSet", "MissingData", "Source", "Whole", "load", "locate", "names", "roots"]
 REVISION = (
@@ -122,7 +122,7 @@ def load(
     """
     source = locate(name, root)
     release = source.release
-    if split not in release.splits:
+    if split not in release.splits and not (split == WHOLE and release.counts):
         there = ", ".join(release.splits) or "no images"
         raise DataError(f"{name} in {release.path} has no split {split!r}; it has {there}")
     content = release.read(split, size, source.grey if grey is None else grey, damaged)

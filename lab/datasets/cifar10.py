@@ -162,7 +162,7 @@ class _Restricted(pickle.Unpickler):
 
 
 def _unpickled(reader: Reader, file: str) -> dict[str, Any]:
-    content = reader.bytes(file)
+    content = reader.content(file)
     try:
         loaded = _Restricted(io.BytesIO(content), encoding="latin1").load()
     except Exception as error:  # damaged bytes can name any opcode, and so raise nearly anything

@@ -248,10 +248,12 @@ def _decode(setting: Setting, task: Task) -> Written:
                     "say which size they shall have"
                 )
             content = np.ascontiguousarray(found)
-            written = os.pwrite(opened.fileno(), content, target.offset + (start + index) * length)
+            written = os.pwrite(
+                opened.fileno(), memoryview(content), target.offset + (start + index) * length
+            )
             if written < length:
                 raise OSError(28, "No space left on device")
-            checksums.append(zlib.crc32(content))
+            checksums.append(zlib.crc32(memoryview(content)))
     return checksums, failures
 
 

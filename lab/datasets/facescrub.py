@@ -112,7 +112,7 @@ def listed_lines(files: Files) -> list[Line]:
 
 def _lines(files: Files, file: str) -> list[Line]:
     with files.reading() as reader:
-        text = reader.bytes(file).decode("utf-8", errors="replace")
+        text = reader.content(file).decode("utf-8", errors="replace")
     rows = list(csv.DictReader(text.splitlines(), delimiter="\t"))
     if not rows or set(COLUMNS) - set(rows[0]):
         raise DataError(

@@ -100,7 +100,7 @@ class Reader:
         self.places = places or {}
         self._archive = None if path.is_dir() else _opened_zip(path)
 
-    def bytes(self, name: str) -> bytes:
+    def content(self, name: str) -> bytes:
         """The content of a member; DataError names the file where it is missing or damaged."""
         return b"".join(self.pieces(name, -1))
 

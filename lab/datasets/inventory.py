@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from lab.datasets import DataError, MissingData, locate, names
+from lab.datasets import DataError, MissingData, load, locate, names
 from lab.datasets.catalog import CATALOG
 from lab.datasets.decoding import opened_member, plainly
 from lab.datasets.embedded import SETS
 from lab.datasets.fetch import SOURCES
 from lab.datasets.files import Files, is_image
 from lab.datasets.published import differences
+from lab.datasets.repetitions import SIDE, repetitions
 from lab.datasets.viewing import viewed
 
 Report = Callable[[str, int, int], None]  # data set, files checked, files in all
@@ -81,8 +82,7 @@ class Verification:
     where: str
     files: int
     damaged: tuple[str, ...]
-    images: int = 0
-    classes: int = 0
+    images: dict[str, dict[str, int]] = field(default_factory=dict)  # by split and class
     notes: tuple[str, ...] = ()
 
 
@@ -105,7 +105,19 @@ def verify(name: str, root: Path | None = None, report: Report = lambda *_: None
             report(name, done, total)
             if problem:
                 damaged.append(problem)
-    return Verification(name, str(release.path), total or release.images, tuple(damaged))
+    notes = [*release.notes]
+    if name.startswith("folder:") and len(damaged) < release.images:
+        size = (SIDE, SIDE)
+        parts = {split: load(name, split, size=size, grey=True, damaged="skip") for split in release.splits}
+        notes += repetitions(parts)
+    return Verification(
+        name,
+        str(release.path),
+        total or release.images,
+        tuple(damaged),
+        {split: dict(kinds) for split, kinds in release.counts.items()},
+        tuple(notes),
+    )
 
 
 def _wrong_members(files: Files) -> Iterator[str | None]:

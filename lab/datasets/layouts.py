@@ -6,6 +6,7 @@ A finder takes a data root and the name of a data set, and returns what it recog
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -21,7 +22,8 @@ from lab.datasets.images import DataError
 from lab.datasets.viewing import Box
 from lab.datasets.wording import count, few
 
-ORDER = ("train", "validation", "test", "all")
+WHOLE = "all"  # the split of a release without splits; also all splits of another together
+ORDER = ("train", "validation", "test", WHOLE)
 #: Photographs, recordings and archives that are not read; what else has no image's ending is no picture.
 UNREAD = frozenset(
     {
@@ -57,6 +59,7 @@ class Release:
     notes: tuple[str, ...] = ()  # what a reader should know of its completeness, and of what was left out
     altered: Callable[[], Sequence[str]] = tuple  # names of files that are not what the release says
     checksums: Mapping[str, str] = field(default_factory=dict)  # of members, where they are published
+    counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # of images, by split and class
     checked: Callable[[], str] = str  # what became of the files of a release that says what they must be
 
     @property
@@ -73,7 +76,7 @@ class Release:
             for member in files.members:
                 if member.name == name or member.name.endswith(f"/{name}"):
                     with files.reading() as reader:
-                        return reader.bytes(member.name).decode("utf-8", errors="replace")
+                        return reader.content(member.name).decode("utf-8", errors="replace")
         beside = self.path.parent / name
         if beside.is_file():
             return beside.read_text(encoding="utf-8", errors="replace")
@@ -106,8 +109,11 @@ def listed_release(
     # numbered in the order of all splits, so that an index means the same class in each
     classes = tuple(sorted({entry.label for entries in splits.values() for entry in entries}))
 
+    everything = [entry for entries in splits.values() for entry in entries]
+
     def read(split: str, size: Size, grey: bool, damaged: Damaged) -> Content:
-        return read_listed(splits[split], classes, size, grey, damaged)
+        entries = everything if split == WHOLE and split not in splits else splits[split]
+        return read_listed(entries, classes, size, grey, damaged)
 
     return Release(
         path=files[0].origin,
@@ -115,6 +121,7 @@ def listed_release(
         splits=tuple(splits),
         images=len({(entry.files.path, entry.name) for entries in splits.values() for entry in entries}),
         read=read,
+        counts={split: Counter(entry.label for entry in entries) for split, entries in splits.items()},
         files=tuple(files),
         notes=notes,
     )

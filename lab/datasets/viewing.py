@@ -71,7 +71,7 @@ def _turn(image: Image) -> Any:
         6: Transpose.ROTATE_270,
         7: Transpose.TRANSVERSE,
         8: Transpose.ROTATE_90,
-    }.get(orientation)
+    }.get(orientation or 1)
 
 
 def _tiff_tags(image: Image) -> tuple[int, int]:
