@@ -61,10 +61,22 @@ QUICK = DataChoice(name="shapes", train=2_000, validation=500)
 @lru_cache(maxsize=1)
 def load(choice: DataChoice, device: str) -> tuple[Data, tuple[str, ...]]:
     """Images on the device, with the channel statistics of the training images; and the classes' names."""
+    from lab.training import Data, Images, channel_statistics
+
+    chosen, test = parts(choice)
+    mean, std = channel_statistics(chosen[0].images)
+    placed = [Images.of(part.images, part.labels, device) for part in (*chosen, test)]
+    return Data(placed[0], mean, std, placed[1] if len(chosen) > 1 else None, placed[-1]), test.classes
+
+
+def parts(choice: DataChoice) -> tuple[list[ImageSet], ImageSet]:
+    """The training images, the validation images where there are to be any, and the test images.
+
+    DataError in one sentence where there are too few, or a part lacks a class.
+    """
     from lab.datasets import load as load_images
     from lab.datasets.cifar10 import training_batch_1
     from lab.datasets.sufficiency import require_classes, require_images
-    from lab.training import Data, Images, channel_statistics
 
     how: dict[str, Any] = {"size": choice.size, "grey": False, "damaged": choice.damaged}
     if choice.test:
@@ -79,9 +91,7 @@ def load(choice: DataChoice, device: str) -> tuple[Data, tuple[str, ...]]:
     require_classes({"training": pool, "test": test})
     sizes = [choice.train, choice.validation] if choice.validation else [choice.train]
     chosen = [pool] if choice.train == len(pool) else divided(pool, sizes, choice.split_seed)
-    mean, std = channel_statistics(chosen[0].images)
-    placed = [Images.of(part.images, part.labels, device) for part in (*chosen, test)]
-    return Data(placed[0], mean, std, placed[1] if len(chosen) > 1 else None, placed[-1]), test.classes
+    return chosen, test
 
 
 def _asked(choice: DataChoice) -> tuple[int, int, int]:
@@ -339,15 +349,15 @@ def table_notes(outcomes: Sequence[Outcome]) -> tuple[str, ...]:
     )
 
 
+MOST_CLASSES = 30  # of a confusion matrix that can be read; of more, the worst pairs are listed
+PAIRS = 15
+
+
 def confusion_figure(outcomes: Sequence[Outcome], caption: str) -> Heatmap:
     """Share of each true class (rows) that is predicted as each class (columns), over all seeds."""
-    from lab.evaluation import confusion
-
     names = outcomes[0]["classes"]
-    truth = [number for one in outcomes for number in class_numbers(one["labels"])]
-    predicted = [number for one in outcomes for number in class_numbers(one["predictions"])]
-    counts = confusion(truth, predicted, len(names))
-    shares = counts / counts.sum(axis=1, keepdims=True)
+    counts = _confusions(outcomes)
+    shares = counts / counts.sum(axis=1, keepdims=True).clip(min=1)
     pairs = [(shares[i, j], i, j) for i in range(len(names)) for j in range(len(names)) if i != j]
     share, i, j = max(pairs)
     return Heatmap(
@@ -360,6 +370,55 @@ def confusion_figure(outcomes: Sequence[Outcome], caption: str) -> Heatmap:
         value_label="Share of the true class",
         numbers=True,
     )
+
+
+def confused_table(outcomes: Sequence[Outcome], caption: str) -> Table:
+    """The pairs of classes that are most often confused, however many classes there are."""
+    import numpy as np
+
+    names = outcomes[0]["classes"]
+    counts = _confusions(outcomes)
+    images = counts.sum(axis=1)
+    wrong = counts - np.diag(np.diag(counts))
+    order = np.argsort(-wrong, axis=None, kind="stable")[:PAIRS]
+    pairs = [divmod(int(place), len(names)) for place in order if wrong.flat[place]]
+    return Table(
+        caption=f"{caption} The pairs of classes most often confused, of {len(names)} classes.",
+        columns=(
+            Column(key="truth", label="True class"),
+            Column(key="predicted", label="Predicted"),
+            Column(key="count", label="Images", type="integer"),
+            Column(key="share", label="Share of the class", type="number", format=".1%"),
+        ),
+        rows=tuple(
+            Row(
+                cells={
+                    "truth": names[i],
+                    "predicted": names[j],
+                    "count": int(counts[i, j]),
+                    "share": float(counts[i, j] / images[i]),
+                }
+            )
+            for i, j in pairs
+        ),
+        notes=(f"Images are counted over {len(outcomes)} seeds.",) if len(outcomes) > 1 else (),
+    )
+
+
+def confusion_parts(outcomes: Sequence[Outcome], caption: str) -> tuple[dict[str, Heatmap], dict[str, Table]]:
+    """The figure "confusion" of up to MOST_CLASSES classes, and of more the table "confusion" of pairs."""
+    if len(outcomes[0]["classes"]) <= MOST_CLASSES:
+        return {"confusion": confusion_figure(outcomes, caption)}, {}
+    return {}, {"confusion": confused_table(outcomes, caption)}
+
+
+def _confusions(outcomes: Sequence[Outcome]) -> Any:
+    """Images by true class (rows) and predicted class (columns), over all outcomes."""
+    from lab.evaluation import confusion
+
+    truth = [number for one in outcomes for number in class_numbers(one["labels"])]
+    predicted = [number for one in outcomes for number in class_numbers(one["predictions"])]
+    return confusion(truth, predicted, len(outcomes[0]["classes"]))
 
 
 def course(outcomes: Sequence[Outcome], what: Literal["loss", "accuracy"], caption: str, label: str) -> Chart:

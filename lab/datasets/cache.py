@@ -147,7 +147,7 @@ def kept_array(kind: str, identity: tuple[Any, ...], make: Callable[[], NDArray[
         with part.open("wb") as opened:
             begin_array(opened, content.dtype, content.shape)
             opened.write(content.tobytes())
-        put_array(part, file, [zlib.crc32(content)])
+        put_array(part, file, [zlib.crc32(content.tobytes())])
     return made
 
 

@@ -247,13 +247,11 @@ def _decode(setting: Setting, task: Task) -> Written:
                     f"the images in {origin} differ in size ({_text(target.shape)}, {_text(found.shape)}); "
                     "say which size they shall have"
                 )
-            content = np.ascontiguousarray(found)
-            written = os.pwrite(
-                opened.fileno(), memoryview(content), target.offset + (start + index) * length
-            )
+            content = found.tobytes()
+            written = os.pwrite(opened.fileno(), content, target.offset + (start + index) * length)
             if written < length:
                 raise OSError(28, "No space left on device")
-            checksums.append(zlib.crc32(memoryview(content)))
+            checksums.append(zlib.crc32(content))
     return checksums, failures
 
 

@@ -12,9 +12,11 @@ from lab.datasets.decoding import opened_member, plainly
 from lab.datasets.embedded import SETS
 from lab.datasets.fetch import SOURCES
 from lab.datasets.files import Files, is_image
+from lab.datasets.layouts import WHOLE
 from lab.datasets.published import differences
 from lab.datasets.repetitions import SIDE, repetitions
 from lab.datasets.viewing import viewed
+from lab.datasets.wording import count, few
 
 Report = Callable[[str, int, int], None]  # data set, files checked, files in all
 
@@ -84,6 +86,18 @@ class Verification:
     damaged: tuple[str, ...]
     images: dict[str, dict[str, int]] = field(default_factory=dict)  # by split and class
     notes: tuple[str, ...] = ()
+
+    def lines(self) -> Iterator[str]:
+        """What a reader is told: what was read, what is damaged, what was left out and why."""
+        damaged = f"{len(self.damaged):,} damaged" if self.damaged else "all sound"
+        yield f"{self.name}: {self.files:,} files in {self.where}, {damaged}"
+        for split, kinds in self.images.items():
+            listed = few([f"{kind} {images:,}" for kind, images in kinds.items()], 8)
+            named = "" if split == WHOLE else f" for {split}"
+            images = count(sum(kinds.values()), "image")
+            yield f"    {images}{named} of {count(len(kinds), 'class')}: {listed}"
+        yield from (f"    {problem}" for problem in self.damaged)
+        yield from (f"    {note}" for note in self.notes)
 
 
 def verify(name: str, root: Path | None = None, report: Report = lambda *_: None) -> Verification:

@@ -18,8 +18,8 @@ ALIKE = 0.95  # least similarity, of lab.datasets.duplicates, of images that are
 
 
 def repetitions(parts: Mapping[str, ImageSet]) -> Iterator[str]:
-    """A sentence on images that stand in two of `parts`, one on those under two classes, one on those that are
-    there more than once within a part; of images that are the same, and of those that look nearly so.
+    """A sentence on images that stand in two of `parts`, one on those under two classes, one on those that
+    are there more than once within a part; of images that are the same, and of those that look nearly so.
 
     Images are of SIDE pixels, grey.
     """

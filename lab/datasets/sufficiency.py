@@ -43,3 +43,11 @@ def require_classes(parts: Mapping[str, ImageSet]) -> None:
                 f"{first.name} has no {name} image of {few(absent)}; add some, or leave the "
                 f"class{'es' if len(absent) > 1 else ''} out"
             )
+
+
+def require_validation(name: str, parts: int) -> None:
+    """DataError where no validation images are asked for, by which something is to be chosen."""
+    if not parts:
+        raise DataError(
+            f"validation images of {name} choose a setting, and none are asked for; set data.validation"
+        )
