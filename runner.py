@@ -129,6 +129,7 @@ def run(
     if seeds is not None and not any(_has_seeds(plugin.parameters(chosen)) for plugin in plugins):
         fail(2, f"--seeds changes nothing: {', '.join(selected)} has no parameter seeds")
     from analyses.execution import AnalysisFailed
+    from analyses.fitting import fitted
     from lab.datasets import DataError
 
     done, failures = [], []
@@ -138,7 +139,11 @@ def run(
             changes = [*(settings or []), *_seeds(parameters, seeds)]
             recorded: Profile = "custom" if changes else "full" if plugin.analytic else chosen
             if changes:
-                parameters = _changed(plugin.id, parameters, changes)
+                with refusing(DataError, status=1):
+                    own = fitted(parameters, changes)
+                if own:
+                    err.print(escape(f"chosen from the data's size: {' '.join(own)} (--set changes them)"))
+                parameters = _changed(plugin.id, parameters, [*changes, *own])
             elif not force and freshness(plugin, recorded, parameters, State.store).state == "fresh":
                 done.append({"analysis": plugin.id, "profile": recorded, "ran": False})
                 continue
@@ -380,7 +385,9 @@ def build(
 
 @app.command("list")
 def list_(
-    what: Annotated[str, typer.Argument(help="analyses, studies, models or data")] = "analyses",
+    what: Annotated[
+        str, typer.Argument(help="analyses, studies, models, data, or an analysis: its parameters")
+    ] = "analyses",
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
     """What there is, and what is ready here."""
@@ -399,8 +406,18 @@ def list_(
         from analyses import data
 
         rows = data.as_json() if as_json else data.rows()
+    elif what in analyses.identifiers():
+        from analyses.describing import parameter_rows
+
+        with refusing(analyses.BrokenPlugin, status=1):
+            rows = parameter_rows(analyses.get(what))
     else:
-        fail(2, f"there is nothing called {what!r} to list; say analyses, studies, models or data")
+        known = ["analyses", "studies", "models", "data", *analyses.identifiers()]
+        fail(
+            2,
+            f"there is nothing called {what!r} to list{analyses.nearest(what, known)}; say analyses, "
+            "studies, models, data, or the id of an analysis",
+        )
     if as_json:
         print_json(rows)
     else:
@@ -479,13 +496,8 @@ def data_verify(
         print_json([asdict(verification) for verification in found])
     else:
         for verification in found:
-            damaged = len(verification.damaged)
-            state = f"{damaged:,} damaged" if damaged else "all sound"
-            out.print(
-                escape(f"{verification.name}: {verification.files:,} files in {verification.where}, {state}")
-            )
-            for problem in verification.damaged:
-                out.print(escape(f"    {problem}"))
+            for line in verification.lines():
+                out.print(escape(line))
     if any(verification.damaged for verification in found):
         raise typer.Exit(1)
 

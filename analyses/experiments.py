@@ -33,6 +33,7 @@ DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 MORE = 0x4E00 - len(DIGITS)
 PARTS = {"train": "Training", "validation": "Validation", "test": "Test"}
 FRACTION = "fraction"
+SIZES = "data.train, data.validation and data.test"  # the settings that say how many images
 
 
 class DataChoice(BaseModel):
@@ -64,27 +65,26 @@ def load(choice: DataChoice, device: str) -> tuple[Data, tuple[str, ...]]:
     """Images on the device, with the channel statistics of the training images; and the classes' names."""
     from lab.training import Data, Images, channel_statistics
 
-    chosen, test = _divided(choice)
+    chosen, test = parts(choice)
     mean, std = channel_statistics(chosen[0].images)
     placed = [Images.of(part.images, part.labels, device) for part in (*chosen, test)]
     return Data(placed[0], mean, std, placed[1] if len(chosen) > 1 else None, placed[-1]), test.classes
 
 
-def check(choice: DataChoice) -> None:
-    """DataError where the data set does not have the classes and images that are asked for."""
-    _divided(choice)
+def parts(choice: DataChoice) -> tuple[list[ImageSet], ImageSet]:
+    """The training images, the validation images where there are to be any, and the test images.
 
-
-def _divided(choice: DataChoice) -> tuple[list[ImageSet], ImageSet]:
-    """Training images, validation images where there are to be some, and test images."""
+    DataError in one sentence where there are too few, or a part lacks a class.
+    """
     from lab.datasets import DataError
     from lab.datasets import load as load_images
     from lab.datasets.cifar10 import BATCH, training_batch_1
+    from lab.datasets.sufficiency import require_classes, require_images
 
     how: dict[str, Any] = {"size": choice.size, "grey": False, "damaged": choice.damaged}
     if choice.test:
         everything = load_images(choice.name, "all", **how)
-        _has_enough(choice, choice.train + choice.validation + choice.test, len(everything))
+        require_images(choice.name, _asked(choice), len(everything), SIZES)
         pool, test = divided(everything, [len(everything) - choice.test, choice.test], choice.split_seed)
     else:
         pool, test = (load_images(choice.name, split, **how) for split in ("train", "test"))
@@ -95,32 +95,15 @@ def _divided(choice: DataChoice) -> tuple[list[ImageSet], ImageSet]:
                 "batch; take them all with `--set data.subset=all`"
             )
         pool = pool.select(training_batch_1(pool)[0])
-    _has_enough(choice, choice.train + choice.validation, len(pool))
-    check_classes(choice.name, pool)
+    require_images(choice.name, _asked(choice)[:2], len(pool), SIZES)
+    require_classes({"training": pool, "test": test})
     sizes = [choice.train, choice.validation] if choice.validation else [choice.train]
-    return ([pool] if choice.train == len(pool) else divided(pool, sizes, choice.split_seed)), test
+    chosen = [pool] if choice.train == len(pool) else divided(pool, sizes, choice.split_seed)
+    return chosen, test
 
 
-def _has_enough(choice: DataChoice, wanted: int, there: int) -> None:
-    from lab.datasets import DataError
-
-    if wanted > there:
-        parts = {"training": choice.train, "validation": choice.validation, "test": choice.test}
-        asked = " + ".join(f"{count:,} for {name}" for name, count in parts.items() if count)
-        raise DataError(
-            f"{asked} are more than the {there:,} images of {choice.name}; ask for fewer, with "
-            "`--set data.train=…`"
-        )
-
-
-def check_classes(name: str, images: ImageSet) -> None:
-    """DataError where there is nothing to tell apart."""
-    from lab.datasets import DataError
-
-    kinds = set(images.labels.tolist())
-    if len(kinds) < 2:
-        found = f"of one class only, {images.classes[kinds.pop()]}" if kinds else "no images"
-        raise DataError(f"{name} has {found}: a classifier needs two classes; add a folder of another class")
+def _asked(choice: DataChoice) -> tuple[int, int, int]:
+    return choice.train, choice.validation, choice.test
 
 
 def divided(images: ImageSet, sizes: Sequence[int], seed: int) -> list[ImageSet]:
@@ -568,15 +551,15 @@ def table_notes(outcomes: Sequence[Outcome]) -> tuple[str, ...]:
     )
 
 
+MOST_CLASSES = 30  # of a confusion matrix that can be read; of more, the worst pairs are listed
+PAIRS = 15
+
+
 def confusion_figure(outcomes: Sequence[Outcome], caption: str) -> Heatmap:
     """Share of each true class (rows) that is predicted as each class (columns), over all seeds."""
-    from lab.evaluation import confusion
-
     names = outcomes[0]["classes"]
-    truth = [number for one in outcomes for number in class_numbers(one["labels"])]
-    predicted = [number for one in outcomes for number in class_numbers(one["predictions"])]
-    counts = confusion(truth, predicted, len(names))
-    shares = counts / counts.sum(axis=1, keepdims=True)
+    counts = _confusions(outcomes)
+    shares = counts / counts.sum(axis=1, keepdims=True).clip(min=1)
     pairs = [(shares[i, j], i, j) for i in range(len(names)) for j in range(len(names)) if i != j]
     share, i, j = max(pairs)
     return Heatmap(
@@ -633,6 +616,55 @@ def class_table(outcomes: Sequence[Outcome], caption: str) -> Table:
         rows=tuple(rows),
         notes=(f"Accuracies are means over {len(outcomes)} seeds, with Student's 95% interval over seeds.",),
     )
+
+
+def confused_table(outcomes: Sequence[Outcome], caption: str) -> Table:
+    """The pairs of classes that are most often confused, however many classes there are."""
+    import numpy as np
+
+    names = outcomes[0]["classes"]
+    counts = _confusions(outcomes)
+    images = counts.sum(axis=1)
+    wrong = counts - np.diag(np.diag(counts))
+    order = np.argsort(-wrong, axis=None, kind="stable")[:PAIRS]
+    pairs = [divmod(int(place), len(names)) for place in order if wrong.flat[place]]
+    return Table(
+        caption=f"{caption} The pairs of classes most often confused, of {len(names)} classes.",
+        columns=(
+            Column(key="truth", label="True class"),
+            Column(key="predicted", label="Predicted"),
+            Column(key="count", label="Images", type="integer"),
+            Column(key="share", label="Share of the class", type="number", format=".1%"),
+        ),
+        rows=tuple(
+            Row(
+                cells={
+                    "truth": names[i],
+                    "predicted": names[j],
+                    "count": int(counts[i, j]),
+                    "share": float(counts[i, j] / images[i]),
+                }
+            )
+            for i, j in pairs
+        ),
+        notes=(f"Images are counted over {len(outcomes)} seeds.",) if len(outcomes) > 1 else (),
+    )
+
+
+def confusion_parts(outcomes: Sequence[Outcome], caption: str) -> tuple[dict[str, Heatmap], dict[str, Table]]:
+    """The figure "confusion" of up to MOST_CLASSES classes, and of more the table "confusion" of pairs."""
+    if len(outcomes[0]["classes"]) <= MOST_CLASSES:
+        return {"confusion": confusion_figure(outcomes, caption)}, {}
+    return {}, {"confusion": confused_table(outcomes, caption)}
+
+
+def _confusions(outcomes: Sequence[Outcome]) -> Any:
+    """Images by true class (rows) and predicted class (columns), over all outcomes."""
+    from lab.evaluation import confusion
+
+    truth = [number for one in outcomes for number in class_numbers(one["labels"])]
+    predicted = [number for one in outcomes for number in class_numbers(one["predictions"])]
+    return confusion(truth, predicted, len(outcomes[0]["classes"]))
 
 
 def course(outcomes: Sequence[Outcome], what: Literal["loss", "accuracy"], caption: str, label: str) -> Chart:

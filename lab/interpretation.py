@@ -34,20 +34,19 @@ class InterpretationError(ValueError):
 
 def photograph(name: str) -> Tensor:
     """uint8 (1, 3, H, W): "china" or "flower", which scikit-learn ships, or "cat", which scikit-image ships,
-    all of which may be redistributed, or "file:PATH". A grey image or one with transparency becomes RGB.
-    InterpretationError where it cannot be read.
+    all of which may be redistributed, or "file:PATH", as lab.datasets.viewing shows it. InterpretationError
+    where it cannot be read.
     """
     kind, _, path = name.partition(":")
     if kind == "file" and path:
-        from PIL import Image, UnidentifiedImageError
+        from lab.datasets.decoding import plainly
+        from lab.datasets.viewing import viewed
 
         try:
-            with Image.open(Path(path)) as image:
-                pixels = torch.from_numpy(_array(image.convert("RGBA")))
-        except (OSError, UnidentifiedImageError) as error:
-            raise InterpretationError(f"{path} cannot be read as an image ({error})") from None
-        ink, share = pixels[..., :3].float(), pixels[..., 3:].float() / 255
-        pixels = (ink * share + 255 * (1 - share)).round().to(torch.uint8)
+            with Path(path).expanduser().open("rb") as file:
+                pixels = torch.from_numpy(_array(viewed(file).convert("RGB")))
+        except Exception as error:  # Pillow raises nearly anything on damaged bytes
+            raise InterpretationError(f"{path} cannot be read as an image ({plainly(error)})") from None
     elif name in ("china", "flower"):
         from sklearn.datasets import load_sample_image
 

@@ -19,13 +19,14 @@ from dataclasses import asdict, dataclass, field
 from functools import reduce
 from operator import add
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lab.augmentation import augment, draw, follow, kept_inside
+from lab.datasets.images import Rows, in_file
 from lab.recipes import Recipe, rate_factor
 
 REVISION = 1  # to be raised when the same recipe and seed give another network
@@ -48,9 +49,36 @@ class Images:
 
     @classmethod
     def of(cls, images: Any, labels: Any, device: str) -> Images:
-        """From arrays or an `ImageSet`'s; channels-last on the device."""
+        """From arrays or an `ImageSet`'s; channels-last on the device. Those of a large set stay in their
+        file, from which batches are copied.
+        """
+        on_device = torch.from_numpy(_writable(labels)).to(device)
+        rows = in_file(images)
+        if rows is not None:
+            return cls(cast(Tensor, Streamed(rows, torch.device(device))), on_device)
         pixels = torch.from_numpy(_writable(images)).to(device, memory_format=torch.channels_last)
-        return cls(pixels, torch.from_numpy(_writable(labels)).to(device))
+        return cls(pixels, on_device)
+
+
+class Streamed:
+    """Stands for a uint8 tensor (N, C, H, W) whose images are in a file: an index copies what it names to the
+    device, channels-last. The same values as a tensor's, so the same training.
+    """
+
+    def __init__(self, rows: Rows, device: torch.device) -> None:
+        self.rows, self.device = rows, device
+        self.shape = torch.Size(rows.shape)
+        self.dtype, self.ndim = torch.uint8, rows.ndim
+        # images that are evaluated at a time: those of 16 MB
+        self.batch = max(1, (1 << 24) // max(1, rows.nbytes // max(1, len(rows))))
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: Any) -> Tensor:
+        chosen = index.cpu().numpy() if isinstance(index, Tensor) else index
+        taken = torch.from_numpy(self.rows[chosen])
+        return taken.to(self.device, memory_format=torch.channels_last)
 
 
 def _writable(array: Any) -> Any:
@@ -85,9 +113,11 @@ def channel_statistics(images: Any) -> tuple[tuple[float, ...], tuple[float, ...
     """Mean and standard deviation a channel of a uint8 array (N, C, H, W), in [0, 1]."""
     import numpy as np
 
-    counts = np.stack(
-        [np.bincount(images[:, channel].ravel(), minlength=256) for channel in range(images.shape[1])]
-    )
+    counts = np.zeros((images.shape[1], 256), np.int64)
+    for start in range(0, len(images), 100):  # bincount takes 8 bytes a value
+        block = images[start : start + 100]
+        for channel, own in enumerate(counts):
+            own += np.bincount(block[:, channel].ravel(), minlength=256)
     values = np.arange(256) / 255
     share = counts / counts.sum(axis=1, keepdims=True)
     mean = share @ values
@@ -166,6 +196,10 @@ def _cpu_has_bfloat16() -> bool:
     return "avx512_bf16" in flags or "amx_bf16" in flags
 
 
+def _evaluated_at_a_time(images: Any) -> int:
+    return images.batch if isinstance(images, Streamed) else EVALUATED
+
+
 @torch.no_grad()
 def predict(
     model: nn.Module,
@@ -198,7 +232,7 @@ def predict(
 
     training = model.training
     model.eval()
-    found = torch.cat(list(_in_parts(len(images), logits)))
+    found = torch.cat(list(_in_parts(len(images), logits, _evaluated_at_a_time(images))))
     model.train(training)
     return found
 
@@ -207,12 +241,14 @@ class OutOfMemory(MemoryError):
     """Not even the smallest batch fits."""
 
 
-def _in_parts(count: int, evaluate: Callable[[slice], T], group: int = 1) -> Iterator[T]:
-    """What `evaluate` gives of EVALUATED of `count` images at a time, or of as many as the memory holds.
+def _in_parts(
+    count: int, evaluate: Callable[[slice], T], most: int = EVALUATED, group: int = 1
+) -> Iterator[T]:
+    """What `evaluate` gives of `most` of `count` images at a time, or of as many as the memory holds.
 
     group: images that stay together. OutOfMemory where not even one group fits.
     """
-    size = min(max(EVALUATED // group, 1) * group, count)
+    size = min(max(most // group, 1) * group, count)
     start = 0
     while start < count:
         try:
@@ -375,7 +411,7 @@ def judged(
     training = model.training
     model.eval()
     told = _Means()
-    for means, count in _in_parts(len(images), evaluate, group):
+    for means, count in _in_parts(len(images), evaluate, _evaluated_at_a_time(images.images), group):
         told.add(means, count)
     model.train(training)
     return told.means()

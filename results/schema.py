@@ -515,6 +515,7 @@ class Dataset(Record):
     fingerprint: str
     licence: str = ""
     images: int | None = None
+    notes: tuple[str, ...] = ()
 
 
 class CellRecord(Record):

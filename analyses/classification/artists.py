@@ -178,11 +178,12 @@ def _on_folds(
 def _parts(chosen: Pictures) -> tuple[ImageSet, ImageSet]:
     """What every choice is made on, and the test images."""
     from lab.datasets import DataError, load
+    from lab.datasets.sufficiency import require_classes
 
     images = load(
         chosen.name, chosen.split, size=(chosen.size, chosen.size), grey=False, damaged=chosen.damaged
     )
-    experiments.check_classes(chosen.name, images)
+    require_classes({"training": images})
     count = len(images) if chosen.images is None else chosen.images
     if count > len(images):
         raise DataError(

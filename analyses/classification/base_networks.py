@@ -66,7 +66,7 @@ class BaseNetworks(Analysis[BaseNetworksParameters]):
         return (parameters.data.name,)
 
     def check(self, parameters: BaseNetworksParameters) -> None:
-        experiments.check(parameters.data)
+        experiments.parts(parameters.data)
 
     def plan(self, parameters: BaseNetworksParameters) -> list[Cell]:
         timing = {"batch": parameters.timed_batch, "repeats": parameters.timed_repeats}

@@ -45,7 +45,7 @@ class Cifar10Baseline(Analysis[BaselineParameters]):
         return (parameters.data.name,)
 
     def check(self, parameters: BaselineParameters) -> None:
-        experiments.check(parameters.data)
+        experiments.parts(parameters.data)
 
     def plan(self, parameters: BaselineParameters) -> list[Cell]:
         return experiments.cells(

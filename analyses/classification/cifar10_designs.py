@@ -92,8 +92,8 @@ class Cifar10Designs(Analysis[DesignsParameters]):
         return (parameters.data.name,)
 
     def check(self, parameters: DesignsParameters) -> None:
-        experiments.check(parameters.data)
-        experiments.check(parameters.data.model_copy(update={"train": parameters.ablation_train}))
+        experiments.parts(parameters.data)
+        experiments.parts(parameters.data.model_copy(update={"train": parameters.ablation_train}))
 
     def plan(self, parameters: DesignsParameters) -> list[Cell]:
         budget = parameters.data.model_copy(update={"train": parameters.ablation_train})

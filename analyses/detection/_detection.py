@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from analyses import experiments
 from analyses.experiments import FRACTION
 from analyses.plugin import Cell, Context, Outcome
 from results.schema import Axis, Chart, Panel, Panels, Reference, Series
@@ -97,10 +96,11 @@ def check(choice: CanvasChoice, *, named: bool = True) -> None:
     are all of one class.
     """
     from lab.datasets import cifar10, locate
+    from lab.datasets.sufficiency import require_classes
 
     sets = _images(choice)
     if named:
-        experiments.check_classes(choice.name, sets[0])
+        require_classes({"training": sets[0]})
     if choice.boxes == "published":
         for images, split in zip(sets, ("train", "test"), strict=True):
             cifar10.transformed(images, locate("transformed_cifar10").text(f"{split}.txt"))

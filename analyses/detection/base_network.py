@@ -48,7 +48,7 @@ class BaseNetwork(Analysis[BaseNetworkParameters]):
         return (parameters.data.name,)
 
     def check(self, parameters: BaseNetworkParameters) -> None:
-        experiments.check(parameters.data)
+        experiments.parts(parameters.data)
 
     def plan(self, parameters: BaseNetworkParameters) -> list[Cell]:
         recipe = detection.recipe(parameters.epochs, parameters.mirror, parameters.shift)

@@ -52,8 +52,10 @@ class SourceParameters(Parameters):
 
     def check(self) -> None:
         """DataError where source or target do not have the classes and images that are asked for."""
-        experiments.check(self.data)
-        experiments.check_classes(self.target.name, transfer.load(self.target).train)
+        from lab.datasets.sufficiency import require_classes
+
+        experiments.parts(self.data)
+        require_classes({"training": transfer.load(self.target).train})
 
     def cells(self, name: str, **settings: Any) -> list[Cell]:
         from lab.recipes import Recipe

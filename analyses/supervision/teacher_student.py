@@ -127,7 +127,7 @@ class TeacherStudent(Analysis[TeacherParameters]):
     def check(self, parameters: TeacherParameters) -> None:
         from lab.datasets import DataError
 
-        experiments.check(parameters.data)
+        experiments.parts(parameters.data)
         data, classes = experiments.load(parameters.data, "cpu")
         if max(parameters.p) > len(classes):
             raise DataError(

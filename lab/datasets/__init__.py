@@ -16,7 +16,7 @@ from lab.datasets.cache import cache_folder
 from lab.datasets.catalog import CATALOG
 from lab.datasets.decoding import Damaged, Whole
 from lab.datasets.images import DataError, ImageSet, MissingData
-from lab.datasets.layouts import Release, folder_release
+from lab.datasets.layouts import WHOLE, Release, folder_release, why_empty
 
 __all__ = ["DataError", "ImageSet", "MissingData", "Source", "Whole", "load", "locate", "names", "roots"]
 REVISION = (
@@ -43,6 +43,13 @@ class Source:
         """A text that comes with the data, such as `pairs.txt`; DataError where it is not there."""
         return self.release.text(name)
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is not as published, what was left out, and what a reader should look at."""
+        from lab.datasets.published import differences
+
+        return (*differences(self.name, self.release), *self.release.notes)
+
     def describe(self) -> dict[str, object]:
         """The fields of `results.schema.Dataset`."""
         return {
@@ -50,6 +57,7 @@ class Source:
             "fingerprint": self.fingerprint,
             "licence": self.licence,
             "images": self.release.images,
+            "notes": self.notes,
         }
 
 
@@ -91,7 +99,7 @@ def _users_own(path: Path) -> Source:
         raise DataError(f"there is no folder or zip {path}")
     release = folder_release([path])
     if release is None:
-        raise DataError(f"{path} holds no images in class folders (CLASS/FILE.jpg)")
+        raise DataError(why_empty(path))
     return Source(f"folder:{path}", path.name, "the user's own", False, False, release)
 
 
@@ -114,7 +122,7 @@ def load(
     """
     source = locate(name, root)
     release = source.release
-    if split not in release.splits:
+    if split not in release.splits and not (split == WHOLE and release.counts):
         there = ", ".join(release.splits) or "no images"
         raise DataError(f"{name} in {release.path} has no split {split!r}; it has {there}")
     content = release.read(split, size, source.grey if grey is None else grey, damaged)
@@ -128,4 +136,5 @@ def load(
         fingerprint=source.fingerprint,
         licence=source.licence,
         redistributable=source.redistributable,
+        notes=source.release.notes,
     )

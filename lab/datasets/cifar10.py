@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import pickle
-from functools import partial
+from contextlib import suppress
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,6 +31,7 @@ class _Batches(NamedTuple):
     meta: str
     labels: str
     names: str
+    md5: dict[str, str]  # of the published files, as torchvision states them
 
 
 _CIFAR10 = _Batches(
@@ -39,6 +41,15 @@ _CIFAR10 = _Batches(
     "batches.meta",
     "labels",
     "label_names",
+    {
+        "data_batch_1": "c99cafc152244af753f735de768cd75f",
+        "data_batch_2": "d4bba439e000b95fd0a9bffe97cbabec",
+        "data_batch_3": "54ebc095f3ab1f0389bbae665268c751",
+        "data_batch_4": "634d18415352ddfa80567beed471001a",
+        "data_batch_5": "482c414d41f54cd18b22e5b47cb7c3cb",
+        "test_batch": "40351d587109b95175f43aff81a1287e",
+        "batches.meta": "5ff9c542aee3614f3951f8cda6e48888",
+    },
 )
 _CIFAR100 = _Batches(
     "cifar-100-python",
@@ -47,6 +58,11 @@ _CIFAR100 = _Batches(
     "meta",
     "fine_labels",
     "fine_label_names",
+    {
+        "train": "16019d7e3df5f24257cddd939b257f8d",
+        "test": "f0ef6b0ae62326f3e7ffdfab6717acfc",
+        "meta": "7973b15100ade9c7d40fb424638fde48",
+    },
 )
 
 
@@ -78,9 +94,10 @@ def _found(batches: _Batches, root: Path, name: str) -> Release | None:
         path=place,
         layout="official batches",
         splits=tuple(batches.files),
-        images=60_000,
+        images=_count(files, tuple(wanted[:-1]), batches.labels),
         read=read,
         files=(files,),
+        checksums={file: f"md5:{digest}" for file, digest in batches.md5.items()},
         altered=partial(_damaged, files, batches),
     )
 
@@ -100,6 +117,17 @@ def _batch(reader: Reader, file: str, key: str) -> tuple[NDArray[np.uint8], NDAr
     if not len(images) == len(labels) == len(names):
         raise DataError(f"{file} in {reader.path} has unequal numbers of images and labels; fetch it again")
     return images, labels, names
+
+
+@lru_cache(maxsize=8)
+def _count(files: Files, batches: tuple[str, ...], key: str) -> int:
+    """The images of the batches that can be read; the others are named when they are read."""
+    total = 0
+    with files.reading() as reader:
+        for file in batches:
+            with suppress(DataError):
+                total += len(_batch(reader, file, key)[1])
+    return total
 
 
 def _damaged(files: Files, batches: _Batches) -> list[str]:
@@ -134,7 +162,7 @@ class _Restricted(pickle.Unpickler):
 
 
 def _unpickled(reader: Reader, file: str) -> dict[str, Any]:
-    content = reader.bytes(file)
+    content = reader.content(file)
     try:
         loaded = _Restricted(io.BytesIO(content), encoding="latin1").load()
     except Exception as error:  # damaged bytes can name any opcode, and so raise nearly anything

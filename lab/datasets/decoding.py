@@ -1,4 +1,7 @@
-"""Encoded images → one uint8 array, decoded by several processes once and kept as a memory-mapped file."""
+"""Encoded images → one uint8 array, decoded by several processes once and kept as a memory-mapped file.
+
+Processes write what they decode straight into that file: memory holds a few images of each at a time.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +10,17 @@ import io
 import json
 import os
 import sys
+import zlib
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import IO, TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +28,7 @@ from numpy.typing import NDArray
 from lab.datasets import cache
 from lab.datasets.files import Files, Reader
 from lab.datasets.images import DataError
+from lab.datasets.viewing import Box, viewed
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -38,11 +44,11 @@ class Whole(NamedTuple):
 
 
 Size = tuple[int, int] | None  # height, width; None: as they are
-Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels
 Pixels = NDArray[np.uint8]
 BATCH = 200  # images decoded between two messages of a process
 FEW = 2_000  # images that one process decodes sooner than others can be started
-DECODING = 2  # part of the key of the kept files: raise it when the same bytes give other pixels
+DECODING = 3  # part of the key of the kept files: raise it when the same bytes give other pixels
+STREAMED = 1 << 26  # bytes of an encoded image from which on it is not read whole before it is decoded
 
 
 @dataclass(frozen=True)
@@ -57,28 +63,29 @@ class Wanted:
 
 
 def decoded(wanted: Wanted, damaged: Damaged = "refuse") -> tuple[Pixels, tuple[int, ...]]:
-    """The images (N, C, H, W), and the indices of `wanted.names` that they are.
+    """The images (N, C, H, W), mapped from a file, and the indices of `wanted.names` that they are.
 
     All of them, unless `damaged` is "skip" and some could not be decoded. DataError names these otherwise.
     """
     everything = tuple(range(len(wanted.names)))
     kept = cache.cache_folder() / "images" / f"{_key(wanted)}.npy"
-    images = _mapped(kept)
+    images = cache.mapped_array(kept)
     if images is not None:
         return images, everything
     with cache.making(kept) as part:
-        images = _mapped(kept)  # perhaps another process has made it meanwhile
+        images = cache.mapped_array(kept)  # perhaps another process has made it meanwhile
         if images is not None:
             return images, everything
-        shape, offset, failures = _decode_into(part, wanted)
+        shape, offset, checksums, failures = _decode_into(part, wanted)
         if not failures:
-            part.replace(kept)
+            cache.put_array(part, kept, checksums)
             return np.load(kept, mmap_mode="c"), everything
         if damaged == "refuse":
             raise _refusal(wanted, failures)
         # Not kept: a damaged file may be mended without a change of its name, size or stated CRC.
-        rest = np.fromfile(part, np.uint8, offset=offset).reshape(-1, *shape)
-        return rest, tuple(index for index in everything if index not in failures)
+        rest = tuple(index for index in everything if index not in failures)
+        _close_ranks(part, offset, shape, rest)
+        return np.memmap(part, np.uint8, "c", offset, (len(rest), *shape)), rest
 
 
 def reshaped(images: Pixels, size: Size, grey: bool) -> Pixels:
@@ -99,14 +106,6 @@ def _key(wanted: Wanted) -> str:
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:32]
 
 
-def _mapped(file: Path) -> Pixels | None:
-    try:
-        images: Pixels = np.load(file, mmap_mode="c")
-    except (OSError, ValueError):
-        return None
-    return images
-
-
 def _refusal(wanted: Wanted, failures: dict[int, str]) -> DataError:
     first = "; ".join(why for _, why in sorted(failures.items())[:3])
     return DataError(
@@ -115,58 +114,90 @@ def _refusal(wanted: Wanted, failures: dict[int, str]) -> DataError:
     )
 
 
-def _decode_into(part: Path, wanted: Wanted) -> tuple[tuple[int, ...], int, dict[int, str]]:
-    """Write the images as .npy; their shape (C, H, W), where they start, and why some failed, by index."""
-    shape: tuple[int, ...] = ()
-    offset = 0
-    failures: dict[int, str] = {}
+def _decode_into(part: Path, wanted: Wanted) -> tuple[tuple[int, ...], int, list[int], dict[int, str]]:
+    """Write the images as .npy, and zeros for those that fail.
+
+    Their shape (C, H, W), where they start, the CRC-32 of each, and why some failed, by index.
+    """
+    channels = 1 if wanted.grey else 3
+    shape = (channels, *wanted.size) if wanted.size else _first_shape(wanted)
     with part.open("wb") as opened:
-        for images, failed in _batches(wanted):
-            failures |= failed
-            for image in images:
-                if not shape:
-                    shape = image.shape
-                    header = {"descr": "|u1", "fortran_order": False, "shape": (len(wanted.names), *shape)}
-                    np.lib.format.write_array_header_1_0(opened, header)
-                    offset = opened.tell()
-                if image.shape != shape:
-                    raise DataError(
-                        f"the images in {wanted.files.origin} differ in size ({_text(shape)}, "
-                        f"{_text(image.shape)}); say which size they shall have"
-                    )
-                opened.write(image.tobytes())
-    if not shape:
+        offset = cache.begin_array(opened, np.dtype(np.uint8), (len(wanted.names), *shape))
+        opened.truncate(offset + len(wanted.names) * int(np.prod(shape)))
+    checksums: list[int] = []
+    failures: dict[int, str] = {}
+    for sums, failed in _batches(_Target(part, offset, shape), wanted):
+        checksums += sums
+        failures |= failed
+    if len(failures) == len(wanted.names):
         raise _refusal(wanted, failures)
-    return shape, offset, failures
+    return shape, offset, checksums, failures
+
+
+def _first_shape(wanted: Wanted) -> tuple[int, ...]:
+    """That of the first image that can be decoded."""
+    failures: dict[int, str] = {}
+    with wanted.files.reading() as reader:
+        for index, name in enumerate(wanted.names):
+            found = _image(reader, name, wanted.boxes[index : index + 1], wanted.grey, None)
+            if not isinstance(found, str):
+                return found.shape
+            failures[index] = found
+    raise _refusal(wanted, failures)
+
+
+def _close_ranks(part: Path, offset: int, shape: tuple[int, ...], kept: tuple[int, ...]) -> None:
+    """Move the images `kept` to the front of the file and cut off what is behind them."""
+    length = int(np.prod(shape))
+    with part.open("r+b") as opened:
+        for place, index in enumerate(kept):
+            if place != index:
+                image = os.pread(opened.fileno(), length, offset + index * length)
+                os.pwrite(opened.fileno(), image, offset + place * length)
+        opened.truncate(offset + len(kept) * length)
 
 
 def _text(shape: tuple[int, ...]) -> str:
     return "×".join(map(str, shape[1:]))
 
 
-Decoded = tuple[list[Pixels], dict[int, str]]
-_worker: tuple[Reader, bool, Size]  # of a process that decodes: what it reads, and how
+@dataclass(frozen=True)
+class _Target:
+    """The file that images are written to: from `offset` on, each of `shape` (C, H, W)."""
+
+    part: Path
+    offset: int
+    shape: tuple[int, ...]
 
 
-def _batches(wanted: Wanted) -> Iterator[Decoded]:
-    """The images in their order, batch by batch, as arrays (C, H, W)."""
+Task = tuple[int, tuple[str, ...], tuple[Box, ...]]  # the first index, the names, their boxes
+Written = tuple[list[int], dict[int, str]]  # the CRC-32 of each image, and why some failed, by index
+Setting = tuple[Reader, bool, Size, _Target, Path]
+_worker: Setting  # of a process that decodes: what it reads, how, where to, and what the user calls it
+
+
+def _batches(target: _Target, wanted: Wanted) -> Iterator[Written]:
+    """Decode and write the images, batch by batch in their order."""
     starts = range(0, len(wanted.names), BATCH)
-    work = [
+    work = (
         (start, wanted.names[start : start + BATCH], wanted.boxes[start : start + BATCH]) for start in starts
-    ]
-    setting = (wanted.files.path, wanted.files.prefix, wanted.grey, wanted.size)
+    )
     workers = os.cpu_count() or 1
     if workers < 2 or len(wanted.names) <= FEW:
         with wanted.files.reading() as reader:
             for task in work:
-                yield _decode(reader, wanted.grey, wanted.size, *task)
+                yield _decode((reader, wanted.grey, wanted.size, target, wanted.files.origin), task)
         return
     context = get_context("spawn")  # a fork would copy the locks of torch's threads
+    setting = (wanted.files, wanted.grey, wanted.size, target)
     try:
-        with ProcessPoolExecutor(min(workers, len(work)), context, _start_worker, setting) as pool:
+        with ProcessPoolExecutor(min(workers, len(starts)), context, _start_worker, setting) as pool:
+            pending: list[Future[Written]] = []
             with _without_main():
-                batches = pool.map(_work, work)  # starts the processes
-            yield from batches
+                pending += [pool.submit(_work, task) for task in islice(work, 2 * workers)]
+            while pending:
+                yield pending.pop(0).result()
+                pending += [pool.submit(_work, task) for task in islice(work, 1)]
     except BrokenProcessPool:
         raise DataError(
             f"a process that decoded {wanted.files.origin} was ended from outside; perhaps the memory is full"
@@ -187,39 +218,77 @@ def _without_main() -> Iterator[None]:
         sys.modules["__main__"] = main
 
 
-def _start_worker(path: Path, prefix: str, grey: bool, size: Size) -> None:
+def _start_worker(files: Files, grey: bool, size: Size, target: _Target) -> None:
     """Open the files once a process: the list of a zip with many members takes long to read."""
     global _worker
-    _worker = (Reader(path, prefix), grey, size)
+    _worker = (files.reader(), grey, size, target, files.origin)
 
 
-def _work(task: tuple[int, tuple[str, ...], tuple[Box, ...]]) -> Decoded:
-    return _decode(*_worker, *task)
+def _work(task: Task) -> Written:
+    return _decode(_worker, task)
 
 
-def _decode(
-    reader: Reader, grey: bool, size: Size, start: int, names: tuple[str, ...], boxes: tuple[Box, ...]
-) -> Decoded:
-    images: list[Pixels] = []
+def _decode(setting: Setting, task: Task) -> Written:
+    """OSError where the images cannot be written; DataError where they differ in size."""
+    reader, grey, size, target, origin = setting
+    start, names, boxes = task
+    checksums: list[int] = []
     failures: dict[int, str] = {}
-    for index, name in enumerate(names):
-        try:
-            image = opened_image(reader.bytes(name))
-            images.append(_shaped(image.crop(boxes[index]) if boxes else image, size, grey))
-        except DataError as error:
-            failures[start + index] = str(error)
-        except Exception as error:  # Pillow raises nearly anything on damaged bytes, struct.error for one
-            failures[start + index] = f"{name}: {str(error) or type(error).__name__}"
-    return images, failures
+    length = int(np.prod(target.shape))
+    with target.part.open("r+b", buffering=0) as opened:
+        for index, name in enumerate(names):
+            found = _image(reader, name, boxes[index : index + 1], grey, size)
+            if isinstance(found, str):
+                failures[start + index] = found
+                checksums.append(0)
+                continue
+            if found.shape != target.shape:
+                raise DataError(
+                    f"the images in {origin} differ in size ({_text(target.shape)}, {_text(found.shape)}); "
+                    "say which size they shall have"
+                )
+            content = found.tobytes()
+            written = os.pwrite(opened.fileno(), content, target.offset + (start + index) * length)
+            if written < length:
+                raise OSError(28, "No space left on device")
+            checksums.append(zlib.crc32(content))
+    return checksums, failures
 
 
-def opened_image(content: bytes) -> Image:
-    """The picture, decoded whole; Pillow's exceptions where it cannot be."""
-    from PIL import Image
+def _image(reader: Reader, name: str, box: tuple[Box, ...], grey: bool, size: Size) -> Pixels | str:
+    """One image (C, H, W), or why it cannot be had."""
+    try:
+        with opened_member(reader, name) as opened:
+            return _shaped(viewed(opened, *box), size, grey)
+    except DataError as error:
+        return str(error)
+    except Exception as error:  # Pillow raises nearly anything on damaged bytes, struct.error for one
+        return f"{name}: {plainly(error)}"
 
-    with Image.open(io.BytesIO(content)) as opened:
-        opened.load()
-        return opened
+
+@contextmanager
+def opened_member(reader: Reader, name: str) -> Iterator[IO[bytes]]:
+    """An encoded image to decode; one that is large is read twice: for its CRC, and then as it is needed."""
+    content = io.BytesIO()
+    for piece in reader.pieces(name):
+        if content.tell() <= STREAMED:
+            content.write(piece)
+    if content.tell() <= STREAMED:
+        content.seek(0)
+        yield content
+    else:
+        with reader.open(name) as opened:
+            yield opened
+
+
+def plainly(error: Exception) -> str:
+    """What an image library says of a damaged file, without the buffer's address."""
+    said = (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__
+    if "cannot identify image file" in said:
+        return "it is no picture of a kind that can be read, or cut short"
+    if "decompression bomb" in said:
+        return said.partition(", could be")[0].replace("Image size", "it is too large:")
+    return said
 
 
 def _shaped(image: Image, size: Size, grey: bool) -> Pixels:

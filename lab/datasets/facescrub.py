@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePosixPath
 
-from lab.datasets.decoding import Box, Damaged, Size
+from lab.datasets.decoding import Damaged, Size
 from lab.datasets.files import Files, first_of, open_files
 from lab.datasets.images import DataError
 from lab.datasets.layouts import Content, Listed, Release, read_listed
+from lab.datasets.viewing import Box
 
 LISTS = ("facescrub.txt", "facescrub_actors.txt", "facescrub_actresses.txt")
 COLUMNS = ("name", "image_id", "face_id", "url", "bbox", "sha256")
@@ -84,7 +85,10 @@ def check(files: Files) -> Check:
     by_number: dict[str, str] = {}
     with files.reading() as reader:
         for member in files.members:
-            by_hash.setdefault(hashlib.sha256(reader.bytes(member.name)).hexdigest(), member.name)
+            digest = hashlib.sha256()
+            for piece in reader.pieces(member.name):
+                digest.update(piece)
+            by_hash.setdefault(digest.hexdigest(), member.name)
             by_number[PurePosixPath(member.name).stem] = member.name
     accepted, altered, missing = [], [], []
     for line in listed_lines(files):
@@ -108,7 +112,7 @@ def listed_lines(files: Files) -> list[Line]:
 
 def _lines(files: Files, file: str) -> list[Line]:
     with files.reading() as reader:
-        text = reader.bytes(file).decode("utf-8", errors="replace")
+        text = reader.content(file).decode("utf-8", errors="replace")
     rows = list(csv.DictReader(text.splitlines(), delimiter="\t"))
     if not rows or set(COLUMNS) - set(rows[0]):
         raise DataError(

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from lab.datasets import DataError, MissingData, Source, locate, names
+from lab.datasets import DataError, MissingData, load, locate, names
 from lab.datasets.catalog import CATALOG
-from lab.datasets.decoding import opened_image
+from lab.datasets.decoding import opened_member, plainly
 from lab.datasets.embedded import SETS
-from lab.datasets.fetch import SOURCES, matches
+from lab.datasets.fetch import SOURCES
 from lab.datasets.files import Files, is_image
+from lab.datasets.layouts import WHOLE
+from lab.datasets.published import differences
+from lab.datasets.repetitions import SIDE, repetitions
+from lab.datasets.viewing import viewed
+from lab.datasets.wording import count, few
 
-SUMS = "SHA256SUMS"
 Report = Callable[[str, int, int], None]  # data set, files checked, files in all
 
 
@@ -73,12 +76,28 @@ def _state(name: str, root: Path | None) -> State:
 
 @dataclass(frozen=True)
 class Verification:
-    """What reading all files of a data set found. `damaged` has a sentence a file that is not sound."""
+    """What reading all files of a data set found. `damaged` has a sentence a file that is not sound, `notes`
+    sentences on what was left out, and what a reader should look at.
+    """
 
     name: str
     where: str
     files: int
     damaged: tuple[str, ...]
+    images: dict[str, dict[str, int]] = field(default_factory=dict)  # by split and class
+    notes: tuple[str, ...] = ()
+
+    def lines(self) -> Iterator[str]:
+        """What a reader is told: what was read, what is damaged, what was left out and why."""
+        damaged = f"{len(self.damaged):,} damaged" if self.damaged else "all sound"
+        yield f"{self.name}: {self.files:,} files in {self.where}, {damaged}"
+        for split, kinds in self.images.items():
+            listed = few([f"{kind} {images:,}" for kind, images in kinds.items()], 8)
+            named = "" if split == WHOLE else f" for {split}"
+            images = count(sum(kinds.values()), "image")
+            yield f"    {images}{named} of {count(len(kinds), 'class')}: {listed}"
+        yield from (f"    {problem}" for problem in self.damaged)
+        yield from (f"    {note}" for note in self.notes)
 
 
 def verify(name: str, root: Path | None = None, report: Report = lambda *_: None) -> Verification:
@@ -89,7 +108,7 @@ def verify(name: str, root: Path | None = None, report: Report = lambda *_: None
     source = locate(name, root)
     release = source.release
     total = sum(len(files.members) for files in release.files)
-    damaged = [*_wrong_archives(source)]
+    damaged = [*differences(name, release)]
     damaged += [
         f"{file} is not the file that the release lists (its hash differs)" for file in release.altered()
     ]
@@ -100,7 +119,19 @@ def verify(name: str, root: Path | None = None, report: Report = lambda *_: None
             report(name, done, total)
             if problem:
                 damaged.append(problem)
-    return Verification(name, str(release.path), total or release.images, tuple(damaged))
+    notes = [*release.notes]
+    if name.startswith("folder:") and len(damaged) < release.images:
+        size = (SIDE, SIDE)
+        parts = {split: load(name, split, size=size, grey=True, damaged="skip") for split in release.splits}
+        notes += repetitions(parts)
+    return Verification(
+        name,
+        str(release.path),
+        total or release.images,
+        tuple(damaged),
+        {split: dict(kinds) for split, kinds in release.counts.items()},
+        tuple(notes),
+    )
 
 
 def _wrong_members(files: Files) -> Iterator[str | None]:
@@ -108,39 +139,15 @@ def _wrong_members(files: Files) -> Iterator[str | None]:
     with files.reading() as reader:
         for member in files.members:
             try:
-                content = reader.bytes(member.name)
                 if is_image(member.name):
-                    opened_image(content)
+                    with opened_member(reader, member.name) as opened:
+                        viewed(opened)
+                else:
+                    for _ in reader.pieces(member.name):
+                        pass
             except DataError as error:
                 yield str(error)
             except Exception as error:  # Pillow raises nearly anything on damaged bytes
-                why = str(error) or type(error).__name__
-                yield f"{member.name} in {files.origin} cannot be decoded ({why})"
+                yield f"{member.name} in {files.origin} cannot be decoded ({plainly(error)})"
             else:
                 yield None
-
-
-def _wrong_archives(source: Source) -> Iterator[str]:
-    """Archives whose hash is published, or stated by a SHA256SUMS beside them, and is another."""
-    published = {download.file: download.checksum for download in SOURCES.get(source.name, ())}
-    for path in sorted({source.release.path, *(files.origin for files in source.release.files)}):
-        if not path.is_file():
-            continue
-        stated = _stated(path)
-        if stated and stated != _sha256(path):
-            yield f"{path} is not the file that {SUMS} beside it lists (its SHA-256 differs)"
-        elif not stated and path.name in published and not matches(path, published[path.name]):
-            yield f"{path} is not the file that was published (its checksum differs)"
-
-
-def _stated(path: Path) -> str | None:
-    sums = path.parent / SUMS
-    if not sums.is_file():
-        return None
-    lines = (line.split() for line in sums.read_text(encoding="utf-8").splitlines())
-    return next((words[0] for words in lines if len(words) == 2 and words[1].lstrip("*") == path.name), None)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()

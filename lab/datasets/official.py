@@ -28,7 +28,7 @@ DECATHLON = (
 
 def _text(files: Files, name: str) -> str:
     with files.reading() as reader:
-        return reader.bytes(name).decode("utf-8", errors="replace")
+        return reader.content(name).decode("utf-8", errors="replace")
 
 
 def gtsrb(root: Path, name: str) -> Release | None:

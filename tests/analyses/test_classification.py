@@ -191,7 +191,7 @@ def checked(experiment, **data):
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_one_class_is_nothing_to_tell_apart(name, tmp_path):
-    with pytest.raises(DataError, match="of one class only, cat: a classifier needs two"):
+    with pytest.raises(DataError, match="images of one class only, cat; telling classes apart needs two"):
         checked(name, name=folder_of(tmp_path, {"cat": 60}))
 
 
@@ -210,7 +210,7 @@ def test_more_images_than_there_are_is_one_sentence(name, tmp_path):
     if name == "artists":
         assert said.startswith("800 images are asked for, and folder:") and "has 60" in said
     else:
-        assert said.startswith("800 for training + 100 for validation + 100 for test are more than the 60 im")
+        assert said.startswith("800 + 100 + 100 of 60 images of folder:")
     assert "ask for fewer" in said and "\n" not in said
 
 

@@ -15,8 +15,11 @@ import pytest
 from PIL import Image
 from small_files import classes, encoded, packed, pixels, write
 
-from lab.datasets import DataError, load, locate
+from lab.datasets import DataError, cache, decoding, load, locate
+from lab.datasets.cache import kept_array
 from lab.datasets.decoding import FEW, reshaped
+from lab.datasets.files import open_files
+from lab.datasets.inventory import verify
 
 ROOT = Path(__file__).resolve().parents[3]
 KINDS = {"cat": 3, "dog": 2}
@@ -81,12 +84,97 @@ def test_the_second_reading_is_mapped_from_the_first(root, own_cache):
     assert not list((own_cache / "images").glob("*.making"))
 
 
-def test_a_damaged_cache_is_made_again(root, own_cache):
+def flipped(content, at):
+    return content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :]
+
+
+HARM = {
+    "cut short": lambda content: content[:-10],
+    "empty": lambda content: b"",
+    "zeros": lambda content: bytes(len(content)),
+    "a bit of the header": lambda content: flipped(content, 60),
+    "a bit of an image": lambda content: flipped(content, 400),
+    "a bit of the checksums": lambda content: flipped(content, len(content) - 30),
+    "a bit of the mark": lambda content: flipped(content, len(content) - 20),
+    "without checksums": lambda content: content[: 128 + 5 * 192],
+}
+
+
+@pytest.mark.parametrize("harm", HARM.values(), ids=HARM)
+def test_a_kept_file_that_was_altered_is_made_again(root, own_cache, harm):
     write(root / "pets", classes(KINDS))
     first = np.array(load(f"folder:{root}/pets").images)
     (kept,) = kept_images(own_cache)
-    kept.write_bytes(kept.read_bytes()[:-10])
+    whole = kept.read_bytes()
+    times = (kept.stat().st_atime_ns, kept.stat().st_mtime_ns)
+    kept.write_bytes(harm(whole))
+    os.utime(kept, ns=times)
     assert np.array_equal(load(f"folder:{root}/pets").images, first)
+    assert kept.read_bytes()[: 128 + 5 * 192] == whole[: 128 + 5 * 192]
+
+
+@pytest.mark.parametrize("harm", HARM.values(), ids=HARM)
+def test_kept_features_that_were_altered_are_made_again(own_cache, harm):
+    made = []
+
+    def make():
+        made.append(1)
+        return np.arange(240, dtype=np.float32).reshape(5, 48)
+
+    first = kept_array("features", ("x",), make)
+    assert np.array_equal(kept_array("features", ("x",), make), first)
+    assert len(made) == 1
+    (kept,) = (own_cache / "features").glob("*.npy")
+    kept.write_bytes(harm(kept.read_bytes()))
+    assert np.array_equal(kept_array("features", ("x",), make), first)
+    assert len(made) == 2
+    assert np.array_equal(kept_array("features", ("x",), make), first)
+    assert len(made) == 2
+
+
+def test_a_large_kept_file_is_checked_when_it_was_touched(root, own_cache, monkeypatch):
+    monkeypatch.setattr(cache, "CHECKED", 0)
+    write(root / "pets", classes(KINDS))
+    first = np.array(load(f"folder:{root}/pets").images)
+    (kept,) = kept_images(own_cache)
+    kept.write_bytes(flipped(kept.read_bytes(), 400))
+    assert np.array_equal(load(f"folder:{root}/pets").images, first)
+    kept.touch()
+    assert np.array_equal(load(f"folder:{root}/pets").images, first)
+    settled = kept.stat().st_mtime_ns
+    load(f"folder:{root}/pets")
+    assert kept.stat().st_mtime_ns == settled
+
+
+def test_a_member_of_a_zip_is_read_in_pieces_and_its_crc_is_checked(root):
+    path = packed(root / "pets.zip", {**classes(KINDS), "long.txt": b"0123456789" * 500_000})
+    with open_files(path).reading() as reader:
+        pieces = list(reader.pieces("long.txt"))
+    assert max(map(len, pieces)) <= 1 << 20
+    assert b"".join(pieces) == b"0123456789" * 500_000
+    content = bytearray(path.read_bytes())
+    content[content.index(b"0123456789") + 4_000_000] ^= 1
+    path.write_bytes(content)
+    assert any("long.txt" in problem for problem in verify(f"folder:{path}").damaged)
+
+
+def test_a_large_image_is_decoded_without_being_read_whole(root, monkeypatch):
+    monkeypatch.setattr(decoding, "STREAMED", 100)
+    path = packed(root / "pets.zip", classes(KINDS))
+    write(root / "loose", classes(KINDS))
+    for place in (path, root / "loose"):
+        found = load(f"folder:{place}")
+        assert np.array_equal(found.images[4], np.moveaxis(pixels(4), -1, 0))
+
+
+def test_what_is_left_of_damaged_images_is_mapped_too(root, own_cache):
+    files = classes({"cat": 5, "dog": 5})
+    for name in ("cat/0000.png", "cat/0003.png", "dog/0004.png"):
+        files[name] = b"no"
+    images = load(f"folder:{write(root / 'pets', files)}", damaged="skip").images
+    assert isinstance(images, np.memmap)
+    expected = [pixels(index) for index in (1, 2, 4, 5, 6, 7, 8)]
+    assert np.array_equal(images, np.moveaxis(np.stack(expected), -1, 1))
 
 
 def test_another_content_is_another_fingerprint_and_other_pixels(root):

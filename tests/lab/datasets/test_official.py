@@ -64,6 +64,26 @@ def test_cifar10_is_read_from_its_archive_as_it_is_offered(root):
     assert np.array_equal(archive.images, folder.images)
 
 
+def test_what_is_there_is_counted_and_said_not_to_be_the_published_files(root):
+    write(root, cifar_batches())
+    source = locate("cifar10", root)
+    assert source.release.images == 24
+    (note,) = source.notes
+    assert (
+        "batches.meta, data_batch_1, data_batch_2, … (4 more)" in note
+        or "published (checksums differ)" in note
+    )
+    subprocess.run(
+        ["tar", "-C", root, "--remove-files", "-czf", root / "cifar-10-python.tar.gz", "cifar-10-batches-py"],
+        check=True,
+    )
+    described = locate("cifar10", root).describe()
+    assert described["images"] == 24
+    assert described["notes"] == (
+        f"{root}/cifar-10-python.tar.gz is not the file that was published (its checksum differs)",
+    )
+
+
 def test_batches_that_are_missing_or_damaged_are_named(root):
     write(root, cifar_batches())
     (root / "cifar-10-batches-py/data_batch_3").write_bytes(batch(3, 4)[:500])
