@@ -8,14 +8,16 @@ detection.base_network --profile full`
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from pydantic import Field
 
 from analyses import experiments
 from analyses.detection import _detection as detection
-from analyses.experiments import FRACTION, DataChoice
+from analyses.experiments import DataChoice
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
-from results.schema import Finding, Metric
+from results import builders
+from results.builders import FRACTION
 
 LABEL = "Base network"
 
@@ -51,8 +53,7 @@ class BaseNetwork(Analysis[BaseNetworkParameters]):
         experiments.parts(parameters.data)
 
     def plan(self, parameters: BaseNetworkParameters) -> list[Cell]:
-        recipe = detection.recipe(parameters.epochs, parameters.mirror, parameters.shift)
-        network = {"name": "detector base"}
+        network, recipe = {"name": "detector base"}, _recipe(parameters)
         return experiments.cells("base", network, recipe, parameters.data, parameters.seeds, keep=True)
 
     def run(self, cell: Cell, context: Context) -> Outcome:
@@ -60,37 +61,49 @@ class BaseNetwork(Analysis[BaseNetworkParameters]):
 
     def summarize(self, parameters: BaseNetworkParameters, outcomes: Mapping[str, Outcome]) -> Summary:
         runs = list(outcomes.values())
-        accuracy = experiments.over_seeds(runs, "test_accuracy", "Test accuracy of the base network")
-        recipe = detection.recipe(parameters.epochs, parameters.mirror, parameters.shift)
+        metrics = experiments.measured("base", runs, "the base network")
+        for key, value, title, unit in (
+            ("base/required", parameters.required, "Test accuracy that is asked for", FRACTION),
+            ("training/images", parameters.data.train, "Training images", "images"),
+            ("training/epochs", parameters.epochs, "Epochs", "epochs"),
+            ("training/seeds", parameters.seeds, "Seeds", ""),
+        ):
+            metrics[key] = builders.metric(value, title, unit)
+        low = metrics["base/test_accuracy"].low
         return Summary(
-            metrics={
-                "base/test_accuracy": accuracy,
-                "base/train_accuracy": experiments.at_the_end(runs, "train_accuracy", "Training accuracy"),
-                "base/required": Metric(value=parameters.required, title="Accuracy asked for", unit=FRACTION),
-                "training/images": Metric(
-                    value=parameters.data.train, title="Training images", unit="images"
-                ),
-                "training/epochs": Metric(value=parameters.epochs, title="Epochs", unit="epochs"),
-                "training/seeds": Metric(value=parameters.seeds, title="Seeds"),
-            },
+            metrics=metrics,
             tables={
-                "results": experiments.results_table(
-                    "Losses and accuracies of the base network at the end of training.",
-                    {LABEL: runs},
-                    (f"Means and 95% intervals over {len(runs)} seeds.", *experiments.table_notes(runs)),
+                "results": experiments.classifiers_table(
+                    "Losses and accuracies (%) of the base network at the end of training.",
+                    {"base": LABEL},
+                    metrics,
+                    (
+                        f"Means over {len(runs)} seeds, with their 95% interval.",
+                        *experiments.table_notes(runs),
+                    ),
                 ),
-                "recipe": experiments.recipe_table({LABEL: recipe}),
+                "recipe": experiments.recipe_table({LABEL: _recipe(parameters)}),
             },
-            figures={"accuracy": experiments.by_iteration(runs, "the base network")},
+            figures={
+                "accuracy": experiments.by_iteration(runs, "the base network"),
+                "curves": builders.learning_curves(
+                    "Loss and accuracy of the base network by epoch.", experiments.histories(runs)
+                ),
+            },
             findings={
-                "reaches_required": Finding(
-                    statement="The interval of the test accuracy over seeds lies above what is asked for",
-                    holds=accuracy.low is not None and accuracy.low >= parameters.required,
-                    metrics=("base/test_accuracy", "base/required"),
+                "reaches_required": builders.statement(
+                    "The interval of the test accuracy over seeds lies above what is asked for",
+                    low is not None and low >= parameters.required,
+                    "base/test_accuracy",
+                    "base/required",
                 ),
                 "no_run_diverged": experiments.none_diverged(outcomes),
             },
         )
+
+
+def _recipe(parameters: BaseNetworkParameters) -> dict[str, Any]:
+    return detection.recipe(parameters.epochs, parameters.mirror, parameters.shift)
 
 
 analysis = BaseNetwork()
