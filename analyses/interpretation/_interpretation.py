@@ -29,6 +29,12 @@ LAYERS = {
     "resnet50": ("relu", "layer4"),
     "alexnet": ("features.1", "features.11"),
 }
+NAMES = {
+    "tf_efficientnet_lite0": "EfficientNet-Lite0",
+    "resnet18": "ResNet-18",
+    "resnet50": "ResNet-50",
+    "alexnet": "AlexNet",
+}
 DRAWN = 112  # pixels of a drawn picture
 
 

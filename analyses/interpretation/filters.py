@@ -55,6 +55,7 @@ class Filters(Analysis[FilterParameters]):
         outcome = outcomes["image"]
         first, last = outcome["first"], outcome["last"]
         architecture = outcome["weights"]["architecture"]
+        network = shared.NAMES.get(architecture, architecture)
         metrics = {
             "image/probability": Metric(
                 value=outcome["said"][0][1], title=f"Probability of {outcome['said'][0][0]}", unit=FRACTION
@@ -80,7 +81,7 @@ class Filters(Analysis[FilterParameters]):
         return Summary(
             metrics=metrics,
             tables={"said": _said_table(outcome, parameters)},
-            figures=shared.map_figures(outcome, architecture, parameters.image),
+            figures=shared.map_figures(outcome, network, parameters.image),
             findings={
                 "last_is_sparser": Finding(
                     statement="The last layer's values are more often zero than the first's",

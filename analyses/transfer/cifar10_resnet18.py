@@ -1,8 +1,8 @@
-"""transfer.cifar10_resnet18: the last stage of a pre-trained network, trained on enlarged CIFAR-10.
+"""transfer.cifar10_resnet18: the last stage of a pretrained network, trained on enlarged CIFAR-10.
 
 By protocol ResNet-18 with ImageNet weights, images enlarged eightfold to 256 pixels, layer4 and the last
 layer trained by Adam at 5e-4 in batches of 32 for five epochs. What comes before the trained stage is
-frozen, so it is computed once an image and kept. Where its weights cannot be had, another pre-trained network
+frozen, so it is computed once an image and kept. Where its weights cannot be had, another pretrained network
 follows the protocol (expected: a test accuracy of 0.86 or more):
 
     run transfer.cifar10_resnet18 --set pretrained.architecture=resnet18 --set pretrained.layer=layer3 \\
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 Runs = Mapping[str, Sequence[Outcome]]  # by network, its outcomes by seed
 OWN = "design_b"  # the better design of classification.cifar10_designs
-NAMES = {"resnet18": "ResNet-18", "tf_efficientnet_lite0": "EfficientNet-Lite0"}
 
 
 class Candidate(BaseModel):
@@ -90,8 +89,8 @@ class LastStageParameters(Parameters):
 
 class Cifar10Resnet18(Analysis[LastStageParameters]):
     id = "transfer.cifar10_resnet18"
-    title = "The last stage of a pre-trained network on CIFAR-10"
-    question = "How far does a network pre-trained on other images come when only its last stage is trained?"
+    title = "The last stage of a pretrained network on CIFAR-10"
+    question = "How far does a network pretrained on other images come when only its last stage is trained?"
     libraries = ("torch", "torchvision", "timm")
 
     def parameters(self, profile: Profile) -> LastStageParameters:
@@ -153,18 +152,18 @@ class Cifar10Resnet18(Analysis[LastStageParameters]):
         compared = transfer.compare(accuracies, pairs, titles, "seeds")
         metrics = _metrics(parameters, runs, titles, compared)
         metrics |= transfer.duplicate_metrics(outcomes.get("duplicates", {}))
-        title, over = titles["pretrained"], _over(parameters)
+        best, title, over = runs["pretrained"], titles["pretrained"], _over(parameters)
+        tested = best[0]["history"].get("test_loss")
+        parts = "Training, validation and test" if tested else "Training and validation"
         figures: dict[str, Chart | Pictures] = {
-            what: experiments.course(
-                runs["pretrained"], what, f"{what.capitalize()} by epoch of {title}. {over}", title
-            )
+            what: experiments.course(best, what, f"{parts} {what} by epoch of {title}. {over}", title)
             for what in ("loss", "accuracy")
         }
         figures |= {
             "losses": _losses(runs, titles, over),
             "courses": _courses(parameters, runs, titles, over),
         }
-        maps = runs["pretrained"][0].get("maps")
+        maps = best[0].get("maps")
         if maps:
             figures |= interpretation.map_figures(maps, title, parameters.image)
             named, share = maps["said"][0]
@@ -312,10 +311,10 @@ def _kept(network: Network, data: Data, layer: str, context: Context) -> Data:
 def _titles(parameters: LastStageParameters, runs: Runs) -> dict[str, str]:
     def title(name: str, candidate: Candidate) -> str:
         weights = runs[name][0]["weights"]
-        network = NAMES.get(weights["architecture"], weights["architecture"])
+        network = interpretation.NAMES.get(weights["architecture"], weights["architecture"])
         if not candidate.layer:
-            return f"{network}, all layers, " + ("from scratch" if not weights["sha256"] else "pre-trained")
-        return f"{network}, last stage, " + ("pre-trained" if weights["sha256"] else "drawn")
+            return f"{network}, all layers, " + ("from scratch" if not weights["sha256"] else "pretrained")
+        return f"{network}, last stage, " + ("pretrained" if weights["sha256"] else "drawn")
 
     candidates = parameters.candidates()
     return {name: title(name, candidate) for name, candidate in candidates.items()} | {
@@ -403,7 +402,7 @@ def _table(
     number: dict[str, Any] = {"type": "number", "format": ".1%"}
     return Table(
         caption=f"Accuracy on CIFAR-10 from {parameters.data.train:,} training images, of the last stage of "
-        "a pre-trained network and of a network trained from scratch.",
+        "a pretrained network and of a network trained from scratch.",
         columns=(
             Column(key="network", label="Network"),
             Column(key="trained", label="Trained", type="integer", unit="parameters"),
@@ -441,12 +440,12 @@ def _recipe_table(parameters: LastStageParameters, runs: Runs, titles: Mapping[s
     }
     recipes = {titles[name]: parameters.recipe(candidate) for name, candidate in candidates.items()}
     table = experiments.recipe_table(recipes | {titles[OWN]: recipe_b(parameters.own_epochs)}, beside)
-    caption = "Hyper-parameters of the last stage of the pre-trained network and of the network from scratch."
+    caption = "Hyper-parameters of the last stage of the pretrained network and of the network from scratch."
     return table.model_copy(update={"caption": caption})
 
 
 def _losses(runs: Runs, titles: Mapping[str, str], over: str) -> Chart:
-    """Training and validation loss of the pre-trained network and of the best of our own."""
+    """Training and validation loss of the pretrained network and of the best of our own."""
     series = []
     for name in ("pretrained", OWN):
         for part in ("train", "validation"):
@@ -455,7 +454,7 @@ def _losses(runs: Runs, titles: Mapping[str, str], over: str) -> Chart:
     ends = ", ".join(f"{one.label} {one.y[-1]:.3f}" for one in series)
     return Chart(
         kind="line",
-        caption="Training and validation loss by epoch of the pre-trained network and of our best network, "
+        caption="Training and validation loss by epoch of the pretrained network and of our best network, "
         f"trained on the same images. {over} Training losses are running means over an epoch.",
         alt=f"Cross-entropy by epoch, ending at: {ends}.",
         x=Axis(label="Epoch"),
@@ -494,7 +493,7 @@ def _findings(
     first = {name: experiments.mean_course(runs[name], "validation_loss")[0][0] for name in runs}
     found = {
         "protocol_network": Finding(
-            statement="The pre-trained network is ResNet-18, of which the last stage was trained",
+            statement="The pretrained network is ResNet-18, of which the last stage was trained",
             holds=any(
                 run["weights"]["architecture"] == "resnet18"
                 and run["weights"]["sha256"]
@@ -504,17 +503,17 @@ def _findings(
             ),
         ),
         "pretrained_is_best": Finding(
-            statement="The pre-trained network is significantly more accurate than our best network",
+            statement="The pretrained network is significantly more accurate than our best network",
             holds=compared["pretrained"].verdict == "better",
             metrics=("pretrained/gain",),
         ),
         "own_is_best": Finding(
-            statement="Our best network is significantly more accurate than the pre-trained one",
+            statement="Our best network is significantly more accurate than the pretrained one",
             holds=compared["pretrained"].verdict == "worse",
             metrics=("pretrained/gain",),
         ),
         "pretrained_starts_lower": Finding(
-            statement="After the first epoch the pre-trained network has the lower validation loss",
+            statement="After the first epoch the pretrained network has the lower validation loss",
             holds=first["pretrained"] < first[OWN],
         ),
         "no_run_diverged": experiments.none_diverged(outcomes),

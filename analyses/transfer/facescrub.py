@@ -571,7 +571,7 @@ def _recipe_table(parameters: FaceParameters, runs: Mapping[str, Sequence[Outcom
             "arithmetic": runs["finetuned"][0]["history"]["precision"],
             "input": f"{parameters.view} × {parameters.view} colour pixels",
             "layers": f"those of {head['weights']['architecture']}",
-            "first weights": f"pre-trained; of the last layer {drawn}",
+            "first weights": f"pretrained; of the last layer {drawn}",
         },
     }
     table = experiments.recipe_table(

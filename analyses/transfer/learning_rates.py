@@ -1,6 +1,6 @@
 """transfer.learning_rates: fine-tune or freeze, and at which learning rate?
 
-After an exercise on the Visual Decathlon (Rebuffi et al. 2017): a pre-trained network gets a new last layer;
+After an exercise on the Visual Decathlon (Rebuffi et al. 2017): a pretrained network gets a new last layer;
 all layers are trained at three rates, or the last one alone at four. By protocol ResNet-50; both have 60
 epochs. The last layer is trained on kept features, all rates and seeds at once. Expected of fine-tuning: a
 test accuracy of 0.85 to 0.88 on textures. Cells run in this order: all frozen backbones (seconds); the first
@@ -92,7 +92,7 @@ class LearningRateParameters(Parameters):
 class LearningRates(Analysis[LearningRateParameters]):
     id = "transfer.learning_rates"
     title = "Fine-tune or freeze, and at which learning rate"
-    question = "When is it better to train all layers of a pre-trained network, and how fast?"
+    question = "When is it better to train all layers of a pretrained network, and how fast?"
     libraries = ("torch", "torchvision", "timm")
 
     def parameters(self, profile: Profile) -> LearningRateParameters:
@@ -182,7 +182,7 @@ class LearningRates(Analysis[LearningRateParameters]):
             figures[f"classes{suffix}"] = _class_chart(name, first)
             figures[f"courses{suffix}"] = _course_chart(name, runs, standing, parameters)
             best = standing.best["finetune"]
-            if "test_accuracy" in runs[best][0]["history"]:
+            if runs[best][0]["history"].get("test_accuracy"):
                 figures[f"best_course{suffix}"] = experiments.course(
                     runs[best],
                     "accuracy",
