@@ -33,7 +33,7 @@ from rich.progress import (
 from rich.table import Table as Grid
 
 import analyses
-from analyses.freshness import freshness
+from engine.freshness import freshness
 from report import formatting
 from results.schema import Metric, Result, Table
 from results.store import Profile, ResultError, Store
@@ -128,7 +128,7 @@ def run(
         fail(2, f"--set changes the parameters of one analysis, and {len(selected)} were chosen; name one")
     if seeds is not None and not any(_has_seeds(plugin.parameters(chosen)) for plugin in plugins):
         fail(2, f"--seeds changes nothing: {', '.join(selected)} has no parameter seeds")
-    from analyses.execution import AnalysisFailed
+    from engine.execution import AnalysisFailed
     from lab.datasets import DataError
 
     done, failures = [], []
@@ -245,7 +245,7 @@ def _execute(
     report: Any,
     jobs: int | None = None,
 ) -> Result:
-    from analyses.execution import execute
+    from engine.execution import execute
 
     where = "meta" if plugin.analytic else _device(device)
     return execute(
@@ -298,7 +298,7 @@ def _studies(names: list[str]) -> list[Any]:
 def _refresh(report: Any) -> tuple[list[str], list[str]]:
     """Run what is cheap and missing or stale: analytic analyses, and experiments whose cells are all kept and
     need only be summarized. Names what was recorded, and says what could not be."""
-    from analyses.execution import AnalysisFailed, Unmeasured, execute
+    from engine.execution import AnalysisFailed, Unmeasured, execute
     from lab.datasets import DataError
 
     ran, problems = [], []

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from analyses.execution import AnalysisFailed, Progress, Unmeasured, execute
+from engine.execution import AnalysisFailed, Progress, Unmeasured, execute
 from lab.datasets import DataError
 from results.schema import CellRecord
 from results.store import ResultError, Store, digest

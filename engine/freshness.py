@@ -30,8 +30,8 @@ from results.schema import Result
 from results.store import MissingResult, Profile, ResultError, Store, digest
 
 FIRST = 1  # the revision at which a module of `lab` does not decide a cell
-#: The contract and the machinery: changing them does not change what an analysis computes.
-NOT_HASHED = ("analyses", "analyses.plugin", "analyses.execution", "analyses.freshness")
+#: The contract: changing it does not change what an analysis computes.
+NOT_HASHED = ("analyses", "analyses.plugin")
 
 
 def code_only(source: str) -> str:

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import analyses
-from analyses.execution import execute
-from analyses.freshness import code_only, freshness, sources
+from engine.execution import execute
+from engine.freshness import code_only, freshness, sources
 from results.store import Store, digest, write_atomically
 from tests.conftest import ROOT
 
@@ -78,7 +78,7 @@ def test_a_result_is_fresh_until_something_changes(tmp_path):
 def test_asking_whether_results_are_fresh_imports_no_torch():
     code = (
         "import sys, analyses\n"
-        "from analyses.freshness import cache_key\n"
+        "from engine.freshness import cache_key\n"
         "for name in analyses.identifiers():\n"
         "    analysis = analyses.get(name)\n"
         "    cache_key(analysis, analysis.parameters('full'))\n"
@@ -92,7 +92,7 @@ def test_asking_whether_results_are_fresh_imports_no_torch():
 EXPERIMENT = "classification.cifar10_baseline"
 KEYS = f"""
 import analyses
-from analyses.freshness import cache_key, cell_key
+from engine.freshness import cache_key, cell_key
 analysis = analyses.get({EXPERIMENT!r})
 parameters = analysis.parameters("full")
 print(cell_key(analysis, analysis.plan(parameters)[0], {{"cifar10": "abc"}}), cache_key(analysis, parameters))
@@ -102,7 +102,7 @@ print(cell_key(analysis, analysis.plan(parameters)[0], {{"cifar10": "abc"}}), ca
 @pytest.fixture
 def checkout(tmp_path):
     """A copy of the code to change, and the keys of a cell and of its result there."""
-    for package in ("analyses", "lab", "results"):
+    for package in ("analyses", "engine", "lab", "results"):
         ignored = shutil.ignore_patterns("__pycache__", "*.json")
         shutil.copytree(ROOT / package, tmp_path / package, ignore=ignored)
 
@@ -125,7 +125,7 @@ def change(file: Path, before: str = "", after: str = "CHANGED = True\n") -> Non
     [
         ("analyses/classification/cifar10_baseline.py", "", "CHANGED = True\n", False, True),
         ("analyses/experiments.py", "", "CHANGED = True\n", False, True),
-        ("analyses/execution.py", "", "CHANGED = True\n", False, False),
+        ("engine/execution.py", "", "CHANGED = True\n", False, False),
         ("lab/training.py", "", "CHANGED = True\n", False, False),
         ("lab/training.py", "REVISION = ", "REVISION = 1", True, True),
         ("lab/datasets/splits.py", "", "CHANGED = True\n", False, False),

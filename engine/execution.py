@@ -33,8 +33,8 @@ from pathlib import Path
 from typing import Any, get_args
 
 import analyses
-from analyses.freshness import cache_key, cell_key, file_of, libraries, source_hash, sources
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters
+from engine.freshness import cache_key, cell_key, file_of, libraries, source_hash, sources
 from results.schema import CellRecord, Dataset, Outcomes, Provenance, Result
 from results.store import Profile, Store, write_atomically
 
