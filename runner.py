@@ -116,6 +116,9 @@ def run(
     jobs: Annotated[
         int | None, typer.Option(min=1, help="Cells at a time (default: one a core on a CPU, else one)")
     ] = None,
+    threads: Annotated[
+        int, typer.Option(min=1, help="Threads a cell computes with; others than 1 measure all of it anew")
+    ] = 1,
     force: Annotated[bool, typer.Option("--force", help="Run again what is fresh")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON")] = False,
 ) -> None:
@@ -128,7 +131,7 @@ def run(
         fail(2, f"--set changes the parameters of one analysis, and {len(selected)} were chosen; name one")
     if seeds is not None and not any(_has_seeds(plugin.parameters(chosen)) for plugin in plugins):
         fail(2, f"--seeds changes nothing: {', '.join(selected)} has no parameter seeds")
-    from engine.execution import AnalysisFailed
+    from engine.execution import AnalysisFailed, Busy
     from lab.datasets import DataError
 
     done, failures = [], []
@@ -143,8 +146,8 @@ def run(
                 done.append({"analysis": plugin.id, "profile": recorded, "ran": False})
                 continue
             try:
-                result = _execute(plugin, recorded, parameters, device, force, report, jobs)
-            except (DataError, AnalysisFailed, ResultError) as error:
+                result = _execute(plugin, recorded, parameters, device, force, report, jobs, threads)
+            except (DataError, AnalysisFailed, Busy, ResultError) as error:
                 if State.debug:
                     raise
                 failures.append(str(error))
@@ -244,12 +247,21 @@ def _execute(
     force: bool,
     report: Any,
     jobs: int | None = None,
+    threads: int = 1,
 ) -> Result:
     from engine.execution import execute
 
     where = "meta" if plugin.analytic else _device(device)
     return execute(
-        plugin, profile, parameters, State.store, device=where, jobs=jobs, force=force, report=report
+        plugin,
+        profile,
+        parameters,
+        State.store,
+        device=where,
+        threads=threads,
+        jobs=jobs,
+        force=force,
+        report=report,
     )
 
 
@@ -298,8 +310,7 @@ def _studies(names: list[str]) -> list[Any]:
 def _refresh(report: Any) -> tuple[list[str], list[str]]:
     """Run what is cheap and missing or stale: analytic analyses, and experiments whose cells are all kept and
     need only be summarized. Names what was recorded, and says what could not be."""
-    from engine.execution import AnalysisFailed, Unmeasured, execute
-    from lab.datasets import DataError
+    from engine.execution import AnalysisFailed, Busy, Unmeasured, execute, summarize_again
 
     ran, problems = [], []
     for identifier in analyses.identifiers():
@@ -309,19 +320,13 @@ def _refresh(report: Any) -> tuple[list[str], list[str]]:
             state = freshness(plugin, profile, parameters, State.store, data=False).state
             if state != "stale" and not (state == "missing" and plugin.analytic):
                 continue
-            device = "meta" if plugin.analytic else "cpu"
             try:
-                execute(
-                    plugin,
-                    profile,
-                    parameters,
-                    State.store,
-                    device=device,
-                    measure=plugin.analytic,
-                    report=report,
-                )
+                if plugin.analytic:
+                    execute(plugin, profile, parameters, State.store, device="meta", report=report)
+                else:
+                    summarize_again(plugin, profile, parameters, State.store)
                 ran.append(identifier)
-            except (Unmeasured, DataError):  # dear: for `run` only
+            except (Unmeasured, Busy):  # expensive: for `run` only
                 continue
             except (AnalysisFailed, ResultError) as error:
                 problems.append(str(error))
@@ -609,7 +614,7 @@ def explain(
                         "name": identifier,
                         "profile": profile,
                         "state": state.state,
-                        "reasons": list(state.reasons),
+                        "reasons": [*state.reasons, *_measured(plugin, profile, state.state)],
                     }
                 )
     if name is None or name in known_studies:
@@ -636,6 +641,21 @@ def explain(
         out.print(escape(f"{row['name']} ({row['profile']}): {words[row['state']]}"))
         for reason in row["reasons"]:
             out.print(escape(f"    {reason}"))
+
+
+def _measured(plugin: Any, profile: Profile, state: str) -> list[str]:
+    """How many cells of an experiment that is not fresh are measured, and the command that goes on."""
+    if plugin.analytic or state not in ("missing", "stale"):
+        return []
+    from engine.execution import measured
+
+    known, planned = measured(plugin, profile, plugin.parameters(profile), State.store)
+    if not known and state == "missing":
+        return []
+    if known == planned and state == "stale":
+        return [f"{known} of {planned} cells measured; summarize them with `python runner.py build`"]
+    go_on = f"go on with `python runner.py run {plugin.id} --profile {profile}`"
+    return [f"{known} of {planned} cells measured; {go_on}"]
 
 
 def _is_family(name: str) -> bool:

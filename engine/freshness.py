@@ -182,8 +182,23 @@ def cache_key(analysis: Analysis[Any], parameters: Parameters) -> str:
     )
 
 
-def cell_key(analysis: Analysis[Any], cell: Cell, fingerprints: Mapping[str, str]) -> str:
-    """Hash of all that decides the outcome of one cell. `fingerprints`: data set → hash of its content."""
+def device_class(device: str) -> str:
+    """ "cpu", "mps" or "cuda", of what torch or a record calls a device; records have the names of GPUs."""
+    return device if device in ("cpu", "mps") else "cuda"
+
+
+def cell_key(
+    analysis: Analysis[Any],
+    cell: Cell,
+    fingerprints: Mapping[str, str],
+    device: str = "cpu",
+    threads: int = 1,
+) -> str:
+    """Hash of all that decides the outcome of one cell. `fingerprints`: data set → hash of its content.
+
+    Arithmetic is another one on another class of device, and with other threads; a CPU and one thread are
+    what is understood.
+    """
     modules = sources(analysis)
     if not analysis.analytic:
         modules = {
@@ -191,8 +206,14 @@ def cell_key(analysis: Analysis[Any], cell: Cell, fingerprints: Mapping[str, str
             for name, code in modules.items()
             if name.split(".")[0] == "lab" and code != f"revision {FIRST}"
         }
+    computed_with: dict[str, Any] = {}
+    if not analysis.analytic and device_class(device) != "cpu":
+        computed_with["device"] = device_class(device)
+    if not analysis.analytic and threads != 1:
+        computed_with["threads"] = threads
     return digest(
         {
+            **computed_with,
             "analysis": analysis.id,
             "version": analysis.version,
             "source": modules,

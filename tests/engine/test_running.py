@@ -12,10 +12,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from results.store import Store
+from results.store import Profile, Store
 from tests.conftest import ROOT
 
 ENTRY_POINTS = """
@@ -56,6 +57,9 @@ class Trials:
             check=False,
         )
 
+    def explain(self, name: str) -> list[dict[str, Any]]:
+        return json.loads(self("explain", name, "--json").stdout)
+
     @contextmanager
     def begun(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
         """In a process group of its own, as a terminal begins it; nothing of it is left afterwards."""
@@ -85,9 +89,10 @@ class Trials:
         file = self.folder / "runs"
         return file.read_text().split() if file.exists() else []
 
-    @property
-    def kept(self) -> list[Path]:
-        return list((self.store.root / "cells").rglob("[!.]*.json"))
+    def kept(self, profile: Profile = "custom") -> list[str]:
+        """The finished cells of a run that has not ended."""
+        outcomes = self.store.read_outcomes("tests.trial", profile)
+        return [record.id for record in outcomes.pending.cells] if outcomes else []
 
 
 @pytest.fixture
@@ -112,7 +117,7 @@ def test_ctrl_c_ends_the_workers_tidily_and_the_same_command_goes_on(trials):
     trials.misdeed("2", "sleep 600")
     trials.misdeed("3", "sleep 600")
     with trials.begun("run", "tests.trial", "--seeds", "5", "--jobs", "2") as running:
-        wait_until(lambda: len(trials.kept) == 2 and len(trials.runs) == 4, running)
+        wait_until(lambda: len(trials.kept()) == 2 and len(trials.runs) == 4, running)
         os.killpg(running.pid, signal.SIGINT)
         _, stderr = running.communicate(timeout=60)
     assert running.returncode == 130
@@ -126,7 +131,22 @@ def test_ctrl_c_ends_the_workers_tidily_and_the_same_command_goes_on(trials):
     finished = trials("run", "tests.trial", "--seeds", "5", "--jobs", "2")
     assert finished.returncode == 0, finished.stderr
     assert sorted(trials.runs) == ["0", "1", "2", "2", "3", "3", "4"]
-    assert trials.kept == []
+    assert trials.kept() == []
+
+
+def test_explain_says_how_many_cells_are_measured_and_what_goes_on(trials):
+    trials.misdeed("2", "raise")
+    assert trials("run", "tests.trial", "--jobs", "1").returncode == 1
+    (row,) = (row for row in trials.explain("tests.trial") if row["profile"] == "quick")
+    assert row["state"] == "missing"
+    assert row["reasons"][-1] == (
+        "2 of 3 cells measured; go on with `python runner.py run tests.trial --profile quick`"
+    )
+    trials.mend("2")
+    assert trials("run", "tests.trial", "--jobs", "1").returncode == 0
+    stale(trials.store)
+    (row,) = (row for row in trials.explain("tests.trial") if row["profile"] == "quick")
+    assert row["reasons"][-1] == "3 of 3 cells measured; summarize them with `python runner.py build`"
 
 
 def test_ctrl_c_is_tidy_while_workers_start(trials):
