@@ -1,4 +1,4 @@
-"""One model, counted and checked against independent counters: what `inspect` prints and `audit` looks up."""
+"""One model, counted and checked against independent counters: what `inspect` prints."""
 
 from __future__ import annotations
 
@@ -8,17 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import analyses
 from analyses.architecture import _layers as layers
+from analyses.architecture._named import InspectionError, ledger
 from lab.ledger import Ledger
 from results.schema import Column, Row, Table
 
 if TYPE_CHECKING:
     from lab.counters import CounterReading, Difference
 
+__all__ = ["InspectionError"]
 COUNTERS = ("fvcore", "torch", "torchinfo")
-
-
-class InspectionError(Exception):
-    """A model, input or counter that cannot be used."""
 
 
 @dataclass(frozen=True)
@@ -58,24 +56,6 @@ def counters(against: str) -> tuple[str, ...]:
                 f"{', '.join(COUNTERS)}"
             )
     return names
-
-
-def ledger(model: str, shape: tuple[int, ...] | None) -> Ledger:
-    """Every layer of a named model; InspectionError for a name or an input that cannot be used."""
-    from lab import models
-    from lab.counting import CountError, count
-
-    try:
-        network = models.load(model)
-        shape = shape or models.default_input(model, network)
-        if shape is None:
-            raise InspectionError(
-                f"{model} does not say what input it takes; add --input, such as 3x224x224, or give the "
-                "module an attribute input_shape, such as (3, 224, 224)"
-            )
-        return count(network, shape, name=model)
-    except (models.ModelError, CountError) as error:
-        raise InspectionError(str(error)) from error
 
 
 def inspect(model: str, shape: str | None = None, against: str = "all") -> Inspection:

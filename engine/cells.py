@@ -143,14 +143,14 @@ class CellCache:
         pending = self._own().pending
         others = tuple(record for record in pending.cells if record.key not in used)
         keeps = others and (not ended or self.profile == "custom")
-        self._write(
-            Outcomes(
-                analysis=self.analysis.id,
-                datasets=self.datasets,
-                cells=chosen,
-                pending=pending.model_copy(update={"cells": others}) if keeps else Pending(),
-            )
+        outcomes = Outcomes(
+            analysis=self.analysis.id,
+            datasets=self.datasets,
+            cells=chosen,
+            pending=pending.model_copy(update={"cells": others}) if keeps else Pending(),
         )
+        if outcomes != self.bundles.get(self.profile):
+            self._write(outcomes)
 
     def _own(self) -> Outcomes:
         try:

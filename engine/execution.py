@@ -15,7 +15,8 @@ from analyses.plugin import Analysis, Cell, Outcome, Parameters
 from engine import cells, workers
 from engine.cells import Busy, CellCache
 from engine.faults import AnalysisFailed, faults_of
-from engine.freshness import cache_key, source_hash, sources
+from engine.freshness import cache_key, source_hash
+from engine.sources import sources
 from results.schema import CellRecord, Dataset, Provenance, Result
 from results.store import Profile, Store
 

@@ -34,7 +34,8 @@ from typing import Any
 import analyses
 from analyses.plugin import Analysis, Cell, Context
 from engine.faults import KEPT, AnalysisFailed, faults_of
-from engine.freshness import file_of, libraries, sources
+from engine.freshness import libraries
+from engine.sources import file_of, sources
 from results.schema import CellRecord
 
 LARGEST_BITS = 64  # of a whole number in an outcome
@@ -219,7 +220,7 @@ def run_cell(analysis: Analysis[Any], task: Task, report: Callable[[float, str],
         device=_device_name(task.device),
         threads=task.threads,
         peak_memory_bytes=_peak_memory_bytes(),
-        libraries=libraries(analysis),
+        libraries=libraries(analysis.libraries),
         python=platform.python_version(),
         git_commit=commit,
         git_dirty=dirty,

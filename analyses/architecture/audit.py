@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict
 
 import analyses
 from analyses.architecture import _layers as layers
+from analyses.architecture._named import InspectionError, ledger
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
 from lab.ledger import Ledger
 from results.schema import Column, Finding, Metric, Result, Row, Table
@@ -252,21 +253,21 @@ def _count(model: str, layer_name: str, what: str) -> dict[str, Any]:
             f"{what!r} of {model}/{layer_name}/{what} is none of {', '.join(QUANTITIES)}"
             f"{analyses.nearest(what, list(QUANTITIES))}"
         )
-    ledger = _ledger(model)
+    found = _ledger(model)
     if layer_name == "total":
         if what == "output":
-            shapes = [layer.output_shape for layer in ledger.layers if layer.output_shape]
+            shapes = [layer.output_shape for layer in found.layers if layer.output_shape]
             return {"value": layers.shape_text(shapes[-1]), "arithmetic": ""}
-        partial = ledger.uncounted if what in ("macs", "activations") else ()
+        partial = found.uncounted if what in ("macs", "activations") else ()
         if partial:
             raise ClaimsError(
                 f"the {what} of {model} leave out {', '.join(partial)}, so no claim can be checked"
             )
-        return {"value": getattr(ledger, what), "arithmetic": ""}
+        return {"value": getattr(found, what), "arithmetic": ""}
     try:
-        layer = ledger.layer(layer_name)
+        layer = found.layer(layer_name)
     except KeyError:
-        names = [layer.name for layer in ledger.layers]
+        names = [layer.name for layer in found.layers]
         raise ClaimsError(
             f"{model} has no layer {layer_name!r}{analyses.nearest(layer_name, ['total', *names])}"
         ) from None
@@ -280,9 +281,10 @@ def _count(model: str, layer_name: str, what: str) -> dict[str, Any]:
 
 @cache
 def _ledger(model: str) -> Ledger:
-    from analyses.inspection import ledger
-
-    return ledger(model, None)
+    try:
+        return ledger(model, None)
+    except InspectionError as error:
+        raise ClaimsError(str(error)) from error
 
 
 analysis = Audit()

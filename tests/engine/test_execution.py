@@ -262,8 +262,14 @@ def test_cells_are_kept_by_the_device_and_threads_that_they_were_computed_with(b
     [
         ("raise", r"tests\.trial failed in cell 1: RuntimeError: the third layer is missing$"),
         ("memory", r"tests\.trial ran out of memory in cell 1; what was finished is kept"),
-        ("nan", r"cell 1 an outcome that is no JSON: history\.losses\.1 is nan"),
-        ("object", r"cell 1 an outcome that is no JSON: path is a PosixPath"),
+        ("exit", r"tests\.trial failed in cell 1: it called sys.exit\(0\)$"),
+        ("read", r"tests\.trial failed in cell 1: No such file or directory \(nowhere\.txt\)"),
+        ("unfit nan", r"cell 1 an outcome that is no JSON: history\.losses\.1 is nan"),
+        ("unfit object", r"history\.losses\.1 is a PosixPath"),
+        ("unfit huge", r"history\.losses\.1 is a whole number of 16610 bits"),
+        ("unfit itself", r"history\.losses\.1\.0 holds itself"),
+        ("unfit key", r"history\.losses\.1 has the key \(1, 2\), which is no text"),
+        ("unfit half", r"history\.losses\.1 is text with half a character"),
     ],
 )
 def test_a_cell_that_goes_wrong_is_named_and_those_before_are_kept(bench, misdeed, expected):
