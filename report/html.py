@@ -129,17 +129,6 @@ def write_results_index(results: Iterable[Result], templates: Path = TEMPLATES) 
     return {"results/index.html": _render(templates, "results.html", {"root": "../"}, results=by_name)}
 
 
-def write_results(
-    results: Iterable[Result], templates: Path = TEMPLATES, drawings: Path | None = None
-) -> Files:
-    """The list of results and everything about each."""
-    listed = list(results)
-    files = write_results_index(listed, templates)
-    for result in listed:
-        files |= write_result(result, templates, drawings)
-    return files
-
-
 def write_index(studies: Sequence[tuple[Study, str]], templates: Path = TEMPLATES) -> Files:
     """The first page: every study, with the address of its PDF from here or ""."""
     return {"index.html": _render(templates, "index.html", {"root": ""}, studies=studies)}
