@@ -54,6 +54,7 @@ site=$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"
 packages=$("$shared/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 printf 'import site; site.addsitedir(%s)\n' "'$packages'" > "$site/convstudy-packages.pth"
 "$shared/bin/python" -m pip --python .venv/bin/python install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+.venv/bin/python -m compileall -q analyses engine lab report results runner.py || true  # a faster start, also where Python may not keep it
 [ ! -x "$shared/bin/lint-imports" ] || ln -sf "$shared/bin/lint-imports" .venv/bin/lint-imports
 
 tex="texlive-latex-recommended texlive-fonts-recommended texlive-latex-extra latexmk poppler-utils qpdf"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 from difflib import get_close_matches
 from functools import cache
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,7 @@ class UnknownAnalysis(LookupError):
 
 
 class BrokenPlugin(RuntimeError):
-    """An analysis that cannot be loaded, or two of one id."""
+    """An analysis that cannot be loaded."""
 
 
 def nearest(name: str, names: list[str]) -> str:
@@ -42,10 +42,29 @@ def _targets() -> dict[str, str]:
         for file in sorted(package.glob("*/*.py"))
         if not file.stem.startswith("_")
     }
-    for point in entry_points(group=GROUP):
-        if found.setdefault(point.name, point.value) != point.value:
-            raise BrokenPlugin(f"two analyses are called {point.name}: {found[point.name]} and {point.value}")
-    return found
+    return {**{name: point.value for name, point in _plugins().items()}, **found}
+
+
+@cache
+def _plugins() -> dict[str, EntryPoint]:
+    """Analysis id → the entry point that adds it; the first where several have one id."""
+    return {point.name: point for point in reversed(tuple(entry_points(group=GROUP)))}
+
+
+def clashes() -> list[str]:
+    """A sentence for each plugin that is left out, because its id is taken."""
+    return [
+        f"two analyses are called {point.name}: {_targets()[point.name]} is used, {point.value} is not"
+        for point in dict.fromkeys(entry_points(group=GROUP))
+        if point.value != _targets()[point.name]
+    ]
+
+
+def packages(identifier: str) -> tuple[str, ...]:
+    """The top-level packages and modules that the distribution of a third party's analysis brings."""
+    point = _plugins().get(identifier)
+    listed = point.dist.read_text("top_level.txt") if point and point.dist else None
+    return tuple((listed or "").split())
 
 
 def identifiers() -> list[str]:
@@ -53,29 +72,36 @@ def identifiers() -> list[str]:
 
 
 def get(identifier: str) -> Analysis[Any]:
-    """The analysis of that id; UnknownAnalysis names the nearest ones."""
+    """The analysis of that id; UnknownAnalysis names the nearest ones, BrokenPlugin what is wrong with it."""
     targets = _targets()
     if identifier not in targets:
         raise UnknownAnalysis(
             f"there is no analysis {identifier!r}{nearest(identifier, list(targets))} "
             "(`python runner.py list analyses` shows all)"
         )
-    module, _, attribute = targets[identifier].partition(":")
+    return _load(identifier, targets[identifier])
+
+
+@cache
+def _load(identifier: str, target: str) -> Analysis[Any]:
+    module, _, attribute = target.partition(":")
     try:
         analysis: Analysis[Any] = getattr(importlib.import_module(module), attribute)
-    except Exception as error:  # anything may go wrong in a file of someone else's
-        raise BrokenPlugin(
-            f"the analysis {identifier} cannot be loaded from {targets[identifier]}: {error}"
-        ) from error
-    if analysis.id != identifier:
-        raise BrokenPlugin(f"{targets[identifier]} calls itself {analysis.id}, not {identifier}")
+        name = analysis.id
+    except (Exception, SystemExit) as error:  # anything may go wrong in a file of someone else's
+        what = str(error) or type(error).__name__
+        raise BrokenPlugin(f"the analysis {identifier} cannot be loaded from {target}: {what}") from error
+    if name != identifier:
+        raise BrokenPlugin(f"{target} calls itself {name}, not {identifier}")
     return analysis
 
 
 def select(names: list[str]) -> list[str]:
     """Ids for what a user typed: ids, or a family such as "architecture"; all when nothing was typed."""
+    if not names:
+        return identifiers()
     chosen: list[str] = []
-    for name in names or identifiers():
+    for name in names:
         family = [known for known in identifiers() if known.startswith(name + ".")]
         if not family:
             get(name)

@@ -1,4 +1,4 @@
-"""One model, counted and checked against independent counters: what `inspect` prints and `audit` looks up."""
+"""One model, counted and checked against independent counters: what `inspect` prints."""
 
 from __future__ import annotations
 
@@ -10,20 +10,16 @@ from typing import TYPE_CHECKING, Any
 import analyses
 from analyses.architecture import _layers as layers
 from analyses.architecture import _side_by_side as side_by_side
+from analyses.architecture._named import InspectionError, counted
 from lab.inputs import Input, InputError, parse_all
 from lab.ledger import Ledger
 from results.schema import Column, Row, Table
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from lab.counters import CounterReading, Difference
 
+__all__ = ["InspectionError"]
 COUNTERS = ("fvcore", "torch", "torchinfo")
-
-
-class InspectionError(Exception):
-    """A model, input or counter that cannot be used."""
 
 
 @dataclass(frozen=True)
@@ -63,39 +59,6 @@ def counters(against: str) -> tuple[str, ...]:
     return names
 
 
-def ledger(
-    model: str, inputs: Sequence[Input] | tuple[int, ...] | None = None, weights: Path | None = None
-) -> Ledger:
-    """Every layer of a named model; InspectionError for a name, an input or weights that cannot be used."""
-    return _counted(model, inputs, weights)[1]
-
-
-def _counted(
-    model: str, inputs: Sequence[Input] | tuple[int, ...] | None, weights: Path | None
-) -> tuple[nn.Module, Ledger, tuple[Input, ...]]:
-    from lab import models
-    from lab.counting import CountError, count
-
-    try:
-        network = models.load(model)
-        if weights:
-            models.load_weights(network, weights)
-        if inputs and not isinstance(inputs[0], Input):
-            inputs = (Input(tuple(inputs)),)  # type: ignore[arg-type]
-        given: tuple[Input, ...] = tuple(inputs or ())  # type: ignore[arg-type]
-        if not given:
-            shape = models.default_input(model, network)
-            if shape is None:
-                raise InspectionError(
-                    f"{model} does not say what input it takes; add --input, such as 3x224x224 or "
-                    "ids=16:long, or give the module an attribute input_shape, such as (3, 224, 224)"
-                )
-            given = (Input(shape),)
-        return network, count(network, given[0].shape, name=model, inputs=given), given
-    except (models.ModelError, CountError) as error:
-        raise InspectionError(str(error)) from error
-
-
 def inspect(
     model: str,
     inputs: Sequence[Input] | None = None,
@@ -103,7 +66,7 @@ def inspect(
     weights: Path | None = None,
 ) -> Inspection:
     chosen = counters(against)
-    _, found, given = _counted(model, inputs, weights)
+    _, found, given = counted(model, inputs, weights)
     if not chosen:
         return Inspection(found, (), ())
     from lab import models

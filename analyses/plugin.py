@@ -5,7 +5,7 @@
     follow(parameters, outcomes)    → cells that wait for outcomes: the best setting on test data, say
     summarize(parameters, outcomes) → a Summary; pure, so that it can be repeated without measuring
 
-Caching, resuming, seeds, devices, provenance and writing belong to `analyses.execution`. A module of this
+Caching, resuming, seeds, devices, provenance and writing belong to `engine.execution`. A module of this
 package that holds `analysis = MyAnalysis()` is found by its file's place; others come through entry points
 of the group "convstudy.analyses". Import torch and lab inside `run`, so that reports stay free of torch.
 """
@@ -56,7 +56,7 @@ class Context:
 
 @dataclass(frozen=True)
 class Summary:
-    """The findings of an analysis; `analyses.execution` adds the provenance that makes it a Result."""
+    """The findings of an analysis; `engine.execution` adds the provenance that makes it a Result."""
 
     metrics: Mapping[str, Metric] = field(default_factory=dict)
     tables: Mapping[str, Table] = field(default_factory=dict)
@@ -74,7 +74,7 @@ class Analysis(ABC, Generic[P]):
     `libraries` are the distributions whose version can change the outcome, `uses` the ids of other analyses
     that `run` calls upon. `version` of an experiment is to be raised when `run` computes something else:
     its outcomes are dear, so the code of `analyses` does not decide whether they are kept (see
-    `analyses.freshness`).
+    `engine.freshness`).
     """
 
     id: ClassVar[str]

@@ -3,6 +3,7 @@
 Beside the output, `.build/<name>/state.json` keeps for every document the hash of each file it was made of
 (its sections, the results it may use, layouts and this project's writers) and of each file it made. A
 document whose inputs and outputs still have those hashes is not touched, and needs neither pandoc nor TeX.
+One process at a time builds an output; a second one waits.
 """
 
 from __future__ import annotations
@@ -12,14 +13,17 @@ import json
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from report.document import Document, Study
+from results.locking import holding
 from results.schema import Result
 from results.store import PREFERENCE, Profile, ResultError, Store, write_atomically
 
-CODE = (Path(__file__).parent, Path(__file__).parent.parent / "results")
+ROOT = Path(__file__).resolve().parent.parent
+CODE = (ROOT / "report", ROOT / "results")
 #: "analysis/name" in a template: what a section may draw on, present or not.
 MENTION = re.compile(r"""["']([a-z0-9_]+(?:\.[a-z0-9_]+)+)(?:/[^"']*)?["']""")
 
@@ -63,7 +67,7 @@ class State:
 
     def __init__(self, output: Path) -> None:
         self.output = output
-        self.folder = output.parent / ".build" / output.name
+        self.folder = _state_folder(output)
         self.path = self.folder / "state.json"
         try:
             self.targets: dict[str, dict[str, Any]] = json.loads(self.path.read_bytes())
@@ -121,6 +125,10 @@ class State:
         return (json.dumps(files, indent=1, sort_keys=True) + "\n").encode()
 
 
+def _state_folder(output: Path) -> Path:
+    return output.parent / ".build" / output.name
+
+
 def build_studies(
     studies: Sequence[Study],
     store: Store,
@@ -130,7 +138,19 @@ def build_studies(
     prefer: Profile | None = None,
 ) -> Built:
     """Bring the output up to date. A missing TeX or result costs only its part; BuildError stops it."""
-    built, state = Built(), State(output)
+    with holding(_state_folder(output), wait=True):
+        return _build(studies, store, templates, State(output), formats, prefer)
+
+
+def _build(
+    studies: Sequence[Study],
+    store: Store,
+    templates: Path,
+    state: State,
+    formats: Sequence[str],
+    prefer: Profile | None,
+) -> Built:
+    built = Built()
     for study in studies:
         maker = _Maker(study, store, templates, state, prefer)
         for kind in [kind for kind in ("pdf", "html") if kind in formats]:
@@ -145,14 +165,38 @@ def build_studies(
             from report.study import load
 
             listed = [(load(path, templates), pdfs[path.stem] or "") for path in known]
-            results = html.write_results(_readable(store, prefer), templates, state.drawings)
-            return Made({**html.write_index(listed, templates), **results, **html.write_assets(templates)})
+            pages, problems = _result_pages(_readable(store, prefer), templates, state.drawings)
+            files = {**html.write_index(listed, templates), **pages, **html.write_assets(templates)}
+            return Made(files, tuple(problems))
 
         _bring_up_to_date(state, Target("site", {**inputs, PREFERRED: prefer}, make), built)
     manifest = state.manifest()
-    if _hash(output / "manifest.json") != hashlib.sha256(manifest).hexdigest():
-        write_atomically(output / "manifest.json", manifest)
+    if _hash(state.output / "manifest.json") != hashlib.sha256(manifest).hexdigest():
+        write_atomically(state.output / "manifest.json", manifest)
     return built
+
+
+def _result_pages(
+    results: Iterable[Result], templates: Path, drawings: Path
+) -> tuple[dict[str, bytes], list[str]]:
+    """The list of results and everything about each; and of those that cannot be drawn or written, why."""
+    from report import html
+
+    files: dict[str, bytes] = {}
+    listed, problems = [], []
+    for result in results:
+        try:
+            files |= html.write_result(result, templates, drawings)
+            listed.append(result)
+        except OSError:
+            raise
+        except Exception as error:
+            problems.append(_cannot_be_made(f"the page of {result.analysis}", error))
+    return files | html.write_results_index(listed, templates), problems
+
+
+def _cannot_be_made(what: str, error: Exception) -> str:
+    return f"{what} cannot be made: {type(error).__name__}: {' '.join(str(error).split())}"
 
 
 def _bring_up_to_date(state: State, target: Target, built: Built) -> None:
@@ -160,7 +204,13 @@ def _bring_up_to_date(state: State, target: Target, built: Built) -> None:
         built.lines.append(f"{target.name}: unchanged")
         built.problems += state.targets[target.name]["problems"]
         return
-    made = target.make()
+    try:
+        made = target.make()
+    except (BuildError, OSError):
+        raise
+    except Exception as error:  # what a result or a section holds costs what is made of it alone
+        built.problems.append(_cannot_be_made(target.name, error))
+        return
     if made.files:
         state.record(target.name, target.inputs, made)
         built.lines.append(f"{target.name}: built")
@@ -283,15 +333,21 @@ def _hashes(files: Iterable[Path]) -> Hashes:
 
 def _name(file: Path) -> str:
     """The path as a reason prints it: below the project where it is."""
-    root = Path(__file__).resolve().parent.parent
-    return str(file.relative_to(root)) if file.is_relative_to(root) else str(file)
+    return str(file).removeprefix(f"{ROOT}/")
 
 
 def _hash(file: Path) -> str | None:
     try:
-        return hashlib.sha256(file.read_bytes()).hexdigest()
+        found = file.stat()
+        return _content_hash(file, (found.st_ino, found.st_ctime_ns, found.st_mtime_ns, found.st_size))
     except (FileNotFoundError, IsADirectoryError):
         return None
+
+
+@cache
+def _content_hash(file: Path, _state: tuple[int, ...]) -> str:
+    """Of each state of a file once, since studies share most of their inputs."""
+    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def explain_study(study: Study, output: Path, store: Store, templates: Path) -> dict[str, list[str]]:

@@ -3,9 +3,11 @@
     index.html                      the studies                      write_index
     <study>/index.html              title, abstract, contents        write_document
     <study>/<section>.html          a page a section
+    <study>/pictures/<hash>.png     the pictures in its figures
     results/index.html              every result                     write_results_index
     results/<analysis>.html, .json  one result, to read and to load  write_result
     results/<analysis>/<table>.csv
+    results/pictures/<hash>.png
     assets/site.css, assets/site.js                                  write_assets
 
 Links are relative, so the site works from any folder of a server and from disk, and no page loads anything
@@ -62,11 +64,14 @@ def write_document(
     _check_names(document)
     study = document.study
     parts = _parts(templates)
+    pictures: Files = {}
 
     def draw(item: Item) -> str:
         if item.kind == "table":
             return str(parts.table(html_views.table_view(item)))
-        return str(parts.figure(html_views.figure_view(item, drawings)))
+        view = html_views.figure_view(item, drawings)
+        pictures.update({f"{study.id}/{path}": content for path, content in view.files.items()})
+        return str(parts.figure(view))
 
     abstract, *bodies = html_text.texts(document, draw)
     pages = [Page(s.id, s.number, s.title, f"{s.id}.html") for s in document.sections]
@@ -81,7 +86,8 @@ def write_document(
             facts=_facts(document),
             cite=_citation(document),
             address=address,
-        )
+        ),
+        **pictures,
     }
     around: list[Page | None] = [Page("", "", "Contents", "index.html"), *pages, None]
     for n, (section, text) in enumerate(zip(document.sections, bodies, strict=True)):
@@ -100,15 +106,18 @@ def write_document(
 def write_result(result: Result, templates: Path = TEMPLATES, drawings: Path | None = None) -> Files:
     """The page of one result, the result as JSON, and its tables as CSV."""
     name = result.analysis
+    figures = html_views.result_figures(result, drawings)
     page = _render(
         templates,
         "result.html",
         {"root": "../"},
         result=result,
         tables=html_views.result_tables(result),
-        figures=html_views.result_figures(result, drawings),
+        figures=figures,
     )
     files = {f"results/{name}.html": page, f"results/{name}.json": encode(result)}
+    for view in figures:
+        files |= {f"results/{path}": content for path, content in view.files.items()}
     for key, table in sorted(result.tables.items()):
         files[f"results/{html_views.csv_path(name, key)}"] = html_views.table_csv(table).encode()
     return files
@@ -118,17 +127,6 @@ def write_results_index(results: Iterable[Result], templates: Path = TEMPLATES) 
     """The page that lists every result."""
     by_name = sorted(results, key=lambda result: result.analysis)
     return {"results/index.html": _render(templates, "results.html", {"root": "../"}, results=by_name)}
-
-
-def write_results(
-    results: Iterable[Result], templates: Path = TEMPLATES, drawings: Path | None = None
-) -> Files:
-    """The list of results and everything about each."""
-    listed = list(results)
-    files = write_results_index(listed, templates)
-    for result in listed:
-        files |= write_result(result, templates, drawings)
-    return files
 
 
 def write_index(studies: Sequence[tuple[Study, str]], templates: Path = TEMPLATES) -> Files:

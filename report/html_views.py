@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import csv
+import hashlib
 import io
 import json
+import re
+import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
@@ -42,6 +46,7 @@ LONGEST_SHORT_TEXT = 24
 #: Spaces as wide as the characters of an interval.
 BLANK = {ord(letter): "\u2007" for letter in "0123456789−"} | {ord(letter): "\u2008" for letter in "[], ."}
 WIDE = 300  # points; a wider drawing fills the column, and scrolls on a small screen
+IMAGE = re.compile(r'<image xlink:href="data:image/png;base64,([^"]*)"([^>]*)/>')
 
 
 class Link(NamedTuple):
@@ -100,12 +105,16 @@ def _shape(column: Column, rows: Sequence[Row]) -> str:
 
 @dataclass(frozen=True)
 class FigureView:
-    """A figure as a page shows it: the drawing, and its numbers as a table for readers and for the script."""
+    """A figure as a page shows it: the drawing, and its numbers as a table for readers and for the script.
+
+    `files`: the pictures that the drawing loads, by their paths from the page's folder.
+    """
 
     id: str
     label: str
     figure: Figure
     svg: Markup
+    files: Mapping[str, bytes]
     wide: bool
     data: TableView
     positions: tuple[float, ...]
@@ -170,11 +179,38 @@ def _view(
     data, positions = figure_table(figure)
     # The drawing's id is a function of the target, so that all pages can share one drawing.
     drawing = "drawing-" + target.replace("/", "-").replace("|", "-")
-    svg = _svg(figure, drawing, folder)
+    svg, files = _with_files(_svg(figure, drawing, folder), figure)
     points = float(svg.partition('viewBox="')[2].split()[2])
     sized = Markup(svg.replace("<svg ", f'<svg width="{points * PIXELS_PER_POINT:.0f}" ', 1))
     view = TableView(f"{id}:data", f"{label} as a table" if label else "As a table", data, data.columns)
-    return FigureView(id, label, figure, sized, points > WIDE, view, positions, links)
+    return FigureView(id, label, figure, sized, files, points > WIDE, view, positions, links)
+
+
+def _with_files(svg: str, figure: Figure) -> tuple[str, dict[str, bytes]]:
+    """The drawing with its pictures as files beside the page, named by their content; and these.
+
+    The pictures of a figure are those of its result, pixel by pixel; what else is drawn of pixels is drawn
+    upside down and turned. A browser loads an <image> at once, and an <img> when it comes into sight.
+    """
+    files: dict[str, bytes] = {}
+    originals = iter(figure.pictures if isinstance(figure, Pictures) else ())
+
+    def load(found: re.Match[str]) -> str:
+        place = dict(re.findall(r'(transform|x|y|width|height)="([^"]*)"', found[2]))
+        original = next(originals, None)
+        content = base64.b64decode(original.png if original else found[1])
+        turned = re.fullmatch(r"scale\(1 -1\) translate\(0 -([\d.]+)\)", place.get("transform", ""))
+        if original and turned:
+            del place["transform"]
+            place["y"] = f"{float(turned[1]) - float(place['y']) - float(place['height']):g}"
+        name = f"pictures/{hashlib.sha256(content).hexdigest()[:16]}.png"
+        files[name] = content
+        width, height = struct.unpack(">II", content[16:24])
+        attributes = " ".join(f'{key}="{value}"' for key, value in place.items())
+        picture = f'<img src="{name}" width="{width}" height="{height}" loading="lazy" alt="">'
+        return f"<foreignObject {attributes}>{picture}</foreignObject>"
+
+    return IMAGE.sub(load, svg), files
 
 
 def figure_table(figure: Figure) -> tuple[Table, tuple[float, ...]]:

@@ -537,13 +537,27 @@ class CellRecord(Record):
     created: str
 
 
+class Pending(Record):
+    """Finished cells of a run that has not ended, and the data that they were measured on."""
+
+    datasets: dict[str, Dataset] = {}
+    cells: tuple[CellRecord, ...] = ()
+
+
 class Outcomes(Record):
-    """The cells that the Result of an experiment was summarized from."""
+    """What is kept of the cells of an experiment under one profile.
+
+    `cells` are those that the recorded Result was summarized from, in the order of its plan. They change only
+    together with the Result, so that it can always be summarized again. Each cell of a run is added to
+    `pending` as it ends, and becomes one of `cells` when the Result of that run is written. Until then it is
+    no part of any Result; a run takes it before one of `cells` of the same key, which was measured earlier.
+    """
 
     schema_version: Literal[1] = OUTCOMES_VERSION
     analysis: AnalysisId
     datasets: dict[str, Dataset] = Field({}, description="By the name that the analysis asks for")
-    cells: tuple[CellRecord, ...]
+    cells: tuple[CellRecord, ...] = ()
+    pending: Pending = Pending()
 
 
 class Provenance(Record):

@@ -6,10 +6,11 @@ refused by name, with what to do; it is never repaired or guessed at.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
-import tempfile
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
@@ -39,19 +40,46 @@ class MissingResult(ResultError):
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Put `content` at `path` whole or not at all; OSError when the disk or folder refuses it."""
+    """Put `content` at `path` whole or not at all; OSError when the disk or folder refuses it.
+
+    Where the system can, the file has no name until it is whole, so that a killed process leaves none behind.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = path.parent / f".{path.name}.{secrets.token_hex(4)}"
+    unnamed = _open_unnamed(path.parent)
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644) if unnamed is None else unnamed
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
+            if unnamed is not None:
+                _name(unnamed, temporary)
+        temporary.chmod(0o644)
+        temporary.replace(path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
+
+
+def _open_unnamed(folder: Path) -> int | None:
+    """A new file that has no name yet; None where the system has no such files."""
+    if not hasattr(os, "O_TMPFILE") or not Path("/proc/self/fd").is_dir():
+        return None
+    try:
+        return os.open(folder, os.O_WRONLY | os.O_TMPFILE, 0o644)
+    except OSError as error:
+        if error.errno in (errno.EISDIR, errno.EOPNOTSUPP):  # an old kernel, or a file system without
+            return None
+        raise
+
+
+def _name(handle: int, path: Path) -> None:
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:  # given a folder, os.link follows the link in /proc to the file itself
+        os.link(f"/proc/self/fd/{handle}", path.name, src_dir_fd=folder, dst_dir_fd=folder)
+    finally:
+        os.close(folder)
 
 
 def canonical_json(data: Any) -> bytes:
@@ -78,6 +106,8 @@ def _verified(path: Path, model: type[Content], analysis: str, remedy: str) -> C
         data = json.loads(path.read_bytes())
     except (ValueError, OSError) as error:
         raise ResultError(analysis, f"{path} cannot be read ({error})", remedy) from None
+    except RecursionError:
+        raise ResultError(analysis, f"{path} cannot be read (it is nested too deep)", remedy) from None
     if not isinstance(data, dict):
         raise ResultError(analysis, f"{path} holds no result", remedy)
     version, newest = data.get("schema_version"), model.model_fields["schema_version"].default
@@ -88,7 +118,11 @@ def _verified(path: Path, model: type[Content], analysis: str, remedy: str) -> C
             "update convstudy, or " + remedy,
         )
     content_hash = data.pop("content_hash", None)
-    if content_hash != digest(data):
+    try:
+        intact = content_hash == digest(data)
+    except (ValueError, RecursionError):  # a number or a text that none was written with
+        intact = False
+    if not intact:
         raise ResultError(
             analysis, f"{path} was changed after it was written (its hash does not match)", remedy
         )

@@ -18,6 +18,7 @@ import analyses
 from analyses.architecture import _layers as layers
 from analyses.architecture._claims import Claim, ClaimsError, conversion, factors, holds
 from analyses.architecture._claims import read as read_claims
+from analyses.architecture._named import InspectionError, ledger
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
 from lab.ledger import Ledger
 from results.schema import Column, Finding, Metric, Result, Row, Table
@@ -220,21 +221,21 @@ def _count(model: str, layer_name: str, what: str, size: str) -> dict[str, Any]:
             "value": _parameters(model),
             "arithmetic": "",
         }  # of a detector too, whose forward has no count
-    ledger = _ledger(model, size)
+    found = _ledger(model, size)
     if layer_name == "total":
         if what == "output":
-            shapes = [layer for layer in ledger.layers if layer.output_shape]
+            shapes = [layer for layer in found.layers if layer.output_shape]
             return {"value": layers.output_text(shapes[-1]), "arithmetic": ""}
-        partial = ledger.uncounted if what in ("macs", "activations") else ()
+        partial = found.uncounted if what in ("macs", "activations") else ()
         if partial:
             raise ClaimsError(
                 f"the {what} of {model} leave out {', '.join(partial)}, so no claim can be checked"
             )
-        return {"value": getattr(ledger, what), "arithmetic": ""}
+        return {"value": getattr(found, what), "arithmetic": ""}
     try:
-        layer = ledger.layer(layer_name)
+        layer = found.layer(layer_name)
     except KeyError:
-        names = [layer.name for layer in ledger.layers]
+        names = [layer.name for layer in found.layers]
         raise ClaimsError(
             f"{model} has no layer {layer_name!r}{analyses.nearest(layer_name, ['total', *names])}"
         ) from None
@@ -274,7 +275,6 @@ def _parameters(model: str) -> int:
 
 @cache
 def _ledger(model: str, size: str) -> Ledger:
-    from analyses.inspection import InspectionError, ledger
     from lab.inputs import InputError, parse
 
     try:

@@ -149,11 +149,11 @@ def _transferred(cell: Cell, context: Context) -> Outcome:
     import numpy as np
     import torch
 
-    from analyses.transfer._transfer import kept_features
     from lab import weights
     from lab.datasets import locate
     from lab.datasets.repetitions import also_in_training
     from lab.datasets.sufficiency import require_validation
+    from lab.features import cached_features
 
     settings = cell.settings
     size = settings["size"]
@@ -166,7 +166,7 @@ def _transferred(cell: Cell, context: Context) -> Outcome:
     )
     features = []
     for number, part in enumerate((*chosen, test)):
-        features.append(kept_features(network, np.asarray(part.images), device=context.device).numpy())
+        features.append(cached_features(network, np.asarray(part.images), device=context.device).numpy())
         context.report((number + 1) / 4, f"features of {len(part):,} images")
     train, validation = chosen
     fitted = [_classifier(features[0], train.labels, penalty) for penalty in settings["penalties"]]

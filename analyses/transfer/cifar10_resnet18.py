@@ -286,12 +286,13 @@ def _kept(network: Network, data: Data, layer: str, context: Context) -> Data:
     """The layer's outputs in the place of the images, in half precision."""
     import torch
 
+    from lab.features import cached_features
     from lab.training import Data, Images
 
     def kept(part: Images | None) -> Images | None:
         if part is None:
             return None
-        outputs = transfer.kept_features(
+        outputs = cached_features(
             network,
             part.images.cpu().numpy(),
             layer,

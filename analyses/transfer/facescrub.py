@@ -20,7 +20,7 @@ from analyses.experiments import FRACTION
 from analyses.pictures import signed
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
 from analyses.transfer import _transfer as transfer
-from analyses.transfer._transfer import Comparison, kept_features
+from analyses.transfer._transfer import Comparison
 from results.schema import Axis, Chart, Column, Finding, Metric, Picture, Pictures, Row, Series, Table
 
 if TYPE_CHECKING:
@@ -329,6 +329,7 @@ def _head(cell: Cell, context: Context) -> Outcome:
 
     from lab import weights
     from lab.datasets import locate
+    from lab.features import cached_features
     from lab.heads import fit_heads
     from lab.recipes import Recipe
 
@@ -338,7 +339,7 @@ def _head(cell: Cell, context: Context) -> Outcome:
     faces, _ = _of(settings, settings["view"], grey=False)
 
     def activations(part: ImageSet, mirrored: bool = False) -> Tensor:
-        found = kept_features(network, part.images, layer, mirrored=mirrored, device=context.device)
+        found = cached_features(network, part.images, layer, mirrored=mirrored, device=context.device)
         return found.flatten(1)
 
     views = [

@@ -224,17 +224,18 @@ def _heads(
 
     import torch
 
+    from lab.features import cached_features
     from lab.heads import fit_heads
     from lab.recipes import Recipe
 
     started = time.perf_counter()
     views = [
-        transfer.kept_features(network, parts.train.images, mirrored=mirrored, device=context.device)
+        cached_features(network, parts.train.images, mirrored=mirrored, device=context.device)
         for mirrored in ((False, True) if domain.mirror else (False,))
     ]
     judged = {
         name: (
-            transfer.kept_features(network, part.images, device=context.device),
+            cached_features(network, part.images, device=context.device),
             torch.from_numpy(part.labels),
         )
         for name, part in (("validation", parts.validation), ("test", parts.test))

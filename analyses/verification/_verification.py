@@ -18,7 +18,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from analyses import experiments
 from analyses.experiments import FRACTION
 from analyses.plugin import Cell, Context, Outcome, Parameters
-from analyses.transfer._transfer import kept_features
 from lab.verification import Pairs
 from results.schema import Metric
 
@@ -371,11 +370,12 @@ def _network(settings: Mapping[str, Any]) -> Any:
 
 def _backbone(cell: Cell, context: Context, images: ImageSet, train: Any) -> tuple[Embed, Outcome]:
     from lab import weights
+    from lab.features import cached_features
 
     network = _network(cell.settings)
 
     def embed(pixels: Any) -> Any:
-        return kept_features(network, pixels, device=context.device).numpy()
+        return cached_features(network, pixels, device=context.device).numpy()
 
     return embed, {"weights": weights.describe(network)}
 
@@ -454,6 +454,7 @@ def _new(cell: Cell, context: Context, images: ImageSet, train: Any) -> tuple[Em
 
     from lab import weights
     from lab.datasets.faces import with_glasses
+    from lab.features import cached_features
     from lab.networks.siamese import LinearEmbedding
     from lab.pair_training import Contrastive, DrawnPairs
     from lab.recipes import Recipe
@@ -463,7 +464,9 @@ def _new(cell: Cell, context: Context, images: ImageSet, train: Any) -> tuple[Em
     network = _network(settings)
 
     def kept(pixels: Any) -> Any:
-        return kept_features(network, pixels, settings["layer"], kept_as=torch.float16, device=context.device)
+        return cached_features(
+            network, pixels, settings["layer"], kept_as=torch.float16, device=context.device
+        )
 
     views = [images.images, images.images[..., ::-1]]
     for seed in range(settings["glasses"]):

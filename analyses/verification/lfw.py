@@ -19,7 +19,6 @@ from pydantic import Field, model_validator
 from analyses import experiments
 from analyses.experiments import FRACTION
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
-from analyses.transfer._transfer import kept_features
 from analyses.verification import _verification as verification
 from lab.verification import Pairs
 from results.schema import Axis, Chart, Column, Finding, Metric, Row, Scores, Series, Table
@@ -444,9 +443,10 @@ def _before(cell: Cell, context: Context, divided: Divided) -> tuple[Any, Outcom
     import torch
 
     from lab import weights
+    from lab.features import cached_features
 
     network = _network(cell.settings)
-    kept = kept_features(network, divided.images.images, device=context.device)[divided.judged]
+    kept = cached_features(network, divided.images.images, device=context.device)[divided.judged]
     _, last = weights.last_linear(network.model)
     with torch.no_grad():
         points = last.cpu()(kept)
@@ -477,6 +477,7 @@ def _trained(cell: Cell, context: Context, divided: Divided) -> tuple[Any, Outco
     from torch import nn
 
     from lab import weights
+    from lab.features import cached_features
     from lab.networks.siamese import DistanceNetwork
     from lab.pair_training import NormalisedDistance
     from lab.recipes import Recipe
@@ -486,7 +487,7 @@ def _trained(cell: Cell, context: Context, divided: Divided) -> tuple[Any, Outco
     network = _network(settings)
     told: Outcome = {"weights": weights.describe(network)}
     labels = torch.from_numpy(divided.images.labels).to(context.device)
-    kept = kept_features(network, divided.images.images, device=context.device).to(context.device)
+    kept = cached_features(network, divided.images.images, device=context.device).to(context.device)
     flawed = settings["stage"] == "flawed"
     name, published = weights.last_linear(network.model)
     last = copy.deepcopy(published)

@@ -70,6 +70,19 @@ class Trial(Analysis[TrialParameters]):
         return Summary({"sum": Metric(value=parameters.scale * total, title="Sum of the scores")})
 
 
+ITSELF: list[Any] = []
+ITSELF.append(ITSELF)
+#: What no JSON file can hold, in an outcome.
+UNFIT: dict[str, Any] = {
+    "nan": float("nan"),
+    "object": Path(),
+    "huge": 10**5000,
+    "itself": ITSELF,
+    "key": {(1, 2): 3},
+    "half": "\ud800",
+}
+
+
 def _misbehave(misdeed: str) -> dict[str, Any]:
     match misdeed.split():
         case ["raise"]:
@@ -80,10 +93,12 @@ def _misbehave(misdeed: str) -> dict[str, Any]:
             raise MemoryError
         case ["interrupt"]:
             raise KeyboardInterrupt
-        case ["nan"]:
-            return {"history": {"losses": [1.0, float("nan")]}}
-        case ["object"]:
-            return {"path": Path()}
+        case ["exit"]:
+            raise SystemExit(0)
+        case ["read"]:
+            Path("nowhere.txt").read_text()
+        case ["unfit", what]:
+            return {"history": {"losses": [1.0, UNFIT[what]]}}
         case ["sleep", seconds]:
             time.sleep(float(seconds))
         case ["after", path, seconds]:

@@ -10,8 +10,8 @@ import pytest
 
 import analyses
 from analyses.architecture.inception import InceptionParameters
-from analyses.freshness import freshness
 from analyses.plugin import Context
+from engine.freshness import freshness
 from results.store import Store
 from tests.conftest import ROOT
 

@@ -11,9 +11,10 @@ from PIL import Image
 
 import analyses
 from analyses.transfer import _transfer as transfer
-from analyses.transfer._transfer import Domain, kept_features
+from analyses.transfer._transfer import Domain
 from lab import weights
 from lab.datasets import DataError
+from lab.features import cached_features
 from results.store import Store
 from tests.conftest import ROOT
 
@@ -53,23 +54,23 @@ def test_features_are_made_once_and_again_for_other_pixels_weights_or_mirroring(
     monkeypatch.setenv("CONVSTUDY_CACHE", str(tmp_path))
     images = transfer.load(DIGITS).train
     network = weights.load("lite0", size=32)
-    first = kept_features(network, images.images)
+    first = cached_features(network, images.images)
     assert first.shape == (40, 1280)
     made = []
     plain = weights.features
     monkeypatch.setattr(weights, "features", lambda *a, **k: made.append(1) or plain(*a, **k))
-    assert torch.equal(kept_features(network, images.images), first)
+    assert torch.equal(cached_features(network, images.images), first)
     assert not made
-    assert not torch.equal(kept_features(network, images.images, mirrored=True), first)
-    kept_features(network, images.select(range(5)).images)
+    assert not torch.equal(cached_features(network, images.images, mirrored=True), first)
+    cached_features(network, images.select(range(5)).images)
     assert len(made) == 2
     (file,) = (one for one in tmp_path.rglob("*.npy") if np.load(one).shape == (5, 1280))
     file.write_bytes(file.read_bytes()[:100])
-    assert kept_features(network, images.select(range(5)).images).shape == (5, 1280)
+    assert cached_features(network, images.select(range(5)).images).shape == (5, 1280)
     assert len(made) == 3
     random = weights.load("none", "resnet18", size=32)
-    kept_features(random, images.select(range(5)).images)
-    kept_features(random, images.select(range(5)).images)
+    cached_features(random, images.select(range(5)).images)
+    cached_features(random, images.select(range(5)).images)
     assert len(made) == 5
 
 

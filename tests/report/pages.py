@@ -79,9 +79,12 @@ def parse(content: bytes | str) -> Node:
 
 def site(document: Document, templates: Path, pdf: str = "") -> html.Files:
     """The whole site of one study."""
+    results = document.results.values()
+    pages = [html.write_result(result, templates) for result in results]
     return {
         **html.write_document(document, templates, f"../{pdf}" if pdf else ""),
-        **html.write_results(document.results.values(), templates),
+        **{name: content for files in pages for name, content in files.items()},
+        **html.write_results_index(results, templates),
         **html.write_index([(document.study, pdf)], templates),
         **html.write_assets(templates),
     }

@@ -249,6 +249,21 @@ def test_the_threshold_of_suppression_can_be_moved_by_the_keyboard(show: Any) ->
     assert slider.get_attribute("aria-valuetext") == said.inner_text()
 
 
+def test_pictures_are_seen_where_their_boxes_are(show: Any) -> None:
+    page = show("small/training.html")
+    figure = page.locator("figure[data-kind=pictures]")
+    figure.scroll_into_view_if_needed()
+    picture, box = figure.locator("svg img").first, figure.locator('.box[data-box="0"]')
+    page.wait_for_function(
+        "(shown) => shown.complete && shown.naturalWidth == 48", arg=picture.element_handle()
+    )
+    around, inside = picture.bounding_box(), box.bounding_box()
+    assert around["width"] == pytest.approx(around["height"])
+    side = around["width"] / 48  # the box is 16 pixels wide, around the sixteenth
+    assert inside["width"] == pytest.approx(16 * side, rel=0.15)
+    assert inside["x"] - around["x"] == pytest.approx(8 * side, rel=0.15)
+
+
 def test_the_threshold_of_pairs_moves_a_point_on_the_roc_and_says_the_rates(show: Any) -> None:
     page = show("small/training.html")
     figure = page.locator("figure[data-scores]")

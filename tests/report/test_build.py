@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from report.build import Built, build_studies, check_output, check_prose, explain_study
 from report.study import load
+from results.locking import holding
+from results.schema import Picture, Pictures
 from results.store import Store
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -137,6 +143,33 @@ def test_a_result_that_cannot_be_used_costs_only_its_section(workplace, damage):
     assert f"python runner.py run {VGG}" in page
     assert "390,410" in (workplace.output / "one" / "lenet.html").read_text()
     assert workplace.build().problems == [problem], "an unchanged build still says what is missing"
+
+
+def test_a_result_that_cannot_be_drawn_stops_nothing_that_does_not_use_it(workplace):
+    html = base64.b64encode(b"<!DOCTYPE html><p>Not found</p>").decode()
+    stray = Pictures(caption="A picture.", alt="None.", pictures=(Picture(png=html),), columns=1)
+    result = workplace.store.read(VGG, "full")
+    workplace.store.write(result.model_copy(update={"analysis": "their.stray", "figures": {"one": stray}}))
+    built = workplace.build()
+    assert built.lines == ["one.html: built", "two.html: built", "site: built"]
+    (problem,) = built.problems
+    assert problem.startswith("the page of their.stray cannot be made: ")
+    assert (workplace.output / "results" / f"{VGG}.html").is_file()
+    assert "their.stray" not in (workplace.output / "results" / "index.html").read_text()
+
+
+def test_a_second_build_of_the_same_output_waits(workplace):
+    workplace.build()
+    code = "import sys, pathlib, tests.report.test_build as test\n"
+    code += "print(test.Workplace(pathlib.Path(sys.argv[1])).build().lines)"
+    command = [sys.executable, "-c", code, str(workplace.folder)]
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{Path(__file__).parent}"}
+    with holding(workplace.output.parent / ".build" / workplace.output.name):
+        second = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+        with pytest.raises(subprocess.TimeoutExpired):
+            second.wait(4)
+    printed, _ = second.communicate(timeout=120)
+    assert "site: unchanged" in printed
 
 
 def test_without_tex_the_site_is_built_and_one_sentence_says_what_to_install(workplace, monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import io
 import re
@@ -10,7 +11,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
-from conftest import TEMPLATES, Workshop, open_workshop, trained, vgg19
+from conftest import PNG, TEMPLATES, Workshop, open_workshop, trained, vgg19
 from hypothesis import given
 from hypothesis import strategies as st
 from pages import Node, parse, put, site
@@ -33,7 +34,7 @@ def squeezed(text: str) -> str:
 def pages(document: Document, workshop: Workshop) -> dict[str, Node]:
     """The pages of a study by the name of their section."""
     files = html.write_document(document, workshop.templates)
-    return {Path(name).stem: parse(content) for name, content in files.items()}
+    return {Path(name).stem: parse(content) for name, content in files.items() if name.endswith(".html")}
 
 
 def page_of(item: Item, found: dict[str, Node]) -> Node:
@@ -311,6 +312,36 @@ def test_the_numbers_of_pictures_are_their_boxes() -> None:
     assert [row.cells["style"] for row in table.rows] == ["Remains", "Goes", "Goes", "Remains"]
     assert table.rows[3].cells["label"] == "cat"
     assert {column.key: column.unit for column in table.columns}["width"] == "pixels"
+
+
+def test_pictures_are_files_beside_the_page_and_loaded_when_they_come_into_sight(workshop: Workshop) -> None:
+    files = html.write_document(workshop.document(), workshop.templates)
+    drawing = parse(files["small/training.html"]).one("figure", **{"data-kind": "pictures"}).one("svg")
+    shown = drawing.all("img")
+    assert len(shown) == 2
+    for picture in shown:
+        address = picture.attributes["src"]
+        assert files[f"small/{address}"] == base64.b64decode(PNG)
+        asked = {name: picture.attributes[name] for name in ("loading", "width", "height")}
+        assert asked == {"loading": "lazy", "width": "48", "height": "48"}
+    assert b"base64" not in files["small/training.html"].partition(b"</head>")[2]
+    assert f"results/{address}" in html.write_result(vgg19(), workshop.templates)
+
+
+def test_a_heatmap_of_many_cells_is_a_picture_too(tmp_path: Path) -> None:
+    side = range(60)
+    heatmap = Heatmap(
+        caption="Many cells.",
+        alt="A slope.",
+        x=Axis(label="x"),
+        y=Axis(label="y"),
+        values=tuple(tuple(float(i + j) for j in side) for i in side),
+        value_label="sum",
+    )
+    result = vgg19().model_copy(update={"figures": {"many": heatmap}})
+    files = html.write_result(result)
+    (picture,) = parse(files["results/architecture.vgg19.html"]).all("img")
+    assert files[f"results/{picture.attributes['src']}"].startswith(b"\x89PNG")
 
 
 def test_a_missing_result_costs_its_section_and_the_rest_is_there(workshop: Workshop) -> None:

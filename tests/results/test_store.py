@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from results.schema import CellRecord, Metric, Outcomes, Provenance, Result
 from results.store import MissingResult, ResultError, Store, digest, write_atomically
+from tests.conftest import ROOT
 
 DATA = Path(__file__).parent / "data"
 RESULT = Result(
@@ -129,6 +133,32 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
         write_atomically(target, "text, not bytes")  # type: ignore[arg-type]
     assert target.read_bytes() == b"old"
     assert [file.name for file in tmp_path.iterdir()] == ["result.json"]
+
+
+@pytest.mark.skipif(not hasattr(os, "O_TMPFILE"), reason="files have names from the first here")
+def test_a_process_killed_while_it_writes_leaves_nothing(tmp_path):
+    code = "import os, sys, pathlib, results.store as store\nstore.os.fsync = lambda _: os._exit(9)\n"
+    code += "store.write_atomically(pathlib.Path(sys.argv[1]) / 'result.json', b'new')"
+    killed = subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=ROOT, check=False)
+    assert killed.returncode == 9
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"[" * 200_000,
+        b'{"content_hash": "0", "value": 1e999}',
+        b'{"content_hash": "0", "title": "\\ud800"}',
+        b"\xff\xfe",
+        b"",
+    ],
+    ids=["nested", "infinite", "surrogate", "bytes", "empty"],
+)
+def test_whatever_the_damage_the_file_is_refused_by_name(store, text):
+    store.path("tests.example", "full").write_bytes(text)
+    with pytest.raises(ResultError, match=r"tests\.example\.json (cannot be read|was changed)"):
+        store.read("tests.example", "full")
 
 
 OUTCOMES = Outcomes(

@@ -12,10 +12,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from results.store import Store
+from results.store import Profile, Store
 from tests.conftest import ROOT
 
 ENTRY_POINTS = """
@@ -30,11 +31,8 @@ class Trials:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.store = folder, Store(folder / "results")
-        info = folder / "installed" / "trials-1.dist-info"
-        info.mkdir(parents=True)
-        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: trials\nVersion: 1\n")
-        (info / "entry_points.txt").write_text(ENTRY_POINTS)
-        paths = os.pathsep.join(map(str, (info.parent, ROOT)))
+        self.install("trials", ENTRY_POINTS)
+        paths = os.pathsep.join(map(str, (folder / "installed", ROOT)))
         self.environment = {
             **os.environ,
             "PYTHONPATH": paths,
@@ -42,6 +40,13 @@ class Trials:
             "NO_COLOR": "1",
             "COLUMNS": "200",
         }
+
+    def install(self, name: str, entry_points: str) -> None:
+        """A distribution with these entry points."""
+        info = self.folder / "installed" / f"{name}-1.dist-info"
+        info.mkdir(parents=True)
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n")
+        (info / "entry_points.txt").write_text(entry_points)
 
     def command(self, *arguments: str) -> list[str]:
         return [sys.executable, str(ROOT / "runner.py"), "--results", str(self.store.root), *arguments]
@@ -55,6 +60,9 @@ class Trials:
             text=True,
             check=False,
         )
+
+    def explain(self, name: str) -> list[dict[str, Any]]:
+        return json.loads(self("explain", name, "--json").stdout)
 
     @contextmanager
     def begun(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
@@ -85,9 +93,10 @@ class Trials:
         file = self.folder / "runs"
         return file.read_text().split() if file.exists() else []
 
-    @property
-    def kept(self) -> list[Path]:
-        return list((self.store.root / "cells").rglob("[!.]*.json"))
+    def kept(self, profile: Profile = "custom") -> list[str]:
+        """The finished cells of a run that has not ended."""
+        outcomes = self.store.read_outcomes("tests.trial", profile)
+        return [record.id for record in outcomes.pending.cells] if outcomes else []
 
 
 @pytest.fixture
@@ -112,7 +121,7 @@ def test_ctrl_c_ends_the_workers_tidily_and_the_same_command_goes_on(trials):
     trials.misdeed("2", "sleep 600")
     trials.misdeed("3", "sleep 600")
     with trials.begun("run", "tests.trial", "--seeds", "5", "--jobs", "2") as running:
-        wait_until(lambda: len(trials.kept) == 2 and len(trials.runs) == 4, running)
+        wait_until(lambda: len(trials.kept()) == 2 and len(trials.runs) == 4, running)
         os.killpg(running.pid, signal.SIGINT)
         _, stderr = running.communicate(timeout=60)
     assert running.returncode == 130
@@ -126,7 +135,22 @@ def test_ctrl_c_ends_the_workers_tidily_and_the_same_command_goes_on(trials):
     finished = trials("run", "tests.trial", "--seeds", "5", "--jobs", "2")
     assert finished.returncode == 0, finished.stderr
     assert sorted(trials.runs) == ["0", "1", "2", "2", "3", "3", "4"]
-    assert trials.kept == []
+    assert trials.kept() == []
+
+
+def test_explain_says_how_many_cells_are_measured_and_what_goes_on(trials):
+    trials.misdeed("2", "raise")
+    assert trials("run", "tests.trial", "--jobs", "1").returncode == 1
+    (row,) = (row for row in trials.explain("tests.trial") if row["profile"] == "quick")
+    assert row["state"] == "missing"
+    assert row["reasons"][-1] == (
+        "2 of 3 cells measured; go on with `python runner.py run tests.trial --profile quick`"
+    )
+    trials.mend("2")
+    assert trials("run", "tests.trial", "--jobs", "1").returncode == 0
+    stale(trials.store)
+    (row,) = (row for row in trials.explain("tests.trial") if row["profile"] == "quick")
+    assert row["reasons"][-1] == "3 of 3 cells measured; summarize them with `python runner.py build`"
 
 
 def test_ctrl_c_is_tidy_while_workers_start(trials):
@@ -166,6 +190,58 @@ def test_what_goes_wrong_in_one_analysis_leaves_the_others_to_run(trials):
         "convstudy: tests.trial failed in cell 1: RuntimeError: the third layer is missing",
         "convstudy: tests.other failed in cell 1: RuntimeError: the third layer is missing",
     ]
+
+
+BROKEN = """
+[convstudy.analyses]
+architecture.lenet = tests.analyses.experiments:analysis
+broken.exits = broken_exits:analysis
+broken.missing = nowhere:analysis
+broken.shapeless = ???
+"""
+
+
+def test_broken_plugins_are_named_and_stop_nothing_else(trials):
+    trials.install("broken", BROKEN)
+    (trials.folder / "installed" / "broken_exits.py").write_text("import sys\nsys.exit(0)\n")
+    shutil.copytree(ROOT / "results" / "full", trials.store.root / "full")
+
+    listed = trials("list", "--json")
+    assert listed.returncode == 0
+    rows = {row["analysis"]: row for row in json.loads(listed.stdout)}
+    assert rows["architecture.lenet"]["recorded"] == "full"
+    for name in ("broken.exits", "broken.missing", "broken.shapeless"):
+        assert rows[name]["title"] == "cannot be loaded"
+        assert f"convstudy: the analysis {name} cannot be loaded from " in listed.stderr
+    assert "two analyses are called architecture.lenet" in listed.stderr
+    assert len(listed.stderr.splitlines()) == 4
+
+    (row,) = trials.explain("broken.missing")
+    assert (row["state"], "No module named 'nowhere'" in row["reasons"][0]) == ("refused", True)
+    assert trials("run", "broken.missing").returncode == 2
+    built = trials("build", "architectures", "--format", "html")
+    assert built.returncode == 0, built.stderr
+    assert "architectures.html: built" in built.stdout
+    assert "Traceback" not in built.stderr
+
+    ran = trials("run", "tests", "broken", "--jobs", "1")
+    assert ran.returncode == 1
+    assert "tests.trial: recorded in" in ran.stdout
+
+
+def test_a_cell_that_exits_or_cannot_read_a_file_is_an_error_of_its_own(trials):
+    trials.misdeed("1", "exit")
+    finished = trials("run", "tests.trial", "--jobs", "1")
+    assert finished.returncode == 1
+    assert finished.stderr.splitlines()[-1] == (
+        "convstudy: tests.trial failed in cell 1: it called sys.exit(0)"
+    )
+    trials.misdeed("1", "read")
+    finished = trials("run", "tests.trial", "--jobs", "1")
+    assert finished.returncode == 1
+    assert finished.stderr.splitlines()[-1].startswith(
+        "convstudy: tests.trial failed in cell 1: No such file or directory (nowhere.txt)"
+    )
 
 
 def test_debug_shows_where_it_went_wrong_in_a_worker(trials):

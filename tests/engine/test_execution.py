@@ -9,8 +9,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from analyses.execution import AnalysisFailed, Progress, Unmeasured, execute
+from analyses.plugin import Cell
+from engine.execution import AnalysisFailed, Busy, Progress, Unmeasured, execute, measured, summarize_again
+from engine.freshness import cell_key
 from lab.datasets import DataError
+from results.locking import holding
 from results.schema import CellRecord
 from results.store import ResultError, Store, digest
 from tests.analyses.experiments import Trial, TrialParameters
@@ -22,17 +25,29 @@ class Bench:
     def __init__(self, folder: Path) -> None:
         self.folder, self.store, self.analysis = folder, Store(folder / "results"), Trial()
 
-    def execute(self, *, profile="quick", jobs=1, force=False, measure=True, report=None, **choices):
+    def parameters(self, choices):
+        return TrialParameters(folder=str(self.folder), **choices)
+
+    def execute(
+        self, *, profile="quick", jobs=1, threads=1, device="cpu", force=False, report=None, **choices
+    ):
         return execute(
             self.analysis,
             profile,
-            TrialParameters(folder=str(self.folder), **choices),
+            self.parameters(choices),
             self.store,
             jobs=jobs,
+            threads=threads,
+            device=device,
             force=force,
-            measure=measure,
             report=report or (lambda progress: None),
         )
+
+    def summarize_again(self, profile="quick", **choices):
+        return summarize_again(self.analysis, profile, self.parameters(choices), self.store)
+
+    def measured(self, profile="quick", **choices):
+        return measured(self.analysis, profile, self.parameters(choices), self.store)
 
     def misdeed(self, cell: str, what: str) -> None:
         (self.folder / f"{cell}.misdeed").write_text(what)
@@ -45,9 +60,9 @@ class Bench:
         file = self.folder / "runs"
         return file.read_text().split() if file.exists() else []
 
-    def loose(self) -> list[CellRecord]:
-        files = (self.store.root / "cells").rglob("*.json")
-        return [CellRecord.model_validate_json(file.read_bytes()) for file in files]
+    def pending(self, profile="quick") -> list[CellRecord]:
+        outcomes = self.store.read_outcomes("tests.trial", profile)
+        return list(outcomes.pending.cells) if outcomes else []
 
     def outcomes(self, profile="quick"):
         return {cell.id: cell.outcome for cell in self.store.read_outcomes("tests.trial", profile).cells}
@@ -73,7 +88,7 @@ def test_an_interrupted_run_is_taken_up_where_it_was(bench):
     with pytest.raises(KeyboardInterrupt):
         bench.execute(steps=2)
     assert not bench.store.path("tests.trial", "quick").exists()
-    assert sorted(record.id for record in bench.loose()) == ["0", "1"]
+    assert sorted(record.id for record in bench.pending()) == ["0", "1"]
     bench.mend("2")
     assert bench.execute(steps=2).metrics["sum"].value == 3
     assert bench.runs == ["0", "1", "2", "2"]
@@ -101,10 +116,10 @@ def test_more_seeds_repeat_none(bench):
 
 def test_another_summary_measures_nothing(bench):
     bench.execute()
-    assert bench.execute(scale=10, measure=False).metrics["sum"].value == 30
+    assert bench.summarize_again(scale=10).metrics["sum"].value == 30
     assert bench.runs == ["0", "1", "2"]
-    with pytest.raises(Unmeasured, match=r"1 cells of tests\.trial"):
-        bench.execute(seeds=4, measure=False)
+    with pytest.raises(Unmeasured, match=r"3 of 4 cells of tests\.trial"):
+        bench.summarize_again(seeds=4)
 
 
 def test_outcomes_come_in_the_order_of_the_plan_whenever_they_were_measured(bench):
@@ -153,15 +168,90 @@ def test_damaged_outcomes_are_refused_and_not_measured_again_unasked(bench):
     assert bench.outcomes()["1"]["score"] == 1
 
 
-def test_a_half_written_cell_is_measured_again(bench):
-    bench.misdeed("1", "raise")
-    with pytest.raises(AnalysisFailed):
-        bench.execute()
-    (file,) = (bench.store.root / "cells").rglob("*.json")
-    file.write_bytes(file.read_bytes()[:40])
-    bench.mend("1")
+def interrupted(bench, cell: str, **choices) -> None:
+    bench.misdeed(cell, "interrupt")
+    with pytest.raises(KeyboardInterrupt):
+        bench.execute(**choices)
+    bench.mend(cell)
+
+
+def test_another_machine_takes_up_an_outcomes_file_that_is_not_complete(bench, tmp_path):
+    interrupted(bench, "2")
+    elsewhere = Store(tmp_path / "clone")
+    source, target = (store.outcomes_path("tests.trial", "quick") for store in (bench.store, elsewhere))
+    target.parent.mkdir(parents=True)
+    target.write_bytes(source.read_bytes())
+    bench.store = elsewhere
+    assert bench.measured() == (2, 3)
+    assert bench.execute().metrics["sum"].value == 3
+    assert bench.runs == ["0", "1", "2", "2"]
+    assert bench.pending() == []
+
+
+def test_what_a_result_was_summarized_from_stays_until_another_replaces_it(bench):
+    before = bench.execute(seeds=2)
+    interrupted(bench, "3", seeds=4)
+    assert [record.id for record in bench.pending()] == ["2"]
+    assert list(bench.outcomes()) == ["0", "1"]
+    assert bench.summarize_again(seeds=2) == before
+    assert bench.measured(seeds=4) == (3, 4)
+    bench.execute(seeds=4)
+    assert list(bench.outcomes()) == ["0", "1", "2", "3"]
+    assert bench.pending() == []
+
+
+def test_a_forced_run_that_was_interrupted_is_gone_on_with(bench):
     bench.execute()
-    assert bench.runs == ["0", "1", "0", "1", "2"]
+    interrupted(bench, "1", force=True)
+    bench.edit_outcomes("quick", lambda data: data["pending"]["cells"][0]["outcome"].update(score=7))
+    assert bench.outcomes()["0"]["score"] == 0
+    assert bench.execute().metrics["sum"].value == 7 + 1 + 2
+    assert bench.runs == ["0", "1", "2", "0", "1"]
+
+
+def test_other_parameters_of_ones_own_are_still_gone_on_with(bench):
+    interrupted(bench, "2", profile="custom", steps=2)
+    bench.execute(profile="custom")
+    bench.execute(profile="custom", steps=2)
+    assert bench.runs == ["0", "1", "2", "0", "1", "2", "2"]
+
+
+def test_loose_cells_of_earlier_versions_are_taken_up_once(bench):
+    interrupted(bench, "2")
+    path = bench.store.outcomes_path("tests.trial", "quick")
+    folder = bench.store.root / "cells" / "tests.trial"
+    first, second = bench.pending()
+    (folder / f"{first.key}.json").write_text(first.model_dump_json())
+    (folder / f"{second.key}.json").write_text(second.model_dump_json()[:40])  # half-written
+    path.unlink()
+    interrupted(bench, "1")
+    assert [record.id for record in bench.pending()] == ["0"]
+    assert not (folder / f"{first.key}.json").exists()
+    bench.execute()
+    assert bench.runs == ["0", "1", "2", "1", "1", "2"]
+
+
+def test_one_run_at_a_time_writes_what_is_kept(bench):
+    held = holding(bench.store.root / "cells" / "tests.trial")
+    with held, pytest.raises(Busy, match=r"tests\.trial is being run by another process"):
+        bench.execute()
+    assert bench.runs == []
+    bench.execute()
+    assert not (bench.store.root / "cells").exists()
+
+
+def test_cells_are_kept_by_the_device_and_threads_that_they_were_computed_with(bench):
+    plain = bench.execute(seeds=1)
+    bench.execute(seeds=1, threads=2)
+    assert bench.runs == ["0", "0"]
+    (cell,) = bench.store.read_outcomes("tests.trial", "quick").cells
+    assert (cell.threads, cell.outcome["threads"]) == (2, 2)
+    again = bench.summarize_again(seeds=1)  # from what is there
+    assert again.metrics == plain.metrics
+    keys = {cell_key(bench.analysis, Cell("0"), {}, *how) for how in (("cpu", 1), ("cpu", 2), ("cuda:1", 1))}
+    assert len(keys) == 3
+    assert cell_key(bench.analysis, Cell("0"), {}) in keys
+    assert cell_key(bench.analysis, Cell("0"), {}, "NVIDIA H100 80GB HBM3") in keys
 
 
 # What is refused
@@ -172,21 +262,27 @@ def test_a_half_written_cell_is_measured_again(bench):
     [
         ("raise", r"tests\.trial failed in cell 1: RuntimeError: the third layer is missing$"),
         ("memory", r"tests\.trial ran out of memory in cell 1; what was finished is kept"),
-        ("nan", r"cell 1 an outcome that is no JSON: history\.losses\.1 is nan"),
-        ("object", r"cell 1 an outcome that is no JSON: path is a PosixPath"),
+        ("exit", r"tests\.trial failed in cell 1: it called sys.exit\(0\)$"),
+        ("read", r"tests\.trial failed in cell 1: No such file or directory \(nowhere\.txt\)"),
+        ("unfit nan", r"cell 1 an outcome that is no JSON: history\.losses\.1 is nan"),
+        ("unfit object", r"history\.losses\.1 is a PosixPath"),
+        ("unfit huge", r"history\.losses\.1 is a whole number of 16610 bits"),
+        ("unfit itself", r"history\.losses\.1\.0 holds itself"),
+        ("unfit key", r"history\.losses\.1 has the key \(1, 2\), which is no text"),
+        ("unfit half", r"history\.losses\.1 is text with half a character"),
     ],
 )
 def test_a_cell_that_goes_wrong_is_named_and_those_before_are_kept(bench, misdeed, expected):
     bench.misdeed("1", misdeed)
     with pytest.raises(AnalysisFailed, match=expected):
         bench.execute()
-    assert [record.id for record in bench.loose()] == ["0"]
+    assert [record.id for record in bench.pending()] == ["0"]
 
 
 def test_a_fault_in_a_summary_or_a_plan_is_the_analysis_own(bench):
     with pytest.raises(AnalysisFailed, match=r"tests\.trial failed in its summary: KeyError"):
         bench.execute(scale=0)
-    assert len(bench.loose()) == 3
+    assert len(bench.pending()) == 3
     with pytest.raises(AnalysisFailed, match="plans no cell"):
         bench.execute(seeds=0)
 
@@ -279,16 +375,13 @@ def test_missing_data_is_said_before_any_cell_runs(bench, tmp_path):
 # Several at a time
 
 
-def test_two_workers_give_what_one_process_gives_with_a_share_of_the_cores_each(bench):
+def test_two_workers_give_what_one_process_gives_with_the_threads_asked_for(bench):
     told = list[Progress]()
     bench.execute(seeds=4, jobs=2, report=told.append)
     found = bench.outcomes()
     assert [outcome["score"] for outcome in found.values()] == [0, 1, 2, 3]
     assert os.getpid() not in {outcome["process"] for outcome in found.values()}
-    share = max(1, len(os.sched_getaffinity(0)) // 2)
-    assert {(outcome["threads"], outcome["environment"]) for outcome in found.values()} == {
-        (share, str(share))
-    }
+    assert {(outcome["threads"], outcome["environment"]) for outcome in found.values()} == {(1, "1")}
     begun = [step.cell for step in told if step.message == step.cell]
     assert begun[:4] == ["0", "1", "2", "3"]
     assert all(step.done + step.fraction <= step.cells for step in told)
@@ -312,14 +405,14 @@ def test_the_first_error_of_a_worker_begins_no_other_cell_and_keeps_what_is_in_h
         bench.execute(seeds=6, jobs=2)
     assert "experiments.py" in str(failure.value.__cause__)  # the worker's traceback, for --debug
     assert sorted(bench.runs) == ["0", "1"]
-    assert [record.id for record in bench.loose()] == ["1"]
+    assert [record.id for record in bench.pending()] == ["1"]
 
 
 def test_a_killed_worker_is_one_sentence_and_its_cell_goes_on_from_its_checkpoint(bench):
     bench.misdeed("3", "die")
     with pytest.raises(AnalysisFailed, match=r"a process of tests\.trial was killed.*--jobs 1"):
         bench.execute(seeds=4, jobs=2, steps=3)
-    kept = {record.id for record in bench.loose()}
+    kept = {record.id for record in bench.pending()}
     assert "3" not in kept
     bench.mend("3")
     bench.execute(seeds=4, jobs=2, steps=3)

@@ -1,0 +1,51 @@
+"""A model that is named as a user names it, and its ledger: what `inspect` prints and an audit looks up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lab.inputs import Input
+from lab.ledger import Ledger
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class InspectionError(Exception):
+    """A model, input or counter that cannot be used."""
+
+
+def ledger(
+    model: str, inputs: Sequence[Input] | tuple[int, ...] | None = None, weights: Path | None = None
+) -> Ledger:
+    """Every layer of a named model; InspectionError for a name, an input or weights that cannot be used."""
+    return counted(model, inputs, weights)[1]
+
+
+def counted(
+    model: str, inputs: Sequence[Input] | tuple[int, ...] | None = None, weights: Path | None = None
+) -> tuple[nn.Module, Ledger, tuple[Input, ...]]:
+    """The model, its ledger, and the inputs that were counted; errors as `ledger`."""
+    from lab import models
+    from lab.counting import CountError, count
+
+    try:
+        network = models.load(model)
+        if weights:
+            models.load_weights(network, weights)
+        if inputs and not isinstance(inputs[0], Input):
+            inputs = (Input(tuple(inputs)),)  # type: ignore[arg-type]
+        given: tuple[Input, ...] = tuple(inputs or ())  # type: ignore[arg-type]
+        if not given:
+            shape = models.default_input(model, network)
+            if shape is None:
+                raise InspectionError(
+                    f"{model} does not say what input it takes; add --input, such as 3x224x224 or "
+                    "ids=16:long, or give the module an attribute input_shape, such as (3, 224, 224)"
+                )
+            given = (Input(shape),)
+        return network, count(network, given[0].shape, name=model, inputs=given), given
+    except (models.ModelError, CountError) as error:
+        raise InspectionError(str(error)) from error

@@ -1,0 +1,1 @@
+"""The commands, a file each; `common` has what they share. Heavy imports stand inside functions."""

@@ -1,0 +1,217 @@
+"""What the commands share: the options before them, how they end, and what they print.
+
+Exit status: 0 done, 1 something does not hold, 2 wrong use. An error is one sentence that says what, where
+and what to do; a traceback only with --debug.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from results.store import Profile, Store
+
+if TYPE_CHECKING:
+    from rich.table import Table as Grid
+
+    from engine.execution import Report
+    from report.document import Study
+    from results.schema import Table
+
+HOME = Path(__file__).resolve().parents[2]
+TEMPLATES = HOME / "templates"
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+AsJson = Annotated[bool, typer.Option("--json")]
+
+
+class Options:
+    """Those that stand before the command."""
+
+    store = Store(HOME / "results")
+    debug = False
+
+
+def options(
+    results: Annotated[
+        Path | None, typer.Option(help="The folder of results (default: beside this file)")
+    ] = None,
+    data_root: Annotated[
+        Path | None, typer.Option(help="The folder of data sets (default: the variable CONVSTUDY_DATA)")
+    ] = None,
+    debug: Annotated[bool, typer.Option("--debug", help="Show a traceback instead of one sentence")] = False,
+) -> None:
+    Options.debug = debug
+    Options.store = Store(results or HOME / "results")
+    if data_root is not None:
+        if not data_root.is_dir():
+            fail(2, f"--data-root {data_root} is no folder")
+        os.environ["CONVSTUDY_DATA"] = str(data_root)
+
+
+def say(message: str, colour: str = "red") -> None:
+    """A sentence on stderr."""
+    err.print(escape(f"convstudy: {message}"), style=colour if err.is_terminal else None)
+
+
+def fail(status: int, message: str) -> NoReturn:
+    say(message)
+    raise typer.Exit(status)
+
+
+@contextmanager
+def refusing(*errors: type[Exception], status: int = 2) -> Iterator[None]:
+    """Turn the errors that a user can cause into their sentence and an exit status."""
+    try:
+        yield
+    except errors as error:
+        if Options.debug:
+            raise
+        fail(status, str(error))
+
+
+def report_fault(error: Exception) -> int:
+    """What the command line says of an error that no command expected, and its exit status."""
+    if Options.debug:
+        raise error
+    if hasattr(error, "format_message"):  # typer's own, of wrong arguments
+        err.print(escape(f"convstudy: {error.format_message()} (--help shows how)"))
+        return 2
+    if isinstance(error, OSError):
+        where = f" ({error.filename})" if error.filename else ""
+        err.print(escape(f"convstudy: {error.strerror or error}{where}; nothing was left half-written"))
+        return 1
+    err.print(
+        escape(f"convstudy: {type(error).__name__}: {error} (a fault of convstudy; --debug shows where)")
+    )
+    return 1
+
+
+# Analyses and studies
+
+
+def as_profile(name: str | None) -> Profile | None:
+    """The profile of that name."""
+    match name:
+        case None | "full" | "quick" | "custom":
+            return name
+    fail(2, f"--profile {name} is not known; say full, quick or custom")
+
+
+def studies_named(names: Sequence[str]) -> list[Study]:
+    """Those studies; all where none is named."""
+    from report.study import StudyError, load
+
+    folder = TEMPLATES / "studies"
+    with refusing(StudyError):
+        paths = [folder / f"{name}.toml" for name in names] or sorted(folder.glob("*.toml"))
+        return [load(path, TEMPLATES) for path in paths]
+
+
+# Printing
+
+
+def print_json(data: Any) -> None:
+    sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+
+
+def near(path: Path) -> str:
+    """The path as it is written from here."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+def print_grid(grid: Grid) -> None:
+    """At its natural width, where the terminal is narrower too: a shortened number would be another one."""
+    from rich.measure import Measurement
+
+    natural = Measurement.get(out, out.options.update(max_width=10_000), grid).maximum
+    Console(highlight=False, soft_wrap=True, width=max(out.width, natural)).print(grid)
+
+
+def print_rows(rows: Sequence[dict[str, Any]]) -> None:
+    """Rows of the same keys, which head the columns."""
+    from rich.table import Table as Grid
+
+    grid = Grid(box=None, pad_edge=False, header_style="bold")
+    for key in rows[0] if rows else ():
+        grid.add_column(key)
+    for row in rows:
+        grid.add_row(*(escape(str(value)) for value in row.values()))
+    print_grid(grid)
+
+
+def print_table(table: Table) -> None:
+    """A table of a result, with its totals and notes."""
+    from rich.table import Table as Grid
+
+    from report import formatting
+
+    grid = Grid(
+        title=escape(table.caption), title_justify="left", title_style="italic", box=None, pad_edge=False
+    )
+    for column in table.columns:
+        grid.add_column(
+            escape(formatting.header(column)), justify="right" if formatting.is_numeric(column) else "left"
+        )
+    for row in table.rows:
+        if row.kind == "total":
+            grid.add_section()
+        style = "bold" if row.kind == "total" else None
+        grid.add_row(*(escape(formatting.cell(column, row)) for column in table.columns), style=style)
+    print_grid(grid)
+    for note in table.notes:
+        out.print(escape(note), style="dim")
+
+
+@contextmanager
+def progress() -> Iterator[Report]:
+    """What runs, how far it is, and the time left: a bar an analysis, or a line a cell in a log."""
+    if not err.is_terminal:
+        yield _progress_line
+        return
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        SpinnerColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.fields[analysis]}"),
+        BarColumn(bar_width=24),
+        TextColumn("{task.fields[message]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(compact=True),
+    )
+    with Progress(*columns, console=err, transient=True) as bars:
+        tasks: dict[str, Any] = {}
+
+        def report(progress: Any) -> None:
+            name = progress.analysis
+            if name not in tasks:
+                tasks[name] = bars.add_task("", analysis=name, message="", total=progress.cells)
+            done = progress.done + progress.fraction
+            bars.update(tasks[name], completed=done, total=progress.cells, message=progress.message)
+
+        yield report
+
+
+def _progress_line(progress: Any) -> None:
+    if progress.cells > 1 and progress.message == progress.cell:
+        err.print(
+            escape(f"{progress.analysis}: {progress.cell} ({progress.done} of {progress.cells} finished)")
+        )

@@ -1,0 +1,68 @@
+"""`list`: what there is, and what is ready here."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+import analyses
+from engine.commands.common import AsJson, Options, fail, print_json, print_rows, refusing, say, studies_named
+
+
+def list_(
+    what: Annotated[
+        str, typer.Argument(help="analyses, studies, models, data, or an analysis: its parameters")
+    ] = "analyses",
+    as_json: AsJson = False,
+) -> None:
+    """What there is, and what is ready here."""
+    rows: list[dict[str, Any]]
+    if what == "analyses":
+        rows = _analysis_rows()
+    elif what == "studies":
+        rows = [
+            {"study": study.id, "title": study.title, "sections": len(study.sections)}
+            for study in studies_named([])
+        ]
+    elif what == "models":
+        from analyses.inspection import model_names
+
+        rows = [{"model": name} for name in model_names()]
+    elif what == "data":
+        from engine.commands import data
+
+        rows = data.as_json_rows() if as_json else data.rows()
+    elif what in analyses.identifiers():
+        from analyses.describing import parameter_rows
+
+        with refusing(analyses.BrokenPlugin, status=1):
+            rows = parameter_rows(analyses.get(what))
+    else:
+        known = ["analyses", "studies", "models", "data", *analyses.identifiers()]
+        fail(
+            2,
+            f"there is nothing called {what!r} to list{analyses.nearest(what, known)}; say analyses, "
+            "studies, models, data, or the id of an analysis",
+        )
+    if as_json:
+        print_json(rows)
+    else:
+        print_rows(rows)
+
+
+def _analysis_rows() -> list[dict[str, Any]]:
+    recorded = Options.store.recorded()
+    problems = analyses.clashes()
+    rows = []
+    for identifier in analyses.identifiers():
+        try:
+            title = analyses.get(identifier).title
+        except analyses.BrokenPlugin as error:
+            problems.append(str(error))
+            title = "cannot be loaded"
+        profiles = [profile for name, profile in recorded if name == identifier]
+        rows.append({"analysis": identifier, "title": title, "recorded": ", ".join(profiles) or "no"})
+    for problem in problems:
+        say(problem)
+    return rows

@@ -1,0 +1,184 @@
+"""`run`: analyses to recorded results."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.markup import escape
+
+import analyses
+from engine.commands.common import Options, fail, near, out, print_json, progress, refusing, say
+from results.store import Profile, ResultError
+
+if TYPE_CHECKING:
+    from analyses.plugin import Analysis, Parameters
+
+
+def run(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="ANALYSIS…", help="Ids or families; all if none")
+    ] = None,
+    profile: Annotated[str, typer.Option(help="quick or full")] = "quick",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps")] = "auto",
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a parameter; makes a custom result"),
+    ] = None,
+    seeds: Annotated[
+        int | None, typer.Option(min=1, help="How many seeds; makes a custom result where it changes that")
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Cells at a time (default: one a core on a CPU, else one)")
+    ] = None,
+    threads: Annotated[
+        int, typer.Option(min=1, help="Threads a cell computes with; others than 1 are measured separately")
+    ] = 1,
+    force: Annotated[bool, typer.Option("--force", help="Run again what is fresh")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON")] = False,
+) -> None:
+    """Run analyses and record their results."""
+    if profile not in ("quick", "full"):
+        fail(2, f"--profile {profile} is not known; say quick or full")
+    chosen: Profile = "full" if profile == "full" else "quick"
+    plugins, failures = _plugins(names or [])
+    if settings and len(plugins) != 1:
+        fail(2, f"--set changes the parameters of one analysis, and {len(plugins)} were chosen; name one")
+    from analyses.fitting import fitted
+    from engine.execution import AnalysisFailed, Busy, execute
+    from engine.freshness import freshness
+    from engine.refreshing import parameters_of
+    from lab.datasets import DataError
+
+    if seeds is not None and not any(_has_seeds(parameters_of(plugin, chosen)) for plugin in plugins):
+        ids = ", ".join(plugin.id for plugin in plugins)
+        fail(2, f"--seeds changes nothing: {ids} has no parameter seeds")
+    done: list[tuple[str, Profile, bool]] = []  # analysis, profile, whether it ran
+    with progress() as report:
+        for plugin in plugins:
+            try:
+                parameters = parameters_of(plugin, chosen)
+                changes = [*(settings or []), *_seeds(parameters, seeds)]
+                recorded: Profile = "custom" if changes else "full" if plugin.analytic else chosen
+                if changes:
+                    own = fitted(parameters, changes)
+                    if own:
+                        say(f"chosen from the data's size: {' '.join(own)} (--set changes them)", "none")
+                    parameters = _changed(plugin.id, parameters, [*changes, *own])
+                elif not force and freshness(plugin, recorded, parameters, Options.store).state == "fresh":
+                    done.append((plugin.id, recorded, False))
+                    continue
+                execute(
+                    plugin,
+                    recorded,
+                    parameters,
+                    Options.store,
+                    device="meta" if plugin.analytic else _device(device),
+                    threads=threads,
+                    jobs=jobs,
+                    force=force,
+                    report=report,
+                )
+            except (DataError, AnalysisFailed, Busy, ResultError) as error:
+                if Options.debug:
+                    raise
+                failures.append(str(error))
+                continue
+            done.append((plugin.id, recorded, True))
+    _print_done(done, as_json)
+    if settings and done and not as_json:
+        from engine.commands.show import print_result
+
+        print_result(Options.store.read(plugins[0].id, "custom"))
+    for failure in dict.fromkeys(failures):
+        say(failure)
+    if failures:
+        raise typer.Exit(1)
+
+
+def _plugins(names: list[str]) -> tuple[list[Analysis[Any]], list[str]]:
+    """The analyses chosen; and of those that cannot be loaded, and were not named themselves, why."""
+    with refusing(analyses.UnknownAnalysis, analyses.BrokenPlugin):
+        selected = analyses.select(names)
+    plugins, problems = [], analyses.clashes() if not names else []
+    for identifier in selected:
+        try:
+            plugins.append(analyses.get(identifier))
+        except analyses.BrokenPlugin as error:
+            problems.append(str(error))
+    return plugins, problems
+
+
+def _print_done(done: list[tuple[str, Profile, bool]], as_json: bool) -> None:
+    if as_json:
+        print_json([{"analysis": name, "profile": profile, "ran": ran} for name, profile, ran in done])
+        return
+    for name, profile, ran in done:
+        where = near(Options.store.path(name, profile))
+        out.print(escape(f"{name}: {'recorded in' if ran else 'unchanged,'} {where}"))
+
+
+def _seeds(parameters: Parameters, seeds: int | None) -> list[str]:
+    """--seeds as the change of a parameter, where the analysis has it and it is another number."""
+    changed = seeds is not None and _has_seeds(parameters) and seeds != getattr(parameters, "seeds", None)
+    return [f"seeds={seeds}"] if changed else []
+
+
+def _has_seeds(parameters: Parameters) -> bool:
+    return isinstance(getattr(parameters, "seeds", None), int)
+
+
+def _changed(identifier: str, parameters: Parameters, settings: list[str]) -> Parameters:
+    """The parameters with KEY=VALUE changed, KEY.KEY=VALUE inside one of them.
+
+    A value is JSON, or `256x28x28` for numbers, or text.
+    """
+    from pydantic import ValidationError
+
+    changed = parameters.model_dump()
+    for setting in settings:
+        path, separator, text = setting.partition("=")
+        if not separator:
+            fail(2, f"--set {setting} has no value; write --set {path}=VALUE")
+        inside = parent = changed
+        last = path.rpartition(".")[2]
+        for key in path.split("."):
+            known = list(inside) if isinstance(inside, dict) else []
+            if key not in known:
+                fail(
+                    2,
+                    f"{identifier} has no parameter {path!r}{analyses.nearest(key, known)}; "
+                    f"it has {', '.join(known) or 'none'}",
+                )
+            parent, inside = inside, inside[key]
+        parent[last] = _value(text)
+    try:
+        return type(parameters).model_validate(changed)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or " ".join(settings)  # or of several together
+        fail(2, f"--set {where}: {first['msg'].removeprefix('Value error, ')}")
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        parts = text.replace(",", "x").split("x")
+        return [int(part) for part in parts] if all(part.isdigit() for part in parts) else text
+
+
+def _device(choice: str) -> str:
+    if choice not in ("auto", "cpu", "cuda", "mps"):
+        fail(2, f"--device {choice} is not known; say auto, cpu, cuda or mps")
+    if choice == "cpu":
+        return choice
+    import torch
+
+    ready = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if choice == "auto":
+        return next((name for name, available in ready.items() if available), "cpu")
+    if not ready[choice]:
+        fail(2, f"--device {choice} was asked for, and torch finds none here; say --device cpu or auto")
+    return choice

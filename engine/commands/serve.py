@@ -1,0 +1,30 @@
+"""`serve`: a preview of the site at localhost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from engine.commands.common import fail, out
+
+
+def serve(
+    output: Annotated[Path, typer.Option(help="The site to show")] = Path("site"),
+    port: Annotated[int, typer.Option(min=0, max=65535)] = 8000,
+) -> None:
+    """Preview the site at localhost."""
+    import functools
+    import http.server
+
+    if not (output / "index.html").is_file():
+        fail(1, f"there is no site in {output}; make it with `python runner.py build`")
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(output))
+    try:
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", port), handler)
+    except OSError as error:
+        fail(1, f"port {port} cannot be used ({error.strerror}); choose another with --port")
+    with server:
+        out.print(f"http://localhost:{server.server_address[1]}/ shows {output} (Ctrl-C ends it)")
+        server.serve_forever()

@@ -1,0 +1,290 @@
+"""Running an analysis: its plan of cells, each kept as it ends, and the Result that they are summarized to.
+
+An interrupted run loses at most the cells it was in, and these go on from their checkpoints. The outcomes
+of an experiment stay beside its Result, so that it can be summarized again, or widened, without measuring
+twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from analyses.plugin import Analysis, Cell, Outcome, Parameters
+from engine import cells, workers
+from engine.cells import Busy, CellCache
+from engine.faults import AnalysisFailed, faults_of
+from engine.freshness import cache_key, source_hash
+from engine.sources import sources
+from results.schema import CellRecord, Dataset, Provenance, Result
+from results.store import Profile, Store
+
+__all__ = ["AnalysisFailed", "Busy", "Progress", "Unmeasured", "execute", "measured", "summarize_again"]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far an analysis is: `done` of `cells` are finished, and `fraction` more are in hand.
+
+    `message` is of `cell`; it is the cell's id when that begins.
+    """
+
+    analysis: str
+    cells: int
+    done: int
+    fraction: float
+    cell: str
+    message: str
+
+
+class Unmeasured(RuntimeError):
+    """Some cells have no outcome yet, and none was to be measured: `measured` of `planned` so far have."""
+
+    def __init__(self, analysis: str, measured: int, planned: int) -> None:
+        super().__init__(f"{measured} of {planned} cells of {analysis} are measured")
+        self.measured, self.planned = measured, planned
+
+
+Report = Callable[[Progress], None]
+Records = dict[str, CellRecord]
+
+
+def execute(
+    analysis: Analysis[Any],
+    profile: Profile,
+    parameters: Parameters,
+    store: Store,
+    *,
+    device: str = "cpu",
+    threads: int = 1,
+    jobs: int | None = None,
+    force: bool = False,
+    report: Report = lambda progress: None,
+) -> Result:
+    """Run every cell that has no kept outcome (all with `force`), summarize, and write the Result.
+
+    threads: what a cell of an experiment computes with. jobs: cells at a time (None: one a core on a CPU,
+    else one). DataError where data is needed and is not here; AnalysisFailed says which cell went wrong;
+    Busy where another process runs the analysis.
+    """
+    with faults_of(analysis, "its choice of data"):
+        names = analysis.datasets(parameters)
+    datasets, missing_data = _datasets(analysis, names, store)
+    cache = CellCache(analysis, profile, store, datasets, device, threads)
+    with cache.alone():
+
+        def obtain(waiting: list[Cell], before: int) -> Records:
+            keys = {cell.id: cache.key(cell) for cell in waiting}
+            known = {key: cache.measured[key] for key in keys.values() if key in cache.measured}
+            if not force and not analysis.analytic:
+                known |= cache.find(set(keys.values()) - set(known))
+                cache.take_up(known.values())
+            missing: dict[str, Cell] = {}
+            for cell in waiting:
+                if keys[cell.id] not in known:
+                    missing.setdefault(keys[cell.id], cell)
+            if missing and missing_data:
+                raise missing_data
+            if missing:
+                with faults_of(analysis, "its check of the data"):
+                    analysis.check(parameters)
+            _measure(analysis, cache, missing, before + len(waiting) - len(missing), jobs, force, report)
+            known |= cache.measured
+            return _by_id(keys, known)
+
+        records = _gather(analysis, parameters, obtain)
+        with faults_of(analysis, "its summary"):
+            result = _result(analysis, profile, parameters, datasets, records)
+        if not analysis.analytic:
+            cache.conclude(records.values(), ended=True)
+        store.write(result)
+    report(Progress(analysis.id, len(records), len(records), 0.0, "", "written"))
+    return result
+
+
+def summarize_again(
+    analysis: Analysis[Any], profile: Profile, parameters: Parameters, store: Store
+) -> Result:
+    """Summarize kept cells and write the Result, whatever they were computed with; nothing is measured.
+
+    Unmeasured where some cell has no outcome; Busy where another process is measuring them.
+    """
+    cache, records = _all_kept(analysis, profile, parameters, store)
+    with faults_of(analysis, "its summary"):
+        result = _result(analysis, profile, parameters, cache.datasets, records)
+    with cache.alone():
+        cache.conclude(records.values(), ended=False)
+        store.write(result)
+    return result
+
+
+def measured(
+    analysis: Analysis[Any], profile: Profile, parameters: Parameters, store: Store
+) -> tuple[int, int]:
+    """How many cells have an outcome, and how many are planned so far."""
+    try:
+        _, records = _all_kept(analysis, profile, parameters, store)
+    except Unmeasured as error:
+        return error.measured, error.planned
+    return len(records), len(records)
+
+
+def _all_kept(
+    analysis: Analysis[Any], profile: Profile, parameters: Parameters, store: Store
+) -> tuple[CellCache, Records]:
+    """The records of every cell, all computed with the same device and threads; Unmeasured tells of those of
+    which most are kept."""
+    bundles = list(cells.kept(analysis, store).values())
+    with faults_of(analysis, "its choice of data"):
+        names = analysis.datasets(parameters)
+    datasets = {name: cells.measured_on(name, bundles) for name in names}
+    found = {name: dataset for name, dataset in datasets.items() if dataset}
+    best = Unmeasured(analysis.id, 0, 0)
+    for device, threads in cells.measured_with(bundles):
+        cache = CellCache(analysis, profile, store, found, device, threads)
+
+        def obtain(waiting: list[Cell], before: int, cache: CellCache = cache) -> Records:
+            keys = {cell.id: cache.key(cell) for cell in waiting} if len(found) == len(names) else {}
+            known = cache.find(keys.values())
+            records = {
+                name: known[key].model_copy(update={"id": name}) for name, key in keys.items() if key in known
+            }
+            if len(records) < len(waiting):
+                raise Unmeasured(analysis.id, before + len(records), before + len(waiting))
+            return records
+
+        try:
+            return cache, _gather(analysis, parameters, obtain)
+        except Unmeasured as error:
+            best = max(best, error, key=lambda unmeasured: (unmeasured.measured, unmeasured.planned))
+    raise best
+
+
+def _by_id(keys: Mapping[str, str], known: Mapping[str, CellRecord]) -> Records:
+    return {name: known[key].model_copy(update={"id": name}) for name, key in keys.items()}
+
+
+def _gather(
+    analysis: Analysis[Any], parameters: Parameters, obtain: Callable[[list[Cell], int], Records]
+) -> Records:
+    """The record of each cell by its id, in the order of the plan. `obtain` gives those of some cells, by id;
+    it is told how many there were before them."""
+    records: Records = {}
+    with faults_of(analysis, "its plan"):
+        waiting = analysis.plan(parameters)
+    while waiting:
+        if len({cell.id for cell in waiting}) < len(waiting):
+            raise AnalysisFailed(f"{analysis.id} plans two cells of one name")
+        records |= obtain(waiting, len(records))
+        with faults_of(analysis, "planning what follows"):
+            following = analysis.follow(parameters, _outcomes(records))
+        waiting = [cell for cell in following if cell.id not in records]
+    if not records:
+        raise AnalysisFailed(f"{analysis.id} plans no cell with these parameters")
+    return records
+
+
+def _measure(
+    analysis: Analysis[Any],
+    cache: CellCache,
+    missing: Mapping[str, Cell],
+    before: int,
+    jobs: int | None,
+    force: bool,
+    report: Report,
+) -> None:
+    """Run cells, by key as they are, as many at a time as jobs; `before` others are done already."""
+    if not missing:
+        return
+    tasks = [
+        workers.Task(cell, key, cache.scratch(key), cache.device, cache.threads, force)
+        for key, cell in missing.items()
+    ]
+
+    def notify(done: int, fraction: float, cell: str, message: str) -> None:
+        report(Progress(analysis.id, before + len(tasks), before + done, fraction, cell, message))
+
+    at_a_time = min(jobs or (workers.cores() if cache.device == "cpu" else 1), len(tasks))
+    if at_a_time == 1 or analysis.analytic:
+        workers.run_here(analysis, tasks, notify, cache.keep)
+    else:
+        workers.run_in_processes(analysis, tasks, at_a_time, notify, cache.keep)
+
+
+def _datasets(
+    analysis: Analysis[Any], names: Iterable[str], store: Store
+) -> tuple[dict[str, Dataset], Exception | None]:
+    """The data sets as they are here, or as they were when cells were measured on them; in that case also
+    what is missing, should a cell have to be measured."""
+    names = list(names)
+    if not names:
+        return {}, None
+    from lab.datasets import DataError, locate
+
+    datasets: dict[str, Dataset] = {}
+    missing: Exception | None = None
+    for name in names:
+        try:
+            datasets[name] = Dataset.model_validate(locate(name).describe())
+        except DataError as error:
+            missing = missing or error
+            known = cells.measured_on(name, cells.kept(analysis, store).values())
+            if known is None:
+                raise
+            datasets[name] = known
+    return datasets, missing
+
+
+def _result(
+    analysis: Analysis[Any],
+    profile: Profile,
+    parameters: Parameters,
+    datasets: Mapping[str, Dataset],
+    records: Mapping[str, CellRecord],
+) -> Result:
+    summary = analysis.summarize(parameters, _outcomes(records))
+    measured = list(records.values())
+    latest = max(measured, key=lambda cell: cell.created)
+    return Result(
+        analysis=analysis.id,
+        title=analysis.title,
+        question=analysis.question,
+        profile=profile,
+        metrics=dict(summary.metrics),
+        tables=dict(summary.tables),
+        figures=dict(summary.figures),
+        findings=dict(summary.findings),
+        provenance=Provenance(
+            analysis_version=analysis.version,
+            source_hash=source_hash(analysis),
+            sources=sources(analysis),
+            cache_key=cache_key(analysis, parameters),
+            parameters=parameters.model_dump(mode="json"),
+            seeds=tuple(sorted({cell.seed for cell in measured if cell.seed is not None})),
+            datasets=(*datasets.values(), *summary.datasets),
+            device=", ".join(sorted({cell.device for cell in measured})),
+            libraries=latest.libraries,
+            python=latest.python,
+            git_commit=latest.git_commit,
+            git_dirty=any(cell.git_dirty for cell in measured),
+            created=latest.created,
+            wall_seconds=round(sum(cell.seconds for cell in measured), 3),
+            peak_memory_bytes=max(cell.peak_memory_bytes for cell in measured),
+            note=" ".join(filter(None, (summary.note, _differing(measured)))),
+        ),
+    )
+
+
+def _differing(measured: Iterable[CellRecord]) -> str:
+    """Where the provenance names the latest of several, what the others were."""
+    found: dict[str, set[str]] = {}
+    for cell in measured:
+        for name, value in {"commit": cell.git_commit[:8], "Python": cell.python, **cell.libraries}.items():
+            found.setdefault(name, set()).add(value or "none")
+    several = [f"{name} {' and '.join(sorted(values))}" for name, values in found.items() if len(values) > 1]
+    return f"Its cells were measured with {', '.join(several)}." if several else ""
+
+
+def _outcomes(records: Mapping[str, CellRecord]) -> dict[str, Outcome]:
+    return {identifier: record.outcome for identifier, record in records.items()}

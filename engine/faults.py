@@ -1,0 +1,44 @@
+"""What goes wrong in an analysis's own code, as one sentence that names the analysis and the part of it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from analyses.plugin import Analysis
+
+KEPT = "what was finished is kept, and the same command takes it up again"
+
+
+class AnalysisFailed(RuntimeError):
+    """An error of an analysis's own code, or the end of a process that ran it; not of the machinery."""
+
+
+@contextmanager
+def faults_of(analysis: Analysis[Any], part: str) -> Iterator[None]:
+    """Turn whatever goes wrong within into AnalysisFailed; missing data stays what it is."""
+    try:
+        yield
+    except AnalysisFailed:
+        raise
+    except (Exception, SystemExit) as error:
+        if _is_missing_data(error):
+            raise
+        name, text = type(error).__name__, " ".join(str(error).split())
+        if isinstance(error, MemoryError) or name == "OutOfMemoryError":  # the latter is torch's
+            raise AnalysisFailed(f"{analysis.id} ran out of memory in {part}; {KEPT}") from error
+        if isinstance(error, SystemExit):
+            text = f"it called sys.exit({'' if error.code is None else error.code})"
+        elif isinstance(error, OSError) and error.strerror:
+            where = f" ({error.filename})" if error.filename else ""
+            text = f"{error.strerror}{where}; {KEPT}"
+        elif type(error).__module__.partition(".")[0] not in ("analyses", "lab"):
+            text = f"{name}: {text}"
+        raise AnalysisFailed(f"{analysis.id} failed in {part}: {text}") from error
+
+
+def _is_missing_data(error: BaseException) -> bool:
+    datasets = sys.modules.get("lab.datasets")  # what was never imported has raised nothing
+    return datasets is not None and isinstance(error, datasets.DataError)

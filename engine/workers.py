@@ -1,0 +1,286 @@
+"""Cells at work: in this process, or several at a time in processes of their own.
+
+A cell computes with the threads that were asked for, whichever process runs it and whatever runs beside it,
+so that its outcome does not depend on how many others are left.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import math
+import multiprocessing
+import os
+import platform
+import queue
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import analyses
+from analyses.plugin import Analysis, Cell, Context
+from engine.faults import KEPT, AnalysisFailed, faults_of
+from engine.freshness import libraries
+from engine.sources import file_of, sources
+from results.schema import CellRecord
+
+LARGEST_BITS = 64  # of a whole number in an outcome
+
+
+@dataclass(frozen=True)
+class Task:
+    """One cell to be run, with all that a worker needs to know."""
+
+    cell: Cell
+    key: str
+    scratch: Path
+    device: str
+    threads: int
+    force: bool
+
+
+#: Told of each step: how many cells are done, the fraction of others, the id of a cell, and a message of it.
+Notify = Callable[[int, float, str, str], None]
+Keep = Callable[[CellRecord], None]
+
+
+def cores() -> int:
+    """Those that this process may use: fewer than the machine's on a shared one."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def run_here(analysis: Analysis[Any], tasks: Sequence[Task], notify: Notify, keep: Keep) -> None:
+    """One cell after another in this process; each record is kept as its cell ends."""
+    for done, task in enumerate(tasks):
+        notify(done, 0.0, task.cell.id, task.cell.id)
+
+        def report(fraction: float, message: str, done: int = done, cell: str = task.cell.id) -> None:
+            notify(done, fraction, cell, message)
+
+        if analysis.analytic:
+            keep(run_cell(analysis, task, report))
+        else:
+            with _threads(task.threads):
+                record = run_cell(analysis, task, report)
+            keep(record)
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """torch and the libraries behind numpy compute with `count` threads meanwhile."""
+    import torch
+    from threadpoolctl import threadpool_limits  # comes with scikit-learn
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        with threadpool_limits(count):
+            yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def run_in_processes(
+    analysis: Analysis[Any], tasks: Sequence[Task], jobs: int, notify: Notify, keep: Keep
+) -> None:
+    """As many processes as jobs; each record is kept as its cell ends.
+
+    After an error no cell is begun, and those in hand are finished and kept.
+    """
+    spawn = multiprocessing.get_context("spawn")
+    messages = spawn.Queue()
+    pool = ProcessPoolExecutor(
+        jobs, mp_context=spawn, initializer=_prepare, initargs=(tasks[0].threads, messages)
+    )
+    reference: Any = analysis.id if analysis.id in analyses.identifiers() else analysis
+    waiting = iter(tasks)
+    pending: dict[Future[CellRecord], str] = {}
+    fractions: dict[str, float] = {}
+    done = 0
+
+    def begin(count: int) -> None:
+        """No more cells than jobs are handed over: those that wait can still be left."""
+        for task in islice(waiting, count):
+            with sigint_blocked():
+                pending[pool.submit(_run_task, reference, task)] = task.cell.id
+            fractions[task.cell.id] = 0.0
+            notify(done, sum(fractions.values()), task.cell.id, task.cell.id)
+
+    try:
+        begin(jobs)
+        while pending:
+            finished, _ = wait(pending, timeout=0.2, return_when=FIRST_COMPLETED)
+            for cell, fraction, message in _received(messages):
+                if cell in fractions:
+                    fractions[cell] = fraction
+                    notify(done, sum(fractions.values()), cell, message)
+            for future in finished:
+                keep(future.result())
+                done += 1
+                del fractions[pending.pop(future)]
+            begin(len(finished))
+        pool.shutdown()
+    except BaseException as error:
+        try:
+            pool.shutdown(wait=isinstance(error, Exception))
+        finally:  # by Ctrl-C, also while cells in hand were being finished
+            for process in multiprocessing.active_children():
+                process.terminate()
+            for future in pending:
+                if future.done() and not future.cancelled() and not future.exception():
+                    keep(future.result())
+        if isinstance(error, BrokenProcessPool):
+            raise AnalysisFailed(
+                f"a process of {analysis.id} was killed, perhaps for want of memory; {KEPT} "
+                "(fewer at a time: --jobs 1)"
+            ) from None
+        raise
+
+
+@contextmanager
+def sigint_blocked() -> Iterator[None]:
+    """A process begun here never hears of Ctrl-C, which is its parent's to handle."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _received(messages: Any) -> Iterator[tuple[str, float, str]]:
+    while True:
+        try:
+            yield messages.get_nowait()
+        except queue.Empty:
+            return
+
+
+_messages: Any = None  # of a worker: where its progress goes
+
+
+def _prepare(threads: int, messages: Any) -> None:
+    """In a new worker, before torch and numpy are imported."""
+    global _messages
+    os.environ["OMP_NUM_THREADS"] = str(threads)
+    _messages = messages
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """Killed, a parent ends no worker; one left over would go on beside the next run of its cell."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _run_task(reference: Any, task: Task) -> CellRecord:
+    analysis = analyses.get(reference) if isinstance(reference, str) else reference
+    with _threads(task.threads):
+        return run_cell(
+            analysis, task, lambda fraction, message: _messages.put((task.cell.id, fraction, message))
+        )
+
+
+def run_cell(analysis: Analysis[Any], task: Task, report: Callable[[float, str], None]) -> CellRecord:
+    """Run one cell. Its scratch folder stays, for whoever keeps the record to remove."""
+    cell = task.cell
+    if task.force:
+        shutil.rmtree(task.scratch, ignore_errors=True)
+    task.scratch.mkdir(parents=True, exist_ok=True)
+    context = Context(device=task.device, threads=task.threads, scratch=task.scratch, report=report)
+    commit, dirty = _commit(analysis)
+    started = time.perf_counter()
+    with faults_of(analysis, f"cell {cell.id}"):
+        outcome = analysis.run(cell, context)
+    unfit = next(_unfit(outcome, "", ()), None)
+    if unfit:
+        raise AnalysisFailed(f"{analysis.id} gave cell {cell.id} an outcome that is no JSON: {unfit}")
+    return CellRecord(
+        key=task.key,
+        id=cell.id,
+        settings=cell.settings,
+        seed=cell.seed,
+        outcome=json.loads(json.dumps(outcome)),  # what a resumed run would see
+        seconds=round(time.perf_counter() - started, 3),
+        device=_device_name(task.device),
+        threads=task.threads,
+        peak_memory_bytes=_peak_memory_bytes(),
+        libraries=libraries(analysis.libraries),
+        python=platform.python_version(),
+        git_commit=commit,
+        git_dirty=dirty,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def _unfit(value: Any, where: str, around: tuple[int, ...]) -> Iterator[str]:
+    """What in an outcome a JSON file cannot hold, and where: "losses.3 is nan"."""
+    if isinstance(value, dict | list | tuple):
+        if id(value) in around:
+            yield f"{where} holds itself"
+            return
+        around = (*around, id(value))
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if isinstance(key, str):
+                yield from _unfit(item, f"{where}.{key}".lstrip("."), around)
+            else:
+                yield f"{where or 'it'} has the key {key!r}, which is no text"
+    elif not where:
+        yield f"it is a {type(value).__name__}, not a dict"
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            yield from _unfit(item, f"{where}.{index}", around)
+    elif isinstance(value, float) and not math.isfinite(value):
+        yield f"{where} is {value}"
+    elif isinstance(value, int) and value.bit_length() > LARGEST_BITS:
+        yield f"{where} is a whole number of {value.bit_length()} bits"
+    elif isinstance(value, str) and any("\ud800" <= letter <= "\udfff" for letter in value):
+        yield f"{where} is text with half a character"
+    elif not isinstance(value, str | int | float | None):
+        yield f"{where} is a {type(value).__name__}"
+
+
+def _device_name(device: str) -> str:
+    if not device.startswith("cuda"):
+        return device
+    return str(importlib.import_module("torch").cuda.get_device_name(device))
+
+
+def _peak_memory_bytes() -> int:
+    """Of this process since it started; Linux counts in KiB, macOS in bytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+@cache
+def _commit(analysis: Analysis[Any]) -> tuple[str, bool]:
+    """The commit that the code of `analysis` stood at when it was first run, and whether it differed."""
+    files = [file_of(name) for name in sources(analysis)]
+    root = Path(__file__).resolve().parent.parent
+    try:
+        commit = _git(root, "rev-parse", "HEAD")
+        changed = _git(root, "status", "--porcelain", "--", *(str(file) for file in files if file))
+    except (OSError, subprocess.CalledProcessError):
+        return "", False
+    return commit, bool(changed)
+
+
+def _git(root: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(root), *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
