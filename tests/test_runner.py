@@ -38,7 +38,7 @@ def one_sentence(finished):
         (["inspect", "resnet18", "--against", "ptflops"], "there is no counter 'ptflops'"),
         (["inspect", "collections:OrderedDict"], "collections:OrderedDict"),
         (["inspect", "torch.nn:Linear"], "torch.nn:Linear"),
-        (["list", "weights"], "analyses, studies, models or data"),
+        (["list", "weights"], "analyses, studies, models, data, or the id"),
         (["run", "--profile", "fast"], "quick or full"),
         (["run", "architecture.inception", "--set", "inputs=1x2x3"], "did you mean input"),
         (["run", "architecture.inception", "--set", "filters=[1,2]"], "filters"),
