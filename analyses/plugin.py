@@ -73,7 +73,7 @@ class Analysis(ABC, Generic[P]):
     seconds, and is run again by `build` when it is missing or stale.
     `libraries` are the distributions whose version can change the outcome, `uses` the ids of other analyses
     that `run` calls upon. `version` of an experiment is to be raised when `run` computes something else:
-    its outcomes are dear, so the code of `analyses` does not decide whether they are kept (see
+    its outcomes are expensive, so the code of `analyses` does not decide whether they are kept (see
     `engine.freshness`).
     """
 

@@ -26,6 +26,8 @@ class Busy(RuntimeError):
 class CellCache:
     """The finished cells of an experiment, as a run under one profile finds and keeps them.
 
+    Of an analytic analysis, which takes seconds, nothing is kept but its Result.
+
     device, threads: what the cells are to be computed with; both are part of their keys.
     """
 
@@ -47,26 +49,18 @@ class CellCache:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """The only writer meanwhile; what is empty afterwards is removed.
-
-        Busy where another process is the one; an analytic analysis, which takes seconds, waits.
-        """
+        """The only writer meanwhile; Busy where another process is."""
         try:
-            with holding(self.folder, wait=self.analysis.analytic):
-                try:
-                    yield
-                finally:
-                    self._tidy()
+            with holding(self.folder):
+                yield
         except Held:
             raise Busy(
                 f"{self.analysis.id} is being run by another process with the results in {self.store.root}; "
                 "wait for it, or end it"
             ) from None
-
-    def _tidy(self) -> None:
-        with suppress(OSError):  # not empty: checkpoints of a run that has not ended
-            self.folder.rmdir()
-            self.folder.parent.rmdir()
+        finally:
+            with suppress(OSError):  # others have checkpoints there
+                self.folder.parent.rmdir()
 
     def key(self, cell: Cell) -> str:
         fingerprints = {name: dataset.fingerprint for name, dataset in self.datasets.items()}
@@ -111,7 +105,7 @@ class CellCache:
         self.measured[record.key] = record
         if not self.analysis.analytic:
             self._write_pending()
-        shutil.rmtree(self.scratch(record.key), ignore_errors=True)
+            shutil.rmtree(self.scratch(record.key), ignore_errors=True)
 
     def take_up(self, records: Iterable[CellRecord]) -> None:
         """Keep what earlier versions left as loose files, in the place of those."""

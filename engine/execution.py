@@ -8,6 +8,7 @@ twice.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,7 +73,7 @@ def execute(
         names = analysis.datasets(parameters)
     datasets, missing_data = _datasets(analysis, names, store)
     cache = CellCache(analysis, profile, store, datasets, device, threads)
-    with cache.alone():
+    with nullcontext() if analysis.analytic else cache.alone():
 
         def obtain(waiting: list[Cell], before: int) -> Records:
             keys = {cell.id: cache.key(cell) for cell in waiting}

@@ -18,13 +18,14 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from itertools import islice
@@ -72,11 +73,12 @@ def run_here(analysis: Analysis[Any], tasks: Sequence[Task], notify: Notify, kee
             notify(done, fraction, cell, message)
 
         if analysis.analytic:
-            keep(run_cell(analysis, task, report))
+            with tempfile.TemporaryDirectory() as scratch:
+                record = run_cell(analysis, replace(task, scratch=Path(scratch)), report)
         else:
             with _threads(task.threads):
                 record = run_cell(analysis, task, report)
-            keep(record)
+        keep(record)
 
 
 @contextmanager
