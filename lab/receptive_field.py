@@ -94,13 +94,17 @@ def report(state: State) -> ReceptiveField | Literal["global"] | None:
         # in a sequence, what differs may be steps in time as well as channels
         alike = not state.sequence or all(_is_everything(term) for term in terms)
         return "global" if alike else None
+    ends = [
+        (max(start, 0), min(start + size, extent)) if jump is None else (start, start + size)
+        for jump, start, size, extent in zip(jumps, state.start, state.size, state.extent, strict=True)
+    ]  # what sees all there is sees no padding
     axes: Sequence[int] = range(len(whole))
     if state.sequence:
         axes = (0,) if whole[1] else (1,)
     return ReceptiveField(
-        tuple(state.size[i] for i in axes),
+        tuple(ends[i][1] - ends[i][0] for i in axes),
         tuple(jumps[i] or 0 for i in axes),
-        tuple(state.start[i] + state.size[i] / 2 for i in axes),
+        tuple((ends[i][0] + ends[i][1]) / 2 for i in axes),
     )
 
 
