@@ -796,6 +796,7 @@ _PRODUCTS: dict[Any, tuple[str, Callable[[Any, Any, Any], Count]]] = {
     _aten.bmm: ("matmul", _product_of(0)),
     _aten.addmm: ("matmul", _product_of(1)),
     _aten.baddbmm: ("matmul", _product_of(1)),
+    _aten.addbmm: ("matmul", _product_of(1)),
     _aten.mv: ("matmul", _vector(0)),
     _aten.addmv: ("matmul", _vector(1)),
     _aten.dot: ("matmul", _vector(0)),

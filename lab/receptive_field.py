@@ -73,8 +73,9 @@ def of_input(shape: Sequence[int]) -> Field:
 def report(state: State) -> ReceptiveField | Literal["global"] | None:
     """The state as the ledger holds it: of a position, whatever its channel. None where it is not one
     extent for all positions, or not known."""
-    if isinstance(state, Several):
-        state = union([_every_channel(term) for term in state.terms])
+    terms = state.terms if isinstance(state, Several) else ()
+    if terms:
+        state = union([_every_channel(term) for term in terms])
     if not isinstance(state, Field) or not state.size:
         return None
     jumps: list[int | None] = [None] * len(state.size)
@@ -90,14 +91,27 @@ def report(state: State) -> ReceptiveField | Literal["global"] | None:
         for jump, start, size, extent in zip(jumps, state.start, state.size, state.extent, strict=True)
     ]
     if all(whole):
-        return "global"
+        # in a sequence, what differs may be steps in time as well as channels
+        alike = not state.sequence or all(_is_everything(term) for term in terms)
+        return "global" if alike else None
+    ends = [
+        (max(start, 0), min(start + size, extent)) if jump is None else (start, start + size)
+        for jump, start, size, extent in zip(jumps, state.start, state.size, state.extent, strict=True)
+    ]  # what sees all there is sees no padding
     axes: Sequence[int] = range(len(whole))
     if state.sequence:
         axes = (0,) if whole[1] else (1,)
     return ReceptiveField(
-        tuple(state.size[i] for i in axes),
+        tuple(ends[i][1] - ends[i][0] for i in axes),
         tuple(jumps[i] or 0 for i in axes),
-        tuple(state.start[i] + state.size[i] / 2 for i in axes),
+        tuple((ends[i][0] + ends[i][1]) / 2 for i in axes),
+    )
+
+
+def _is_everything(field: Field) -> bool:
+    return all(
+        start <= 0 and start + size >= extent
+        for start, size, extent in zip(field.start, field.size, field.extent, strict=True)
     )
 
 

@@ -141,3 +141,67 @@ def test_what_the_rules_cannot_follow_is_left_open():
             return F.relu(torch.roll(x, 3, dims=2))
 
     assert count(Shuffled(), (3, 8, 8)).layers[-1].receptive_field is None
+
+
+@pytest.mark.parametrize(
+    ("steps", "size"),
+    [
+        (lambda x: torch.cat([x, F.avg_pool2d(x, 3, 1, 1)], 1)[:, 2:], (5, 5)),
+        (lambda x: torch.cat([x, F.avg_pool2d(x, 3, 1, 1)], 1)[:, :2], (3, 3)),
+        (lambda x: x.mean(2, keepdim=True), (8, 3)),
+        (lambda x: x.unfold(2, 3, 1).sum(-1), (5, 3)),
+        (lambda x: F.pixel_unshuffle(x, 2).sum(1), (4, 4)),
+        (lambda x: F.interpolate(x, scale_factor=2), (3, 3)),
+        (lambda x: F.interpolate(x, scale_factor=2, mode="bilinear"), None),
+        (lambda x: x.flatten(2)[:, :, :, None] + x.flatten(2)[:, :, None], None),
+        (lambda x: x.masked_fill(torch.ones(8, 8).tril() == 0, 0), None),
+        (lambda x: x[torch.zeros(1, dtype=torch.long)], (3, 3)),
+    ],
+)
+def test_what_a_function_makes_of_a_field(steps, size):
+    """After a 3×3 convolution; each was tried with NaNs."""
+
+    class Made(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.end = nn.Conv2d(3, 2, 3, padding=1), nn.Sigmoid()
+
+        def forward(self, x):
+            return self.end(steps(self.conv(x)))
+
+    assert getattr(count(Made(), (3, 8, 8)).layers[-1].receptive_field, "size", None) == size
+
+
+def test_window_attention_sees_its_window_and_shifted_windows_are_not_known():
+    ledger = count(models.load("swin_t"), (3, 224, 224))
+    first, second = (f"features.1.{i}.attn" for i in (0, 1))
+    seen = {row.name: row.receptive_field for row in ledger.layers if ".attn" in row.name}
+    assert {field.size for name, field in seen.items() if name.startswith(first) and field} == {
+        (4, 4),
+        (28, 28),
+    }
+    assert "global" not in [field for name, field in seen.items() if name.startswith((first, second))]
+
+
+def test_a_recurrent_state_is_global_only_at_its_end():
+    lstm = nn.LSTM(6, 4, batch_first=True)
+    assert count(lstm, (5, 6)).layers[-1].receptive_field is None
+    both = nn.LSTM(6, 4, batch_first=True, bidirectional=True)
+    assert count(both, (5, 6)).layers[-1].receptive_field == "global"
+    tokens = count(nn.Sequential(nn.Linear(6, 4), nn.LayerNorm(4)), (5, 6)).layers[-1].receptive_field
+    assert tokens.size == (1,)  # a token sees itself
+
+
+def test_a_convolution_over_tokens_mixes_them():
+    mixer = nn.Sequential(nn.Conv2d(3, 4, 4, 4), nn.Flatten(2), nn.Conv1d(4, 4, 1))
+    assert count(mixer, (3, 16, 16)).layers[-1].receptive_field.size == (4, 4)
+
+    class Turned(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.patches, self.mix = nn.Conv2d(3, 4, 4, 4), nn.Conv1d(16, 8, 1)
+
+        def forward(self, x):
+            return self.mix(self.patches(x).flatten(2).transpose(1, 2))
+
+    assert count(Turned(), (3, 16, 16)).layers[-1].receptive_field == "global"
