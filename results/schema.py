@@ -38,7 +38,10 @@ class Metric(Record):
     low: float | None = None
     high: float | None = None
     level: float = Field(0.95, gt=0, lt=1, description="Confidence level of [low, high]")
-    n: int = Field(1, ge=1, description="Seeds, folds or repetitions behind the value")
+    n: int = Field(1, ge=1, description="How many of what the interval is over")
+    over: str = Field(
+        "", description='What the interval is over, in the plural: "seeds", "test images", "people"'
+    )
     partial: tuple[str, ...] = Field((), description="What the value does not include")
 
     @model_validator(mode="after")
