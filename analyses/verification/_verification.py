@@ -1,5 +1,4 @@
-"""What the verification experiments share: faces divided by person, four ways to tell people apart, and how
-their distances are judged.
+"""What the verification experiments share: faces divided by person, and six ways to tell people apart.
 
 A cell's settings are `faces` (Faces), `test` (the people who are tested on; all others are trained on),
 `method` and the settings of that method.
@@ -8,18 +7,17 @@ A cell's settings are `faces` (Faces), `test` (the people who are tested on; all
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from analyses import experiments
-from analyses.experiments import FRACTION
 from analyses.plugin import Cell, Context, Outcome, Parameters
 from lab.verification import Pairs
-from results.schema import Metric
+from results.schema import Table
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,8 +42,6 @@ TRAINED = (*TOWER, "mining", "new_contrastive")
 COSINE = ("backbone", "mining", "tutorial_mining")  # the others are judged by Euclidean distances
 RATES = (0.01, 0.1)  # false positive rates at which thresholds are fixed also
 PAIR_FIELDS = ("distances", "first", "second")
-RESAMPLES = 999
-SIGNIFICANT = 0.05
 
 
 class Faces(BaseModel):
@@ -160,25 +156,44 @@ class VerificationParameters(Parameters):
         ]
 
 
+def is_here(faces: Faces) -> bool:
+    """Whether the data set is on this machine; what is recorded can be summarized without it."""
+    from lab.datasets import MissingData, locate
+
+    try:
+        locate(faces.name)
+    except MissingData:
+        return False
+    return True
+
+
+def check_people(parameters: VerificationParameters, tests: Iterable[Tested]) -> None:
+    """DataError where a split cannot be trained and tested, before any is."""
+    if is_here(parameters.faces):
+        inner = max(parameters.inner_folds, parameters.tower_inner_folds)
+        for test in tests:
+            divided(parameters.faces, test, inner)
+
+
 @lru_cache(maxsize=1)
 def load(faces: Faces) -> ImageSet:
     """All faces, grey; those of the first people where not all are wanted."""
     import numpy as np
 
+    images = load_named(faces, faces.name, faces.split)
+    if faces.people is None:
+        return images
+    return images.select(np.flatnonzero(images.labels < faces.people))
+
+
+def load_named(faces: Faces, name: str, split: str = "all") -> ImageSet:
+    """The images of any data set, of the size and shape of the faces."""
     from lab.datasets import Whole
     from lab.datasets import load as load_images
 
     square = (faces.size, faces.size)
-    images = load_images(
-        faces.name,
-        faces.split,
-        size=square if faces.crop else Whole(*square),
-        grey=True,
-        damaged=faces.damaged,
-    )
-    if faces.people is None:
-        return images
-    return images.select(np.flatnonzero(images.labels < faces.people))
+    size = square if faces.crop else Whole(*square)
+    return load_images(name, split, size=size, grey=True, damaged=faces.damaged)
 
 
 def tested_people(faces: Faces, test: Tested) -> list[str]:
@@ -202,6 +217,8 @@ def tested_people(faces: Faces, test: Tested) -> list[str]:
             f"{images.name} has no person {unknown[0]}; it has {there[0]} … {there[-1]}; who is tested on is "
             "chosen with --set published=… and heldout=…"
         )
+    if len(set(test)) < 2:
+        raise DataError(f"{test[0]} alone makes no pair of two people; test on two at least")
     if len(set(there) - set(test)) < 2:
         raise DataError(
             f"of {len(there)} people {len(set(test))} are tested on, which leaves no two to train with"
@@ -507,167 +524,35 @@ _WORK: dict[str, Callable[..., tuple[Embed, Outcome]]] = {
 }
 
 
-@dataclass(frozen=True)
-class Judged:
-    """One method on some splits that are tested in turn, folds of the people: its pairs by split and seed,
-    and the thresholds beside them.
-    """
-
-    pairs: Sequence[Sequence[Pairs]]
-    thresholds: Sequence[Sequence[Mapping[str, float]]]
-
-    @property
-    def people(self) -> int:
-        """How many are tested on, over all splits."""
-        return sum(len({*runs[0].first.tolist(), *runs[0].second.tolist()}) for runs in self.pairs)
-
-    @property
-    def threshold(self) -> float:
-        """The balanced one, mean over splits and seeds."""
-        found = [one["balanced"] for thresholds in self.thresholds for one in thresholds]
-        return sum(found) / len(found)
-
-
-def pairs_of(outcome: Outcome) -> Pairs:
-    """The pairs of the test images of a cell; people by number, in the order of their first image."""
-    import numpy as np
-
-    from lab.verification import every
-
-    names = list(dict.fromkeys(outcome["people"]))
-    people = np.array([names.index(person) for person in outcome["people"]])
-    first, second = every(len(people))
-    return Pairs.of(outcome["distances"], people[first], people[second])
-
-
-def aucs(judged: Judged) -> tuple[float, NDArray[np.float64]]:
-    """The mean AUC over splits and seeds, and of people drawn again, (RESAMPLES,): of every split the same
-    draws for each method and seed.
-    """
-    from lab import verification
-
-    return _means(judged, lambda pairs, weights, thresholds: verification.auc(pairs, weights))
-
-
-def accepted(judged: Judged, which: Any = None) -> tuple[float, NDArray[np.float64]]:
-    """As `aucs`, of the share of the same pairs accepted at the balanced threshold; which: (M,) bool by
-    split, the pairs that are looked at.
-    """
-    import numpy as np
-
-    def share(pairs: Pairs, weights: Any, thresholds: Mapping[str, float], split: int = 0) -> Any:
-        chosen = pairs.same if which is None else pairs.same & which[split]
-        weights = np.ones((1, len(pairs))) if weights is None else weights
-        total = (weights * chosen).sum(1)
-        called = (weights * (chosen & (pairs.distances < thresholds["balanced"]))).sum(1)
-        return called / np.where(total > 0, total, np.nan)
-
-    return _means(judged, share, numbered=which is not None)
-
-
-def _means(judged: Judged, measure: Any, numbered: bool = False) -> tuple[float, NDArray[np.float64]]:
-    import numpy as np
-
-    from lab import verification
-
-    values, drawn = [], []
-    for split, (runs, thresholds) in enumerate(zip(judged.pairs, judged.thresholds, strict=True)):
-        weights = verification.drawn_again(runs[0], RESAMPLES, seed=split)
-        more = {"split": split} if numbered else {}
-        pairs = list(zip(runs, thresholds, strict=True))
-        values.append(np.mean([measure(one, None, limits, **more) for one, limits in pairs]))
-        drawn.append(np.mean([measure(one, weights, limits, **more) for one, limits in pairs], axis=0))
-    return float(np.mean(values)), np.nanmean(drawn, axis=0)
-
-
-def estimated(
-    value: float, drawn: NDArray[np.float64], title: str, people: int, unit: str = FRACTION
-) -> Metric:
-    """With the 95% percentile interval of the draws of so many people."""
-    import numpy as np
-
-    low, high = np.nanpercentile(drawn, [2.5, 97.5])
-    return Metric(value=value, title=title, unit=unit, low=min(low, value), high=max(high, value), n=people)
-
-
-@dataclass(frozen=True)
-class Compared:
-    """Differences that belong together, by name, and what may be said of each after Holm's correction."""
-
-    metrics: dict[str, Metric]
-    adjusted: dict[str, float]
-
-    def is_above(self, name: str) -> bool:
-        low = self.metrics[name].low
-        return low is not None and low > 0 and self.adjusted[name] < SIGNIFICANT
-
-    def is_below(self, name: str) -> bool:
-        high = self.metrics[name].high
-        return high is not None and high < 0 and self.adjusted[name] < SIGNIFICANT
-
-
-#: A mean and what it is when people are drawn again, as `aucs` and `accepted` give them.
-Drawn = tuple[float, Any]
-
-
-def compared(pairs: Mapping[str, tuple[Drawn, Drawn]], titles: Mapping[str, str], people: int) -> Compared:
-    """The first of each two less the second, for the same draws of people."""
-    import numpy as np
-
-    from lab.evaluation import holm, p_of_resamples
-
-    metrics, values = {}, []
-    for name, (first, second) in pairs.items():
-        drawn = first[1] - second[1]
-        metrics[name] = estimated(first[0] - second[0], drawn, titles[name], people)
-        values.append(p_of_resamples(drawn[np.isfinite(drawn)]))
-    adjusted = {name: p for name, p in zip(pairs, holm(values), strict=True) if p is not None}
-    return Compared(metrics, adjusted)
-
-
-def rates_of(judged: Judged, threshold: str = "balanced") -> dict[str, float]:
-    """Mean rates over splits and seeds at the thresholds that training people chose."""
-    import numpy as np
-
-    from lab import verification
-
-    found = [
-        verification.rates(pairs, limits[threshold])
-        for runs, thresholds in zip(judged.pairs, judged.thresholds, strict=True)
-        for pairs, limits in zip(runs, thresholds, strict=True)
-    ]
-    return {
-        name: float(np.nanmean([getattr(one, name) for one in found]))
-        for name in ("true_positive", "false_positive", "accuracy", "balanced")
-    }
-
-
-def error_rate(judged: Judged) -> float:
-    """Mean equal error rate over splits and seeds."""
-    from statistics import mean
-
-    from lab import verification
-
-    return mean(verification.equal_error_rate(pairs) for runs in judged.pairs for pairs in runs)
-
-
 def weights_note(outcomes: Mapping[str, Outcome]) -> str:
     """The pre-trained weights that some cell has used."""
     told = next(one["weights"] for one in outcomes.values() if "weights" in one)
     return f"Weights: {told['source']} ({told['architecture']}), SHA-256 {told['sha256']}."
 
 
-def split_runs(outcomes: Mapping[str, Outcome], splits: Sequence[str], method: str) -> Judged:
-    """The runs of a method on each split, with the thresholds that its inner folds chose there, means over
-    their seeds; of a method without training its own.
-    """
-    runs = [experiments.of(outcomes, f"{split}/{method}") for split in splits]
-    thresholds = []
-    for split, found in zip(splits, runs, strict=True):
-        inner = [one["thresholds"] for one in experiments.of(outcomes, f"{split}/{method}_inner")]
-        if inner:
-            means = {name: sum(one[name] for one in inner) / len(inner) for name in inner[0]}
-            thresholds.append([means] * len(found))
-        else:
-            thresholds.append([one["thresholds"] for one in found])
-    return Judged([[pairs_of(one) for one in found] for found in runs], thresholds)
+def recipe_table(parameters: VerificationParameters, methods: Sequence[str]) -> Table:
+    """Every choice of the methods' training side by side."""
+    names = METHODS | CROSSED
+    tower = "three convolutions and three linear layers, from scratch"
+    linear = f"a linear layer of {parameters.width} outputs on kept activations"
+    drawn = {"batch": f"{parameters.pair_batch} pairs", "pairs an epoch": f"{parameters.pairs}, drawn anew"}
+    mined = {
+        "batch": f"{parameters.batch_people} people × {parameters.batch_each} images",
+        "batches an epoch": str(parameters.batches),
+    }
+    contrastive = {"loss": f"contrastive, margin {parameters.margin:g}", "distance": "Euclidean"}
+    mining = {
+        "loss": f"hardest {parameters.share:.0%} of pairs, and cross-entropy of people",
+        "distance": "1 − cosine",
+    }
+    views = {"augmentation": f"mirror images; {parameters.glasses} copies with drawn glasses"}
+    besides = {
+        "contrastive": {"network": f"{tower}; 2 outputs"} | contrastive | drawn,
+        "tutorial_mining": {"network": f"{tower}; {parameters.width} outputs"} | mining | mined,
+        "new_contrastive": {"network": linear} | contrastive | drawn | views,
+        "mining": {"network": linear} | mining | mined | views,
+    }
+    return experiments.recipe_table(
+        {names[method]: parameters.recipe(method) for method in methods},
+        {names[method]: besides[method] for method in methods},
+    )

@@ -7,8 +7,9 @@ import pytest
 from PIL import Image
 
 import analyses
+from analyses.verification import _judging as judging
 from analyses.verification import _verification as verification
-from analyses.verification import lfw
+from analyses.verification import glasses, lfw
 from analyses.verification._verification import Faces
 from lab.datasets import DataError, load
 from results.store import Store
@@ -297,7 +298,54 @@ def test_a_difference_must_hold_after_holm():
     drawn = {name: (mean, random.normal(mean, 1.0, 999)) for name, mean in (("a", 4.0), ("b", 2.1))}
     zero = (0.0, np.zeros(999))
     pairs = {"a": (drawn["a"], zero), "b": (drawn["b"], zero), **{f"n{k}": (zero, zero) for k in range(8)}}
-    found = verification.compared(pairs, dict.fromkeys(pairs, "Difference"), 7)
-    assert found.metrics["b"].low > 0, "by itself it would be"
-    assert found.is_above("a") and not found.is_above("b")
-    assert found.metrics["a"].n == 7
+    titles, people = dict.fromkeys(pairs, "Difference"), dict.fromkeys(pairs, 7)
+    found = judging.compared(pairs, titles, people)
+    assert found["b"].difference.low > 0, "by itself it would be"
+    assert found["a"].verdict == "higher" and found["b"].verdict == "not significant"
+    assert (found["a"].difference.n, found["a"].difference.over) == (7, "people")
+    lower = judging.compared({"a": (zero, drawn["a"])}, titles, people)
+    assert lower["a"].verdict == "lower"
+    table = judging.comparison_table(found, dict.fromkeys(pairs, ("a − b", "AUC")), "of AUC", "7")
+    assert [row.cells["verdict"] for row in table.rows] == [one.verdict for one in found.values()]
+
+
+def test_people_and_glasses_are_checked_before_anything_is_trained():
+    """The plan refuses what cannot be judged; it is asked before any cell is run."""
+    siamese, glasses = (analyses.get(f"verification.{name}") for name in ("siamese", "glasses"))
+    quick = siamese.parameters("quick")
+    with pytest.raises(DataError, match="12 people are too few for 7 folds of two"):
+        siamese.plan(quick.model_copy(update={"folds": 7}))
+    with pytest.raises(DataError, match="too few for 5 inner parts of two"):
+        siamese.plan(quick.model_copy(update={"inner_folds": 5}))
+    with pytest.raises(DataError, match="p00 alone makes no pair of two people"):
+        siamese.plan(quick.model_copy(update={"published": ("p00", "p00")}))
+    worn = glasses.parameters("quick")
+    assert glasses.plan(worn)
+    gone = worn.model_copy(update={"faces": Faces(name="att_faces")})
+    assert glasses.plan(gone), "without the data recorded cells can still be named"
+
+
+@pytest.mark.parametrize(
+    ("labels", "told"),
+    [
+        ({}, r"glasses.csv of .* says nothing of ann/ann_0001.png and 8 other test images"),
+        ({"ann": "0000", "bob": "1111", "cid": "0011"}, None),
+        ({"ann": "0000", "bob": "1111", "cid": "1"}, "no pair of one person where one of the two"),
+        ({"ann": "0000", "bob": "0001"}, "no pair of one person where both wear glasses"),
+    ],
+)
+def test_glasses_of_one_kind_are_refused(tmp_path, labels, told):
+    images_of = {name: len(marks) for name, marks in labels.items()} or {"ann": 3, "bob": 3, "cid": 3}
+    root = folder_of_people(tmp_path / "own", images_of | {"dot": 2, "eve": 2})
+    rows = [
+        f"{name}/{name}_{number:04d}.png,{name},{mark}"
+        for name, marks in labels.items()
+        for number, mark in enumerate(marks, 1)
+    ]
+    (root / "glasses.csv").write_text("\n".join(["file,subject,glasses", *rows]) + "\n")
+    faces = Faces(name=f"folder:{root}", size=32)
+    if told is None:
+        glasses._check_glasses(faces, tuple(images_of), needed=True)
+        return
+    with pytest.raises(DataError, match=told):
+        glasses._check_glasses(faces, tuple(images_of), needed=True)

@@ -1,0 +1,258 @@
+"""How the distances of a verification experiment are judged: AUC and rates with intervals over people, what
+the people who were left out chose as thresholds, and comparisons with Holm's correction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from analyses import experiments
+from analyses.experiments import FRACTION
+from analyses.plugin import Outcome
+from lab.verification import Pairs
+from results.schema import Column, Finding, Metric, Row, Table
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+RESAMPLES = 999
+SIGNIFICANT = 0.05
+
+#: A mean, and what it is when people are drawn again, (RESAMPLES,).
+Drawn = tuple[float, Any]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One method on some splits that are tested in turn, folds of the people: its pairs by split and seed,
+    and the thresholds beside them.
+    """
+
+    pairs: Sequence[Sequence[Pairs]]
+    thresholds: Sequence[Sequence[Mapping[str, float]]]
+
+    @property
+    def people(self) -> int:
+        """How many are tested on, over all splits."""
+        return sum(len({*runs[0].first.tolist(), *runs[0].second.tolist()}) for runs in self.pairs)
+
+    def threshold(self, name: str = "balanced") -> float:
+        """Mean over splits and seeds."""
+        found = [one[name] for thresholds in self.thresholds for one in thresholds]
+        return sum(found) / len(found)
+
+
+def pairs_of(outcome: Outcome) -> Pairs:
+    """The pairs of the test images of a cell; people by number, in the order of their first image."""
+    import numpy as np
+
+    from lab.verification import every
+
+    names = list(dict.fromkeys(outcome["people"]))
+    people = np.array([names.index(person) for person in outcome["people"]])
+    first, second = every(len(people))
+    return Pairs.of(outcome["distances"], people[first], people[second])
+
+
+def aucs(judged: Judged) -> Drawn:
+    """The mean AUC over splits and seeds, and of people drawn again, (RESAMPLES,): of every split the same
+    draws for each method and seed.
+    """
+    from lab import verification
+
+    return _means(judged, lambda split, pairs, weights, thresholds: verification.auc(pairs, weights))
+
+
+def accepted(judged: Judged, which: Sequence[NDArray[np.bool_]]) -> Drawn:
+    """As `aucs`, of the share of the same pairs accepted at the balanced threshold; which: (M,) by split, the
+    pairs that are looked at.
+    """
+    import numpy as np
+
+    def share(split: int, pairs: Pairs, weights: Any, thresholds: Mapping[str, float]) -> Any:
+        chosen = pairs.same & which[split]
+        weights = np.ones((1, len(pairs))) if weights is None else weights
+        total = (weights * chosen).sum(1)
+        called = (weights * (chosen & (pairs.distances < thresholds["balanced"]))).sum(1)
+        return called / np.where(total > 0, total, np.nan)
+
+    return _means(judged, share)
+
+
+def _means(judged: Judged, measure: Any) -> Drawn:
+    import numpy as np
+
+    from lab import verification
+
+    values, drawn = [], []
+    for split, (runs, thresholds) in enumerate(zip(judged.pairs, judged.thresholds, strict=True)):
+        weights = verification.drawn_again(runs[0], RESAMPLES, seed=split)
+        pairs = list(zip(runs, thresholds, strict=True))
+        values.append(np.mean([measure(split, one, None, limits) for one, limits in pairs]))
+        drawn.append(np.mean([measure(split, one, weights, limits) for one, limits in pairs], axis=0))
+    return float(np.mean(values)), np.nanmean(drawn, axis=0)
+
+
+def estimated(
+    value: float, drawn: NDArray[np.float64], title: str, people: int, unit: str = FRACTION
+) -> Metric:
+    """With the 95% percentile interval of the draws of so many people."""
+    import numpy as np
+
+    low, high = np.nanpercentile(drawn, [2.5, 97.5])
+    ends = {"low": min(float(low), value), "high": max(float(high), value)}
+    return Metric(value=value, title=title, unit=unit, n=people, over="people", **ends)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One value less another, for the same draws of people; p: adjusted for all comparisons of its table."""
+
+    first: float
+    second: float
+    difference: Metric
+    p: float
+
+    @property
+    def verdict(self) -> Literal["higher", "lower", "not significant"]:
+        low, high = self.difference.low, self.difference.high
+        if self.p < SIGNIFICANT and low is not None and high is not None:
+            if low > 0:
+                return "higher"
+            if high < 0:
+                return "lower"
+        return "not significant"
+
+
+def compared(
+    pairs: Mapping[str, tuple[Drawn, Drawn]], titles: Mapping[str, str], people: Mapping[str, int]
+) -> dict[str, Comparison]:
+    """The first of each two less the second, over so many people; all belong to one table, and share Holm's
+    correction.
+    """
+    import numpy as np
+
+    from lab.evaluation import holm, p_of_resamples
+
+    differences, p_values = {}, []
+    for name, (first, second) in pairs.items():
+        drawn = first[1] - second[1]
+        differences[name] = estimated(first[0] - second[0], drawn, titles[name], people[name])
+        p_values.append(p_of_resamples(drawn[np.isfinite(drawn)]))
+    return {
+        name: Comparison(first[0], second[0], differences[name], 1.0 if p is None else p)
+        for (name, (first, second)), p in zip(pairs.items(), holm(p_values), strict=True)
+    }
+
+
+def comparison_metrics(found: Mapping[str, Comparison]) -> dict[str, Metric]:
+    """The differences by name, and NAME_p."""
+    return {name: one.difference for name, one in found.items()} | {
+        f"{name}_p": Metric(value=one.p, title=f"Adjusted p-value. {one.difference.title}")
+        for name, one in found.items()
+    }
+
+
+def comparison_table(
+    found: Mapping[str, Comparison], words: Mapping[str, tuple[str, str]], what: str, people: str
+) -> Table:
+    """words: of each comparison, what is compared, and by what measure."""
+    signed: dict[str, Any] = {"type": "number", "format": "+.3f"}
+    number: dict[str, Any] = {"type": "number", "format": ".3f"}
+    return Table(
+        caption=f"Differences {what}.",
+        columns=(
+            Column(key="compared", label="First, less second"),
+            Column(key="measure", label="Measure"),
+            Column(key="first", label="First", **number),
+            Column(key="second", label="Second", **number),
+            Column(key="difference", label="Difference", **signed),
+            Column(key="low", label="95% from", **signed),
+            Column(key="high", label="to", **signed),
+            Column(key="p", label="Adjusted p", **number),
+            Column(key="verdict", label="First is"),
+        ),
+        rows=tuple(
+            Row(
+                cells={
+                    "compared": words[name][0],
+                    "measure": words[name][1],
+                    "first": one.first,
+                    "second": one.second,
+                    "difference": one.difference.value,
+                    "low": one.difference.low,
+                    "high": one.difference.high,
+                    "p": one.p,
+                    "verdict": one.verdict,
+                }
+            )
+            for name, one in found.items()
+        ),
+        notes=(
+            f"Intervals are over people ({people}), drawn again {RESAMPLES} times, the same for first and "
+            f"second; p-values are adjusted by Holm's method for the {len(found)} comparisons of the table.",
+        ),
+    )
+
+
+def finding(statement: str, found: Mapping[str, Comparison], name: str, verdict: str) -> Finding:
+    """Whether a comparison has this verdict."""
+    return Finding(statement=statement, holds=found[name].verdict == verdict, metrics=(name,))
+
+
+def rates_of(judged: Judged, threshold: str = "balanced") -> dict[str, float]:
+    """Mean rates over splits and seeds at the thresholds that training people chose."""
+    import numpy as np
+
+    from lab import verification
+
+    found = [
+        verification.rates(pairs, limits[threshold])
+        for runs, thresholds in zip(judged.pairs, judged.thresholds, strict=True)
+        for pairs, limits in zip(runs, thresholds, strict=True)
+    ]
+    return {
+        name: float(np.nanmean([getattr(one, name) for one in found]))
+        for name in ("true_positive", "false_positive", "accuracy", "balanced")
+    }
+
+
+def best_balanced(judged: Judged) -> float:
+    """Mean over splits and seeds of the best balanced accuracy that any threshold would have given."""
+    from statistics import mean
+
+    from lab import verification
+
+    return mean(
+        verification.rates(pairs, verification.balanced_threshold(pairs)).balanced
+        for runs in judged.pairs
+        for pairs in runs
+    )
+
+
+def error_rate(judged: Judged) -> float:
+    """Mean equal error rate over splits and seeds."""
+    from statistics import mean
+
+    from lab import verification
+
+    return mean(verification.equal_error_rate(pairs) for runs in judged.pairs for pairs in runs)
+
+
+def split_runs(outcomes: Mapping[str, Outcome], splits: Sequence[str], method: str) -> Judged:
+    """The runs of a method on each split, with the thresholds that its inner folds chose there, means over
+    their seeds; of a method without training its own.
+    """
+    runs = [experiments.of(outcomes, f"{split}/{method}") for split in splits]
+    thresholds = []
+    for split, found in zip(splits, runs, strict=True):
+        inner = [one["thresholds"] for one in experiments.of(outcomes, f"{split}/{method}_inner")]
+        if inner:
+            means = {name: sum(one[name] for one in inner) / len(inner) for name in inner[0]}
+            thresholds.append([means] * len(found))
+        else:
+            thresholds.append([one["thresholds"] for one in found])
+    return Judged([[pairs_of(one) for one in found] for found in runs], thresholds)
