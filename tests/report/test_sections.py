@@ -1,0 +1,71 @@
+"""Our own sections can be edited by a person, and read whichever way the findings fall."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from conftest import TEMPLATES
+
+from report.checks import with_statements
+from report.prose import compose
+from report.study import load
+from results.schema import Finding, Result
+from results.store import Profile, Store
+
+SECTIONS = sorted((TEMPLATES / "sections").glob("*.md"))
+RECORDED = Store(TEMPLATES.parent / "results")
+LONGEST = 200
+OPPOSITE = {"more": "less", "less": "more", "same": "same", "none": "many", "one": "none", "many": "none"}
+
+
+def faults(text: str) -> list[str]:
+    """What a person could not edit: lines that are too long, and statements within a line of prose."""
+    return [
+        f"line {number}: {fault}"
+        for number, line in enumerate(text.splitlines(), 1)
+        for fault, found in (
+            (f"{len(line)} characters, {LONGEST} at most", len(line) > LONGEST),
+            ("a statement stands on a line of its own that begins with %", re.search(r"\{%|%\}", line)),
+        )
+        if found
+    ]
+
+
+@pytest.mark.parametrize("section", SECTIONS, ids=lambda path: path.stem)
+def test_a_section_can_be_edited_by_a_person(section: Path) -> None:
+    assert faults(section.read_text("utf-8")) == []
+
+
+def test_what_cannot_be_edited_is_named() -> None:
+    found = faults("# T\n% if x\nShort.\n% endif\nA {% if x %}b{% endif %} c.\n" + "long " * 50)
+    assert [fault[:7] for fault in found] == ["line 5:", "line 6:"]
+
+
+def test_lines_keep_their_numbers_and_blank_lines_stay() -> None:
+    source = "# T\n% if x\n\nA 5 % share.\n% # why 3\n\n%endif\n"
+    assert with_statements(source) == "# T\n{% if x %}\n\nA 5 % share.\n{##}\n\n{% endif %}\n"
+
+
+@dataclass(frozen=True)
+class Turned(Store):
+    """The recorded results with every finding the other way round."""
+
+    def best(self, analysis: str, prefer: Profile | None = None) -> Result:
+        result = super().best(analysis, prefer)
+        turned = {name: _turned(finding) for name, finding in result.findings.items()}
+        return result.model_copy(update={"findings": turned})
+
+
+def _turned(finding: Finding) -> Finding:
+    verdict = OPPOSITE.get(finding.verdict, finding.verdict)
+    return finding.model_copy(update={"holds": not finding.holds, "verdict": verdict})
+
+
+@pytest.mark.parametrize("store", [RECORDED, Turned(RECORDED.root)], ids=["recorded", "turned"])
+@pytest.mark.parametrize("study", sorted((TEMPLATES / "studies").glob("*.toml")), ids=lambda path: path.stem)
+def test_every_study_is_whole_whichever_way_the_findings_fall(study: Path, store: Store) -> None:
+    document = compose(load(study, TEMPLATES), TEMPLATES, store)
+    assert document.problems == () and all(section.blocks for section in document.sections)
