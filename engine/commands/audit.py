@@ -39,7 +39,7 @@ def audit(
     from engine.execution import AnalysisFailed, execute
 
     of_a_user = (ClaimsError, analyses.UnknownAnalysis, analyses.BrokenPlugin)
-    with refusing(*of_a_user, AnalysisFailed):
+    with refusing(AnalysisFailed, status=1), refusing(*of_a_user):
         found, problems = read_claims(claims)
         for problem in problems:
             err.print(escape(f"{claims}:{problem.line}: {problem.text}"))

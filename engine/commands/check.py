@@ -76,7 +76,7 @@ def _check_result(identifier: str, profile: Profile, problems: list[str], notice
             notices.append(f"{reasons[0]}; {go_on}")
         else:
             problems += reasons
-    except (analyses.BrokenPlugin, AnalysisFailed) as error:
+    except (analyses.BrokenPlugin, AnalysisFailed, ResultError) as error:
         problems.append(str(error))
 
 

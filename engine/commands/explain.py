@@ -10,7 +10,7 @@ from rich.markup import escape
 
 import analyses
 from engine.commands.common import TEMPLATES, AsJson, Options, out, print_json, refusing, studies_named
-from results.store import Profile
+from results.store import Profile, ResultError
 
 WORDS = {
     "fresh": "unchanged, would not run again",
@@ -81,7 +81,10 @@ def _measured(plugin: Any, profile: Profile, state: str) -> list[str]:
     from engine.execution import measured
     from engine.refreshing import parameters_of
 
-    known, planned = measured(plugin, profile, parameters_of(plugin, profile), Options.store)
+    try:
+        known, planned = measured(plugin, profile, parameters_of(plugin, profile), Options.store)
+    except ResultError as error:
+        return [str(error)]
     if not known and state == "missing":
         return []
     if known == planned and state == "stale":

@@ -51,9 +51,10 @@ def run(
     from engine.refreshing import parameters_of
     from lab.datasets import DataError
 
-    if seeds is not None and not any(_has_seeds(parameters_of(plugin, chosen)) for plugin in plugins):
-        ids = ", ".join(plugin.id for plugin in plugins)
-        fail(2, f"--seeds changes nothing: {ids} has no parameter seeds")
+    with refusing(AnalysisFailed, status=1):
+        if seeds is not None and not any(_has_seeds(parameters_of(plugin, chosen)) for plugin in plugins):
+            ids = ", ".join(plugin.id for plugin in plugins)
+            fail(2, f"--seeds changes nothing: {ids} has no parameter seeds")
     done: list[tuple[str, Profile, bool]] = []  # analysis, profile, whether it ran
     with progress() as report:
         for plugin in plugins:

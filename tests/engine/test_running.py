@@ -307,3 +307,6 @@ def test_check_names_outcomes_that_were_edited(trials):
     path.write_text(path.read_text().replace('"score": 1', '"score": 7'))
     problems = json.loads(trials("check", "--json").stdout)["problems"]
     assert [problem for problem in problems if "outcomes/tests.trial.json was changed" in problem]
+    stale(trials.store)
+    (row,) = (row for row in trials.explain("tests.trial") if row["profile"] == "quick")
+    assert "outcomes/tests.trial.json was changed" in row["reasons"][-1]
