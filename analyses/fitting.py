@@ -37,6 +37,7 @@ def fitted(parameters: Parameters, settings: Sequence[str]) -> list[str]:
         proposed = _for_transfer(counts)
     else:
         return []
+    proposed |= getattr(parameters, "own_data", {})
     known = type(parameters).model_fields
     return [
         f"{key}={value}"
@@ -58,7 +59,7 @@ def _counts(name: str) -> dict[str, Counter[str]]:
 
 def _for_training(
     data: DataChoice, parameters: Parameters, counts: Mapping[str, Counter[str]]
-) -> dict[str, str | int]:
+) -> dict[str, str | float]:
     own_test = "train" in counts and "test" in counts
     pool = counts["train"].total() if own_test else sum(kinds.total() for kinds in counts.values())
     kinds = len({kind for those in counts.values() for kind in those})
@@ -67,19 +68,23 @@ def _for_training(
     validation = _share(VALIDATION, left, kinds) if data.validation else 0
     train = left - validation
     batch = max((size for size in BATCHES if size <= train / 8), default=BATCHES[0])
+    before = getattr(parameters, "batch", batch)
+    batch = min(batch, before)
     epochs = min(EPOCHS[1], max(EPOCHS[0], round(STEPS * batch / max(1, train))))
+    rate = getattr(parameters, "learning_rate", 0.0) * batch / before  # in proportion (Goyal et al. 2017)
     return {
         "data.train": train,
         "data.validation": validation,
         "data.test": test,
         "data.subset": "all",
         "data.size": "32x32",
-        "batch": min(batch, getattr(parameters, "batch", batch)),
+        "batch": batch,
+        "learning_rate": float(f"{rate:.3g}"),
         "epochs": epochs,
     }
 
 
-def _for_transfer(counts: Mapping[str, Counter[str]]) -> dict[str, str | int]:
+def _for_transfer(counts: Mapping[str, Counter[str]]) -> dict[str, str | float]:
     """The splits of a Domain, whose shares fit any size; small images and few epochs where there are few."""
     own_test = "train" in counts and "test" in counts
     total = sum(kinds.total() for kinds in counts.values())

@@ -23,12 +23,13 @@ from report.formatting import (
     with_interval,
 )
 from report.numbering import Offer
-from results.schema import Finding, Metric, Placeholder, Result
+from results.schema import Dataset, Finding, Metric, Placeholder, Result
 from results.store import Profile, Store
 
 MACROS = (
     "about", "value", "percent", "points", "plain", "published", "parameter", "sentence",
     "holds", "verdict", "profile", "result", "table", "figure", "ref",
+    "data", "licence", "notes",
 )  # fmt: skip
 ANALYSIS = r"[a-z_][a-z0-9_]*(\.[a-z0-9_]+)+"
 PUBLISHED = "published:"  # before a key of published.toml, where a name of a metric may also stand
@@ -90,6 +91,25 @@ class Macros:
 
     def profile(self, analysis: str | None = None) -> str:
         return self.result(analysis).profile
+
+    def data(self, analysis: str | None = None) -> str:
+        """The name of the data set that a result was measured on, without its authors."""
+        return markdown(self._dataset(analysis).name.partition(" (")[0])
+
+    def licence(self, analysis: str | None = None) -> str:
+        return markdown(self._dataset(analysis).licence or "unknown")
+
+    def notes(self, analysis: str | None = None) -> list[str]:
+        """What a reader should know of the data: what was left out of it, and what is not as published."""
+        return [
+            markdown(note[:1].upper() + note[1:].rstrip(".") + ".") for note in self._dataset(analysis).notes
+        ]
+
+    def _dataset(self, analysis: str | None) -> Dataset:
+        datasets = self.result(analysis).provenance.datasets
+        if not datasets:
+            raise MacroError(f"{analysis or self.subject} was measured on no data set")
+        return datasets[0]
 
     def holds(self, name: str) -> bool:
         return self._finding(name).holds

@@ -21,6 +21,7 @@ Numbers come only through macros; "analysis/name" stands for every name below to
     {{ table("name", columns=["layer", "weights"]) }}                in a paragraph of its own
     {{ figure("name") }}
     {{ ref("name") }}, {{ ref("section:id") }}
+    {{ data() }}, {{ licence() }}, {% for note in notes() %}         of the data set
 
 A result that is missing or refused costs only its section: a Div .missing says what to run.
 """

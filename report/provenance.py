@@ -105,6 +105,7 @@ def _data(results: Mapping[str, Result]) -> list[str]:
     described = {
         f"{markdown(data.name)} (fingerprint `{data.fingerprint[:8]}`"
         + (f", licence {markdown(data.licence)})" if data.licence else ")")
+        + (f" ({markdown('; '.join(data.notes))})" if data.notes else "")
         for result in results.values()
         for data in result.provenance.datasets
     }

@@ -11,7 +11,7 @@ validation images. How many images train, and how long, follows from the data's 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
@@ -38,11 +38,13 @@ class PhotographsParameters(Parameters):
     scratch. weights, architecture: as lab.weights.load has them.
     """
 
+    own_data: ClassVar[dict[str, int]] = {"size": 128, "seeds": 2}  # for photographs of the reader's own
+
     data: DataChoice = DataChoice(name="shapes", train=600, validation=150, size=SCRATCH_SIZE)
     size: int = Field(128, ge=32)
     epochs: int = Field(30, ge=1)
     batch: int = Field(32, ge=1)
-    learning_rate: float = Field(0.02, gt=0)
+    learning_rate: float = Field(0.01, gt=0)
     penalties: tuple[float, ...] = Field((1000.0, 100.0, 10.0, 1.0), min_length=1)
     seeds: int = Field(2, ge=1)
     weights: str = "lite0"
@@ -74,6 +76,7 @@ class Photographs(Analysis[PhotographsParameters]):
             "weight_decay": 5e-4,
             "schedule": "cosine",
             "augmentation": {"flip": "random"},
+            "precision": "float32",  # small batches take longer in bfloat16
         }
         scratch = experiments.cells(
             "scratch", {"name": "lenet"}, recipe, parameters.data, parameters.seeds, keep=True

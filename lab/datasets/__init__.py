@@ -100,7 +100,7 @@ def _users_own(path: Path) -> Source:
     release = folder_release([path])
     if release is None:
         raise DataError(why_empty(path))
-    return Source(f"folder:{path}", path.name, "the user's own", False, False, release)
+    return Source(f"folder:{path}", path.name, "unknown", False, False, release)
 
 
 def load(
