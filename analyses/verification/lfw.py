@@ -19,6 +19,7 @@ from pydantic import Field, model_validator
 from analyses import experiments
 from analyses.experiments import FRACTION
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
+from analyses.verification import _judging as judging
 from analyses.verification import _verification as verification
 from lab.verification import Pairs
 from results.schema import Axis, Chart, Column, Finding, Metric, Row, Scores, Series, Table
@@ -569,15 +570,17 @@ def _pairs(outcome: Outcome) -> Pairs:
 
 def _metrics(parameters: LfwParameters, runs: Mapping[str, Sequence[Outcome]]) -> dict[str, Metric]:
     judged = {
-        stage: verification.Judged([[_pairs(one) for one in found]], [[{} for _ in found]])
+        stage: judging.Judged([[_pairs(one) for one in found]], [[{} for _ in found]])
         for stage, found in runs.items()
     }
-    areas = {stage: verification.aucs(one) for stage, one in judged.items()}
+    areas = {stage: judging.aucs(one) for stage, one in judged.items()}
     metrics: dict[str, Metric] = {}
     for stage, label in STAGES.items():
-        metrics[f"{stage}/pairs/auc"] = verification.estimated(*areas[stage], f"AUC on listed pairs: {label}")
+        metrics[f"{stage}/pairs/auc"] = judging.estimated(
+            *areas[stage], f"AUC on listed pairs: {label}", judged[stage].people
+        )
         metrics[f"{stage}/pairs/eer"] = Metric(
-            value=verification.error_rate(judged[stage]),
+            value=judging.error_rate(judged[stage]),
             title=f"Equal error rate on listed pairs: {label}",
             unit=FRACTION,
         )
@@ -589,10 +592,11 @@ def _metrics(parameters: LfwParameters, runs: Mapping[str, Sequence[Outcome]]) -
         for which in ("pairs", "everyone"):
             metrics[f"{which}/auc_{key}"] = metrics[f"{stage}/{which}/auc"]
     for first, second, name in (("all", "before", "gain"), ("flawed", "last", "flaws")):
-        metrics[f"{name}/pairs/auc"] = verification.estimated(
+        metrics[f"{name}/pairs/auc"] = judging.estimated(
             areas[first][0] - areas[second][0],
             areas[first][1] - areas[second][1],
             f"AUC on listed pairs: {STAGES[first]}, less {STAGES[second]}",
+            judged[first].people,
         )
     first = runs["before"][0]
     counts = first["counts"]
@@ -649,7 +653,7 @@ def _table(metrics: Mapping[str, Metric], parameters: LfwParameters) -> Table:
         rows=tuple(rows),
         notes=(
             f"Number of seeds of what is trained, whose means these are: {parameters.seeds}. Intervals: "
-            f"people drawn again {verification.RESAMPLES} times.",
+            f"people drawn again {judging.RESAMPLES} times.",
         ),
     )
 
