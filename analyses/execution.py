@@ -135,10 +135,11 @@ def _result(
     summary = analysis.summarize(parameters, _outcomes(records))
     cells = list(records.values())
     latest = max(cells, key=lambda cell: cell.created)
+    title, question = analysis.headings(parameters)
     return Result(
         analysis=analysis.id,
-        title=analysis.title,
-        question=analysis.question,
+        title=title,
+        question=question,
         profile=profile,
         metrics=dict(summary.metrics),
         tables=dict(summary.tables),
