@@ -56,6 +56,18 @@ class DataChoice(BaseModel):
     test: int = 0
     damaged: Literal["refuse", "skip"] = "refuse"
 
+    @property
+    def title(self) -> str:
+        """What the data set is called in a sentence."""
+        from lab.datasets import short_title
+
+        return short_title(self.name)
+
+
+def headings(title: str, question: str, choice: DataChoice) -> tuple[str, str]:
+    """Title and question that speak of CIFAR-10, with the data set that was chosen in its place."""
+    return title.replace("CIFAR-10", choice.title), question.replace("CIFAR-10", choice.title)
+
 
 QUICK = DataChoice(name="shapes", train=2_000, validation=500)
 

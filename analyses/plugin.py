@@ -93,6 +93,10 @@ class Analysis(ABC, Generic[P]):
         """Names of the data sets that the cells read, as `lab.datasets` knows them."""
         return ()
 
+    def headings(self, parameters: P) -> tuple[str, str]:
+        """Title and question of a result with these parameters: they name the data that was used."""
+        return self.title, self.question
+
     def check(self, parameters: P) -> None:
         """DataError where the data here does not allow the cells, such as a class with too few images; asked
         before the first of them is run.

@@ -247,10 +247,11 @@ def _result(
     summary = analysis.summarize(parameters, _outcomes(records))
     measured = list(records.values())
     latest = max(measured, key=lambda cell: cell.created)
+    title, question = analysis.headings(parameters)
     return Result(
         analysis=analysis.id,
-        title=analysis.title,
-        question=analysis.question,
+        title=title,
+        question=question,
         profile=profile,
         metrics=dict(summary.metrics),
         tables=dict(summary.tables),

@@ -41,6 +41,9 @@ class Cifar10Baseline(Analysis[BaselineParameters]):
             return BaselineParameters(data=experiments.QUICK, seeds=2, epochs=5, batch=64)
         return BaselineParameters()
 
+    def headings(self, parameters: BaselineParameters) -> tuple[str, str]:
+        return experiments.headings(self.title, self.question, parameters.data)
+
     def datasets(self, parameters: BaselineParameters) -> tuple[str, ...]:
         return (parameters.data.name,)
 
@@ -64,6 +67,7 @@ class Cifar10Baseline(Analysis[BaselineParameters]):
         }
         gap = metrics["baseline/train_accuracy"].value - metrics["baseline/test_accuracy"].value
         metrics["baseline/gap"] = builders.metric(gap, "Training accuracy above test accuracy", FRACTION)
+        confusions, confused = experiments.confusion_parts(runs, "Test images of the baseline, all seeds.")
         return Summary(
             metrics=metrics,
             tables={
@@ -74,12 +78,13 @@ class Cifar10Baseline(Analysis[BaselineParameters]):
                     experiments.table_notes(runs),
                 ),
                 "recipe": experiments.recipe_table({"LeNet-like": _recipe(parameters)}),
+                **confused,
             },
             figures={
                 "curves": builders.learning_curves(
                     "Loss and accuracy of the baseline by epoch.", experiments.histories(runs)
                 ),
-                "confusion": experiments.confusion_figure(runs, "Test images of the baseline, all seeds."),
+                **confusions,
             },
             findings={
                 "overfits": builders.statement(

@@ -88,6 +88,9 @@ class Cifar10Designs(Analysis[DesignsParameters]):
             )
         return DesignsParameters(ema=EMA)
 
+    def headings(self, parameters: DesignsParameters) -> tuple[str, str]:
+        return experiments.headings(self.title, self.question, parameters.data)
+
     def datasets(self, parameters: DesignsParameters) -> tuple[str, ...]:
         return (parameters.data.name,)
 

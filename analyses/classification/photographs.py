@@ -67,6 +67,13 @@ class Photographs(Analysis[PhotographsParameters]):
     def datasets(self, parameters: PhotographsParameters) -> tuple[str, ...]:
         return (parameters.data.name,)
 
+    def headings(self, parameters: PhotographsParameters) -> tuple[str, str]:
+        name = parameters.data.title
+        return f"{name}: from scratch and by transfer", f"How well are the images of {name} told apart?"
+
+    def check(self, parameters: PhotographsParameters) -> None:
+        experiments.parts(parameters.data)
+
     def plan(self, parameters: PhotographsParameters) -> list[Cell]:
         recipe = {
             "epochs": parameters.epochs,

@@ -105,6 +105,9 @@ class Cifar10Resnet18(Analysis[LastStageParameters]):
             )
         return LastStageParameters()
 
+    def headings(self, parameters: LastStageParameters) -> tuple[str, str]:
+        return experiments.headings(self.title, self.question, parameters.data)
+
     def datasets(self, parameters: LastStageParameters) -> tuple[str, ...]:
         return (parameters.data.name,)
 
@@ -177,7 +180,7 @@ class Cifar10Resnet18(Analysis[LastStageParameters]):
             tables={
                 "results": _table(parameters, metrics, titles, runs),
                 "comparisons": transfer.comparison_table(
-                    compared, "Networks compared in test accuracy on CIFAR-10.", "seeds"
+                    compared, f"Networks compared in test accuracy on {parameters.data.title}.", "seeds"
                 ),
                 "recipe": _recipe_table(parameters, runs, titles),
             },
@@ -402,8 +405,8 @@ def _table(
         )
     number: dict[str, Any] = {"type": "number", "format": ".1%"}
     return Table(
-        caption=f"Accuracy on CIFAR-10 from {parameters.data.train:,} training images, of the last stage of "
-        "a pretrained network and of a network trained from scratch.",
+        caption=f"Accuracy on {parameters.data.title} from {parameters.data.train:,} training images, of the "
+        "last stage of a pretrained network and of a network trained from scratch.",
         columns=(
             Column(key="network", label="Network"),
             Column(key="trained", label="Trained", type="integer", unit="parameters"),
@@ -470,7 +473,7 @@ def _courses(parameters: LastStageParameters, runs: Runs, titles: Mapping[str, s
     return Chart(
         kind="line",
         caption=f"Validation accuracy by epoch of each network, on {parameters.data.validation:,} images of "
-        f"CIFAR-10. {over}",
+        f"{parameters.data.title}. {over}",
         alt=f"Validation accuracy by epoch, ending at: {ends}.",
         x=Axis(label="Epoch"),
         y=Axis(label="Accuracy", unit=FRACTION),

@@ -33,7 +33,8 @@ LAG = 0.02  # of a training accuracy behind another, from which on training was 
 
 
 class LearningRateParameters(Parameters):
-    """domains: the first one's metrics have no prefix, those of the others begin with their name. dtd10 has
+    """data: with a name, the one data set to transfer to, in place of the domains. domains: the first one's
+    metrics have no prefix, those of the others begin with their name. dtd10 has
     the first ten of the 47 classes in the order of the alphabet, a rule that does not look at the images. Of
     the signs, whose photographs of one kind are all alike, tracks are kept together instead of
     near-duplicates; 1,000 images of each part keep the training short. Rates decay by a tenth after each
@@ -56,6 +57,7 @@ class LearningRateParameters(Parameters):
         },
         min_length=1,
     )
+    data: Domain = Domain(name="")
     weights: str = "lite0"
     architecture: str = ""
     download: bool = False
@@ -66,6 +68,13 @@ class LearningRateParameters(Parameters):
     batch: int = Field(64, ge=1)
     momentum: float = Field(0.9, ge=0, lt=1)
     seeds: int = Field(3, ge=1)
+
+    @property
+    def used(self) -> dict[str, Domain]:
+        """The domains; or `data` alone, by the last part of its name."""
+        if not self.data.name:
+            return self.domains
+        return {self.data.name.removeprefix("folder:").rstrip("/").rpartition("/")[2] or "data": self.data}
 
     def settings(self) -> list[tuple[str, float]]:
         """Kind and rate of every setting that is compared."""
@@ -106,7 +115,7 @@ class LearningRates(Analysis[LearningRateParameters]):
         return LearningRateParameters()
 
     def datasets(self, parameters: LearningRateParameters) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(domain.name for domain in parameters.domains.values()))
+        return tuple(dict.fromkeys(domain.name for domain in parameters.used.values()))
 
     def plan(self, parameters: LearningRateParameters) -> list[Cell]:
         from lab.recipes import Recipe
@@ -118,11 +127,11 @@ class LearningRates(Analysis[LearningRateParameters]):
                 "architecture": parameters.architecture,
                 "download": parameters.download,
             }
-            for name, domain in parameters.domains.items()
+            for name, domain in parameters.used.items()
         }
 
         def recipe(kind: str, name: str, **changes: Any) -> dict[str, Any]:
-            return Recipe.of(parameters.recipe(kind, parameters.domains[name]) | changes).as_settings()
+            return Recipe.of(parameters.recipe(kind, parameters.used[name]) | changes).as_settings()
 
         cells = []
         for name, settings in common.items():
@@ -168,7 +177,7 @@ class LearningRates(Analysis[LearningRateParameters]):
         tables: dict[str, Table] = {}
         figures: dict[str, Chart] = {}
         findings: dict[str, Finding] = {}
-        for number, (name, domain) in enumerate(parameters.domains.items()):
+        for number, (name, domain) in enumerate(parameters.used.items()):
             prefix, suffix = (f"{name}/", f"_{name}") if number else ("", "")
             runs = _runs(parameters, name, outcomes)
             first = outcomes[f"{name}/heads"]
@@ -501,7 +510,7 @@ def _recipe_table(parameters: LearningRateParameters, outcomes: Mapping[str, Out
     """What each approach was trained with, on every data set."""
     from lab.recipes import Recipe
 
-    domains = parameters.domains
+    domains = parameters.used
     first = next(iter(domains.values()))
 
     def by_domain(words: Mapping[str, str]) -> str:

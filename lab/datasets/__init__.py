@@ -65,6 +65,14 @@ def names() -> list[str]:
     return [*CATALOG, *embedded.SETS]
 
 
+def short_title(name: str) -> str:
+    """What a data set is called in a sentence: without its authors, or the name of the reader's folder."""
+    if name.startswith("folder:"):
+        return Path(name.removeprefix("folder:")).expanduser().resolve().name
+    known = embedded.SETS.get(name) or CATALOG.get(name)
+    return known.title.partition(" (")[0] if known else name
+
+
 def roots(root: Path | str | None = None) -> list[Path]:
     """Where data is looked for: what is given, `CONVSTUDY_DATA`, the user's cache."""
     chosen = root or os.environ.get("CONVSTUDY_DATA")
@@ -100,7 +108,7 @@ def _users_own(path: Path) -> Source:
     release = folder_release([path])
     if release is None:
         raise DataError(why_empty(path))
-    return Source(f"folder:{path}", path.name, "unknown", False, False, release)
+    return Source(f"folder:{path}", short_title(f"folder:{path}"), "unknown", False, False, release)
 
 
 def load(
