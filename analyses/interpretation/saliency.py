@@ -117,8 +117,9 @@ class Saliency(Analysis[SaliencyParameters]):
             for depth, words in DEPTHS.items():
                 metrics[f"{method}/likeness/{depth}"] = experiments.metric(
                     over_seeds(likeness[method][depth], bounds=(-1.0, 1.0)),
-                    f"Likeness with {words} randomised, {name.lower()}; interval over randomisations",
+                    f"Likeness with {words} randomised, {name.lower()}",
                     RATIO,
+                    "randomisations",
                 )
         others = [method for method in NAMES if method != "guided"]
         differences = [
@@ -127,9 +128,10 @@ class Saliency(Analysis[SaliencyParameters]):
         for other, difference in zip(others, differences, strict=True):
             metrics[f"guided/over/{other}"] = experiments.metric(
                 difference.difference,
-                f"Likeness with half of the layers randomised: guided backpropagation less "
-                f"{NAMES[other].lower()}; interval over randomisations",
+                "Difference in likeness with half of the layers randomised between guided backpropagation "
+                f"and {NAMES[other].lower()}",
                 RATIO,
+                "randomisations",
             )
         larger = {
             other: p is not None and p < SIGNIFICANT and difference.difference.value > 0

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field
 
 from analyses import experiments
+from analyses.experiments import Comparison
 from analyses.plugin import Outcome
-from results.schema import Column, Metric, Row, Table
+from results import builders
+from results.schema import Metric, Table
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -171,86 +173,77 @@ def _divided(pool: ImageSet, share: float, domain: Domain, groups: Mapping[Image
     return first, second
 
 
-SIGNIFICANT = 0.05  # of p-values that Holm's correction adjusted within a table
-
-
-class Comparison(NamedTuple):
-    """One comparison of a table: the mean difference of two classifiers in test accuracy, and its p-value,
-    adjusted for the others of the table; None where there is no test.
-    """
-
-    words: str
-    difference: Metric
-    p: float | None
-
-    @property
-    def verdict(self) -> Literal["better", "worse", "undecided"]:
-        if self.p is None or self.p >= SIGNIFICANT:
-            return "undecided"
-        return "better" if self.difference.value > 0 else "worse"
-
-
-Over = Literal["test images", "seeds"]
-
-
 def compare(
     values: Mapping[str, ArrayLike],
     pairs: Mapping[str, tuple[str, str]],
-    titles: Mapping[str, str],
-    over: Over = "test images",
+    over: Literal["test images", "seeds"] = "test images",
 ) -> dict[str, Comparison]:
-    """The comparisons of a table, by name. values: by classifier, one for each test image (the share of its
-    networks that are right) or for each seed (the accuracy). pairs: by comparison, the two classifiers; one
-    and the same pair counts once.
+    """The comparisons of a table, by name, with Holm's correction. values: by classifier, one for each test
+    image (the share of its networks that are right) or for each seed (the accuracy). pairs: by comparison,
+    the two classifiers; one and the same pair counts once, whichever of its two stands first.
     """
-    from lab.evaluation import holm, paired_over_images, paired_over_seeds
+    from lab.evaluation import paired_over_images, paired_over_seeds
 
     test = paired_over_images if over == "test images" else paired_over_seeds
     found = {name: test(values[one], values[other]) for name, (one, other) in pairs.items()}
-    same = {frozenset(pairs[name]): name for name in reversed(list(pairs))}  # each pair's first name
-    adjusted = dict(zip(same, holm([found[name].p for name in same.values()]), strict=True))
+    firsts = _firsts(pairs)
+    corrected = experiments.corrected({name: found[name] for name in set(firsts.values())}, over)
+    return {name: Comparison(found[name].difference, corrected[firsts[name]].p, over) for name in pairs}
+
+
+def _firsts(pairs: Mapping[str, tuple[str, str]]) -> dict[str, str]:
+    """The first comparison of the same two classifiers, for each comparison."""
+    first: dict[frozenset[str], str] = {}
+    return {name: first.setdefault(frozenset(pair), name) for name, pair in pairs.items()}
+
+
+def comparison_metrics(
+    compared: Mapping[str, Comparison],
+    pairs: Mapping[str, tuple[str, str]],
+    titles: Mapping[str, str],
+    prefix: str = "",
+) -> dict[str, Metric]:
+    """ "NAME/gain" of each comparison."""
     return {
-        name: Comparison(
-            f"{titles[one]} − {titles[other]}",
-            experiments.metric(
-                found[name].difference,
-                f"Test accuracy of {titles[one]} less that of {titles[other]}; interval over {over}",
-            ),
-            adjusted[frozenset((one, other))],
+        f"{prefix}{name}/gain": experiments.metric(
+            compared[name].difference,
+            f"Difference in test accuracy between {titles[one]} and {titles[other]}",
+            over=compared[name].over,
         )
         for name, (one, other) in pairs.items()
     }
 
 
-def comparison_table(compared: Mapping[str, Comparison], caption: str, over: Over = "test images") -> Table:
-    number: dict[str, Any] = {"type": "number", "unit": "points", "format": "+.1f"}
+def comparison_table(
+    caption: str,
+    compared: Mapping[str, Comparison],
+    pairs: Mapping[str, tuple[str, str]],
+    titles: Mapping[str, str],
+) -> Table:
+    over = next(iter(compared.values())).over
     test = {"test images": "a paired bootstrap of the images", "seeds": "paired t-tests"}[over]
-    distinct = {frozenset(one.words.split(" − ")): one for one in reversed(list(compared.values()))}
-    return Table(
-        caption=caption,
-        columns=(
-            Column(key="compared", label="Difference in test accuracy"),
-            Column(key="difference", label="Mean", **number),
-            Column(key="low", label="95% from", **number),
-            Column(key="high", label="to", **number),
-            Column(key="p", label="p (Holm)", type="number", format=".2g"),
-        ),
-        rows=tuple(
-            Row(
-                cells={
-                    "compared": one.words,
-                    "difference": 100 * one.difference.value,
-                    "low": None if one.difference.low is None else 100 * one.difference.low,
-                    "high": None if one.difference.high is None else 100 * one.difference.high,
-                    "p": one.p,
-                }
-            )
-            for one in reversed(list(distinct.values()))
-        ),
-        notes=(
-            f"Intervals are over {over} ({test}), of one comparison at a time; p-values are adjusted for the "
-            "number of comparisons in this table (Holm).",
-        ),
+    shown = list(dict.fromkeys(_firsts(pairs).values()))
+    return builders.table(
+        caption,
+        {
+            "first": builders.text("First"),
+            "second": builders.text("Second"),
+            "difference": builders.points("Difference in test accuracy"),
+            "p": builders.number("p", ".2g"),
+        },
+        [
+            {
+                "first": titles[pairs[name][0]],
+                "second": titles[pairs[name][1]],
+                "difference": builders.estimate(compared[name].difference, over),
+                "p": compared[name].p,
+            }
+            for name in shown
+        ],
+        notes=[
+            f"Brackets are 95% intervals over {over} ({test}), each of one comparison alone; p-values are "
+            "adjusted by Holm's method for the comparisons of the table."
+        ],
     )
 
 
@@ -270,4 +263,4 @@ def _is_correct(run: Outcome) -> list[bool]:
 def accuracy(correct: NDArray[Any], title: str) -> Metric:
     from lab.evaluation import over_images
 
-    return experiments.metric(over_images(correct), f"Test accuracy, {title}; interval over test images")
+    return experiments.metric(over_images(correct), f"Test accuracy, {title}", over="test images")

@@ -22,12 +22,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from analyses import experiments
 from analyses.classification.cifar10_designs import recipe_b
-from analyses.experiments import FRACTION, DataChoice
+from analyses.experiments import FRACTION, Comparison, DataChoice
 from analyses.interpretation import _interpretation as interpretation
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
 from analyses.transfer import _transfer as transfer
-from analyses.transfer._transfer import Comparison
-from results.schema import Axis, Chart, Column, Finding, Metric, Pictures, Row, Series, Table
+from results import builders
+from results.schema import Chart, Figure, Finding, Metric, Table
 
 if TYPE_CHECKING:
     from torch import nn
@@ -152,19 +152,19 @@ class Cifar10Resnet18(Analysis[LastStageParameters]):
         titles = _titles(parameters, runs)
         accuracies = {name: [run["test_accuracy"] for run in found] for name, found in runs.items()}
         pairs = {name: (name, OWN) for name in parameters.candidates()}
-        compared = transfer.compare(accuracies, pairs, titles, "seeds")
-        metrics = _metrics(parameters, runs, titles, compared)
+        compared = transfer.compare(accuracies, pairs, "seeds")
+        metrics = _metrics(parameters, runs, titles)
+        metrics |= transfer.comparison_metrics(compared, pairs, titles)
         metrics |= transfer.duplicate_metrics(outcomes.get("duplicates", {}))
-        best, title, over = runs["pretrained"], titles["pretrained"], _over(parameters)
-        tested = best[0]["history"].get("test_loss")
-        parts = "Training, validation and test" if tested else "Training and validation"
-        figures: dict[str, Chart | Pictures] = {
-            what: experiments.course(best, what, f"{parts} {what} by epoch of {title}. {over}", title)
-            for what in ("loss", "accuracy")
-        }
-        figures |= {
-            "losses": _losses(runs, titles, over),
-            "courses": _courses(parameters, runs, titles, over),
+        best, title = runs["pretrained"], titles["pretrained"]
+        figures: dict[str, Figure] = {
+            "curves": builders.learning_curves(
+                f"Loss and accuracy by epoch of {title}. Those of training images are running means over an "
+                "epoch.",
+                experiments.histories(best),
+            ),
+            "losses": _losses(runs, titles),
+            "courses": _courses(parameters, runs, titles),
         }
         maps = best[0].get("maps")
         if maps:
@@ -180,7 +180,7 @@ class Cifar10Resnet18(Analysis[LastStageParameters]):
             tables={
                 "results": _table(parameters, metrics, titles, runs),
                 "comparisons": transfer.comparison_table(
-                    compared, f"Networks compared in test accuracy on {parameters.data.title}.", "seeds"
+                    f"Networks compared in test accuracy on {parameters.data.title}.", compared, pairs, titles
                 ),
                 "recipe": _recipe_table(parameters, runs, titles),
             },
@@ -326,34 +326,15 @@ def _titles(parameters: LastStageParameters, runs: Runs) -> dict[str, str]:
     }
 
 
-def _over(parameters: LastStageParameters) -> str:
-    return f"Lines are means over {parameters.seeds} seeds, and bands reach from the lowest to the highest."
-
-
 def _metrics(
     parameters: LastStageParameters,
     runs: Runs,
     titles: Mapping[str, str],
-    compared: Mapping[str, Comparison],
 ) -> dict[str, Metric]:
     metrics: dict[str, Metric] = {}
     for name, title in titles.items():
-        for part in ("test", "validation"):
-            metrics[f"{name}/{part}_accuracy"] = experiments.over_seeds(
-                runs[name], f"{part}_accuracy", f"{part.capitalize()} accuracy: {title}; interval over seeds"
-            )
-        for key, words in (
-            ("train_accuracy", "Training accuracy"),
-            ("train_loss", "Training loss"),
-            ("validation_loss", "Validation loss"),
-        ):
-            metrics[f"{name}/{key}"] = experiments.at_the_end(
-                runs[name], key, f"{words} at the end: {title}; interval over seeds"
-            )
+        metrics |= experiments.measured(name, runs[name], title)
         metrics[f"{name}/lowest_validation"] = experiments.lowest_validation(runs[name])
-        metrics[f"{name}/training_seconds"] = experiments.over_seeds(
-            runs[name], "training_seconds", f"Training time: {title}; interval over seeds", "seconds"
-        )
     for name, candidate in parameters.candidates().items():
         for key, value, words, unit in (
             ("trained", runs[name][0]["trained"], "Trained parameters", "parameters"),
@@ -366,7 +347,7 @@ def _metrics(
     metrics[f"{OWN}/epochs"] = Metric(
         value=parameters.own_epochs, title=f"Epochs: {titles[OWN]}", unit="epochs"
     )
-    return metrics | {f"{name}/gain": one.difference for name, one in compared.items()}
+    return metrics
 
 
 def _map_metrics(place: str, found: Mapping[str, Any]) -> dict[str, Metric]:
@@ -385,45 +366,35 @@ def _map_metrics(place: str, found: Mapping[str, Any]) -> dict[str, Metric]:
 def _table(
     parameters: LastStageParameters, metrics: Mapping[str, Metric], titles: Mapping[str, str], runs: Runs
 ) -> Table:
-    rows = []
-    for name, title in titles.items():
-        test = metrics[f"{name}/test_accuracy"]
-        rows.append(
-            Row(
-                cells={
-                    "network": title,
-                    "trained": runs[name][0].get("trained", runs[name][0]["parameters"]),
-                    "epochs": int(metrics[f"{name}/epochs"].value),
-                    "seconds": metrics[f"{name}/training_seconds"].value,
-                    "train": metrics[f"{name}/train_accuracy"].value,
-                    "validation": metrics[f"{name}/validation_accuracy"].value,
-                    "test": test.value,
-                    "low": test.low,
-                    "high": test.high,
-                }
-            )
-        )
-    number: dict[str, Any] = {"type": "number", "format": ".1%"}
-    return Table(
-        caption=f"Accuracy on {parameters.data.title} from {parameters.data.train:,} training images, of the "
-        "last stage of a pretrained network and of a network trained from scratch.",
-        columns=(
-            Column(key="network", label="Network"),
-            Column(key="trained", label="Trained", type="integer", unit="parameters"),
-            Column(key="epochs", label="Epochs", type="integer"),
-            Column(key="seconds", label="Training", type="number", unit="s", format=".0f"),
-            Column(key="train", label="Train", **number),
-            Column(key="validation", label="Validation", **number),
-            Column(key="test", label="Test", **number),
-            Column(key="low", label="95% from", **number),
-            Column(key="high", label="to", **number),
-        ),
-        rows=tuple(rows),
-        notes=(
-            f"Means over {parameters.seeds} seeds, over which the intervals are. Training accuracies are "
-            "running means over the last epoch. Seconds are of training alone; the frozen layers were run "
-            "once per image before.",
-        ),
+    return builders.table(
+        f"Accuracy on {parameters.data.title} from {parameters.data.train:,} training images, of the last stage of a "
+        "pretrained network and of a network trained from scratch.",
+        {
+            "network": builders.text("Network"),
+            "trained": builders.integer("Trained", "parameters"),
+            "epochs": builders.integer("Epochs"),
+            "seconds": builders.number("Training", ".0f", "s"),
+            "train": builders.percent("Train"),
+            "validation": builders.percent("Validation"),
+            "test": builders.percent("Test", best="highest"),
+        },
+        [
+            {
+                "network": title,
+                "trained": runs[name][0].get("trained", runs[name][0]["parameters"]),
+                "epochs": int(metrics[f"{name}/epochs"].value),
+                "seconds": metrics[f"{name}/training_seconds"].value,
+                "train": metrics[f"{name}/train_accuracy"].value,
+                "validation": metrics[f"{name}/validation_accuracy"].value,
+                "test": metrics[f"{name}/test_accuracy"],
+            }
+            for name, title in titles.items()
+        ],
+        notes=[
+            f"Means over {parameters.seeds} seeds; brackets are 95% intervals over the seeds. Training "
+            "accuracies are running means over the last epoch. Seconds are of training alone; the frozen "
+            "layers were run once per image before."
+        ],
     )
 
 
@@ -448,44 +419,32 @@ def _recipe_table(parameters: LastStageParameters, runs: Runs, titles: Mapping[s
     return table.model_copy(update={"caption": caption})
 
 
-def _losses(runs: Runs, titles: Mapping[str, str], over: str) -> Chart:
+def _losses(runs: Runs, titles: Mapping[str, str]) -> Chart:
     """Training and validation loss of the pretrained network and of the best of our own."""
-    series = []
-    for name in ("pretrained", OWN):
-        for part in ("train", "validation"):
-            label = f"{titles[name]}: {experiments.PARTS[part].lower()}"
-            series.append(_series(label, runs[name], f"{part}_loss"))
-    ends = ", ".join(f"{one.label} {one.y[-1]:.3f}" for one in series)
-    return Chart(
-        kind="line",
-        caption="Training and validation loss by epoch of the pretrained network and of our best network, "
-        f"trained on the same images. {over} Training losses are running means over an epoch.",
-        alt=f"Cross-entropy by epoch, ending at: {ends}.",
-        x=Axis(label="Epoch"),
-        y=Axis(label="Cross-entropy", unit="nats"),
-        series=tuple(series),
+    return builders.curves(
+        "Training and validation loss by epoch of the pretrained network and of our best network, trained on "
+        "the same images. Training losses are running means over an epoch.",
+        {
+            f"{titles[name]}: {experiments.PARTS[part].lower()}": [
+                history[f"{part}_loss"] for history in experiments.histories(runs[name])
+            ]
+            for name in ("pretrained", OWN)
+            for part in ("train", "validation")
+        },
+        builders.number("Cross-entropy", ".3f", "nats"),
     )
 
 
-def _courses(parameters: LastStageParameters, runs: Runs, titles: Mapping[str, str], over: str) -> Chart:
-    series = [_series(title, runs[name], "validation_accuracy") for name, title in titles.items()]
-    ends = ", ".join(f"{one.label} {one.y[-1]:.3f}" for one in series)
-    return Chart(
-        kind="line",
-        caption=f"Validation accuracy by epoch of each network, on {parameters.data.validation:,} images of "
-        f"{parameters.data.title}. {over}",
-        alt=f"Validation accuracy by epoch, ending at: {ends}.",
-        x=Axis(label="Epoch"),
-        y=Axis(label="Accuracy", unit=FRACTION),
-        series=tuple(series),
+def _courses(parameters: LastStageParameters, runs: Runs, titles: Mapping[str, str]) -> Chart:
+    return builders.curves(
+        f"Validation accuracy by epoch of each network, on {parameters.data.validation:,} images of "
+        f"{parameters.data.title}.",
+        {
+            title: [history["validation_accuracy"] for history in experiments.histories(runs[name])]
+            for name, title in titles.items()
+        },
+        builders.percent("Accuracy"),
     )
-
-
-def _series(label: str, runs: Sequence[Outcome], key: str) -> Series:
-    mean, low, high = experiments.mean_course(runs, key)
-    band = {"low": tuple(low), "high": tuple(high)} if len(runs) > 1 else {}
-    epochs = tuple(float(epoch) for epoch in range(1, len(mean) + 1))
-    return Series(label=label, x=epochs, y=tuple(mean), **band)
 
 
 def _findings(
@@ -508,12 +467,12 @@ def _findings(
         ),
         "pretrained_is_best": Finding(
             statement="The pretrained network is significantly more accurate than our best network",
-            holds=compared["pretrained"].verdict == "better",
+            holds=compared["pretrained"].verdict == "more",
             metrics=("pretrained/gain",),
         ),
         "own_is_best": Finding(
             statement="Our best network is significantly more accurate than the pretrained one",
-            holds=compared["pretrained"].verdict == "worse",
+            holds=compared["pretrained"].verdict == "less",
             metrics=("pretrained/gain",),
         ),
         "pretrained_starts_lower": Finding(

@@ -16,14 +16,16 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from pydantic import Field
 
 from analyses import experiments
-from analyses.experiments import FRACTION
+from analyses.experiments import Comparison
+from analyses.interpretation._interpretation import NAMES
 from analyses.pictures import signed
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
 from analyses.transfer import _transfer as transfer
-from analyses.transfer._transfer import Comparison
-from results.schema import Axis, Chart, Column, Finding, Metric, Picture, Pictures, Row, Series, Table
+from results import builders
+from results.schema import Chart, Figure, Finding, Metric, Picture, Pictures, Table
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from torch import Tensor, nn
 
     from lab.datasets import ImageSet
@@ -162,18 +164,19 @@ class Facescrub(Analysis[FaceParameters]):
         runs["finetuned"] = experiments.of(outcomes, "finetuned")
         head = outcomes["conv4"]
         runs["conv4"] = head["runs"][_best_rate(head)]
-        compared = _compared(parameters, runs)
-        metrics = _metrics(parameters, runs, head, compared)
+        correct = {name: transfer.share_correct(found) for name, found in runs.items()}
+        pairs = _pairs(parameters)
+        compared = transfer.compare(correct, pairs)
+        titles = _titles(parameters)
+        metrics = _metrics(parameters, runs, head, correct)
+        metrics |= transfer.comparison_metrics(compared, pairs, titles)
         first = f"mlp{parameters.hidden[0]}"
-        shown = f"a perceptron of {parameters.hidden[0]} hidden units on pixels"
-        over = f"Lines are means over {parameters.seeds} seeds, bands reach from the lowest to the highest."
         worked = _worked(runs["finetuned"][0])
-        figures: dict[str, Chart | Pictures] = {
-            "loss": experiments.course(
-                runs[first], "loss", f"Cross-entropy loss of {shown} by epoch. {over}", shown
-            ),
-            "accuracy": experiments.course(
-                runs[first], "accuracy", f"Accuracy of {shown} by epoch. {over}", shown
+        figures: dict[str, Figure] = {
+            "curves": builders.learning_curves(
+                f"Loss and accuracy by epoch of a perceptron of {parameters.hidden[0]} hidden units on "
+                "pixels. Those of training images are running means over an epoch.",
+                experiments.histories(runs[first]),
             ),
             "worked": _worked_chart(worked),
         }
@@ -184,7 +187,10 @@ class Facescrub(Analysis[FaceParameters]):
             tables={
                 "results": _table(metrics, parameters),
                 "comparisons": transfer.comparison_table(
-                    compared, f"Classifiers compared on the {metrics['data/test'].value} test images."
+                    f"Classifiers compared on the {metrics['data/test'].value} test images.",
+                    compared,
+                    pairs,
+                    {name: title[:1].upper() + title[1:] for name, title in titles.items()},
                 ),
                 "recipe": _recipe_table(parameters, runs, head),
             },
@@ -418,22 +424,19 @@ def _titles(parameters: FaceParameters) -> dict[str, str]:
     return said | {"conv4": "linear layer on kept activations", "finetuned": "all layers fine-tuned"}
 
 
-def _compared(parameters: FaceParameters, runs: Mapping[str, Sequence[Outcome]]) -> dict[str, Comparison]:
-    """Each classifier with the one that it is to improve on, over the test images."""
+def _pairs(parameters: FaceParameters) -> dict[str, tuple[str, str]]:
+    """Each classifier with the one that it is to improve on."""
     first = f"mlp{parameters.hidden[0]}"
     others = {"conv4": first, "finetuned": "conv4", f"{first}_l2": first}
     others |= {f"mlp{hidden}": first for hidden in parameters.hidden[1:]}
-    correct = {name: transfer.share_correct(found) for name, found in runs.items()}
-    return transfer.compare(
-        correct, {name: (name, other) for name, other in others.items()}, _titles(parameters)
-    )
+    return {name: (name, other) for name, other in others.items()}
 
 
 def _metrics(
     parameters: FaceParameters,
     runs: Mapping[str, Sequence[Outcome]],
     head: Outcome,
-    compared: Mapping[str, Comparison],
+    correct: Mapping[str, NDArray[Any]],
 ) -> dict[str, Metric]:
     from lab.evaluation import paired_over_seeds
 
@@ -457,28 +460,25 @@ def _metrics(
         value=parameters.finetune_epochs, title="Epochs of fine-tuning", unit="epochs"
     )
     for name, title in _titles(parameters).items():
-        metrics[f"{name}/test_accuracy"] = transfer.accuracy(transfer.share_correct(runs[name]), title)
+        metrics[f"{name}/test_accuracy"] = transfer.accuracy(correct[name], title)
         for part in ("train", "validation"):
             metrics[f"{name}/{part}_accuracy"] = experiments.over_seeds(
                 runs[name],
                 f"{part}_accuracy",
-                f"{part.capitalize()} accuracy, {title}; interval over seeds",
+                f"{part.capitalize()} accuracy, {title}",
             )
     for name in parameters.perceptrons():
         metrics[f"{name}/roughness"] = experiments.over_seeds(
             runs[name],
             "roughness",
-            f"Mean difference of neighbouring weights ÷ their deviation, {_titles(parameters)[name]}; "
-            "interval over seeds",
+            f"Mean difference of neighbouring weights ÷ their deviation, {_titles(parameters)[name]}",
             "",
         )
     smooth, rough = ([run["roughness"] for run in runs[name]] for name in (f"{first}_l2", first))
     metrics[f"{first}_l2/roughness_difference"] = experiments.metric(
-        paired_over_seeds(smooth, rough).difference,
-        "Its difference with L2, less without; interval over seeds",
-        "",
+        paired_over_seeds(smooth, rough).difference, "Its difference with and without L2", "", "seeds"
     )
-    return metrics | {f"{name}/gain": one.difference for name, one in compared.items()}
+    return metrics
 
 
 def _findings(
@@ -505,17 +505,17 @@ def _findings(
         ),
         "features_beat_pixels": Finding(
             statement="Kept activations are significantly more accurate than pixels",
-            holds=compared["conv4"].verdict == "better",
+            holds=compared["conv4"].verdict == "more",
             metrics=("conv4/gain",),
         ),
         "finetuning_beats_features": Finding(
             statement="Fine-tuning is significantly more accurate than kept activations",
-            holds=compared["finetuned"].verdict == "better",
+            holds=compared["finetuned"].verdict == "more",
             metrics=("finetuned/gain",),
         ),
         "features_beat_finetuning": Finding(
             statement="Kept activations are significantly more accurate than fine-tuning",
-            holds=compared["finetuned"].verdict == "worse",
+            holds=compared["finetuned"].verdict == "less",
             metrics=("finetuned/gain",),
         ),
         "penalty_decides": Finding(
@@ -548,7 +548,7 @@ def _recipe_table(parameters: FaceParameters, runs: Mapping[str, Sequence[Outcom
     """Every choice of the three systems, with what they are given and what they are."""
     from lab.recipes import Recipe
 
-    widths = " or ".join(map(str, parameters.hidden))
+    widths, network = " or ".join(map(str, parameters.hidden)), head["weights"]["architecture"]
     penalties = " or ".join(
         dict(experiments.recipe_rows(Recipe.of(parameters.mlp_recipe(decay))))["weight decay"]
         for decay in (0.0, parameters.penalty)
@@ -571,7 +571,7 @@ def _recipe_table(parameters: FaceParameters, runs: Mapping[str, Sequence[Outcom
         "All layers": {
             "arithmetic": runs["finetuned"][0]["history"]["precision"],
             "input": f"{parameters.view} × {parameters.view} colour pixels",
-            "layers": f"those of {head['weights']['architecture']}",
+            "layers": f"those of {NAMES.get(network, network)}",
             "first weights": f"pretrained; of the last layer {drawn}",
         },
     }
@@ -594,39 +594,29 @@ def _best_rate(head: Outcome) -> str:
 
 
 def _table(metrics: Mapping[str, Metric], parameters: FaceParameters) -> Table:
-    rows = []
-    for name, title in _titles(parameters).items():
-        test = metrics[f"{name}/test_accuracy"]
-        rows.append(
-            Row(
-                cells={
-                    "what": title[:1].upper() + title[1:],
-                    "train": metrics[f"{name}/train_accuracy"].value,
-                    "validation": metrics[f"{name}/validation_accuracy"].value,
-                    "test": test.value,
-                    "low": test.low,
-                    "high": test.high,
-                }
-            )
-        )
-    number: dict[str, Any] = {"type": "number", "format": ".1%"}
     sizes = [int(metrics[f"data/{part}"].value) for part in ("classes", "train", "validation", "test")]
-    return Table(
-        caption="Accuracy of naming {} people from pixels, from kept activations, and with all layers "
-        "fine-tuned ({:,} training, {:,} validation and {:,} test images).".format(*sizes),
-        columns=(
-            Column(key="what", label="Classifier"),
-            Column(key="train", label="Train", **number),
-            Column(key="validation", label="Validation", **number),
-            Column(key="test", label="Test", **number),
-            Column(key="low", label="95% from", **number),
-            Column(key="high", label="to", **number),
-        ),
-        rows=tuple(rows),
-        notes=(
-            f"Means over {parameters.seeds} seeds; intervals are over the test images. All layers were "
-            f"fine-tuned for {parameters.finetune_epochs} epochs.",
-        ),
+    return builders.table(
+        "Accuracy of naming {} people from pixels, from kept activations, and with all layers fine-tuned "
+        "({:,} training, {:,} validation and {:,} test images).".format(*sizes),
+        {
+            "what": builders.text("Classifier"),
+            "train": builders.percent("Train"),
+            "validation": builders.percent("Validation"),
+            "test": builders.percent("Test"),
+        },
+        [
+            {
+                "what": title[:1].upper() + title[1:],
+                "train": metrics[f"{name}/train_accuracy"].value,
+                "validation": metrics[f"{name}/validation_accuracy"].value,
+                "test": metrics[f"{name}/test_accuracy"],
+            }
+            for name, title in _titles(parameters).items()
+        ],
+        notes=[
+            f"Means over {parameters.seeds} seeds; brackets are 95% intervals over the test images. All "
+            f"layers were fine-tuned for {parameters.finetune_epochs} epochs."
+        ],
     )
 
 
@@ -652,27 +642,24 @@ def _person(name: str) -> str:
 def _worked_chart(worked: Sequence[Mapping[str, Any]]) -> Chart:
     """The probabilities of each shown face, people in one order."""
     people = worked[0]["classes"]
-    said = [
+    told = [
         f"the photograph {one['file']} of {_person(one['truth'])}, which the network names "
         + ("rightly" if _is_right(one) else f"{_person(_named(one))}: wrong")
         for one in worked
     ]
     highest = ", ".join(f"{_person(_named(one))} with {max(one['shares']):.3f}" for one in worked)
-    return Chart(
-        kind="bar",
-        caption=f"Probabilities that the fine-tuned network gives the {len(people)} people for "
-        f"{'; and for '.join(said)}.",
-        alt=f"Bars of the probabilities of {len(people)} people; the highest: {highest}.",
-        x=Axis(label="Person", categories=tuple(map(_person, people))),
-        y=Axis(label="Probability", unit=FRACTION),
-        series=tuple(
-            Series(
-                label=f"{_person(one['truth'])} ({'right' if _is_right(one) else 'wrong'})",
-                x=tuple(map(float, range(len(people)))),
-                y=tuple(one["shares"]),
+    return builders.bars(
+        f"Probabilities that the fine-tuned network gives the {len(people)} people for "
+        f"{'; and for '.join(told)}.",
+        {
+            f"{_person(one['truth'])} ({'right' if _is_right(one) else 'wrong'})": dict(
+                zip(map(_person, people), one["shares"], strict=True)
             )
             for one in worked
-        ),
+        },
+        builders.percent("Probability"),
+        x="Person",
+        alt=f"Bars of the probabilities of {len(people)} people; the highest: {highest}.",
     )
 
 

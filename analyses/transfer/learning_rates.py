@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field
 
 from analyses import experiments
-from analyses.experiments import FRACTION
+from analyses.experiments import FRACTION, Comparison
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
 from analyses.transfer import _transfer as transfer
-from analyses.transfer._transfer import Comparison, Domain
-from results.schema import Axis, Chart, Column, Finding, Metric, Row, Series, Table
+from analyses.transfer._transfer import Domain
+from results import builders
+from results.schema import Chart, Figure, Finding, Metric, Table
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -175,7 +176,7 @@ class LearningRates(Analysis[LearningRateParameters]):
     def summarize(self, parameters: LearningRateParameters, outcomes: Mapping[str, Outcome]) -> Summary:
         metrics: dict[str, Metric] = {}
         tables: dict[str, Table] = {}
-        figures: dict[str, Chart] = {}
+        figures: dict[str, Figure] = {}
         findings: dict[str, Finding] = {}
         for number, (name, domain) in enumerate(parameters.used.items()):
             prefix, suffix = (f"{name}/", f"_{name}") if number else ("", "")
@@ -186,19 +187,19 @@ class LearningRates(Analysis[LearningRateParameters]):
             findings |= _findings(name, prefix, suffix, metrics, runs, standing)
             tables[f"results{suffix}"] = _table(name, prefix, metrics, runs, standing, parameters, domain)
             tables[f"comparisons{suffix}"] = transfer.comparison_table(
-                standing.compared, f"Settings compared on the {first['sizes']['test']} test images: {name}."
+                f"Settings compared on the {first['sizes']['test']:,} test images: {name}.",
+                standing.compared,
+                standing.pairs,
+                {setting: _words(setting).capitalize() for setting in runs},
             )
             figures[f"classes{suffix}"] = _class_chart(name, first)
             figures[f"courses{suffix}"] = _course_chart(name, runs, standing, parameters)
             best = standing.best["finetune"]
-            if runs[best][0]["history"].get("test_accuracy"):
-                figures[f"best_course{suffix}"] = experiments.course(
-                    runs[best],
-                    "accuracy",
-                    f"Accuracy by epoch of {_words(best)}, the best of fine-tuning on validation images: "
-                    f"{name}. Lines are means over {parameters.seeds} seeds, and bands reach from the lowest "
-                    "to the highest. Training accuracy is a running mean over an epoch.",
-                    _words(best),
+            if runs[best][0]["history"].get("test_loss"):
+                figures[f"best_course{suffix}"] = builders.learning_curves(
+                    f"Loss and accuracy by epoch of {_words(best)}, the best of fine-tuning on validation "
+                    f"images: {name}. Those of training images are running means over an epoch.",
+                    experiments.histories(runs[best]),
                 )
         for kind, epochs in (("finetune", parameters.finetune_epochs), ("head", parameters.head_epochs)):
             metrics[f"{kind}/epochs"] = Metric(
@@ -333,13 +334,14 @@ class Standing:
     """How the settings of one data set stand.
 
     ranking: by mean validation accuracy, the best first. best: by kind, its first in the ranking. correct: by
-    setting, the share of its seeds that are right, image by image of the test. compared: the winner with the
-    runner-up ("winner"), and the best of fine-tuning with the best of the frozen backbone ("approach").
+    setting, the share of its seeds that are right, image by image of the test. pairs, compared: the winner
+    with the runner-up ("winner"), and the best of fine-tuning with that of the frozen backbone ("approach").
     """
 
     ranking: tuple[str, ...]
     best: dict[str, str]
     correct: dict[str, NDArray[Any]]
+    pairs: dict[str, tuple[str, str]]
     compared: dict[str, Comparison]
 
 
@@ -352,9 +354,7 @@ def _standing(runs: Runs) -> Standing:
     ranking = tuple(sorted(runs, key=lambda setting: -validation[setting]))
     best = {kind: next(one for one in ranking if one.startswith(kind)) for kind in TITLES}
     pairs = {"winner": (ranking[0], ranking[1]), "approach": (best["finetune"], best["head"])}
-    return Standing(
-        ranking, best, correct, transfer.compare(correct, pairs, {one: _words(one) for one in runs})
-    )
+    return Standing(ranking, best, correct, pairs, transfer.compare(correct, pairs))
 
 
 def _counts(first: Outcome) -> list[int]:
@@ -398,7 +398,7 @@ def _metrics(prefix: str, name: str, runs: Runs, standing: Standing) -> dict[str
         metrics[f"{prefix}{setting}/test_accuracy"] = transfer.accuracy(standing.correct[setting], words)
         for part, title in (("validation", "Validation"), ("train", "Training")):
             metrics[f"{prefix}{setting}/{part}_accuracy"] = experiments.at_the_end(
-                found, f"{part}_accuracy", f"{title} accuracy, {words}; interval over seeds"
+                found, f"{part}_accuracy", f"{title} accuracy, {words}"
             )
     for kind, best in standing.best.items():
         rates = sorted((one for one in runs if one.startswith(kind)), key=_rate)
@@ -417,7 +417,8 @@ def _metrics(prefix: str, name: str, runs: Runs, standing: Standing) -> dict[str
     winner = standing.ranking[0]
     metrics[f"{prefix}winner/test_accuracy"] = metrics[f"{prefix}{winner}/test_accuracy"]
     metrics[f"{prefix}winner/rate"] = Metric(value=_rate(winner), title=f"Learning rate of {_words(winner)}")
-    return metrics | {f"{prefix}{key}/gain": one.difference for key, one in standing.compared.items()}
+    titles = {setting: _words(setting) for setting in runs}
+    return metrics | transfer.comparison_metrics(standing.compared, standing.pairs, titles, prefix)
 
 
 def _rate(setting: str) -> float:
@@ -447,17 +448,17 @@ def _findings(
         ),
         "winner_is_clear": (
             "The best on validation images is significantly more accurate on the test images than the second",
-            standing.compared["winner"].verdict == "better",
+            standing.compared["winner"].verdict == "more",
             ("winner/gain",),
         ),
         "finetuning_beats_frozen": (
             "At their best rates, fine-tuning is significantly more accurate than the frozen backbone",
-            approach == "better",
+            approach == "more",
             ("approach/gain",),
         ),
         "frozen_beats_finetuning": (
             "At their best rates, the frozen backbone is significantly more accurate than fine-tuning",
-            approach == "worse",
+            approach == "less",
             ("approach/gain",),
         ),
         "largest_finetune_rate_is_worst": (
@@ -557,83 +558,67 @@ def _table(
     parameters: LearningRateParameters,
     domain: Domain,
 ) -> Table:
-    rows = []
-    for setting, found in runs.items():
-        test = metrics[f"{prefix}{setting}/test_accuracy"]
-        rows.append(
-            Row(
-                cells={
-                    "trained": TITLES[setting.split("/")[0]],
-                    "rate": _rate(setting),
-                    "train": metrics[f"{prefix}{setting}/train_accuracy"].value,
-                    "validation": metrics[f"{prefix}{setting}/validation_accuracy"].value,
-                    "test": test.value,
-                    "low": test.low,
-                    "high": test.high,
-                    "diverged": sum(run["diverged"] for run in found),
-                    "rank": standing.ranking.index(setting) + 1,
-                }
-            )
-        )
-    number: dict[str, Any] = {"type": "number", "format": ".1%"}
     sizes = [int(metrics[f"{prefix}data/{part}"].value) for part in ("train", "validation", "test")]
-    return Table(
-        caption=f"Accuracy of fine-tuning and of a frozen backbone by learning rate: {name}, "
-        f"{sizes[0]:,} training, {sizes[1]:,} validation and {sizes[2]:,} test images.",
-        columns=(
-            Column(key="trained", label="Approach"),
-            Column(key="rate", label="Rate", type="number", format="g"),
-            Column(key="train", label="Train", **number),
-            Column(key="validation", label="Validation", **number),
-            Column(key="test", label="Test", **number),
-            Column(key="low", label="95% from", **number),
-            Column(key="high", label="to", **number),
-            Column(key="diverged", label="Diverged", type="integer"),
-            Column(key="rank", label="Rank", type="integer"),
-        ),
-        rows=tuple(rows),
-        notes=(
-            f"Means over {parameters.seeds} seeds; intervals are over the test images. Fine-tuning had "
-            f"{parameters.finetune_epochs} epochs, the frozen backbone {parameters.head_epochs}. Images of "
-            f"{domain.size} × {domain.size} pixels. The rank is by validation accuracy. A run that diverged "
-            "counts with what it reached.",
-        ),
+    return builders.table(
+        f"Accuracy of fine-tuning and of a frozen backbone by learning rate: {name}, {sizes[0]:,} training, "
+        f"{sizes[1]:,} validation and {sizes[2]:,} test images.",
+        {
+            "trained": builders.text("Approach"),
+            "rate": builders.number("Rate", "g"),
+            "train": builders.percent("Train"),
+            "validation": builders.percent("Validation", best="highest", within="trained"),
+            "test": builders.percent("Test"),
+            "diverged": builders.integer("Diverged"),
+        },
+        [
+            {
+                "trained": TITLES[setting.split("/")[0]],
+                "rate": _rate(setting),
+                "train": metrics[f"{prefix}{setting}/train_accuracy"].value,
+                "validation": metrics[f"{prefix}{setting}/validation_accuracy"].value,
+                "test": metrics[f"{prefix}{setting}/test_accuracy"],
+                "diverged": sum(run["diverged"] for run in found),
+            }
+            for setting, found in runs.items()
+        ],
+        notes=[
+            f"Means over {parameters.seeds} seeds; brackets are 95% intervals over the test images. "
+            f"Fine-tuning had {parameters.finetune_epochs} epochs, the frozen backbone "
+            f"{parameters.head_epochs}. Images of {domain.size} × {domain.size} pixels. Of each approach, "
+            "the setting with the highest validation accuracy is chosen. A run that diverged counts with "
+            "what it reached."
+        ],
     )
 
 
 def _class_chart(name: str, first: Outcome) -> Chart:
     names, counts = first["classes"], _counts(first)
-    return Chart(
-        kind="bar",
-        caption=f"Training images per class: {name}, {sum(counts):,} images of {len(names)} classes.",
-        alt=f"Bars of the training images of {len(names)} classes, from {min(counts)} to {max(counts)}.",
-        x=Axis(label="Class", categories=tuple(names)),
-        y=Axis(label="Images"),
-        series=(Series(label="Images", x=tuple(map(float, range(len(names)))), y=tuple(map(float, counts))),),
+    return builders.bars(
+        f"Training images per class: {name}, {sum(counts):,} images of {len(names)} classes.",
+        dict(zip(names, counts, strict=True)),
+        builders.integer("Images"),
+        x="Class",
     )
 
 
 def _course_chart(name: str, runs: Runs, standing: Standing, parameters: LearningRateParameters) -> Chart:
-    series = []
-    for setting in standing.ranking:
-        course, _, _ = experiments.mean_course(runs[setting], "validation_accuracy")
-        epochs = tuple(float(epoch) for epoch in range(1, len(course) + 1))
-        series.append(Series(label=_words(setting).capitalize(), x=epochs, y=tuple(course)))
-    ends = ", ".join(f"{one.label.lower()} {one.y[-1]:.3f}" for one in series)
     equal = parameters.finetune_epochs == parameters.head_epochs
     unequal = (
         f" The axis is logarithmic, as fine-tuning had {parameters.finetune_epochs} epochs and the frozen "
         f"backbone {parameters.head_epochs}."
     )
-    return Chart(
-        kind="line",
-        caption=f"Validation accuracy by epoch, for each learning rate of fine-tuning and of a frozen "
-        f"backbone: {name}. Lines are means over {parameters.seeds} seeds; the legend is sorted by final "
-        f"accuracy.{'' if equal else unequal}",
-        alt=f"Validation accuracy by epoch, ending at: {ends}.",
-        x=Axis(label="Epoch", scale="linear" if equal else "log"),
-        y=Axis(label="Accuracy", unit=FRACTION),
-        series=tuple(series),
+    return builders.curves(
+        "Validation accuracy by epoch, for each learning rate of fine-tuning and of a frozen backbone: "
+        f"{name}. The legend is sorted by final accuracy.{'' if equal else unequal}",
+        {
+            _words(setting).capitalize(): [
+                history["validation_accuracy"] for history in experiments.histories(runs[setting])
+            ]
+            for setting in standing.ranking
+        },
+        builders.percent("Accuracy"),
+        log_x=not equal,
+        bands=False,
     )
 
 

@@ -210,22 +210,23 @@ def test_a_black_border_is_seen():
 
 
 def test_a_comparison_that_is_made_twice_counts_once():
-    correct = {
-        "a": np.ones(200),
-        "b": np.r_[np.ones(190), np.zeros(10)],
-        "c": np.r_[np.ones(100), np.zeros(100)],
-    }
+    halves = [np.r_[np.ones(count), np.zeros(200 - count)] for count in (200, 190, 100)]
+    correct = dict(zip("abc", halves, strict=True))
     titles = {name: name.upper() for name in correct}
-    compared = transfer.compare(correct, {"winner": ("a", "b"), "approach": ("b", "a")}, titles)
-    alone = transfer.compare(correct, {"winner": ("a", "b")}, titles)
+    pairs = {"winner": ("a", "b"), "approach": ("b", "a")}
+    compared = transfer.compare(correct, pairs)
+    alone = transfer.compare(correct, {"winner": ("a", "b")})
     assert compared["winner"].p == compared["approach"].p == alone["winner"].p
-    assert (compared["winner"].verdict, compared["approach"].verdict) == ("better", "worse")
-    assert len(transfer.comparison_table(compared, "").rows) == 1
-    more = transfer.compare(correct, {"first": ("a", "b"), "second": ("a", "c")}, titles)
+    assert (compared["winner"].verdict, compared["approach"].verdict) == ("more", "less")
+    assert len(transfer.comparison_table("", compared, pairs, titles).rows) == 1
+    metrics = transfer.comparison_metrics(compared, pairs, titles, "signs/")
+    assert metrics["signs/winner/gain"].value == -metrics["signs/approach/gain"].value == pytest.approx(0.05)
+    assert metrics["signs/winner/gain"].over == "test images"
+    others = {"first": ("a", "b"), "second": ("a", "c")}
+    more = transfer.compare(correct, others)
     assert more["first"].p > alone["winner"].p
-    assert [row.cells["difference"] for row in transfer.comparison_table(more, "").rows] == pytest.approx(
-        [5, 50]
-    )
+    rows = transfer.comparison_table("", more, others, titles).rows
+    assert [row.cells["difference"].value for row in rows] == pytest.approx([0.05, 0.5])
 
 
 FACES = (
@@ -246,9 +247,10 @@ def test_people_are_told_apart_in_four_ways_on_a_small_set(convstudy, tmp_path):
     people = result.figures["worked"].x.categories
     assert people[right.y.index(max(right.y))] == right.label.removesuffix(" (right)")
     assert people[wrong.y.index(max(wrong.y))] != wrong.label.removesuffix(" (wrong)")
-    assert sum(right.y) == pytest.approx(1, abs=1e-3)
+    assert sum(right.y) == pytest.approx(100, abs=0.1)
     assert len(result.figures["units"].pictures) == 8  # our own weights may be published
-    assert [one.label for one in result.figures["accuracy"].series] == ["Training", "Validation", "Test"]
+    for panel in result.figures["curves"].panels:
+        assert [one.label for one in panel.series] == ["Training", "Validation", "Test"]
     p_values = [row.cells["p"] for row in result.tables["comparisons"].rows]
     assert len(p_values) == 4 and all(0 < p <= 1 for p in p_values)
 
@@ -311,7 +313,8 @@ def test_a_last_stage_is_trained_beside_a_network_from_scratch(convstudy, tmp_pa
     assert {f"{name}/test_accuracy" for name in ("pretrained", "design_b")} <= set(metrics)
     assert not result.findings["protocol_network"].holds
     assert [len(one.x) for one in result.figures["courses"].series] == [2, 1]
-    assert [one.label for one in result.figures["loss"].series] == ["Training", "Validation", "Test"]
+    for panel in result.figures["curves"].panels:
+        assert [one.label for one in panel.series] == ["Training", "Validation", "Test"]
     assert [len(one.x) for one in result.figures["losses"].series] == [2, 2, 1, 1]
     for name in ("first_maps", "last_maps"):
         assert len(result.figures[name].pictures) == 13
