@@ -192,7 +192,12 @@ def network(settings: Mapping[str, Any], classes: int) -> ProposalNetwork:
     from lab.networks import base
     from lab.networks.detector import Detector, ProposalNetwork
 
-    stage = {"convnet": base.plain, "mobilenet": base.separable, "resnet": base.Residual}[settings["name"]]
+    stage = {
+        "convnet": base.plain,
+        "mobilenet": base.separable,
+        "mobilenet linear": base.linear_separable,
+        "resnet": base.Residual,
+    }[settings["name"]]
     if not settings.get("head", True):
         return ProposalNetwork(stage)
     return Detector(

@@ -53,7 +53,9 @@ class Change:
 
 TRUTH = Change("the true box shown to the head in training", objective={"truth": True})
 ROI_ALIGN = Change("RoIAlign instead of the spatial transformer", network={"by": "roi_align"})
-WAYS = {"truth": TRUTH, "roi_align": ROI_ALIGN}  # compared at the full budget
+LINEAR = Change("no ReLU between the two convolutions", network={"name": "mobilenet linear"})
+#: What is compared with a detector at its own budget, by the detector's network.
+VARIANTS = {"convnet": {"truth": TRUTH, "roi_align": ROI_ALIGN}, "mobilenet": {"linear": LINEAR}}
 
 
 class DetectorParameters(Parameters):
@@ -87,7 +89,7 @@ class DetectorParameters(Parameters):
         first = self.ablation_epochs // 2
         return {
             REFERENCE: Change("the detector as it is"),
-            **WAYS,
+            **VARIANTS["convnet"],
             "dropout": Change("dropout of a half in the head", network={"dropout": 0.5}),
             "equal_weights": Change("all losses weighted alike", objective={"weights": (1.0, 1.0, 1.0)}),
             "phases": Change(f"proposals alone for {first} epochs first", alone=first),
@@ -123,7 +125,11 @@ class FasterRcnn(Analysis[DetectorParameters]):
     def plan(self, parameters: DetectorParameters) -> list[Cell]:
         weights = {"weights": (1.0, parameters.box_weight, 1.0)}
         detectors = [(name, name, Change("")) for name in NETWORKS]
-        detectors += [(f"convnet/{name}", "convnet", change) for name, change in WAYS.items()]
+        detectors += [
+            (f"{base}/{name}", base, change)
+            for base, changes in VARIANTS.items()
+            for name, change in changes.items()
+        ]
         planned = [
             cell
             for name, base, change in detectors
@@ -173,7 +179,11 @@ class FasterRcnn(Analysis[DetectorParameters]):
 
     def summarize(self, parameters: DetectorParameters, outcomes: Mapping[str, Outcome]) -> Summary:
         runs = {name: experiments.of(outcomes, name) for name in NETWORKS}
-        ways = _there(outcomes, "convnet", WAYS)
+        variants = {
+            f"{base}/{name}": found
+            for base, changes in VARIANTS.items()
+            for name, found in _there(outcomes, base, changes).items()
+        }
         ablation = _there(outcomes, "ablation", parameters.changes())
         words = {name: parameters.changes()[name].words for name in ablation}
         changed = {name: found for name, found in ablation.items() if name != REFERENCE}
@@ -185,11 +195,14 @@ class FasterRcnn(Analysis[DetectorParameters]):
             }
         )
         for family in (  # a family a table
-            _pairs("convnet", ways, runs["convnet"], COMPARED),
+            *(
+                _pairs(base, _there(outcomes, base, changes), runs[base], COMPARED)
+                for base, changes in VARIANTS.items()
+            ),
             *(_pairs("ablation", changed, ablation[REFERENCE], (suffix,)) for suffix in COMPARED),
         ):
             differences |= experiments.compared(family)
-        metrics = _metrics(parameters, runs, ways, ablation)
+        metrics = _metrics(parameters, runs | variants, ablation)
         for key, one in differences.items():
             what = "mean IoU of the best proposal" if key.endswith("iou_") else "accuracy"
             metrics |= one.metrics(key, f"Difference of {what}")
@@ -199,8 +212,12 @@ class FasterRcnn(Analysis[DetectorParameters]):
             "ablation_boxes": _ablation_table(metrics, parameters, words, differences, boxes=True),
             "recipe": experiments.recipe_table({"All networks": _recipe(parameters)}),
         }
-        if ways:
-            tables["ways"] = _ways_table(metrics, parameters, ways, differences)
+        for base, caption in (
+            ("convnet", "What the head is shown in training, on the ConvNet"),
+            ("mobilenet", "The MobileNet-like detector with and without its inner ReLU"),
+        ):
+            if any(name.startswith(f"{base}/") for name in variants):
+                tables[f"{base}_variants"] = _variants_table(base, caption, metrics, parameters, differences)
         best = max(NETWORKS, key=lambda name: metrics[f"{name}/test_accuracy"].value)
         return Summary(
             metrics=metrics,
@@ -256,19 +273,17 @@ def _pairs(
 def _metrics(
     parameters: DetectorParameters,
     runs: Mapping[str, Sequence[Outcome]],
-    ways: Mapping[str, Sequence[Outcome]],
     ablation: Mapping[str, Sequence[Outcome]],
 ) -> dict[str, Metric]:
     """What was measured of every detector, and the budget of the ablation."""
     metrics: dict[str, Metric] = {}
-    labels = NETWORKS | {f"convnet/{name}": f"ConvNet, {WAYS[name].words}" for name in ways}
-    for name, found in (*runs.items(), *((f"convnet/{name}", some) for name, some in ways.items())):
+    for name, found in runs.items():
+        base, _, variant = name.partition("/")
+        label = NETWORKS[base] + (f", {VARIANTS[base][variant].words}" if variant else "")
         for key, (measure, title, unit) in MEASURED.items():
-            metrics[f"{name}/{key}"] = experiments.over_seeds(
-                found, measure, f"{title}, {labels[name]}", unit
-            )
+            metrics[f"{name}/{key}"] = experiments.over_seeds(found, measure, f"{title}, {label}", unit)
         metrics[f"{name}/parameters"] = Metric(
-            value=found[0]["parameters"], title=f"Parameters, {labels[name]}", unit="parameters"
+            value=found[0]["parameters"], title=f"Parameters, {label}", unit="parameters"
         )
     for key, value, title, unit in (
         ("train", parameters.ablation_train, "Training canvases of the ablation", "images"),
@@ -325,15 +340,18 @@ def _findings(
             holds=reached(name),
             metrics=(f"{name}/test_accuracy",),
         )
-    changes = [("ablation", "", name) for name in words if name != REFERENCE]
-    changes += [("convnet", "full_", name) for name in WAYS if f"convnet/{name}/" in differences]
-    for kind, where, name in changes:
+    changes = [(f"ablation/{name}", name, said) for name, said in words.items() if name != REFERENCE]
+    changes += [
+        (f"{base}/{name}", f"full_{name}", change.words)
+        for base, variants in VARIANTS.items()
+        for name, change in variants.items()
+        if f"{base}/{name}/" in differences
+    ]
+    for key, name, said in changes:
         for suffix, box, what in (("", "", "accuracy"), ("iou_", "box_", "IoU of the best proposal")):
             for found, verdict, word in (("helps", "more", "higher"), ("hurts", "less", "lower")):
-                findings[f"{where}{name}_{box}{found}"] = holds(
-                    f"With {parameters.changes()[name].words}, the {what} is {word}",
-                    (f"{kind}/{name}/{suffix}",),
-                    verdict,
+                findings[f"{name}_{box}{found}"] = holds(
+                    f"With {said}, the {what} is {word}", (f"{key}/{suffix}",), verdict
                 )
     return findings
 
@@ -372,36 +390,37 @@ def _table(metrics: Mapping[str, Metric], parameters: DetectorParameters) -> Tab
     )
 
 
-def _ways_table(
+def _variants_table(
+    base: str,
+    caption: str,
     metrics: Mapping[str, Metric],
     parameters: DetectorParameters,
-    ways: Mapping[str, Sequence[Outcome]],
     differences: Mapping[str, Comparison],
 ) -> Table:
-    """The detector on the ConvNet, by what the head is shown in training and how."""
-    rows = [_way_row("The best proposal, by the spatial transformer", "convnet", metrics)]
-    for name in ways:
-        words = WAYS[name].words
-        cells = _way_row(words[:1].upper() + words[1:], f"convnet/{name}", metrics)
-        for suffix in ("", "iou_"):
-            cells |= differences[f"convnet/{name}/{suffix}"].cells(suffix)
-        rows.append(cells)
+    """The detector on a network, and what is compared with it at its own budget."""
+    rows = []
+    names = {"": "The detector as it is"} | {name: one.words for name, one in VARIANTS[base].items()}
+    for name, said in names.items():
+        prefix = f"{base}/{name}".rstrip("/")
+        if f"{prefix}/test_accuracy" not in metrics:
+            continue
+        cells: dict[str, Any] = {"variant": said[:1].upper() + said[1:]}
+        cells |= {key: metrics[f"{prefix}/{key}"].value for key in ("test_accuracy", "mean_iou")}
+        for suffix in COMPARED if name else ():
+            cells |= differences[f"{prefix}/{suffix}"].cells(suffix)
+        rows.append(Row(cells=cells))
     return Table(
-        caption="What the head is shown in training, on the ConvNet at the full budget.",
+        caption=f"{caption}, on {parameters.data.test:,} test canvases.",
         columns=(
-            Column(key="way", label="In training"),
+            Column(key="variant", label="Detector"),
             Column(key="test_accuracy", label="Test accuracy", **NUMBER),
             *experiments.comparison_columns(""),
             Column(key="mean_iou", label="Mean IoU", type="number", format=".3f"),
             *experiments.comparison_columns("iou_"),
         ),
-        rows=tuple(Row(cells=cells) for cells in rows),
+        rows=tuple(rows),
         notes=(experiments.comparison_note(parameters.seeds),),
     )
-
-
-def _way_row(words: str, name: str, metrics: Mapping[str, Metric]) -> dict[str, Any]:
-    return {"way": words} | {key: metrics[f"{name}/{key}"].value for key in ("test_accuracy", "mean_iou")}
 
 
 def _ablation_table(

@@ -39,6 +39,19 @@ def separable(inputs: int, outputs: int) -> nn.Module:
     )
 
 
+def linear_separable(inputs: int, outputs: int) -> nn.Module:
+    """As `separable`, without the ReLU between the convolutions (Chollet 2017, "Xception", section 4.7)."""
+    return nn.Sequential(
+        OrderedDict(
+            depthwise=nn.Conv2d(inputs, inputs, 5, padding=2, groups=inputs),
+            norm1=nn.BatchNorm2d(inputs),
+            pointwise=nn.Conv2d(inputs, outputs, 1),
+            norm2=nn.BatchNorm2d(outputs),
+            relu2=nn.ReLU(),
+        )
+    )
+
+
 class Residual(nn.Module):
     """3×3, batch norm, ReLU, 3×3, batch norm, plus a 1×1 and batch norm shortcut, then ReLU."""
 

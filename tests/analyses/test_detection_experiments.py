@@ -164,14 +164,21 @@ def test_a_small_detector_is_trained_judged_and_compared(convstudy, tmp_path):
         predicted, labels = (class_numbers(cell.outcome[part]) for part in ("predictions", "labels"))
         right = np.mean(np.equal(predicted, labels))
         assert right == pytest.approx(cell.outcome["measured_accuracy"]), cell.id
-    for name in (*detection.NETWORKS, "convnet/truth", "convnet/roi_align"):
+    for name in (*detection.NETWORKS, "convnet/truth", "convnet/roi_align", "mobilenet/linear"):
         for what in ("test_accuracy", "map_50", "map_50_95"):
             assert 0 <= result.metrics[f"{name}/{what}"].value <= 1
     for name in detection.NETWORKS:
         panels = result.figures[f"losses_{name}"].panels
         assert [panel.title for panel in panels] == ["Objectness", "Box", "Class"]
     assert len(result.tables["ablation"].rows) == len(result.tables["ablation_boxes"].rows) == 8
-    assert [row.cells["verdict"] for row in result.tables["ways"].rows[1:]] == ["not significant"] * 2
+    verdicts = {
+        base: [row.cells.get("verdict") for row in result.tables[f"{base}_variants"].rows]
+        for base in ("convnet", "mobilenet")
+    }
+    assert verdicts == {
+        "convnet": [None, "not significant", "not significant"],
+        "mobilenet": [None, "not significant"],
+    }
 
 
 def test_pictures_that_may_not_be_printed_are_refused(convstudy):

@@ -151,7 +151,7 @@ def test_drawn_boxes_lie_on_the_canvas_and_are_of_all_widths():
     assert (scenes.boxes(20_000, 1) == boxes).all()
 
 
-@pytest.mark.parametrize("stage", [base.plain, base.separable, base.Residual])
+@pytest.mark.parametrize("stage", [base.plain, base.separable, base.linear_separable, base.Residual])
 def test_a_detector_begins_at_the_middle_and_looks_where_it_is_told(stage):
     torch.manual_seed(0)
     model = Detector(stage).eval()
