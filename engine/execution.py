@@ -16,12 +16,21 @@ from analyses.plugin import Analysis, Cell, Outcome, Parameters
 from engine import cells, workers
 from engine.cells import Busy, CellCache
 from engine.faults import AnalysisFailed, faults_of
-from engine.freshness import cache_key, source_hash
+from engine.freshness import cache_key, earlier_plan_key, source_hash
 from engine.sources import sources
 from results.schema import CellRecord, Dataset, Provenance, Result
 from results.store import Profile, Store
 
-__all__ = ["AnalysisFailed", "Busy", "Progress", "Unmeasured", "execute", "measured", "summarize_again"]
+__all__ = [
+    "AnalysisFailed",
+    "Busy",
+    "Progress",
+    "Unmeasured",
+    "execute",
+    "measured",
+    "summarize_again",
+    "summarize_recorded",
+]
 
 
 @dataclass(frozen=True)
@@ -116,6 +125,32 @@ def summarize_again(
         result = _result(analysis, profile, parameters, cache.datasets, records)
     with cache.alone():
         cache.conclude(records.values(), ended=False)
+        store.write(result)
+    return result
+
+
+def summarize_recorded(
+    analysis: Analysis[Any], recorded: Result, parameters: Parameters, store: Store
+) -> Result:
+    """Summarize the cells of a recorded Result with `parameters`, those of its provenance, where today's plan
+    has cells that were never measured; and write the Result, which stays stale.
+
+    Unmeasured where its cells are not kept; Busy where another process runs the analysis.
+    """
+    outcomes = store.read_outcomes(analysis.id, recorded.profile)
+    if outcomes is None or not outcomes.cells:
+        raise Unmeasured(analysis.id, 0, 0)
+    records = {record.id: record for record in outcomes.cells}
+    with faults_of(analysis, "its summary"):
+        result = _result(analysis, recorded.profile, parameters, outcomes.datasets, records)
+    as_recorded = {
+        "parameters": recorded.provenance.parameters,
+        "cache_key": earlier_plan_key(analysis, recorded.provenance.parameters),
+    }
+    result = result.model_copy(
+        update={"provenance": result.provenance.model_copy(update=as_recorded)},
+    )
+    with CellCache(analysis, recorded.profile, store, outcomes.datasets).alone():
         store.write(result)
     return result
 

@@ -57,6 +57,14 @@ def cache_key(analysis: Analysis[Any], parameters: Parameters) -> str:
     )
 
 
+def earlier_plan_key(analysis: Analysis[Any], parameters: Mapping[str, Any]) -> str:
+    """The cache key of a result that today's code summarized from the cells of an earlier plan, of the
+    parameters that were recorded: it is never fresh."""
+    return digest(
+        {"earlier plan": dict(parameters), "version": analysis.version, "source": source_hash(analysis)}
+    )
+
+
 def device_class(device: str) -> str:
     """ "cpu", "mps" or "cuda", of what torch or a record calls a device; records have the names of GPUs."""
     return device if device in ("cpu", "mps") else "cuda"
@@ -123,7 +131,8 @@ def freshness(
     other_data = tuple(_other_data(result, analysis, parameters)) if data else ()
     if result.provenance.cache_key == cache_key(analysis, parameters) and not other_data:
         return Freshness("fresh", (), result)
-    return Freshness("stale", (*other_data, *_differences(result, analysis, parameters)), result)
+    reasons = (*other_data, *_differences(result, analysis, parameters))
+    return Freshness("stale", reasons or ("its plan has cells that were never measured",), result)
 
 
 def _other_data(result: Result, analysis: Analysis[Any], parameters: Parameters) -> Iterator[str]:

@@ -12,12 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
 
-from pydantic import ValidationError
-
 import analyses
 from analyses.plugin import Analysis, Parameters
 from engine.faults import AnalysisFailed, faults_of
-from engine.freshness import Freshness, cache_key, freshness, libraries
+from engine.freshness import Freshness, earlier_plan_key, freshness, libraries
 from engine.sources import cache_file, file_of, sources
 from results.store import Profile, ResultError, Store, digest, write_atomically
 
@@ -97,22 +95,23 @@ def _summarize(
     store: Store,
     done: Refreshed,
 ) -> bool:
-    """Summarize kept cells with the parameters of today; where these were never measured, with those that the
-    result was recorded with, so that it says what today's code says of them."""
-    from engine.execution import Busy, Unmeasured, summarize_again
+    """Summarize kept cells with the parameters of today; where today's plan was never measured, those of the
+    recorded result with the parameters of then, so that it holds what today's code says of them."""
+    from engine.execution import Busy, Unmeasured, summarize_again, summarize_recorded
 
     with suppress(Busy, Unmeasured):  # expensive, or on its way: for `run` only
         summarize_again(analysis, profile, parameters, store)
         return True
     assert found.result is not None
-    try:
-        recorded = type(parameters).model_validate(found.result.provenance.parameters)
-    except ValidationError:  # of code that had other parameters
+    recorded = found.result.provenance
+    if recorded.analysis_version != analysis.version:
         return False
-    if found.result.provenance.cache_key == cache_key(analysis, recorded):
+    if recorded.cache_key == earlier_plan_key(analysis, recorded.parameters):
         return False
     try:
-        summarize_again(analysis, profile, recorded, store)
+        with faults_of(analysis, "its parameters as they were recorded"):
+            then = type(parameters).model_validate(recorded.parameters)
+        summarize_recorded(analysis, found.result, then, store)
     except (Busy, Unmeasured):
         return False
     except AnalysisFailed as error:

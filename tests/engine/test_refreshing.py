@@ -48,12 +48,36 @@ def test_what_was_measured_by_an_earlier_protocol_is_summarized_with_that(store,
     only(monkeypatch, analysis)
     earlier = TrialParameters(folder=str(tmp_path), seeds=2)
     execute(analysis, "full", earlier, store, jobs=1)
+    outcomes = store.outcomes_path(analysis.id, "full").read_bytes()
     before = outdated(store, analysis.id)
     assert refreshed(store).recorded == [analysis.id]
-    assert store.read(analysis.id, "full") == before
+    after = store.read(analysis.id, "full")
+    assert (after.metrics, after.provenance.parameters) == (before.metrics, before.provenance.parameters)
+    assert store.outcomes_path(analysis.id, "full").read_bytes() == outcomes
     found = freshness(analysis, "full", analysis.parameters("full"), store)
     assert found.state == "stale"
-    assert [reason for reason in found.reasons if "seeds" not in reason and "folder" not in reason] == []
+    assert "the parameter seeds is 5, it was 2" in found.reasons
+    assert refreshed(store).recorded == []
+
+
+def test_a_plan_with_more_cells_leaves_the_result_stale(store, tmp_path, monkeypatch):
+    class Widened(Trial):
+        """Its code plans another cell, with the same parameters."""
+
+        def parameters(self, profile):
+            return TrialParameters(folder=str(tmp_path))
+
+        def plan(self, parameters):
+            return super().plan(parameters.model_copy(update={"seeds": 4}))
+
+    execute(Trial(), "full", TrialParameters(folder=str(tmp_path)), store, jobs=1)
+    outdated(store, "tests.trial")
+    analysis = Widened()
+    only(monkeypatch, analysis)
+    assert refreshed(store).recorded == [analysis.id]
+    assert store.read(analysis.id, "full").metrics["sum"].value == 3
+    found = freshness(analysis, "full", analysis.parameters("full"), store)
+    assert (found.state, found.reasons) == ("stale", ("its plan has cells that were never measured",))
     assert refreshed(store).recorded == []
 
 
