@@ -173,18 +173,20 @@ def points(label: str, decimals: int = 1, *, best: Best = "", within: str = "") 
 
 def table(
     caption: str,
-    columns: Mapping[str, Format | Column],
+    columns: Mapping[str, Format | Column] | Sequence[Column],
     rows: Iterable[Any],
     *,
     total: Mapping[str, Cell] | None = None,
     notes: Iterable[str] = (),
     ties: Mapping[str, Collection[int]] | None = None,
 ) -> Table:
-    """columns: by key. rows: cells by key, a dataclass of such fields, or a Row where cells have arithmetic.
+    """A table; rows have cells by key, or are dataclasses, or Rows where cells have arithmetic.
 
     Estimates are shown with their intervals. ties: by column, which rows do not differ significantly from the
     best one; without it, only equal values share the mark.
     """
+    if not isinstance(columns, Mapping):
+        columns = {column.key: column for column in columns}
     body = [_row(cells) for cells in rows]
     marked = [set(row.best) for row in body]
     tied = ties or {}
@@ -225,7 +227,7 @@ def _cell(value: Cell) -> Scalar | Estimate:
 
 def _column(key: str, column: Format | Column, best: str, rows: Sequence[Row]) -> Column:
     if isinstance(column, Column):
-        return column.model_copy(update={"key": key})
+        return column
     estimated = any(isinstance(row.cells.get(key), Estimate) for row in rows)
     return Column(
         key=key,

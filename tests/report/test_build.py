@@ -209,5 +209,5 @@ def test_prose_without_typed_digits_is_all_there_is(workplace):
     assert check_prose(workplace.templates) == []
     workplace.edit("lenet", "It has", "It has 390,410 or")
     (problem,) = check_prose(workplace.templates)
-    assert "lenet.md:3" in problem
+    assert "lenet.md:5" in problem
     assert "390,410" in problem
