@@ -1,4 +1,5 @@
-"""Every pair of a set of embeddings: ROC, AUC and error rates from a histogram that streams and adds up.
+"""Every pair of a set of embeddings: ROC, AUC and error rates from a histogram that streams and adds up, and
+AUCs when people are drawn again.
 
 N images make N(N − 1)/2 pairs, too many to keep. Distances are made a block at a time and counted in bins, of
 pairs of the same person and of different people apart; histograms of parts, or of processes, are added. The
@@ -22,6 +23,7 @@ REVISION = 1  # to be raised when the same embeddings give other counts
 
 BINS = 2**17
 BLOCK = 2**20  # distances at a time and worker: 4 MiB of them
+COARSE = 2**12  # bins of `resampled_aucs`
 
 Metric = Literal["cosine", "euclidean"]
 
@@ -80,6 +82,62 @@ class PairHistogram:
         return float(true[false <= false_positive_rate].max())
 
 
+@dataclass(frozen=True)
+class _Placed:
+    """Embeddings in order of their people, whose pairs then lie near the diagonal.
+
+    squares: of their lengths, None for cosine. kinds: people by number, rising. largest: no distance is more.
+    """
+
+    points: Tensor
+    kinds: Tensor
+    squares: Tensor | None
+    largest: float
+
+    @classmethod
+    def of(cls, embeddings: Tensor, people: ArrayLike, metric: Metric) -> _Placed:
+        names = np.unique(np.asarray(people), return_inverse=True)[1]
+        points = torch.as_tensor(embeddings, dtype=torch.float32, device="cpu")
+        if points.ndim != 2 or len(points) < 2 or len(points) != len(names):
+            raise ValueError(
+                f"pairs need (N, D) embeddings of at least two images and as many names, not "
+                f"{tuple(points.shape)} and {len(names)}"
+            )
+        if not bool(points.isfinite().all()):
+            raise ValueError("some embeddings are no finite numbers")
+        if metric == "cosine":
+            points, largest = F.normalize(points, dim=1), 2.0
+            squares = None
+        else:
+            points = points - points.mean(0)  # distances stay, and large numbers do not cancel
+            squares = points.square().sum(1)
+            largest = float(2 * squares.max().sqrt()) or 1.0
+        order = torch.from_numpy(np.argsort(names, kind="stable"))
+        kinds = torch.from_numpy(names)[order]
+        return cls(points[order], kinds, None if squares is None else squares[order], largest)
+
+    def bins(self, start: int, stop: int, bins: int) -> Tensor:
+        """int32 (stop − start, N − start): of the distances from these rows to all images from `start` on."""
+        distances = self.points[start:stop] @ self.points[start:].T
+        if self.squares is None:
+            distances = distances.neg_().add_(1)
+        else:
+            distances = (
+                distances.mul_(-2).add_(self.squares[start:stop, None]).add_(self.squares[None, start:])
+            )
+            distances = distances.clamp_(min=0).sqrt_()
+        return distances.mul_(bins / self.largest).clamp_(0, bins - 1).to(torch.int32)
+
+    def blocks(self) -> list[tuple[int, int]]:
+        """Rows that are taken at a time, so that a block has about BLOCK distances."""
+        blocks, at = [], 0
+        while at < len(self.points) - 1:
+            rows = max(1, BLOCK // (len(self.points) - at))
+            blocks.append((at, min(len(self.points), at + rows)))
+            at += rows
+        return blocks
+
+
 def every_pair(
     embeddings: Tensor,
     people: ArrayLike,
@@ -93,38 +151,13 @@ def every_pair(
     workers: threads, by default as many as torch has. ValueError for embeddings that are no numbers, of one
     image, or of another number of people.
     """
-    names = np.unique(np.asarray(people), return_inverse=True)[1]
-    points = torch.as_tensor(embeddings, dtype=torch.float32, device="cpu")
-    if points.ndim != 2 or len(points) < 2 or len(points) != len(names):
-        raise ValueError(
-            f"pairs need (N, D) embeddings of at least two images and as many names, not "
-            f"{tuple(points.shape)} and {len(names)}"
-        )
-    if not bool(points.isfinite().all()):
-        raise ValueError("some embeddings are no finite numbers")
-    if metric == "cosine":
-        points, largest = F.normalize(points, dim=1), 2.0
-        squares = None
-    else:
-        points = points - points.mean(0)  # distances stay, and large numbers do not cancel
-        squares = points.square().sum(1)
-        largest = float(2 * squares.max().sqrt()) or 1.0
-    order = np.argsort(names, kind="stable")  # people side by side: their pairs lie near the diagonal
-    points, kinds = points[torch.from_numpy(order)], torch.from_numpy(names[order])
-    if squares is not None:
-        squares = squares[torch.from_numpy(order)]
+    placed = _Placed.of(embeddings, people, metric)
+    kinds = placed.kinds
     ends = torch.searchsorted(kinds, kinds, right=True)
-    scale = bins / largest
     threads = workers or torch.get_num_threads()
 
     def counted(start: int, stop: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        distances = points[start:stop] @ points[start:].T
-        if squares is None:
-            distances = distances.neg_().add_(1)
-        else:
-            distances = distances.mul_(-2).add_(squares[start:stop, None]).add_(squares[None, start:])
-            distances = distances.clamp_(min=0).sqrt_()
-        found = distances.mul_(scale).clamp_(0, bins - 1).to(torch.int32)
+        found = placed.bins(start, stop, bins)
         rows = stop - start
         corner = found[:, :rows][torch.ones(rows, rows, dtype=torch.bool).triu_(1)]
         near = int(ends[stop - 1]) - start  # beyond it all are other people
@@ -137,18 +170,63 @@ def every_pair(
         return same.numpy(), (every - same).numpy()
 
     total = [np.zeros(bins, np.int64), np.zeros(bins, np.int64)]
-    starts, at = [], 0
-    while at < len(points) - 1:
-        rows = max(1, BLOCK // (len(points) - at))
-        starts.append((at, min(len(points), at + rows)))
-        at += rows
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         with ThreadPoolExecutor(threads) as pool:
-            for part in pool.map(lambda ends: counted(*ends), starts):
+            for part in pool.map(lambda ends: counted(*ends), placed.blocks()):
                 for sums, counts in zip(total, part, strict=True):
                     sums += counts
     finally:
         torch.set_num_threads(before)
-    return PairHistogram(total[0], total[1], largest)
+    return PairHistogram(total[0], total[1], placed.largest)
+
+
+def resampled_aucs(
+    embeddings: Tensor, people: ArrayLike, resamples: int, metric: Metric = "cosine", seed: int = 0
+) -> NDArray[np.float64]:
+    """(resamples,): the AUC of every pair when people are drawn again, the same draws for the same people.
+
+    As in `lab.verification.drawn_again`, a pair of people who were drawn a and b times counts a·b times, and
+    the pairs of one person's images as often as the person. Distances are counted in `COARSE` bins that hold
+    as many pairs each, so that ties in a bin change an AUC by less than 1/COARSE. ValueError as `every_pair`
+    has it, and where there are no pairs of both kinds.
+    """
+    histogram = every_pair(embeddings, people, metric)
+    histogram.roc()  # ValueError without pairs of both kinds
+    fine = np.cumsum(histogram.same + histogram.different)
+    coarse = np.maximum(fine - 1, 0) * COARSE // fine[-1]  # of each fine bin
+    placed = _Placed.of(embeddings, people, metric)
+    kinds = placed.kinds.numpy()
+    counts = _draws(np.bincount(kinds), resamples, seed)
+    sums = np.zeros((2, resamples, COARSE))  # same, different
+    for start, stop in placed.blocks():
+        found = coarse[placed.bins(start, stop, BINS).numpy()]
+        after = np.arange(start, len(kinds)) > np.arange(start, stop)[:, None]
+        same = (kinds[start:stop, None] == kinds[start:]) & after
+        rows = np.broadcast_to(kinds[start:stop, None], found.shape)[same]
+        own = found[same]
+        found[same | ~after] = COARSE  # a bin that is dropped
+        flat = found.ravel()
+        for drawn, of_same, of_different in zip(counts, *sums, strict=True):
+            weights = np.outer(drawn[kinds[start:stop]], drawn[kinds[start:]]).ravel()
+            of_different += np.bincount(flat, weights, COARSE + 1)[:COARSE]
+            of_same += np.bincount(own, drawn[rows], COARSE)
+    true, false = (np.cumsum(one, axis=1) for one in sums)
+    steps = true - sums[0] / 2  # ties in a bin count half
+    return np.asarray((sums[1] * steps).sum(1) / (true[:, -1] * false[:, -1]))
+
+
+def _draws(images: NDArray[np.int64], resamples: int, seed: int) -> NDArray[np.float64]:
+    """(resamples, people): how often each is drawn. A draw without pairs of both kinds is drawn once more.
+
+    images: of each person, (people,).
+    """
+    drawn = np.random.default_rng(seed)
+    counts = np.empty((resamples, len(images)))
+    for row in counts:
+        while True:
+            row[:] = np.bincount(drawn.integers(len(images), size=len(images)), minlength=len(images))
+            if np.count_nonzero(row) > 1 and (images[row > 0] > 1).any():
+                break
+    return counts

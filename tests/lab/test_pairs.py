@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from lab import pairs
-from lab.pairs import PairHistogram, every_pair
+from lab import pairs, verification
+from lab.pairs import PairHistogram, every_pair, resampled_aucs
 
 
 def people(count, each, width=16, seed=0, spread=1.0):
@@ -70,6 +70,31 @@ def test_blocks_and_workers_change_no_count(
         at = np.clip((distances * 8).astype(int), 0, 15)
         assert found.same.tolist() == np.bincount(at[same], minlength=16).tolist()
         assert found.different.tolist() == np.bincount(at[~same], minlength=16).tolist()
+
+
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+@pytest.mark.parametrize("block", [50, 2**20])
+def test_people_drawn_again_give_the_aucs_of_weighted_pairs(metric, block, monkeypatch):
+    monkeypatch.setattr(pairs, "BLOCK", block)
+    points, names = people(11, 4, spread=2.0)
+    keep = np.flatnonzero((names != 3) | (np.arange(44) % 2 == 0))  # not as many images of everyone
+    points, names = points[keep], names[keep]
+    distances, _ = plain(points, names, metric)
+    first, second = verification.every(len(names))
+    listed = verification.Pairs.of(distances, names[first], names[second])
+    expected = verification.auc(listed, verification.drawn_again(listed, 60, seed=5))
+    found = resampled_aucs(points, names, 60, metric, seed=5)
+    np.testing.assert_allclose(found, expected, atol=2e-3)
+    assert found.std() > 0.01
+    many = resampled_aucs(points, names, 400, metric, seed=1)
+    assert many.mean() == pytest.approx(every_pair(points, names, metric).auc(), abs=0.02)
+
+
+def test_people_without_pairs_of_both_kinds_are_not_drawn():
+    points, _ = people(3, 2)
+    for names in (np.zeros(6), np.arange(6)):
+        with pytest.raises(ValueError, match="a ROC needs pairs of both kinds"):
+            resampled_aucs(points, names, 10)
 
 
 def test_histograms_of_parts_add_up_and_others_are_refused():
