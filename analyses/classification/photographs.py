@@ -176,7 +176,7 @@ def _transferred(cell: Cell, context: Context) -> Outcome:
     )
     features = []
     for number, part in enumerate((*chosen, test)):
-        features.append(kept_features(network, np.asarray(part.images), device=context.device).numpy())
+        features.append(kept_features(network, part.images, device=context.device).numpy())
         context.report((number + 1) / 4, f"features of {len(part):,} images")
     train, validation = chosen
     fitted = [_classifier(features[0], train.labels, penalty) for penalty in settings["penalties"]]

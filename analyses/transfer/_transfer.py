@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -71,6 +71,7 @@ def load_counted(domain: Domain) -> tuple[Parts, Outcome]:
 
     from lab.datasets import load as load_images
     from lab.datasets import splits
+    from lab.datasets.sufficiency import require_classes
 
     def read(split: str) -> ImageSet:
         size = (domain.size, domain.size)
@@ -96,9 +97,11 @@ def load_counted(domain: Domain) -> tuple[Parts, Outcome]:
             (some,) = splits.stratified(part.labels, [most], domain.split_seed, part.classes)
             parts[number] = part.select(np.sort(some))
     found = Parts(*parts)
+    require_classes({"training": found.train, "validation": found.validation, "test": found.test})
     return found, count_duplicates(groups, found.train, found.test) if groups else {}
 
 
+BLOCK = 640  # images of a file that are in memory at a time, in whole batches
 Image = tuple[str, str]  # its split and its file
 
 
@@ -298,25 +301,42 @@ def kept_features(
 
     from lab import weights
     from lab.datasets.cache import kept_array
+    from lab.datasets.images import in_file
     from lab.recipes import Recipe
     from lab.training import precision_of
 
     arithmetic = precision_of(Recipe(epochs=1), device, network.model)
     kept_as = kept_as or torch.float32
-    images = np.ascontiguousarray(images)
+    length = BLOCK if in_file(images) else max(1, len(images))  # what is in a file is read block by block
+    starts = range(0, len(images), length)
+
+    def blocks() -> Iterator[NDArray[Any]]:
+        return (np.ascontiguousarray(images[start : start + length]) for start in starts)
 
     def made() -> Tensor:
-        pixels = torch.from_numpy(images if images.flags.writeable else images.copy())
         model = network.model.to(device, memory_format=torch.channels_last)
         assert model is network.model
-        shown = pixels.flip(-1) if mirrored else pixels
-        return weights.features(network, shown, layer, dtype=arithmetic, kept_as=kept_as, report=report)
+        found = []
+        for number, block in enumerate(blocks()):
+            pixels = torch.from_numpy(block if block.flags.writeable else block.copy())
+
+            def told(fraction: float, number: int = number) -> None:
+                report((number + fraction) / len(starts))
+
+            shown = pixels.flip(-1) if mirrored else pixels
+            found.append(
+                weights.features(network, shown, layer, dtype=arithmetic, kept_as=kept_as, report=told)
+            )
+        return torch.cat(found)
 
     if not network.sha256:
         return made()
+    pixels_hash = hashlib.sha256()
+    for block in blocks():
+        pixels_hash.update(block)
     identity = (
         *(network.architecture, network.sha256, layer, network.size, str(arithmetic), mirrored),
-        *(weights.REVISION, hashlib.sha256(images).hexdigest()),
+        *(weights.REVISION, pixels_hash.hexdigest()),
         *([str(kept_as)] if kept_as != torch.float32 else []),
     )
     return torch.from_numpy(kept_array("features", identity, lambda: made().numpy()))
