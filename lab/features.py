@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -13,11 +13,13 @@ from torch import Tensor, dtype
 
 from lab import weights
 from lab.datasets.cache import kept_array
+from lab.datasets.images import in_file
 from lab.recipes import Recipe
 from lab.training import precision_of
 from lab.weights import Network
 
 REVISION = 1  # to be raised when the same network and images give other features
+BLOCK = 640  # images of a file that are in memory at a time, in whole batches
 
 
 def cached_features(
@@ -37,20 +39,36 @@ def cached_features(
     """
     arithmetic = precision_of(Recipe(epochs=1), device, network.model)
     kept_as = kept_as or torch.float32
-    images = np.ascontiguousarray(images)
+    length = BLOCK if in_file(images) else max(1, len(images))  # what is in a file is read block by block
+    starts = range(0, len(images), length)
+
+    def blocks() -> Iterator[NDArray[Any]]:
+        return (np.ascontiguousarray(images[start : start + length]) for start in starts)
 
     def made() -> Tensor:
-        pixels = torch.from_numpy(images if images.flags.writeable else images.copy())
         model = network.model.to(device, memory_format=torch.channels_last)
         assert model is network.model
-        shown = pixels.flip(-1) if mirrored else pixels
-        return weights.features(network, shown, layer, dtype=arithmetic, kept_as=kept_as, report=report)
+        found = []
+        for number, block in enumerate(blocks()):
+            pixels = torch.from_numpy(block if block.flags.writeable else block.copy())
+
+            def told(fraction: float, number: int = number) -> None:
+                report((number + fraction) / len(starts))
+
+            shown = pixels.flip(-1) if mirrored else pixels
+            found.append(
+                weights.features(network, shown, layer, dtype=arithmetic, kept_as=kept_as, report=told)
+            )
+        return torch.cat(found)
 
     if not network.sha256:
         return made()
+    pixels_hash = hashlib.sha256()
+    for block in blocks():
+        pixels_hash.update(block)
     identity = (
         *(network.architecture, network.sha256, layer, network.size, str(arithmetic), mirrored),
-        *(weights.REVISION, hashlib.sha256(images).hexdigest()),
+        *(weights.REVISION, pixels_hash.hexdigest()),
         *([str(kept_as)] if kept_as != torch.float32 else []),
     )
     return torch.from_numpy(kept_array("features", identity, lambda: made().numpy()))

@@ -68,6 +68,7 @@ def load_counted(domain: Domain) -> tuple[Parts, Outcome]:
 
     from lab.datasets import load as load_images
     from lab.datasets import splits
+    from lab.datasets.sufficiency import require_classes
 
     def read(split: str) -> ImageSet:
         size = (domain.size, domain.size)
@@ -93,6 +94,7 @@ def load_counted(domain: Domain) -> tuple[Parts, Outcome]:
             (some,) = splits.stratified(part.labels, [most], domain.split_seed, part.classes)
             parts[number] = part.select(np.sort(some))
     found = Parts(*parts)
+    require_classes({"training": found.train, "validation": found.validation, "test": found.test})
     return found, count_duplicates(groups, found.train, found.test) if groups else {}
 
 

@@ -367,8 +367,8 @@ def _table(
     parameters: LastStageParameters, metrics: Mapping[str, Metric], titles: Mapping[str, str], runs: Runs
 ) -> Table:
     return builders.table(
-        f"Accuracy on {parameters.data.title} from {parameters.data.train:,} training images, of the last stage of a "
-        "pretrained network and of a network trained from scratch.",
+        f"Accuracy on {parameters.data.title} from {parameters.data.train:,} training images, of the last "
+        "stage of a pretrained network and of a network trained from scratch.",
         {
             "network": builders.text("Network"),
             "trained": builders.integer("Trained", "parameters"),
