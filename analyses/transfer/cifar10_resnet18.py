@@ -392,8 +392,8 @@ def _table(
             for name, title in titles.items()
         ],
         notes=[
-            f"Means over {counted(parameters.seeds, 'seeds')}. Training accuracies are running means over the "
-            "last epoch. Seconds are of training alone; the frozen layers were run once per image before."
+            f"Means over {counted(parameters.seeds, 'seeds')}. Training accuracies are running means over "
+            "the last epoch. Seconds are of training alone; the frozen layers were run once per image before."
         ],
     )
 

@@ -585,8 +585,8 @@ def _table(
         notes=[
             f"Means over {counted(parameters.seeds, 'seeds')}. Fine-tuning had {parameters.finetune_epochs} "
             f"epochs, the frozen backbone {parameters.head_epochs}. Images of {domain.size} × {domain.size} "
-            "pixels. Of each approach, the setting with the highest validation accuracy is chosen. A run that "
-            "diverged counts with what it reached."
+            "pixels. Of each approach, the setting with the highest validation accuracy is chosen. A run "
+            "that diverged counts with what it reached."
         ],
     )
 
