@@ -243,8 +243,8 @@ def comparison_table(
             for name in shown
         ],
         notes=[
-            f"Brackets are 95% intervals over {over} ({test}), each of one comparison alone; p-values are "
-            "adjusted by Holm's method for the comparisons of the table."
+            f"Intervals ({test}) are each of one comparison alone; p-values are adjusted by Holm's method "
+            "for the comparisons of the table."
         ],
     )
 

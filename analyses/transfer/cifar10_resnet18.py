@@ -28,6 +28,7 @@ from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profil
 from analyses.transfer import _transfer as transfer
 from results import builders
 from results.schema import Chart, Figure, Finding, Metric, Table
+from results.text import counted
 
 if TYPE_CHECKING:
     from torch import nn
@@ -391,9 +392,8 @@ def _table(
             for name, title in titles.items()
         ],
         notes=[
-            f"Means over {parameters.seeds} seeds; brackets are 95% intervals over the seeds. Training "
-            "accuracies are running means over the last epoch. Seconds are of training alone; the frozen "
-            "layers were run once per image before."
+            f"Means over {counted(parameters.seeds, 'seeds')}. Training accuracies are running means over "
+            "the last epoch. Seconds are of training alone; the frozen layers were run once per image before."
         ],
     )
 

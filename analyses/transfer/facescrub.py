@@ -23,6 +23,7 @@ from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profil
 from analyses.transfer import _transfer as transfer
 from results import builders
 from results.schema import Chart, Figure, Finding, Metric, Picture, Pictures, Table
+from results.text import counted
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -614,8 +615,8 @@ def _table(metrics: Mapping[str, Metric], parameters: FaceParameters) -> Table:
             for name, title in _titles(parameters).items()
         ],
         notes=[
-            f"Means over {parameters.seeds} seeds; brackets are 95% intervals over the test images. All "
-            f"layers were fine-tuned for {parameters.finetune_epochs} epochs."
+            f"Means over {counted(parameters.seeds, 'seeds')}. All layers were fine-tuned for "
+            f"{counted(parameters.finetune_epochs, 'epochs')}."
         ],
     )
 

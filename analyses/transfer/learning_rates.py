@@ -23,6 +23,7 @@ from analyses.transfer import _transfer as transfer
 from analyses.transfer._transfer import Domain
 from results import builders
 from results.schema import Chart, Figure, Finding, Metric, Table
+from results.text import counted
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -582,11 +583,10 @@ def _table(
             for setting, found in runs.items()
         ],
         notes=[
-            f"Means over {parameters.seeds} seeds; brackets are 95% intervals over the test images. "
-            f"Fine-tuning had {parameters.finetune_epochs} epochs, the frozen backbone "
-            f"{parameters.head_epochs}. Images of {domain.size} × {domain.size} pixels. Of each approach, "
-            "the setting with the highest validation accuracy is chosen. A run that diverged counts with "
-            "what it reached."
+            f"Means over {counted(parameters.seeds, 'seeds')}. Fine-tuning had {parameters.finetune_epochs} "
+            f"epochs, the frozen backbone {parameters.head_epochs}. Images of {domain.size} × {domain.size} "
+            "pixels. Of each approach, the setting with the highest validation accuracy is chosen. A run "
+            "that diverged counts with what it reached."
         ],
     )
 
