@@ -40,7 +40,7 @@ class PhotographsParameters(Parameters):
 
     own_data: ClassVar[dict[str, int]] = {"size": 128, "seeds": 2}  # for photographs of the reader's own
 
-    data: DataChoice = DataChoice(name="shapes", train=600, validation=150, size=SCRATCH_SIZE)
+    data: DataChoice = DataChoice(name="shapes", train=300, validation=60, test=140, size=SCRATCH_SIZE)
     size: int = Field(64, ge=32)
     epochs: int = Field(20, ge=1)
     batch: int = Field(32, ge=1)
@@ -60,7 +60,7 @@ class Photographs(Analysis[PhotographsParameters]):
 
     def parameters(self, profile: Profile) -> PhotographsParameters:
         if profile == "quick":
-            data = DataChoice(name="shapes", train=200, validation=60, size=SCRATCH_SIZE)
+            data = DataChoice(name="shapes", train=100, validation=40, test=60, size=SCRATCH_SIZE)
             return PhotographsParameters(data=data, size=64, epochs=3, seeds=1)
         return PhotographsParameters()
 

@@ -130,7 +130,7 @@ def load(
     """
     source = locate(name, root)
     release = source.release
-    if split not in release.splits and not (split == WHOLE and release.counts):
+    if split not in release.splits and not (split == WHOLE and release.whole):
         there = ", ".join(release.splits) or "no images"
         raise DataError(f"{name} in {release.path} has no split {split!r}; it has {there}")
     content = release.read(split, size, source.grey if grey is None else grey, damaged)

@@ -32,7 +32,9 @@ class Embedded:
 
     def release(self) -> Release:
         def read(split: str, size: Size, grey: bool, damaged: Damaged) -> Content:
-            images, labels, files = self.draw(split)
+            drawn = [self.draw(one) for one in ([split] if split in self.sizes else self.sizes)]
+            images, labels = (np.concatenate([part[at] for part in drawn]) for at in (0, 1))
+            files = tuple(file for part in drawn for file in part[2])
             return Content(reshaped(images, size, grey), labels, self.classes, files)
 
         return Release(
@@ -42,6 +44,7 @@ class Embedded:
             images=sum(self.sizes.values()),
             read=read,
             drawn=f"{self.title} {self.sizes} {DRAWING}",
+            whole=True,
             texts=self.texts(),
         )
 

@@ -60,6 +60,7 @@ class Release:
     altered: Callable[[], Sequence[str]] = tuple  # names of files that are not what the release says
     checksums: Mapping[str, str] = field(default_factory=dict)  # of members, where they are published
     counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # of images, by split and class
+    whole: bool = False  # whether `read` also gives the splits together, as WHOLE
     checked: Callable[[], str] = str  # what became of the files of a release that says what they must be
 
     @property
@@ -122,6 +123,7 @@ def listed_release(
         images=len({(entry.files.path, entry.name) for entries in splits.values() for entry in entries}),
         read=read,
         counts={split: Counter(entry.label for entry in entries) for split, entries in splits.items()},
+        whole=True,
         files=tuple(files),
         notes=notes,
     )

@@ -204,7 +204,14 @@ def vgg19() -> Result:
             analysis_version="1",
             source_hash="0123456789abcdef" * 4,
             cache_key="fedcba9876543210" * 4,
-            datasets=(Dataset(name="CIFAR-10", fingerprint="a" * 64, licence="none stated"),),
+            datasets=(
+                Dataset(
+                    name="CIFAR-10",
+                    fingerprint="a" * 64,
+                    licence="none stated",
+                    notes=("2 files were left out",),
+                ),
+            ),
             libraries={"torch": "2.15.0", "torchvision": "0.29.0"},
             python="3.11.2",
             git_commit="89abcdef" * 5,

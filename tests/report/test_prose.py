@@ -136,6 +136,19 @@ def test_a_missing_result_costs_only_its_section(workshop: Workshop) -> None:
     assert "architecture.vgg19/layers" in document.items
 
 
+def test_prose_names_the_data_that_a_result_was_measured_on(workshop: Workshop) -> None:
+    """Never that of the protocol, where a reader's own was used."""
+    v = "architecture.vgg19"
+    workshop.section(
+        "training",
+        f'# Training\n\n{{{{ data("{v}") }}}}: {{{{ licence("{v}") }}}}.'
+        f'{{% for note in notes("{v}") %}} {{{{ note }}}}{{% endfor %}}',
+    )
+    said = text_of(list(body(workshop.document(), "training")))
+    assert said == "CIFAR-10: none stated. 2 files were left out."
+    assert "2 files were left out" in text_of(list(body(workshop.document(), "provenance")))
+
+
 def test_an_edited_result_is_refused_and_said(workshop: Workshop) -> None:
     path = workshop.store.path("architecture.vgg19", "full")
     path.write_text(path.read_text("utf-8").replace("143652544", "143652545"), "utf-8")
