@@ -460,6 +460,23 @@ def compared_classifiers(
     return corrected(found)
 
 
+def comparison_row(one: Comparison, **cells: builders.Cell) -> dict[str, builders.Cell]:
+    """Of a table whose columns end in COMPARED, after the cells that say what is compared."""
+    return {
+        **cells,
+        "difference": builders.estimate(one.difference, one.over),
+        "p": one.p,
+        "verdict": {"more": "higher", "less": "lower"}.get(one.verdict, "not significant"),
+    }
+
+
+COMPARED = {
+    "difference": builders.points("Difference"),
+    "p": builders.number("Adjusted p", ".3f"),
+    "verdict": builders.text("Verdict"),
+}
+
+
 def classifier_comparison_table(
     caption: str,
     words: Mapping[str, str],
@@ -470,26 +487,27 @@ def classifier_comparison_table(
     rows = []
     for name, text in words.items():
         found = discordant(*family[name])
-        alone = {
-            "only_first": fmean(one.only_a for one in found),
-            "only_second": fmean(one.only_b for one in found),
-        }
-        rows.append(Row(cells={"comparison": text, **alone, **differences[name].cells()}))
-    seeds = max(len(discordant(*family[name])) for name in words)
-    return Table(
-        caption=caption,
-        columns=(
-            Column(key="comparison", label="Compared"),
-            Column(key="only_first", label="Only the first right", type="number", format=",.0f"),
-            Column(key="only_second", label="Only the second", type="number", format=",.0f"),
-            *comparison_columns(),
-        ),
-        rows=tuple(rows),
+        rows.append(
+            comparison_row(
+                differences[name],
+                comparison=text,
+                only_first=round(fmean(one.only_a for one in found)),
+                only_second=round(fmean(one.only_b for one in found)),
+            )
+        )
+    seeds = builders.counted(max(len(discordant(*family[name])) for name in words), "seeds")
+    return builders.table(
+        f"{caption} Means over {seeds}; brackets are 95% confidence intervals over seeds (Student, paired).",
+        {
+            "comparison": builders.text("Compared"),
+            "only_first": builders.integer("Only the first right", "images"),
+            "only_second": builders.integer("Only the second right", "images"),
+            **COMPARED,
+        },
+        rows,
         notes=(
-            f"Test images that only one of the two names, means over {seeds} seeds; "
-            "differences of test accuracy are paired by seed, with Student's 95% interval over seeds. "
-            "p is the larger of Student's paired test over seeds and of McNemar's exact test on the images "
-            "of any seed, adjusted by Holm's method for the comparisons of the table.",
+            "p is the larger of Student's paired test over seeds and of McNemar's exact test on the test "
+            "images of any seed, adjusted by Holm's method for the comparisons of the table.",
         ),
     )
 
@@ -596,37 +614,54 @@ def class_table(outcomes: Sequence[Outcome], caption: str) -> Table:
     counts = [confusion(*map(class_numbers, _named(one)), len(names)) for one in outcomes]
     accuracies = np.stack([per_class_accuracy(one) for one in counts])  # (seeds, classes)
     together = sum(counts)
-    rows = []
+    rows: list[dict[str, builders.Cell]] = []
     for number, name in enumerate(names):
         images = int(counts[0][number].sum())
         if not images:
             continue
-        found = over_seeds(accuracies[:, number], bounds=(0.0, 1.0))
         others = np.delete(together[number], number)
         most = int(others.argmax())
         most += most >= number
-        cells = {
+        cells: dict[str, builders.Cell] = {
             "class": name,
             "images": images,
-            "accuracy": found.value,
-            "low": found.low,
-            "high": found.high,
+            "accuracy": builders.estimate(over_seeds(accuracies[:, number], bounds=(0.0, 1.0)), "seeds"),
         }
-        confused = {"taken_for": names[most], "share": float(others.max() / together[number].sum())}
-        rows.append(Row(cells=cells | (confused if others.max() else {})))
-    return Table(
-        caption=caption,
-        columns=(
-            Column(key="class", label="Class"),
-            Column(key="images", label="Test images", type="integer"),
-            Column(key="accuracy", label="Accuracy", type="number", format=".3f"),
-            Column(key="low", label="95% from", type="number", format=".3f"),
-            Column(key="high", label="to", type="number", format=".3f"),
-            Column(key="taken_for", label="Most often taken for"),
-            Column(key="share", label="Share", type="number", format=".3f"),
-        ),
-        rows=tuple(rows),
-        notes=(f"Accuracies are means over {len(outcomes)} seeds, with Student's 95% interval over seeds.",),
+        if others.max():
+            share = float(others.max() / together[number].sum())
+            cells |= {"taken_for": names[most], "share": share}
+        rows.append(cells)
+    return builders.table(
+        f"{caption} Means over {builders.counted(len(outcomes), 'seeds')}; brackets are 95% confidence "
+        "intervals over seeds.",
+        {
+            "class": builders.text("Class"),
+            "images": builders.integer("Test images"),
+            "accuracy": builders.percent("Accuracy"),
+            "taken_for": builders.text("Most often taken for"),
+            "share": builders.percent("Share"),
+        },
+        rows,
+    )
+
+
+def class_finding(outcomes: Sequence[Outcome], what: str) -> Finding:
+    """Which class is named rightly most often and which least, and what the latter is taken for."""
+    import numpy as np
+
+    from lab.evaluation import per_class_accuracy
+
+    names, together = outcomes[0]["classes"], _confusions(outcomes)
+    accuracies = per_class_accuracy(together)
+    best, worst = int(np.nanargmax(accuracies)), int(np.nanargmin(accuracies))
+    others = together[worst].copy()
+    others[worst] = 0
+    taken = f", which it takes most often for {names[int(others.argmax())]}" if others.max() else ""
+    return builders.statement(
+        "The classes differ in their accuracy",
+        bool(accuracies[best] > accuracies[worst]),
+        yes=f"{what} recognises the class {names[best]} most often and {names[worst]} least often{taken}.",
+        no=f"{what} recognises every class equally often.",
     )
 
 
@@ -726,35 +761,10 @@ def by_iteration(outcomes: Sequence[Outcome], label: str) -> Chart:
     )
 
 
-RESULT_COLUMNS = (
-    Column(key="network", label="Network"),
-    Column(key="seeds", label="Seeds", type="integer"),
-    Column(key="train_loss", label="Train loss", type="number", unit="nats", format=".3f"),
-    Column(key="train_accuracy", label="Train accuracy", type="number", format=".3f"),
-    Column(key="validation_loss", label="Validation loss", type="number", unit="nats", format=".3f"),
-    Column(key="validation_accuracy", label="Validation accuracy", type="number", format=".3f"),
-    Column(key="test_accuracy", label="Test accuracy", type="number", format=".4f"),
-    Column(key="low", label="95% from", type="number", format=".4f"),
-    Column(key="high", label="to", type="number", format=".4f"),
-)
-
-
-def results_table(caption: str, rows: Mapping[str, Sequence[Outcome]], notes: Sequence[str] = ()) -> Table:
-    """Losses and accuracies of each network, means over its seeds."""
-    body = []
-    for name, outcomes in rows.items():
-        test = over_seeds(outcomes, "test_accuracy", name)
-        cells: dict[str, Any] = {"network": name, "seeds": len(outcomes), "test_accuracy": test.value}
-        for key in ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy"):
-            ends = [one["history"][key][-1] for one in outcomes if one["history"][key]]
-            cells[key] = sum(ends) / len(ends) if ends else None
-        cells |= {"low": test.low, "high": test.high}
-        body.append(Row(cells=cells))
-    return Table(caption=caption, columns=RESULT_COLUMNS, rows=tuple(body), notes=tuple(notes))
-
-
 def recipe_table(
-    recipes: Mapping[str, Mapping[str, Any]], besides: Mapping[str, Mapping[str, str]] | None = None
+    recipes: Mapping[str, Mapping[str, Any]],
+    besides: Mapping[str, Mapping[str, str]] | None = None,
+    caption: str = "Every choice of the training.",
 ) -> Table:
     """Every choice of some recipes side by side, in words. besides: by name, what the experiment does in the
     place of a recipe's choice.
@@ -767,7 +777,7 @@ def recipe_table(
     }
     choices = list(dict.fromkeys(choice for rows in said.values() for choice in rows))
     return Table(
-        caption="Every choice of the training.",
+        caption=caption,
         columns=(
             Column(key="choice", label="Choice"),
             *(Column(key=f"recipe{index}", label=name) for index, name in enumerate(said)),

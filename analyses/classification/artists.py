@@ -15,7 +15,8 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from analyses import experiments
-from analyses.classification import _artists_findings as findings
+from analyses.classification import _artists_comparisons as comparisons
+from analyses.classification._artists_findings import summary
 from analyses.classification._artists_settings import SPACE, ArtistsParameters, Pictures, Setting
 from analyses.plugin import Analysis, Cell, Context, Outcome, Profile, Summary
 
@@ -81,10 +82,10 @@ class Artists(Analysis[ArtistsParameters]):
         cells = _on_folds(parameters, "baseline", baseline, keep=True)
         for fold in range(parameters.folds * parameters.repeats):
             cells.append(Cell(f"forest/{fold}", _forest_settings(parameters, fold), fold))
-        cells.append(Cell("changes", {"photograph": findings.PHOTOGRAPH}))
+        cells.append(Cell("changes", {"photograph": comparisons.PHOTOGRAPH}))
         for factor, values in parameters.factors.items():
             for value, changes in values.items():
-                name = findings.factor_name(factor, value)
+                name = comparisons.factor_name(factor, value)
                 cells += _on_folds(parameters, name, baseline.changed(changes))
         for number, setting in enumerate(parameters.searched()):
             cells += _on_folds(parameters, f"search/{number}", setting, parameters.search_folds, keep=True)
@@ -94,10 +95,10 @@ class Artists(Analysis[ArtistsParameters]):
         """The best drawn settings on all folds; then the best of these and the baseline on all images."""
         settings = parameters.searched()
         cells = []
-        for number in findings.finalists(parameters, outcomes):
+        for number in comparisons.finalists(parameters, outcomes):
             cells += _on_folds(parameters, f"search/{number}", settings[number], keep=True)
         if all(cell.id in outcomes for cell in cells):
-            best = settings[findings.winner(parameters, outcomes)]
+            best = settings[comparisons.winner(parameters, outcomes)]
             for name, setting in (("baseline", parameters.baseline), ("best", best)):
                 for seed in range(parameters.seeds):
                     cells.append(
@@ -125,7 +126,7 @@ class Artists(Analysis[ArtistsParameters]):
         return outcome | {"loss": loss} | _judged(labels, predicted)
 
     def summarize(self, parameters: ArtistsParameters, outcomes: Mapping[str, Outcome]) -> Summary:
-        return findings.summary(parameters, outcomes)
+        return summary(parameters, outcomes)
 
 
 def _settings(

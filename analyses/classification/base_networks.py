@@ -12,18 +12,19 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from itertools import combinations
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
 from analyses import experiments
 from analyses.experiments import Comparison, DataChoice
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
-from results.schema import Axis, Chart, Column, Finding, Metric, Row, Series, Table
+from results import builders
+from results.schema import Chart, Finding, Metric, Series, Table
 
 NETWORKS = {"convnet": "ConvNet", "mobilenet": "MobileNet-like", "resnet": "ResNet-like"}
 AUGMENTED, LETTER, COUPLED = "augmented/", "", "coupled/"  # how cells of a kind of training begin
-KINDS = {LETTER: "to the letter", COUPLED: "with coupled L2", AUGMENTED: "with augmentation"}
+KINDS = {LETTER: "as assigned", COUPLED: "with coupled L2", AUGMENTED: "with augmentation"}
 LABELS = {kind: words[0].upper() + words[1:] for kind, words in KINDS.items()}
 PREFIXES = {LETTER: "letter/", COUPLED: "coupled/", AUGMENTED: ""}  # how their metrics begin
 MARKS = {LETTER: "letter", COUPLED: "coupled", AUGMENTED: "augmented"}  # how their findings end
@@ -118,19 +119,22 @@ class BaseNetworks(Analysis[BaseNetworksParameters]):
         tables = {
             "results": _table(metrics, runs, parameters),
             "networks": experiments.classifier_comparison_table(
-                "The base networks against each other on the test images.",
+                "The base networks compared on the same test images, in percentage points of accuracy.",
                 {key: words[key] for key in networks},
                 networks,
                 differences["networks"],
             ),
             "training": experiments.classifier_comparison_table(
-                "What augmentation and the kind of weight decay change.",
+                "Change of test accuracy by augmentation and by coupled L2, in percentage points.",
                 {key: words[key] for key in training},
                 training,
                 differences["training"],
             ),
-            "published": _published_table(parameters, runs, words, differences["published"]),
-            "recipe": experiments.recipe_table({LABELS[kind]: _recipe(parameters, kind) for kind in runs}),
+            "published": _published_table(runs, words, differences["published"]),
+            "recipe": experiments.recipe_table(
+                {LABELS[kind]: _recipe(parameters, kind) for kind in runs},
+                caption="Hyper-parameters of the base networks, by kind of training.",
+            ),
         }
         if times:
             tables["time"] = _time_table(times, parameters)
@@ -139,9 +143,9 @@ class BaseNetworks(Analysis[BaseNetworksParameters]):
             tables=tables,
             figures={
                 "accuracy": _figure(metrics, runs, parameters),
-                "learning": _courses(runs[LETTER], "accuracy", "without augmentation"),
-                "loss": _courses(runs[LETTER], "loss", "without augmentation"),
-                "loss_augmented": _courses(runs[AUGMENTED], "loss", "with augmentation"),
+                "learning": _courses(runs[LETTER], "accuracy", KINDS[LETTER]),
+                "loss": _courses(runs[LETTER], "loss", KINDS[LETTER]),
+                "loss_augmented": _courses(runs[AUGMENTED], "loss", KINDS[AUGMENTED]),
             },
             findings=_findings(metrics, runs, differences)
             | {
@@ -221,7 +225,7 @@ def _words(runs: Runs) -> dict[str, str]:
         for one, other in combinations(ORDER, 2):
             words[f"{PREFIXES[kind]}{one}_over_{other}"] = f"{NETWORKS[one]} − {NETWORKS[other]}, {how}"
         for name, label in NETWORKS.items():
-            words[f"{kind}{name}_over_letter"] = f"{label}: {how} − to the letter"
+            words[f"{kind}{name}_over_letter"] = f"{label}: {how} − as assigned"
             words[f"{PREFIXES[kind]}{name}_over_published"] = f"{label}, {how} − published"
     return words
 
@@ -352,7 +356,7 @@ def _findings(
             for name, label in NETWORKS.items():
                 for word, verdict in (("helps", "more"), ("hurts", "less")):
                     findings[f"{name}_{mark}_{word}"] = of_family(
-                        f"{how}, {label} is {verdict} accurate than to the letter",
+                        f"{how}, {label} is {verdict} accurate than as assigned",
                         "training",
                         verdict,
                         f"{kind}{name}_over_letter",
@@ -369,6 +373,12 @@ def _findings(
         "less",
         "seconds/mobilenet_over_convnet",
         "seconds/mobilenet_over_resnet",
+    )
+    fitted = tuple(f"letter/{name}/train_accuracy" for name in NETWORKS)
+    findings["all_fit_training"] = Finding(
+        statement="As assigned, every network fits at least 99% of its training images",
+        holds=all(metrics[name].value >= 0.99 for name in fitted),
+        metrics=fitted,
     )
     if "time/ms_saving" in metrics:
         savings = ("time/ms_saving", "time/multiplications_saving")
@@ -407,157 +417,135 @@ def _forward_ms(model: Any, data: Any, batch: int, repeats: int) -> float:
 
 
 def _table(metrics: Mapping[str, Metric], runs: Runs, parameters: BaseNetworksParameters) -> Table:
-    rows = []
+    columns = {LETTER: "letter", COUPLED: "coupled", AUGMENTED: "accuracy"}
+    rows: list[dict[str, builders.Cell]] = []
     for name, label in NETWORKS.items():
-        cells: dict[str, Any] = {
-            "network": label,
-            "published": parameters.published[name],
-            "parameters": runs[LETTER][name][0]["parameters"],
-            "train": metrics[f"letter/{name}/train_accuracy"].value,
-            "training": metrics[f"{name}/training_seconds"].value,
-            "forward": metrics[f"{name}/forward_ms"].value,
-            "precision": runs[LETTER][name][0]["history"]["precision"],
+        found: dict[str, builders.Cell] = {
+            columns[kind]: metrics[f"{PREFIXES[kind]}{name}/test_accuracy"] for kind in runs
         }
-        for kind in runs:
-            key = {LETTER: "letter", COUPLED: "coupled", AUGMENTED: "accuracy"}[kind]
-            found = metrics[f"{PREFIXES[kind]}{name}/test_accuracy"]
-            cells |= {key: found.value, f"{key}_low": found.low, f"{key}_high": found.high}
-        rows.append(Row(cells=cells))
-    accuracies = [
-        Column(key=f"{key}{end}", label=text, type="number", format=".3f")
-        for kind, key, label in (
-            (LETTER, "letter", "To the letter"),
-            (COUPLED, "coupled", "Coupled L2"),
-            (AUGMENTED, "accuracy", "Augmented"),
+        first = runs[LETTER][name][0]
+        rows.append(
+            {
+                "network": label,
+                **found,
+                "published": parameters.published[name],
+                "train": metrics[f"letter/{name}/train_accuracy"].value,
+                "parameters": first["parameters"],
+                "training": metrics[f"{name}/training_seconds"].value,
+                "forward": metrics[f"{name}/forward_ms"].value,
+                "precision": first["history"]["precision"],
+            }
         )
-        if kind in runs
-        for end, text in (("", label), ("_low", "95% from"), ("_high", "to"))
-    ]
-    return Table(
-        caption="Test accuracy of the three base networks to the letter of the protocol"
-        + (", with coupled L2" if COUPLED in runs else "")
-        + " and with augmentation, and what they cost.",
-        columns=(
-            Column(key="network", label="Network"),
-            *accuracies,
-            Column(key="published", label="Published", type="number", format=".3f"),
-            Column(key="train", label="Training accuracy", type="number", format=".3f"),
-            Column(key="parameters", label="Parameters", type="integer"),
-            Column(key="training", label="Training", type="number", unit="s", format=".0f"),
-            Column(key="forward", label="Forward pass", type="number", unit="ms", format=".1f"),
-            Column(key="precision", label="Arithmetic"),
-        ),
-        rows=tuple(rows),
+    seeds = builders.counted(len(runs[LETTER]["convnet"]), "seeds")
+    return builders.table(
+        f"Test accuracy (%) and cost of the three base networks ({parameters.data.train:,} training images, "
+        f"{parameters.epochs} epochs): as the assignment has it, with decoupled weight decay"
+        + (" and with coupled L2" if COUPLED in runs else "")
+        + f", and with augmentation. Means over {seeds}; brackets are 95% confidence intervals over seeds.",
+        {
+            "network": builders.text("Network"),
+            **{
+                columns[kind]: builders.percent(label, best="highest")
+                for kind, label in (
+                    (LETTER, "As assigned"),
+                    (COUPLED, "Coupled L2"),
+                    (AUGMENTED, "Augmented"),
+                )
+                if kind in runs
+            },
+            "published": builders.percent("Published"),
+            "train": builders.percent("Train"),
+            "parameters": builders.integer("Parameters"),
+            "training": builders.number("Training", ".0f", "s"),
+            "forward": builders.number("Forward pass", ".1f", "ms"),
+            "precision": builders.text("Arithmetic"),
+        },
+        rows,
         notes=(
-            f"Means over {len(runs[LETTER]['convnet'])} seeds, with Student's 95% interval over seeds. "
-            "Training accuracies and times are of the runs to the letter, of one thread beside other work; a "
-            f"forward pass is the shortest of {parameters.timed_batch} images in float32. The published "
-            "figures are of one run each.",
+            "Training accuracy and training time are of the runs as assigned, on one CPU thread beside other "
+            f"work; a forward pass is the shortest one of {parameters.timed_batch} images in float32. "
+            "Published figures are of one run each.",
         ),
     )
 
 
-def _published_table(
-    parameters: BaseNetworksParameters,
-    runs: Runs,
-    words: Mapping[str, str],
-    differences: Mapping[str, Comparison],
-) -> Table:
-    rows = tuple(Row(cells={"comparison": words[key], **one.cells()}) for key, one in differences.items())
-    return Table(
-        caption="The base networks against the published accuracies.",
-        columns=(Column(key="comparison", label="Compared"), *experiments.comparison_columns()),
-        rows=rows,
-        notes=(
-            f"Means over {len(runs[LETTER]['convnet'])} seeds less one published run, with Student's 95% "
-            "interval over seeds; p-values are adjusted by Holm's method for the comparisons of the table. "
-            "What another run would have given there is not known.",
-        ),
+def _published_table(runs: Runs, words: Mapping[str, str], differences: Mapping[str, Comparison]) -> Table:
+    seeds = builders.counted(len(runs[LETTER]["convnet"]), "seeds")
+    return builders.table(
+        f"Test accuracy of the base networks, means over {seeds}, less the published accuracy of one run, in "
+        "percentage points; brackets are 95% confidence intervals over our seeds.",
+        {"comparison": builders.text("Compared"), **experiments.COMPARED},
+        [experiments.comparison_row(one, comparison=words[key]) for key, one in differences.items()],
+        notes=("p-values are adjusted by Holm's method for the comparisons of the table.",),
     )
 
 
 def _time_table(times: Times, parameters: BaseNetworksParameters) -> Table:
-    rows = []
+    rows: list[dict[str, builders.Cell]] = []
     for name, kinds in times.items():
         whole = sum(one["ms"] for one in kinds.values())
         multiplied = sum(one["macs"] for one in kinds.values())
         for kind, one in sorted(kinds.items(), key=lambda item: -item[1]["ms"]):
             rows.append(
-                Row(
-                    cells={
-                        "network": NETWORKS[name],
-                        "kind": kind.capitalize(),
-                        "macs": int(one["macs"]),
-                        "macs_share": one["macs"] / multiplied,
-                        "ms": one["ms"],
-                        "ms_share": one["ms"] / whole,
-                    }
-                )
+                {
+                    "network": NETWORKS[name],
+                    "kind": kind[0].upper() + kind[1:],
+                    "macs": int(one["macs"]),
+                    "macs_share": one["macs"] / multiplied,
+                    "ms": one["ms"],
+                    "ms_share": one["ms"] / whole,
+                }
             )
-    return Table(
-        caption="Where the time of a forward pass goes, by kind of layer.",
-        columns=(
-            Column(key="network", label="Network"),
-            Column(key="kind", label="Layers"),
-            Column(key="macs", label="Multiplications", type="integer"),
-            Column(key="macs_share", label="Share", type="number", format=".3f"),
-            Column(key="ms", label="Time", type="number", unit="ms", format=".1f"),
-            Column(key="ms_share", label="Share of time", type="number", format=".3f"),
-        ),
-        rows=tuple(rows),
-        notes=(
-            f"{parameters.timed_batch} images in float32 on one thread; multiplications an image. Of each "
-            f"layer the shortest of {parameters.timed_repeats} passes. Others: activations and pooling.",
-        ),
+    return builders.table(
+        "Multiplications per image and time of a forward pass by kind of layer "
+        f"({parameters.timed_batch} images in float32 on one CPU thread). Of each layer the shortest of "
+        f"{builders.counted(parameters.timed_repeats, 'passes')} counts. Other layers: activations and "
+        "pooling.",
+        {
+            "network": builders.text("Network"),
+            "kind": builders.text("Layers"),
+            "macs": builders.integer("Multiplications"),
+            "macs_share": builders.percent("Share"),
+            "ms": builders.number("Time", ".1f", "ms"),
+            "ms_share": builders.percent("Share of time"),
+        },
+        rows,
     )
 
 
 def _figure(metrics: Mapping[str, Metric], runs: Runs, parameters: BaseNetworksParameters) -> Chart:
-    at = tuple(map(float, range(len(NETWORKS))))
-    measured = {
-        label: [metrics[f"{PREFIXES[kind]}{name}/test_accuracy"] for name in NETWORKS]
+    values: dict[str, dict[str, builders.Number]] = {
+        label: {words: metrics[f"{PREFIXES[kind]}{name}/test_accuracy"] for name, words in NETWORKS.items()}
         for kind, label in LABELS.items()
         if kind in runs
     }
-    series = (
-        *(
-            Series(label=words, x=at, y=tuple(one.value for one in found), **experiments.interval(found))
-            for words, found in measured.items()
-        ),
-        Series(label="Published", x=at, y=tuple(parameters.published[name] for name in NETWORKS)),
+    chart = builders.bars(
+        "Test accuracy of the base networks by kind of training, and published accuracies (one run each).",
+        values,
+        builders.percent("Test accuracy"),
+        x="Network",
     )
-    values = "; ".join(
-        f"{one.label}: "
-        + ", ".join(f"{label} {y:.3f}" for label, y in zip(NETWORKS.values(), one.y, strict=True))
-        for one in series
+    published = Series(
+        label="Published",
+        x=tuple(map(float, range(len(NETWORKS)))),
+        y=tuple(100 * parameters.published[name] for name in NETWORKS),
     )
-    return Chart(
-        kind="bar",
-        caption="Test accuracy of the base networks with 95% intervals over seeds, and published figures.",
-        alt=f"Bars of test accuracy by network. {values}.",
-        x=Axis(label="Network", categories=tuple(NETWORKS.values())),
-        y=Axis(label="Test accuracy", unit=experiments.FRACTION),
-        series=series,
-    )
+    return chart.model_copy(update={"series": (*chart.series, published)})
 
 
-def _courses(runs: Mapping[str, Sequence[Outcome]], what: str, how: str) -> Chart:
-    series = []
-    for name, found in runs.items():
-        for part, label in (("train", "training"), ("test", "test")):
-            mean, _, _ = experiments.mean_course(found, f"{part}_{what}")
-            epochs = tuple(float(epoch) for epoch in range(1, len(mean) + 1))
-            series.append(Series(label=f"{NETWORKS[name]}, {label}", x=epochs, y=tuple(mean)))
-    ends = ", ".join(f"{one.label} {one.y[-1]:.2f}" for one in series)
-    return Chart(
-        kind="line",
-        caption=f"Training and test {what} of the base networks {how}; means over seeds.",
-        alt=f"{what.capitalize()} by epoch. At the end: {ends}.",
-        x=Axis(label="Epoch"),
-        y=Axis(label="Cross-entropy", unit="nats")
-        if what == "loss"
-        else Axis(label="Accuracy", unit=experiments.FRACTION),
-        series=tuple(series),
+def _courses(runs: Mapping[str, Sequence[Outcome]], what: Literal["loss", "accuracy"], how: str) -> Chart:
+    quantity = {
+        "loss": builders.number("Cross-entropy", ".2f", "nats"),
+        "accuracy": builders.percent("Accuracy"),
+    }[what]
+    return builders.curves(
+        f"Training and test {what} of the base networks by epoch, {how}.",
+        {
+            f"{NETWORKS[name]}, {label}": [one[f"{part}_{what}"] for one in experiments.histories(found)]
+            for name, found in runs.items()
+            for part, label in (("train", "training"), ("test", "test"))
+        },
+        quantity,
     )
 
 

@@ -72,17 +72,24 @@ class Cifar10Baseline(Analysis[BaselineParameters]):
             metrics=metrics,
             tables={
                 "results": experiments.classifiers_table(
-                    "Losses and accuracies (%) of the baseline at the end of training, means over the seeds.",
+                    "Losses, accuracies (%) and training time of the baseline after "
+                    f"{builders.counted(parameters.epochs, 'epochs')}. Means over "
+                    f"{builders.counted(len(runs), 'seeds')}; brackets are 95% confidence intervals over "
+                    "seeds.",
                     {"baseline": "LeNet-like"},
                     metrics,
                     experiments.table_notes(runs),
                 ),
-                "recipe": experiments.recipe_table({"LeNet-like": _recipe(parameters)}),
+                "classes": experiments.class_table(runs, "Test accuracy (%) of the baseline by class."),
+                "recipe": experiments.recipe_table(
+                    {"LeNet-like": _recipe(parameters)}, caption="Hyper-parameters of the baseline."
+                ),
                 **confused,
             },
             figures={
                 "curves": builders.learning_curves(
-                    "Loss and accuracy of the baseline by epoch.", experiments.histories(runs)
+                    "Loss and accuracy of the baseline by epoch, on training, validation and test images.",
+                    experiments.histories(runs),
                 ),
                 **confusions,
             },
@@ -93,6 +100,7 @@ class Cifar10Baseline(Analysis[BaselineParameters]):
                     "baseline/lowest_validation_epoch",
                     "baseline/epochs",
                 ),
+                "classes_differ": experiments.class_finding(runs, "The baseline"),
                 "no_run_diverged": experiments.none_diverged(outcomes),
             },
         )

@@ -10,7 +10,7 @@ from scipy import stats
 
 import analyses
 from analyses.classification import artists as module
-from analyses.classification._artists_findings import CHANGES, over_folds
+from analyses.classification._artists_comparisons import CHANGES, factor_name, over_folds
 from analyses.classification._artists_settings import ArtistsParameters, Pictures, Setting
 from lab import augmentation
 from lab.counting import count
@@ -38,7 +38,7 @@ def test_a_factor_changes_one_thing_and_is_judged_on_the_folds_of_the_baseline()
     cells = {cell.id: cell for cell in artists.plan(FULL)}
     for factor, values in FULL.factors.items():
         for value, changes in values.items():
-            name = module.findings.factor_name(factor, value)
+            name = factor_name(factor, value)
             assert FULL.baseline.changed(changes) != FULL.baseline
             for fold in range(FULL.folds * FULL.repeats):
                 changed, baseline = cells[f"{name}/{fold}"], cells[f"baseline/{fold}"]
