@@ -13,7 +13,7 @@ from analyses.architecture import _side_by_side as side_by_side
 from analyses.architecture._named import InspectionError, counted
 from lab.inputs import Input, InputError, parse_all
 from lab.ledger import Ledger
-from results.schema import Column, Row, Table
+from results.schema import Block, Column, Network, NetworkPanel, Row, Table
 
 if TYPE_CHECKING:
     from lab.counters import CounterReading, Difference
@@ -86,6 +86,38 @@ def inspect(
         readings.append(reading)
         differences += reconcile(found, reading)
     return Inspection(found, tuple(readings), tuple(differences), failures)
+
+
+def drawing(found: Sequence[Inspection]) -> Network:
+    """The models as rows of slabs, by module, as deep as a page has room for."""
+    from lab.graph import summary
+
+    panels = []
+    for each in found:
+        shape = each.ledger.input_shape
+        first = Block(id="input", kind="data", label="input", shape=shape if len(shape) == 3 else ())
+        blocks = [
+            Block(
+                id=f"block{number}",
+                kind=part.kind,
+                label=part.label,
+                shape=part.shape,
+                parameters=part.parameters,
+                macs=part.macs,
+                repeat=part.repeat,
+                row=part.name,
+            )
+            for number, part in enumerate(summary(each.ledger))
+        ]
+        panels.append(NetworkPanel(title=each.ledger.model, blocks=(first, *blocks)))
+    names = ", ".join(each.ledger.model for each in found)
+    return Network(
+        form="volumes",
+        caption=f"{names}, by module. A slab is the output of a module: its height stands for the side of "
+        "the map and its width for the number of channels, both on logarithmic scales.",
+        alt=f"A row of slabs for {'each of ' if len(found) > 1 else ''}{names}.",
+        panels=tuple(panels),
+    )
 
 
 def detection_table(model: str, inputs: Sequence[Input] = ()) -> Table | None:

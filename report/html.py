@@ -28,9 +28,9 @@ from typing import Any, NamedTuple
 import jinja2
 from markupsafe import Markup, escape
 
-from report import formatting, html_text, html_views
+from report import figures, formatting, html_text, html_views
 from report.document import Document, Item, Study
-from results.schema import Finding, Metric, Result, Table
+from results.schema import Finding, Metric, Network, Result, Table
 from results.store import encode
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
@@ -139,8 +139,10 @@ def write_assets(templates: Path = TEMPLATES) -> Files:
     return {f"assets/{name}": (templates / "html" / name).read_bytes() for name in ("site.css", "site.js")}
 
 
-def table_page(title: str, tables: Iterable[Table], templates: Path = TEMPLATES) -> bytes:
-    """Tables as one page that needs no other file."""
+def table_page(
+    title: str, tables: Iterable[Table], drawing: Network | None = None, templates: Path = TEMPLATES
+) -> bytes:
+    """Tables, and the drawing of what they are of, as one page that needs no other file."""
     views = [
         html_views.TableView(f"table-{n}", "", table, table.columns) for n, table in enumerate(tables, 1)
     ]
@@ -151,6 +153,8 @@ def table_page(title: str, tables: Iterable[Table], templates: Path = TEMPLATES)
         {},
         title=title,
         tables=views,
+        drawing=drawing,
+        drawn=Markup(figures.svg(drawing, "network")) if drawing else "",
         style=Markup(style.decode()),
         script=Markup(script.decode()),
         style_hash=_hash(style),

@@ -61,7 +61,8 @@ def inspect(
         from report.html import table_page
         from results.store import write_atomically
 
-        write_atomically(html, table_page(f"{', '.join(names)}, layer by layer", tables))
+        title = f"{', '.join(names)}, layer by layer"
+        write_atomically(html, table_page(title, tables, inspection.drawing(found)))
         err.print(escape(f"Written: {html}"))
     if as_json:
         shown = [inspection.as_json(entry) for entry in found]
