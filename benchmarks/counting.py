@@ -1,6 +1,10 @@
-"""How fast a layer table is, beside three other counters: ratios in one run, on one thread.
+"""How fast a layer table is, beside other counters, and how many of them count right: ratios in one run.
 
-    python -m benchmarks.counting [--json FILE]
+    python -m benchmarks.counting [--json FILE] [--zoo MODELS]
+
+ptflops, calflops and thop take part where they are installed. A count is right where it is to the unit what
+FlopCounterMode sees on real numbers, with torch's fused attention of inference switched off, which hides its
+products. `--zoo` adds so many models of timm, spread over its names.
 
 Every program counts the same models, built before the clock starts: the others on real tensors, as their
 documentation shows, ours as it always works. Repeats are interleaved, and the best of each is kept, since
@@ -17,6 +21,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterable
+from importlib.util import find_spec
 from pathlib import Path
 
 from analyses.architecture.crosscheck import CrosscheckParameters
@@ -26,11 +31,14 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 TEN = CrosscheckParameters().models
 PROGRAMS = ("ours", "fvcore", "torch", "torchinfo")
+#: Programs that are no dependencies of ours, with what they import and do not say that they need.
+NEEDS = {"ptflops": (), "calflops": ("transformers",), "thop": ("distutils",)}
+PEERS = tuple(name for name, needs in NEEDS.items() if all(map(find_spec, (name, *needs))))
 SHAPE = (3, 224, 224)
 MIB = 2**20
 
 
-def counter(program: str) -> Callable[[object], object]:
+def counter(program: str, shape: tuple[int, ...] = SHAPE) -> Callable[[object], object]:
     """A function that counts one model, everything imported."""
     import torch
 
@@ -38,8 +46,24 @@ def counter(program: str) -> Callable[[object], object]:
     if program == "ours":
         from lab.counting import count
 
-        return lambda model: count(model, SHAPE)
-    image = torch.zeros(1, *SHAPE)
+        return lambda model: count(model, shape).macs
+    image = torch.zeros(1, *shape)
+    if program == "ptflops":
+        from ptflops import get_model_complexity_info
+
+        return lambda model: get_model_complexity_info(
+            model, shape, as_strings=False, print_per_layer_stat=False, verbose=False
+        )[0]
+    if program == "calflops":
+        from calflops import calculate_flops
+
+        return lambda model: calculate_flops(
+            model, input_shape=(1, *shape), print_results=False, output_as_string=False
+        )[1]
+    if program == "thop":
+        from thop import profile
+
+        return lambda model: profile(model, inputs=(image,), verbose=False)[0]
     if program == "torch":
         from torch.utils.flop_counter import FlopCounterMode
 
@@ -86,15 +110,55 @@ def seconds(count: Callable[[object], object], models: Iterable[object]) -> floa
 
 def best_times(names: tuple[str, ...], repeats: int) -> dict[str, float]:
     """The best wall time of each program over interleaved repeats, after one that is not counted."""
-    counters = {program: counter(program) for program in PROGRAMS}
-    models = {program: built(names, program) for program in PROGRAMS}
-    for program in PROGRAMS:
+    counters = {program: counter(program) for program in (*PROGRAMS, *PEERS)}
+    models = {program: built(names, program) for program in (*PROGRAMS, *PEERS)}
+    for program in (*PROGRAMS, *PEERS):
         seconds(counters[program], models[program])
-    best = dict.fromkeys(PROGRAMS, float("inf"))
+    best = dict.fromkeys((*PROGRAMS, *PEERS), float("inf"))
     for _ in range(repeats):
-        for program in PROGRAMS:
+        for program in (*PROGRAMS, *PEERS):
             best[program] = min(best[program], seconds(counters[program], models[program]))
     return best
+
+
+def right(program: str, build: Callable[[], object], shape: tuple[int, ...], truth: int) -> bool:
+    """Whether the program's MACs of a fresh model are the truth; a program that fails is not."""
+    try:
+        total = counter(program, shape)(build())
+    except Exception:
+        return False
+    return int(total) // (2 if program == "torch" else 1) == truth  # FLOPs
+
+
+def rightness(builds: dict[tuple[str, tuple[int, ...]], Callable[[], object]]) -> dict[str, int]:
+    """Of how many models each program counts the MACs right."""
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    found = dict.fromkeys((*PROGRAMS, *PEERS), 0)
+    for (_, shape), build in builds.items():
+        torch.backends.mha.set_fastpath_enabled(False)
+        with torch.no_grad(), FlopCounterMode(display=False) as mode:
+            build()(torch.zeros(1, *shape))
+        torch.backends.mha.set_fastpath_enabled(True)
+        for program in found:
+            with torch.no_grad():
+                found[program] += right(program, build, shape, mode.get_total_flops() // 2)
+    return found
+
+
+def of_timm(number: int) -> dict[tuple[str, tuple[int, ...]], Callable[[], object]]:
+    """So many models of timm, spread over its names, small enough for every program's real numbers."""
+    import timm
+
+    from lab import models
+
+    names = [name for name in timm.list_models() if not any(w in name for w in ("huge", "giant", "gigantic"))]
+    chosen: dict[tuple[str, tuple[int, ...]], Callable[[], object]] = {}
+    for name in names[:: max(1, len(names) // max(number, 1))][:number]:
+        shape = models.default_input(f"timm:{name}", models.load(f"timm:{name}"))
+        chosen[name, shape] = lambda name=name: built([f"timm:{name}"], "real")[0]
+    return chosen
 
 
 def growth(program: str) -> float:
@@ -137,12 +201,16 @@ def all_models() -> tuple[int, float]:
 def main() -> None:
     parser = options(__doc__)
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--zoo", type=int, default=0, help="models of timm that are counted too")
     chosen = parser.parse_args()
     one = best_times(("vgg19",), chosen.repeats)
     ten = best_times(TEN, max(2, chosen.repeats // 2))
     number, total = all_models()
     grown = {program: growth(program) for program in PROGRAMS}
     others = PROGRAMS[1:]
+    models = {(name, SHAPE): (lambda name=name: built([name], "real")[0]) for name in TEN}
+    exact = rightness(models | of_timm(chosen.zoo))
+    judged = len(TEN) + chosen.zoo
     report(
         [
             Goal("VGG-19 table, ms", 1e3 * one["ours"], at_most=20),
@@ -152,6 +220,12 @@ def main() -> None:
                 Goal(f"ten models, {other} ÷ ours", ten[other] / ten["ours"], at_least=goal)
                 for other, goal in zip(others, (5, 3, 3), strict=True)
             ),
+            Goal(f"of {judged} models, counted right by us", exact["ours"], at_least=judged),
+            *(
+                Goal(f"of {judged} models, counted right by {other}", exact[other])
+                for other in (*others, *PEERS)
+            ),
+            *(Goal(f"ten models, {other} ÷ ours", ten[other] / ten["ours"], at_least=3) for other in PEERS),
             Goal("ten models, our growth in memory, MiB", grown["ours"], at_most=50),
             *(Goal(f"ten models, growth of {other}, MiB", grown[other]) for other in others),
             Goal(f"all {number} classification models, built and counted, s", total, at_most=60),
