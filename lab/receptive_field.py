@@ -34,6 +34,7 @@ class Field(NamedTuple):
     size: tuple[int, ...]
     dims: tuple[Dimension, ...]
     extent: tuple[int, ...]  # pixels of the input along each axis
+    seen: tuple[tuple[int, int], ...]  # of these, from which to which some unit sees: padding adds none
     sequence: bool = False  # axis 0 is that of channels or of tokens: the layout (C, L) or (T, F) is open
 
 
@@ -67,7 +68,8 @@ def of_input(shape: Sequence[int]) -> Field:
     extent = tuple(shape[1:] if sequence else shape[2:])
     dims = tuple(((axis, n, 1, 0, n),) for axis, n in enumerate(extent))
     space = len(extent)
-    return Field((0,) * space, (1,) * space, ((),) * (len(shape) - space) + dims, extent, sequence)
+    none = ((),) * (len(shape) - space)
+    return Field((0,) * space, (1,) * space, none + dims, extent, tuple((0, n) for n in extent), sequence)
 
 
 def report(state: State) -> ReceptiveField | Literal["global"] | None:
@@ -87,16 +89,18 @@ def report(state: State) -> ReceptiveField | Literal["global"] | None:
                 known = jumps[axis]
                 jumps[axis] = abs(jump) if known is None else min(known, abs(jump))
     whole = [
-        jump is None and start <= 0 and start + size >= extent
-        for jump, start, size, extent in zip(jumps, state.start, state.size, state.extent, strict=True)
+        jump is None and max(start, seen[0]) <= 0 and min(start + size, seen[1]) >= extent
+        for jump, start, size, extent, seen in zip(
+            jumps, state.start, state.size, state.extent, state.seen, strict=True
+        )
     ]
     if all(whole):
         # in a sequence, what differs may be steps in time as well as channels
         alike = not state.sequence or all(_is_everything(term) for term in terms)
         return "global" if alike else None
     ends = [
-        (max(start, 0), min(start + size, extent)) if jump is None else (start, start + size)
-        for jump, start, size, extent in zip(jumps, state.start, state.size, state.extent, strict=True)
+        (max(start, seen[0]), min(start + size, seen[1])) if jump is None else (start, start + size)
+        for jump, start, size, seen in zip(jumps, state.start, state.size, state.seen, strict=True)
     ]  # what sees all there is sees no padding
     axes: Sequence[int] = range(len(whole))
     if state.sequence:
@@ -110,8 +114,8 @@ def report(state: State) -> ReceptiveField | Literal["global"] | None:
 
 def _is_everything(field: Field) -> bool:
     return all(
-        start <= 0 and start + size >= extent
-        for start, size, extent in zip(field.start, field.size, field.extent, strict=True)
+        max(start, seen[0]) <= 0 and min(start + size, seen[1]) >= extent
+        for start, size, extent, seen in zip(field.start, field.size, field.extent, field.seen, strict=True)
     )
 
 
@@ -127,7 +131,7 @@ def _is_inset(dimension: Dimension) -> bool:
 def _every_channel(field: Field) -> Field:
     """What some channel sees: parts of dimensions without an axis are taken as the whole."""
     dims = tuple([d if not d or (len(d) == 1 and d[0][0] >= 0) else _unlimited(d) for d in field.dims])
-    return Field(field.start, field.size, dims, field.extent, field.sequence)
+    return Field(field.start, field.size, dims, field.extent, field.seen, field.sequence)
 
 
 def _unlimited(dimension: Dimension) -> Dimension:
@@ -176,7 +180,7 @@ def union(states: Iterable[State]) -> State:
         for state in found[1:]:
             if state.extent != first.extent:  # type: ignore[union-attr]
                 return UNKNOWN
-            if state[:2] != first[:2]:  # type: ignore[index]
+            if state[:2] != first[:2] or state.seen != first.seen:  # type: ignore[index, union-attr]
                 first = _hull(first, state)  # type: ignore[arg-type]
         return first
     for state in found:
@@ -186,7 +190,7 @@ def union(states: Iterable[State]) -> State:
             known = hulls.get(term.dims)
             if known is None:
                 hulls[term.dims] = term
-            elif known[:2] != term[:2] or known.extent != term.extent:
+            elif known[:2] != term[:2] or known.extent != term.extent or known.seen != term.seen:
                 if known.extent != term.extent:
                     return UNKNOWN
                 hulls[term.dims] = _hull(known, term)
@@ -204,7 +208,10 @@ def _hull(a: Field, b: Field) -> Field:
     start = tuple(map(min, a.start, b.start))
     end = [max(p + q, r + s) for p, q, r, s in zip(a.start, a.size, b.start, b.size, strict=True)]
     size = tuple([e - s for s, e in zip(start, end, strict=True)])
-    return Field(start, size, a.dims, a.extent, a.sequence)
+    seen = tuple(
+        (min(p), max(q)) for p, q in (zip(*pair, strict=True) for pair in zip(a.seen, b.seen, strict=True))
+    )
+    return Field(start, size, a.dims, a.extent, seen, a.sequence)
 
 
 def _without_contained(terms: list[Field]) -> list[Field]:
@@ -218,6 +225,8 @@ def _without_contained(terms: list[Field]) -> list[Field]:
 
 def _contains(outer: Field, inner: Field) -> bool:
     """Whether `outer` sees at every unit all that `inner` sees there."""
+    if any(a[0] < b[0] or a[1] > b[1] for a, b in zip(inner.seen, outer.seen, strict=True)):
+        return False
     low = [a - b for a, b in zip(inner.start, outer.start, strict=True)]
     high = list(low)
     for a, b in zip(inner.dims, outer.dims, strict=True):
@@ -317,7 +326,7 @@ def _contracted(field: Field, dims: Sequence[int]) -> Field:
             if axis >= 0:
                 start[axis] += min(low * jump, (high - 1) * jump)
                 size[axis] += abs((high - 1 - low) * jump)
-    return Field(tuple(start), tuple(size), tuple(left), field.extent, field.sequence)
+    return Field(tuple(start), tuple(size), tuple(left), field.extent, field.seen, field.sequence)
 
 
 def reduced(state: State, dims: Sequence[int], left: int) -> State:
@@ -353,7 +362,8 @@ def grouped(state: State, dim: int, groups: int, outputs: int, units: int) -> St
 def _split(field: Field, dim: int, parts: Sequence[int]) -> Field:
     """One dimension seen as several of `parts` units."""
     made = _viewed(field._replace(dims=(field.dims[dim],)), (prod(parts),), tuple(parts))
-    return made._replace(dims=(*field.dims[:dim], *made.dims, *field.dims[dim + 1 :]))
+    dims = (*field.dims[:dim], *made.dims, *field.dims[dim + 1 :])
+    return field._replace(dims=dims, start=made.start)
 
 
 # Windows
@@ -382,6 +392,7 @@ def _windowed(
     dilation: Sequence[int],
 ) -> State:
     start, size, dims = list(field.start), list(field.size), list(field.dims)
+    seen, narrowed = field.seen, False
     for i in range(-len(kernel), 0):
         dimension = dims[i]
         if not dimension or (kernel[i] == stride[i] == 1 and not padding[i]):
@@ -393,11 +404,27 @@ def _windowed(
             start[axis] += first * jump
             size[axis] += reach * abs(jump)
             dims[i] = ((axis, output[i], jump * stride[i], 0, output[i]),)
+            end = start[axis] + size[axis] + (output[i] - 1) * abs(jump) * stride[i]
+            if start[axis] > seen[axis][0] or end < seen[axis][1]:
+                narrowed = True
         elif output[i] == 1 and not padding[i] and dilation[i] == 1 and kernel[i] == _units(dimension):
             return _windowed(_contracted(field, [i]), output, kernel, stride, padding, dilation)
         else:
             return UNKNOWN
-    return Field(tuple(start), tuple(size), tuple(dims), field.extent, field.sequence)
+    made = Field(tuple(start), tuple(size), tuple(dims), field.extent, seen, field.sequence)
+    return _narrowed(made) if narrowed else made
+
+
+def _narrowed(field: Field) -> Field:
+    """The field, with `seen` cut to what its units reach."""
+    low, high = list(field.start), [a + b for a, b in zip(field.start, field.size, strict=True)]
+    for dimension in field.dims:
+        for axis, _, jump, first, last in dimension[0][2][1] if _is_inset(dimension) else dimension:
+            if axis >= 0:
+                low[axis] += min(first * jump, (last - 1) * jump)
+                high[axis] += max(first * jump, (last - 1) * jump)
+    seen = tuple((max(a, p), min(b, q)) for a, b, (p, q) in zip(low, high, field.seen, strict=True))
+    return field._replace(seen=seen)
 
 
 def _units(dimension: Dimension) -> int:
@@ -483,7 +510,7 @@ def placed(state: State, dim: int, at: int, total: int, units: int) -> State:
         else:
             new = ((INSET, total, (at, dimension), 0, total),)
         dims = (*field.dims[:dim], new, *field.dims[dim + 1 :])
-        return Field(start, field.size, dims, field.extent, field.sequence)
+        return Field(start, field.size, dims, field.extent, field.seen, field.sequence)
 
     return rule(state) if isinstance(state, Field) else each(state, rule)
 
@@ -659,7 +686,7 @@ def _viewed(
         if ordered and ordered[0][0] != INSET and _units(ordered) != n:
             raise Untraceable
         dims.append(_joined(ordered))
-    return field._replace(start=tuple(start), dims=tuple(dims))
+    return _narrowed(field._replace(start=tuple(start), dims=tuple(dims)))
 
 
 def _limits(

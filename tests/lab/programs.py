@@ -155,7 +155,8 @@ def _activation(p: Program, shape: torch.Size) -> Step:
 def _norm(p: Program, shape: torch.Size) -> Step:
     c = shape[1]
     kind = p.drawn.randint(0, 4)
-    if kind == 0:
+    if kind == 0:  # in training it takes no single value
+        _need(shape[2] * shape[3] > 1)
         return p_call(p.part(nn.BatchNorm2d(c)))
     if kind == 1:
         _need(shape[2] * shape[3] > 1)
@@ -374,7 +375,7 @@ def _reduction(p: Program, shape: torch.Size) -> Step:
             lambda x, y: torch.sum(input=y, dim=2, keepdim=True),
             lambda x, y: y.mean(axis=1, keepdims=True),
             lambda x, y: y.max(dim=2, keepdim=True)[0] + x,
-            lambda x, y: torch.var(y, 1, keepdim=True) + x,
+            lambda x, y: torch.var(y, 1, correction=0, keepdim=True) + x,
             lambda x, y: y.std(dim=-1, keepdim=True, unbiased=False),
             lambda x, y: torch.cumsum(y, dim=3),
             lambda x, y: torch.logsumexp(y, dim=1, keepdim=True),
@@ -498,7 +499,9 @@ def _interval(state: fields.State, unit: tuple[int, ...], axis: int) -> tuple[in
             if outside:
                 break
         else:
-            found.append((start, start + term.size[axis]))
+            low, high = term.seen[axis]
+            found.append((max(start, low), min(start + term.size[axis], high)))
+    found = [(low, high) for low, high in found if low < high]
     if not found:
         return None
     return min(low for low, _ in found), max(high for _, high in found)
