@@ -61,9 +61,9 @@ def parameter_rows(analysis: Analysis[Any]) -> list[dict[str, Any]]:
         rows.append(
             {
                 "parameter": key,
-                "full": _text(value),
-                "quick": "the same" if in_quick == value else _text(in_quick),
                 "meaning": meanings.get(key) or COMMON.get(last) or last.replace("_", " "),
+                "quick": "the same" if in_quick == value else _text(in_quick),
+                "full": _text(value),
             }
         )
     return rows

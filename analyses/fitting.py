@@ -32,7 +32,7 @@ def fitted(parameters: Parameters, settings: Sequence[str]) -> list[str]:
         return []
     counts = _counts(name)
     if isinstance(data, DataChoice):
-        proposed = _for_training(data, parameters, counts)
+        proposed = _for_training(data, parameters, counts, given)
     elif "data" in type(parameters).model_fields:
         proposed = _for_transfer(counts)
     else:
@@ -58,7 +58,10 @@ def _counts(name: str) -> dict[str, Counter[str]]:
 
 
 def _for_training(
-    data: DataChoice, parameters: Parameters, counts: Mapping[str, Counter[str]]
+    data: DataChoice,
+    parameters: Parameters,
+    counts: Mapping[str, Counter[str]],
+    given: Mapping[str, str],
 ) -> dict[str, str | float]:
     own_test = "train" in counts and "test" in counts
     pool = counts["train"].total() if own_test else sum(kinds.total() for kinds in counts.values())
@@ -66,7 +69,8 @@ def _for_training(
     test = 0 if own_test else _share(TEST, pool, kinds)
     left = pool - test
     validation = _share(VALIDATION, left, kinds) if data.validation else 0
-    train = left - validation
+    said = given.get("data.train", "")
+    train = int(said) if said.isdecimal() else left - validation
     batch = max((size for size in BATCHES if size <= train / 8), default=BATCHES[0])
     before = getattr(parameters, "batch", batch)
     batch = min(batch, before)

@@ -31,6 +31,7 @@ from lab.recipes import Recipe, rate_factor
 
 REVISION = 1  # to be raised when the same recipe and seed give another network
 EVALUATED = 1_000  # images that are evaluated at a time
+EVALUATED_BYTES = 1 << 27  # of their pixels, at most
 
 T = TypeVar("T")
 
@@ -197,7 +198,10 @@ def _cpu_has_bfloat16() -> bool:
 
 
 def _evaluated_at_a_time(images: Any) -> int:
-    return images.batch if isinstance(images, Streamed) else EVALUATED
+    """Fewer of an image of more than 209 × 209 pixels: 1,000 of those take gigabytes as floats."""
+    if isinstance(images, Streamed):
+        return images.batch
+    return max(1, min(EVALUATED, EVALUATED_BYTES // max(1, images[:1].numel())))
 
 
 @torch.no_grad()

@@ -40,9 +40,9 @@ class PhotographsParameters(Parameters):
 
     own_data: ClassVar[dict[str, int]] = {"size": 128, "seeds": 2}  # for photographs of the reader's own
 
-    data: DataChoice = DataChoice(name="shapes", train=300, validation=60, test=140, size=SCRATCH_SIZE)
-    size: int = Field(64, ge=32)
-    epochs: int = Field(20, ge=1)
+    data: DataChoice = DataChoice(name="shapes", train=600, validation=150, size=SCRATCH_SIZE)
+    size: int = Field(128, ge=32)
+    epochs: int = Field(30, ge=1)
     batch: int = Field(32, ge=1)
     learning_rate: float = Field(0.01, gt=0)
     penalties: tuple[float, ...] = Field((1000.0, 100.0, 10.0, 1.0), min_length=1)
