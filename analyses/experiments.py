@@ -497,7 +497,7 @@ def classifier_comparison_table(
         )
     seeds = builders.counted(max(len(discordant(*family[name])) for name in words), "seeds")
     return builders.table(
-        f"{caption} Means over {seeds}; brackets are 95% confidence intervals over seeds (Student, paired).",
+        f"{caption} Means over {seeds}; differences of accuracy are paired by seed.",
         {
             "comparison": builders.text("Compared"),
             "only_first": builders.integer("Only the first right", "images"),
@@ -632,8 +632,7 @@ def class_table(outcomes: Sequence[Outcome], caption: str) -> Table:
             cells |= {"taken_for": names[most], "share": share}
         rows.append(cells)
     return builders.table(
-        f"{caption} Means over {builders.counted(len(outcomes), 'seeds')}; brackets are 95% confidence "
-        "intervals over seeds.",
+        f"{caption} Means over {builders.counted(len(outcomes), 'seeds')}.",
         {
             "class": builders.text("Class"),
             "images": builders.integer("Test images"),

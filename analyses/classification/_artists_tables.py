@@ -71,9 +71,8 @@ def method_table(metrics: Mapping[str, Metric], folds: Iterable[str]) -> Table:
         )
     return builders.table(
         "Accuracy (%) with and without a network. Validation: means over "
-        f"{metrics['baseline/validation_accuracy'].n} folds, with 95% confidence intervals over folds, "
-        "widened for shared training images. Test: means over the final networks or forests, with 95% Wilson "
-        f"intervals over {metrics['baseline/test_accuracy'].n} test images.",
+        f"{metrics['baseline/validation_accuracy'].n} folds, with intervals widened for shared training "
+        "images. Test: means over the final networks or forests, with Wilson's intervals.",
         {
             "method": builders.text("Method"),
             "train": builders.percent("Training"),
@@ -87,9 +86,8 @@ def method_table(metrics: Mapping[str, Metric], folds: Iterable[str]) -> Table:
 
 def comparison_table(methods: Mapping[str, Comparison]) -> Table:
     return builders.table(
-        "Differences between the methods, in percentage points: on the folds paired by fold, with 95% "
-        "confidence intervals over folds, widened for shared training images; on the test paired by image, "
-        "with 95% confidence intervals over test images.",
+        "Differences of accuracy between the methods: paired by fold, with intervals widened for shared "
+        "training images, and paired by test image.",
         {"comparison": builders.text("Compared"), **experiments.COMPARED},
         [experiments.comparison_row(one, comparison=METHOD_PAIRS[name]) for name, one in methods.items()],
         notes=("p-values are adjusted by Holm's method for the comparisons of the table.",),
@@ -122,9 +120,8 @@ def factor_table(
     fewer = any(one.factor == "early stopping" and one.images is None for one in factors)
     return builders.table(
         "Training and validation accuracy (%) when a single choice of the baseline is changed. Means over "
-        f"{builders.counted(len(baseline), 'folds')}; brackets are 95% confidence intervals over folds, "
-        "widened for shared training images. Differences from the baseline are paired by fold, in percentage "
-        "points.",
+        f"{builders.counted(len(baseline), 'folds')}; intervals are widened for shared training images. "
+        "Differences from the baseline are paired by fold, in percentage points.",
         {
             "factor": builders.text("Factor"),
             "value": builders.text("Value"),
@@ -160,8 +157,7 @@ def search_table(parameters: ArtistsParameters, outcomes: Mapping[str, Outcome])
     return builders.table(
         f"Validation accuracy (%) of the {len(rows)} settings, of {parameters.search_settings} drawn at "
         f"random, that were best on the first {builders.counted(parameters.search_folds, 'folds')} and were "
-        "therefore tried on all. Brackets are 95% confidence intervals over folds, widened for shared "
-        "training images.",
+        "therefore tried on all. Intervals are widened for shared training images.",
         {
             "number": builders.integer("Drawn as"),
             "network": builders.text("Network"),
@@ -212,11 +208,10 @@ def transform_table(metrics: Mapping[str, Metric], changes: Mapping[str, Compari
                 found = changes[f"transform/{change}/{what}"]
                 cells |= {what: found.difference.value, f"{what}_p": found.p}
         rows.append(cells)
-    networks, images = builders.counted(seeds, "networks"), metrics["best/test_accuracy"].n
+    networks = builders.counted(seeds, "networks")
     return builders.table(
         "Accuracy (%) on changed test images, what the best setting loses by each change, and how far it is "
-        f"ahead of the baseline under it (percentage points). Means over {networks} of each kind; brackets "
-        f"are 95% Wilson intervals over {images} test images.",
+        f"ahead of the baseline under it. Means over {networks} of each kind, with Wilson's intervals.",
         {
             "change": builders.text("Test images"),
             "baseline": builders.percent("Baseline"),

@@ -119,13 +119,14 @@ class BaseNetworks(Analysis[BaseNetworksParameters]):
         tables = {
             "results": _table(metrics, runs, parameters),
             "networks": experiments.classifier_comparison_table(
-                "The base networks compared on the same test images, in percentage points of accuracy.",
+                "The base networks compared on the same test images.",
                 {key: words[key] for key in networks},
                 networks,
                 differences["networks"],
             ),
             "training": experiments.classifier_comparison_table(
-                "Change of test accuracy by augmentation and by coupled L2, in percentage points.",
+                "Change of test accuracy by augmentation"
+                + (" and by coupled L2." if COUPLED in runs else "."),
                 {key: words[key] for key in training},
                 training,
                 differences["training"],
@@ -441,7 +442,7 @@ def _table(metrics: Mapping[str, Metric], runs: Runs, parameters: BaseNetworksPa
         f"Test accuracy (%) and cost of the three base networks ({parameters.data.train:,} training images, "
         f"{parameters.epochs} epochs): as the assignment has it, with decoupled weight decay"
         + (" and with coupled L2" if COUPLED in runs else "")
-        + f", and with augmentation. Means over {seeds}; brackets are 95% confidence intervals over seeds.",
+        + f", and with augmentation. Means over {seeds}.",
         {
             "network": builders.text("Network"),
             **{
@@ -472,8 +473,7 @@ def _table(metrics: Mapping[str, Metric], runs: Runs, parameters: BaseNetworksPa
 def _published_table(runs: Runs, words: Mapping[str, str], differences: Mapping[str, Comparison]) -> Table:
     seeds = builders.counted(len(runs[LETTER]["convnet"]), "seeds")
     return builders.table(
-        f"Test accuracy of the base networks, means over {seeds}, less the published accuracy of one run, in "
-        "percentage points; brackets are 95% confidence intervals over our seeds.",
+        f"Test accuracy of the base networks, means over {seeds}, less the published accuracy of one run.",
         {"comparison": builders.text("Compared"), **experiments.COMPARED},
         [experiments.comparison_row(one, comparison=words[key]) for key, one in differences.items()],
         notes=("p-values are adjusted by Holm's method for the comparisons of the table.",),

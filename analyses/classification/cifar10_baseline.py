@@ -74,8 +74,7 @@ class Cifar10Baseline(Analysis[BaselineParameters]):
                 "results": experiments.classifiers_table(
                     "Losses, accuracies (%) and training time of the baseline after "
                     f"{builders.counted(parameters.epochs, 'epochs')}. Means over "
-                    f"{builders.counted(len(runs), 'seeds')}; brackets are 95% confidence intervals over "
-                    "seeds.",
+                    f"{builders.counted(len(runs), 'seeds')}.",
                     {"baseline": "LeNet-like"},
                     metrics,
                     experiments.table_notes(runs),

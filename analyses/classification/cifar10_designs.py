@@ -169,16 +169,14 @@ class Cifar10Designs(Analysis[DesignsParameters]):
                     {**DESIGNS, "six_views": SIX_VIEWS},
                     metrics | {"six_views/test_accuracy": metrics["design_b/six_views_test_accuracy"]},
                     (
-                        "Means over the seeds; brackets are 95% confidence intervals over the seeds. Six "
-                        "views: the outputs for six views of each test image are averaged; training and "
-                        "validation are of one view.",
+                        "Means over the seeds. Six views: the outputs for six views of each test image are "
+                        "averaged; training and validation are of one view.",
                         *experiments.table_notes(designs["design_a"]),
                     ),
                 ),
                 "recipes": _recipes(parameters),
                 "designs": experiments.classifier_comparison_table(
-                    f"The two designs compared on {len(designs['design_a'][0]['labels']):,} test images; "
-                    "differences of accuracy in percentage points.",
+                    f"The two designs compared on {len(designs['design_a'][0]['labels']):,} test images.",
                     {name: PAIRS[name] for name in pairs},
                     pairs,
                     between,
@@ -427,8 +425,8 @@ def _ablation_table(
     return builders.table(
         f"Validation accuracy (%) of design A and of variants with one choice changed, after "
         f"{parameters.ablation_epochs} epochs on {parameters.ablation_train:,} training images. Means over "
-        f"{builders.counted(parameters.ablation_seeds, 'seeds')}; brackets are 95% confidence intervals over "
-        "seeds. Differences from design A are paired by seed, in percentage points.",
+        f"{builders.counted(parameters.ablation_seeds, 'seeds')}; differences from design A are paired by "
+        "seed.",
         {
             "change": builders.text("Change"),
             "accuracy": builders.percent("Accuracy"),
