@@ -6,20 +6,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from analyses import experiments
 from analyses.experiments import FRACTION
 from analyses.plugin import Outcome
 from lab.verification import Pairs
-from results.schema import Column, Finding, Metric, Row, Table
+from results import builders
+from results.schema import Finding, Metric, Table
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
 RESAMPLES = 999
-SIGNIFICANT = 0.05
 
 #: A mean, and what it is when people are drawn again, (RESAMPLES,).
 Drawn = tuple[float, Any]
@@ -96,39 +96,87 @@ def _means(judged: Judged, measure: Any) -> Drawn:
     return float(np.mean(values)), np.nanmean(drawn, axis=0)
 
 
-def estimated(
-    value: float, drawn: NDArray[np.float64], title: str, people: int, unit: str = FRACTION
-) -> Metric:
-    """With the 95% percentile interval of the draws of so many people."""
+def estimated(value: float, drawn: NDArray[np.float64], title: str, people: int) -> Metric:
+    """A fraction, with the 95% percentile interval of the draws of so many people."""
     import numpy as np
 
     low, high = np.nanpercentile(drawn, [2.5, 97.5])
     ends = {"low": min(float(low), value), "high": max(float(high), value)}
-    return Metric(value=value, title=title, unit=unit, n=people, over="people", **ends)
+    return Metric(value=value, title=title, unit=FRACTION, n=people, over="people", **ends)
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What is compared; and what a sentence says of {first} and {second} where the first has more of it, or
+    less, or where the difference is not significant.
+    """
+
+    name: str
+    more: str
+    less: str
+    same: str
+
+
+AUC = Measure(
+    "AUC",
+    more="{first} has a higher AUC than {second}",
+    less="{first} has a lower AUC than {second}",
+    same="{first} and {second} do not differ significantly in AUC",
+)
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What is compared, in words that can stand within a sentence, and by which measure."""
+
+    first: str
+    second: str
+    measure: Measure = AUC
+    where: str = ""
+
+    @property
+    def title(self) -> str:
+        return f"{self.measure.name}{self.where and f' {self.where}'}: {self.first}, less {self.second}"
 
 
 @dataclass(frozen=True)
 class Comparison:
     """One value less another, for the same draws of people; p: adjusted for all comparisons of its table."""
 
+    words: Compared
     first: float
     second: float
     difference: Metric
     p: float
 
     @property
-    def verdict(self) -> Literal["higher", "lower", "not significant"]:
-        low, high = self.difference.low, self.difference.high
-        if self.p < SIGNIFICANT and low is not None and high is not None:
-            if low > 0:
-                return "higher"
-            if high < 0:
-                return "lower"
-        return "not significant"
+    def verdict(self) -> builders.Verdict:
+        return builders.judge(self.difference, self.p)
+
+    def finding(self, name: str, expected: builders.Verdict = "more") -> Finding:
+        """name: of the metric. It says what the verdict is; it holds where that is the expected one."""
+        words = self.words
+        parts = {"first": words.first, "second": words.second}
+
+        def sentence(pattern: str) -> str:
+            text = pattern.format(**parts) + (words.where and f" {words.where}")
+            return text[0].upper() + text[1:]
+
+        size = builders.shown(name, ".3f", ci=True, unsigned=True)
+        return builders.comparison(
+            sentence(words.measure.less if expected == "less" else words.measure.more),
+            name,
+            self.difference,
+            more=f"{sentence(words.measure.more)}, by {size}.",
+            less=f"{sentence(words.measure.less)}, by {size}.",
+            same=f"{sentence(words.measure.same)} ({builders.shown(name, '+.3f', ci=True)}).",
+            adjusted_p=self.p,
+            expected=expected,
+        )
 
 
 def compared(
-    pairs: Mapping[str, tuple[Drawn, Drawn]], titles: Mapping[str, str], people: Mapping[str, int]
+    pairs: Mapping[str, tuple[Drawn, Drawn]], words: Mapping[str, Compared], people: Mapping[str, int]
 ) -> dict[str, Comparison]:
     """The first of each two less the second, over so many people; all belong to one table, and share Holm's
     correction.
@@ -140,10 +188,10 @@ def compared(
     differences, p_values = {}, []
     for name, (first, second) in pairs.items():
         drawn = first[1] - second[1]
-        differences[name] = estimated(first[0] - second[0], drawn, titles[name], people[name])
+        differences[name] = estimated(first[0] - second[0], drawn, words[name].title, people[name])
         p_values.append(p_of_resamples(drawn[np.isfinite(drawn)]))
     return {
-        name: Comparison(first[0], second[0], differences[name], 1.0 if p is None else p)
+        name: Comparison(words[name], first[0], second[0], differences[name], 1.0 if p is None else p)
         for (name, (first, second)), p in zip(pairs.items(), holm(p_values), strict=True)
     }
 
@@ -156,51 +204,40 @@ def comparison_metrics(found: Mapping[str, Comparison]) -> dict[str, Metric]:
     }
 
 
-def comparison_table(
-    found: Mapping[str, Comparison], words: Mapping[str, tuple[str, str]], what: str, people: str
-) -> Table:
-    """words: of each comparison, what is compared, and by what measure."""
-    signed: dict[str, Any] = {"type": "number", "format": "+.3f"}
-    number: dict[str, Any] = {"type": "number", "format": ".3f"}
-    return Table(
-        caption=f"Differences {what}.",
-        columns=(
-            Column(key="compared", label="First, less second"),
-            Column(key="measure", label="Measure"),
-            Column(key="first", label="First", **number),
-            Column(key="second", label="Second", **number),
-            Column(key="difference", label="Difference", **signed),
-            Column(key="low", label="95% from", **signed),
-            Column(key="high", label="to", **signed),
-            Column(key="p", label="Adjusted p", **number),
-            Column(key="verdict", label="First is"),
-        ),
-        rows=tuple(
-            Row(
-                cells={
-                    "compared": words[name][0],
-                    "measure": words[name][1],
-                    "first": one.first,
-                    "second": one.second,
-                    "difference": one.difference.value,
-                    "low": one.difference.low,
-                    "high": one.difference.high,
-                    "p": one.p,
-                    "verdict": one.verdict,
-                }
-            )
-            for name, one in found.items()
-        ),
+def comparison_table(found: Mapping[str, Comparison], caption: str) -> Table:
+    verdicts = {"more": "higher", "less": "lower", "same": "not significant"}
+    people = sorted({one.difference.n for one in found.values()})
+    return builders.table(
+        caption,
+        {
+            "first": builders.text("First"),
+            "second": builders.text("Second"),
+            "measure": builders.text("Measure"),
+            "of_first": builders.number("First", ".3f"),
+            "of_second": builders.number("Second", ".3f"),
+            "difference": builders.number("Difference", "+.3f"),
+            "p": builders.number("Adjusted p", ".3f"),
+            "verdict": builders.text("First is"),
+        },
+        [
+            {
+                "first": one.words.first,
+                "second": one.words.second,
+                "measure": f"{one.words.measure.name}{one.words.where and f' {one.words.where}'}",
+                "of_first": one.first,
+                "of_second": one.second,
+                "difference": one.difference,
+                "p": one.p,
+                "verdict": verdicts[one.verdict],
+            }
+            for one in found.values()
+        ],
         notes=(
-            f"Intervals are over people ({people}), drawn again {RESAMPLES} times, the same for first and "
-            f"second; p-values are adjusted by Holm's method for the {len(found)} comparisons of the table.",
+            f"Intervals (95%) are over people ({' or '.join(map(str, people))}), drawn again {RESAMPLES} "
+            "times, the same for first and second; p-values are adjusted by Holm's method for the "
+            f"{len(found)} comparisons of the table.",
         ),
     )
-
-
-def finding(statement: str, found: Mapping[str, Comparison], name: str, verdict: str) -> Finding:
-    """Whether a comparison has this verdict."""
-    return Finding(statement=statement, holds=found[name].verdict == verdict, metrics=(name,))
 
 
 def rates_of(judged: Judged, threshold: str = "balanced") -> dict[str, float]:

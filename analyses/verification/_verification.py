@@ -37,6 +37,15 @@ CROSSED = {
     "tutorial_mining": "Siamese network, mined pairs",
     "new_contrastive": "New network, contrastive loss",
 }
+#: Words of each within a sentence.
+IN_TEXT = {
+    "pixels": "raw pixels",
+    "backbone": "the features of ImageNet",
+    "contrastive": "the tutorial's network",
+    "mining": "the new network",
+    "tutorial_mining": "the tutorial's network with mined pairs",
+    "new_contrastive": "the new network with the contrastive loss",
+}
 TOWER = ("contrastive", "tutorial_mining")  # trained from scratch; the other trained ones stand on features
 TRAINED = (*TOWER, "mining", "new_contrastive")
 COSINE = ("backbone", "mining", "tutorial_mining")  # the others are judged by Euclidean distances
@@ -156,23 +165,10 @@ class VerificationParameters(Parameters):
         ]
 
 
-def is_here(faces: Faces) -> bool:
-    """Whether the data set is on this machine; what is recorded can be summarized without it."""
-    from lab.datasets import MissingData, locate
-
-    try:
-        locate(faces.name)
-    except MissingData:
-        return False
-    return True
-
-
 def check_people(parameters: VerificationParameters, tests: Iterable[Tested]) -> None:
-    """DataError where a split cannot be trained and tested, before any is."""
-    if is_here(parameters.faces):
-        inner = max(parameters.inner_folds, parameters.tower_inner_folds)
-        for test in tests:
-            divided(parameters.faces, test, inner)
+    """DataError where a split cannot be trained and tested."""
+    for test in tests:
+        divided(parameters.faces, test, max(parameters.inner_folds, parameters.tower_inner_folds))
 
 
 @lru_cache(maxsize=1)

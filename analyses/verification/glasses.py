@@ -13,13 +13,15 @@ from dataclasses import replace
 from typing import Any
 
 from analyses import experiments
-from analyses.experiments import FRACTION
 from analyses.plugin import Analysis, Cell, Context, Outcome, Profile, Summary
 from analyses.verification import _judging as judging
 from analyses.verification import _verification as verification
 from analyses.verification._judging import Judged
 from analyses.verification._verification import CROSSED, METHODS, Faces, VerificationParameters
-from results.schema import Axis, Chart, Column, Finding, Metric, Row, Series, Table
+from results import builders
+from results.builders import FRACTION
+from results.schema import Chart, Finding, Metric, Table
+from results.text import counted
 
 KINDS = {"none": "neither", "both": "both", "cross": "one of the two"}
 BARE = "mining_glasses"  # the new network without drawn glasses
@@ -63,8 +65,14 @@ class Glasses(Analysis[GlassesParameters]):
     def datasets(self, parameters: GlassesParameters) -> tuple[str, ...]:
         return (parameters.faces.name, *(["meglass"] if parameters.meglass else []))
 
+    def check(self, parameters: GlassesParameters) -> None:
+        verification.check_people(parameters, [getattr(parameters, split) for split in SPLITS])
+        for split in SPLITS:
+            _check_glasses(parameters.faces, getattr(parameters, split), needed=split == "heldout")
+        if parameters.meglass:
+            list(_protocols(_meglass(parameters.faces)[0]))
+
     def plan(self, parameters: GlassesParameters) -> list[Cell]:
-        self._check(parameters)
         cells = []
         for split in SPLITS:
             test = getattr(parameters, split)
@@ -79,16 +87,6 @@ class Glasses(Analysis[GlassesParameters]):
             else cell
             for cell in cells
         ]
-
-    def _check(self, parameters: GlassesParameters) -> None:
-        """DataError where the people or the glasses make no pairs to judge, before anything is trained."""
-        verification.check_people(parameters, [getattr(parameters, split) for split in SPLITS])
-        if not verification.is_here(parameters.faces):
-            return
-        for split in SPLITS:
-            _check_glasses(parameters.faces, getattr(parameters, split), needed=split == "heldout")
-        if parameters.meglass:
-            list(_protocols(_meglass(parameters.faces)[0]))
 
     def run(self, cell: Cell, context: Context) -> Outcome:
         faces = Faces.model_validate(cell.settings["faces"])
@@ -121,11 +119,15 @@ class Glasses(Analysis[GlassesParameters]):
         found = _compared(areas, rates, people)
         metrics = _metrics(judged, kinds, areas, rates) | judging.comparison_metrics(found)
         metrics |= _interval_ends(found)
+        note = (
+            f"Means over {counted(parameters.seeds, 'seeds')}. Intervals (95%) are over "
+            f"{counted(people, 'people')}, drawn again {judging.RESAMPLES} times."
+        )
         tables = {
-            "networks": _networks_table(metrics, people, parameters),
-            "kinds": _table(judged["heldout"], kinds["heldout"], parameters),
+            "networks": _networks_table(metrics, note),
+            "kinds": _table(metrics, judged["heldout"]["mining"], kinds["heldout"], note),
             "comparisons": judging.comparison_table(
-                found, WORDS, "between networks, and between kinds of pairs", str(people)
+                found, "Differences between networks and losses, and between kinds of pairs."
             ),
             "published": _published_table(judged["published"], kinds["published"]),
             "recipe": verification.recipe_table(parameters, ("contrastive", *CROSSED, "mining")),
@@ -137,7 +139,7 @@ class Glasses(Analysis[GlassesParameters]):
         return Summary(
             metrics=metrics,
             tables=tables,
-            figures={"accepted": _chart(metrics, people)},
+            figures={"accepted": _chart(metrics)},
             findings=_findings(found, outcomes),
             note=verification.weights_note(outcomes),
         )
@@ -236,26 +238,21 @@ def _meglass_metrics(runs: Mapping[str, Sequence[Outcome]]) -> dict[str, Metric]
 
 def _meglass_table(metrics: Mapping[str, Metric], runs: Mapping[str, Sequence[Outcome]]) -> Table:
     protocols = runs["mining"][0]["meglass"]
-    return Table(
-        caption="AUC on the official lists of MeGlass, gallery against probe: who wears glasses in each.",
-        columns=(
-            Column(key="protocol", label="Gallery/probe"),
-            Column(key="pairs", label="Pairs", type="integer"),
-            *(Column(key=method, label=label, type="number", format=".3f") for method, label in ROWS.items()),
-        ),
-        rows=tuple(
-            Row(
-                cells={
-                    "protocol": protocol,
-                    "pairs": told["pairs"],
-                    **{
-                        method: metrics[f"meglass/{protocol.replace('/', '_')}/{method}/auc"].value
-                        for method in ROWS
-                    },
-                }
-            )
+    return builders.table(
+        "AUC on the official lists of MeGlass, gallery against probe: who wears glasses in each.",
+        {
+            "protocol": builders.text("Gallery/probe"),
+            "pairs": builders.integer("Pairs"),
+            **{method: builders.number(label, ".3f") for method, label in ROWS.items()},
+        },
+        [
+            {
+                "protocol": protocol,
+                "pairs": told["pairs"],
+                **{method: metrics[f"meglass/{protocol.replace('/', '_')}/{method}/auc"] for method in ROWS},
+            }
             for protocol, told in protocols.items()
-        ),
+        ],
     )
 
 
@@ -338,13 +335,28 @@ COMPARED = {
     "network_mining": ("mining", "tutorial_mining"),
 }
 HARDER = "harder"  # across glasses than without any
-MEASURES = {"auc": "AUC", "cross_glasses_tpr": "cross TPR"}
-#: Of each comparison of the table what is compared, and by which measure.
+CROSS = judging.Measure(
+    "cross TPR",
+    more="{first} accepts more pairs across glasses than {second}",
+    less="{first} accepts fewer pairs across glasses than {second}",
+    same="{first} and {second} do not differ significantly in the pairs across glasses that they accept",
+)
+KIND = judging.Measure(
+    "TPR",
+    more="{first} accepts a larger share of the pairs across glasses than of those without any",
+    less="{first} accepts a smaller share of the pairs across glasses than of those without any",
+    same="{first} accepts shares of the pairs across glasses and of those without any that do not differ "
+    "significantly",
+)
+IN_TEXT = verification.IN_TEXT | {BARE: "the new network without drawn glasses"}
+#: One table, one family.
 WORDS = {
-    f"{name}/{key}": (f"{ROWS[first]} − {ROWS[second][0].lower()}{ROWS[second][1:]}", measure)
+    f"{name}/{key}": judging.Compared(IN_TEXT[first], IN_TEXT[second], measure)
     for name, (first, second) in COMPARED.items()
-    for key, measure in MEASURES.items()
-} | {f"{HARDER}/{method}": (label, "cross TPR − TPR without glasses") for method, label in ROWS.items()}
+    for key, measure in (("auc", judging.AUC), ("cross_glasses_tpr", CROSS))
+} | {
+    f"{HARDER}/{method}": judging.Compared(IN_TEXT[method], "the same, without any", KIND) for method in ROWS
+}
 
 
 def _compared(
@@ -352,15 +364,14 @@ def _compared(
     rates: Mapping[str, Mapping[str, judging.Drawn]],
     people: int,
 ) -> dict[str, judging.Comparison]:
-    """All comparisons of the table, one family: AUC, and accepted pairs across glasses."""
+    """All comparisons of the table: AUC, and accepted pairs across glasses."""
     values = {"auc": areas, "cross_glasses_tpr": rates["cross"]}
     pairs = {
-        f"{name}/{key}": (values[key][first], values[key][second])
+        f"{name}/{key}": (found[first], found[second])
         for name, (first, second) in COMPARED.items()
-        for key in MEASURES
+        for key, found in values.items()
     } | {f"{HARDER}/{method}": (rates["cross"][method], rates["none"][method]) for method in ROWS}
-    titles = {name: f"People with both: {what}, {measure}" for name, (what, measure) in WORDS.items()}
-    return judging.compared(pairs, titles, dict.fromkeys(pairs, people))
+    return judging.compared(pairs, WORDS, dict.fromkeys(pairs, people))
 
 
 def _interval_ends(found: Mapping[str, judging.Comparison]) -> dict[str, Metric]:
@@ -398,91 +409,71 @@ def _counted(judged: Judged, which: Any) -> tuple[list[int], int]:
     return accepted, int((which & runs[0].same).sum())
 
 
-def _networks_table(metrics: Mapping[str, Metric], people: int, parameters: GlassesParameters) -> Table:
-    rows = []
-    for method, label in ROWS.items():
-        area, cross = metrics[f"{method}/auc"], metrics[f"{method}/cross_glasses_tpr"]
-        rows.append(
-            Row(
-                cells={
-                    "method": label,
-                    "auc": area.value,
-                    "low": area.low,
-                    "high": area.high,
-                    "threshold": metrics[f"threshold/{method}"].value,
-                    "tpr": metrics[f"{method}/true_positive"].value,
-                    "fpr": metrics[f"{method}/false_positive"].value,
-                    "accuracy": metrics[f"{method}/accuracy"].value,
-                    "cross": cross.value,
-                    "cross_low": cross.low,
-                    "cross_high": cross.high,
-                }
-            )
-        )
-    number: dict[str, Any] = {"type": "number", "format": ".3f"}
-    return Table(
-        caption="Two networks, each with two losses, on the people with and without glasses, whom they have "
-        "not seen: AUC, the threshold that left-out training people chose, and rates there; cross: pairs of "
-        "one person with glasses and without.",
-        columns=(
-            Column(key="method", label="Network"),
-            Column(key="auc", label="AUC", **number),
-            Column(key="low", label="95% from", **number),
-            Column(key="high", label="to", **number),
-            Column(key="threshold", label="Threshold", **number),
-            Column(key="tpr", label="TPR", **number),
-            Column(key="fpr", label="FPR", **number),
-            Column(key="accuracy", label="Accuracy", **number),
-            Column(key="cross", label="Cross TPR", **number),
-            Column(key="cross_low", label="95% from", **number),
-            Column(key="cross_high", label="to", **number),
-        ),
-        rows=tuple(rows),
-        notes=(
-            f"Means over {parameters.seeds} seeds. Intervals are over {people} people, drawn again "
-            f"{judging.RESAMPLES} times.",
-        ),
+def _networks_table(metrics: Mapping[str, Metric], note: str) -> Table:
+    return builders.table(
+        "Two networks, each with two losses, on the people with glasses and without, whom they have not "
+        "seen: AUC; the threshold that left-out training people chose, and rates there; cross: pairs of one "
+        "person with glasses and without.",
+        {
+            "method": builders.text("Network"),
+            "auc": builders.number("AUC", ".3f"),
+            "threshold": builders.number("Threshold", ".3f"),
+            "true_positive": builders.percent("TPR"),
+            "false_positive": builders.percent("FPR"),
+            "accuracy": builders.percent("Accuracy"),
+            "cross_glasses_tpr": builders.percent("Cross TPR"),
+        },
+        [
+            {
+                "method": label,
+                "threshold": metrics[f"threshold/{method}"].value,
+                "auc": metrics[f"{method}/auc"],
+                "cross_glasses_tpr": metrics[f"{method}/cross_glasses_tpr"],
+                **{
+                    key: metrics[f"{method}/{key}"].value
+                    for key in ("true_positive", "false_positive", "accuracy")
+                },
+            }
+            for method, label in ROWS.items()
+        ],
+        notes=(note,),
     )
 
 
-def _table(judged: Mapping[str, Judged], kinds: Mapping[str, Any], parameters: GlassesParameters) -> Table:
+def _table(metrics: Mapping[str, Metric], judged: Judged, kinds: Mapping[str, Any], note: str) -> Table:
+    """judged: of any network; all have the same pairs."""
+    same = judged.pairs[0][0].same
     rows = []
     for method, label in ROWS.items():
-        for kind, said in KINDS.items():
-            pairs = judged[method].pairs[0][0]
-            tpr = _share(judged[method], kinds[kind], same=True)
-            fpr = _share(judged[method], kinds[kind], same=False)
-            positives = int((pairs.same & kinds[kind]).sum())
-            negatives = int((~pairs.same & kinds[kind]).sum())
-            right = tpr * positives + (1 - fpr) * negatives
+        for kind, words in KINDS.items():
+            tpr, fpr = (metrics[f"{method}/{kind}_glasses_{rate}"] for rate in ("tpr", "fpr"))
+            positives, negatives = int((same & kinds[kind]).sum()), int((~same & kinds[kind]).sum())
+            right = tpr.value * positives + (1 - fpr.value) * negatives
             rows.append(
-                Row(
-                    cells={
-                        "method": label,
-                        "kind": said,
-                        "same": positives,
-                        "different": negatives,
-                        "tpr": tpr,
-                        "fpr": fpr,
-                        "accuracy": right / (positives + negatives),
-                    }
-                )
+                {
+                    "method": label,
+                    "kind": words,
+                    "same": positives,
+                    "different": negatives,
+                    "tpr": tpr,
+                    "fpr": fpr.value,
+                    "accuracy": right / (positives + negatives),
+                }
             )
-    number: dict[str, Any] = {"type": "number", "format": ".3f"}
-    return Table(
-        caption="Pairs of people of whom there are images with glasses and without, at the threshold that "
+    return builders.table(
+        "Pairs of people of whom there are images with glasses and without, at the threshold that left-out "
         "training people chose, by who wears them.",
-        columns=(
-            Column(key="method", label="Network"),
-            Column(key="kind", label="Glasses"),
-            Column(key="same", label="Same", type="integer", unit="pairs"),
-            Column(key="different", label="Different", type="integer", unit="pairs"),
-            Column(key="tpr", label="TPR", **number),
-            Column(key="fpr", label="FPR", **number),
-            Column(key="accuracy", label="Accuracy", **number),
-        ),
-        rows=tuple(rows),
-        notes=(f"Means over {parameters.seeds} seeds.",),
+        {
+            "method": builders.text("Network"),
+            "kind": builders.text("Glasses"),
+            "same": builders.integer("Same", "pairs"),
+            "different": builders.integer("Different", "pairs"),
+            "tpr": builders.percent("TPR"),
+            "fpr": builders.percent("FPR"),
+            "accuracy": builders.percent("Accuracy"),
+        },
+        rows,
+        notes=(note,),
     )
 
 
@@ -490,87 +481,55 @@ def _published_table(judged: Mapping[str, Judged], kinds: Mapping[str, Any]) -> 
     rows = []
     for method, label in ROWS.items():
         accepted, total = _counted(judged[method], kinds["cross"])
-        cells = {
-            "method": label,
-            "seeds": ", ".join(map(str, accepted)),
-            "mean": sum(accepted) / len(accepted),
-            "pairs": total,
-        }
-        rows.append(Row(cells=cells))
-    return Table(
-        caption="Pairs of one published person with glasses and without that are accepted as the same.",
-        columns=(
-            Column(key="method", label="Network"),
-            Column(key="seeds", label="Accepted, by seed"),
-            Column(key="mean", label="Mean", type="number", format=".1f"),
-            Column(key="pairs", label="Of", type="integer", unit="pairs"),
-        ),
-        rows=tuple(rows),
+        rows.append(
+            {
+                "method": label,
+                "seeds": ", ".join(map(str, accepted)),
+                "mean": sum(accepted) / len(accepted),
+                "pairs": total,
+            }
+        )
+    return builders.table(
+        "Pairs of one published person with glasses and without that are accepted as the same.",
+        {
+            "method": builders.text("Network"),
+            "seeds": builders.text("Accepted, by seed"),
+            "mean": builders.number("Mean", ".1f"),
+            "pairs": builders.integer("Of", "pairs"),
+        },
+        rows,
     )
 
 
-def _chart(metrics: Mapping[str, Metric], people: int) -> Chart:
-    series = []
-    for method, label in ROWS.items():
-        found = [metrics[f"{method}/{kind}_glasses_tpr"] for kind in KINDS]
-        series.append(
-            Series(
-                label=label,
-                x=tuple(map(float, range(len(KINDS)))),
-                y=tuple(one.value for one in found),
-                **experiments.interval(found),
-            )
-        )
-    told = "; ".join(f"{one.label}: {', '.join(f'{value:.2f}' for value in one.y)}" for one in series)
-    return Chart(
-        kind="bar",
-        caption="Share of the pairs of one person that are accepted, by who wears glasses; 95% intervals "
-        f"over {people} people.",
-        alt=f"Bars of true positive rates where {', '.join(KINDS.values())} wear glasses. {told}.",
-        x=Axis(label="Glasses", categories=tuple(KINDS.values())),
-        y=Axis(label="True positive rate", unit=FRACTION),
-        series=tuple(series),
+def _chart(metrics: Mapping[str, Metric]) -> Chart:
+    return builders.bars(
+        "Share of the pairs of one person that are accepted, by who wears glasses.",
+        {
+            label: {words: metrics[f"{method}/{kind}_glasses_tpr"] for kind, words in KINDS.items()}
+            for method, label in ROWS.items()
+        },
+        builders.percent("True positive rate"),
+        x="Glasses",
     )
 
 
 def _findings(found: Mapping[str, judging.Comparison], outcomes: Mapping[str, Outcome]) -> dict[str, Finding]:
-    after = "after Holm's correction"
-
-    def statement(name: str, which: str) -> str:
-        first, second = (ROWS[row] for row in COMPARED[name.partition("/")[0]])
-        return f"{first}: the {MEASURES[name.partition('/')[2]]} is {which} than that of {second}, {after}"
-
-    verdicts = {
-        "new_accepts_more_across": ("difference/cross_glasses_tpr", "higher"),
-        "new_accepts_fewer_across": ("difference/cross_glasses_tpr", "lower"),
-        "new_has_higher_auc": ("difference/auc", "higher"),
-        "drawing_helps": ("drawn_difference/auc", "higher"),
-        "drawing_harms": ("drawn_difference/auc", "lower"),
-        "drawing_helps_across": ("drawn_difference/cross_glasses_tpr", "higher"),
+    names: dict[str, tuple[str, builders.Verdict]] = {
+        "new_accepts_more_across": ("difference/cross_glasses_tpr", "more"),
+        "new_has_higher_auc": ("difference/auc", "more"),
+        "drawing_helps": ("drawn_difference/auc", "more"),
+        "drawing_helps_across": ("drawn_difference/cross_glasses_tpr", "more"),
         **{
-            f"{name}_{verdict}": (f"{name}/auc", which)
+            f"{name}_helps": (f"{name}/auc", "more")
             for name in COMPARED
             if name not in ("difference", "drawn_difference")
-            for verdict, which in (("helps", "higher"), ("hurts", "lower"))
         },
+        "glasses_are_harder_for_the_old": (f"{HARDER}/contrastive", "less"),
+        "glasses_are_harder_for_the_new": (f"{HARDER}/mining", "less"),
+        "glasses_are_harder_without_drawing": (f"{HARDER}/{BARE}", "less"),
     }
-    return {
-        **{
-            finding: judging.finding(statement(name, which), found, name, which)
-            for finding, (name, which) in verdicts.items()
-        },
-        **{
-            finding: judging.finding(
-                f"{ROWS[method]}: fewer pairs are accepted across glasses than without any, {after}",
-                *(found, f"{HARDER}/{method}", "lower"),
-            )
-            for finding, method in (
-                ("glasses_are_harder_for_the_old", "contrastive"),
-                ("glasses_are_harder_for_the_new", "mining"),
-                ("glasses_are_harder_without_drawing", BARE),
-            )
-        },
-        "no_run_diverged": experiments.none_diverged(outcomes),
+    return {finding: found[name].finding(name, expected) for finding, (name, expected) in names.items()} | {
+        "no_run_diverged": experiments.none_diverged(outcomes)
     }
 
 

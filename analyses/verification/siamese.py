@@ -11,23 +11,25 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import combinations, islice
 from statistics import fmean
-from typing import Any
 
 from pydantic import Field
 
 from analyses import experiments
-from analyses.experiments import FRACTION
 from analyses.plugin import Analysis, Cell, Context, Outcome, Profile, Summary
 from analyses.verification import _judging as judging
 from analyses.verification import _verification as verification
 from analyses.verification._judging import Judged
-from analyses.verification._verification import METHODS, Faces, Tested, VerificationParameters
-from results.schema import Axis, Chart, Column, Finding, Metric, Row, Series, Table
+from analyses.verification._verification import IN_TEXT, METHODS, Faces, Tested, VerificationParameters
+from results import builders
+from results.builders import FRACTION
+from results.schema import Axis, Chart, Finding, Metric, Reference, Series, Table
+from results.text import counted
 
 PUBLISHED, HELDOUT = "published_split", "heldout_split"
 NEW, OLD = "mining", "contrastive"
 GRID = tuple(index / 50 for index in range(51))  # false positive rates at which a ROC is drawn
 HARDEST = 5
+BANDS = 200  # draws of people that a band of a ROC is of
 GROUPS = 1_000  # of people of a fold that are looked at, at most
 
 
@@ -75,12 +77,13 @@ class Siamese(Analysis[SiameseParameters]):
             },
         }
 
+    def check(self, parameters: SiameseParameters) -> None:
+        verification.check_people(parameters, self.splits(parameters).values())
+
     def plan(self, parameters: SiameseParameters) -> list[Cell]:
-        splits = self.splits(parameters)
-        verification.check_people(parameters, splits.values())
         return [
             cell
-            for split, test in splits.items()
+            for split, test in self.splits(parameters).items()
             for method in METHODS
             for cell in parameters.cells(split, test, method)
         ]
@@ -102,43 +105,48 @@ class Siamese(Analysis[SiameseParameters]):
         faces = outcomes[f"{PUBLISHED}/pixels/0"]["faces"]
         found = _compared(judged, areas)
         metrics = _metrics(parameters, judged, areas, faces) | judging.comparison_metrics(found)
-        metrics["pixels/easier_groups"] = Metric(
-            value=_easier_groups(judged[PUBLISHED]["pixels"], judged["folds"]["pixels"]),
-            title="Groups of people within a fold on which raw pixels do worse than on the published people",
-            unit=FRACTION,
-        )
         for part, splits in parts.items():
             metrics |= _own_people_metrics(part, outcomes, splits)
+        seeds = f"Means over {counted(parameters.seeds, 'seeds')} of what is trained."
         return Summary(
             metrics=metrics,
             tables={
-                "results": _table(metrics, parameters),
-                "thresholds": _thresholds_table(metrics, judged),
-                "rates": _rates_table(judged["folds"], parameters),
+                "results": _table(
+                    metrics, f"{seeds} Intervals (95%) are over people, drawn again fold by fold."
+                ),
+                "thresholds": _thresholds_table(metrics, seeds),
+                "rates": _rates_table(judged["folds"], f"{seeds} Every fold has its own threshold."),
                 "comparisons": judging.comparison_table(
-                    found, COMPARED, "of AUC on people that were not trained on", _people(judged)
+                    found, "Differences of AUC on people that were not trained on."
                 ),
                 "examples": _examples(outcomes[f"{PUBLISHED}/{OLD}/0"], metrics[f"threshold/{OLD}"].value),
-                "hardest": _hardest(outcomes[f"{HELDOUT}/{NEW}/0"]),
+                "hardest": _hardest(
+                    outcomes[f"{HELDOUT}/{NEW}/0"], metrics[f"threshold/{NEW}/{HELDOUT}"].value
+                ),
                 "recipe": verification.recipe_table(parameters, (OLD, NEW)),
             },
             figures={
                 "roc": _roc_chart(judged["folds"]),
-                "distances": _distance_chart(judged["folds"][NEW]),
-                "loss": _loss_chart(experiments.of(outcomes, f"{PUBLISHED}/{OLD}")),
+                "distances": _distance_chart(judged["folds"][NEW], metrics[f"threshold/{NEW}/folds"].value),
+                "loss": builders.curves(
+                    "Contrastive loss of the tutorial's network, of pairs drawn from its training people.",
+                    {
+                        METHODS[OLD]: [
+                            history["train_loss"]
+                            for history in experiments.histories(
+                                experiments.of(outcomes, f"{PUBLISHED}/{OLD}")
+                            )
+                        ]
+                    },
+                    builders.number("Contrastive loss", ".4f"),
+                ),
             },
             findings=_findings(metrics, found, outcomes),
             note=verification.weights_note(outcomes),
         )
 
 
-SAID = {PUBLISHED: "the published people", HELDOUT: "the people held out", "folds": "the folds"}
-
-
-def _people(judged: Mapping[str, Mapping[str, Judged]]) -> str:
-    """How many people the intervals of the comparisons are over, in words."""
-    parts = dict.fromkeys(name.split("/")[1] for name in COMPARED)
-    return ", ".join(f"{judged[part][NEW].people} of {SAID[part]}" for part in parts)
+PARTS = {PUBLISHED: "the published people", HELDOUT: "the people held out", "folds": "the folds"}
 
 
 def _metrics(
@@ -150,7 +158,7 @@ def _metrics(
     metrics: dict[str, Metric] = {}
     for part, methods in judged.items():
         for method, one in methods.items():
-            title = f"{METHODS[method]} on {SAID[part]}"
+            title = f"{METHODS[method]} on {PARTS[part]}"
             metrics[f"{method}/{part}/auc"] = judging.estimated(
                 *areas[part][method], f"AUC: {title}", one.people
             )
@@ -183,13 +191,12 @@ def _metrics(
         "data/people": Metric(value=faces["people"], title="People", unit="people"),
         "data/images": Metric(value=faces["images"], title="Images", unit="images"),
         "data/folds": Metric(value=parameters.folds, title="Folds of people"),
-        "data/inner_folds": Metric(
-            value=parameters.tower_inner_folds, title="Inner folds of the training people: Siamese network"
-        ),
-        "data/new_inner_folds": Metric(
-            value=parameters.inner_folds, title="Inner folds of the training people: new network"
-        ),
         "data/seeds": Metric(value=parameters.seeds, title="Seeds of every network on every split"),
+        "pixels/easier_groups": Metric(
+            value=_easier_groups(judged[PUBLISHED]["pixels"], judged["folds"]["pixels"]),
+            title="Groups of people within a fold on which raw pixels do worse than on the published people",
+            unit=FRACTION,
+        ),
     }
 
 
@@ -209,30 +216,9 @@ def _own_people_metrics(
         ):
             if values:
                 metrics[f"{method}/{part}/{key}"] = Metric(
-                    value=fmean(values), title=f"AUC on {what}: {label}, {SAID[part]} tested", unit=FRACTION
+                    value=fmean(values), title=f"AUC on {what}: {label}, {PARTS[part]} tested", unit=FRACTION
                 )
     return metrics
-
-
-#: What is compared, and on which people: one table, one family.
-COMPARED = {
-    f"{first}_over_{second}/{part}/auc": (f"{METHODS[first]} − {METHODS[second].lower()}", SAID[part])
-    for part in ("folds", HELDOUT)  # three published people are too few to draw again
-    for first, second in ((NEW, "pixels"), (NEW, "backbone"), (OLD, "pixels"), (NEW, OLD))
-}
-
-
-def _compared(
-    judged: Mapping[str, Mapping[str, Judged]], areas: Mapping[str, Mapping[str, judging.Drawn]]
-) -> dict[str, judging.Comparison]:
-    pairs, people = {}, {}
-    for name in COMPARED:
-        methods, part, _ = name.split("/")
-        first, _, second = methods.partition("_over_")
-        pairs[name] = areas[part][first], areas[part][second]
-        people[name] = judged[part][first].people
-    titles = {name: f"AUC: {what}, on {where}" for name, (what, where) in COMPARED.items()}
-    return judging.compared(pairs, titles, people)
 
 
 def _easier_groups(published: Judged, folds: Judged) -> float:
@@ -253,236 +239,211 @@ def _easier_groups(published: Judged, folds: Judged) -> float:
     return fmean(found)
 
 
+#: One table, one family. The published people are too few to draw again: no claim is made on them.
+COMPARED = {
+    f"{first}_over_{second}/{part}/auc": judging.Compared(
+        IN_TEXT[first], IN_TEXT[second], where=f"on {PARTS[part]}"
+    )
+    for part in ("folds", HELDOUT)
+    for first, second in ((NEW, "pixels"), (NEW, "backbone"), (OLD, "pixels"), (NEW, OLD))
+}
+
+
+def _compared(
+    judged: Mapping[str, Mapping[str, Judged]], areas: Mapping[str, Mapping[str, judging.Drawn]]
+) -> dict[str, judging.Comparison]:
+    pairs, people = {}, {}
+    for name in COMPARED:
+        methods, part, _ = name.split("/")
+        first, _, second = methods.partition("_over_")
+        pairs[name] = areas[part][first], areas[part][second]
+        people[name] = judged[part][first].people
+    return judging.compared(pairs, COMPARED, people)
+
+
 def _findings(
-    metrics: Mapping[str, Metric],
-    found: Mapping[str, judging.Comparison],
-    outcomes: Mapping[str, Outcome],
+    metrics: Mapping[str, Metric], found: Mapping[str, judging.Comparison], outcomes: Mapping[str, Outcome]
 ) -> dict[str, Finding]:
-    after = "after Holm's correction"
+    names: dict[str, tuple[str, builders.Verdict]] = {
+        "new_beats_pixels": (f"{NEW}_over_pixels", "more"),
+        "new_beats_backbone": (f"{NEW}_over_backbone", "more"),
+        "new_beats_old": (f"{NEW}_over_{OLD}", "more"),
+        "old_loses_to_pixels": (f"{OLD}_over_pixels", "less"),
+    }
     return {
-        "new_beats_pixels_on_folds": judging.finding(
-            f"On the folds the new network's AUC lies above that of raw pixels, {after}",
-            *(found, f"{NEW}_over_pixels/folds/auc", "higher"),
-        ),
-        "new_loses_to_pixels_on_folds": judging.finding(
-            f"On the folds the new network's AUC lies below that of raw pixels, {after}",
-            *(found, f"{NEW}_over_pixels/folds/auc", "lower"),
-        ),
-        "new_beats_backbone_on_folds": judging.finding(
-            f"On the folds the new network's AUC lies above that of the features it is made from, {after}",
-            *(found, f"{NEW}_over_backbone/folds/auc", "higher"),
-        ),
-        "new_beats_old_on_folds": judging.finding(
-            f"On the folds the new network's AUC lies above that of the published recipe, {after}",
-            *(found, f"{NEW}_over_{OLD}/folds/auc", "higher"),
-        ),
-        "old_loses_to_pixels_on_folds": judging.finding(
-            f"On the folds the published recipe's AUC lies below that of raw pixels, {after}",
-            *(found, f"{OLD}_over_pixels/folds/auc", "lower"),
-        ),
-        "published_people_are_easy": Finding(
-            statement="Raw pixels have a higher AUC on the published people than on most groups of as many "
-            "people of a fold",
-            holds=metrics["pixels/easier_groups"].value > 0.5,
-            metrics=("pixels/easier_groups",),
+        **{
+            f"{finding}_on_{words}": found[f"{name}/{part}/auc"].finding(f"{name}/{part}/auc", expected)
+            for finding, (name, expected) in names.items()
+            for part, words in (("folds", "folds"), (HELDOUT, "held_out"))
+        },
+        "published_people_are_easy": builders.statement(
+            "Raw pixels have a higher AUC on the published people than on most groups of as many people",
+            metrics["pixels/easier_groups"].value > 0.5,
+            "pixels/easier_groups",
         ),
         "no_run_diverged": experiments.none_diverged(outcomes),
     }
 
 
-def _table(metrics: Mapping[str, Metric], parameters: SiameseParameters) -> Table:
-    rows = []
-    for method, label in METHODS.items():
-        cells: dict[str, Any] = {"method": label}
-        for part in SAID:
-            found = metrics[f"{method}/{part}/auc"]
-            cells |= {part: found.value, f"{part}_low": found.low, f"{part}_high": found.high}
-        rows.append(Row(cells=cells | {"eer": metrics[f"{method}/folds/eer"].value}))
-    number: dict[str, Any] = {"type": "number", "format": ".3f"}
-    people = {part: metrics[f"{NEW}/{part}/auc"].n for part in SAID}
-    return Table(
-        caption="AUC on people that were not trained on, and equal error rate on the folds.",
-        columns=(
-            Column(key="method", label="Distance"),
-            *(
-                Column(key=f"{part}{end}", label=label, **number)
-                for part, name in ((PUBLISHED, "Published"), (HELDOUT, "Held out"), ("folds", "Folds"))
-                for end, label in (("", name), ("_low", "95% from"), ("_high", "to"))
-            ),
-            Column(key="eer", label="EER, folds", **number),
-        ),
-        rows=tuple(rows),
-        notes=(
-            f"Published: {people[PUBLISHED]} people; held out: {people[HELDOUT]}; {parameters.folds} folds "
-            f"of all {people['folds']}. Means over {parameters.seeds} seeds of what is trained. Intervals "
-            f"are over people, drawn again {judging.RESAMPLES} times, fold by fold.",
-        ),
+def _table(metrics: Mapping[str, Metric], note: str) -> Table:
+    return builders.table(
+        "AUC on people that were not trained on, and equal error rate on the folds.",
+        {
+            "method": builders.text("Distance"),
+            PUBLISHED: builders.number("Published", ".3f"),
+            HELDOUT: builders.number("Held out", ".3f"),
+            "folds": builders.number("Folds", ".3f"),
+            "eer": builders.percent("EER, folds"),
+        },
+        [
+            {
+                "method": label,
+                **{part: metrics[f"{method}/{part}/auc"] for part in PARTS},
+                "eer": metrics[f"{method}/folds/eer"].value,
+            }
+            for method, label in METHODS.items()
+        ],
+        notes=(note,),
     )
 
 
-def _thresholds_table(metrics: Mapping[str, Metric], judged: Mapping[str, Mapping[str, Judged]]) -> Table:
+def _thresholds_table(metrics: Mapping[str, Metric], seeds: str) -> Table:
     rows = []
-    for part, words in SAID.items():
+    for part, words in PARTS.items():
         for method, label in METHODS.items():
             own = f"{method}/{part}"
             chosen_on = metrics.get(f"{own}/left_out_auc", metrics[f"{own}/train_auc"])
             rows.append(
-                Row(
-                    cells={
-                        "part": words.removeprefix("the ").capitalize(),
-                        "method": label,
-                        "people": metrics[f"{own}/left_out_people"].value,
-                        "auc": chosen_on.value,
-                        "threshold": metrics[f"threshold/{own}"].value,
-                        "tpr": metrics[f"{own}/true_positive_rate"].value,
-                        "fpr": metrics[f"{own}/false_positive_rate"].value,
-                        "balanced": metrics[f"{own}/balanced_accuracy"].value,
-                        "best": metrics[f"{own}/best_balanced_accuracy"].value,
-                    }
-                )
+                {
+                    "part": words.removeprefix("the ").capitalize(),
+                    "method": label,
+                    "people": metrics[f"{own}/left_out_people"].value,
+                    "auc": chosen_on.value,
+                    "threshold": metrics[f"threshold/{own}"].value,
+                    "tpr": metrics[f"{own}/true_positive_rate"].value,
+                    "fpr": metrics[f"{own}/false_positive_rate"].value,
+                    "balanced": metrics[f"{own}/balanced_accuracy"].value,
+                    "possible": metrics[f"{own}/best_balanced_accuracy"].value,
+                }
             )
-    number: dict[str, Any] = {"type": "number", "format": ".3f"}
-    return Table(
-        caption="The threshold of each distance, with the best balanced accuracy on training people that the "
-        "network had not seen, and what it gives on the people tested.",
-        columns=(
-            Column(key="part", label="Tested"),
-            Column(key="method", label="Distance"),
-            Column(key="people", label="Chosen on", type="integer", unit="people"),
-            Column(key="auc", label="AUC there", **number),
-            Column(key="threshold", label="Threshold", **number),
-            Column(key="tpr", label="TPR", **number),
-            Column(key="fpr", label="FPR", **number),
-            Column(key="balanced", label="Balanced", **number),
-            Column(key="best", label="Best possible", **number),
-        ),
-        rows=tuple(rows),
+    return builders.table(
+        "The threshold of each distance, with the best balanced accuracy on training people that the network "
+        "had not seen, and what it gives on the people tested.",
+        {
+            "part": builders.text("Tested"),
+            "method": builders.text("Distance"),
+            "people": builders.integer("Chosen on", "people"),
+            "auc": builders.number("AUC there", ".3f"),
+            "threshold": builders.number("Threshold", ".3f"),
+            "tpr": builders.percent("TPR"),
+            "fpr": builders.percent("FPR"),
+            "balanced": builders.percent("Balanced"),
+            "possible": builders.percent("Best possible"),
+        },
+        rows,
         notes=(
             "A pair is called the same below the threshold. Balanced: mean of true positive and true "
             "negative rate; best possible: with the threshold that the tested people themselves would have "
-            f"chosen. On the folds all are means over {len(judged['folds'][NEW].pairs)}, each with its own "
-            "threshold.",
+            f"chosen. Every fold has its own threshold. {seeds}",
         ),
     )
 
 
-def _examples(outcome: Outcome, threshold: float) -> Table:
-    """Of the first three people: two images of each, and an image of each two."""
-    import numpy as np
-
-    from lab.verification import every
-
-    people = list(dict.fromkeys(outcome["people"]))[:3]
-    own = {person: [at for at, name in enumerate(outcome["people"]) if name == person] for person in people}
-    ends = zip(*every(len(outcome["people"])), strict=True)
-    distance = {(int(a), int(b)): d for (a, b), d in zip(ends, outcome["distances"], strict=True)}
-    shown = [
-        *((own[person][0], own[person][1]) for person in people),
-        *(
-            (own[a][0], own[b][0])
-            for a, b in zip(*(np.array(people)[i] for i in every(len(people))), strict=True)
-        ),
-    ]
-    rows = []
-    for first, second in shown:
-        found = distance[first, second]
-        same = outcome["people"][first] == outcome["people"][second]
-        rows.append(
-            Row(
-                cells={
-                    "first": outcome["files"][first],
-                    "second": outcome["files"][second],
-                    "people": "same" if same else "different",
-                    "distance": found,
-                    "called": "same" if found < threshold else "different",
-                }
-            )
-        )
-    return Table(
-        caption="Pairs of the published people and their distances in the Siamese network (first seed), and "
-        f"what its threshold of {threshold:.3f} calls them.",
-        columns=(
-            Column(key="first", label="First image"),
-            Column(key="second", label="Second image"),
-            Column(key="people", label="People"),
-            Column(key="distance", label="Distance", type="number", format=".3f"),
-            Column(key="called", label="Called"),
-        ),
-        rows=tuple(rows),
-    )
-
-
-def _rates_table(judged: Mapping[str, Judged], parameters: SiameseParameters) -> Table:
+def _rates_table(judged: Mapping[str, Judged], note: str) -> Table:
     rows = []
     for threshold in ("balanced", *(f"{rate:g}" for rate in verification.RATES)):
         for method, label in METHODS.items():
             found = judging.rates_of(judged[method], threshold)
             rows.append(
-                Row(
-                    cells={
-                        "method": label,
-                        "threshold": judged[method].threshold(threshold),
-                        "chosen": "balanced accuracy" if threshold == "balanced" else f"FPR {threshold}",
-                        "tpr": found["true_positive"],
-                        "fpr": found["false_positive"],
-                        "accuracy": found["accuracy"],
-                    }
-                )
+                {
+                    "chosen": "balanced accuracy"
+                    if threshold == "balanced"
+                    else f"FPR {float(threshold):.0%}",
+                    "method": label,
+                    "threshold": judged[method].threshold(threshold),
+                    "tpr": found["true_positive"],
+                    "fpr": found["false_positive"],
+                    "accuracy": found["accuracy"],
+                }
             )
-    number: dict[str, Any] = {"type": "number", "format": ".3f"}
-    return Table(
-        caption="Rates on the folds at thresholds fixed on training people whom inner folds left out: by the "
-        "best balanced accuracy, or by a false positive rate.",
-        columns=(
-            Column(key="chosen", label="Fixed by"),
-            Column(key="method", label="Distance"),
-            Column(key="threshold", label="Threshold", **number),
-            Column(key="tpr", label="TPR", **number),
-            Column(key="fpr", label="FPR", **number),
-            Column(key="accuracy", label="Accuracy", **number),
-        ),
-        rows=tuple(rows),
-        notes=(
-            f"Means over {parameters.folds} folds and {parameters.seeds} seeds of what is trained; every "
-            "fold has its own threshold.",
-        ),
+    return builders.table(
+        "Rates on the folds at thresholds fixed on training people whom inner folds left out: by the best "
+        "balanced accuracy, or by a false positive rate.",
+        {
+            "chosen": builders.text("Fixed by"),
+            "method": builders.text("Distance"),
+            "threshold": builders.number("Threshold", ".3f"),
+            "tpr": builders.percent("TPR"),
+            "fpr": builders.percent("FPR"),
+            "accuracy": builders.percent("Accuracy"),
+        },
+        rows,
+        notes=(note,),
     )
 
 
-def _hardest(outcome: Outcome) -> Table:
+def _pairs_table(caption: str, outcome: Outcome, chosen: Sequence[tuple[int, int]], called: float) -> Table:
+    """Some pairs of the tested images; called: the threshold that calls them same or different."""
+    from lab.verification import every
+
+    ends = zip(*every(len(outcome["files"])), strict=True)
+    distance = {(int(a), int(b)): d for (a, b), d in zip(ends, outcome["distances"], strict=True)}
+    rows = []
+    for first, second in chosen:
+        same = outcome["people"][first] == outcome["people"][second]
+        rows.append(
+            {
+                "people": "same" if same else "different",
+                "first": outcome["files"][first],
+                "second": outcome["files"][second],
+                "distance": distance[first, second],
+                "called": "same" if distance[first, second] < called else "different",
+            }
+        )
+    return builders.table(
+        caption,
+        {
+            "people": builders.text("People"),
+            "first": builders.text("First image"),
+            "second": builders.text("Second image"),
+            "distance": builders.number("Distance", ".3f"),
+            "called": builders.text("Called"),
+        },
+        rows,
+    )
+
+
+def _examples(outcome: Outcome, threshold: float) -> Table:
+    """Of the first three people: two images of each, and an image of each two."""
+    people = list(dict.fromkeys(outcome["people"]))[:3]
+    own = [[at for at, name in enumerate(outcome["people"]) if name == person] for person in people]
+    same = [(images[0], images[1]) for images in own]
+    different = [(a[0], b[0]) for a, b in combinations(own, 2)]
+    return _pairs_table(
+        "Pairs of the published people and their distances in the tutorial's network (first seed), and what "
+        f"its threshold of {threshold:.3f} calls them.",
+        *(outcome, [*same, *different], threshold),
+    )
+
+
+def _hardest(outcome: Outcome, threshold: float) -> Table:
     """The same pairs that lie furthest apart, and the different ones that lie closest."""
     import numpy as np
 
     from lab.verification import every
 
     first, second = every(len(outcome["files"]))
-    distances = np.array(outcome["distances"])
-    people = np.array(outcome["people"])
+    distances, people = np.array(outcome["distances"]), np.array(outcome["people"])
     same = people[first] == people[second]
-    rows = []
-    for kind, chosen, sign in (("same", same, -1), ("different", ~same, 1)):
-        where = np.flatnonzero(chosen)
-        for index in where[np.argsort(sign * distances[where], kind="stable")][:HARDEST]:
-            rows.append(
-                Row(
-                    cells={
-                        "kind": kind,
-                        "first": outcome["files"][first[index]],
-                        "second": outcome["files"][second[index]],
-                        "distance": float(distances[index]),
-                    }
-                )
-            )
-    return Table(
-        caption="The hardest pairs of the people held out, by the new network: one person furthest apart, "
-        "and different people closest.",
-        columns=(
-            Column(key="kind", label="People"),
-            Column(key="first", label="First image"),
-            Column(key="second", label="Second image"),
-            Column(key="distance", label="Distance", type="number", format=".3f"),
-        ),
-        rows=tuple(rows),
+    chosen = []
+    for kind, sign in ((same, -1), (~same, 1)):
+        where = np.flatnonzero(kind)
+        hardest = where[np.argsort(sign * distances[where], kind="stable")][:HARDEST]
+        chosen += [(int(first[at]), int(second[at])) for at in hardest]
+    return _pairs_table(
+        "The hardest pairs of the people held out, by the new network (first seed): one person furthest "
+        f"apart, and different people closest; its threshold is {threshold:.3f}.",
+        *(outcome, chosen, threshold),
     )
 
 
@@ -491,38 +452,26 @@ def _roc_chart(judged: Mapping[str, Judged]) -> Chart:
 
     from lab import verification as pairs
 
-    series = []
+    rates = {}
     for method, label in METHODS.items():
         curves, bands = [], []
         for split, runs in enumerate(judged[method].pairs):
-            weights = pairs.drawn_again(runs[0], 200, seed=split)
+            weights = pairs.drawn_again(runs[0], BANDS, seed=split)
             curves.append(np.mean([pairs.roc(one, GRID)[0] for one in runs], axis=0))
             bands.append(np.mean([pairs.roc(one, GRID, weights) for one in runs], axis=0))
         mean = np.mean(curves, axis=0)
         low, high = np.percentile(np.mean(bands, axis=0), [2.5, 97.5], axis=0)
-        series.append(
-            Series(
-                label=label,
-                x=GRID,
-                y=tuple(map(float, mean)),
-                low=tuple(map(float, np.minimum(low, mean))),
-                high=tuple(map(float, np.maximum(high, mean))),
-            )
+        rates[label] = builders.Rates(
+            GRID, mean.tolist(), np.minimum(low, mean).tolist(), np.maximum(high, mean).tolist()
         )
-    at = GRID.index(0.1)
-    told = ", ".join(f"{one.label} {one.y[at]:.2f}" for one in series)
-    return Chart(
-        kind="line",
-        caption="ROC on the folds, true positive rates averaged at each false positive rate; the bands are "
-        f"95% intervals over {judged[NEW].people} people.",
-        alt=f"ROC curves of {len(series)} methods. At a false positive rate of 0.1: {told}.",
-        x=Axis(label="False positive rate"),
-        y=Axis(label="True positive rate"),
-        series=tuple(series),
+    return builders.roc(
+        "ROC on the folds, true positive rates averaged at each false positive rate.",
+        rates,
+        bands=f"95% intervals over {counted(judged[NEW].people, 'people')}",
     )
 
 
-def _distance_chart(judged: Judged) -> Chart:
+def _distance_chart(judged: Judged, threshold: float) -> Chart:
     import numpy as np
 
     pairs = [one for runs in judged.pairs for one in runs]
@@ -538,22 +487,13 @@ def _distance_chart(judged: Judged) -> Chart:
     return Chart(
         kind="line",
         caption="Distances of the new network on the folds, of pairs of one person and of different people: "
-        "shares of each kind.",
+        "shares of each kind. The line is the mean of the folds' thresholds.",
         alt=f"Histograms of distances: same pairs peak at {peaks[0]:.2f}, different ones at {peaks[1]:.2f}.",
         x=Axis(label="Distance"),
         y=Axis(label="Share of the pairs", unit=FRACTION),
         series=tuple(series),
+        references=(Reference(axis="x", value=threshold, label="threshold"),),
     )
-
-
-def _loss_chart(outcomes: Sequence[Outcome]) -> Chart:
-    chart = experiments.course(
-        outcomes,
-        "loss",
-        "Contrastive loss of the published recipe by epoch, of the pairs drawn from its training people.",
-        "the Siamese network",
-    )
-    return chart.model_copy(update={"y": Axis(label="Contrastive loss")})
 
 
 analysis = Siamese()

@@ -87,7 +87,7 @@ def test_pairs_are_judged_by_who_wears_glasses(convstudy, tmp_path):
     rows = [row.cells for row in result.tables["kinds"].rows]
     assert [row["same"] for row in rows[:3]] == [4 * 10, 4 * 10, 4 * 25]
     for row in rows:
-        right = row["tpr"] * row["same"] + (1 - row["fpr"]) * row["different"]
+        right = row["tpr"].value * row["same"] + (1 - row["fpr"]) * row["different"]
         assert row["accuracy"] == pytest.approx(right / (row["same"] + row["different"]))
 
 
@@ -298,31 +298,38 @@ def test_a_difference_must_hold_after_holm():
     drawn = {name: (mean, random.normal(mean, 1.0, 999)) for name, mean in (("a", 4.0), ("b", 2.1))}
     zero = (0.0, np.zeros(999))
     pairs = {"a": (drawn["a"], zero), "b": (drawn["b"], zero), **{f"n{k}": (zero, zero) for k in range(8)}}
-    titles, people = dict.fromkeys(pairs, "Difference"), dict.fromkeys(pairs, 7)
-    found = judging.compared(pairs, titles, people)
+    words = dict.fromkeys(pairs, judging.Compared("this", "that", where="here"))
+    found = judging.compared(pairs, words, dict.fromkeys(pairs, 7))
     assert found["b"].difference.low > 0, "by itself it would be"
-    assert found["a"].verdict == "higher" and found["b"].verdict == "not significant"
+    assert found["a"].verdict == "more" and found["b"].verdict == "same"
     assert (found["a"].difference.n, found["a"].difference.over) == (7, "people")
-    lower = judging.compared({"a": (zero, drawn["a"])}, titles, people)
-    assert lower["a"].verdict == "lower"
-    table = judging.comparison_table(found, dict.fromkeys(pairs, ("a − b", "AUC")), "of AUC", "7")
-    assert [row.cells["verdict"] for row in table.rows] == [one.verdict for one in found.values()]
+    assert found["a"].finding("a").holds and not found["b"].finding("b").holds
+    assert (
+        found["a"].finding("a").sentences["more"].startswith("This has a higher AUC than that here, by {a:")
+    )
+    assert not found["a"].finding("a", "less").holds
+    lower = judging.compared({"a": (zero, drawn["a"])}, words, {"a": 7})
+    assert lower["a"].verdict == "less"
+    table = judging.comparison_table(found, "Differences.")
+    assert [row.cells["first"] for row in table.rows] == ["this"] * 10
+    assert table.rows[0].cells["verdict"] == "higher" and table.rows[1].cells["verdict"] == "not significant"
 
 
-def test_people_and_glasses_are_checked_before_anything_is_trained():
-    """The plan refuses what cannot be judged; it is asked before any cell is run."""
-    siamese, glasses = (analyses.get(f"verification.{name}") for name in ("siamese", "glasses"))
+def test_people_and_glasses_are_checked_before_anything_is_trained(convstudy):
+    siamese, worn = (analyses.get(f"verification.{name}") for name in ("siamese", "glasses"))
     quick = siamese.parameters("quick")
-    with pytest.raises(DataError, match="12 people are too few for 7 folds of two"):
-        siamese.plan(quick.model_copy(update={"folds": 7}))
-    with pytest.raises(DataError, match="too few for 5 inner parts of two"):
-        siamese.plan(quick.model_copy(update={"inner_folds": 5}))
-    with pytest.raises(DataError, match="p00 alone makes no pair of two people"):
-        siamese.plan(quick.model_copy(update={"published": ("p00", "p00")}))
-    worn = glasses.parameters("quick")
-    assert glasses.plan(worn)
-    gone = worn.model_copy(update={"faces": Faces(name="att_faces")})
-    assert glasses.plan(gone), "without the data recorded cells can still be named"
+    for change, told in (
+        ({"folds": 7}, "12 people are too few for 7 folds of two"),
+        ({"inner_folds": 5}, "too few for 5 inner parts of two"),
+        ({"published": ("p00", "p00")}, "p00 alone makes no pair of two people"),
+    ):
+        with pytest.raises(DataError, match=told):
+            siamese.check(quick.model_copy(update=change))
+    siamese.check(quick)
+    worn.check(worn.parameters("quick"))
+    refused = convstudy("run", "verification.siamese", *SMALL, "--set", "folds=7")
+    assert refused.returncode == 1 and "too few for 7 folds" in refused.stderr
+    assert "pixels/0" not in refused.stderr + refused.stdout, "no cell was begun"
 
 
 @pytest.mark.parametrize(
