@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Literal
 
-import torch
 from torch import Tensor, nn
 
 from lab.counting import Walk, follow
@@ -45,10 +44,7 @@ class Graph:
 
 def trace(model: nn.Module, input_shape: Sequence[int], name: str = "") -> Graph:
     """Every layer of `model` for one input (C, H, W), as `lab.counting.count`, with what feeds it."""
-    walk = _Trace(model)
-    pixels: Any = torch.empty((1, *input_shape), device="meta")
-    pixels.givers = (INPUT,)
-    follow(walk, model, input_shape, inputs=[pixels])
+    walk = follow(_Trace(model), model, input_shape)
     ledger = Ledger(name or type(model).__name__, tuple(input_shape), tuple(walk.rows))
     return Graph(ledger, tuple(walk.feeds))
 
@@ -60,11 +56,13 @@ class _Trace(Walk):
         super().__init__(model, exact)
         self.feeds: dict[tuple[int, int], None] = {}
 
-    def meta(self, value: Any) -> Any:
-        moved = super().meta(value)
-        if isinstance(value, Tensor) and hasattr(value, "givers"):
-            moved.givers = value.givers
-        return moved
+    def enter(self, module: nn.Module, inputs: tuple[Any, ...]) -> None:
+        """What the first module is given is the input."""
+        if not self.rows:
+            for tensor in _tensors(inputs):
+                if not hasattr(tensor, "givers"):
+                    tensor.givers = (INPUT,)
+        super().enter(module, inputs)
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func.__name__ in ("__get__", "size", "dim", "numel"):
