@@ -101,6 +101,10 @@ def evaluate(text):
     return eval(re.sub(r"(\d+)", r"Fraction(\1)", text.replace("·", "*")), {"Fraction": Fraction})
 
 
+#: Counters, drawings and a published table are compared, not computed by a formula.
+WITHOUT_ARITHMETIC = ("architecture.crosscheck", "architecture.drawings", "architecture.zoo")
+
+
 @pytest.mark.parametrize("identifier", FAMILY)
 def test_every_arithmetic_evaluates_to_its_number(identifier):
     result = RECORDED.read(identifier, "full")
@@ -118,7 +122,7 @@ def test_every_arithmetic_evaluates_to_its_number(identifier):
                 number = float(value.replace(",", "")) if isinstance(value, str) else value
                 assert evaluate(text) == number, f"{row.cells}: {text}"
                 checked += 1
-    assert checked or identifier == "architecture.crosscheck"
+    assert checked or identifier in WITHOUT_ARITHMETIC
 
 
 @pytest.mark.parametrize("identifier", FAMILY)

@@ -94,7 +94,7 @@ def change(file: Path, before: str = "", after: str = "CHANGED = True\n") -> Non
         ("lab/networks/lenet.py", "", "CHANGED = True\n", False, False),
         ("lab/networks/__init__.py", "REVISION = ", "REVISION = 1", True, True),
         ("analyses/experiments.py", "", "import lab.networks.alexnet\n", False, True),
-        ("analyses/experiments.py", "", "import lab.formulas\n", True, True),
+        ("analyses/experiments.py", "", "import lab.verification\n", True, True),
     ],
 )
 def test_what_a_cell_is_keyed_by(checkout, file, before, after, cell_is_another, result_is_another):
