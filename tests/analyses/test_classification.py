@@ -192,7 +192,7 @@ def checked(experiment, **data):
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_one_class_is_nothing_to_tell_apart(name, tmp_path):
-    with pytest.raises(DataError, match="class(es apart needs two| cat; what tells classes apart needs)"):
+    with pytest.raises(DataError, match=r"class(es apart needs two| cat; what tells classes apart needs)"):
         checked(name, name=folder_of(tmp_path, {"cat": 60}))
 
 
