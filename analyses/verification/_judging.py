@@ -159,7 +159,7 @@ class Comparison:
         parts = {"first": words.first, "second": words.second}
 
         def sentence(pattern: str) -> str:
-            text = pattern.format(**parts) + (words.where and f" {words.where}")
+            text = (words.where and f"{words.where}, ") + pattern.format(**parts)
             return text[0].upper() + text[1:]
 
         size = builders.shown(name, ".3f", ci=True, unsigned=True)
