@@ -215,7 +215,8 @@ class Lfw(Analysis[LfwParameters]):
         flawed = last | again | {"stage": "flawed", "dropout": parameters.dropout}
         cells = []
         for seed in range(parameters.seeds):
-            cells += [Cell(f"last/{seed}", last | again, seed), Cell(f"flawed/{seed}", flawed, seed)]
+            cells += [Cell(f"last/{seed}", last | again, seed)] if again else []
+            cells.append(Cell(f"flawed/{seed}", flawed, seed))
             cells += [
                 Cell(f"all/{rate:g}/{seed}", all_layers("search", rate), seed)
                 for rate in parameters.all_rates
