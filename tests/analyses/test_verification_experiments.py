@@ -67,10 +67,18 @@ def test_siamese_networks_are_judged_beside_pixels_on_every_split(convstudy, tmp
     expected = metrics["mining/folds/auc"].value - metrics["pixels/folds/auc"].value
     assert gain.value == pytest.approx(expected) and gain.low < gain.high
     rows = [row.cells for row in result.tables["hardest"].rows]
-    same = [row["distance"] for row in rows if row["kind"] == "same"]
-    different = [row["distance"] for row in rows if row["kind"] == "different"]
+    same = [row["distance"] for row in rows if row["people"] == "same"]
+    different = [row["distance"] for row in rows if row["people"] == "different"]
     assert same == sorted(same, reverse=True) and different == sorted(different)
     assert all(row["first"].split("/")[0] == row["second"].split("/")[0] for row in rows[:5])
+    threshold = metrics["threshold/contrastive"].value
+    examples = [row.cells for row in result.tables["examples"].rows]
+    assert [row["people"] for row in examples] == ["same"] * 3 + ["different"] * 3
+    assert all(row["called"] == ("same" if row["distance"] < threshold else "different") for row in examples)
+    chosen = {(row.cells["part"], row.cells["method"]): row.cells for row in result.tables["thresholds"].rows}
+    assert len(chosen) == 12 and all(row["balanced"] <= row["possible"] + 1e-9 for row in chosen.values())
+    assert chosen["Published people", "Siamese network, contrastive loss"]["threshold"] == threshold
+    assert chosen["Folds", "Raw pixels"]["people"] == 6, "of twelve people in two folds"
 
 
 def test_pairs_are_judged_by_who_wears_glasses(convstudy, tmp_path):
