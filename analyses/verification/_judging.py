@@ -108,13 +108,14 @@ def estimated(value: float, drawn: NDArray[np.float64], title: str, people: int)
 @dataclass(frozen=True)
 class Measure:
     """What is compared; and what a sentence says of {first} and {second} where the first has more of it, or
-    less, or where the difference is not significant.
+    less, or where the difference is not significant. rate: whether it is shown in percentage points.
     """
 
     name: str
     more: str
     less: str
     same: str
+    rate: bool = False
 
 
 AUC = Measure(
@@ -159,17 +160,20 @@ class Comparison:
         parts = {"first": words.first, "second": words.second}
 
         def sentence(pattern: str) -> str:
-            text = pattern.format(**parts) + (words.where and f" {words.where}")
+            text = (words.where and f"{words.where}, ") + pattern.format(**parts)
             return text[0].upper() + text[1:]
 
-        size = builders.shown(name, ".3f", ci=True, unsigned=True)
+        style = "points" if words.measure.rate else "+.3f"
+        how: dict[str, Any] = {"ci": True, "unit": words.measure.rate}
+        size = builders.shown(name, style, unsigned=True, **how)
+        signed = builders.shown(name, style, **how)
         return builders.comparison(
             sentence(words.measure.less if expected == "less" else words.measure.more),
             name,
             self.difference,
             more=f"{sentence(words.measure.more)}, by {size}.",
             less=f"{sentence(words.measure.less)}, by {size}.",
-            same=f"{sentence(words.measure.same)} ({builders.shown(name, '+.3f', ci=True)}).",
+            same=f"{sentence(words.measure.same)}: the difference is {signed}.",
             adjusted_p=self.p,
             expected=expected,
         )

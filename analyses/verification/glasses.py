@@ -340,6 +340,7 @@ CROSS = judging.Measure(
     more="{first} accepts more pairs across glasses than {second}",
     less="{first} accepts fewer pairs across glasses than {second}",
     same="{first} and {second} do not differ significantly in the pairs across glasses that they accept",
+    rate=True,
 )
 KIND = judging.Measure(
     "TPR",
@@ -347,12 +348,22 @@ KIND = judging.Measure(
     less="{first} accepts a smaller share of the pairs across glasses than of those without any",
     same="{first} accepts shares of the pairs across glasses and of those without any that do not differ "
     "significantly",
+    rate=True,
 )
 IN_TEXT = verification.IN_TEXT | {BARE: "the new network without drawn glasses"}
+#: The two of each comparison in words that can stand within one sentence.
+SIDES = {
+    "difference": (IN_TEXT["mining"], IN_TEXT["contrastive"]),
+    "drawn_difference": ("the new network with drawn glasses", "the same network without them"),
+    "loss_old": (IN_TEXT["tutorial_mining"], "the same network with its own loss"),
+    "loss_new": ("the new network with mined pairs", "the same network with the contrastive loss"),
+    "network_contrastive": (IN_TEXT["new_contrastive"], "the tutorial's network with the same loss"),
+    "network_mining": ("the new network with mined pairs", "the tutorial's network with the same pairs"),
+}
 #: One table, one family.
 WORDS = {
-    f"{name}/{key}": judging.Compared(IN_TEXT[first], IN_TEXT[second], measure)
-    for name, (first, second) in COMPARED.items()
+    f"{name}/{key}": judging.Compared(*SIDES[name], measure)
+    for name in COMPARED
     for key, measure in (("auc", judging.AUC), ("cross_glasses_tpr", CROSS))
 } | {
     f"{HARDER}/{method}": judging.Compared(IN_TEXT[method], "the same, without any", KIND) for method in ROWS
