@@ -26,7 +26,7 @@ REVISION = 1
 Factor = tuple[int, int, Any, int, int]
 NONE, INSET = -1, -2
 Dimension = tuple[Factor, ...]  # () where units differ in nothing
-MANY = 256  # terms of a union that are kept apart
+MANY = 1_024  # terms of a union that are kept apart
 
 
 class Field(NamedTuple):
@@ -569,7 +569,7 @@ def reshape(state: State, shape: Sequence[int], output: Sequence[int]) -> State:
     """After dimensions are merged and split in the order of their elements."""
     if not isinstance(state, Field | Several) or tuple(shape) == tuple(output):
         return state
-    return each(state, lambda field: _viewed(field, shape, output))
+    return each(state, lambda field: _viewed_apart(field, shape, output))
 
 
 def contiguous(shape: Sequence[int]) -> tuple[int, ...]:
@@ -592,7 +592,56 @@ def viewed(
     """After a view of the elements of a tensor under another shape, strides and offset in its memory."""
     if not isinstance(state, Field | Several):
         return state
-    return each(state, lambda field: _viewed(field, shape, output, strides, output_strides, offset))
+    return each(state, lambda field: _viewed_apart(field, shape, output, strides, output_strides, offset))
+
+
+def _viewed_apart(
+    field: Field,
+    shape: Sequence[int],
+    output: Sequence[int],
+    strides: Sequence[int] | None = None,
+    output_strides: Sequence[int] | None = None,
+    offset: int = 0,
+) -> State:
+    """As `_viewed`; where a limit cannot be followed as a range of units (channels that were shuffled and
+    are cut in two), each unit is followed by itself."""
+    try:
+        return _viewed(field, shape, output, strides, output_strides, offset)
+    except Untraceable:
+        found: list[State] = []
+        for unit in _single_units(field, shape):
+            try:
+                found.append(_viewed(unit, shape, output, strides, output_strides, offset))
+            except _Nothing:
+                continue
+        if not found:
+            raise _Nothing from None
+        return union(found)
+
+
+def _single_units(field: Field, shape: Sequence[int]) -> list[Field]:
+    """A field that holds for some units of one dimension without an axis, as a field for each of them."""
+    limited = [
+        d
+        for d, dimension in enumerate(field.dims)
+        if dimension and all(f[0] == NONE for f in (dimension[0][2][1] if _is_inset(dimension) else dimension))
+    ]
+    if len(limited) != 1:
+        raise Untraceable
+    d = limited[0]
+    dimension, place = field.dims[d], 0
+    if _is_inset(dimension):
+        place, dimension = dimension[0][2]
+    units = [0]
+    for _, n, _, low, high in dimension:
+        units = [unit * n + i for unit in units for i in range(low, high)]
+    if len(units) > MANY or (len(units) == 1 and len(dimension) == 1 and not place):
+        raise Untraceable
+    dims = field.dims
+    return [
+        field._replace(dims=(*dims[:d], ((NONE, shape[d], 0, place + u, place + u + 1),), *dims[d + 1 :]))
+        for u in units
+    ]
 
 
 def _viewed(
@@ -693,6 +742,8 @@ def _limits(
     low: int, high: int, leap: int, taken: int, parts: Sequence[tuple[int, int, int, int]]
 ) -> tuple[int, int]:
     """Which units of a new factor still see, of those from `low` to `high` of the old one."""
+    if high - low == 1:
+        return _place(low, leap, parts)
     if sum(part[2] == leap for part in parts) > 1:
         raise Untraceable
     smaller = [part for part in parts if part[2] < leap]
@@ -711,6 +762,21 @@ def _limits(
     return new_low, new_high
 
 
+def _place(unit: int, leap: int, parts: Sequence[tuple[int, int, int, int]]) -> tuple[int, int]:
+    """Where one unit of the old factor stands along the new factor of this leap."""
+    found, rest = 0, unit
+    for _, _, step, taken in sorted(parts, key=lambda part: -part[2]):
+        index = rest // step
+        if not 0 <= index < taken:
+            raise _Nothing
+        rest -= index * step
+        if step == leap:
+            found = index
+    if rest:
+        raise _Nothing
+    return found, found + 1
+
+
 def _joined(factors: Dimension) -> Dimension:
     """Neighbouring factors that are one: those of a map that was cut into windows and put together."""
     joined: list[Factor] = []
@@ -718,8 +784,12 @@ def _joined(factors: Dimension) -> Dimension:
         axis, n, jump, low, high = factor
         if joined and axis != INSET:
             outer = joined[-1]
-            if outer[0] == axis and low == 0 and high == n and (axis == NONE or outer[2] == jump * n):
-                joined[-1] = (axis, outer[1] * n, jump, outer[3] * n, outer[4] * n)
-                continue
+            if outer[0] == axis and (axis == NONE or outer[2] == jump * n):
+                if low == 0 and high == n:
+                    joined[-1] = (axis, outer[1] * n, jump, outer[3] * n, outer[4] * n)
+                    continue
+                if outer[4] - outer[3] == 1:
+                    joined[-1] = (axis, outer[1] * n, jump, outer[3] * n + low, outer[3] * n + high)
+                    continue
         joined.append(factor)
     return _plain(tuple(joined))

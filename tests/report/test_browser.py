@@ -13,10 +13,10 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from conftest import open_workshop, vgg19
-from pages import put, site
 
 from report import html
+from tests.report.conftest import open_workshop, vgg19
+from tests.report.pages import put, site
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 if CHROMIUM is None:

@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import TEMPLATES, open_workshop
 
 from report import checks, latex
 from report.document import Document
+from tests.report.conftest import TEMPLATES, open_workshop
 
 NAMES = ["Inception v3", "GoogLeNet 3b", "CIFAR-10", "VGG-19", "2012"]
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pikepdf
 import pytest
-from conftest import trained, vgg19
 
 from report import figures
 from results.schema import Axis, Chart, Figure, Heatmap, Pictures, Series
+from tests.report.conftest import trained, vgg19
 
 SVG = "{http://www.w3.org/2000/svg}"
 EXAMPLES = (

@@ -8,10 +8,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import Workshop
-from pages import Node, parse, site
 
 from report import latex
+from tests.report.conftest import Workshop
+from tests.report.pages import Node, parse, site
 
 pytestmark = pytest.mark.skipif(
     not (shutil.which("latexmk") and shutil.which("pdftotext")), reason="TeX or pdftotext is not installed"

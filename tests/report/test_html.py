@@ -11,10 +11,8 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
-from conftest import PNG, TEMPLATES, Workshop, open_workshop, trained, vgg19
 from hypothesis import given
 from hypothesis import strategies as st
-from pages import Node, parse, put, site
 
 from report import html, html_views
 from report.document import Document, Item, elements, marker
@@ -23,6 +21,8 @@ from report.html_views import figure_table, table_csv, table_view
 from report.site_checks import check_site
 from results.schema import Axis, Chart, Column, Heatmap, Panels, Row, Series, Table
 from results.store import Store
+from tests.report.conftest import PNG, TEMPLATES, Workshop, open_workshop, trained, vgg19
+from tests.report.pages import Node, parse, put, site
 
 AWKWARD = "& % $ # _ { } ~ ^ \\ < > \" ' </caption> <b> &amp; é ł α Ω Жук 卷积 → × · −"
 

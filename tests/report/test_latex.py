@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pikepdf
 import pytest
-from conftest import Workshop, trained, vgg19
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,6 +19,7 @@ from report.document import Item
 from report.latex_tables import table
 from report.latex_text import arithmetic, code, escape
 from results.schema import Column, Result, Row, Table
+from tests.report.conftest import Workshop, trained, vgg19
 
 needs_tex = pytest.mark.skipif(not shutil.which("latexmk"), reason="TeX is not installed")
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import TEMPLATES, Workshop, vgg19
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -18,6 +17,7 @@ from report.formatting import markdown
 from report.prose import ProseError, bibliography_keys, compose
 from report.study import load
 from results.schema import Chart, Panels
+from tests.report.conftest import TEMPLATES, Workshop, vgg19
 
 
 def text_of(node: Any) -> str:

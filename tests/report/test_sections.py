@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from conftest import TEMPLATES
 
 from report.checks import with_statements
 from report.prose import compose
 from report.study import load
 from results.schema import Finding, Result
 from results.store import Profile, Store
+from tests.report.conftest import TEMPLATES
 
 SECTIONS = sorted((TEMPLATES / "sections").glob("*.md"))
 RECORDED = Store(TEMPLATES.parent / "results")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
-from conftest import Workshop
 
 from report.study import StudyError, load
+from tests.report.conftest import Workshop
 
 
 def test_a_study_is_named_after_its_file(workshop: Workshop) -> None:

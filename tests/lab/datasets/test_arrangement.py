@@ -8,10 +8,10 @@ import zipfile
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from small_files import classes, encoded, packed, write
 
 from lab.datasets import DataError, load, locate
 from lab.datasets.arrangement import arranged, split_of
+from tests.lab.datasets.small_files import classes, encoded, packed, write
 
 KINDS = {"cat": 2, "dog": 2}
 

@@ -13,13 +13,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from small_files import classes, encoded, packed, pixels, write
 
 from lab.datasets import DataError, cache, decoding, load, locate
 from lab.datasets.cache import kept_array
 from lab.datasets.decoding import FEW, reshaped
 from lab.datasets.files import open_files
 from lab.datasets.inventory import verify
+from tests.lab.datasets.small_files import classes, encoded, packed, pixels, write
 
 ROOT = Path(__file__).resolve().parents[3]
 KINDS = {"cat": 3, "dog": 2}

@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
-from small_files import classes, packed
 
 from lab.datasets import DataError, catalog, embedded, fetch, load
 from lab.datasets.fetch import Download, fetch_file
+from tests.lab.datasets.small_files import classes, packed
 
 CONTENT = np.random.default_rng(0).integers(0, 256, 3_000_000, dtype=np.uint8).tobytes()
 MD5 = "md5:" + hashlib.md5(CONTENT, usedforsecurity=False).hexdigest()

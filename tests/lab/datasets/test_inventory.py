@@ -7,10 +7,10 @@ import json
 import zipfile
 
 import pytest
-from small_files import classes, packed, write
 
 from lab.datasets import MissingData
 from lab.datasets.inventory import inventory, verify
+from tests.lab.datasets.small_files import classes, packed, write
 
 KINDS = {"monet": 3, "manet": 2}
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from small_files import classes, write
 from torch import nn
 
 from lab.datasets import images as image_sets
@@ -13,6 +12,7 @@ from lab.datasets import load
 from lab.datasets.images import Rows
 from lab.recipes import Recipe
 from lab.training import Data, Images, Streamed, channel_statistics, fit, predict
+from tests.lab.datasets.small_files import classes, write
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ import subprocess
 
 import numpy as np
 import pytest
-from small_files import classes, encoded, packed, pixels, write
 
 from lab.datasets import DataError, ImageSet, cifar10, facescrub, load, locate, official
 from lab.datasets.files import open_files
+from tests.lab.datasets.small_files import classes, encoded, packed, pixels, write
 
 NAMES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 REAL = os.environ.get("CONVSTUDY_DATA")  # before the fixtures take it away

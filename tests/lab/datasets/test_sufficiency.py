@@ -6,7 +6,6 @@ import re
 
 import numpy as np
 import pytest
-from small_files import classes, encoded, write
 
 from analyses import experiments
 from analyses.classification.cifar10_baseline import BaselineParameters
@@ -16,6 +15,7 @@ from analyses.transfer.learning_rates import LearningRateParameters
 from lab.datasets import DataError, locate
 from lab.datasets.inventory import verify
 from lab.datasets.repetitions import also_in_training
+from tests.lab.datasets.small_files import classes, encoded, write
 
 
 def choice(root, **more):

@@ -9,11 +9,11 @@ import zlib
 import numpy as np
 import pytest
 from PIL import Image
-from small_files import encoded, pixels, write
 
 from lab.datasets import DataError, load
 from lab.datasets.viewing import ORIENTATION, Unclear, viewed
 from lab.interpretation import photograph
+from tests.lab.datasets.small_files import encoded, pixels, write
 
 WHITE = [255, 255, 255]
 
