@@ -33,7 +33,7 @@ def fitted(parameters: Parameters, settings: Sequence[str]) -> list[str]:
     counts = _counts(name)
     if isinstance(data, DataChoice):
         proposed = _for_training(data, parameters, counts, given)
-    elif "data" in type(parameters).model_fields:
+    elif "data" in type(parameters).model_fields and (data is None or isinstance(data, Domain)):
         proposed = _for_transfer(counts)
     else:
         return []

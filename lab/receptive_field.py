@@ -624,7 +624,8 @@ def _single_units(field: Field, shape: Sequence[int]) -> list[Field]:
     limited = [
         d
         for d, dimension in enumerate(field.dims)
-        if dimension and all(f[0] == NONE for f in (dimension[0][2][1] if _is_inset(dimension) else dimension))
+        if dimension
+        and all(f[0] == NONE for f in (dimension[0][2][1] if _is_inset(dimension) else dimension))
     ]
     if len(limited) != 1:
         raise Untraceable
