@@ -52,7 +52,7 @@ COMMON = {
 
 def parameter_rows(analysis: Analysis[Any]) -> list[dict[str, Any]]:
     """A row a parameter: its key for --set, the default of the quick and of the full profile, its meaning."""
-    quick, full = (analysis.parameters(profile) for profile in ("quick", "full"))  # type: ignore[arg-type]
+    quick, full = (analysis.parameters(profile) for profile in ("quick", "full"))
     meanings = dict(_meanings(type(full), ""))
     rows = []
     for key, value in _leaves(full, ""):

@@ -21,6 +21,7 @@ from analyses.plugin import Cell, Context, Outcome
 from lab.evaluation import Difference, Discordance, Estimate
 from results import builders
 from results.schema import Axis, Chart, Column, Finding, Heatmap, Metric, Row, Series, Table
+from results.text import counted
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -180,6 +181,7 @@ def trained(cell: Cell, context: Context) -> tuple[Outcome, nn.Module, Data]:
     """
     import torch
 
+    from lab.networks.cifar import WhitenedNetwork
     from lab.recipes import Recipe
     from lab.training import fit, measure, precision_of, predict
 
@@ -194,7 +196,7 @@ def trained(cell: Cell, context: Context) -> tuple[Outcome, nn.Module, Data]:
     if shape != model.input_shape:
         raise ValueError(f"{settings['network']['name']} takes images of {model.input_shape}, not {shape}")
     recipe = Recipe.of(settings["recipe"])
-    if hasattr(model, "whiten"):
+    if isinstance(model, WhitenedNetwork):
         model.whiten(data.normalised(data.train.images[:5_000]))
     history = fit(
         model, data, recipe, seed=seed, checkpoint=context.scratch / "checkpoint.pt", report=context.report
@@ -451,11 +453,11 @@ def compared_classifiers(
     from lab.evaluation import paired_over_seeds
 
     found = {}
-    for name, pair in family.items():
-        count = min(map(len, pair))
-        values = ([run["test_accuracy"] for run in runs[:count]] for runs in pair)
-        over = paired_over_seeds(*values)
-        largest = max(one.p for one in discordant(*pair))
+    for name, (ours, theirs) in family.items():
+        count = min(len(ours), len(theirs))
+        first, second = ([run["test_accuracy"] for run in runs[:count]] for runs in (ours, theirs))
+        over = paired_over_seeds(first, second)
+        largest = max(one.p for one in discordant(ours, theirs))
         found[name] = replace(over, p=None if over.p is None else max(over.p, largest))
     return corrected(found)
 
@@ -495,7 +497,7 @@ def classifier_comparison_table(
                 only_second=round(fmean(one.only_b for one in found)),
             )
         )
-    seeds = builders.counted(max(len(discordant(*family[name])) for name in words), "seeds")
+    seeds = counted(max(len(discordant(*family[name])) for name in words), "seeds")
     return builders.table(
         f"{caption} Means over {seeds}; differences of accuracy are paired by seed.",
         {
@@ -611,9 +613,12 @@ def class_table(outcomes: Sequence[Outcome], caption: str) -> Table:
     from lab.evaluation import confusion, over_seeds, per_class_accuracy
 
     names = outcomes[0]["classes"]
-    counts = [confusion(*map(class_numbers, _named(one)), len(names)) for one in outcomes]
+    counts = []
+    for one in outcomes:
+        true, predicted = map(class_numbers, _named(one))
+        counts.append(confusion(true, predicted, len(names)))
     accuracies = np.stack([per_class_accuracy(one) for one in counts])  # (seeds, classes)
-    together = sum(counts)
+    together = np.sum(counts, axis=0)
     rows: list[dict[str, builders.Cell]] = []
     for number, name in enumerate(names):
         images = int(counts[0][number].sum())
@@ -632,7 +637,7 @@ def class_table(outcomes: Sequence[Outcome], caption: str) -> Table:
             cells |= {"taken_for": names[most], "share": share}
         rows.append(cells)
     return builders.table(
-        f"{caption} Means over {builders.counted(len(outcomes), 'seeds')}.",
+        f"{caption} Means over {counted(len(outcomes), 'seeds')}.",
         {
             "class": builders.text("Class"),
             "images": builders.integer("Test images"),

@@ -25,7 +25,7 @@ from typing import Any, Literal, TypeVar
 import torch
 from torch import Tensor, nn
 from torch.nn.modules import module as nn_module
-from torch.nn.parameter import UninitializedTensorMixin
+from torch.nn.parameter import UninitializedTensorMixin  # type: ignore[attr-defined]
 from torch.overrides import TorchFunctionMode
 from torch.utils._device import _device_constructors
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -289,7 +289,7 @@ class Walk(TorchFunctionMode):
     ) -> Any:
         name = func.__name__
         if name == "__get__":
-            name = getattr(func.__self__, "__name__", "")
+            name = getattr(getattr(func, "__self__", None), "__name__", "")
             if name in _SIZES:
                 return func(args[0] if id(args[0]) in self.lengths else self.meta(args[0]))
             with _WithoutOperators():
@@ -365,7 +365,7 @@ class Walk(TorchFunctionMode):
                 self.known[id(result)] = (
                     result,
                     version(result),
-                    (lambda i=i: compute()[i]) if several else compute,
+                    (lambda i=i: compute()[i]) if several else compute,  # type: ignore[misc]
                 )
 
     def rewrite(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
@@ -587,7 +587,7 @@ class Walk(TorchFunctionMode):
                 "Parameter",
                 None,
                 tuple(value.shape),
-                **{column: text.value},
+                **{column: text.value},  # type: ignore[arg-type]
                 arithmetic={column: text.expression},
             )
         )
@@ -630,7 +630,9 @@ class Walk(TorchFunctionMode):
             name = f"{name}#{self.called[name]}"
         shape = output.shape if isinstance(output, Tensor) else None
         writes = function and shape is not None and output is not x
-        activations = formulas.activations(_sample(shape, batch_axis)) if writes else formulas.ZERO
+        activations = formulas.ZERO
+        if shape is not None and writes:
+            activations = formulas.activations(_sample(shape, batch_axis))
         counts = {"weights": weights, "biases": biases, "activations": activations}
         if macs:
             counts["macs"] = formulas.total(macs.values())

@@ -44,7 +44,7 @@ def detection_cost(model: nn.Module, input_shape: Sequence[int]) -> DetectionCos
     images, _ = transform.eval()([torch.zeros(tuple(input_shape))])
     resized = tuple(images.tensors.shape[1:])
     rois = getattr(model, "roi_heads", None)
-    head = model.head if rois is None else model.rpn.head
+    head = model.get_submodule("head" if rois is None else "rpn.head")
     fixed = count(_Chain(backbone=backbone, head=_OnMaps(head)), resized, name="backbone and dense head")
     return DetectionCost(
         resized, fixed, _roi_cost(model, "box"), _roi_cost(model, "mask") or _roi_cost(model, "keypoint")

@@ -46,7 +46,7 @@ def cached_features(
         return (np.ascontiguousarray(images[start : start + length]) for start in starts)
 
     def made() -> Tensor:
-        model = network.model.to(device, memory_format=torch.channels_last)
+        model = network.model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         assert model is network.model
         found = []
         for number, block in enumerate(blocks()):
@@ -65,7 +65,7 @@ def cached_features(
         return made()
     pixels_hash = hashlib.sha256()
     for block in blocks():
-        pixels_hash.update(block)
+        pixels_hash.update(block.data)
     identity = (
         *(network.architecture, network.sha256, layer, network.size, str(arithmetic), mirrored),
         *(weights.REVISION, pixels_hash.hexdigest()),

@@ -71,7 +71,7 @@ def state_of(tensor: Any) -> State:
         return None
     state, when = kept
     if when == version(tensor):
-        return state  # type: ignore[no-any-return]
+        return state
     state = UNKNOWN
     base = tensor._base
     if base is not None and getattr(base, "field", (None, -1))[1] == version(tensor):
@@ -91,7 +91,7 @@ def seen_through(source: Tensor, view: Tensor) -> State:
         source.stride(),
         view.shape,
         view.stride(),
-        view.storage_offset() - source.storage_offset(),
+        int(view.storage_offset() - source.storage_offset()),
     )
 
 
@@ -109,7 +109,8 @@ def region(base: Tensor, view: Tensor) -> list[tuple[int, int, int | None]] | No
     is a block of it with its dimensions in any order; else None."""
     if not base.is_contiguous():
         return None
-    offset, block = view.storage_offset() - base.storage_offset(), []
+    offset = int(view.storage_offset() - base.storage_offset())
+    block: list[tuple[int, int, int | None]] = []
     for n, step in zip(base.shape, base.stride(), strict=True):
         along = [
             d for d, (m, s) in enumerate(zip(view.shape, view.stride(), strict=True)) if s == step and m > 1

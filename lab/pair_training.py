@@ -143,7 +143,7 @@ class MiningContrastive:
         positives, negatives = self.mined(likeness, same & ~itself, ~same)
         loss = (negatives.mean() - positives.mean()) / 2
         if self.scale:
-            directions = F.normalize(model.get_submodule("people").weight.float())
+            directions = F.normalize(model.get_parameter("people.weight").float())
             loss = loss + F.cross_entropy(self.scale * points @ directions.T, labels)
         nearest = likeness.detach().masked_fill(itself, -math.inf).argmax(1)
         right = labels[nearest] == labels

@@ -16,7 +16,8 @@ from torch.nn import functional as F
 from torch.nn.modules import module as nn_module
 from torch.overrides import TorchFunctionMode
 
-from lab.operators import ACTIVATIONS, take
+from lab.movement import take
+from lab.operators import ACTIVATIONS
 
 
 def probe(model: nn.Module, input_shape: Sequence[int], layer: str) -> tuple[tuple[int, int], ...]:
@@ -48,7 +49,8 @@ def probe(model: nn.Module, input_shape: Sequence[int], layer: str) -> tuple[tup
         for module, training in modes:
             module.__dict__["training"] = training
     output = found[0]
-    middle = output[(0, slice(None), *(n // 2 for n in output.shape[2:]))]
+    centre: tuple[Any, ...] = (0, slice(None), *(n // 2 for n in output.shape[2:]))
+    middle = output[centre]
     (gradient,) = torch.autograd.grad(middle.sum(), image)
     seen = gradient[0].sum(0) > 0
     extents = []

@@ -701,21 +701,18 @@ def _viewed(
             k -= 1
     start = list(field.start)
     built: list[dict[int, Factor]] = [{} for _ in output]
-    for (_, units, (axis, _, jump, low, high)), index, parts in zip(atoms, first, used, strict=True):
+    for (_, units, factor), index, parts in zip(atoms, first, used, strict=True):
+        axis, _, jump, low, high = factor
         if index + sum((taken - 1) * leap for _, _, leap, taken in parts) >= units:
             raise Untraceable
         if axis == INSET:
-            place, within = jump
+            at, within = jump
             inner = _units(within)
             if parts and parts[0][2:] == (1, units):
                 built[parts[0][0]][parts[0][1]] = (INSET, units, jump, 0, units)
-            elif (
-                len(parts) == 1 and parts[0][2:] == (1, inner) and index == place and places[parts[0][0]] == 1
-            ):
+            elif len(parts) == 1 and parts[0][2:] == (1, inner) and index == at and places[parts[0][0]] == 1:
                 built[parts[0][0]] = {-i: f for i, f in enumerate(within)}
-            elif all(
-                not place <= index + i * leap < place + inner for _, _, leap, n in parts for i in range(n)
-            ):
+            elif all(not at <= index + i * leap < at + inner for _, _, leap, n in parts for i in range(n)):
                 raise _Nothing
             else:
                 raise Untraceable

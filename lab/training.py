@@ -438,9 +438,11 @@ class _Run:
         self.order, self.batch = order, batch
         self.device = data.train.images.device
         self.dtype = precision_of(recipe, self.device.type, model)
-        self.model = model.to(self.device, memory_format=torch.channels_last)
+        self.model = model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(self.model) if recipe.ema else None
-        self.forward = torch.compile(self.model) if recipe.compile else pooled_first(self.model)
+        self.forward: nn.Module = (
+            cast(nn.Module, torch.compile(self.model)) if recipe.compile else pooled_first(self.model)
+        )
         self.optimizer = _optimizer(self.model, recipe)
         self.peaks = [group["lr"] for group in self.optimizer.param_groups]
         self.generator = torch.Generator().manual_seed(seed)
@@ -517,10 +519,10 @@ class _Run:
                 recorded, right = told.count, told.sums["accuracy"].item()
                 self.history.iterations.append(epoch * steps + step + 1)
                 self.history.iteration_accuracy.append(round(accuracy, 4))
-        means = told.means()
-        if not (means["loss"] < LOST and _is_finite(self.model)):
+        over = told.means()
+        if not (over["loss"] < LOST and _is_finite(self.model)):
             self.history.outcome = "diverged"
-        self._record("train", means)
+        self._record("train", over)
         self.history.seconds.append(time.perf_counter() - started)
 
     def _set_rate(self, progress: float, epoch: int) -> None:
@@ -669,5 +671,5 @@ def _optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     if recipe.optimizer == "sgd":
         nesterov = recipe.nesterov and recipe.momentum > 0
         return torch.optim.SGD(options, lr=rate, momentum=recipe.momentum, nesterov=nesterov)
-    kind = torch.optim.Adam if recipe.optimizer == "adam" else torch.optim.AdamW
-    return kind(options, lr=rate)
+    adaptive = torch.optim.Adam if recipe.optimizer == "adam" else torch.optim.AdamW
+    return adaptive(options, lr=rate)

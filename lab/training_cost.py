@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from lab import formulas
 from lab.counting import Walk, follow
-from lab.operators import take, words
+from lab.movement import take, words
 
 INDEX_BYTES = 8  # max pooling keeps positions as 64-bit integers
 
@@ -97,7 +97,7 @@ class _Training(Walk):
         output = super().__torch_function__(func, types, args, kwargs)
         for result in output if isinstance(output, list | tuple) else (output,):
             if isinstance(result, Tensor) and result.is_floating_point():
-                result.learned = True
+                result.learned = True  # type: ignore[attr-defined]
         self.backward += sum(formulas.backward_macs(row.macs, all(pair)) for row in self.rows[rows:])
         if KEPT.get(name):
             self.keep(name, args, kwargs, output, pair)

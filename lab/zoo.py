@@ -107,14 +107,14 @@ def matches(published: Published, counts: Mapping[str, Any], outer: int = 0) -> 
 def _plain(published: Published) -> tuple[dict[str, Any], int, bool]:
     """The counts of the model, its input channels, and whether it had to be built for the size."""
     import timm
-    from timm.layers import set_fused_attn
+    from timm.layers.config import set_fused_attn
 
     from lab import models
     from lab.counting import CountError
 
     set_fused_attn(False)
     model = models.load(f"timm:{published.model}").eval()
-    channels = int(model.pretrained_cfg.get("input_size", (3,))[0])  # type: ignore[union-attr]
+    channels = int(model.pretrained_cfg.get("input_size", (3,))[0])  # type: ignore[union-attr, operator]
     shape = (channels, published.size, published.size)
     try:
         return _counts(model, shape), channels, False
@@ -128,7 +128,7 @@ def _fused(published: Published, for_size: bool) -> Any:
     import timm
     from timm.utils.model import reparameterize_model
 
-    options = {"img_size": published.size} if for_size else {}
+    options: dict[str, Any] = {"img_size": published.size} if for_size else {}
     try:
         return reparameterize_model(timm.create_model(published.model, **options).eval())
     except Exception:  # some definitions cannot be fused; their plain counts stand alone

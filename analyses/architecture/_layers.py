@@ -124,12 +124,17 @@ def row(layer: Layer, columns: Iterable[Column | str], name: str | None = None) 
     )
 
 
+def whole(cell: Any) -> int:
+    """A number of a table; 0 where the row has none."""
+    return int(cell or 0)
+
+
 def total(rows: Sequence[Row], columns: Iterable[Column], label: str = "Total") -> Row:
     """The sums of the integer columns that add up; a sum over partial rows is partial."""
     additive = ("weights", "biases", "parameters", "activations", "macs")
     sums: dict[str, Scalar] = {"layer": label}
     for column in columns:
         if column.key in additive:
-            sums[column.key] = sum(int(row.cells.get(column.key) or 0) for row in rows)
+            sums[column.key] = sum([whole(row.cells.get(column.key)) for row in rows])
     partial = tuple(dict.fromkeys(name for row in rows for name in row.partial))
     return Row(cells=sums, kind="total", partial=partial)

@@ -185,7 +185,8 @@ def _computed(claim: Claim) -> dict[str, Any]:
             f"the quantity {quantity!r} is neither analysis/metric nor model/layer/what; "
             "an example is vgg19/total/macs"
         )
-    return _count(*parts, claim.input)
+    model, layer, what = parts
+    return _count(model, layer, what, claim.input)
 
 
 def _metric(identifier: str, name: str) -> dict[str, Any]:

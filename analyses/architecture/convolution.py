@@ -54,11 +54,12 @@ class Convolution(Analysis[ConvolutionParameters]):
 
     def summarize(self, parameters: ConvolutionParameters, outcomes: Mapping[str, Outcome]) -> Summary:
         built = {size: layers.from_json(outcomes["all"][str(size)]).layers[0] for size in _sizes(parameters)}
+        widths = {size: layer.output_shape[-1] for size, layer in built.items() if layer.output_shape}
         exact = {size: _exact_width(parameters, size) for size in built}
         example, uneven = parameters.filter, parameters.uneven_filter
         metrics = {
             "example_output_width": Metric(
-                value=built[example].output_shape[-1],
+                value=widths[example],
                 title="Output width of the example",
                 unit="pixels",
                 arithmetic=_text(parameters, example),
@@ -76,7 +77,7 @@ class Convolution(Analysis[ConvolutionParameters]):
                 arithmetic=_text(parameters, uneven),
             ),
             "uneven_output_width": Metric(
-                value=built[uneven].output_shape[-1],
+                value=widths[uneven],
                 title="Output width of the uneven filter, rounded down",
                 unit="pixels",
             ),
@@ -89,7 +90,7 @@ class Convolution(Analysis[ConvolutionParameters]):
         findings = {
             "formula_agrees": Finding(
                 statement="The formula, rounded down, gives torch's width for every filter of the table",
-                holds=all(int(exact[size]) == layer.output_shape[-1] for size, layer in built.items()),
+                holds=all(int(exact[size]) == width for size, width in widths.items()),
                 metrics=("example_output_width",),
             ),
             "rounding_loses_columns": Finding(

@@ -11,11 +11,11 @@ from analyses.architecture import _layers as layers
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
 from lab.ledger import Layer, Ledger
 from results import builders
-from results.builders import integer, number, shape, text
-from results.schema import Chart, Metric, Table
+from results.builders import Format, integer, number, shape, text
+from results.schema import Chart, Column, Metric, Table
 
 BRANCHES = {"one": "1×1", "three": "3×3", "five": "5×5", "pool": "pool"}
-COLUMNS = {
+COLUMNS: dict[str, Format | Column] = {
     "layer": text("Branch"),
     "filter": shape("Filter"),
     "filters": integer("Filters"),

@@ -39,7 +39,7 @@ class Vgg19(Analysis[Vgg19Parameters]):
         ledger = layers.from_json(outcomes["all"]["ledger"])
         table = _table(ledger, parameters.input)
         totals = table.rows[-1].cells
-        activations = int(totals["activations"] or 0)
+        activations = layers.whole(totals["activations"])
         forward = activations * parameters.bytes_per_number
         shares = _shares(table.rows[:-1])
         metrics = {
@@ -154,7 +154,7 @@ def _shares(rows: Sequence[Row]) -> dict[str, list[float]]:
     stage = 0
     for row in rows:
         for key, values in sums.items():
-            values[stage] += int(row.cells.get(key) or 0)
+            values[stage] += layers.whole(row.cells.get(key))
         if str(row.cells["layer"]).startswith("POOL"):
             stage += 1
     return {key: [value / sum(values) for value in values] for key, values in sums.items()}

@@ -103,7 +103,7 @@ class Zoo(Analysis[ZooParameters]):
                 statement="The published GMACs of most rows are not multiply–accumulates of the "
                 "network as it is "
                 "defined: they add normalisation, miss recurrent layers, or are those of a fused network",
-                holds=2 * metrics["macs_agree"].value < len(rows),  # type: ignore[operator]
+                holds=2 * metrics["macs_agree"].value < len(rows),
                 metrics=("models", "macs_agree"),
             ),
         }

@@ -184,7 +184,7 @@ def _untrained(folds: Sequence[Outcome], final: Outcome) -> Metric:
 
 def _largest(factors: Sequence[Compared]) -> dict[str, Metric]:
     """The largest differences to the baseline: of all changes, and of those of the training alone."""
-    found = {}
+    found: dict[str, Metric] = {}
     for key, chosen, words in (
         ("factors", factors, "of one factor"),
         ("training", [one for one in factors if one.factor in TRAINING], "of the training"),
@@ -308,7 +308,7 @@ def _factor_findings(factors: Sequence[Compared]) -> dict[str, Finding]:
             one=f"One single change {does}s validation accuracy significantly: {{members}}.",
             many=f"These changes each {does} validation accuracy significantly: {{members}}.",
         )
-    for key, chosen, kind in (
+    for key, among, kind in (
         ("most_effective", factors, "single changes"),
         (
             "most_effective_training",
@@ -316,10 +316,10 @@ def _factor_findings(factors: Sequence[Compared]) -> dict[str, Finding]:
             "choices of training",
         ),
     ):
-        if chosen:
-            best = max(chosen, key=gain)
+        if among:
+            best = max(among, key=gain)
             words = WORDS.get(best.factor, f"{best.factor} {{}}").format(best.value)
-            metric = f"{'factors' if chosen is factors else 'training'}/largest/difference"
+            metric = f"{'factors' if among is factors else 'training'}/largest/difference"
             larger = f"{{{metric}:points ci unit}}"
             found[key] = builders.comparison(
                 f"The largest gain by one of the {kind} is significant",

@@ -26,6 +26,7 @@ from analyses.experiments import Comparison
 from analyses.plugin import Outcome
 from results import builders
 from results.schema import Chart, Column, Metric, Picture, Pictures, Row, Table
+from results.text import counted
 
 
 def class_table(final: Outcome) -> Table:
@@ -120,7 +121,7 @@ def factor_table(
     fewer = any(one.factor == "early stopping" and one.images is None for one in factors)
     return builders.table(
         "Training and validation accuracy (%) when a single choice of the baseline is changed. Means over "
-        f"{builders.counted(len(baseline), 'folds')}; intervals are widened for shared training images. "
+        f"{counted(len(baseline), 'folds')}; intervals are widened for shared training images. "
         "Differences from the baseline are paired by fold, in percentage points.",
         {
             "factor": builders.text("Factor"),
@@ -156,7 +157,7 @@ def search_table(parameters: ArtistsParameters, outcomes: Mapping[str, Outcome])
         )
     return builders.table(
         f"Validation accuracy (%) of the {len(rows)} settings, of {parameters.search_settings} drawn at "
-        f"random, that were best on the first {builders.counted(parameters.search_folds, 'folds')} and were "
+        f"random, that were best on the first {counted(parameters.search_folds, 'folds')} and were "
         "therefore tried on all. Intervals are widened for shared training images.",
         {
             "number": builders.integer("Drawn as"),
@@ -208,7 +209,7 @@ def transform_table(metrics: Mapping[str, Metric], changes: Mapping[str, Compari
                 found = changes[f"transform/{change}/{what}"]
                 cells |= {what: found.difference.value, f"{what}_p": found.p}
         rows.append(cells)
-    networks = builders.counted(seeds, "networks")
+    networks = counted(seeds, "networks")
     return builders.table(
         "Accuracy (%) on changed test images, what the best setting loses by each change, and how far it is "
         f"ahead of the baseline under it. Means over {networks} of each kind, with Wilson's intervals.",
@@ -254,7 +255,7 @@ def factor_figure(
     return builders.intervals(
         "Change in validation accuracy when a single choice of the baseline is changed "
         f"({len(factors)} changes, {images} images). Points are means over {parameters.folds}-fold "
-        f"cross-validation, repeated {builders.counted(parameters.repeats, 'times')}. Intervals are widened "
+        f"cross-validation, repeated {counted(parameters.repeats, 'times')}. Intervals are widened "
         "for shared training images and are each for one comparison alone; significance is after Holm's "
         "correction.",
         {label: metrics[f"{one.name}/difference"] for label, one in labels.items()},

@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from itertools import combinations
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from pydantic import Field
 
@@ -21,6 +21,7 @@ from analyses.experiments import Comparison, DataChoice
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
 from results import builders
 from results.schema import Chart, Finding, Metric, Series, Table
+from results.text import counted
 
 NETWORKS = {"convnet": "ConvNet", "mobilenet": "MobileNet-like", "resnet": "ResNet-like"}
 AUGMENTED, LETTER, COUPLED = "augmented/", "", "coupled/"  # how cells of a kind of training begin
@@ -273,10 +274,11 @@ def _layer_times(name: str, batch: int, repeats: int, context: Context) -> Outco
     from lab.layer_times import by_kind
 
     model = experiments.network(name, {}, 10)
-    shape = (batch, *model.input_shape)
-    order = {"memory_format": torch.channels_last}
-    images = torch.randn(shape, generator=torch.Generator().manual_seed(0)).to(context.device, **order)
-    kinds = by_kind(model.to(context.device, **order), images, repeats)
+    shape = (batch, *cast("tuple[int, ...]", model.input_shape))
+    images = torch.randn(shape, generator=torch.Generator().manual_seed(0)).to(context.device)
+    images = images.contiguous(memory_format=torch.channels_last)
+    model = model.to(context.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    kinds = by_kind(model, images, repeats)
     return {"kinds": {kind: {"ms": one.ms, "macs": one.multiplications} for kind, one in kinds.items()}}
 
 
@@ -437,7 +439,7 @@ def _table(metrics: Mapping[str, Metric], runs: Runs, parameters: BaseNetworksPa
                 "precision": first["history"]["precision"],
             }
         )
-    seeds = builders.counted(len(runs[LETTER]["convnet"]), "seeds")
+    seeds = counted(len(runs[LETTER]["convnet"]), "seeds")
     return builders.table(
         f"Test accuracy (%) and cost of the three base networks ({parameters.data.train:,} training images, "
         f"{parameters.epochs} epochs): as the assignment has it, with decoupled weight decay"
@@ -471,7 +473,7 @@ def _table(metrics: Mapping[str, Metric], runs: Runs, parameters: BaseNetworksPa
 
 
 def _published_table(runs: Runs, words: Mapping[str, str], differences: Mapping[str, Comparison]) -> Table:
-    seeds = builders.counted(len(runs[LETTER]["convnet"]), "seeds")
+    seeds = counted(len(runs[LETTER]["convnet"]), "seeds")
     return builders.table(
         f"Test accuracy of the base networks, means over {seeds}, less the published accuracy of one run.",
         {"comparison": builders.text("Compared"), **experiments.COMPARED},
@@ -499,7 +501,7 @@ def _time_table(times: Times, parameters: BaseNetworksParameters) -> Table:
     return builders.table(
         "Multiplications per image and time of a forward pass by kind of layer "
         f"({parameters.timed_batch} images in float32 on one CPU thread). Of each layer the shortest of "
-        f"{builders.counted(parameters.timed_repeats, 'passes')} counts. Other layers: activations and "
+        f"{counted(parameters.timed_repeats, 'passes')} counts. Other layers: activations and "
         "pooling.",
         {
             "network": builders.text("Network"),

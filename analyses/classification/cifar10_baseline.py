@@ -14,6 +14,7 @@ from analyses.experiments import DataChoice
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
 from results import builders
 from results.builders import FRACTION
+from results.text import counted
 
 
 class BaselineParameters(Parameters):
@@ -73,8 +74,8 @@ class Cifar10Baseline(Analysis[BaselineParameters]):
             tables={
                 "results": experiments.classifiers_table(
                     "Losses, accuracies (%) and training time of the baseline after "
-                    f"{builders.counted(parameters.epochs, 'epochs')}. Means over "
-                    f"{builders.counted(len(runs), 'seeds')}.",
+                    f"{counted(parameters.epochs, 'epochs')}. Means over "
+                    f"{counted(len(runs), 'seeds')}.",
                     {"baseline": "LeNet-like"},
                     metrics,
                     experiments.table_notes(runs),

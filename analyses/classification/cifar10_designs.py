@@ -19,6 +19,7 @@ from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profil
 from results import builders
 from results.builders import FRACTION
 from results.schema import Finding, Metric, Table
+from results.text import counted
 
 DESIGNS = {"design_a": "Design A", "design_b": "Design B"}
 SIX_VIEWS = "Design B, six views"
@@ -425,7 +426,7 @@ def _ablation_table(
     return builders.table(
         f"Validation accuracy (%) of design A and of variants with one choice changed, after "
         f"{parameters.ablation_epochs} epochs on {parameters.ablation_train:,} training images. Means over "
-        f"{builders.counted(parameters.ablation_seeds, 'seeds')}; differences from design A are paired by "
+        f"{counted(parameters.ablation_seeds, 'seeds')}; differences from design A are paired by "
         "seed.",
         {
             "change": builders.text("Change"),

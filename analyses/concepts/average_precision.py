@@ -61,7 +61,7 @@ class Scored(Square):
 
 def _squares(*values: tuple[int, str, float, float, float]) -> tuple[Square, ...]:
     names = ("image", "kind", "row", "column", "width")
-    return tuple(Square(**dict(zip(names, one, strict=True))) for one in values)  # type: ignore[arg-type]
+    return tuple(Square(**dict(zip(names, one, strict=True))) for one in values)
 
 
 def _scored(*values: tuple[float, int, str, float, float, float]) -> tuple[Scored, ...]:
@@ -415,12 +415,12 @@ def _worked(parameters: AveragePrecisionParameters, overlaps: Sequence[Sequence[
 def _ranking_table(parameters: AveragePrecisionParameters, ranking: Sequence[Mapping[str, Any]]) -> Table:
     whole = {"type": "integer"}
     columns = (
-        Column(key="rank", label="Rank", **whole),  # type: ignore[arg-type]
-        Column(key="image", label="Image", **whole),  # type: ignore[arg-type]
+        Column(key="rank", label="Rank", **whole),
+        Column(key="image", label="Image", **whole),
         Column(key="score", label="Score", type="number", format=".2f"),
         Column(key="iou", label="IoU", type="number", format=".2f"),
         Column(key="verdict", label="It is"),
-        Column(key="right", label="Right so far", **whole),  # type: ignore[arg-type]
+        Column(key="right", label="Right so far", **whole),
         Column(key="precision", label="Precision", **SHARE),
         Column(key="recall", label="Recall", **SHARE),
         Column(key="envelope", label="Envelope", **SHARE),
@@ -577,7 +577,7 @@ def _suppressed(parameters: AveragePrecisionParameters, outcome: Outcome) -> dic
                     "width": one.width,
                     "iou": share,
                     "rival": None if rival is None else rival + 1,
-                    "fate": "stays" if stays else f"goes, because of {rival + 1}",
+                    "fate": "stays" if stays else f"goes, because of {(rival or 0) + 1}",
                 }
             )
         )

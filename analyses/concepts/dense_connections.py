@@ -34,6 +34,7 @@ class DenseConnections(Analysis[DenseConnectionsParameters]):
         ledger = count(models.load(parameters.network), (3, 224, 224), name=parameters.network)
         parts: Outcome = {}
         for layer in ledger.layers:
+            assert layer.input_shape and layer.output_shape
             name = next((word for word in layer.name.split(".") if word.startswith(("dense", "trans"))), "")
             name = name.partition(":")[0] or ("head" if parts.get("transition3") else "stem")
             part = parts.setdefault(

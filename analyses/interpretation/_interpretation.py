@@ -94,7 +94,7 @@ def maps_of(network: Network, image: Tensor, classes: Sequence[str], count: int)
     with torch.no_grad():
         shares = network.model(network.prepared(image)).softmax(1)[0]
     best = shares.topk(min(5, len(shares)))
-    filters = network.model.get_submodule(convolutions[0]).weight.detach()
+    filters = network.model.get_parameter(f"{convolutions[0]}.weight").detach()
     outcome: Outcome = {
         "photograph": png(drawn(image[0]).round().to(torch.uint8)),
         "said": [[classes[int(kind)], float(share)] for share, kind in zip(*best, strict=True)],

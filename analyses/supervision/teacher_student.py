@@ -341,7 +341,7 @@ def _scores(
     pixels = hashlib.sha256()
     for part in (parts.labelled, *judged):
         for values in (part.images, part.labels):
-            pixels.update(np.ascontiguousarray(values.cpu().numpy()))
+            pixels.update(np.ascontiguousarray(values.cpu().numpy()).data)
 
     def made() -> NDArray[Any]:
         model, history = _taught(cell, context, parts, classes)

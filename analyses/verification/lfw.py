@@ -238,7 +238,8 @@ class Lfw(Analysis[LfwParameters]):
             stage: _chosen_rate(outcomes, stage, choice)
             for stage, choice in (("last", parameters.last_rates), ("all", parameters.all_rates))
         }
-        runs = {stage: found for stage in STAGES if (found := _runs(outcomes, stage, rates))}
+        of_stages = {stage: _runs(outcomes, stage, rates) for stage in STAGES}
+        runs = {stage: those for stage, those in of_stages.items() if those}
         areas = {which: _areas(runs, which) for which in LISTED}
         found = _compared(areas, runs)
         metrics = _metrics(parameters, runs, areas) | judging.comparison_metrics(found)
@@ -417,9 +418,9 @@ def listed_pairs(name: str, images: ImageSet) -> tuple[list[NDArray[np.int64]], 
         raise DataError(f"pairs.txt of {images.name} lists no pair; fetch it again")
     folds: list[list[tuple[int, int]]] = [[] for _ in range(count)]
     missing = 0
-    for at, (first, second) in enumerate(ends):
-        if first in number and second in number:
-            folds[min(at // (2 * each), count - 1)].append((number[first], number[second]))
+    for at, (one, other) in enumerate(ends):
+        if one in number and other in number:
+            folds[min(at // (2 * each), count - 1)].append((number[one], number[other]))
         else:
             missing += 1
     return [np.array(fold, dtype=np.int64).reshape(-1, 2) for fold in folds], len(ends), missing

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 
-from torch import nn
+from torch import Tensor, nn
 
 WIDTHS = (32, 64, 128, 256)
 LAST_WIDTH = 512
@@ -66,7 +66,7 @@ class Residual(nn.Module):
         self.shortcut_norm = nn.BatchNorm2d(outputs)
         self.relu2 = nn.ReLU()
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         y = self.norm2(self.conv2(self.relu1(self.norm1(self.conv1(x)))))
         return self.relu2(y + self.shortcut_norm(self.shortcut(x)))
 

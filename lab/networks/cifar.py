@@ -90,7 +90,8 @@ class WhitenedNetwork(nn.Module):
         values, vectors = torch.linalg.eigh(covariance.double())
         scaled = (vectors / (values + eps).sqrt()).T.float().reshape(12, 3, 2, 2)
         self.whitening.weight.copy_(torch.cat([scaled, -scaled]))
-        nn.init.zeros_(self.whitening.bias)
+        if self.whitening.bias is not None:
+            nn.init.zeros_(self.whitening.bias)
 
 
 def _block(inputs: int, width: int) -> nn.Sequential:
@@ -106,7 +107,8 @@ def _block(inputs: int, width: int) -> nn.Sequential:
             act2=nn.GELU(),
         )
     )
-    for conv in (block.conv1, block.conv2):
+    for conv in (block.get_submodule("conv1"), block.get_submodule("conv2")):
+        assert isinstance(conv, nn.Conv2d)
         nn.init.dirac_(conv.weight[: conv.in_channels])
     return block
 

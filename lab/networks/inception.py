@@ -51,7 +51,7 @@ class Inception(nn.Module):
         if filters.pool_projection:
             self.pool.append(nn.Conv2d(channels, filters.pool_projection, 1))
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return torch.cat([self.one(x), self.three(x), self.five(x), self.pool(x)], dim=1)
 
 
