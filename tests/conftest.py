@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import subprocess
 import sys
@@ -10,30 +12,44 @@ from pathlib import Path
 
 import pytest
 
+os.environ |= {"COLUMNS": "200", "NO_COLOR": "1"}  # before rich looks for them
+
 ROOT = Path(__file__).resolve().parent.parent
-Run = Callable[..., subprocess.CompletedProcess[str]]
+Finished = subprocess.CompletedProcess[str]
+Run = Callable[..., Finished]
 
 
 @pytest.fixture
-def convstudy(tmp_path: Path) -> Run:
-    """Runs `python runner.py` in an empty folder, with results of its own unless told otherwise."""
+def convstudy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs `runner.py` in an empty folder, with results of its own unless told otherwise.
 
-    def run(
-        *arguments: str,
-        results: Path | None = tmp_path / "results",
-        path: Path | None = None,
-        **options: object,
-    ) -> subprocess.CompletedProcess[str]:
-        environment = {**os.environ, "COLUMNS": "200", "PYTHONPATH": str(path or ""), "NO_COLOR": "1"}
-        chosen = ["--results", str(results)] if results else []
+    In this process, since torch takes seconds to load; with a `path` of other packages in one of its own.
+    """
+
+    def run(*arguments: str, results: Path | None = tmp_path / "results", path: Path | None = None) -> Finished:
+        chosen = (*(("--results", str(results)) if results else ()), *arguments)
+        if "run" in arguments and "--jobs" not in arguments:
+            chosen = (*chosen, "--jobs", "1")
+        if path is None:
+            return _here(chosen, tmp_path, monkeypatch)
         return subprocess.run(
-            [sys.executable, str(ROOT / "runner.py"), *chosen, *arguments],
+            [sys.executable, str(ROOT / "runner.py"), *chosen],
             cwd=tmp_path,
-            env=environment,
+            env={**os.environ, "PYTHONPATH": str(path)},
             capture_output=True,
             text=True,
             check=False,
-            **options,  # type: ignore[call-overload]
         )
 
     return run
+
+
+def _here(arguments: tuple[str, ...], folder: Path, monkeypatch: pytest.MonkeyPatch) -> Finished:
+    import runner
+
+    printed, said = io.StringIO(), io.StringIO()
+    with monkeypatch.context() as patch, contextlib.redirect_stdout(printed), contextlib.redirect_stderr(said):
+        patch.chdir(folder)
+        patch.setattr(os, "environ", os.environ.copy())
+        status = runner.main(list(arguments))
+    return subprocess.CompletedProcess(arguments, status, printed.getvalue(), said.getvalue())
