@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -20,18 +21,20 @@ Run = Callable[..., Finished]
 
 
 @pytest.fixture
-def convstudy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+def convstudy(tmp_path: Path) -> Run:
     """Runs `runner.py` in an empty folder, with results of its own unless told otherwise.
 
     In this process, since torch takes seconds to load; with a `path` of other packages in one of its own.
     """
 
-    def run(*arguments: str, results: Path | None = tmp_path / "results", path: Path | None = None) -> Finished:
+    def run(
+        *arguments: str, results: Path | None = tmp_path / "results", path: Path | None = None
+    ) -> Finished:
         chosen = (*(("--results", str(results)) if results else ()), *arguments)
         if "run" in arguments and "--jobs" not in arguments:
             chosen = (*chosen, "--jobs", "1")
         if path is None:
-            return _here(chosen, tmp_path, monkeypatch)
+            return command_line(*chosen, folder=tmp_path)
         return subprocess.run(
             [sys.executable, str(ROOT / "runner.py"), *chosen],
             cwd=tmp_path,
@@ -44,12 +47,16 @@ def convstudy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     return run
 
 
-def _here(arguments: tuple[str, ...], folder: Path, monkeypatch: pytest.MonkeyPatch) -> Finished:
+def command_line(*arguments: str, folder: Path) -> Finished:
+    """What `python runner.py …` in `folder` prints and ends with, in this process."""
     import runner
 
     printed, said = io.StringIO(), io.StringIO()
-    with monkeypatch.context() as patch, contextlib.redirect_stdout(printed), contextlib.redirect_stderr(said):
-        patch.chdir(folder)
-        patch.setattr(os, "environ", os.environ.copy())
+    with (
+        contextlib.chdir(folder),
+        mock.patch.object(os, "environ", os.environ.copy()),
+        contextlib.redirect_stdout(printed),
+        contextlib.redirect_stderr(said),
+    ):
         status = runner.main(list(arguments))
     return subprocess.CompletedProcess(arguments, status, printed.getvalue(), said.getvalue())

@@ -14,7 +14,7 @@ from analyses.classification.cifar10_designs import CHANGES, DesignsParameters
 from lab.datasets import DataError
 from lab.recipes import Recipe
 from results.store import Store
-from tests.conftest import ROOT
+from tests.conftest import ROOT, command_line
 
 RECORDED = Store(ROOT / "results")
 METRICS = {
@@ -31,19 +31,18 @@ METRICS = {
         *(f"transform/{change}/test_accuracy" for change in ("translated", "inverted")),
     ),
 }
-SMALL = ("--set", "data.train=300", "--set", "data.validation=100", "--set", "epochs=2")
+SMALL = (
+    *("--set", "data.train=300", "--set", "data.validation=100", "--set", "data.test=100"),
+    *("--set", "epochs=2"),
+)
 
 
 @pytest.fixture(scope="module")
 def baseline(tmp_path_factory):
     """A custom run of the baseline on a few drawn shapes, as a user starts it."""
-    import subprocess
-    import sys
-
     folder = tmp_path_factory.mktemp("baseline")
-    command = [sys.executable, str(ROOT / "runner.py"), "--results", str(folder), "run"]
-    command += ["classification.cifar10_baseline", "--jobs", "1", "--json", *SMALL]
-    finished = subprocess.run(command, capture_output=True, text=True, check=False)
+    command = ("run", "classification.cifar10_baseline", "--jobs", "1", "--json", *SMALL)
+    finished = command_line("--results", str(folder), *command, folder=folder)
     assert finished.returncode == 0, finished.stderr
     return Store(folder).read("classification.cifar10_baseline", "custom")
 

@@ -130,7 +130,7 @@ def test_a_small_run_has_its_metrics_and_drawings(convstudy, tmp_path, analysis,
 
 
 def test_the_base_network_is_judged_against_what_is_asked_for(convstudy, tmp_path):
-    options = ("seeds=2", "epochs=2", "required=0.05", "data.train=500")
+    options = ("seeds=2", "epochs=2", "required=0.05", "data.train=500", "data.test=60")
     command = ("run", "detection.base_network", "--profile", "quick", "--jobs", "1")
     finished = convstudy(*command, *(part for setting in options for part in ("--set", setting)))
     assert finished.returncode == 0, finished.stderr

@@ -13,7 +13,7 @@ from tests.conftest import ROOT
 
 SMALL = (
     *("--profile", "quick", "--jobs", "1", "--set", "epochs=1", "--set", "probe_epochs=2"),
-    *("--set", "finetune_epochs=1", "--set", "target.images=60"),
+    *("--set", "finetune_epochs=1", "--set", "target.images=60", "--set", "data.test=60"),
 )
 
 
@@ -87,6 +87,7 @@ def test_labels_that_cannot_be_tampered_with_so_are_told_of(convstudy, analysis,
 TEACHER = (
     *("run", "supervision.teacher_student", "--profile", "quick", "--jobs", "1"),
     *("--set", "teacher_epochs=2", "--set", "rounds=1", "--set", "shown=100", "--set", "finetune_epochs=1"),
+    *("--set", "widths=[8,8,8]", "--set", "data.test=60", "--set", "data.validation=60"),
 )
 
 
