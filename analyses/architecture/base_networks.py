@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from analyses.architecture import _layers as layers
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
-from lab.ledger import Ledger
+from lab.ledger import Layer, Ledger
+from results import builders
 from results.schema import Axis, Chart, Column, Finding, Metric, Row, Series, Table
 
 NETWORKS = {"convnet": "ConvNet", "mobilenet": "MobileNet-like", "resnet": "ResNet-like"}
@@ -21,10 +23,19 @@ COLUMNS = (
 
 
 class BaseNetworksParameters(Parameters):
-    """A published hand count of the ResNet-like network: its total, and its first 3×3 convolution."""
+    """A student's hand count of the ResNet-like network: a number for each convolution, in their order.
 
-    hand_count_total: int = 44_921_856
-    hand_count_first_row: int = 138_240
+    wrong_width: what stands in its wrong rows in the place of the number of filters.
+    """
+
+    hand_count: tuple[int, ...] = (
+        *(138_240, 9_437_184, 98_304),
+        *(368_640, 9_437_184, 524_288),
+        *(184_320, 9_437_184, 524_288),
+        *(92_160, 9_437_184, 524_288),
+        4_718_592,
+    )
+    wrong_width: int = 5
 
 
 class BaseNetworks(Analysis[BaseNetworksParameters]):
@@ -67,12 +78,24 @@ class BaseNetworks(Analysis[BaseNetworksParameters]):
             value=plain / metrics["mobilenet_multiplications"].value,
             title="How many times fewer multiplications the MobileNet-like network needs than the ConvNet",
         )
-        metrics["hand_count_error"] = Metric(
-            value=metrics["resnet_multiplications"].value - parameters.hand_count_total,
-            title="Multiplications that the published hand count of the ResNet-like network misses",
+        hand_count = _compared(parameters, ledgers["resnet"])
+        wrong = [row for row in hand_count if row.claimed != row.layer.macs]
+        metrics["hand_count_total"] = Metric(
+            value=sum(parameters.hand_count),
+            title="Multiplications of the ResNet-like network by a student's hand count",
             unit="MACs",
+            arithmetic=" + ".join(map(str, parameters.hand_count)),
         )
-        first_rows = _first_of_block(ledgers["resnet"])
+        metrics["hand_count_error"] = Metric(
+            value=metrics["resnet_multiplications"].value - metrics["hand_count_total"].value,
+            title="Multiplications that the hand count of the ResNet-like network misses",
+            unit="MACs",
+            arithmetic=" + ".join(f"({row.layer.macs} - {row.claimed})" for row in wrong),
+        )
+        metrics["hand_count_rows"] = Metric(
+            value=len(hand_count), title="Rows of the hand count", unit="rows"
+        )
+        metrics["hand_count_wrong"] = Metric(value=len(wrong), title="Its wrong rows", unit="rows")
         findings = {
             "separable_is_cheapest": Finding(
                 statement="The MobileNet-like network needs the fewest multiplications",
@@ -80,25 +103,35 @@ class BaseNetworks(Analysis[BaseNetworksParameters]):
                 == min(metrics[f"{name}_multiplications"].value for name in NETWORKS),
                 metrics=tuple(f"{name}_multiplications" for name in NETWORKS),
             ),
-            "first_row_is_wrong": Finding(
-                statement="The row of the hand count that is known differs from the computed one",
-                holds=next(iter(first_rows.values())) != parameters.hand_count_first_row,
-            ),
-            "error_fits_first_rows": Finding(
-                statement="What the hand count misses is less than the first 3×3 convolutions of the four "
-                "blocks need together, so errors in those rows alone can explain it",
-                holds=0 < metrics["hand_count_error"].value < sum(first_rows.values()),
-                metrics=("hand_count_error",),
+            "cause_found": Finding(
+                statement="Every wrong row of the hand count, and no other, has "
+                f"{parameters.wrong_width} in the place of the number of filters",
+                holds=bool(wrong)
+                and all((row.claimed == row.mistaken) == (row in wrong) for row in hand_count),
+                metrics=("hand_count_wrong", "hand_count_error"),
             ),
         }
         tables = {f"{name}_layers": _table(ledgers[name], label) for name, label in NETWORKS.items()}
-        tables["hand_count"] = _hand_count_table(parameters, first_rows, ledgers["resnet"])
+        tables["hand_count"] = _hand_count_table(parameters, hand_count, metrics)
         return Summary(metrics, tables, {"by_stage": _figure(ledgers)}, findings)
 
 
-def _first_of_block(ledger: Ledger) -> dict[str, int]:
-    """Multiplications of the first 3×3 convolution of each residual block, by layer name."""
-    return {layer.name: layer.macs for layer in ledger.layers if layer.name.endswith(".conv1")}
+@dataclass(frozen=True)
+class Claimed:
+    """A row of the hand count: the layer, what is claimed of it, and what the mistake would make of it."""
+
+    layer: Layer
+    claimed: int
+    mistaken: int
+
+
+def _compared(parameters: BaseNetworksParameters, ledger: Ledger) -> list[Claimed]:
+    convolutions = [layer for layer in ledger.layers if layers.is_convolution(layer)]
+    rows = []
+    for layer, claimed in zip(convolutions, parameters.hand_count, strict=True):
+        assert layer.output_shape is not None
+        rows.append(Claimed(layer, claimed, layer.macs // layer.output_shape[0] * parameters.wrong_width))
+    return rows
 
 
 def _table(ledger: Ledger, label: str) -> Table:
@@ -113,38 +146,38 @@ def _table(ledger: Ledger, label: str) -> Table:
 
 
 def _hand_count_table(
-    parameters: BaseNetworksParameters, first_rows: Mapping[str, int], ledger: Ledger
+    parameters: BaseNetworksParameters, rows: Sequence[Claimed], metrics: Mapping[str, Metric]
 ) -> Table:
-    columns = (
-        layers.LAYER,
-        Column(key="published", label="Published", type="integer", unit="MACs"),
-        Column(key="macs", label="Computed", type="integer", unit="MACs"),
-        Column(key="difference", label="Difference", type="integer", unit="MACs"),
-    )
-
-    def row(name: str, published: int | None, computed: int, arithmetic: str = "", kind: str = "body") -> Row:
-        return Row(
-            cells={
-                "layer": name,
-                "published": published,
-                "macs": computed,
-                "difference": computed - published if published is not None else None,
-            },
-            arithmetic={"macs": arithmetic} if arithmetic else {},
-            kind="total" if kind == "total" else "body",
-        )
-
-    published = [parameters.hand_count_first_row, *[None] * (len(first_rows) - 1)]
-    rows = [
-        row(name, claimed, macs, ledger.layer(name).arithmetic["macs"])
-        for (name, macs), claimed in zip(first_rows.items(), published, strict=True)
-    ]
-    total = row("Whole network", parameters.hand_count_total, ledger.macs_of("convolution"), kind="total")
-    return Table(
-        caption="A published hand count of the ResNet-like network: the first convolution of each block.",
-        columns=columns,
-        rows=(*rows, total),
-        notes=("Only the first row and the total of the hand count are known to us.",),
+    width = parameters.wrong_width
+    return builders.table(
+        "A student's hand count of the multiplications of the ResNet-like network beside the computed one. "
+        f"Mistaken: the computed number with {width} in the place of the number of filters, in wrong rows.",
+        {
+            "layer": builders.text("Layer"),
+            "published": builders.integer("Hand count", "MACs"),
+            "macs": builders.integer("Computed", "MACs"),
+            "difference": builders.integer("Difference", "MACs"),
+            "mistaken": builders.integer("Mistaken", "MACs"),
+        },
+        [
+            Row(
+                cells={
+                    "layer": row.layer.name,
+                    "published": row.claimed,
+                    "macs": row.layer.macs,
+                    "difference": row.layer.macs - row.claimed,
+                    "mistaken": row.mistaken if row.claimed != row.layer.macs else None,
+                },
+                arithmetic={"macs": row.layer.arithmetic["macs"]},
+            )
+            for row in rows
+        ],
+        total={
+            "layer": "Total",
+            "published": metrics["hand_count_total"].value,
+            "macs": metrics["resnet_multiplications"].value,
+            "difference": metrics["hand_count_error"].value,
+        },
     )
 
 

@@ -35,8 +35,8 @@ class Convolution(Analysis[ConvolutionParameters]):
         return ConvolutionParameters()
 
     def run(self, cell: Cell, context: Context) -> Outcome:
-        parameters = ConvolutionParameters.model_validate(cell.settings)
         """Each convolution as torch makes it, on the meta device: the check on the formula of `summarize`."""
+        parameters = ConvolutionParameters.model_validate(cell.settings)
         import torch
         from torch import nn
 
@@ -56,7 +56,7 @@ class Convolution(Analysis[ConvolutionParameters]):
         built = {size: layers.from_json(outcomes["all"][str(size)]).layers[0] for size in _sizes(parameters)}
         widths = {size: layer.output_shape[-1] for size, layer in built.items() if layer.output_shape}
         exact = {size: _exact_width(parameters, size) for size in built}
-        example, uneven = parameters.filter, parameters.uneven_filter
+        example, uneven, smallest = parameters.filter, parameters.uneven_filter, min(built)
         metrics = {
             "example_output_width": Metric(
                 value=widths[example],
@@ -81,10 +81,21 @@ class Convolution(Analysis[ConvolutionParameters]):
                 title="Output width of the uneven filter, rounded down",
                 unit="pixels",
             ),
+            "padded_width": Metric(
+                value=parameters.width + 2 * parameters.padding,
+                title="Width of the padded input",
+                unit="columns",
+            ),
             "uneven_unread": Metric(
-                value=_unread(parameters, uneven),
+                value=sum(_unread(parameters, uneven)),
                 title="Columns of the padded input that the uneven filter never reads",
-                unit="pixels",
+                unit="columns",
+            ),
+            "smallest_filter": Metric(value=smallest, title="Smallest filter of the table", unit="columns"),
+            "smallest_unread": Metric(
+                value=sum(_unread(parameters, smallest)),
+                title="Columns of the padded input that the smallest filter never reads",
+                unit="columns",
             ),
         }
         findings = {
@@ -94,9 +105,16 @@ class Convolution(Analysis[ConvolutionParameters]):
                 metrics=("example_output_width",),
             ),
             "rounding_loses_columns": Finding(
-                statement="Where the formula gives a fraction, columns at the edge are never read",
-                holds=all((exact[size].denominator > 1) == (_unread(parameters, size) > 0) for size in built),
+                statement="Columns at the edge are unread where the formula gives a fraction, and only there",
+                holds=all(
+                    (exact[size].denominator > 1) == (_unread(parameters, size)[0] > 0) for size in built
+                ),
                 metrics=("uneven_exact_width", "uneven_unread"),
+            ),
+            "small_filters_skip": Finding(
+                statement="A filter narrower than the stride also skips columns between its positions",
+                holds=_unread(parameters, smallest)[1] > 0,
+                metrics=("smallest_unread",),
             ),
         }
         return Summary(metrics, {"filters": _table(parameters)}, {}, findings)
@@ -111,9 +129,13 @@ def _exact_width(parameters: ConvolutionParameters, size: int) -> Fraction:
     return Fraction(parameters.width - size + 2 * parameters.padding, parameters.stride) + 1
 
 
-def _unread(parameters: ConvolutionParameters, size: int) -> int:
-    """Padded columns right of the last window."""
-    return (parameters.width - size + 2 * parameters.padding) % parameters.stride
+def _unread(parameters: ConvolutionParameters, size: int) -> tuple[int, int]:
+    """Padded columns that no window covers: behind the last window, and between two windows."""
+    padded = parameters.width + 2 * parameters.padding
+    starts = range(0, padded - size + 1, parameters.stride)
+    read = {start + column for start in starts for column in range(size)}
+    behind = padded - (starts[-1] + size)
+    return behind, padded - len(read) - behind
 
 
 def _text(parameters: ConvolutionParameters, size: int) -> str:
@@ -125,20 +147,22 @@ def _table(parameters: ConvolutionParameters) -> Table:
         Column(key="filter", label="F", type="integer"),
         Column(key="exact", label="Formula", type="number", format=".1f"),
         Column(key="width", label="Output width", type="integer"),
-        Column(key="unread", label="Columns never read", type="integer"),
+        Column(key="behind", label="Unread at the edge", type="integer"),
+        Column(key="between", label="Unread between", type="integer"),
         Column(key="parameters", label="Parameters", type="integer"),
     )
     rows = []
     for size in _sizes(parameters):
         weights = f"({size}·{size}·{parameters.channels})·{parameters.filters}"
-        exact = _exact_width(parameters, size)
+        exact, (behind, between) = _exact_width(parameters, size), _unread(parameters, size)
         rows.append(
             Row(
                 cells={
                     "filter": size,
                     "exact": float(exact),
                     "width": int(exact),
-                    "unread": _unread(parameters, size),
+                    "behind": behind,
+                    "between": between,
                     "parameters": (size * size * parameters.channels + 1) * parameters.filters,
                 },
                 arithmetic={
@@ -149,8 +173,10 @@ def _table(parameters: ConvolutionParameters) -> Table:
         )
     shape = layers.shape_text((parameters.channels, parameters.width, parameters.width))
     return Table(
-        caption=f"Square filters of size F on an input of {shape}: {parameters.filters} filters, padding "
-        f"{parameters.padding}, stride {parameters.stride}.",
+        caption=f"Output width and parameters of {parameters.filters} square filters of width F on an input "
+        f"of {shape}, with padding {parameters.padding} and stride {parameters.stride}. Formula: the output "
+        "width before it is rounded down. Unread: columns of the padded input that no filter position "
+        "covers, behind the last position and between two positions.",
         columns=columns,
         rows=tuple(rows),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import field_validator
+from pydantic import Field, field_validator
 
 from analyses.architecture import _layers as layers
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
@@ -26,12 +26,15 @@ COLUMNS: dict[str, Format | Column] = {
 
 
 class InceptionParameters(Parameters):
-    """`filters`: 1×1, 3×3 reduce, 3×3, 5×5 reduce, 5×5, pool projection, as in table 1 of the paper."""
+    """filters: 1×1, 3×3 reduce, 3×3, 5×5 reduce, 5×5, pool projection, as in table 1 of the paper.
+    lecture_slide: millions of operations that a slide of the lecture gives for its reduced module.
+    """
 
     input: tuple[int, int, int] = (256, 32, 32)
     filters: tuple[int, int, int, int, int, int] = (128, 128, 192, 32, 96, 64)  # GoogLeNet's module 3b
     lecture_input: tuple[int, int, int] = (256, 28, 28)
     lecture_filters: tuple[int, int, int, int, int, int] = (128, 64, 192, 64, 96, 64)  # CS231n
+    lecture_slide: int = Field(358, ge=1)
 
     @field_validator("input", "filters", "lecture_input", "lecture_filters")
     @classmethod
@@ -57,6 +60,7 @@ class Inception(Analysis[InceptionParameters]):
         outcome: dict[str, Any] = {
             "module": _pair(parameters.input, Filters(*parameters.filters)),
             "lecture": _pair(parameters.lecture_input, Filters(*parameters.lecture_filters)),
+            "alike": _pair(parameters.input, Filters(*parameters.lecture_filters)),
         }
         for name, (width, channels, filters) in GOOGLENET.items():
             outcome[name] = _pair((channels, width, width), filters)
@@ -67,10 +71,12 @@ class Inception(Analysis[InceptionParameters]):
             name: {kind: layers.from_json(ledger) for kind, ledger in pair.items()}
             for name, pair in outcomes["all"].items()
         }
-        module, lecture = pairs.pop("module"), pairs.pop("lecture")
+        module, lecture, alike = (pairs.pop(name) for name in ("module", "lecture", "alike"))
         metrics = {
             **_metrics(module, "", "Inception module"),
             **_metrics(lecture, "lecture_", "module of the lecture"),
+            **_metrics(alike, "alike_", "module with the lecture's filters on the larger input"),
+            **_slip(lecture["reduced"]),
         }
         savings = {name: pair["naive"].macs / pair["reduced"].macs for name, pair in pairs.items()}
         for which, value in (("Smallest", min(savings.values())), ("Largest", max(savings.values()))):
@@ -97,6 +103,12 @@ class Inception(Analysis[InceptionParameters]):
                     "Reductions save multiply–accumulates in each of GoogLeNet's nine modules",
                     min(savings.values()) > 1,
                     "smallest_saving",
+                ),
+                "slip_gives_the_slide": builders.statement(
+                    "With twice the inputs in its 3×3 convolution the lecture's reduced module needs what "
+                    "the slide says",
+                    round(metrics["lecture_slip_macs"].value / 1e6) == parameters.lecture_slide,
+                    "lecture_slip_macs",
                 ),
             },
         )
@@ -197,6 +209,25 @@ def _comparison_table(module: Mapping[str, Ledger], lecture: Mapping[str, Ledger
         total={"layer": "Total"} | {key: ledger.macs for key, (_, ledger) in variants.items()},
         notes=[f"Input {size}; the lecture's {lecture_size}, where every reduction has 64 filters."],
     )
+
+
+def _slip(reduced: Ledger) -> dict[str, Metric]:
+    """What the lecture's reduced module would need if its 3×3 convolution read twice the channels."""
+    three = [layer for layer in _shown(reduced) if layer.macs and layer.kernel == (3, 3)][-1]
+    return {
+        "lecture_three_macs": builders.metric(
+            three.macs,
+            "Multiply–accumulates of the lecture's 3×3 convolution after its reduction",
+            "MACs",
+            arithmetic=three.arithmetic["macs"],
+        ),
+        "lecture_slip_macs": builders.metric(
+            reduced.macs + three.macs,
+            "Multiply–accumulates of the lecture's reduced module if its 3×3 convolution read twice as much",
+            "MACs",
+            arithmetic=f"{reduced.macs} + {three.macs}",
+        ),
+    }
 
 
 def _googlenet_table(pairs: Mapping[str, Mapping[str, Ledger]]) -> Table:

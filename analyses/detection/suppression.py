@@ -38,6 +38,7 @@ from results.schema import (
 if TYPE_CHECKING:
     from lab.training import Images
 
+LISTED = 8  # candidates in the table
 THRESHOLDS = tuple(round(0.1 * step, 1) for step in range(1, 10))
 SHOWN = 3  # training, and as many test canvases, of the spatial transformer
 
@@ -164,6 +165,9 @@ class SuppressionExample(Analysis[SuppressionParameters]):
                 title="IoU of the best proposal with the true box",
                 unit=FRACTION,
             ),
+            "worked/iou": Metric(
+                value=plain_iou(*pair), title="IoU of the two best proposals", unit=FRACTION
+            ),
             "detector/test_accuracy": Metric(
                 value=outcome["measured_accuracy"],
                 title="Test accuracy of the detector of the example",
@@ -188,6 +192,11 @@ class SuppressionExample(Analysis[SuppressionParameters]):
                 ),
                 "one_remains": Finding(
                     statement="One box remains", holds=len(kept) == 1, metrics=("suppression/kept",)
+                ),
+                "second_is_suppressed": Finding(
+                    statement="The second best proposal is suppressed by the best",
+                    holds=plain_iou(*pair) > parameters.threshold,
+                    metrics=("worked/iou", "suppression/threshold"),
                 ),
                 "more_remain_at_a_higher_threshold": Finding(
                     statement="A higher threshold never leaves fewer boxes here",
@@ -284,7 +293,7 @@ def _worked(first: Sequence[float], second: Sequence[float]) -> Table:
 def _proposals(boxes: Sequence[Sequence[float]], scores: Sequence[float], kept: Sequence[int]) -> Table:
     """Each candidate, best first: whether it remains, and with which better one it overlaps most."""
     rows = []
-    for number, (box, score) in enumerate(zip(boxes, scores, strict=True)):
+    for number, (box, score) in enumerate(zip(boxes[:LISTED], scores, strict=False)):
         better = [(plain_iou(box, boxes[other]), other + 1) for other in kept if other < number]
         overlap, rival = max(better, default=(None, None))
         rows.append(
@@ -303,8 +312,8 @@ def _proposals(boxes: Sequence[Sequence[float]], scores: Sequence[float], kept: 
         )
     place: dict[str, Any] = {"type": "number", "format": ".1f"}
     return Table(
-        caption="The candidates of the example, best first, and their largest IoU with a better one that "
-        "remains.",
+        caption=f"The {min(LISTED, len(boxes))} best of the {len(boxes)} candidates of the example, and the "
+        "largest IoU of each with a better one that remains. Row and column: of the centre, in pixels.",
         columns=(
             Column(key="number", label="Box", type="integer"),
             Column(key="score", label="Objectness", type="number", format=".3f"),
