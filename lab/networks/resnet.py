@@ -16,5 +16,5 @@ def resnet50() -> ResNet:
     for module in model.modules():
         if isinstance(module, resnet.Bottleneck) and module.stride != 1:
             module.conv1.stride, module.conv2.stride = module.conv2.stride, module.conv1.stride
-    model.input_shape = (3, 224, 224)  # type: ignore[assignment]
+    model.input_shape = (3, 224, 224)
     return model
