@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import re
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
 import torch
@@ -28,7 +30,18 @@ def torch_macs(model: nn.Module, *inputs: torch.Tensor) -> int:
     return counter.get_total_flops() // 2
 
 
-@pytest.mark.parametrize("name", models.names())
+def of_every_family(names: Sequence[str]) -> list[Any]:
+    """One model of every family in each run; the others in a sweep (`pytest -m sweep`)."""
+    families: set[str] = set()
+    marked = []
+    for name in names:
+        family = re.sub(r"(?<!_v)\d.*", "", name).rstrip("_bltshx")
+        marked.append(pytest.param(name, marks=() if family not in families else pytest.mark.sweep))
+        families.add(family)
+    return marked
+
+
+@pytest.mark.parametrize("name", of_every_family(models.names()))
 def test_macs_are_half_of_flop_counter_modes_flops(name):
     model = models.load(name)
     ledger = count(model, IMAGE)
