@@ -379,20 +379,19 @@ class Comparison:
         """Of a row of a table with `comparison_columns`."""
         found = self.difference
         return {
-            f"{prefix}difference": found.value,
-            f"{prefix}low": found.low,
-            f"{prefix}high": found.high,
+            f"{prefix}difference": builders.estimate(found, self.over),
             f"{prefix}p": self.p,
             f"{prefix}verdict": {"more": "higher", "less": "lower"}.get(self.verdict, "not significant"),
         }
 
 
-def comparison_columns(prefix: str = "") -> tuple[Column, ...]:
-    signed: dict[str, Any] = {"type": "number", "format": "+.4f"}
+def comparison_columns(prefix: str = "", *, fractions: bool = True) -> tuple[Column, ...]:
+    """The difference with its interval, of fractions in percentage points, and what to conclude of it."""
+    shown: dict[str, Any] = (
+        {"unit": "points", "format": "+.1f", "scale": 100} if fractions else {"format": "+.3f"}
+    )
     return (
-        Column(key=f"{prefix}difference", label="Difference", **signed),
-        Column(key=f"{prefix}low", label="95% from", **signed),
-        Column(key=f"{prefix}high", label="to", **signed),
+        Column(key=f"{prefix}difference", label="Difference", type="estimate", **shown),
         Column(key=f"{prefix}p", label="Adjusted p", type="number", format=".3f"),
         Column(key=f"{prefix}verdict", label="Verdict"),
     )

@@ -8,6 +8,7 @@ Section blocks are pandoc's JSON syntax tree. Where a format must decide, they h
     Span .value   data: metric="analysis/name"           content: the formatted number
     Span .quoted  data: key="key in published.toml"      content: the formatted number
     Span .ref     data: target="analysis/name" or "section:id"   content: "Table 3", "Figure 2", "Section 4"
+    Span .answers data: questions="H1.1 H1.2"            content: the ids of questions answered here
     Div  .table   data: target="analysis/name"           empty: the writer draws `items[target]`
     Div  .figure  data: target="analysis/name"           empty: likewise
     Div  .missing                                        content: what is missing and how to make it
@@ -26,6 +27,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from report.questions import Question
 from results.schema import Figure, Result, Table
 
 Block = dict[str, Any]
@@ -42,6 +44,7 @@ class Study:
     sections: tuple[str, ...]
     page_limit: int | None = None
     affiliation: str = ""
+    questions: tuple[Question, ...] = ()
     source: Path | None = None
 
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from report import pandoc
-from report.document import Block, Document, Item, elements, marker, rewrite
+from report.document import Block, Document, Item, Study, elements, marker, rewrite
 from results.schema import Result
 
 #: Reads syntax trees, one a line of JSON; writes the HTML of each and of its references, each ended by NUL.
@@ -157,6 +157,8 @@ def _as_html(element: Block, anchors: Anchors, draw: Callable[[Item], str]) -> l
             return [_link("value", element, anchors.result(name), origin(name, document.results[_of(name)]))]
         case "Span", "ref":
             return [_link("ref", element, anchors.target(data["target"]), "")]
+        case "Span", "answers":
+            return [_answers(element, data["questions"].split(), anchors.document.study)]
         case "Span", "quoted":
             title = f"Quoted from the literature: {data['key']} in published.toml"
             return [{"t": "Span", "c": [["", ["quoted"], [["title", title]]], element["c"][1]]}]
@@ -181,6 +183,13 @@ def _of(name: str) -> str:
 
 def _link(kind: str, element: Block, address: str, title: str) -> Block:
     return {"t": "Link", "c": [["", [kind], []], element["c"][1], [address, title]]}
+
+
+def _answers(element: Block, ids: Sequence[str], study: Study) -> Block:
+    """The mark of a paragraph; pointing at it shows the questions."""
+    asked = {one.id: one.text for one in study.questions}
+    title = " ".join(f"{one}: {asked[one]}" for one in ids)
+    return {"t": "Span", "c": [["", ["answers"], [["title", title]]], element["c"][1]]}
 
 
 def _formula(element: Block) -> list[Block] | None:

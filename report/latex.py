@@ -20,6 +20,7 @@ from report import figures, latex_tables, pandoc
 from report.document import Block, Document, Item, Section, elements, marker, rewrite
 from report.formatting import listing
 from report.latex_text import code, escape, only_ascii, verbatim
+from report.numbering import words
 from results.store import write_atomically
 
 PACKAGES = "texlive-latex-recommended texlive-fonts-recommended texlive-latex-extra latexmk"
@@ -146,6 +147,8 @@ def _as_latex(element: Block, items: Mapping[str, Item]) -> list[Block] | None:
             return _enclosed(rf"\hyperlink{{result:{analysis}}}{{", element["c"][1], "}")
         case "Span", "quoted":
             return list(element["c"][1])
+        case "Span", "answers":
+            return _enclosed(r"\answers{", words(data["questions"]), "}")
         case "Span", "ref":
             target = data["target"]
             place = label(items[target]) if target in items else target

@@ -23,13 +23,14 @@ from report.formatting import (
     with_interval,
 )
 from report.numbering import Offer
+from report.questions import all_ids, mark
 from results.schema import Dataset, Finding, Metric, Placeholder, Result
 from results.store import Profile, Store
 
 MACROS = (
     "about", "value", "percent", "points", "plain", "published", "parameter", "sentence",
     "holds", "verdict", "profile", "result", "table", "figure", "ref",
-    "data", "licence", "notes",
+    "data", "licence", "notes", "answers",
 )  # fmt: skip
 ANALYSIS = r"[a-z_][a-z0-9_]*(\.[a-z0-9_]+)+"
 PUBLISHED = "published:"  # before a key of published.toml, where a name of a metric may also stand
@@ -54,6 +55,7 @@ class Macros:
     used: set[str] = field(default_factory=set)
     offers: dict[str, Offer] = field(default_factory=dict)
     subject: str = ""
+    asked: frozenset[str] = frozenset()  # the ids of the questions of this study
 
     def __post_init__(self) -> None:
         path = self.templates / "published.toml"
@@ -110,6 +112,16 @@ class Macros:
         if not datasets:
             raise MacroError(f"{analysis or self.subject} was measured on no data set")
         return datasets[0]
+
+    def answers(self, *questions: str) -> str:
+        """A quiet mark at the end of a paragraph that answers these questions, those that this study asks."""
+        for one in questions:
+            if one not in self.asked:
+                known = all_ids(self.templates)
+                if one not in known:
+                    raise MacroError(f"no study asks a question {one!r}{nearest(one, known)}")
+        here = [one for one in questions if one in self.asked]
+        return mark(here) if here else ""
 
     def holds(self, name: str) -> bool:
         return self._finding(name).holds

@@ -21,6 +21,7 @@ Numbers come only through macros; "analysis/name" stands for every name below to
     {{ table("name", columns=["layer", "weights"]) }}                in a paragraph of its own
     {{ figure("name") }}
     {{ ref("name") }}, {{ ref("section:id") }}
+    {{ answers("1a", "1b") }}                                        marks the paragraph that it ends
     {{ data() }}, {{ licence() }}, {% for note in notes() %}         of the data set
 
 A result that is missing or refused costs only its section: a Div .missing says what to run.
@@ -37,7 +38,7 @@ from pathlib import Path
 import jinja2
 from jinja2 import nodes
 
-from report import checks, pandoc, provenance
+from report import checks, pandoc, provenance, questions
 from report.colours import coloured
 from report.document import Block, Document, Section, Study, elements
 from report.formatting import listing, markdown, nearest
@@ -60,14 +61,19 @@ class ProseError(Exception):
 def compose(study: Study, templates: Path, store: Store, prefer: Profile | None = None) -> Document:
     """The numbered document of a study, from the best results at hand. Raises ProseError."""
     try:
-        macros = Macros(templates, store, prefer)
+        macros = Macros(templates, store, prefer, asked=frozenset(one.id for one in study.questions))
     except ValueError as error:
         raise ProseError(str(error)) from None
     drafts = [_render(templates / "sections" / f"{name}.md", macros) for name in _names(study)]
     results = {
         name: macros.loaded[name] for name in sorted({name for draft in drafts for name in draft.used})
     }
-    drafts.append(_Draft(Path(), "", provenance.TITLE, provenance.text(results)))
+    answered = {
+        name: questions.named(draft.source) if draft.problems else questions.marked(draft.markdown)
+        for name, draft in zip(study.sections, drafts[1:], strict=True)
+    }
+    appendix = [questions.text(study.questions, answered), provenance.text(results)]
+    drafts.append(_Draft(Path(), "", provenance.TITLE, "\n\n".join(filter(None, appendix))))
     trees = pandoc.read_markdown([draft.markdown for draft in drafts])
     _check_citations(drafts, trees, templates / "references.bib")
     offers = {**macros.offers, provenance.TARGET: Offer("table", provenance.table(results))}
@@ -93,7 +99,10 @@ def compose(study: Study, templates: Path, store: Store, prefer: Profile | None 
         items=items,
         results=results,
         bibliography=templates / "references.bib",
-        problems=tuple(problem for draft in drafts for problem in draft.problems),
+        problems=(
+            *(problem for draft in drafts for problem in draft.problems),
+            *questions.unanswered(study.questions, answered),
+        ),
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from report.document import Study
 from report.formatting import nearest
 from report.provenance import SECTION as APPENDIX
+from report.questions import Question
 
 #: Key → type, for what a study file must and may say.
 REQUIRED: dict[str, type] = {"title": str, "authors": list, "abstract": str, "sections": list}
@@ -25,9 +26,10 @@ def load(path: Path, templates: Path) -> Study:
     """The study of a TOML file; its id is the file's stem. Raises StudyError."""
     data = _read(path)
     expected = REQUIRED | OPTIONAL
+    questions = _questions(path, data.pop("questions", []))
     for key, value in data.items():
         if key not in expected:
-            raise StudyError(f"{path}: there is no key {key!r}{nearest(key, list(expected))}")
+            raise StudyError(f"{path}: there is no key {key!r}{nearest(key, [*expected, 'questions'])}")
         if not _is_a(value, expected[key]):
             raise StudyError(f"{path}: {key} must be {TYPE_NAMES[expected[key]]}, not {value!r}")
     for key in REQUIRED:
@@ -42,6 +44,7 @@ def load(path: Path, templates: Path) -> Study:
         sections=tuple(data["sections"]),
         page_limit=data.get("page_limit"),
         affiliation=data.get("affiliation", ""),
+        questions=questions,
         source=path,
     )
 
@@ -54,6 +57,27 @@ def _read(path: Path) -> dict[str, Any]:
         raise StudyError(f"there is no study {path.stem!r} at {path}{nearest(path.stem, known)}") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise StudyError(f"{path} cannot be read as a study: {error}") from None
+
+
+def _questions(path: Path, given: Any) -> tuple[Question, ...]:
+    """The questions of the assignment that a study answers: [[questions]] with id and text."""
+    example = 'write [[questions]] with id = "1a" and text = "…"'
+    if not isinstance(given, list):
+        raise StudyError(f"{path}: questions must be a list of tables; {example}")
+    found: dict[str, Question] = {}
+    for number, one in enumerate(given, 1):
+        if not isinstance(one, dict) or set(one) != {"id", "text"}:
+            raise StudyError(f"{path}: question {number} must have an id and a text; {example}")
+        if not all(isinstance(value, str) and value.strip() for value in one.values()):
+            raise StudyError(f"{path}: id and text of question {number} must be texts; {example}")
+        if not re.fullmatch(r"[\w.-]+", one["id"]):
+            raise StudyError(
+                f"{path}: the id {one['id']!r} of question {number} has more than letters, digits, . and -"
+            )
+        if one["id"] in found:
+            raise StudyError(f"{path}: the question {one['id']!r} is asked twice; remove one")
+        found[one["id"]] = Question(**one)
+    return tuple(found.values())
 
 
 def _is_a(value: object, expected: type) -> bool:

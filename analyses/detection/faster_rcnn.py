@@ -20,7 +20,9 @@ from analyses.detection import _detection as detection
 from analyses.detection._detection import LISTED, NETWORKS, CanvasChoice
 from analyses.experiments import FRACTION, Comparison
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
+from results import builders
 from results.schema import Column, Finding, Metric, Row, Table
+from results.text import counted
 
 REFERENCE = "reference"
 MEASURED = {  # name of the metric → what is measured, title, unit
@@ -353,40 +355,69 @@ def _findings(
                 findings[f"{name}_{box}{found}"] = holds(
                     f"With {said}, the {what} is {word}", (f"{key}/{suffix}",), verdict
                 )
+    families = (
+        ("", "help", "more", "raises accuracy significantly", "raise accuracy significantly"),
+        ("", "hurt", "less", "lowers accuracy significantly", "lower accuracy significantly"),
+        (
+            "iou_",
+            "fit",
+            "more",
+            "improves the best proposal significantly",
+            "improve the best proposal significantly",
+        ),
+        (
+            "iou_",
+            "misfit",
+            "less",
+            "impairs the best proposal significantly",
+            "impair the best proposal significantly",
+        ),
+    )
+    for suffix, key, verdict, one, many in families:
+        members = {
+            said: differences[f"ablation/{name}/{suffix}"].verdict == verdict
+            for name, said in words.items()
+            if name != REFERENCE
+        }
+        findings[f"changes_that_{key}"] = builders.family(
+            f"Some change of the ablation {one}",
+            members,
+            *(f"ablation/{name}/{suffix}difference" for name in words if name != REFERENCE),
+            none=f"No change {one}.",
+            one=f"One change {one}: {{members}}.",
+            many=f"These changes {many}: {{members}}.",
+        )
     return findings
 
 
-NUMBER: dict[str, Any] = {"type": "number", "format": ".4f"}
+SHARE: dict[str, Any] = {"type": "number", "unit": "%", "format": ".1f", "scale": 100}
+IOU: dict[str, Any] = {"type": "number", "format": ".3f"}
 
 
 def _table(metrics: Mapping[str, Metric], parameters: DetectorParameters) -> Table:
-    rows = []
+    rows: list[dict[str, Any]] = []
     for name, label in NETWORKS.items():
         found = {key: metrics[f"{name}/{key}"] for key in (*MEASURED, "parameters")}
-        accuracy = found["test_accuracy"]
-        cells: dict[str, Any] = {key: found[key].value for key in found if key != "training_seconds"}
-        cells |= {"network": label, "low": accuracy.low, "high": accuracy.high}
-        rows.append(Row(cells=cells | {"published": parameters.published[name]}))
-    return Table(
-        caption=f"Faster R-CNN on {parameters.data.test:,} test canvases, with three kinds of base network.",
-        columns=(
-            Column(key="network", label="Network"),
-            Column(key="test_accuracy", label="Test accuracy", **NUMBER),
-            Column(key="low", label="95% from", **NUMBER),
-            Column(key="high", label="to", **NUMBER),
-            Column(key="published", label="Published", **NUMBER),
-            Column(key="map_50", label="mAP at 0.5", **NUMBER),
-            Column(key="map_50_95", label="mAP at 0.5 to 0.95", **NUMBER),
-            Column(key="mean_iou", label="Mean IoU", type="number", format=".3f"),
-            Column(key="centre_error_px", label="Centre error", unit="pixels", type="number", format=".2f"),
-            Column(key="parameters", label="Parameters", type="integer"),
-        ),
-        rows=tuple(rows),
-        notes=(
-            f"Means over {parameters.seeds} seeds, with Student's intervals over them. The accuracy is of "
-            "the class that the head names at the best proposal; average precision counts up to "
-            f"{detection.DETECTIONS} proposals per image.",
-        ),
+        cells: dict[str, Any] = {key: one.value for key, one in found.items() if key != "training_seconds"}
+        cells |= {"network": label, "test_accuracy": builders.estimate(found["test_accuracy"], "seeds")}
+        rows.append(cells | {"published": parameters.published[name]})
+    return builders.table(
+        f"Faster R-CNN on {parameters.data.test:,} test canvases, with three kinds of base network: means "
+        f"over {counted(parameters.seeds, 'seeds')}, with Student's 95% intervals over them. Published: one "
+        "run in a student's notebook. mAP: mean average precision at an intersection over union (IoU) of "
+        f"0.5, and over IoUs from 0.5 to 0.95, of up to {detection.DETECTIONS} proposals per image.",
+        {
+            "network": builders.text("Base network"),
+            "test_accuracy": builders.percent("Test accuracy", best="highest"),
+            "published": builders.percent("Published"),
+            "map_50": builders.percent("mAP, 0.5"),
+            "map_50_95": builders.percent("mAP, 0.5–0.95"),
+            "mean_iou": builders.number("Mean IoU", ".3f"),
+            "centre_error_px": builders.number("Centre error", ".2f", "pixels"),
+            "parameters": builders.integer("Parameters"),
+        },
+        rows,
+        notes=("The accuracy is of the class that the head names at the best proposal.",),
     )
 
 
@@ -413,10 +444,10 @@ def _variants_table(
         caption=f"{caption}, on {parameters.data.test:,} test canvases.",
         columns=(
             Column(key="variant", label="Detector"),
-            Column(key="test_accuracy", label="Test accuracy", **NUMBER),
-            *experiments.comparison_columns(""),
-            Column(key="mean_iou", label="Mean IoU", type="number", format=".3f"),
-            *experiments.comparison_columns("iou_"),
+            Column(key="test_accuracy", label="Test accuracy", **SHARE),
+            *experiments.comparison_columns(),
+            Column(key="mean_iou", label="Mean IoU", **IOU),
+            *experiments.comparison_columns("iou_", fractions=False),
         ),
         rows=tuple(rows),
         notes=(experiments.comparison_note(parameters.seeds),),
@@ -446,8 +477,8 @@ def _ablation_table(
         "when one choice is changed.",
         columns=(
             Column(key="change", label="Change"),
-            Column(key="measured", label=label, **NUMBER),
-            *experiments.comparison_columns(""),
+            Column(key="measured", label=label, **(IOU if boxes else SHARE)),
+            *experiments.comparison_columns(fractions=not boxes),
         ),
         rows=tuple(rows),
         notes=(

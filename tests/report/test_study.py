@@ -30,6 +30,10 @@ def test_a_study_is_named_after_its_file(workshop: Workshop) -> None:
         ('abstract = "nothing"', "there is no section 'nothing'"),
         ("sections = []", "sections is missing; add sections ="),
         ("= 3", "cannot be read as a study"),
+        ('questions = "why"', "questions must be a list of tables; write"),
+        ('questions = [{id = "1a"}]', "question 1 must have an id and a text"),
+        ('questions = [{id = "1 a", text = "Why?"}]', "the id '1 a' of question 1 has more than letters"),
+        ('questions = [{id = "1", text = "A"}, {id = "1", text = "B"}]', "the question '1' is asked twice"),
     ],
 )
 def test_a_wrong_study_is_refused_in_one_sentence(workshop: Workshop, line: str, complaint: str) -> None:

@@ -1,0 +1,57 @@
+"""A study says where it answers each question of its assignment, and is refused while one is open."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from report import html, latex
+from report.document import Document, elements, marker
+from report.prose import ProseError, compose
+from report.questions import Question
+from tests.report.conftest import Workshop
+
+ASKED = (Question("1a", "How many weights?"), Question("1b", "Why & for what?"))
+
+
+def document(workshop: Workshop, text: str, asked: tuple[Question, ...] = ASKED) -> Document:
+    workshop.section("layers", f"# Layers\n\n{text}\n")
+    study = replace(workshop.study("layers", "training"), questions=asked)
+    other = workshop.templates / "studies" / "other.toml"
+    other.write_text('questions = [{id = "9", text = "Of another study?"}]\n', "utf-8")
+    return compose(study, workshop.templates, workshop.store)
+
+
+def test_the_appendix_says_in_which_sections_a_question_is_answered(workshop: Workshop) -> None:
+    made = document(workshop, 'It has some. {{ answers("1a", "9") }}\n\nSo it is. {{ answers("1b") }}')
+    marks = [
+        data["questions"]
+        for kind, data in map(marker, elements(made.sections[0].blocks))
+        if kind == "answers"
+    ]
+    assert marks == ["1a", "1b"], "a question of another study leaves no mark"
+    links = [
+        data["target"] for kind, data in map(marker, elements(made.sections[-1].blocks)) if kind == "ref"
+    ]
+    assert links[:2] == ["section:layers", "section:layers"]
+    assert not made.problems
+
+
+def test_an_open_question_is_a_problem_of_the_study(workshop: Workshop) -> None:
+    (problem,) = document(workshop, 'It has some. {{ answers("1a") }}').problems
+    assert problem.startswith(
+        '1b of its questions has no answer; mark the paragraph that answers one with {{ answers("1b")'
+    )
+
+
+def test_a_question_that_no_study_asks_is_refused_with_the_nearest(workshop: Workshop) -> None:
+    with pytest.raises(ProseError, match=r"layers\.md:3: no study asks a question '9b'.*did you mean 9"):
+        document(workshop, 'It has some. {{ answers("9b") }}')
+
+
+def test_both_formats_show_the_mark(workshop: Workshop) -> None:
+    made = document(workshop, 'It has some. {{ answers("1a", "1b") }}')
+    assert r"It has some. \answers{1a 1b}" in latex.write(made, workshop.templates)
+    page = html.write_document(made, workshop.templates)["small/layers.html"].decode()
+    assert 'class="answers"' in page and "1b: Why &amp; for what?" in page
