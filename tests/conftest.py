@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,6 +15,8 @@ from unittest import mock
 import pytest
 
 os.environ |= {"COLUMNS": "200", "NO_COLOR": "1"}  # before rich looks for them
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # programs run in the background ignore it
 
 ROOT = Path(__file__).resolve().parent.parent
 Finished = subprocess.CompletedProcess[str]

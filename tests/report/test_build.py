@@ -20,6 +20,27 @@ from results.store import Store
 
 ROOT = Path(__file__).resolve().parents[2]
 LENET, VGG = "architecture.lenet", "architecture.vgg19"
+SECTIONS = {
+    "lenet": """# The LeNet-like network
+% do about("architecture.lenet")
+
+The baseline is small.
+It has {{ value("total_parameters") }} parameters.
+
+{{ table("layers") }}
+""",
+    "vgg19": """# VGG-19
+% do about("architecture.vgg19")
+
+It has {{ value("total_parameters") }} parameters ({{ ref("layers") }}).
+
+{{ table("layers") }}
+
+**Where it goes.** {{ ref("shares") }} shows each stage.
+
+{{ figure("shares") }}
+""",
+}
 needs_tex = pytest.mark.skipif(not shutil.which("latexmk"), reason="TeX is not installed here")
 
 
@@ -35,6 +56,8 @@ class Workplace:
             shutil.copytree(ROOT / "templates", self.templates)
             for study in (self.templates / "studies").glob("*.toml"):
                 study.unlink()
+            for name, text in SECTIONS.items():
+                (self.templates / "sections" / f"{name}.md").write_text(text)
             self.study("one", "lenet", "vgg19")
             self.study("two", "lenet")
             for name in (LENET, VGG):
