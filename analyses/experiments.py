@@ -498,11 +498,12 @@ def classifier_comparison_table(
         )
     seeds = counted(max(len(discordant(*family[name])) for name in words), "seeds")
     return builders.table(
-        f"{caption} Means over {seeds}; differences of accuracy are paired by seed.",
+        f"{caption} First and second only: test images that only this network classifies correctly. Means "
+        f"over {seeds}; differences of accuracy are paired by seed.",
         {
             "comparison": builders.text("Compared"),
-            "only_first": builders.integer("Only the first right", "images"),
-            "only_second": builders.integer("Only the second right", "images"),
+            "only_first": builders.integer("First only", "images"),
+            "only_second": builders.integer("Second only", "images"),
             **COMPARED,
         },
         rows,
@@ -542,29 +543,24 @@ def verdicts(metrics: Mapping[str, Metric], changes: Mapping[str, str], sentence
 
 
 def differences_chart(metrics: Mapping[str, Metric], changes: Mapping[str, str], what: str) -> Chart:
-    """Bars of the differences of an ablation of `what`, the worst first, with their intervals."""
-    differences = {
+    """The differences of an ablation of `what`, the largest on top; filled where p, adjusted, is small."""
+    shown = {
         words: metrics[f"ablation/{name}/difference"]
         for name, words in changes.items()
         if f"ablation/{name}/difference" in metrics
     }
-    shown = sorted(differences, key=lambda words: differences[words].value)
-    found = [differences[words] for words in shown]
-    return Chart(
-        kind="bar",
-        caption=f"Change of validation accuracy when one choice of {what} is changed, with 95% intervals.",
-        alt=f"Bars of differences in validation accuracy, from {shown[0]} ({found[0].value:+.3f}) to "
-        f"{shown[-1]} ({found[-1].value:+.3f}).",
-        x=Axis(label="Change", categories=tuple(shown)),
-        y=Axis(label="Difference in accuracy", unit=FRACTION),
-        series=(
-            Series(
-                label="Difference",
-                x=tuple(map(float, range(len(shown)))),
-                y=tuple(one.value for one in found),
-                **interval(found),
-            ),
-        ),
+    p_values = {
+        words: metrics[f"ablation/{name}/p"].value
+        for name, words in changes.items()
+        if f"ablation/{name}/p" in metrics
+    }
+    return builders.intervals(
+        f"Change of validation accuracy when one choice of {what} is changed. Points are means over seeds, "
+        "with 95% intervals of each comparison alone; filled points differ significantly from zero after "
+        "Holm's correction.",
+        shown,
+        builders.points("Difference in accuracy"),
+        significant=[words for words, p in p_values.items() if p < SIGNIFICANT] if p_values else None,
     )
 
 
