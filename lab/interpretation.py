@@ -25,6 +25,7 @@ METHODS = {
     "integrated": "integrated gradients",
 }
 STEPS = 32  # of integrated gradients, from a grey image
+FROM_SCIKIT_IMAGE = {"cat": "chelsea", "astronaut": "astronaut"}  # name → function of skimage.data
 FUNCTIONS = (F.relu, F.relu6, torch.relu, torch.relu_, Tensor.relu, Tensor.relu_, F.hardtanh)
 
 
@@ -33,9 +34,9 @@ class InterpretationError(ValueError):
 
 
 def photograph(name: str) -> Tensor:
-    """uint8 (1, 3, H, W): "china" or "flower", which scikit-learn ships, or "cat", which scikit-image ships,
-    all of which may be redistributed, or "file:PATH", as lab.datasets.viewing shows it. InterpretationError
-    where it cannot be read.
+    """uint8 (1, 3, H, W): "china" or "flower", which scikit-learn ships, "cat" or "astronaut" (a portrait),
+    which scikit-image ships, all of which may be redistributed, or "file:PATH", as lab.datasets.viewing
+    shows it. InterpretationError where it cannot be read.
     """
     kind, _, path = name.partition(":")
     if kind == "file" and path:
@@ -51,17 +52,17 @@ def photograph(name: str) -> Tensor:
         from sklearn.datasets import load_sample_image
 
         pixels = torch.from_numpy(load_sample_image(f"{name}.jpg").copy())
-    elif name == "cat":
+    elif name in FROM_SCIKIT_IMAGE:
         try:
-            from skimage.data import chelsea
+            from skimage import data
         except ImportError:
             raise InterpretationError(
-                "the photograph of a cat comes with scikit-image, which is not installed: "
+                f"the photograph {name!r} comes with scikit-image, which is not installed: "
                 "pip install scikit-image, or take another image: china, flower or file:PATH"
             ) from None
-        pixels = torch.from_numpy(_array(chelsea()))
+        pixels = torch.from_numpy(_array(getattr(data, FROM_SCIKIT_IMAGE[name])()))
     else:
-        raise InterpretationError(f"the image is china, flower, cat or file:PATH, not {name!r}")
+        raise InterpretationError(f"the image is china, flower, cat, astronaut or file:PATH, not {name!r}")
     return pixels.permute(2, 0, 1)[None].contiguous()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import sqrt
 from statistics import mean, stdev
@@ -32,6 +32,13 @@ CHANGES = {
     "upside_down": "Upside down",
     "inverted": "Inverted",
 }
+
+
+AMOUNTS = (
+    "Translated: by a tenth of the width to the right and down, with the border repeated. Brightened and "
+    "darkened: by 20% of the range of values. High and low contrast: 1.5 and 0.5 times the distance from "
+    "mid-grey. Flipped: left to right."
+)
 
 
 def factor_name(factor: str, value: str) -> str:
@@ -103,7 +110,7 @@ def paired_over_folds(a: Sequence[float], b: Sequence[float], folds: int) -> Dif
 
 @dataclass(frozen=True)
 class Compared:
-    """A value of a factor on the folds, and its difference to the baseline on the same folds."""
+    """A value of a factor on the folds, and its differences from the baseline on the same folds."""
 
     factor: str
     value: str
@@ -111,6 +118,7 @@ class Compared:
     accuracy: Metric
     train: Metric
     difference: Comparison
+    train_difference: Comparison
     images: int | None  # that the networks were trained on in the first fold, where it was kept
 
     @property
@@ -127,27 +135,44 @@ def folds_metric(parameters: ArtistsParameters, values: Sequence[float], title: 
     return experiments.metric(over_folds(values, parameters.folds, (0.0, 1.0)), title, over=FOLDS)
 
 
-def train_accuracy(parameters: ArtistsParameters, outcomes: Sequence[Outcome], title: str) -> Metric:
+def folds_difference(
+    parameters: ArtistsParameters, first: Sequence[float], second: Sequence[float], title: str
+) -> Metric:
+    """The mean over folds of first less second."""
+    return experiments.metric(
+        paired_over_folds(first, second, parameters.folds).difference, title, over=FOLDS
+    )
+
+
+def train_accuracies(outcomes: Sequence[Outcome]) -> list[float]:
     """Of the last epoch, while its weights change; a network that diverged in its first counts 0."""
-    return folds_metric(parameters, [one["train_accuracy"] or 0.0 for one in outcomes], title)
+    return [one["train_accuracy"] or 0.0 for one in outcomes]
+
+
+def train_accuracy(parameters: ArtistsParameters, outcomes: Sequence[Outcome], title: str) -> Metric:
+    return folds_metric(parameters, train_accuracies(outcomes), title)
 
 
 def compared_factors(
     parameters: ArtistsParameters, baseline: Sequence[Outcome], outcomes: Mapping[str, Outcome]
 ) -> list[Compared]:
-    """Every value of every factor; their differences to the baseline are one family."""
+    """Every value of every factor; their differences from the baseline are one family for validation
+    accuracy, and one for training accuracy.
+    """
     found = {
         (factor, value): folds_of(outcomes, factor_name(factor, value))
         for factor, values in parameters.factors.items()
         for value in values
     }
-    differences = experiments.corrected(
-        {
-            factor_name(*key): paired_over_folds(accuracies(runs), accuracies(baseline), parameters.folds)
+
+    def less_baseline(values: Callable[[Sequence[Outcome]], list[float]]) -> dict[str, Comparison]:
+        differences = {
+            factor_name(*key): paired_over_folds(values(runs), values(baseline), parameters.folds)
             for key, runs in found.items()
-        },
-        FOLDS,
-    )
+        }
+        return experiments.corrected(differences, FOLDS)
+
+    differences, train_differences = less_baseline(accuracies), less_baseline(train_accuracies)
     return [
         Compared(
             factor,
@@ -156,6 +181,7 @@ def compared_factors(
             folds_metric(parameters, accuracies(runs), f"Validation accuracy of {factor} {value}"),
             train_accuracy(parameters, runs, f"Training accuracy of {factor} {value} in the last epoch"),
             differences[name],
+            train_differences[name],
             runs[0].get("images"),
         )
         for (factor, value), runs in found.items()

@@ -4,7 +4,6 @@ misleads it.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from statistics import mean
@@ -27,10 +26,11 @@ from analyses.classification._artists_comparisons import (
     compared_factors,
     compared_methods,
     correct_shares,
-    factor_name,
+    folds_difference,
     folds_metric,
     folds_of,
     gain,
+    train_accuracies,
     train_accuracy,
     transform_name,
     winner,
@@ -41,6 +41,7 @@ from analyses.plugin import Outcome, Summary
 from lab.evaluation import wilson
 from results import builders
 from results.schema import Finding, Metric
+from results.text import count, listing
 
 
 def summary(parameters: ArtistsParameters, outcomes: Mapping[str, Outcome]) -> Summary:
@@ -60,12 +61,20 @@ def summary(parameters: ArtistsParameters, outcomes: Mapping[str, Outcome]) -> S
         **_counts(parameters, final["best"][0], factors),
         "baseline/untrained_folds": _untrained(folds["baseline"], final["baseline"][0]),
         **_on_folds(parameters, folds),
+        "best/train_difference": folds_difference(
+            parameters,
+            train_accuracies(folds["best"]),
+            train_accuracies(folds["baseline"]),
+            "Training accuracy of the best setting, less the baseline's",
+        ),
         **_on_test(final),
     }
     for one in factors:
         metrics |= {f"{one.name}/validation_accuracy": one.accuracy, f"{one.name}/train_accuracy": one.train}
         title = f"Validation accuracy of {one.factor} {one.value}, less the baseline's"
         metrics |= one.difference.metrics(f"{one.name}/", title)
+        title = f"Training accuracy of {one.factor} {one.value}, less the baseline's"
+        metrics |= one.train_difference.metrics(f"{one.name}/train_", title)
     for name, difference in methods.items():
         metrics |= difference.metrics(f"{name}/", METHOD_PAIRS[name])
     for name, difference in changes.items():
@@ -77,18 +86,18 @@ def summary(parameters: ArtistsParameters, outcomes: Mapping[str, Outcome]) -> S
             "classes": tables.class_table(final["best"][0]),
             "methods": tables.method_table(metrics, folds),
             "comparisons": tables.comparison_table(methods),
-            "factors": tables.factor_table(parameters, folds["baseline"], factors, metrics),
+            "factors": tables.factor_table(folds["baseline"], factors, metrics),
             "search": tables.search_table(parameters, outcomes),
             "setting": tables.setting_table(parameters.baseline, setting),
             "transforms": tables.transform_table(metrics, changes, parameters.seeds),
         },
         figures={
             "differences": tables.factor_figure(parameters, factors, metrics),
-            "changed": tables.transform_figure(metrics),
+            "changed": tables.transform_figure(metrics, changes),
             **{
                 f"{name}_curves": builders.learning_curves(
-                    f"Loss and accuracy of the {LABELS[name].lower()} by epoch, on training images and on "
-                    "the images of the fold that is held out.",
+                    f"Loss and accuracy of the {LABELS[name].lower()} by epoch, on training images (running "
+                    "means over an epoch) and on the images of the fold that is held out.",
                     experiments.histories(folds[name]),
                     FOLDS,
                 )
@@ -97,7 +106,8 @@ def summary(parameters: ArtistsParameters, outcomes: Mapping[str, Outcome]) -> S
             **tables.photograph(outcomes),
         },
         findings={
-            **_factor_findings(factors),
+            **_single_findings(factors),
+            **_curve_findings(folds["baseline"]),
             **_search_findings(metrics, methods, setting),
             **_transform_findings(metrics, changes),
             "no_run_diverged": experiments.none_diverged(outcomes),
@@ -247,58 +257,138 @@ def _above(metric: Metric, limit: float = 0.0) -> bool:
 
 WORDS = {  # of a value of each factor, within a sentence
     "pooling": "max-pooling of {}",
-    "dropout": "a dropout of {}",
+    "dropout": "a dropout rate of {}",
     "weight decay": "a weight decay of {}",
-    "optimizer": "{}",
-    "schedule": "a learning rate that follows {}",
-    "early stopping": "early stopping ({})",
     "filter size": "filters of {}",
-    "stride": "strides of {}",
-    "depth": "{}",
-    "widths": "a stack of another shape ({})",
     "batch norm": "batch normalisation",
     "augmentation": "training images {} at random",
 }
+NAMES = {  # of values that are called otherwise within a sentence
+    "SGD": "plain SGD",
+    "SGD with momentum": "SGD with momentum",
+    "AdamW": "AdamW",
+    "steps": "stepwise decay of the learning rate",
+    "exponential": "exponential decay of the learning rate",
+    "cosine": "cosine decay of the learning rate",
+    "one cycle": "a one-cycle schedule of the learning rate",
+    "patience 5": "early stopping with a patience of five epochs",
+    "patience 15": "early stopping with a patience of 15 epochs",
+    "1, then 2": "a stride of one in the first layer",
+    "2, then 1": "a stride of one in the second layer",
+    "3 convolutions": "three convolutions",
+    "4 convolutions": "four convolutions",
+    "pyramid, 8–32": "a pyramid of 8 and 32 filters",
+    "inverse pyramid, 32–8": "an inverse pyramid of 32 and 8 filters",
+}
+GROUPS = {  # of all values of a factor, where there are more than two
+    "dropout": "dropout rates",
+    "weight decay": "weight decays",
+    "optimizer": "other optimisers",
+    "schedule": "schedules of the learning rate",
+    "augmentation": "kinds of augmentation",
+}
+ENDS = {
+    "more": "a significant gain",
+    "less": "a significant loss",
+    "same": "which is not significant",
+}
 
 
-def _level_findings(factors: Sequence[Compared]) -> dict[str, Finding]:
-    """Of each value of a factor, with its training and validation accuracy, whether it differs."""
-    found = {}
-    for one in factors:
-        words = WORDS.get(one.factor, f"{one.factor} {{}}").format(one.value)
-        reached = (
-            f"With {words}, training accuracy is {{{one.name}/train_accuracy:percent}} and validation "
-            f"accuracy {{{one.name}/validation_accuracy:percent}}"
-        )
-        found[re.sub(r"[/.]", "_", one.name)] = builders.comparison(
-            f"With {words}, validation accuracy is higher than the baseline's",
-            f"{one.name}/difference",
-            one.difference.difference,
-            adjusted_p=1.0 if one.difference.p is None else one.difference.p,
-            more=f"{reached}, significantly more than the baseline's.",
-            less=f"{reached}, significantly less than the baseline's.",
-            same=f"{reached}.",
-        )
-    return found
+def _words(one: Compared) -> str:
+    return NAMES.get(one.value) or WORDS.get(one.factor, f"{one.factor} {{}}").format(one.value)
+
+
+def _p(one: Comparison) -> float:
+    """Where there is no test, nothing varies, and nothing is significant."""
+    return 1.0 if one.p is None else one.p
 
 
 def _factor_findings(factors: Sequence[Compared]) -> dict[str, Finding]:
-    """What each factor does: some value of it helps, some hurts, or neither; and which gains most."""
-    found: dict[str, Finding] = {}
+    """Of each factor, whether some value of it changes validation accuracy, and its training accuracy."""
+    found = {}
     for factor in dict.fromkeys(one.factor for one in factors):
-        chosen = [one for one in factors if one.factor == factor]
-        rests = tuple(f"{one.name}/difference" for one in chosen)
-        key = factor_name(factor, "").removeprefix("factor/").rstrip("/")
-        for verdict, sentence in (
-            ("helps", "Some value of this factor, alone, raises validation accuracy after correction: {}"),
-            ("hurts", "Some value of this factor, alone, lowers validation accuracy after correction: {}"),
-        ):
-            found[f"{key}_{verdict}"] = Finding(
-                statement=sentence.format(factor),
-                holds=any(one.verdict == verdict for one in chosen),
-                metrics=rests,
+        among = [one for one in factors if one.factor == factor]
+        for what, key in (("validation", "difference"), ("training", "train_difference")):
+            found[f"{factor.replace(' ', '_')}_{what}"] = _factor_finding(among, what, key)
+    return found
+
+
+def _factor_finding(among: Sequence[Compared], what: str, key: str) -> Finding:
+    def change(one: Compared) -> Comparison:
+        return one.difference if key == "difference" else one.train_difference
+
+    names = [_words(one) for one in among]
+    numbers = [f"{{{one.name}/{key}:points ci}}" for one in among]
+    if len(among) == 1:
+        none = f"{names[0]} does not change {what} accuracy significantly: the difference is {numbers[0]} "
+        none = f"{none[:1].upper()}{none[1:]}percentage points."
+    elif len(among) == 2:
+        none = (
+            f"Neither {names[0]} nor {names[1]} changes {what} accuracy significantly: the differences are "
+            f"{numbers[0]} and {numbers[1]} percentage points."
+        )
+    else:
+        differences = [change(one).difference.value for one in among]
+        validation = what == "validation"
+        best = max(range(len(among)), key=lambda n: differences[n] if validation else abs(differences[n]))
+        none = (
+            f"None of the {count(len(among))} {GROUPS.get(among[0].factor, 'values')} changes {what} "
+            f"accuracy significantly: the {'highest' if validation else 'largest'} mean difference is "
+            f"{numbers[best]} percentage points, with {names[best]}."
+        )
+    significant = {name: change(one).verdict != "undecided" for name, one in zip(names, among, strict=True)}
+    ends = {"more": ENDS["more"], "less": ENDS["less"]}
+    changed = " ".join(
+        f"With {name}, {what} accuracy changes by {number} percentage points, "
+        f"{ends.get(change(one).verdict, ENDS['same'])}."
+        for name, number, one in zip(names, numbers, among, strict=True)
+        if significant[name] or not any(significant.values())
+    )
+    return builders.family(
+        f"Some value of this factor changes {what} accuracy significantly: {among[0].factor}",
+        significant,
+        *(f"{one.name}/{key}" for one in among),
+        none=none,
+        one=changed,
+        many=changed,
+    )
+
+
+def _effective_findings(factors: Sequence[Compared]) -> dict[str, Finding]:
+    """Which change gains most: of all, and of those of the training alone."""
+    found = {}
+    for key, prefix, among, kind in (
+        ("most_effective", "factors", factors, "single changes"),
+        (
+            "most_effective_training",
+            "training",
+            [one for one in factors if one.factor in TRAINING],
+            "regularisers, optimisers and schedules",
+        ),
+    ):
+        if among:
+            best = max(among, key=gain)
+            metric = f"{prefix}/largest/difference"
+            larger = f"{{{metric}:points ci unit}}"
+            found[key] = builders.comparison(
+                f"The largest gain by one of the {kind} is significant",
+                metric,
+                best.difference.difference,
+                adjusted_p=_p(best.difference),
+                more=f"The most effective of the {kind} is {_words(best)}, with a significant gain of "
+                f"{larger}.",
+                same=f"Of the {kind}, the largest mean change of validation accuracy is that of "
+                f"{_words(best)}, {larger}, which is not significant.",
+                less=f"All {kind} lower validation accuracy. The smallest loss is that of {_words(best)}, "
+                f"{larger}.",
             )
-    names = {f"{one.factor} ({one.value})": one for one in factors}
+    return found
+
+
+def _single_findings(factors: Sequence[Compared]) -> dict[str, Finding]:
+    """Which single changes help, which hurt, and which let the network memorise less."""
+    found: dict[str, Finding] = {}
+    names = {_words(one): one for one in factors}
     for word, verdict, does in (("help", "helps", "raise"), ("hurt", "hurts", "lower")):
         found[f"changes_that_{word}"] = builders.family(
             f"Some single change {does}s validation accuracy significantly",
@@ -308,33 +398,37 @@ def _factor_findings(factors: Sequence[Compared]) -> dict[str, Finding]:
             one=f"One single change {does}s validation accuracy significantly: {{members}}.",
             many=f"These changes each {does} validation accuracy significantly: {{members}}.",
         )
-    for key, among, kind in (
-        ("most_effective", factors, "single changes"),
-        (
-            "most_effective_training",
-            [one for one in factors if one.factor in TRAINING],
-            "choices of training",
-        ),
-    ):
-        if among:
-            best = max(among, key=gain)
-            words = WORDS.get(best.factor, f"{best.factor} {{}}").format(best.value)
-            metric = f"{'factors' if among is factors else 'training'}/largest/difference"
-            larger = f"{{{metric}:points ci unit}}"
-            found[key] = builders.comparison(
-                f"The largest gain by one of the {kind} is significant",
-                metric,
-                best.difference.difference,
-                adjusted_p=1.0 if best.difference.p is None else best.difference.p,
-                more=f"The most effective of the {kind} is {words}, with a significant gain of {larger}.",
-                same=f"Of the {kind}, {words} has the largest mean gain, {larger}, which is not significant.",
-                less=f"All {kind} lower validation accuracy, and {words} lowers it least, by {larger}.",
-            )
+    found["changes_that_fit_less"] = builders.family(
+        "Some single change lowers training accuracy significantly",
+        {name: one.train_difference.verdict == "less" for name, one in names.items()},
+        *(f"{one.name}/train_difference" for one in factors),
+        none="No single change lowers training accuracy significantly.",
+        one="One single change lowers training accuracy significantly: {members}.",
+        many="These changes each lower training accuracy significantly: {members}.",
+    )
     found["early_stopping_refits"] = Finding(
         statement="Networks that stop early are trained on as many images as the others",
         holds=all(one.images is not None for one in factors if one.factor == "early stopping"),
     )
-    return found | _level_findings(factors)
+    return found | _effective_findings(factors) | _factor_findings(factors)
+
+
+def _curve_findings(baseline: Sequence[Outcome]) -> dict[str, Finding]:
+    """What training for longer does to the baseline, in the means over the folds."""
+    accuracy, _, _ = experiments.mean_course(baseline, "validation_accuracy")
+    loss, _, _ = experiments.mean_course(baseline, "validation_loss")
+    return {
+        "validation_accuracy_is_kept": Finding(
+            statement="The baseline's mean validation accuracy ends within two points of its highest",
+            holds=bool(accuracy) and accuracy[-1] >= max(accuracy) - 0.02,
+            metrics=("baseline/validation_accuracy",),
+        ),
+        "validation_loss_rises": Finding(
+            statement="The baseline's mean validation loss ends a tenth or more above its lowest",
+            holds=bool(loss) and loss[-1] >= 1.1 * min(loss),
+            metrics=("baseline/validation_accuracy",),
+        ),
+    }
 
 
 METHOD_WORDS = {"forest": "the random forest", "baseline": "the baseline", "best": "the best setting"}
@@ -343,7 +437,7 @@ METHOD_WORDS = {"forest": "the random forest", "baseline": "the baseline", "best
 def _method_finding(name: str, one: Comparison) -> Finding:
     pair, part = name.split("/")
     first, second = pair.split("_over_")
-    where = "On the folds" if part == "validation" else "On the test images"
+    where = "In cross-validation" if part == "validation" else "On the test images"
     subject, other = METHOD_WORDS[first], METHOD_WORDS[second]
     difference = f"{{{name}/difference:points ci unit}}"
     return builders.comparison(
@@ -351,9 +445,12 @@ def _method_finding(name: str, one: Comparison) -> Finding:
         f"{name}/difference",
         one.difference,
         adjusted_p=1.0 if one.p is None else one.p,
-        more=f"{where}, {subject} is significantly more accurate than {other}, by {difference}.",
-        less=f"{where}, {subject} is significantly less accurate than {other}, by {difference}.",
-        same=f"{where}, {subject} does not differ significantly from {other} ({difference}).",
+        more=f"{where}, {subject} is significantly more accurate than {other}: the difference is "
+        f"{difference}.",
+        less=f"{where}, {subject} is significantly less accurate than {other}: the difference is "
+        f"{difference}.",
+        same=f"{where}, {subject} does not differ significantly from {other}: the difference is "
+        f"{difference}.",
     )
 
 
@@ -362,21 +459,31 @@ def _search_findings(
 ) -> dict[str, Finding]:
     best, baseline = metrics["best/test_accuracy"], metrics["baseline/test_accuracy"]
     validation, validated = metrics["best/validation_accuracy"].value, metrics["baseline/validation_accuracy"]
-    network, training = setting.in_short()
+    combined = setting.ingredients()
     return {
         **{
             f"{name.replace('_over_', '_beats_').replace('/', '_on_')}": _method_finding(name, one)
             for name, one in methods.items()
         },
         "best_setting": builders.statement(
-            "The best setting in words",
-            True,
-            yes=f"The best setting has {network}, and is trained for {training}.",
+            "What the best setting combines", True, yes=f"The best setting combines {listing(combined)}."
         ),
         "baseline_overfits": Finding(
             statement="The baseline's training accuracy is above the interval of its validation accuracy",
             holds=validated.high is not None and metrics["baseline/train_accuracy"].value > validated.high,
             metrics=("baseline/train_accuracy", "baseline/validation_accuracy"),
+        ),
+        "best_fits_less": builders.comparison(
+            "The best setting fits its training images less closely than the baseline",
+            "best/train_difference",
+            metrics["best/train_difference"],
+            more="The best setting fits its training images more closely "
+            "({best/train_accuracy:percent}), and generalises better nevertheless.",
+            less="The best setting fits its training images less closely "
+            "({best/train_accuracy:percent}), as expected of a regularised network.",
+            same="The best setting does not differ significantly from the baseline in training accuracy "
+            "({best/train_accuracy:percent}), so that it does not simply memorise less.",
+            expected="less",
         ),
         "baseline_fails_somewhere": Finding(
             statement="On some fold the baseline hardly learns its training images",

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from analyses.plugin import Parameters
+from results.text import listing
 
 #: Factor → name of a value → what it changes of a Setting.
 Choices = dict[str, dict[str, dict[str, Any]]]
@@ -109,6 +110,22 @@ class Setting(BaseModel):
             "dropout": f"{self.dropout:g}",
             "dense layer": str(self.dense),
         }
+
+    def ingredients(self) -> list[str]:
+        """What a sentence says that it combines."""
+        filters = listing([str(width) for width in self.filters])
+        schedules = {"multistep": "stepwise", "onecycle": "one-cycle"}
+        found = [f"{filters} filters of {self.kernel} × {self.kernel} in its convolutions"]
+        found += [f"max-pooling of {self.pool} × {self.pool}"] if self.pool else []
+        found += ["batch normalisation"] if self.normalised else []
+        found += [f"a dropout rate of {self.dropout:g}"] if self.dropout else []
+        found += [f"a weight decay of {self.weight_decay:g}"] if self.weight_decay else []
+        if self.schedule != "constant":
+            found += [f"a {schedules.get(self.schedule, self.schedule)} schedule of the learning rate"]
+        found += ["label smoothing"] if self.label_smoothing else []
+        found += ["mirrored training images"] if self.mirror else []
+        found += [f"training images that are moved by up to {self.shift} pixels"] if self.shift else []
+        return found
 
     def in_short(self) -> tuple[str, str]:
         """The network and its training, in a few words each."""

@@ -7,9 +7,11 @@ from statistics import mean
 
 from analyses import experiments
 from analyses.classification._artists_comparisons import (
+    AMOUNTS,
     CHANGES,
     CREDIT,
     FOLDS,
+    IMAGES,
     LABELS,
     METHOD_PAIRS,
     METHODS,
@@ -44,12 +46,12 @@ def class_table(final: Outcome) -> Table:
         )
     totals = [len(final["training_labels"]), len(final["labels"])]
     return builders.table(
-        "Number of images of each class: those that choices are made on, and the test images.",
+        "Number of images per class. Development images are those that all choices are made on.",
         {
             "class": builders.text("Class"),
             "development": builders.integer("Development"),
             "test": builders.integer("Test"),
-            "images": builders.integer("In all"),
+            "images": builders.integer("Total"),
         },
         rows,
         total={"class": "Total", "development": totals[0], "test": totals[1], "images": sum(totals)},
@@ -71,9 +73,10 @@ def method_table(metrics: Mapping[str, Metric], folds: Iterable[str]) -> Table:
             }
         )
     return builders.table(
-        "Accuracy (%) with and without a network. Validation: means over "
-        f"{metrics['baseline/validation_accuracy'].n} folds, with intervals widened for shared training "
-        "images. Test: means over the final networks or forests, with Wilson's intervals.",
+        "Accuracy (%) with and without a network. Validation accuracies are means over "
+        f"{metrics['baseline/validation_accuracy'].n} folds, with intervals over folds that are widened for "
+        "shared training images. Test accuracies are means over the final networks or forests, with "
+        "Wilson's intervals over test images.",
         {
             "method": builders.text("Method"),
             "train": builders.percent("Training"),
@@ -96,10 +99,7 @@ def comparison_table(methods: Mapping[str, Comparison]) -> Table:
 
 
 def factor_table(
-    parameters: ArtistsParameters,
-    baseline: Sequence[Outcome],
-    factors: Sequence[Compared],
-    metrics: Mapping[str, Metric],
+    baseline: Sequence[Outcome], factors: Sequence[Compared], metrics: Mapping[str, Metric]
 ) -> Table:
     rows: list[dict[str, builders.Cell]] = [
         {
@@ -108,32 +108,31 @@ def factor_table(
             "accuracy": metrics["baseline/validation_accuracy"],
         }
     ]
+    previous = ""
     for one in factors:
         rows.append(
-            experiments.comparison_row(
-                one.difference,
-                factor=one.factor.capitalize(),
-                value=one.value,
-                train=one.train.value,
-                accuracy=one.accuracy,
-            )
+            {
+                "factor": "" if one.factor == previous else one.factor.capitalize(),
+                "value": one.value,
+                "train": one.train.value,
+                "accuracy": one.accuracy,
+            }
         )
+        previous = one.factor
     fewer = any(one.factor == "early stopping" and one.images is None for one in factors)
     return builders.table(
         "Training and validation accuracy (%) when a single choice of the baseline is changed. Means over "
-        f"{counted(len(baseline), 'folds')}; intervals are widened for shared training images. "
-        "Differences from the baseline are paired by fold, in percentage points.",
+        f"{counted(len(baseline), 'folds')}; brackets are 95% confidence intervals over folds, widened for "
+        "shared training images.",
         {
             "factor": builders.text("Factor"),
             "value": builders.text("Value"),
             "train": builders.percent("Training"),
             "accuracy": builders.percent("Validation"),
-            **experiments.COMPARED,
         },
         rows,
         notes=(
-            "Training accuracies are running means over the last epoch. p-values are adjusted by Holm's "
-            f"method for all {len(factors)} comparisons of the table.",
+            "Training accuracies are running means over the last epoch.",
             *(("With early stopping, networks had fewer training images than the others.",) if fewer else ()),
         ),
     )
@@ -182,7 +181,7 @@ def setting_table(baseline: Setting, best: Setting) -> Table:
     }
     choices = list(dict.fromkeys(choice for words in said.values() for choice in words))
     return Table(
-        caption="Every choice of the baseline and of the best setting.",
+        caption="Architecture and hyper-parameters of the baseline and of the best setting.",
         columns=(
             Column(key="choice", label="Choice"),
             *(Column(key=name, label=label) for name, label in LABELS.items()),
@@ -205,27 +204,24 @@ def transform_table(metrics: Mapping[str, Metric], changes: Mapping[str, Compari
         cells: dict[str, builders.Cell] = {"change": label}
         cells |= {name: metrics[transform_name(name, change)] for name in LABELS}
         if change != "none":
-            for what in ("lost", "lead"):
-                found = changes[f"transform/{change}/{what}"]
-                cells |= {what: found.difference.value, f"{what}_p": found.p}
+            lead = changes[f"transform/{change}/lead"]
+            cells |= {"lead": builders.estimate(lead.difference, IMAGES), "p": lead.p}
         rows.append(cells)
-    networks = counted(seeds, "networks")
     return builders.table(
-        "Accuracy (%) on changed test images, what the best setting loses by each change, and how far it is "
-        f"ahead of the baseline under it. Means over {networks} of each kind, with Wilson's intervals.",
+        "Test accuracy (%) of the baseline and of the best setting on changed images, and their difference. "
+        f"Means over {counted(seeds, 'networks')} of each kind; brackets are 95% confidence intervals over "
+        "test images (Wilson's for accuracies, Student's for differences).",
         {
             "change": builders.text("Test images"),
             "baseline": builders.percent("Baseline"),
             "best": builders.percent("Best setting"),
-            "lost": builders.points("Best loses"),
-            "lost_p": builders.number("Adjusted p", ".3f"),
             "lead": builders.points("Best − baseline"),
-            "lead_p": builders.number("Adjusted p", ".3f"),
+            "p": builders.number("Adjusted p", ".3f"),
         },
         rows,
         notes=(
-            "Differences are tested image by image (Student); p-values are adjusted by Holm's method for the "
-            f"{len(changes)} comparisons of the table.",
+            f"{AMOUNTS} p-values are adjusted by Holm's method, together with those of the losses of the "
+            f"best setting: {len(changes)} comparisons.",
         ),
     )
 
@@ -237,7 +233,8 @@ def photograph(outcomes: Mapping[str, Outcome]) -> dict[str, Pictures]:
         return {}
     return {
         "changes": Pictures(
-            caption=f"The changes of the test images, shown on a photograph that may be passed on: {CREDIT}.",
+            caption=f"The changes of the test images, shown on a photograph ({CREDIT}) because "
+            f"the reproductions of the paintings may not be passed on. {AMOUNTS}",
             alt=f"One photograph {len(drawn['pictures'])} times: "
             + ", ".join(CHANGES[name].lower() for name in drawn["pictures"])
             + ".",
@@ -265,15 +262,19 @@ def factor_figure(
     )
 
 
-def transform_figure(metrics: Mapping[str, Metric]) -> Chart:
-    n = metrics["best/test_accuracy"].n
-    return builders.bars(
-        f"Test accuracy of the baseline and of the best setting on changed test images ({n} images).",
-        {
-            label: {words: metrics[transform_name(name, change)] for change, words in CHANGES.items()}
-            for name, label in LABELS.items()
-        },
-        builders.percent("Test accuracy"),
+def transform_figure(metrics: Mapping[str, Metric], changes: Mapping[str, Comparison]) -> Chart:
+    names = {CHANGES[change]: f"transform/{change}/lost" for change in list(CHANGES)[1:]}
+    return builders.intervals(
+        "Change in the test accuracy of the best setting when the test images are changed "
+        f"({metrics['best/test_accuracy'].n} images, means over the final networks). Intervals are each for "
+        "one comparison alone; significance is after Holm's correction.",
+        {label: _negative(metrics[f"{name}/difference"]) for label, name in names.items()},
+        builders.points("Change of accuracy"),
         x="Test images",
-        references={"Always the largest class": metrics["majority/test_accuracy"].value},
+        significant=[label for label, name in names.items() if changes[name].verdict != "undecided"],
     )
+
+
+def _negative(loss: Metric) -> Metric:
+    assert loss.low is not None and loss.high is not None
+    return loss.model_copy(update={"value": -loss.value, "low": -loss.high, "high": -loss.low})

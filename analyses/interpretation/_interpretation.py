@@ -21,6 +21,7 @@ CREDITS = {
     "china": "danielbuechele, CC BY 2.0",
     "flower": "vultilion, CC BY 2.0",
     "cat": "Stéfan van der Walt, CC0",
+    "astronaut": "NASA, public domain",
 }  # of the photographs that scikit-learn and scikit-image ship
 #: By architecture, the layers whose maps are drawn, after their activation; elsewhere the convolutions.
 LAYERS = {

@@ -17,12 +17,12 @@ from pydantic import Field
 
 from analyses import experiments
 from analyses.experiments import Comparison
-from analyses.interpretation._interpretation import NAMES
-from analyses.pictures import signed
+from analyses.interpretation._interpretation import CREDITS, NAMES
+from analyses.pictures import heat, png, signed
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
 from analyses.transfer import _transfer as transfer
 from results import builders
-from results.schema import Chart, Figure, Finding, Metric, Picture, Pictures, Table
+from results.schema import Figure, Finding, Metric, Picture, Pictures, Table
 from results.text import counted
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from lab.datasets import ImageSet
+    from lab.heads import Heads
     from lab.recipes import Recipe
 
 #: By architecture: the layer whose activations are kept, conv4 of AlexNet or what lies as deep elsewhere.
@@ -43,7 +44,9 @@ class FaceParameters(Parameters):
     part, as lab.datasets.duplicates has it; None: near-duplicates are not looked for. size: of the
     perceptron's grey images, view: of the network's, in pixels. hidden, penalty: widths of the perceptrons,
     and the decoupled decay of their penalised twins. weights, architecture: as lab.weights.load has them.
-    layer: "" for that of LAYERS. rates: of the linear layer, of which validation chooses.
+    layer: "" for that of LAYERS. rates: of the linear layer, of which validation chooses. portrait: what is
+    shown of a single person, as lab.interpretation.photograph has it; face: top, left and side of the square
+    of it that holds the face.
     """
 
     name: str = "facescrub9"
@@ -68,6 +71,8 @@ class FaceParameters(Parameters):
     finetune_epochs: int = Field(60, ge=1)
     seeds: int = Field(3, ge=1)
     published: float = 0.80
+    portrait: str = "astronaut"
+    face: tuple[int, int, int] = (15, 130, 190)
 
     def perceptrons(self) -> dict[str, tuple[int, float]]:
         """Name → hidden units and decay."""
@@ -124,6 +129,7 @@ class Facescrub(Analysis[FaceParameters]):
                 head_epochs=10,
                 finetune_epochs=1,
                 seeds=2,
+                portrait="flower",
             )
         return FaceParameters()
 
@@ -147,6 +153,13 @@ class Facescrub(Analysis[FaceParameters]):
             "mirror": parameters.mirror,
         }
         cells = [Cell("conv4", data | network | heads)]
+        shown = {
+            "kind": "portrait",
+            "seeds": [0],
+            "image": parameters.portrait,
+            "face": list(parameters.face),
+        }
+        cells.append(Cell("portrait", data | network | heads | shown))
         for name, (hidden, decay) in parameters.perceptrons().items():
             recipe = Recipe.of(parameters.mlp_recipe(decay)).as_settings()
             settings = data | {"kind": "mlp", "size": parameters.size, "hidden": hidden, "recipe": recipe}
@@ -157,7 +170,8 @@ class Facescrub(Analysis[FaceParameters]):
         return cells
 
     def run(self, cell: Cell, context: Context) -> Outcome:
-        work = {"mlp": _perceptron, "head": _head, "finetune": _finetuned}[cell.settings["kind"]]
+        works = {"mlp": _perceptron, "head": _head, "portrait": _portrait, "finetune": _finetuned}
+        work = works[cell.settings["kind"]]
         return work(cell, context)
 
     def summarize(self, parameters: FaceParameters, outcomes: Mapping[str, Outcome]) -> Summary:
@@ -175,12 +189,24 @@ class Facescrub(Analysis[FaceParameters]):
         worked = _worked(runs["finetuned"][0])
         figures: dict[str, Figure] = {
             "curves": builders.learning_curves(
-                f"Loss and accuracy by epoch of a perceptron of {parameters.hidden[0]} hidden units on "
+                f"Loss and accuracy by epoch of a perceptron with {parameters.hidden[0]} hidden units on "
                 "pixels. Those of training images are running means over an epoch.",
                 experiments.histories(runs[first]),
             ),
-            "worked": _worked_chart(worked),
         }
+        findings = _findings(metrics, parameters, outcomes, compared, worked)
+        if portrait := outcomes.get("portrait"):
+            figures["portrait"] = _portrait_pictures(parameters, portrait)
+            metrics["portrait/probability"] = Metric(
+                value=portrait["probability"], title="Probability of its person", unit=experiments.FRACTION
+            )
+            findings["portrait_named"] = builders.statement(
+                "Whom the linear layer takes the portrait for",
+                True,
+                "portrait/probability",
+                yes=f"The classifier takes this person for {_person(portrait['class'])}, with a probability "
+                "of {portrait/probability:percent}, because it can only choose among people that it knows.",
+            )
         if all("units" in runs[name][0] for name in parameters.perceptrons()):
             figures["units"] = _unit_pictures(parameters, runs)
         return Summary(
@@ -194,9 +220,10 @@ class Facescrub(Analysis[FaceParameters]):
                     {name: title[:1].upper() + title[1:] for name, title in titles.items()},
                 ),
                 "recipe": _recipe_table(parameters, runs, head),
+                "worked": _worked_table(worked),
             },
             figures=figures,
-            findings=_findings(metrics, parameters, outcomes, compared, worked),
+            findings=findings,
             note=f"Weights: {head['weights']['source']} ({head['weights']['architecture']}), SHA-256 "
             f"{head['weights']['sha256']}; kept activations: {head['layer']}."
             + (f" {head['checked']}." if head.get("checked") else ""),
@@ -330,17 +357,23 @@ def _network(settings: Mapping[str, Any]) -> Any:
     )
 
 
-def _head(cell: Cell, context: Context) -> Outcome:
-    """A linear layer on kept activations, for every rate and seed at once."""
+class _Fixed(NamedTuple):
+    """Standardised activations of a layer of a pretrained network, of the faces of each part."""
+
+    network: Any
+    layer: str
+    faces: Faces
+    train: Tensor  # (views, N, D)
+    judged: dict[str, tuple[Tensor, Tensor]]  # by part: activations (N, D) and labels
+    centre: Tensor
+    spread: Tensor
+
+
+def _fixed(settings: Mapping[str, Any], context: Context) -> _Fixed:
     import torch
 
-    from lab import weights
-    from lab.datasets import locate
     from lab.features import cached_features
-    from lab.heads import fit_heads
-    from lab.recipes import Recipe
 
-    settings = cell.settings
     network = _network(settings)
     layer = settings["layer"] or LAYERS.get(network.architecture, "")
     faces, _ = _of(settings, settings["view"], grey=False)
@@ -357,18 +390,39 @@ def _head(cell: Cell, context: Context) -> Outcome:
         name: ((activations(part) - centre) / spread, torch.from_numpy(part.labels))
         for name, part in (("validation", faces.validation), ("test", faces.test))
     }
-    heads = fit_heads(
-        torch.stack([(view - centre) / spread for view in views]),
-        torch.from_numpy(faces.train.labels),
-        len(faces.train.classes),
+    train = torch.stack([(view - centre) / spread for view in views])
+    return _Fixed(network, layer, faces, train, judged, centre, spread)
+
+
+def _fit_heads(settings: Mapping[str, Any], fixed: _Fixed, context: Context) -> Heads:
+    """A linear layer for every rate and seed at once."""
+    import torch
+
+    from lab.heads import fit_heads
+    from lab.recipes import Recipe
+
+    return fit_heads(
+        fixed.train,
+        torch.from_numpy(fixed.faces.train.labels),
+        len(fixed.faces.train.classes),
         Recipe.of(settings["recipe"]),
         settings["rates"],
         settings["seeds"],
-        judged,
+        fixed.judged,
         report=context.report,
     )
+
+
+def _head(cell: Cell, context: Context) -> Outcome:
+    """A linear layer on kept activations, for every rate and seed at once."""
+    from lab import weights
+    from lab.datasets import locate
+
+    settings = cell.settings
+    fixed = _fixed(settings, context)
+    heads = _fit_heads(settings, fixed, context)
     runs: dict[str, list[Outcome]] = {f"{rate:g}": [] for rate in settings["rates"]}
-    inputs, labels = judged["test"]
+    inputs, labels = fixed.judged["test"]
     for course, logits in heads.each(inputs):
         runs[f"{course.learning_rate:g}"].append(
             {
@@ -376,16 +430,63 @@ def _head(cell: Cell, context: Context) -> Outcome:
                 "diverged": course.diverged,
                 "train_accuracy": course.accuracy["train"][-1],
                 "validation_accuracy": course.accuracy["validation"][-1],
-                **experiments.classified(logits, labels, faces.test.classes),
+                **experiments.classified(logits, labels, fixed.faces.test.classes),
             }
         )
     return {
         "runs": runs,
         "diverged": any(course.diverged for row in heads.courses for course in row),
-        "weights": weights.describe(network),
-        "layer": layer or "what the last layer is given",
+        "weights": weights.describe(fixed.network),
+        "layer": fixed.layer or "what the last layer is given",
         "checked": locate(settings["name"]).release.checked(),
-        "width": int(centre.numel()),
+        "width": int(fixed.centre.numel()),
+    }
+
+
+def _portrait(cell: Cell, context: Context) -> Outcome:
+    """Whom the linear layer takes a portrait for that may be shown, and guided backpropagation of that."""
+    import torch
+    from torch import nn
+
+    from analyses.interpretation._interpretation import drawn
+    from lab.interpretation import attribute, photograph
+
+    class Classifier(nn.Module):
+        """The network as far as the layer, and the linear layer on what it gives."""
+
+        def __init__(self, fixed: _Fixed, weight: Tensor, bias: Tensor) -> None:
+            super().__init__()
+            self.model, self.layer = fixed.network.model.cpu().eval(), fixed.layer
+            self.weight, self.bias = weight / fixed.spread, bias - (weight / fixed.spread) @ fixed.centre
+
+        def forward(self, images: Tensor) -> Tensor:
+            kept: list[Tensor] = []
+            layer = self.model.get_submodule(self.layer)
+            handle = layer.register_forward_hook(lambda module, inputs, output: kept.append(output))
+            try:
+                self.model(images)
+            finally:
+                handle.remove()
+            return kept.pop().flatten(1) @ self.weight.T + self.bias
+
+    settings = cell.settings
+    fixed = _fixed(settings, context)
+    heads = _fit_heads(settings, fixed, context)
+    reached = [course.accuracy["validation"][-1] for course in heads.courses[0]]
+    best = reached.index(max(reached))
+    model = Classifier(fixed, heads.weight[0, best].cpu(), heads.bias[0, best].cpu())
+    top, left, side = settings["face"]
+    face = photograph(settings["image"])[..., top : top + side, left : left + side].contiguous()
+    seen = fixed.network.prepared(face)
+    with torch.no_grad():
+        shares = model(seen).softmax(1)[0]
+    found = attribute(model, seen, shares.argmax()[None], "guided")[0]
+    return {
+        "diverged": False,
+        "portrait": png(drawn(face[0]).round().clamp(0, 255).to(torch.uint8)),
+        "guided": heat(drawn(found.abs().sum(0, keepdim=True))[0]),
+        "class": fixed.faces.train.classes[int(shares.argmax())],
+        "probability": float(shares.max()),
     }
 
 
@@ -419,10 +520,10 @@ def _finetuned(cell: Cell, context: Context) -> Outcome:
 
 def _titles(parameters: FaceParameters) -> dict[str, str]:
     said = {
-        name: f"perceptron of {hidden} units on pixels" + (", with L2" if decay else "")
+        name: f"perceptron with {hidden} hidden units" + (" and L2 penalty" if decay else "")
         for name, (hidden, decay) in parameters.perceptrons().items()
     }
-    return said | {"conv4": "linear layer on kept activations", "finetuned": "all layers fine-tuned"}
+    return said | {"conv4": "linear layer on fixed features", "finetuned": "all layers fine-tuned"}
 
 
 def _pairs(parameters: FaceParameters) -> dict[str, tuple[str, str]]:
@@ -491,6 +592,8 @@ def _findings(
 ) -> dict[str, Finding]:
     first, wide = f"mlp{parameters.hidden[0]}", f"mlp{parameters.hidden[-1]}"
     rougher = metrics[f"{first}_l2/roughness_difference"]
+    reached = f"{{{first}/test_accuracy:percent}}"
+    by_penalty, by_width = (f"{{{name}/gain:points ci unit}}" for name in (f"{first}_l2", wide))
     return {
         "published_reached": Finding(
             statement="The perceptron on pixels reaches the published accuracy",
@@ -504,10 +607,43 @@ def _findings(
             > metrics[f"{first}/validation_accuracy"].value + OVERFITTED,
             metrics=(f"{first}/train_accuracy", f"{first}/validation_accuracy"),
         ),
-        "features_beat_pixels": Finding(
-            statement="Kept activations are significantly more accurate than pixels",
-            holds=compared["conv4"].verdict == "more",
-            metrics=("conv4/gain",),
+        "equal_epochs": Finding(
+            statement="Fine-tuning has as many epochs as the linear layer",
+            holds=parameters.finetune_epochs == parameters.head_epochs,
+            metrics=("finetuned/epochs",),
+        ),
+        "features_beat_pixels": _compared(
+            "Features of a pretrained network are significantly more accurate than pixels",
+            "conv4/gain",
+            compared["conv4"],
+            more="On faces, a linear classifier on pretrained features reaches a test accuracy of "
+            f"{{conv4/test_accuracy:percent}}, significantly more than the {reached} of a perceptron on "
+            "pixels.",
+            less="On faces, a linear classifier on pretrained features reaches a test accuracy of "
+            f"{{conv4/test_accuracy:percent}}, significantly less than the {reached} of a perceptron on "
+            "pixels.",
+            same="On faces, a linear classifier on pretrained features does not differ significantly from a "
+            "perceptron on pixels.",
+        ),
+        "finetuning_over_features": _compared(
+            "Fine-tuning is significantly more accurate than a linear layer on fixed features",
+            "finetuned/gain",
+            compared["finetuned"],
+            more="It is significantly more accurate than the linear classifier on fixed features, by "
+            "{finetuned/gain:points ci unit}.",
+            less="It is significantly less accurate than the linear classifier on fixed features: the "
+            "difference is {finetuned/gain:points ci unit}.",
+            same="It does not differ significantly from the linear classifier on fixed features: the "
+            "difference is {finetuned/gain:points ci unit}.",
+        ),
+        "penalty_changes": _compared(
+            "The penalty raises the perceptron's test accuracy significantly",
+            f"{first}_l2/gain",
+            compared[f"{first}_l2"],
+            more=f"A penalty on the weights raises test accuracy significantly, by {by_penalty}.",
+            less=f"A penalty on the weights lowers test accuracy significantly, by {by_penalty}.",
+            same="A penalty on the weights does not change test accuracy significantly: the difference is "
+            f"{by_penalty}.",
         ),
         "finetuning_beats_features": Finding(
             statement="Fine-tuning is significantly more accurate than kept activations",
@@ -519,21 +655,11 @@ def _findings(
             holds=compared["finetuned"].verdict == "less",
             metrics=("finetuned/gain",),
         ),
-        "penalty_decides": Finding(
-            statement="The penalty changes the perceptron's test accuracy significantly",
-            holds=compared[f"{first}_l2"].verdict != "undecided",
-            metrics=(f"{first}_l2/gain",),
-        ),
         "penalty_smooths": Finding(
             statement="With the penalty the weights of the hidden units are smoother, with an interval below "
             "zero",
             holds=rougher.high is not None and rougher.high < 0,
             metrics=(f"{first}_l2/roughness_difference",),
-        ),
-        "width_decides": Finding(
-            statement="More hidden units change the test accuracy significantly",
-            holds=wide != first and compared[wide].verdict != "undecided",
-            metrics=(f"{wide}/gain",) if wide != first else (f"{first}/test_accuracy",),
         ),
         "worked_right": Finding(
             statement="A prediction that is right is shown", holds=any(map(_is_right, worked))
@@ -542,7 +668,26 @@ def _findings(
             statement="A prediction that is wrong is shown", holds=not all(map(_is_right, worked))
         ),
         "no_run_diverged": experiments.none_diverged(outcomes),
-    }
+    } | (
+        {}
+        if wide == first
+        else {
+            "width_changes": _compared(
+                "More hidden units raise the test accuracy significantly",
+                f"{wide}/gain",
+                compared[wide],
+                more=f"More hidden units raise test accuracy significantly, by {by_width}.",
+                less=f"More hidden units lower test accuracy significantly, by {by_width}.",
+                same="More hidden units do not change test accuracy significantly: the difference is "
+                f"{by_width}.",
+            )
+        }
+    )
+
+
+def _compared(words: str, name: str, one: Comparison, *, more: str, less: str, same: str) -> Finding:
+    p = 1.0 if one.p is None else one.p
+    return builders.comparison(words, name, one.difference, adjusted_p=p, more=more, less=less, same=same)
 
 
 def _recipe_table(parameters: FaceParameters, runs: Mapping[str, Sequence[Outcome]], head: Outcome) -> Table:
@@ -584,7 +729,7 @@ def _recipe_table(parameters: FaceParameters, runs: Mapping[str, Sequence[Outcom
         },
         rows,
     )
-    caption = "The three systems: what they are given, what they are, and their hyper-parameters."
+    caption = "The three systems that name people: input, layers, initialisation and hyper-parameters."
     return table.model_copy(update={"caption": caption})
 
 
@@ -597,13 +742,14 @@ def _best_rate(head: Outcome) -> str:
 def _table(metrics: Mapping[str, Metric], parameters: FaceParameters) -> Table:
     sizes = [int(metrics[f"data/{part}"].value) for part in ("classes", "train", "validation", "test")]
     return builders.table(
-        "Accuracy of naming {} people from pixels, from kept activations, and with all layers fine-tuned "
-        "({:,} training, {:,} validation and {:,} test images).".format(*sizes),
+        "Accuracy (%) of naming {} people: perceptrons on pixels, a linear layer on the fixed features of a "
+        "pretrained network, and this network with all layers fine-tuned ({:,} training, {:,} validation "
+        "and {:,} test images). Brackets are 95% confidence intervals over test images.".format(*sizes),
         {
             "what": builders.text("Classifier"),
-            "train": builders.percent("Train"),
+            "train": builders.percent("Training"),
             "validation": builders.percent("Validation"),
-            "test": builders.percent("Test"),
+            "test": builders.percent("Test", best="highest"),
         },
         [
             {
@@ -640,46 +786,65 @@ def _person(name: str) -> str:
     return name.replace("_", " ").title()
 
 
-def _worked_chart(worked: Sequence[Mapping[str, Any]]) -> Chart:
+def _worked_table(worked: Sequence[Mapping[str, Any]]) -> Table:
     """The probabilities of each shown face, people in one order."""
     people = worked[0]["classes"]
-    told = [
-        f"the photograph {one['file']} of {_person(one['truth'])}, which the network names "
-        + ("rightly" if _is_right(one) else f"{_person(_named(one))}: wrong")
+    labels = {
+        f"face{number}": f"{_person(one['truth'])} ({'right' if _is_right(one) else 'wrong'})"
+        for number, one in enumerate(worked)
+    }
+    faces = " and ".join(
+        f"of {_person(one['truth'])} ({one['file']}), which it names "
+        + ("correctly" if _is_right(one) else f"{_person(_named(one))}, wrongly")
         for one in worked
-    ]
-    highest = ", ".join(f"{_person(_named(one))} with {max(one['shares']):.3f}" for one in worked)
-    return builders.bars(
-        f"Probabilities that the fine-tuned network gives the {len(people)} people for "
-        f"{'; and for '.join(told)}.",
+    )
+    return builders.table(
+        f"Probabilities (%) that the fine-tuned network assigns to the {len(people)} people for a test "
+        f"photograph {faces}.",
         {
-            f"{_person(one['truth'])} ({'right' if _is_right(one) else 'wrong'})": dict(
-                zip(map(_person, people), one["shares"], strict=True)
-            )
-            for one in worked
+            "person": builders.text("Person"),
+            **{key: builders.percent(label, best="highest") for key, label in labels.items()},
         },
-        builders.percent("Probability"),
-        x="Person",
-        alt=f"Bars of the probabilities of {len(people)} people; the highest: {highest}.",
+        [
+            {"person": _person(name)}
+            | {f"face{number}": one["shares"][n] for number, one in enumerate(worked)}
+            for n, name in enumerate(people)
+        ],
     )
 
 
 def _unit_pictures(parameters: FaceParameters, runs: Mapping[str, Sequence[Outcome]]) -> Pictures:
-    titles = _titles(parameters)
+    def title(name: str, unit: Mapping[str, Any]) -> str:
+        hidden, decay = parameters.perceptrons()[name]
+        side = "for" if unit["for"] else "against"
+        return f"{hidden}{', L2' if decay else ''}: {side} {_person(unit['class'])}"
+
     return Pictures(
-        caption=f"Weights from the pixels to hidden units, of each perceptron the {SHOWN} units with the "
-        "largest weights, and for or against whom each counts most. Mid-grey is zero; where the picture is "
-        "light, a light pixel raises the unit, and where it is dark, a dark one.",
+        caption=f"Weights from the pixels to hidden units: of each perceptron the {counted(SHOWN, 'units')} "
+        "with the largest weights. The title gives the number of hidden units, and the person for or "
+        "against whom the unit counts most. Mid-grey is zero; light pixels of the photograph raise the unit "
+        "where its weights are light, and lower it where they are dark.",
         alt=f"{SHOWN} hidden units of each perceptron as grey pictures.",
         columns=SHOWN * 2,
         pictures=tuple(
-            Picture(
-                title=titles[name].removeprefix("perceptron of ").replace(" on pixels", "")
-                + f": {'for' if unit['for'] else 'against'} {_person(unit['class'])}",
-                png=unit["png"],
-            )
+            Picture(title=title(name, unit), png=unit["png"])
             for name in parameters.perceptrons()
             for unit in runs[name][0]["units"]
+        ),
+    )
+
+
+def _portrait_pictures(parameters: FaceParameters, portrait: Outcome) -> Pictures:
+    return Pictures(
+        caption="Guided backpropagation for a portrait that may be shown"
+        f" ({CREDITS.get(parameters.portrait, parameters.portrait)}): the portrait, and the gradient of the "
+        "output of the person for whom the linear layer on pretrained features takes it, with respect to the "
+        "pixels (absolute values, summed over the colours). Black is zero, white is large.",
+        alt=f"A portrait, and a map of what speaks for {_person(portrait['class'])} in it.",
+        columns=2,
+        pictures=(
+            Picture(png=portrait["portrait"], title="Portrait"),
+            Picture(png=portrait["guided"], title=f"For {_person(portrait['class'])}"),
         ),
     )
 

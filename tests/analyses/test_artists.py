@@ -9,12 +9,17 @@ import torch
 from scipy import stats
 
 import analyses
+from analyses.classification import _artists_findings as findings
 from analyses.classification import artists as module
-from analyses.classification._artists_comparisons import CHANGES, factor_name, over_folds
+from analyses.classification._artists_comparisons import CHANGES, Compared, factor_name, over_folds
 from analyses.classification._artists_settings import ArtistsParameters, Pictures, Setting
+from analyses.experiments import Comparison
 from lab import augmentation
 from lab.counting import count
+from lab.evaluation import Estimate
 from lab.networks.simple import SimpleCNN
+from report.formatting import placeholder, sentence
+from results.schema import Finding, Metric
 from results.store import Store
 
 artists = analyses.get("classification.artists")
@@ -110,6 +115,47 @@ def test_a_run_chooses_on_folds_and_reports_every_change_on_the_test_images(conv
     assert set(CHANGES) == {"none", *augmentation.CHANGES}
     _, test = module._parts(Pictures.model_validate({**QUICK.data.model_dump(), "images": 200}))
     assert finals[0]["labels"] == test.labels.tolist()
+
+
+def compared(factor: str, value: str, difference: float, p: float) -> Compared:
+    change = Comparison(Estimate(difference, difference - 0.01, difference + 0.01, 10), p, "folds")
+    metric = Metric(value=0.5, title="")
+    return Compared(factor, value, factor_name(factor, value), metric, metric, change, change, 288)
+
+
+def printed(finding: Finding) -> str:
+    metrics = {name: Metric(value=0.02, low=-0.01, high=0.05, title="") for name in finding.metrics}
+    return sentence(finding, lambda part: placeholder(part, metrics[part.metric]), str)
+
+
+@pytest.mark.parametrize(
+    ("factor", "values", "p", "words"),
+    [
+        (
+            "batch norm",
+            ("yes",),
+            1.0,
+            "Batch normalisation does not change validation accuracy",
+        ),
+        ("batch norm", ("yes",), 0.01, "With batch normalisation, validation accuracy changes by"),
+        ("pooling", ("2 × 2", "3 × 3"), 1.0, "Neither max-pooling of 2 × 2 nor max-pooling of 3 × 3 changes"),
+        ("depth", ("3 convolutions", "4 convolutions"), 0.01, "With three convolutions, validation accuracy"),
+        (
+            "dropout",
+            ("0.1", "0.3", "0.5"),
+            1.0,
+            "None of the three dropout rates changes validation",
+        ),
+        ("dropout", ("0.1", "0.3", "0.5"), 0.01, "With a dropout rate of 0.1, validation accuracy changes"),
+    ],
+)
+def test_a_factor_is_described_in_either_case(factor, values, p, words):
+    among = [compared(factor, value, 0.02, p) for value in values]
+    finding = findings._factor_findings(among)[f"{factor.replace(' ', '_')}_validation"]
+    text = printed(finding)
+    assert text.startswith(words) and text.endswith(".") and "{" not in text
+    assert finding.holds == (p < 0.05)
+    assert ("a significant gain" in text) == (p < 0.05)
 
 
 def test_own_pictures_are_a_setting():

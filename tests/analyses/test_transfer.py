@@ -242,12 +242,14 @@ def test_people_are_told_apart_in_four_ways_on_a_small_set(convstudy, tmp_path):
     for name in ("mlp30", "mlp80", "mlp30_l2", "mlp80_l2", "conv4", "finetuned"):
         assert 0 <= result.metrics[f"{name}/test_accuracy"].value <= 1
     assert result.metrics["data/train"].value == 10 * result.metrics["data/person"].value
-    right, wrong = result.figures["worked"].series
-    assert right.label.endswith("(right)") and wrong.label.endswith("(wrong)")
-    people = result.figures["worked"].x.categories
-    assert people[right.y.index(max(right.y))] == right.label.removesuffix(" (right)")
-    assert people[wrong.y.index(max(wrong.y))] != wrong.label.removesuffix(" (wrong)")
-    assert sum(right.y) == pytest.approx(100, abs=0.1)
+    worked = result.tables["worked"]
+    for column in worked.columns[1:]:
+        person, _, kind = column.label.removesuffix(")").partition(" (")
+        shares = {row.cells["person"]: row.cells[column.key] for row in worked.rows}
+        assert sum(shares.values()) == pytest.approx(1, abs=1e-3)
+        named = [row.cells["person"] for row in worked.rows if column.key in row.best]
+        assert named == [max(shares, key=shares.get)]
+        assert (named == [person]) == (kind == "right")
     assert len(result.figures["units"].pictures) == 8  # our own weights may be published
     for panel in result.figures["curves"].panels:
         assert [one.label for one in panel.series] == ["Training", "Validation", "Test"]
@@ -353,7 +355,7 @@ def test_the_full_parameters_are_those_of_the_protocol_and_the_networks_take_tur
     ("setting", "told"),
     [
         ("pretrained.layer=blocks.9", "has no layer 'blocks.9'"),
-        ("image=dog", "the image is china, flower, cat or file:PATH, not 'dog'"),
+        ("image=dog", "the image is china, flower, cat, astronaut or file:PATH, not 'dog'"),
     ],
 )
 def test_a_stage_or_a_photograph_that_is_not_there_is_named(convstudy, setting, told):
