@@ -93,7 +93,6 @@ def summary(parameters: ArtistsParameters, outcomes: Mapping[str, Outcome]) -> S
         },
         figures={
             "differences": tables.factor_figure(parameters, factors, metrics),
-            "changed": tables.transform_figure(metrics, changes),
             **{
                 f"{name}_curves": builders.learning_curves(
                     f"Loss and accuracy of the {LABELS[name].lower()} by epoch, on training images (running "

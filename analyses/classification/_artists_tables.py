@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import mean
+from typing import Any
 
 from analyses import experiments
 from analyses.classification._artists_comparisons import (
@@ -27,7 +28,7 @@ from analyses.classification._artists_settings import ArtistsParameters, Setting
 from analyses.experiments import Comparison
 from analyses.plugin import Outcome
 from results import builders
-from results.schema import Chart, Column, Metric, Picture, Pictures, Row, Table
+from results.schema import Chart, Column, Estimate, Metric, Panel, Panels, Picture, Pictures, Row, Table
 from results.text import counted
 
 
@@ -202,28 +203,39 @@ def transform_table(metrics: Mapping[str, Metric], changes: Mapping[str, Compari
     rows: list[dict[str, builders.Cell]] = []
     for change, label in CHANGES.items():
         cells: dict[str, builders.Cell] = {"change": label}
-        cells |= {name: metrics[transform_name(name, change)] for name in LABELS}
+        cells |= {name: metrics[transform_name(name, change)].value for name in LABELS}
         if change != "none":
-            lead = changes[f"transform/{change}/lead"]
-            cells |= {"lead": builders.estimate(lead.difference, IMAGES), "p": lead.p}
+            lost, lead = (changes[f"transform/{change}/{what}"] for what in ("lost", "lead"))
+            cells |= {"lost": _negative(lost), "lost_p": lost.p}
+            cells |= {"lead": builders.estimate(lead.difference, IMAGES), "lead_p": lead.p}
         rows.append(cells)
     return builders.table(
-        "Test accuracy (%) of the baseline and of the best setting on changed images, and their difference. "
-        f"Means over {counted(seeds, 'networks')} of each kind; brackets are 95% confidence intervals over "
-        "test images (Wilson's for accuracies, Student's for differences).",
+        "Test accuracy (%) of the baseline and of the best setting on changed images, with the change of the "
+        "best setting and its difference from the baseline (percentage points). Means over "
+        f"{counted(seeds, 'networks')} of each kind; brackets are 95% confidence intervals over test images.",
         {
             "change": builders.text("Test images"),
             "baseline": builders.percent("Baseline"),
-            "best": builders.percent("Best setting"),
-            "lead": builders.points("Best − baseline"),
-            "p": builders.number("Adjusted p", ".3f"),
+            "best": builders.percent("Best"),
+            "lost": _change("Change of best"),
+            "lost_p": builders.number("p", ".3f"),
+            "lead": _change("Best − baseline"),
+            "lead_p": builders.number("p", ".3f"),
         },
         rows,
-        notes=(
-            f"{AMOUNTS} p-values are adjusted by Holm's method, together with those of the losses of the "
-            f"best setting: {len(changes)} comparisons.",
-        ),
+        notes=(f"p-values are adjusted by Holm's method for the {len(changes)} comparisons of the table.",),
     )
+
+
+def _change(label: str) -> builders.Format:
+    """Percentage points, which the caption says."""
+    return builders.number(label, "+.1f", scale=100.0)
+
+
+def _negative(loss: Comparison) -> Estimate:
+    found = builders.estimate(loss.difference, IMAGES)
+    assert found.low is not None and found.high is not None
+    return found.model_copy(update={"value": -found.value, "low": -found.high, "high": -found.low})
 
 
 def photograph(outcomes: Mapping[str, Outcome]) -> dict[str, Pictures]:
@@ -246,35 +258,46 @@ def photograph(outcomes: Mapping[str, Outcome]) -> dict[str, Pictures]:
 
 def factor_figure(
     parameters: ArtistsParameters, factors: Sequence[Compared], metrics: Mapping[str, Metric]
-) -> Chart:
-    labels = {f"{one.factor}: {one.value}": one for one in factors}
+) -> Panels:
+    """The differences of all values, in two columns with about as many rows; of each value its training
+    accuracy stands in its name.
+    """
     images = metrics["data/development_images"].value
-    return builders.intervals(
-        "Change in validation accuracy when a single choice of the baseline is changed "
+    names = list(dict.fromkeys(one.factor for one in factors))
+    rows = {name: [one for one in factors if one.factor == name] for name in names}
+    half = (len(factors) + len(names)) / 2
+    columns: list[list[str]] = [[], []]
+    for name in names:
+        taken = sum(len(rows[other]) + 1 for other in columns[0])
+        columns[0 if not columns[1] and taken + len(rows[name]) / 2 < half else 1].append(name)
+    charts = [
+        _factor_chart([one for name in column for one in rows[name]], metrics) for column in columns if column
+    ]
+    return Panels(
+        caption="Change in validation accuracy when a single choice of the baseline is changed "
         f"({len(factors)} changes, {images} images). Points are means over {parameters.folds}-fold "
-        f"cross-validation, repeated {counted(parameters.repeats, 'times')}. Intervals are widened "
-        "for shared training images and are each for one comparison alone; significance is after Holm's "
-        "correction.",
+        f"cross-validation, repeated {counted(parameters.repeats, 'times')}; in brackets, mean training "
+        f"accuracy in %, which is {100 * metrics['baseline/train_accuracy'].value:.1f} for the baseline. "
+        "Bars are 95% confidence intervals over folds, each for one comparison alone, widened for shared "
+        "training images. Filled points differ significantly from zero after Holm's correction.",
+        alt=" ".join(chart.alt for chart in charts),
+        panels=tuple(Panel(kind="interval", **_drawn(chart)) for chart in charts),
+    )
+
+
+def _drawn(chart: Chart) -> dict[str, Any]:
+    return {name: getattr(chart, name) for name in ("x", "y", "series", "references")}
+
+
+def _factor_chart(factors: Sequence[Compared], metrics: Mapping[str, Metric]) -> Chart:
+    labels: dict[str, Compared] = {}
+    for one in factors:
+        label = f"{one.value} ({100 * one.train.value:.1f})"
+        labels[label if label not in labels else f"{one.factor} {label}"] = one
+    return builders.intervals(
+        "",
         {label: metrics[f"{one.name}/difference"] for label, one in labels.items()},
         builders.points("Change of accuracy"),
         groups={label: one.factor.capitalize() for label, one in labels.items()},
         significant=[label for label, one in labels.items() if one.difference.verdict != "undecided"],
     )
-
-
-def transform_figure(metrics: Mapping[str, Metric], changes: Mapping[str, Comparison]) -> Chart:
-    names = {CHANGES[change]: f"transform/{change}/lost" for change in list(CHANGES)[1:]}
-    return builders.intervals(
-        "Change in the test accuracy of the best setting when the test images are changed "
-        f"({metrics['best/test_accuracy'].n} images, means over the final networks). Intervals are each for "
-        "one comparison alone; significance is after Holm's correction.",
-        {label: _negative(metrics[f"{name}/difference"]) for label, name in names.items()},
-        builders.points("Change of accuracy"),
-        x="Test images",
-        significant=[label for label, name in names.items() if changes[name].verdict != "undecided"],
-    )
-
-
-def _negative(loss: Metric) -> Metric:
-    assert loss.low is not None and loss.high is not None
-    return loss.model_copy(update={"value": -loss.value, "low": -loss.high, "high": -loss.low})

@@ -17,8 +17,8 @@ from pydantic import Field
 
 from analyses import experiments
 from analyses.experiments import Comparison
-from analyses.interpretation._interpretation import CREDITS, NAMES
-from analyses.pictures import heat, png, signed
+from analyses.interpretation._interpretation import NAMES
+from analyses.pictures import signed
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
 from analyses.transfer import _transfer as transfer
 from results import builders
@@ -44,9 +44,7 @@ class FaceParameters(Parameters):
     part, as lab.datasets.duplicates has it; None: near-duplicates are not looked for. size: of the
     perceptron's grey images, view: of the network's, in pixels. hidden, penalty: widths of the perceptrons,
     and the decoupled decay of their penalised twins. weights, architecture: as lab.weights.load has them.
-    layer: "" for that of LAYERS. rates: of the linear layer, of which validation chooses. portrait: what is
-    shown of a single person, as lab.interpretation.photograph has it; face: top, left and side of the square
-    of it that holds the face.
+    layer: "" for that of LAYERS. rates: of the linear layer, of which validation chooses.
     """
 
     name: str = "facescrub9"
@@ -71,8 +69,6 @@ class FaceParameters(Parameters):
     finetune_epochs: int = Field(60, ge=1)
     seeds: int = Field(3, ge=1)
     published: float = 0.80
-    portrait: str = "astronaut"
-    face: tuple[int, int, int] = (15, 130, 190)
 
     def perceptrons(self) -> dict[str, tuple[int, float]]:
         """Name → hidden units and decay."""
@@ -129,7 +125,6 @@ class Facescrub(Analysis[FaceParameters]):
                 head_epochs=10,
                 finetune_epochs=1,
                 seeds=2,
-                portrait="flower",
             )
         return FaceParameters()
 
@@ -153,13 +148,6 @@ class Facescrub(Analysis[FaceParameters]):
             "mirror": parameters.mirror,
         }
         cells = [Cell("conv4", data | network | heads)]
-        shown = {
-            "kind": "portrait",
-            "seeds": [0],
-            "image": parameters.portrait,
-            "face": list(parameters.face),
-        }
-        cells.append(Cell("portrait", data | network | heads | shown))
         for name, (hidden, decay) in parameters.perceptrons().items():
             recipe = Recipe.of(parameters.mlp_recipe(decay)).as_settings()
             settings = data | {"kind": "mlp", "size": parameters.size, "hidden": hidden, "recipe": recipe}
@@ -170,8 +158,7 @@ class Facescrub(Analysis[FaceParameters]):
         return cells
 
     def run(self, cell: Cell, context: Context) -> Outcome:
-        works = {"mlp": _perceptron, "head": _head, "portrait": _portrait, "finetune": _finetuned}
-        work = works[cell.settings["kind"]]
+        work = {"mlp": perceptron, "head": _head, "finetune": _finetuned}[cell.settings["kind"]]
         return work(cell, context)
 
     def summarize(self, parameters: FaceParameters, outcomes: Mapping[str, Outcome]) -> Summary:
@@ -194,21 +181,10 @@ class Facescrub(Analysis[FaceParameters]):
                 experiments.histories(runs[first]),
             ),
         }
-        findings = _findings(metrics, parameters, outcomes, compared, worked)
-        if portrait := outcomes.get("portrait"):
-            figures["portrait"] = _portrait_pictures(parameters, portrait)
-            metrics["portrait/probability"] = Metric(
-                value=portrait["probability"], title="Probability of its person", unit=experiments.FRACTION
-            )
-            findings["portrait_named"] = builders.statement(
-                "Whom the linear layer takes the portrait for",
-                True,
-                "portrait/probability",
-                yes=f"The classifier takes this person for {_person(portrait['class'])}, with a probability "
-                "of {portrait/probability:percent}, because it can only choose among people that it knows.",
-            )
         if all("units" in runs[name][0] for name in parameters.perceptrons()):
-            figures["units"] = _unit_pictures(parameters, runs)
+            figures["units"] = unit_pictures(
+                parameters, {name: runs[name][0]["units"] for name in parameters.perceptrons()}
+            )
         return Summary(
             metrics=metrics,
             tables={
@@ -223,7 +199,7 @@ class Facescrub(Analysis[FaceParameters]):
                 "worked": _worked_table(worked),
             },
             figures=figures,
-            findings=findings,
+            findings=_findings(metrics, parameters, outcomes, compared, worked),
             note=f"Weights: {head['weights']['source']} ({head['weights']['architecture']}), SHA-256 "
             f"{head['weights']['sha256']}; kept activations: {head['layer']}."
             + (f" {head['checked']}." if head.get("checked") else ""),
@@ -280,7 +256,8 @@ def _of(settings: Mapping[str, Any], size: int, grey: bool) -> tuple[Faces, Outc
     return _faces(*(settings[name] for name in names), size, grey)
 
 
-def _perceptron(cell: Cell, context: Context) -> Outcome:
+def perceptron(cell: Cell, context: Context) -> Outcome:
+    """The classification record of a perceptron, and of the first seed two of its units, drawn."""
     import torch
 
     from lab.networks.simple import MLP
@@ -357,7 +334,7 @@ def _network(settings: Mapping[str, Any]) -> Any:
     )
 
 
-class _Fixed(NamedTuple):
+class FixedFeatures(NamedTuple):
     """Standardised activations of a layer of a pretrained network, of the faces of each part."""
 
     network: Any
@@ -369,7 +346,7 @@ class _Fixed(NamedTuple):
     spread: Tensor
 
 
-def _fixed(settings: Mapping[str, Any], context: Context) -> _Fixed:
+def fixed_features(settings: Mapping[str, Any], context: Context) -> FixedFeatures:
     import torch
 
     from lab.features import cached_features
@@ -391,10 +368,10 @@ def _fixed(settings: Mapping[str, Any], context: Context) -> _Fixed:
         for name, part in (("validation", faces.validation), ("test", faces.test))
     }
     train = torch.stack([(view - centre) / spread for view in views])
-    return _Fixed(network, layer, faces, train, judged, centre, spread)
+    return FixedFeatures(network, layer, faces, train, judged, centre, spread)
 
 
-def _fit_heads(settings: Mapping[str, Any], fixed: _Fixed, context: Context) -> Heads:
+def linear_layers(settings: Mapping[str, Any], fixed: FixedFeatures, context: Context) -> Heads:
     """A linear layer for every rate and seed at once."""
     import torch
 
@@ -419,8 +396,8 @@ def _head(cell: Cell, context: Context) -> Outcome:
     from lab.datasets import locate
 
     settings = cell.settings
-    fixed = _fixed(settings, context)
-    heads = _fit_heads(settings, fixed, context)
+    fixed = fixed_features(settings, context)
+    heads = linear_layers(settings, fixed, context)
     runs: dict[str, list[Outcome]] = {f"{rate:g}": [] for rate in settings["rates"]}
     inputs, labels = fixed.judged["test"]
     for course, logits in heads.each(inputs):
@@ -440,53 +417,6 @@ def _head(cell: Cell, context: Context) -> Outcome:
         "layer": fixed.layer or "what the last layer is given",
         "checked": locate(settings["name"]).release.checked(),
         "width": int(fixed.centre.numel()),
-    }
-
-
-def _portrait(cell: Cell, context: Context) -> Outcome:
-    """Whom the linear layer takes a portrait for that may be shown, and guided backpropagation of that."""
-    import torch
-    from torch import nn
-
-    from analyses.interpretation._interpretation import drawn
-    from lab.interpretation import attribute, photograph
-
-    class Classifier(nn.Module):
-        """The network as far as the layer, and the linear layer on what it gives."""
-
-        def __init__(self, fixed: _Fixed, weight: Tensor, bias: Tensor) -> None:
-            super().__init__()
-            self.model, self.layer = fixed.network.model.cpu().eval(), fixed.layer
-            self.weight, self.bias = weight / fixed.spread, bias - (weight / fixed.spread) @ fixed.centre
-
-        def forward(self, images: Tensor) -> Tensor:
-            kept: list[Tensor] = []
-            layer = self.model.get_submodule(self.layer)
-            handle = layer.register_forward_hook(lambda module, inputs, output: kept.append(output))
-            try:
-                self.model(images)
-            finally:
-                handle.remove()
-            return kept.pop().flatten(1) @ self.weight.T + self.bias
-
-    settings = cell.settings
-    fixed = _fixed(settings, context)
-    heads = _fit_heads(settings, fixed, context)
-    reached = [course.accuracy["validation"][-1] for course in heads.courses[0]]
-    best = reached.index(max(reached))
-    model = Classifier(fixed, heads.weight[0, best].cpu(), heads.bias[0, best].cpu())
-    top, left, side = settings["face"]
-    face = photograph(settings["image"])[..., top : top + side, left : left + side].contiguous()
-    seen = fixed.network.prepared(face)
-    with torch.no_grad():
-        shares = model(seen).softmax(1)[0]
-    found = attribute(model, seen, shares.argmax()[None], "guided")[0]
-    return {
-        "diverged": False,
-        "portrait": png(drawn(face[0]).round().clamp(0, 255).to(torch.uint8)),
-        "guided": heat(drawn(found.abs().sum(0, keepdim=True))[0]),
-        "class": fixed.faces.train.classes[int(shares.argmax())],
-        "probability": float(shares.max()),
     }
 
 
@@ -782,7 +712,7 @@ def _is_right(worked: Mapping[str, Any]) -> bool:
     return _named(worked) == str(worked["truth"])
 
 
-def _person(name: str) -> str:
+def person(name: str) -> str:
     return name.replace("_", " ").title()
 
 
@@ -790,12 +720,12 @@ def _worked_table(worked: Sequence[Mapping[str, Any]]) -> Table:
     """The probabilities of each shown face, people in one order."""
     people = worked[0]["classes"]
     labels = {
-        f"face{number}": f"{_person(one['truth'])} ({'right' if _is_right(one) else 'wrong'})"
+        f"face{number}": f"{person(one['truth'])} ({'right' if _is_right(one) else 'wrong'})"
         for number, one in enumerate(worked)
     }
     faces = " and ".join(
-        f"of {_person(one['truth'])} ({one['file']}), which it names "
-        + ("correctly" if _is_right(one) else f"{_person(_named(one))}, wrongly")
+        f"of {person(one['truth'])} ({one['file']}), which it names "
+        + ("correctly" if _is_right(one) else f"{person(_named(one))}, wrongly")
         for one in worked
     )
     return builders.table(
@@ -806,18 +736,20 @@ def _worked_table(worked: Sequence[Mapping[str, Any]]) -> Table:
             **{key: builders.percent(label, best="highest") for key, label in labels.items()},
         },
         [
-            {"person": _person(name)}
+            {"person": person(name)}
             | {f"face{number}": one["shares"][n] for number, one in enumerate(worked)}
             for n, name in enumerate(people)
         ],
     )
 
 
-def _unit_pictures(parameters: FaceParameters, runs: Mapping[str, Sequence[Outcome]]) -> Pictures:
+def unit_pictures(parameters: FaceParameters, units: Mapping[str, Sequence[Outcome]]) -> Pictures:
+    """The drawn units of every perceptron, by its name."""
+
     def title(name: str, unit: Mapping[str, Any]) -> str:
         hidden, decay = parameters.perceptrons()[name]
         side = "for" if unit["for"] else "against"
-        return f"{hidden}{', L2' if decay else ''}: {side} {_person(unit['class'])}"
+        return f"{hidden}{', L2' if decay else ''}: {side} {person(unit['class'])}"
 
     return Pictures(
         caption=f"Weights from the pixels to hidden units: of each perceptron the {counted(SHOWN, 'units')} "
@@ -829,22 +761,7 @@ def _unit_pictures(parameters: FaceParameters, runs: Mapping[str, Sequence[Outco
         pictures=tuple(
             Picture(title=title(name, unit), png=unit["png"])
             for name in parameters.perceptrons()
-            for unit in runs[name][0]["units"]
-        ),
-    )
-
-
-def _portrait_pictures(parameters: FaceParameters, portrait: Outcome) -> Pictures:
-    return Pictures(
-        caption="Guided backpropagation for a portrait that may be shown"
-        f" ({CREDITS.get(parameters.portrait, parameters.portrait)}): the portrait, and the gradient of the "
-        "output of the person for whom the linear layer on pretrained features takes it, with respect to the "
-        "pixels (absolute values, summed over the colours). Black is zero, white is large.",
-        alt=f"A portrait, and a map of what speaks for {_person(portrait['class'])} in it.",
-        columns=2,
-        pictures=(
-            Picture(png=portrait["portrait"], title="Portrait"),
-            Picture(png=portrait["guided"], title=f"For {_person(portrait['class'])}"),
+            for unit in units[name]
         ),
     )
 

@@ -1,0 +1,172 @@
+"""transfer.face_pictures: what the classifiers of faces have learned, as pictures that may be shown.
+
+After CSC321/411 (University of Toronto, 2017): hidden units of perceptrons on pixels, and guided
+backpropagation (Springenberg et al. 2015) of one person. The weights are ours; as faces of the data set may
+not be passed on, the person is a portrait that may. The networks are those of transfer.facescrub, of which
+this trains one seed each and the linear layer, in a minute or two. The portrait comes with scikit-image.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict
+
+from analyses import experiments
+from analyses.interpretation._interpretation import CREDITS, NAMES, drawn
+from analyses.pictures import heat, png
+from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
+from analyses.transfer import facescrub
+from analyses.transfer.facescrub import FaceParameters, FixedFeatures, person
+from results import builders
+from results.schema import Metric, Picture, Pictures
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+class Portrait(BaseModel):
+    """image: as lab.interpretation.photograph has it; top, left, side: the square of it with the face."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    image: str = "astronaut"
+    top: int = 15
+    left: int = 130
+    side: int = 190
+
+
+class PictureParameters(Parameters):
+    faces: FaceParameters = FaceParameters()
+    portrait: Portrait = Portrait()
+
+
+class FacePictures(Analysis[PictureParameters]):
+    id = "transfer.face_pictures"
+    title = "What the classifiers of faces have learned"
+    question = "What do hidden units respond to, and what does a classifier see in one face?"
+    libraries = ("torch", "torchvision", "timm", "captum")
+
+    def parameters(self, profile: Profile) -> PictureParameters:
+        faces = facescrub.analysis.parameters(profile)
+        portrait = Portrait(image="flower") if profile == "quick" else Portrait()
+        return PictureParameters(faces=faces, portrait=portrait)
+
+    def datasets(self, parameters: PictureParameters) -> tuple[str, ...]:
+        return (parameters.faces.name,)
+
+    def plan(self, parameters: PictureParameters) -> list[Cell]:
+        """The first seed of every perceptron, and the linear layer of the first seed."""
+        cells = {cell.id: cell for cell in facescrub.analysis.plan(parameters.faces)}
+        portrait = cells["conv4"].settings | {"seeds": [0], "portrait": parameters.portrait.model_dump()}
+        return [
+            Cell("portrait", portrait),
+            *(
+                Cell(f"units/{name}", cells[f"{name}/0"].settings, 0)
+                for name in parameters.faces.perceptrons()
+            ),
+        ]
+
+    def run(self, cell: Cell, context: Context) -> Outcome:
+        if "portrait" in cell.settings:
+            return _portrait(cell, context)
+        trained = facescrub.perceptron(cell, context)
+        return {key: trained[key] for key in ("diverged", "units", "validation_accuracy")}
+
+    def summarize(self, parameters: PictureParameters, outcomes: Mapping[str, Outcome]) -> Summary:
+        found = outcomes["portrait"]
+        units = {name: outcomes[f"units/{name}"]["units"] for name in parameters.faces.perceptrons()}
+        network = NAMES.get(found["architecture"]) or str(found["architecture"])
+        probability = Metric(
+            value=found["probability"],
+            title=f"Probability of {person(found['class'])} for the portrait",
+            unit=experiments.FRACTION,
+        )
+        return Summary(
+            metrics={"portrait/probability": probability},
+            figures={
+                "units": facescrub.unit_pictures(parameters.faces, units),
+                "portrait": _portrait_pictures(parameters.portrait.image, found, network),
+            },
+            findings={
+                "portrait_named": builders.statement(
+                    "Whom the linear layer takes the portrait for",
+                    True,
+                    "portrait/probability",
+                    yes=f"The classifier takes this person for {person(found['class'])}, with a probability "
+                    "of {portrait/probability:percent}, because it can only choose among those it knows.",
+                ),
+                "no_run_diverged": experiments.none_diverged(outcomes),
+            },
+        )
+
+
+def _classifier(fixed: FixedFeatures, weight: Tensor, bias: Tensor) -> nn.Module:
+    """The network as far as the layer, and a linear layer on what that gives, standardised."""
+    from torch import nn
+
+    class Classifier(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.model, self.layer = fixed.network.model.cpu().eval(), fixed.layer
+            self.weight, self.bias = weight / fixed.spread, bias - (weight / fixed.spread) @ fixed.centre
+
+        def forward(self, images: Tensor) -> Tensor:
+            kept: list[Tensor] = []
+            layer = self.model.get_submodule(self.layer)
+            handle = layer.register_forward_hook(lambda module, inputs, output: kept.append(output))
+            try:
+                self.model(images)
+            finally:
+                handle.remove()
+            return kept.pop().flatten(1) @ self.weight.T + self.bias
+
+    return Classifier()
+
+
+def _portrait(cell: Cell, context: Context) -> Outcome:
+    """Whom the linear layer takes the portrait for, and guided backpropagation of that."""
+    import torch
+
+    from lab.interpretation import attribute, photograph
+
+    chosen: dict[str, Any] = cell.settings["portrait"]
+    top, left, side = (chosen[key] for key in ("top", "left", "side"))
+    face = photograph(chosen["image"])[..., top : top + side, left : left + side].contiguous()
+    fixed = facescrub.fixed_features(cell.settings, context)
+    heads = facescrub.linear_layers(cell.settings, fixed, context)
+    reached = [course.accuracy["validation"][-1] for course in heads.courses[0]]
+    best = reached.index(max(reached))
+    model = _classifier(fixed, heads.weight[0, best].cpu(), heads.bias[0, best].cpu())
+    seen = fixed.network.prepared(face)
+    with torch.no_grad():
+        shares = model(seen).softmax(1)[0]
+    found = attribute(model, seen, shares.argmax()[None], "guided")[0]
+    return {
+        "diverged": False,
+        "architecture": fixed.network.architecture,
+        "portrait": png(drawn(face[0]).round().clamp(0, 255).to(torch.uint8)),
+        "guided": heat(drawn(found.abs().sum(0, keepdim=True))[0]),
+        "class": fixed.faces.train.classes[int(shares.argmax())],
+        "probability": float(shares.max()),
+    }
+
+
+def _portrait_pictures(image: str, found: Outcome, network: str) -> Pictures:
+    named = person(found["class"])
+    return Pictures(
+        caption=f"Guided backpropagation for a portrait that may be shown ({CREDITS.get(image, image)}): the "
+        "gradient of the output of the person for whom the classifier takes it with respect to the pixels "
+        f"(absolute values, summed over the colours). The classifier is a linear layer on features of "
+        f"{network}. Black is zero, white is large.",
+        alt=f"A portrait, and a map of what speaks for {named} in it.",
+        columns=4,
+        pictures=(
+            Picture(png=found["portrait"], title="Portrait"),
+            Picture(png=found["guided"], title=f"For {named}"),
+        ),
+    )
+
+
+analysis = FacePictures()
