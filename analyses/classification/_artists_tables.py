@@ -297,7 +297,7 @@ def _factor_chart(factors: Sequence[Compared], metrics: Mapping[str, Metric]) ->
     return builders.intervals(
         "",
         {label: metrics[f"{one.name}/difference"] for label, one in labels.items()},
-        builders.points("Change of accuracy"),
+        builders.points("Change"),
         groups={label: one.factor.capitalize() for label, one in labels.items()},
         significant=[label for label, one in labels.items() if one.difference.verdict != "undecided"],
     )

@@ -16,14 +16,20 @@ from analyses.experiments import Comparison, DataChoice, classified
 from analyses.plugin import Cell, Context, Outcome, Parameters
 from analyses.transfer import _transfer as transfer
 from analyses.transfer._transfer import Domain
-from results.schema import Column, Metric, Row, Table
+from results import builders
+from results.schema import Finding, Metric, Table
+from results.text import counted
 
 if TYPE_CHECKING:
     from lab.training import Data, Order
 
 NETWORK = "normalised lenet"  # design A of classification.cifar10_designs
 PROBED = "flatten"  # its layer whose 2,048 activations the linear probe is given: behind it lie the classes
-PARTS = {"source": "on the source", "probe": "linear probe on the target", "finetune": "fine-tuned"}
+PARTS = {
+    "source": "on the source",
+    "probe": "by linear probe on the target",
+    "finetune": "after fine-tuning on the target",
+}
 
 
 class SourceParameters(Parameters):
@@ -194,43 +200,74 @@ def comparison_metrics(comparisons: Mapping[str, Comparison], rows: Mapping[str,
 def comparison_table(
     caption: str, label: str, rows: Mapping[str, str], comparisons: Mapping[str, Comparison], seeds: int
 ) -> Table:
-    """Each row of the results less the first, by judge. rows: prefix of the comparisons → words."""
-    return Table(
-        caption=caption,
-        columns=(
-            Column(key="what", label=label),
-            Column(key="part", label="Judged"),
-            *experiments.comparison_columns(),
-        ),
-        rows=tuple(
-            Row(cells={"what": words, "part": said} | comparisons[f"{prefix}/{part}_"].cells())
+    """Each row of the results less the first, by what is measured. rows: prefix → words."""
+    return builders.table(
+        f"{caption} Differences from the first row of the results are in percentage points and paired by "
+        f"seed; brackets are 95% confidence intervals over {counted(seeds, 'seeds')}, each for one "
+        "comparison alone.",
+        {
+            "what": builders.text(label),
+            "part": builders.text("Accuracy"),
+            "difference": DIFFERENCE,
+            "p": P_VALUE,
+        },
+        [
+            {
+                "what": words,
+                "part": said.capitalize(),
+                "difference": builders.estimate(comparisons[f"{prefix}/{part}_"].difference, "seeds"),
+                "p": comparisons[f"{prefix}/{part}_"].p,
+            }
             for prefix, words in rows.items()
             for part, said in PARTS.items()
-        ),
-        notes=(experiments.comparison_note(seeds, "the first row of the results"),),
+        ],
+        notes=("p-values are adjusted by Holm's method for the comparisons of the table.",),
     )
 
 
+DIFFERENCE = builders.number("Difference", "+.1f", scale=100.0)  # percentage points, which captions say
+P_VALUE = builders.number("Adjusted p", ".3f")
+
+
 def table(
-    caption: str, label: str, rows: Mapping[str, str], metrics: Mapping[str, Metric], note: str
+    caption: str,
+    label: str,
+    rows: Mapping[str, str],
+    metrics: Mapping[str, Metric],
+    seeds: int,
+    note: str = "",
 ) -> Table:
     """rows: prefix of the metrics → words."""
-    number: dict[str, Any] = {"type": "number", "format": ".3f"}
-    body = []
-    for prefix, words in rows.items():
-        cells: dict[str, Any] = {"what": words}
-        for part in PARTS:
-            found = metrics[f"{prefix}/{part}_accuracy"]
-            cells |= {part: found.value, f"{part}_low": found.low, f"{part}_high": found.high}
-        body.append(Row(cells=cells))
-    columns = [Column(key="what", label=label)]
-    for part, title in (("source", "Source"), ("probe", "Probe"), ("finetune", "Fine-tuned")):
-        columns += [
-            Column(key=part, label=title, **number),
-            Column(key=f"{part}_low", label="from", **number),
-            Column(key=f"{part}_high", label="to", **number),
-        ]
-    return Table(caption=caption, columns=tuple(columns), rows=tuple(body), notes=(note,))
+    return builders.table(
+        f"{caption} Means over {counted(seeds, 'seeds')}; brackets are 95% confidence intervals over them.",
+        {
+            "what": builders.text(label),
+            "source": builders.percent("Source"),
+            "probe": builders.percent("Linear probe"),
+            "finetune": builders.percent("Fine-tuned"),
+        },
+        [
+            {"what": words} | {part: metrics[f"{prefix}/{part}_accuracy"] for part in PARTS}
+            for prefix, words in rows.items()
+        ],
+        notes=(note,) if note else (),
+    )
+
+
+def difference_finding(words: str, name: str, one: Comparison, subject: str, where: str) -> Finding:
+    """What a comparison by seed says, of a subject such as "Uniform sampling"; where: the accuracy that
+    is meant.
+    """
+    number = f"{{{name}:points ci unit}}"
+    return builders.comparison(
+        words,
+        name,
+        one.difference,
+        adjusted_p=1.0 if one.p is None else one.p,
+        more=f"{subject} significantly raises {where}: the difference is {number}.",
+        less=f"{subject} significantly lowers {where}: the difference is {number}.",
+        same=f"{subject} does not change {where} significantly: the difference is {number}.",
+    )
 
 
 def setting_metrics(parameters: SourceParameters, outcome: Outcome) -> dict[str, Metric]:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from analyses import experiments
 from analyses.experiments import Comparison
 from analyses.plugin import Outcome
-from results.schema import Column, Finding, Metric, Row, Table
+from results import builders
+from results.schema import Finding, Metric, Table
+from results.text import counted
 
 MEASURED = {  # name of the metric → title
     "test_accuracy": "Test accuracy",
@@ -72,33 +73,39 @@ class Tail:
 
     def table(self, metrics: Mapping[str, Metric]) -> Table:
         comparisons = self.comparisons()
-        rows = []
+        rows: list[dict[str, builders.Cell]] = []
         for p in self.runs:
-            cells: dict[str, Any] = {"p": p}
-            cells |= {key: metrics[f"tail/p/{p}/{key}"].value for key in MEASURED}
+            cells: dict[str, builders.Cell] = {"p": p}
+            cells |= {key: metrics[f"tail/p/{p}/{key}"].value for key in MEASURED if key != "precision"}
             for key in COMPARED:
                 if one := comparisons.get(f"tail/p/{p}/{key}_"):
-                    cells |= one.cells(f"{key}_")
-            rows.append(Row(cells=cells))
-        number: dict[str, Any] = {"type": "number", "format": ".3f"}
-        return Table(
-            caption=f"Students of a teacher that chooses K = {self.k:,} images per class from a long-tailed "
-            "pool, by the number P of classes kept per image.",
-            columns=(
-                Column(key="p", label="P", type="integer"),
-                Column(key="precision", label="Right labels", **number),
-                Column(key="rare_labels", label="Labels of rare classes", type="number", format=",.0f"),
-                Column(key="rare_precision", label="of them right", **number),
-                Column(key="test_accuracy", label="Test accuracy", **number),
-                *experiments.comparison_columns("test_accuracy_"),
-                Column(key="rare_accuracy", label="On rare classes", **number),
-                *experiments.comparison_columns("rare_accuracy_"),
-            ),
-            rows=tuple(rows),
+                    cells |= {
+                        f"{key}_difference": builders.estimate(one.difference, "seeds"),
+                        f"{key}_p": one.p,
+                    }
+            rows.append(cells)
+        difference, p_value = builders.number("Change", "+.1f", scale=100.0), builders.number("p", ".3f")
+        return builders.table(
+            f"Students of a teacher that selects K = {self.k:,} images per class from a long-tailed set, by "
+            "the number P of classes considered per image: labels that the rare classes are given, share of "
+            "them that is correct (%), and test accuracy (%) on all and on the rare classes, with the change "
+            f"from the smallest P (percentage points). Means over {counted(self.seeds, 'seeds')}; brackets "
+            "are 95% confidence intervals over them.",
+            {
+                "p": builders.integer("P"),
+                "rare_labels": builders.number("Rare labels", ",.0f"),
+                "rare_precision": builders.percent("Correct"),
+                "test_accuracy": builders.percent("All"),
+                "test_accuracy_difference": difference,
+                "test_accuracy_p": p_value,
+                "rare_accuracy": builders.percent("Rare"),
+                "rare_accuracy_difference": difference,
+                "rare_accuracy_p": p_value,
+            },
+            rows,
             notes=(
-                f"Means over {self.seeds} seeds, which decide what is labelled and which classes are rare: "
-                "the half with the fewest images.",
-                experiments.comparison_note(self.seeds),
+                "A seed decides what is labelled and which classes are rare, that is, the half with the "
+                "fewest images. p-values are adjusted by Holm's method for the comparisons of the table.",
             ),
         )
 

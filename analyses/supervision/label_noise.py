@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field, field_validator
 
 from analyses import experiments
-from analyses.experiments import FRACTION, Comparison
+from analyses.experiments import Comparison
 from analyses.plugin import Analysis, Cell, Context, Outcome, Profile, Summary
 from analyses.supervision import _supervision as supervision
 from analyses.supervision._supervision import SourceParameters
-from results.schema import Axis, Chart, Column, Finding, Metric, Row, Series, Table
+from results import builders
+from results.schema import Axis, Chart, Finding, Metric, Table
+from results.text import counted
 
 Percent = Annotated[int, Field(ge=0, le=100)]
 
@@ -104,15 +106,15 @@ class LabelNoise(Analysis[NoiseParameters]):
             metrics=metrics,
             tables={
                 "results": supervision.table(
-                    "Test accuracy by the share of source labels that were replaced: on the source, by a "
-                    "linear probe on the target, and after fine-tuning there.",
+                    "Test accuracy (%) by the share of source labels that were replaced: on the source, by a "
+                    "linear probe on the target, and after fine-tuning on the target.",
                     "Replaced",
                     {f"noise/{noise}": f"{noise}%" for noise in parameters.noise},
                     metrics,
-                    f"Means over {parameters.seeds} seeds, with Student's 95% intervals over them.",
+                    parameters.seeds,
                 ),
                 "differences": supervision.comparison_table(
-                    "What replaced labels change in the test accuracy.",
+                    "Change of test accuracy when a share of the source labels is replaced.",
                     "Replaced",
                     {f"noise/{noise}": f"{noise}%" for noise in parameters.noise if noise},
                     comparisons,
@@ -129,11 +131,27 @@ class LabelNoise(Analysis[NoiseParameters]):
             figures={"accuracy": _chart(parameters, metrics)},
             findings=_findings(parameters, metrics, comparisons, published)
             | {
-                "source_loses_more": Finding(
-                    statement="The most noise costs significantly more on the source than by linear probe on "
-                    "the target",
-                    holds=apart.verdict == "less",
-                    metrics=(f"noise/{most}/source_over_probe_difference",),
+                "source_loses_more": builders.comparison(
+                    "The most noise costs significantly more on the source than by linear probe on the "
+                    "target",
+                    f"noise/{most}/source_over_probe_difference",
+                    apart.difference,
+                    adjusted_p=1.0 if apart.p is None else apart.p,
+                    expected="less",
+                    less=f"With {most}% replaced, accuracy on the source itself changes by "
+                    f"{{noise/{most}/source_difference:points ci unit}}, significantly more than that of the "
+                    "probe on the target.",
+                    more=f"With {most}% replaced, accuracy on the source itself changes by "
+                    f"{{noise/{most}/source_difference:points ci unit}}, significantly less than that of the "
+                    "probe on the target.",
+                    same=f"With {most}% replaced, accuracy on the source itself changes by "
+                    f"{{noise/{most}/source_difference:points ci unit}}, which does not differ significantly "
+                    "from the change of the probe on the target.",
+                ),
+                "whole_source": Finding(
+                    statement="The source has as many images as the protocol asks for",
+                    holds=parameters.data.train >= NoiseParameters().data.train,
+                    metrics=("data/source",),
                 ),
                 "no_run_diverged": experiments.none_diverged(outcomes),
             },
@@ -157,22 +175,33 @@ def _published(parameters: NoiseParameters, runs: Mapping[int, Sequence[Outcome]
 def _published_table(
     parameters: NoiseParameters, metrics: Mapping[str, Metric], published: Mapping[str, Comparison]
 ) -> Table:
-    rows = []
-    for noise, cost in parameters.published.items():
-        if one := published.get(f"noise/{noise}/over_published_"):
-            change = metrics[f"noise/{noise}/probe_difference"].value
-            rows.append(Row(cells={"noise": f"{noise}%", "change": change, "published": -cost} | one.cells()))
-    signed: dict[str, Any] = {"type": "number", "format": "+.4f"}
-    return Table(
-        caption="What replaced labels change by linear probe, beside what they change in the paper.",
-        columns=(
-            Column(key="noise", label="Replaced"),
-            Column(key="change", label="Change here", **signed),
-            Column(key="published", label="Published", **signed),
-            *experiments.comparison_columns(),
-        ),
-        rows=tuple(rows),
-        notes=(experiments.comparison_note(parameters.seeds, "the published change"),),
+    found = {
+        noise: (cost, one)
+        for noise, cost in parameters.published.items()
+        if (one := published.get(f"noise/{noise}/over_published_"))
+    }
+    return builders.table(
+        "Change of the accuracy of the linear probe (percentage points) beside the change that the paper "
+        "reports on its own target, and their difference. Brackets are 95% confidence intervals over "
+        f"{counted(parameters.seeds, 'seeds')}.",
+        {
+            "noise": builders.text("Replaced"),
+            "change": builders.number("Here", "+.1f", scale=100.0),
+            "published": builders.number("Paper", "+.1f", scale=100.0),
+            "difference": supervision.DIFFERENCE,
+            "p": supervision.P_VALUE,
+        },
+        [
+            {
+                "noise": f"{noise}%",
+                "change": metrics[f"noise/{noise}/probe_difference"],
+                "published": -cost,
+                "difference": builders.estimate(one.difference, "seeds"),
+                "p": one.p,
+            }
+            for noise, (cost, one) in found.items()
+        ],
+        notes=("p-values are adjusted by Holm's method for the comparisons of the table.",),
     )
 
 
@@ -184,10 +213,18 @@ def _findings(
 ) -> dict[str, Finding]:
     most = max(parameters.noise)
     findings = {
-        f"{part}_loses_by_the_most_noise": Finding(
-            statement=f"With most labels replaced the accuracy {said} is significantly lower",
-            holds=comparisons[f"noise/{most}/{part}_"].verdict == "less",
-            metrics=(f"noise/{most}/{part}_difference",),
+        f"{part}_loses_by_the_most_noise": builders.comparison(
+            f"With most labels replaced the accuracy {said} is significantly lower",
+            f"noise/{most}/{part}_difference",
+            comparisons[f"noise/{most}/{part}_"].difference,
+            adjusted_p=_p(comparisons[f"noise/{most}/{part}_"]),
+            expected="less",
+            more=f"With {most}% of the labels replaced, accuracy {said} rises significantly: the change is "
+            f"{{noise/{most}/{part}_difference:points ci unit}}.",
+            less=f"With {most}% of the labels replaced, accuracy {said} falls significantly: the change is "
+            f"{{noise/{most}/{part}_difference:points ci unit}}.",
+            same=f"With {most}% of the labels replaced, accuracy {said} does not change significantly: the "
+            f"change is {{noise/{most}/{part}_difference:points ci unit}}.",
         )
         for part, said in supervision.PARTS.items()
     }
@@ -195,6 +232,20 @@ def _findings(
         name = key.removesuffix("over_published_")
         change = metrics[f"{name}probe_difference"]
         cost = parameters.published[int(name.split("/")[1])]
+        paper = f"{100 * cost:g}% in the paper, which had another network and another target"
+        changes = (
+            f"With {name.split('/')[1]}% replaced, the accuracy of the probe changes by "
+            f"{{{name}probe_difference:points ci unit}}"
+        )
+        findings[f"{name}over_published"] = builders.comparison(
+            "The linear probe loses less than the paper's target",
+            f"{key}difference",
+            one.difference,
+            adjusted_p=_p(one),
+            more=f"{changes}, significantly less than the loss of {paper}.",
+            less=f"{changes}, significantly more than the loss of {paper}.",
+            same=f"{changes}, which does not differ significantly from the loss of {paper}.",
+        )
         findings[f"{name}holds_published"] = Finding(
             statement="The interval of the change by linear probe holds the paper's figure",
             holds=change.low is not None and change.high is not None and change.low <= -cost <= change.high,
@@ -208,26 +259,24 @@ def _findings(
     return findings
 
 
+def _p(one: Comparison) -> float:
+    return 1.0 if one.p is None else one.p
+
+
 def _chart(parameters: NoiseParameters, metrics: Mapping[str, Metric]) -> Chart:
-    series = []
-    for part, label in (("source", "Source"), ("probe", "Linear probe"), ("finetune", "Fine-tuned")):
-        found = [metrics[f"noise/{noise}/{part}_accuracy"] for noise in parameters.noise]
-        series.append(
-            Series(
-                label=label,
-                x=tuple(map(float, parameters.noise)),
-                y=tuple(one.value for one in found),
-                **experiments.interval(found),
+    return builders.trend(
+        "Test accuracy by the share of source labels that were replaced: on the source, by a linear probe of "
+        "the frozen network on the target, and after fine-tuning on the target. Points are means.",
+        {
+            label: {float(noise): metrics[f"noise/{noise}/{part}_accuracy"] for noise in parameters.noise}
+            for part, label in (
+                ("source", "Source"),
+                ("probe", "Target, linear probe"),
+                ("finetune", "Target, fine-tuned"),
             )
-        )
-    told = ", ".join(f"{one.label.lower()} from {one.y[0]:.3f} to {one.y[-1]:.3f}" for one in series)
-    return Chart(
-        kind="line",
-        caption="Test accuracy by the share of source labels that were replaced; 95% intervals over seeds.",
-        alt=f"Test accuracy from no label replaced to {parameters.noise[-1]}%: {told}.",
+        },
+        builders.percent("Test accuracy"),
         x=Axis(label="Labels replaced", unit="%"),
-        y=Axis(label="Test accuracy", unit=FRACTION),
-        series=tuple(series),
     )
 
 

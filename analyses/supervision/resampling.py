@@ -12,13 +12,14 @@ from dataclasses import replace
 from pydantic import Field
 
 from analyses import experiments
-from analyses.experiments import FRACTION, Comparison, DataChoice
+from analyses.experiments import Comparison, DataChoice
 from analyses.plugin import Analysis, Cell, Context, Outcome, Profile, Summary
 from analyses.supervision import _supervision as supervision
 from analyses.supervision._supervision import SourceParameters
-from results.schema import Axis, Chart, Finding, Metric, Series
+from results.schema import Finding, Metric
 
 WAYS = {"natural": 1.0, "sqrt": 0.5, "uniform": 0.0}
+SUBJECTS = {"sqrt": "Square-root sampling", "uniform": "Uniform sampling"}
 WORDS = {"natural": "natural", "sqrt": "square root", "uniform": "uniform"}
 
 
@@ -111,18 +112,19 @@ class Resampling(Analysis[ResamplingParameters]):
             metrics=metrics,
             tables={
                 "results": supervision.table(
-                    "Test accuracy by how the classes of a long-tailed source are sampled: on as many test "
-                    "images of each of its classes, by a linear probe on the target, and after fine-tuning.",
+                    "Test accuracy (%) by how the classes of a long-tailed source are sampled: on a balanced "
+                    "test set of the source, by a linear probe on the target, and after fine-tuning on the "
+                    "target.",
                     "Sampling",
-                    WORDS,
+                    {way: said.capitalize() for way, said in WORDS.items()},
                     metrics,
-                    f"Means over {parameters.seeds} seeds, with Student's 95% intervals over them; a seed "
-                    "decides which classes are rare.",
+                    parameters.seeds,
+                    "A seed decides which classes are rare.",
                 ),
                 "differences": supervision.comparison_table(
-                    "What sampling changes in the test accuracy.",
+                    "Change of test accuracy by sampling.",
                     "Sampling",
-                    {way: WORDS[way] for way in changed},
+                    {way: WORDS[way].capitalize() for way in changed},
                     comparisons,
                     parameters.seeds,
                 ),
@@ -133,7 +135,6 @@ class Resampling(Analysis[ResamplingParameters]):
                     }
                 ),
             },
-            figures={"accuracy": _chart(metrics)},
             findings=_findings(comparisons, published)
             | {"no_run_diverged": experiments.none_diverged(outcomes)},
         )
@@ -150,6 +151,17 @@ def _findings(
         )
     }
     for way in ("sqrt", "uniform"):
+        for part, key, where in (
+            ("source", "on_the_source", "accuracy on the balanced test images of the source"),
+            ("probe", "on_the_target", "the accuracy of the probe on the target"),
+        ):
+            findings[f"{way}_{key}"] = supervision.difference_finding(
+                f"{SUBJECTS[way]} raises {where}",
+                f"{way}/{part}_difference",
+                comparisons[f"{way}/{part}_"],
+                SUBJECTS[way],
+                where,
+            )
         for name, part, verdict in (
             (f"{way}_helps", "probe", "more"),
             (f"{way}_harms", "probe", "less"),
@@ -162,29 +174,6 @@ def _findings(
                 metrics=(f"{way}/{part}_difference",),
             )
     return findings
-
-
-def _chart(metrics: Mapping[str, Metric]) -> Chart:
-    series = []
-    for part, label in (("source", "Source"), ("probe", "Linear probe"), ("finetune", "Fine-tuned")):
-        found = [metrics[f"{way}/{part}_accuracy"] for way in WAYS]
-        series.append(
-            Series(
-                label=label,
-                x=tuple(map(float, range(len(WAYS)))),
-                y=tuple(one.value for one in found),
-                **experiments.interval(found),
-            )
-        )
-    told = "; ".join(f"{one.label}: {', '.join(f'{value:.3f}' for value in one.y)}" for one in series)
-    return Chart(
-        kind="bar",
-        caption="Test accuracy by how classes are sampled, with 95% intervals over seeds.",
-        alt=f"Bars of test accuracies for {', '.join(WORDS.values())} sampling. {told}.",
-        x=Axis(label="Sampling", categories=tuple(WORDS.values())),
-        y=Axis(label="Test accuracy", unit=FRACTION),
-        series=tuple(series),
-    )
 
 
 analysis = Resampling()

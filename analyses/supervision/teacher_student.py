@@ -12,17 +12,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from statistics import fmean
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, model_validator
 
 from analyses import experiments
 from analyses.classification.cifar10_designs import recipe_a, recipe_b
-from analyses.experiments import FRACTION, Comparison, DataChoice
+from analyses.experiments import Comparison, DataChoice
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
 from analyses.supervision import _supervision as supervision
 from analyses.supervision._tail import Tail
-from results.schema import Axis, Chart, Column, Finding, Metric, Row, Series, Table
+from results import builders
+from results.schema import Axis, Chart, Finding, Metric, Series, Table
+from results.text import counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -164,7 +167,7 @@ class TeacherStudent(Analysis[TeacherParameters]):
         tables = {
             "results": _results_table(parameters, metrics, runs),
             "differences": _differences_table(parameters, comparisons),
-            "chosen": _chosen_table(runs["teacher"]),
+            "chosen": _chosen_table(parameters, runs["teacher"]),
             "recipe": experiments.recipe_table(
                 {
                     title: parameters.recipes()[part]
@@ -523,14 +526,24 @@ def _comparisons(
 def _differences_table(
     parameters: TeacherParameters, comparisons: Mapping[str, tuple[Comparison, str]]
 ) -> Table:
-    return Table(
-        caption="Differences of test accuracy between students, their teacher and the labelled images alone.",
-        columns=(Column(key="what", label="Difference"), *experiments.comparison_columns()),
-        rows=tuple(
-            Row(cells={"what": said[:1].upper() + said[1:]} | one.cells())
+    return builders.table(
+        "Differences of test accuracy (percentage points) between students, their teacher and the student's "
+        "network on the labelled images alone. Differences are paired by seed; brackets are 95% confidence "
+        f"intervals over {counted(parameters.seeds, 'seeds')}, each for one comparison alone.",
+        {
+            "what": builders.text("Difference"),
+            "difference": supervision.DIFFERENCE,
+            "p": supervision.P_VALUE,
+        },
+        [
+            {
+                "what": said[:1].upper() + said[1:],
+                "difference": builders.estimate(one.difference, "seeds"),
+                "p": one.p,
+            }
             for one, said in comparisons.values()
-        ),
-        notes=(experiments.comparison_note(parameters.seeds, "what is named"),),
+        ],
+        notes=("p-values are adjusted by Holm's method for the comparisons of the table.",),
     )
 
 
@@ -540,111 +553,106 @@ def _results_table(
     first = parameters.p[0]
     rows: dict[str, tuple[str, int | None, int | None]] = {
         "teacher": ("Teacher", None, None),
-        "supervised": ("Labelled images alone", None, None),
+        "supervised": ("Student's network, labelled images alone", None, None),
     }
     rows |= {f"k/{k}": ("Student", k, first) for k in parameters.k}
     rows |= {f"p/{p}": ("Student", max(parameters.k), p) for p in parameters.p[1:]}
-    body = []
+    body: list[dict[str, builders.Cell]] = []
     for name, (what, k, p) in rows.items():
-        reached = metrics[f"{name}/test_accuracy"]
-        cells: dict[str, Any] = {"what": what, "k": k, "p": p}
-        cells |= {"accuracy": reached.value, "low": reached.low, "high": reached.high}
+        cells: dict[str, builders.Cell] = {
+            "what": what,
+            "k": k,
+            "p": p,
+            "accuracy": metrics[f"{name}/test_accuracy"],
+        }
         if k is not None:
             cells |= {
                 "precision": metrics[f"{name}/precision"].value,
                 "before": metrics[f"{name}/before_finetuning"].value,
             }
-        body.append(Row(cells=cells))
-    number: dict[str, Any] = {"type": "number", "format": ".3f"}
-    return Table(
-        caption="Test accuracy of teacher and students, by the number K of images chosen a class and the "
-        "number P of classes kept an image.",
-        columns=(
-            Column(key="what", label="Network"),
-            Column(key="k", label="K", type="integer"),
-            Column(key="p", label="P", type="integer"),
-            Column(key="precision", label="Right labels", **number),
-            Column(key="before", label="Before fine-tuning", **number),
-            Column(key="accuracy", label="Test accuracy", **number),
-            Column(key="low", label="95% from", **number),
-            Column(key="high", label="to", **number),
-        ),
-        rows=tuple(body),
+        body.append(cells)
+    return builders.table(
+        "Test accuracy (%) of teacher and students by the number K of images selected per class and the "
+        "number P of classes considered per image, with the share of selected labels that are correct. "
+        f"Means over {counted(parameters.seeds, 'seeds')}; brackets are 95% confidence intervals over them.",
+        {
+            "what": builders.text("Network"),
+            "k": builders.integer("K"),
+            "p": builders.integer("P"),
+            "precision": builders.percent("Correct labels"),
+            "before": builders.percent("Before fine-tuning"),
+            "accuracy": builders.percent("Test accuracy"),
+        },
+        body,
         notes=(
-            f"Means over {parameters.seeds} seeds, each with labelled images of its own. Every student is "
-            f"shown {parameters.rounds * parameters.shown:,} images before it is fine-tuned.",
+            "Each seed has labelled images of its own. Every student is shown "
+            f"{parameters.rounds * parameters.shown:,} images before it is fine-tuned.",
         ),
     )
 
 
-def _chosen_table(teachers: Sequence[Outcome]) -> Table:
-    """What each K and P would choose; for this no student is trained."""
-    body = []
+def _chosen_table(parameters: TeacherParameters, teachers: Sequence[Outcome]) -> Table:
+    """What each P would choose at the smallest and the largest K; for this no student is trained."""
+    ends = (min(parameters.k), max(parameters.k))
+    body: list[dict[str, builders.Cell]] = []
     for at, choice in enumerate(teachers[0]["chosen"]):
-        found = [teacher["chosen"][at] for teacher in teachers]
-        means = {
-            key: sum(one[key] for one in found) / len(found) for key in ("labels", "several", "precision")
-        }
-        body.append(Row(cells={"k": choice["k"], "p": choice["p"]} | means))
-    return Table(
-        caption="What is chosen by K and P: labels given, images that serve several classes, and the share "
-        "of labels that are right; means over seeds.",
-        columns=(
-            Column(key="p", label="P", type="integer"),
-            Column(key="k", label="K", type="integer"),
-            Column(key="labels", label="Labels", type="number", format=",.0f"),
-            Column(key="several", label="Images in several classes", type="number", format=",.0f"),
-            Column(key="precision", label="Right labels", type="number", format=".3f"),
-        ),
-        rows=tuple(body),
+        if choice["k"] in ends:
+            found = [teacher["chosen"][at] for teacher in teachers]
+            means = {key: fmean(one[key] for one in found) for key in ("labels", "several", "precision")}
+            body.append({"k": choice["k"], "p": choice["p"]} | means)
+    return builders.table(
+        "Images that the teacher selects, by the number K per class and the number P of classes considered "
+        "per image: labels given, images that are selected for several classes, and the share of labels that "
+        f"are correct. Means over {counted(len(teachers), 'teachers')}.",
+        {
+            "k": builders.integer("K"),
+            "p": builders.integer("P"),
+            "labels": builders.number("Labels", ",.0f"),
+            "several": builders.number("Images in several classes", ",.0f"),
+            "precision": builders.percent("Correct labels"),
+        },
+        sorted(body, key=lambda cells: (cells["k"], cells["p"])),
     )
 
 
 def _k_chart(parameters: TeacherParameters, metrics: Mapping[str, Metric]) -> Chart:
-    ks = tuple(map(float, parameters.k))
-    found = [metrics[f"k/{k}/test_accuracy"] for k in parameters.k]
-    students = Series(
-        label="Student", x=ks, y=tuple(one.value for one in found), **experiments.interval(found)
-    )
-    ends = (ks[0], ks[-1])
-    levels = [
-        Series(label=label, x=ends, y=(metrics[f"{name}/test_accuracy"].value,) * 2)
-        for name, label in (("teacher", "Teacher"), ("supervised", "Labelled images alone"))
-    ]
-    told = ", ".join(f"{value:.3f} at {k:g}" for k, value in zip(ks, students.y, strict=True))
-    return Chart(
-        kind="line",
-        caption="Test accuracy of the student by the number of images that its teacher chooses a class, with "
-        "95% intervals over seeds; beside it the teacher, and the student's network on the labelled images "
-        "alone.",
-        alt=f"Test accuracy of the student by K: {told}. The teacher has {levels[0].y[0]:.3f}, the labelled "
-        f"images alone give {levels[1].y[0]:.3f}.",
-        x=Axis(label="K, images chosen a class", scale="log"),
-        y=Axis(label="Test accuracy", unit=FRACTION),
-        series=(students, *levels),
+    return builders.trend(
+        "Test accuracy of the student by the number K of unlabelled images that the teacher selects per "
+        f"class ({metrics['data/labelled'].value:,} labelled and {metrics['data/unlabelled'].value:,} "
+        f"unlabelled "
+        "images). Points are means; horizontal lines are the teacher and the student's architecture trained "
+        "on the labelled images alone.",
+        {"Student": {float(k): metrics[f"k/{k}/test_accuracy"] for k in parameters.k}},
+        builders.percent("Test accuracy"),
+        x=Axis(label="K, images selected per class", scale="log"),
+        references={
+            label: metrics[f"{name}/test_accuracy"].value
+            for name, label in (("teacher", "Teacher"), ("supervised", "Labelled images alone"))
+        },
     )
 
 
 def _precision_chart(parameters: TeacherParameters, teachers: Sequence[Outcome]) -> Chart:
     courses = [teacher["precision"] for teacher in teachers]
     bins = range(min(map(len, courses)))
-    at = [[course[index] for course in courses] for index in bins]
+    at = [[100 * course[index] for course in courses] for index in bins]
     series = Series(
-        label="Right labels",
+        label="Correct labels",
         x=tuple((index + 0.5) * parameters.bin for index in bins),
-        y=tuple(sum(values) / len(values) for values in at),
+        y=tuple(map(fmean, at)),
         low=tuple(map(min, at)),
         high=tuple(map(max, at)),
     )
     return Chart(
         kind="line",
-        caption="Share of right labels among the images of a rank in their class, the first being that of "
-        f"which the teacher is surest; over {parameters.bin} ranks each, band: lowest and highest of "
-        f"{parameters.seeds} seeds.",
-        alt=f"The share of right labels falls from {series.y[0]:.2f} among the first ranks to "
-        f"{series.y[-1]:.2f} among the last.",
-        x=Axis(label="Rank in the class"),
-        y=Axis(label="Right labels", unit=FRACTION),
+        caption="Share of correct labels among the selected images by their rank within their class, from "
+        f"the image of which the teacher is most confident. Each point is of {parameters.bin} ranks and a "
+        f"mean "
+        f"over {counted(parameters.seeds, 'seeds')}; the band reaches from the lowest to the highest.",
+        alt=f"The share of correct labels falls from {series.y[0]:.0f}% among the first ranks to "
+        f"{series.y[-1]:.0f}% among the last.",
+        x=Axis(label="Rank within the class"),
+        y=Axis(label="Correct labels", unit="%"),
         series=(series,),
     )
 
@@ -696,10 +704,57 @@ def _findings(
                 for found in [[one for one in teacher["chosen"] if one["k"] == k]]
             ),
         ),
+        "student_over_supervised": _sentences(
+            comparisons["gain"][0],
+            "gain/difference",
+            more="The unlabelled images significantly improve the student, by {}.",
+            less="The unlabelled images significantly harm the student: the difference is {}.",
+            same="The unlabelled images do not change the accuracy of the student significantly: the "
+            "difference is {}.",
+        ),
+        "student_over_teacher": _sentences(
+            comparisons["over_teacher"][0],
+            "over_teacher/difference",
+            more="The student is significantly more accurate than its teacher: the difference is {}.",
+            less="The student is significantly less accurate than its teacher: the difference is {}.",
+            same="The student does not differ significantly from its teacher: the difference is {}.",
+        ),
+        "rise_with_k": _sentences(
+            comparisons["rise"][0],
+            "rise/difference",
+            more="In our experiment, accuracy rises significantly from the smallest to the best K, by {}.",
+            less="In our experiment, accuracy falls significantly from the smallest to the best K: the "
+            "difference is {}.",
+            same="In our experiment, accuracy does not differ significantly between the smallest and the "
+            "best K: the difference is {}.",
+        ),
+        "fall_with_k": _sentences(
+            comparisons["fall"][0],
+            "fall/difference",
+            more="From the best to the largest K, it rises significantly, by {}.",
+            less="From the best to the largest K, it falls significantly: the difference is {}.",
+            same="From the best to the largest K, the change of {} is not significant, so that our "
+            "experiment "
+            "does not show the fall.",
+        ),
         "more_classes_help": significant(f"Some P above {first} does better than it", "more", *others),
         "more_classes_harm": significant(f"Some P above {first} does worse than it", "less", *others),
         "no_run_diverged": experiments.none_diverged(outcomes),
     }
+
+
+def _sentences(one: Comparison, name: str, *, more: str, less: str, same: str) -> Finding:
+    """A finding with the sentence of each verdict; {} is the place of the difference."""
+    number = f"{{{name}:points ci unit}}"
+    return builders.comparison(
+        more.replace(", by {}", "").replace(": the difference is {}", "").removesuffix("."),
+        name,
+        one.difference,
+        adjusted_p=1.0 if one.p is None else one.p,
+        more=more.format(number),
+        less=less.format(number),
+        same=same.format(number),
+    )
 
 
 analysis = TeacherStudent()

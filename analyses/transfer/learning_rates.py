@@ -22,7 +22,7 @@ from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profil
 from analyses.transfer import _transfer as transfer
 from analyses.transfer._transfer import Domain
 from results import builders
-from results.schema import Chart, Figure, Finding, Metric, Table
+from results.schema import Chart, Figure, Finding, Metric, Panel, Panels, Table
 from results.text import counted
 
 if TYPE_CHECKING:
@@ -198,8 +198,10 @@ class LearningRates(Analysis[LearningRateParameters]):
             best = standing.best["finetune"]
             if runs[best][0]["history"].get("test_loss"):
                 figures[f"best_course{suffix}"] = builders.learning_curves(
-                    f"Loss and accuracy by epoch of {_words(best)}, the best of fine-tuning on validation "
-                    f"images: {name}. Those of training images are running means over an epoch.",
+                    f"Loss and accuracy by epoch of {_words(best)}, the setting of fine-tuning that "
+                    f"validation "
+                    f"images select, on the {name}. Those of training images are running means over an "
+                    f"epoch.",
                     experiments.histories(runs[best]),
                 )
         for kind, epochs in (("finetune", parameters.finetune_epochs), ("head", parameters.head_epochs)):
@@ -560,16 +562,19 @@ def _table(
     domain: Domain,
 ) -> Table:
     sizes = [int(metrics[f"{prefix}data/{part}"].value) for part in ("train", "validation", "test")]
+    diverged = any(run["diverged"] for found in runs.values() for run in found)
     return builders.table(
-        f"Accuracy of fine-tuning and of a frozen backbone by learning rate: {name}, {sizes[0]:,} training, "
-        f"{sizes[1]:,} validation and {sizes[2]:,} test images.",
+        f"Accuracy (%) of fine-tuning and of a frozen backbone by learning rate, on the {name} ({sizes[0]:,} "
+        f"training, {sizes[1]:,} validation and {sizes[2]:,} test images). Means over "
+        f"{counted(parameters.seeds, 'seeds')}; brackets are 95% confidence intervals over test images. The "
+        "highest validation accuracy of each approach selects its setting.",
         {
             "trained": builders.text("Approach"),
             "rate": builders.number("Rate", "g"),
-            "train": builders.percent("Train"),
+            "train": builders.percent("Training"),
             "validation": builders.percent("Validation", best="highest", within="trained"),
             "test": builders.percent("Test"),
-            "diverged": builders.integer("Diverged"),
+            **({"diverged": builders.integer("Diverged")} if diverged else {}),
         },
         [
             {
@@ -578,15 +583,14 @@ def _table(
                 "train": metrics[f"{prefix}{setting}/train_accuracy"].value,
                 "validation": metrics[f"{prefix}{setting}/validation_accuracy"].value,
                 "test": metrics[f"{prefix}{setting}/test_accuracy"],
-                "diverged": sum(run["diverged"] for run in found),
+                **({"diverged": sum(run["diverged"] for run in found)} if diverged else {}),
             }
             for setting, found in runs.items()
         ],
         notes=[
-            f"Means over {counted(parameters.seeds, 'seeds')}. Fine-tuning had {parameters.finetune_epochs} "
-            f"epochs, the frozen backbone {parameters.head_epochs}. Images of {domain.size} × {domain.size} "
-            "pixels. Of each approach, the setting with the highest validation accuracy is chosen. A run "
-            "that diverged counts with what it reached."
+            f"Fine-tuning had {counted(parameters.finetune_epochs, 'epochs')}, the frozen backbone "
+            f"{parameters.head_epochs}. Images have {domain.size} × {domain.size} pixels."
+            + (" A run that diverged counts with what it reached." if diverged else "")
         ],
     )
 
@@ -594,31 +598,40 @@ def _table(
 def _class_chart(name: str, first: Outcome) -> Chart:
     names, counts = first["classes"], _counts(first)
     return builders.bars(
-        f"Training images per class: {name}, {sum(counts):,} images of {len(names)} classes.",
+        f"Number of training images per class, {name} ({sum(counts):,} images of {len(names)} classes).",
         dict(zip(names, counts, strict=True)),
         builders.integer("Images"),
         x="Class",
     )
 
 
-def _course_chart(name: str, runs: Runs, standing: Standing, parameters: LearningRateParameters) -> Chart:
-    equal = parameters.finetune_epochs == parameters.head_epochs
-    unequal = (
-        f" The axis is logarithmic, as fine-tuning had {parameters.finetune_epochs} epochs and the frozen "
-        f"backbone {parameters.head_epochs}."
-    )
-    return builders.curves(
-        "Validation accuracy by epoch, for each learning rate of fine-tuning and of a frozen backbone: "
-        f"{name}. The legend is sorted by final accuracy.{'' if equal else unequal}",
-        {
-            _words(setting).capitalize(): [
-                history["validation_accuracy"] for history in experiments.histories(runs[setting])
-            ]
-            for setting in standing.ranking
-        },
-        builders.percent("Accuracy"),
-        log_x=not equal,
-        bands=False,
+def _course_chart(name: str, runs: Runs, standing: Standing, parameters: LearningRateParameters) -> Panels:
+    """Validation accuracy by epoch, a panel for each approach; the same rate has the same colour in both."""
+    quantity = builders.percent("Validation accuracy")
+    panels = []
+    for kind, title in TITLES.items():
+        chart = builders.curves(
+            "",
+            {
+                f"{_rate(setting):g}": [
+                    history["validation_accuracy"] for history in experiments.histories(runs[setting])
+                ]
+                for setting in sorted(runs, key=_rate)
+                if setting.startswith(kind)
+            },
+            quantity,
+            bands=False,
+        )
+        panels.append(Panel(kind="line", title=title, x=chart.x, y=chart.y, series=chart.series))
+    best = [f"{_words(one)} ({_rate(one):g})" for one in standing.best.values()]
+    return Panels(
+        caption=f"Validation accuracy by epoch on the {name}, for each learning rate of fine-tuning "
+        f"({counted(parameters.finetune_epochs, 'epochs')}) and of a frozen backbone "
+        f"({counted(parameters.head_epochs, 'epochs')}). Lines are means over "
+        f"{counted(parameters.seeds, 'seeds')}.",
+        alt=f"Validation accuracy by epoch in two panels; the best rates are {' and '.join(best)}.",
+        panels=tuple(panels),
+        share_y=True,
     )
 
 
