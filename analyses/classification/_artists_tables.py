@@ -33,29 +33,27 @@ from results.text import counted
 
 
 def class_table(final: Outcome) -> Table:
-    """How many pictures there are of each class, on both sides."""
-    rows: list[dict[str, builders.Cell]] = []
-    for number, name in enumerate(final["classes"]):
-        development, test = (final[key].count(number) for key in ("training_labels", "labels"))
-        rows.append(
-            {
-                "class": name.replace("_", " ").title(),
-                "development": development,
-                "test": test,
-                "images": development + test,
-            }
-        )
-    totals = [len(final["training_labels"]), len(final["labels"])]
+    """How many pictures there are of each class, in two columns."""
+    everything = final["training_labels"] + final["labels"]
+    classes = [
+        (name.replace("_", " ").title(), everything.count(number))
+        for number, name in enumerate(final["classes"])
+    ]
+    half = (len(classes) + 1) // 2
+    rows: list[dict[str, builders.Cell]] = [
+        {"class": name, "images": images} for name, images in classes[:half]
+    ]
+    for row, (name, images) in zip(rows, classes[half:], strict=False):
+        row |= {"other": name, "others": images}
     return builders.table(
-        "Number of images per class. Development images are those that all choices are made on.",
+        f"Number of images per class ({len(everything):,} in total).",
         {
             "class": builders.text("Class"),
-            "development": builders.integer("Development"),
-            "test": builders.integer("Test"),
-            "images": builders.integer("Total"),
+            "images": builders.integer("Images"),
+            "other": builders.text("Class"),
+            "others": builders.integer("Images"),
         },
         rows,
-        total={"class": "Total", "development": totals[0], "test": totals[1], "images": sum(totals)},
     )
 
 

@@ -174,6 +174,7 @@ class Facescrub(Analysis[FaceParameters]):
         metrics |= transfer.comparison_metrics(compared, pairs, titles)
         first = f"mlp{parameters.hidden[0]}"
         worked = _worked(runs["finetuned"][0])
+        metrics |= _worked_metrics(worked)
         figures: dict[str, Figure] = {
             "curves": builders.learning_curves(
                 f"Loss and accuracy by epoch of a perceptron with {parameters.hidden[0]} hidden units on "
@@ -591,12 +592,8 @@ def _findings(
             holds=rougher.high is not None and rougher.high < 0,
             metrics=(f"{first}_l2/roughness_difference",),
         ),
-        "worked_right": Finding(
-            statement="A prediction that is right is shown", holds=any(map(_is_right, worked))
-        ),
-        "worked_wrong": Finding(
-            statement="A prediction that is wrong is shown", holds=not all(map(_is_right, worked))
-        ),
+        "worked_right": _worked_finding(worked, right=True),
+        "worked_wrong": _worked_finding(worked, right=False),
         "no_run_diverged": experiments.none_diverged(outcomes),
     } | (
         {}
@@ -613,6 +610,41 @@ def _findings(
             )
         }
     )
+
+
+def _worked_finding(worked: Sequence[Mapping[str, Any]], *, right: bool) -> Finding:
+    """The worked example that is named rightly, or wrongly, in a sentence with its probabilities."""
+    chosen = [one for one in worked if _is_right(one) == right]
+    kind = "right" if right else "wrong"
+    name = f"worked/{kind}"
+    words = f"A prediction that is {kind} is shown"
+    if not chosen:
+        none = f"The recorded outcomes hold no example of a {kind} answer."
+        return builders.statement(words, False, yes=none, no=none)
+    one = chosen[0]
+    face = f"the test photograph {one['file']} of {person(one['truth'])}"
+    ends = (
+        f"It names {face} correctly, with a probability of {{{name}/named:percent}}."
+        if right
+        else f"It names {face} wrongly, as {person(_named(one))}, with a probability of "
+        f"{{{name}/named:percent}}; the right person is given {{{name}/truth:percent}}."
+    )
+    return builders.statement(words, True, f"{name}/named", f"{name}/truth", yes=ends, no=ends)
+
+
+def _worked_metrics(worked: Sequence[Mapping[str, Any]]) -> dict[str, Metric]:
+    found = {}
+    for one in worked:
+        name = f"worked/{'right' if _is_right(one) else 'wrong'}"
+        truth = one["shares"][one["classes"].index(one["truth"])]
+        for key, value, title in (
+            ("named", max(one["shares"]), "of the person that is named"),
+            ("truth", truth, "of the person in truth"),
+        ):
+            found[f"{name}/{key}"] = Metric(
+                value=value, title=f"Probability {title}, {one['file']}", unit=experiments.FRACTION
+            )
+    return found
 
 
 def _compared(words: str, name: str, one: Comparison, *, more: str, less: str, same: str) -> Finding:
