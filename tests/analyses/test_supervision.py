@@ -104,7 +104,7 @@ def test_a_student_learns_from_what_its_teacher_is_surest_of(convstudy, tmp_path
     assert {"teacher/test_accuracy", "supervised/test_accuracy", "p/2/test_accuracy"} <= set(metrics)
     assert metrics["data/unlabelled"].value == 440
     rows = [row.cells for row in result.tables["chosen"].rows]
-    assert [(row["p"], row["k"]) for row in rows] == [(1, 5), (1, 60), (2, 5), (2, 60)]
+    assert [(row["k"], row["p"]) for row in rows] == [(5, 1), (5, 2), (60, 1), (60, 2)]
     assert all(row["several"] == 0 for row in rows[:2])  # with its first class an image serves one
     assert rows[3]["labels"] >= rows[1]["labels"]
     assert metrics["tail/largest"].value == 40 and metrics["tail/smallest"].value == 4

@@ -257,6 +257,19 @@ def test_people_are_told_apart_in_four_ways_on_a_small_set(convstudy, tmp_path):
     assert len(p_values) == 4 and all(0 < p <= 1 for p in p_values)
 
 
+def test_what_the_classifiers_of_faces_have_learned_is_drawn(convstudy, tmp_path):
+    few = ("--set", "faces.mlp_epochs=1", "--set", "faces.head_epochs=2")
+    finished = convstudy("run", "transfer.face_pictures", "--profile", "quick", "--jobs", "1", *few)
+    assert finished.returncode == 0, finished.stderr
+    result = Store(tmp_path / "results").read("transfer.face_pictures", "custom")
+    assert len(result.figures["units"].pictures) == 8
+    portrait, guided = result.figures["portrait"].pictures
+    assert portrait.png != guided.png
+    named = guided.title.removeprefix("For ")
+    assert f"takes this person for {named}," in result.findings["portrait_named"].sentences["yes"]
+    assert 0.1 <= result.metrics["portrait/probability"].value <= 1  # the largest of ten
+
+
 def test_a_person_with_too_few_images_is_named(convstudy):
     finished = convstudy(*FACES, "--set", "person=500")
     assert finished.returncode == 1
