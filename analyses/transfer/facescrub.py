@@ -23,7 +23,7 @@ from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profil
 from analyses.transfer import _transfer as transfer
 from results import builders
 from results.schema import Figure, Finding, Metric, Picture, Pictures, Table
-from results.text import counted
+from results.text import counted, listing
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -778,23 +778,21 @@ def _worked_table(worked: Sequence[Mapping[str, Any]]) -> Table:
 def unit_pictures(parameters: FaceParameters, units: Mapping[str, Sequence[Outcome]]) -> Pictures:
     """The drawn units of every perceptron, by its name."""
 
-    def title(name: str, unit: Mapping[str, Any]) -> str:
+    shown = [(name, unit) for name in parameters.perceptrons() for unit in units[name]]
+    sides = [f"{'for' if unit['for'] else 'against'} {person(unit['class'])}" for _, unit in shown]
+
+    def title(name: str) -> str:
         hidden, decay = parameters.perceptrons()[name]
-        side = "for" if unit["for"] else "against"
-        return f"{hidden}{', L2' if decay else ''}: {side} {person(unit['class'])}"
+        return f"{hidden}, L2" if decay else str(hidden)
 
     return Pictures(
         caption=f"Weights from the pixels to hidden units: of each perceptron the {counted(SHOWN, 'units')} "
-        "with the largest weights. The title gives the number of hidden units, and the person for or "
-        "against whom the unit counts most. Mid-grey is zero; light pixels of the photograph raise the unit "
-        "where its weights are light, and lower it where they are dark.",
+        "with the largest weights; the title gives the number of hidden units. From left to right, they count "
+        f"most {listing(sides)}. Mid-grey is zero; light pixels of the photograph raise the unit where its "
+        "weights are light, and lower it where they are dark.",
         alt=f"{SHOWN} hidden units of each perceptron as grey pictures.",
-        columns=SHOWN * 2,
-        pictures=tuple(
-            Picture(title=title(name, unit), png=unit["png"])
-            for name in parameters.perceptrons()
-            for unit in units[name]
-        ),
+        columns=len(shown),
+        pictures=tuple(Picture(title=title(name), png=unit["png"]) for name, unit in shown),
     )
 
 
