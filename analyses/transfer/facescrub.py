@@ -787,7 +787,8 @@ def unit_pictures(parameters: FaceParameters, units: Mapping[str, Sequence[Outco
 
     return Pictures(
         caption=f"Weights from the pixels to hidden units: of each perceptron the {counted(SHOWN, 'units')} "
-        "with the largest weights; the title gives the number of hidden units. From left to right, they count "
+        "with the largest weights; the title gives the number of hidden units. From left to right, they "
+        "count "
         f"most {listing(sides)}. Mid-grey is zero; light pixels of the photograph raise the unit where its "
         "weights are light, and lower it where they are dark.",
         alt=f"{SHOWN} hidden units of each perceptron as grey pictures.",
