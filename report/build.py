@@ -250,7 +250,8 @@ class _Maker:
         return self._document
 
     def problems(self) -> tuple[str, ...]:
-        return tuple(f"{self.study.id}: {problem}" for problem in self.document().problems)
+        document = self.document()
+        return tuple(f"{self.study.id}: {problem}" for problem in (*document.problems, *document.unanswered))
 
     def _pdf(self) -> Made:
         from report import checks, latex
@@ -367,7 +368,7 @@ def check_prose(templates: Path) -> list[str]:
 
 
 def check_output(studies: Sequence[Study], store: Store, templates: Path, output: Path) -> list[str]:
-    """What does not hold of the site and PDFs in `output`; empty also when nothing was built."""
+    """What does not hold of the studies, and of their site and PDFs in `output`."""
     from report import checks
     from report.prose import ProseError, compose
     from report.site_checks import check_site
@@ -377,12 +378,13 @@ def check_output(studies: Sequence[Study], store: Store, templates: Path, output
     problems: list[Any] = check_site(output)
     state = State(output)
     for study in studies:
+        try:
+            document = compose(study, templates, store, state.preferred(study.id))
+        except ProseError as error:
+            problems.append(str(error))
+            continue
+        problems += [f"{study.id}: {problem}" for problem in document.unanswered]
         pdf, log = output / f"{study.id}.pdf", state.folder / study.id / f"{study.id}.log"
         if pdf.is_file() and log.is_file() and pdf.name in state.targets:
-            try:
-                document = compose(study, templates, store, state.preferred(study.id))
-            except ProseError as error:
-                problems.append(str(error))
-                continue
             problems += [f"{pdf.name}: {problem}" for problem in checks.check_pdf(pdf, log, document)]
     return problems
