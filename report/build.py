@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from report.document import Document, Study
+from report.formatting import listing
 from results.locking import holding
 from results.schema import Result
 from results.store import PREFERENCE, Profile, ResultError, Store, write_atomically
@@ -367,9 +368,14 @@ def check_prose(templates: Path) -> list[str]:
     return [problem for section in sections for problem in check_digits(section, names)]
 
 
-def check_output(studies: Sequence[Study], store: Store, templates: Path, output: Path) -> list[str]:
-    """What does not hold of the studies, and of their site and PDFs in `output`."""
-    from report import checks
+def check_output(
+    studies: Sequence[Study], store: Store, templates: Path, output: Path, notices: list[str] | None = None
+) -> list[str]:
+    """What does not hold of the studies, and of their site and PDFs in `output`.
+
+    To `notices` are added the tables and figures that a study shows and never refers to.
+    """
+    from report import checks, layout
     from report.prose import ProseError, compose
     from report.site_checks import check_site
 
@@ -384,7 +390,13 @@ def check_output(studies: Sequence[Study], store: Store, templates: Path, output
             problems.append(str(error))
             continue
         problems += [f"{study.id}: {problem}" for problem in document.unanswered]
+        if notices is not None and (floats := layout.unmentioned(document)):
+            notices.append(f"{study.id} never refers to {listing(floats)}; say with ref(…) what to see there")
         pdf, log = output / f"{study.id}.pdf", state.folder / study.id / f"{study.id}.log"
         if pdf.is_file() and log.is_file() and pdf.name in state.targets:
-            problems += [f"{pdf.name}: {problem}" for problem in checks.check_pdf(pdf, log, document)]
+            found = [
+                *checks.check_pdf(pdf, log, document),
+                *layout.problems(pdf, log.with_suffix(".aux"), document),
+            ]
+            problems += [f"{pdf.name}: {problem}" for problem in found]
     return problems

@@ -61,6 +61,7 @@ def write(document: Document, templates: Path) -> str:
         authors=[escape(author) for author in study.authors],
         affiliation=escape(study.affiliation),
         subject=escape(listing([section.title for section in document.sections[:-1]])),
+        date=_date(document),
         abstract_id=study.abstract,
         abstract=abstract,
         body="\n\n".join(sections[:-1]),
@@ -152,7 +153,8 @@ def _as_latex(element: Block, items: Mapping[str, Item]) -> list[Block] | None:
         case "Span", "ref":
             target = data["target"]
             place = label(items[target]) if target in items else target
-            return _enclosed(rf"\hyperref[{place}]{{", _unbroken(element["c"][1]), "}")
+            before = rf"\refto{{{place}}}{{" if target in items else rf"\hyperref[{place}]{{"
+            return _enclosed(before, _unbroken(element["c"][1]), "}")
         case "Div", "table":
             item = items[data["target"]]
             return [_raw(latex_tables.table(item, label(item)))]
@@ -211,12 +213,24 @@ def _write_if_changed(path: Path, content: bytes) -> None:
         write_atomically(path, content)
 
 
-def _environment(document: Document) -> dict[str, str]:
-    """The same file from the same document, wherever and whenever: dated by its newest result."""
+def _newest(document: Document) -> datetime | None:
+    """When the newest result of a document was made, which is the document's own date."""
     dates = [result.provenance.created for result in document.results.values() if result.provenance.created]
-    newest = int(datetime.fromisoformat(max(dates)).timestamp()) if dates else 0
+    return datetime.fromisoformat(max(dates)) if dates else None
+
+
+def _date(document: Document) -> str:
+    """ "21 November 2026"; empty for a document without results."""
+    newest = _newest(document)
+    return f"{newest.day} {newest:%B %Y}" if newest else ""
+
+
+def _environment(document: Document) -> dict[str, str]:
+    """The same file from the same document, wherever and whenever."""
+    newest = _newest(document)
+    epoch = int(newest.timestamp()) if newest else 0
     fixed = {"FORCE_SOURCE_DATE": "1", "max_print_line": "1000"}
-    return {"SOURCE_DATE_EPOCH": str(newest), **os.environ, **fixed}
+    return {"SOURCE_DATE_EPOCH": str(epoch), **os.environ, **fixed}
 
 
 def _explain(log: Path, tex: str, document: Document, templates: Path) -> str:

@@ -43,7 +43,9 @@ def test_the_appendix_links_the_table_that_stands_below_a_mark(workshop: Worksho
     made = document(workshop, 'It has {{ ref("architecture.vgg19/layers") }}.\n\n{{ answers("1a") }}' + shown)
     assert [block["t"] for block in made.sections[0].blocks] == ["Para", "Div", "Para"], "no line of its own"
     first = latex.write(made, workshop.templates).partition(r"\textbf{1a} ")[2].partition(r"\item")[0]
-    assert "[section:layers]{Section~1}" in first and "[tab:architecture.vgg19/layers]{Table~1}" in first
+    assert (
+        "[section:layers]{Section~1}" in first and r"\refto{tab:architecture.vgg19/layers}{Table~1}" in first
+    )
 
 
 def test_an_open_question_is_a_problem_of_the_study(workshop: Workshop) -> None:
