@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -152,10 +154,17 @@ def _build(
     prefer: Profile | None,
 ) -> Built:
     built = Built()
-    for study in studies:
-        maker = _Maker(study, store, templates, state, prefer)
-        for kind in [kind for kind in ("pdf", "html") if kind in formats]:
-            _bring_up_to_date(state, maker.target(kind), built)
+    makers = [_Maker(study, store, templates, state, prefer) for study in studies]
+    with ThreadPoolExecutor(_processors()) as pool:
+        try:
+            for maker in makers if "pdf" in formats else ():
+                if state.reasons(f"{maker.study.id}.pdf", maker.inputs("pdf")):
+                    maker.compile_in(pool)
+            for maker in makers:
+                for kind in [kind for kind in ("pdf", "html") if kind in formats]:
+                    _bring_up_to_date(state, maker.target(kind), built)
+        finally:
+            pool.shutdown(cancel_futures=True)
     if "html" in formats:
         known = _known_studies(templates, state)
         pdfs = {path.stem: state.pdf(path.stem) for path in known}
@@ -175,6 +184,12 @@ def _build(
     if _hash(state.output / "manifest.json") != hashlib.sha256(manifest).hexdigest():
         write_atomically(state.output / "manifest.json", manifest)
     return built
+
+
+def _processors() -> int:
+    """How many documents LaTeX compiles at the same time."""
+    allowed = getattr(os, "sched_getaffinity", None)
+    return len(allowed(0)) if allowed else os.cpu_count() or 1
 
 
 def _result_pages(
@@ -229,6 +244,7 @@ class _Maker:
     state: State
     prefer: Profile | None
     _document: Document | None = None
+    _compiled: Future[Path] | None = None
 
     def target(self, kind: str) -> Target:
         make = self._pdf if kind == "pdf" else self._html
@@ -254,16 +270,37 @@ class _Maker:
         document = self.document()
         return tuple(f"{self.study.id}: {problem}" for problem in (*document.problems, *document.unanswered))
 
+    def compile_in(self, pool: ThreadPoolExecutor) -> None:
+        """Write what LaTeX reads here, and run it in the pool; what fails is raised by the target."""
+        from report import latex
+
+        try:
+            source = self._source()
+            latex.prepare(*source)
+        except Exception as error:
+            self._compiled = Future()
+            self._compiled.set_exception(error)
+        else:
+            self._compiled = pool.submit(latex.run, *source)
+
+    def _source(self) -> tuple[str, Document, Path, Path]:
+        """What LaTeX compiles, and where."""
+        from report import latex
+
+        document = self.document()
+        folder = self.state.folder / self.study.id
+        return latex.write(document, self.templates), document, self.templates, folder
+
     def _pdf(self) -> Made:
         from report import checks, latex
 
-        document, folder = self.document(), self.state.folder / self.study.id
         try:
-            pdf = latex.compile(latex.write(document, self.templates), document, self.templates, folder)
+            pdf = self._compiled.result() if self._compiled else latex.compile(*self._source())
         except latex.NoTeX as error:
             return Made({}, notice=f"{self.study.id}.pdf: {error}")
         except latex.LaTeXError as error:
             raise BuildError(f"{self.study.id}: {error}") from None
+        document = self.document()
         problems = [
             f"{pdf.name}: {text}" for text in checks.check_pdf(pdf, pdf.with_suffix(".log"), document)
         ]

@@ -75,6 +75,12 @@ def compile(tex: str, document: Document, templates: Path, folder: Path) -> Path
 
     Raises NoTeX (the .tex is written then too), LaTeXError, or OSError when the folder cannot be written.
     """
+    prepare(tex, document, templates, folder)
+    return run(tex, document, templates, folder)
+
+
+def prepare(tex: str, document: Document, templates: Path, folder: Path) -> None:
+    """Write what LaTeX reads: the .tex, its class, and the figures. Raises NoTeX when nothing can read it."""
     name = document.study.id
     _write_if_changed(folder / f"{name}.tex", tex.encode())
     for source in _sources(templates):
@@ -87,6 +93,11 @@ def compile(tex: str, document: Document, templates: Path, folder: Path) -> Path
             figures.stored(item.content, folder / "figures")  # type: ignore[arg-type]
     if not (shutil.which("latexmk") and shutil.which("pdflatex")):
         raise NoTeX(f"TeX is not installed, so there is no PDF; install it with `{INSTALL}`")
+
+
+def run(tex: str, document: Document, templates: Path, folder: Path) -> Path:
+    """The PDF of what `prepare` wrote. Draws nothing, so that documents may be run side by side."""
+    name = document.study.id
     if not _run(document, folder) and not (_forget(folder, name) and _run(document, folder)):
         _forget(folder, name)
         raise LaTeXError(_explain(folder / f"{name}.log", tex, document, templates))
