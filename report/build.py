@@ -10,14 +10,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from report.document import Document, Study
+from report.formatting import listing
 from results.locking import holding
 from results.schema import Result
 from results.store import PREFERENCE, Profile, ResultError, Store, write_atomically
@@ -151,10 +154,17 @@ def _build(
     prefer: Profile | None,
 ) -> Built:
     built = Built()
-    for study in studies:
-        maker = _Maker(study, store, templates, state, prefer)
-        for kind in [kind for kind in ("pdf", "html") if kind in formats]:
-            _bring_up_to_date(state, maker.target(kind), built)
+    makers = [_Maker(study, store, templates, state, prefer) for study in studies]
+    with ThreadPoolExecutor(_processors()) as pool:
+        try:
+            for maker in makers if "pdf" in formats else ():
+                if state.reasons(f"{maker.study.id}.pdf", maker.inputs("pdf")):
+                    maker.compile_in(pool)
+            for maker in makers:
+                for kind in [kind for kind in ("pdf", "html") if kind in formats]:
+                    _bring_up_to_date(state, maker.target(kind), built)
+        finally:
+            pool.shutdown(cancel_futures=True)
     if "html" in formats:
         known = _known_studies(templates, state)
         pdfs = {path.stem: state.pdf(path.stem) for path in known}
@@ -174,6 +184,12 @@ def _build(
     if _hash(state.output / "manifest.json") != hashlib.sha256(manifest).hexdigest():
         write_atomically(state.output / "manifest.json", manifest)
     return built
+
+
+def _processors() -> int:
+    """How many documents LaTeX compiles at the same time."""
+    allowed = getattr(os, "sched_getaffinity", None)
+    return len(allowed(0)) if allowed else os.cpu_count() or 1
 
 
 def _result_pages(
@@ -228,6 +244,7 @@ class _Maker:
     state: State
     prefer: Profile | None
     _document: Document | None = None
+    _compiled: Future[Path] | None = None
 
     def target(self, kind: str) -> Target:
         make = self._pdf if kind == "pdf" else self._html
@@ -250,18 +267,40 @@ class _Maker:
         return self._document
 
     def problems(self) -> tuple[str, ...]:
-        return tuple(f"{self.study.id}: {problem}" for problem in self.document().problems)
+        document = self.document()
+        return tuple(f"{self.study.id}: {problem}" for problem in (*document.problems, *document.unanswered))
+
+    def compile_in(self, pool: ThreadPoolExecutor) -> None:
+        """Write what LaTeX reads here, and run it in the pool; what fails is raised by the target."""
+        from report import latex
+
+        try:
+            source = self._source()
+            latex.prepare(*source)
+        except Exception as error:
+            self._compiled = Future()
+            self._compiled.set_exception(error)
+        else:
+            self._compiled = pool.submit(latex.run, *source)
+
+    def _source(self) -> tuple[str, Document, Path, Path]:
+        """What LaTeX compiles, and where."""
+        from report import latex
+
+        document = self.document()
+        folder = self.state.folder / self.study.id
+        return latex.write(document, self.templates), document, self.templates, folder
 
     def _pdf(self) -> Made:
         from report import checks, latex
 
-        document, folder = self.document(), self.state.folder / self.study.id
         try:
-            pdf = latex.compile(latex.write(document, self.templates), document, self.templates, folder)
+            pdf = self._compiled.result() if self._compiled else latex.compile(*self._source())
         except latex.NoTeX as error:
             return Made({}, notice=f"{self.study.id}.pdf: {error}")
         except latex.LaTeXError as error:
             raise BuildError(f"{self.study.id}: {error}") from None
+        document = self.document()
         problems = [
             f"{pdf.name}: {text}" for text in checks.check_pdf(pdf, pdf.with_suffix(".log"), document)
         ]
@@ -366,9 +405,14 @@ def check_prose(templates: Path) -> list[str]:
     return [problem for section in sections for problem in check_digits(section, names)]
 
 
-def check_output(studies: Sequence[Study], store: Store, templates: Path, output: Path) -> list[str]:
-    """What does not hold of the site and PDFs in `output`; empty also when nothing was built."""
-    from report import checks
+def check_output(
+    studies: Sequence[Study], store: Store, templates: Path, output: Path, notices: list[str] | None = None
+) -> list[str]:
+    """What does not hold of the studies, and of their site and PDFs in `output`.
+
+    To `notices` are added the tables and figures that a study shows and never refers to.
+    """
+    from report import checks, layout
     from report.prose import ProseError, compose
     from report.site_checks import check_site
 
@@ -377,12 +421,19 @@ def check_output(studies: Sequence[Study], store: Store, templates: Path, output
     problems: list[Any] = check_site(output)
     state = State(output)
     for study in studies:
+        try:
+            document = compose(study, templates, store, state.preferred(study.id))
+        except ProseError as error:
+            problems.append(str(error))
+            continue
+        problems += [f"{study.id}: {problem}" for problem in document.unanswered]
+        if notices is not None and (floats := layout.unmentioned(document)):
+            notices.append(f"{study.id} never refers to {listing(floats)}; say with ref(…) what to see there")
         pdf, log = output / f"{study.id}.pdf", state.folder / study.id / f"{study.id}.log"
         if pdf.is_file() and log.is_file() and pdf.name in state.targets:
-            try:
-                document = compose(study, templates, store, state.preferred(study.id))
-            except ProseError as error:
-                problems.append(str(error))
-                continue
-            problems += [f"{pdf.name}: {problem}" for problem in checks.check_pdf(pdf, log, document)]
+            found = [
+                *checks.check_pdf(pdf, log, document),
+                *layout.problems(pdf, log.with_suffix(".aux"), document),
+            ]
+            problems += [f"{pdf.name}: {problem}" for problem in found]
     return problems

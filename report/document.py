@@ -84,6 +84,7 @@ class Document:
     results: dict[str, Result]  # every result that the document draws on, by analysis
     bibliography: Path
     problems: tuple[str, ...] = field(default=())
+    unanswered: tuple[str, ...] = ()  # the sentence on questions that no section answers, where there are any
 
 
 def elements(node: Any) -> Iterator[Block]:

@@ -491,7 +491,7 @@ def _box(axes: Axes, box: Box, gid: str) -> None:
     drawn.set_gid(gid)
     if box.label:
         text = axes.text(
-            max(left, 0) + 0.6, max(top, 0) + 0.6, box.label, fontsize=FONT_SIZE - 3, color=INK, va="top"
+            max(left, 0) + 0.6, max(top, 0) + 0.6, box.label, fontsize=FONT_SIZE - 1, color=INK, va="top"
         )
         text.set_bbox({"facecolor": PAPER, "alpha": 0.75, "edgecolor": "none", "pad": 0.6})
         text.set_gid(f"{gid}-label")
@@ -529,7 +529,7 @@ def _heatmap(drawing: Drawing, axes: Axes, figure: Heatmap) -> None:
 
 def _ticks(axis: Axis, drawn: Any, length: float) -> None:
     """Tick labels along `length` inches; of more names than fit there, every second or third is shown."""
-    from matplotlib.ticker import NullFormatter
+    from matplotlib.ticker import MaxNLocator, NullFormatter
 
     if axis.categories:
         step = ceil(len(axis.categories) * LINE / length)
@@ -539,6 +539,8 @@ def _ticks(axis: Axis, drawn: Any, length: float) -> None:
         )
         drawn.set_tick_params(length=0)
         return
+    if axis.label.startswith("Epoch") and axis.scale == "linear":
+        drawn.set_major_locator(MaxNLocator("auto", integer=True, steps=(1, 2, 5, 10)))
     drawn.set_major_formatter(_tick_label)
     drawn.set_minor_formatter(NullFormatter())
 

@@ -61,6 +61,7 @@ def write(document: Document, templates: Path) -> str:
         authors=[escape(author) for author in study.authors],
         affiliation=escape(study.affiliation),
         subject=escape(listing([section.title for section in document.sections[:-1]])),
+        date=_date(document),
         abstract_id=study.abstract,
         abstract=abstract,
         body="\n\n".join(sections[:-1]),
@@ -74,6 +75,12 @@ def compile(tex: str, document: Document, templates: Path, folder: Path) -> Path
 
     Raises NoTeX (the .tex is written then too), LaTeXError, or OSError when the folder cannot be written.
     """
+    prepare(tex, document, templates, folder)
+    return run(tex, document, templates, folder)
+
+
+def prepare(tex: str, document: Document, templates: Path, folder: Path) -> None:
+    """Write what LaTeX reads: the .tex, its class, and the figures. Raises NoTeX when nothing can read it."""
     name = document.study.id
     _write_if_changed(folder / f"{name}.tex", tex.encode())
     for source in _sources(templates):
@@ -86,6 +93,11 @@ def compile(tex: str, document: Document, templates: Path, folder: Path) -> Path
             figures.stored(item.content, folder / "figures")  # type: ignore[arg-type]
     if not (shutil.which("latexmk") and shutil.which("pdflatex")):
         raise NoTeX(f"TeX is not installed, so there is no PDF; install it with `{INSTALL}`")
+
+
+def run(tex: str, document: Document, templates: Path, folder: Path) -> Path:
+    """The PDF of what `prepare` wrote. Draws nothing, so that documents may be run side by side."""
+    name = document.study.id
     if not _run(document, folder) and not (_forget(folder, name) and _run(document, folder)):
         _forget(folder, name)
         raise LaTeXError(_explain(folder / f"{name}.log", tex, document, templates))
@@ -152,7 +164,8 @@ def _as_latex(element: Block, items: Mapping[str, Item]) -> list[Block] | None:
         case "Span", "ref":
             target = data["target"]
             place = label(items[target]) if target in items else target
-            return _enclosed(rf"\hyperref[{place}]{{", _unbroken(element["c"][1]), "}")
+            before = rf"\refto{{{place}}}{{" if target in items else rf"\hyperref[{place}]{{"
+            return _enclosed(before, _unbroken(element["c"][1]), "}")
         case "Div", "table":
             item = items[data["target"]]
             return [_raw(latex_tables.table(item, label(item)))]
@@ -211,12 +224,24 @@ def _write_if_changed(path: Path, content: bytes) -> None:
         write_atomically(path, content)
 
 
-def _environment(document: Document) -> dict[str, str]:
-    """The same file from the same document, wherever and whenever: dated by its newest result."""
+def _newest(document: Document) -> datetime | None:
+    """When the newest result of a document was made, which is the document's own date."""
     dates = [result.provenance.created for result in document.results.values() if result.provenance.created]
-    newest = int(datetime.fromisoformat(max(dates)).timestamp()) if dates else 0
+    return datetime.fromisoformat(max(dates)) if dates else None
+
+
+def _date(document: Document) -> str:
+    """ "21 November 2026"; empty for a document without results."""
+    newest = _newest(document)
+    return f"{newest.day} {newest:%B %Y}" if newest else ""
+
+
+def _environment(document: Document) -> dict[str, str]:
+    """The same file from the same document, wherever and whenever."""
+    newest = _newest(document)
+    epoch = int(newest.timestamp()) if newest else 0
     fixed = {"FORCE_SOURCE_DATE": "1", "max_print_line": "1000"}
-    return {"SOURCE_DATE_EPOCH": str(newest), **os.environ, **fixed}
+    return {"SOURCE_DATE_EPOCH": str(epoch), **os.environ, **fixed}
 
 
 def _explain(log: Path, tex: str, document: Document, templates: Path) -> str:

@@ -21,7 +21,8 @@ Numbers come only through macros; "analysis/name" stands for every name below to
     {{ table("name", columns=["layer", "weights"]) }}                in a paragraph of its own
     {{ figure("name") }}
     {{ ref("name") }}, {{ ref("section:id") }}
-    {{ answers("1a", "1b") }}                                        marks the paragraph that it ends
+    {{ answers("1a", "1b") }}                                        marks the paragraph that it ends, and
+                                                                     a table or figure right below
     {{ data() }}, {{ licence() }}, {% for note in notes() %}         of the data set
 
 A result that is missing or refused costs only its section: a Div .missing says what to run.
@@ -69,7 +70,9 @@ def compose(study: Study, templates: Path, store: Store, prefer: Profile | None 
         name: macros.loaded[name] for name in sorted({name for draft in drafts for name in draft.used})
     }
     answered = {
-        name: questions.named(draft.source) if draft.problems else questions.marked(draft.markdown)
+        name: dict.fromkeys(questions.named(draft.source), ())
+        if draft.problems
+        else questions.marked(draft.markdown)
         for name, draft in zip(study.sections, drafts[1:], strict=True)
     }
     appendix = [questions.text(study.questions, answered), provenance.text(results)]
@@ -79,7 +82,8 @@ def compose(study: Study, templates: Path, store: Store, prefer: Profile | None 
     offers = {**macros.offers, provenance.TARGET: Offer("table", provenance.table(results))}
     names = [*_names(study), provenance.SECTION]
     numbered, items = number_items(
-        {name: _prefix_ids(tree, name) for name, tree in zip(names, trees, strict=True)}, offers
+        {name: questions.attached(_prefix_ids(tree, name)) for name, tree in zip(names, trees, strict=True)},
+        offers,
     )
     contents = coloured({target: item.content for target, item in items.items()})
     items = {target: replace(item, content=contents[target]) for target, item in items.items()}
@@ -99,10 +103,8 @@ def compose(study: Study, templates: Path, store: Store, prefer: Profile | None 
         items=items,
         results=results,
         bibliography=templates / "references.bib",
-        problems=(
-            *(problem for draft in drafts for problem in draft.problems),
-            *questions.unanswered(study.questions, answered),
-        ),
+        problems=tuple(problem for draft in drafts for problem in draft.problems),
+        unanswered=tuple(questions.unanswered(study.questions, answered)),
     )
 
 

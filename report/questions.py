@@ -7,10 +7,13 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from report.formatting import listing, markdown
 
 MARK = re.compile(r'\{\.answers questions="([^"]*)"\}')
+#: A table or figure that begins behind a mark.
+FLOAT = re.compile(r'\s*\n\s*\n::: \{\.(?:table|figure) target="([^"]+)"\}')
 CALL = re.compile(r"\banswers\(([^)]*)\)")
 
 
@@ -37,9 +40,32 @@ def mark(ids: Sequence[str]) -> str:
     return f'[{markdown(" ".join(ids))}]{{.answers questions="{" ".join(ids)}"}}'
 
 
-def marked(text: str) -> set[str]:
-    """The questions that rendered Markdown answers."""
-    return {one for ids in MARK.findall(text) for one in ids.split()}
+def marked(text: str) -> dict[str, tuple[str, ...]]:
+    """The questions that rendered Markdown answers, each with the tables and figures right below a mark."""
+    found: dict[str, tuple[str, ...]] = {}
+    for place in MARK.finditer(text):
+        below = FLOAT.match(text, place.end())
+        for one in place[1].split():
+            found[one] = tuple(dict.fromkeys((*found.get(one, ()), *([below[1]] if below else []))))
+    return found
+
+
+def attached(blocks: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Blocks in which a mark in a paragraph of its own stands at the end of the paragraph above, if any."""
+    joined: list[dict[str, Any]] = []
+    for block in blocks:
+        above = joined[-1] if joined else {}
+        if block["t"] == "Para" and above.get("t") == "Para" and all(map(_is_mark, block["c"])):
+            joined[-1] = {"t": "Para", "c": [*above["c"], {"t": "Space"}, *block["c"]]}
+        else:
+            joined.append(block)
+    return joined
+
+
+def _is_mark(inline: dict[str, Any]) -> bool:
+    return inline["t"] in ("Space", "SoftBreak") or (
+        inline["t"] == "Span" and inline["c"][0][1] == ["answers"]
+    )
 
 
 def named(template: str) -> set[str]:
@@ -47,10 +73,13 @@ def named(template: str) -> set[str]:
     return {one for call in CALL.findall(template) for one in re.findall(r'"([^"]+)"', call)}
 
 
-def unanswered(questions: Sequence[Question], sections: Mapping[str, set[str]]) -> list[str]:
+#: By section, the questions that it answers, each with the tables and figures that show the answer.
+Answers = Mapping[str, Mapping[str, Sequence[str]]]
+
+
+def unanswered(questions: Sequence[Question], sections: Answers) -> list[str]:
     """The sentence on questions that no section answers; none where all are."""
-    answered = set().union(*sections.values())
-    open_ = [one.id for one in questions if one.id not in answered]
+    open_ = [one.id for one in questions if not any(one.id in ids for ids in sections.values())]
     if not open_:
         return []
     verb = "has" if len(open_) == 1 else "have"
@@ -60,13 +89,18 @@ def unanswered(questions: Sequence[Question], sections: Mapping[str, set[str]]) 
     ]
 
 
-def text(questions: Sequence[Question], sections: Mapping[str, set[str]]) -> str:
+def text(questions: Sequence[Question], sections: Answers) -> str:
     """The part of the appendix that says where each question is answered; "" where none is asked."""
     if not questions:
         return ""
     lines = []
     for one in questions:
-        places = [f'[]{{.ref target="section:{name}"}}' for name, ids in sections.items() if one.id in ids]
-        where = listing(places) if places else "not answered"
-        lines.append(f"- **{markdown(one.id)}** {markdown(one.text)} {where}.")
+        targets = [
+            target
+            for name, ids in sections.items()
+            if one.id in ids
+            for target in (f"section:{name}", *ids[one.id])
+        ]
+        where = listing([f'[]{{.ref target="{target}"}}' for target in targets])
+        lines.append(f"- **{markdown(one.id)}** {markdown(one.text)} {where or 'not answered'}.")
     return "## Where each question is answered\n\n" + "\n".join(lines)

@@ -25,7 +25,7 @@ def check(
     for identifier, profile in Options.store.recorded():
         _check_result(identifier, profile, problems, notices)
     studies = studies_named([])
-    problems += check_output(studies, Options.store, TEMPLATES, output)
+    problems += check_output(studies, Options.store, TEMPLATES, output, notices)
     for study in studies:
         for kind, reasons in explain_study(study, output, Options.store, TEMPLATES).items():
             if (output / study.id).is_dir() and reasons:

@@ -228,6 +228,18 @@ def test_a_breach_of_the_page_limit_is_reported_with_the_count_every_time(workpl
         assert "limit" in problem
 
 
+def test_a_study_with_an_open_question_is_refused_built_or_not(workplace):
+    for name in ("lenet", "vgg19"):
+        (workplace.templates / "sections" / f"{name}.md").write_text("# Weights\n\nThere are some.\n")
+    file = workplace.templates / "studies" / "one.toml"
+    file.write_text(file.read_text() + '[[questions]]\nid = "1a"\ntext = "How many weights?"\n')
+    (problem,) = workplace.build("html", studies=("one",)).problems
+    assert problem.startswith("one: 1a of its questions has no answer")
+    shutil.rmtree(workplace.output / "one")
+    study = load(file, workplace.templates)
+    assert problem in check_output([study], workplace.store, workplace.templates, workplace.output)
+
+
 def test_prose_without_typed_digits_is_all_there_is(workplace):
     assert check_prose(workplace.templates) == []
     workplace.edit("lenet", "It has", "It has 390,410 or")

@@ -35,11 +35,21 @@ def test_the_appendix_says_in_which_sections_a_question_is_answered(workshop: Wo
         data["target"] for kind, data in map(marker, elements(made.sections[-1].blocks)) if kind == "ref"
     ]
     assert links[:2] == ["section:layers", "section:layers"]
-    assert not made.problems
+    assert not made.unanswered
+
+
+def test_the_appendix_links_the_table_that_stands_below_a_mark(workshop: Workshop) -> None:
+    shown = '\n\n{{ table("architecture.vgg19/layers") }}\n\nThat is all.'
+    made = document(workshop, 'It has {{ ref("architecture.vgg19/layers") }}.\n\n{{ answers("1a") }}' + shown)
+    assert [block["t"] for block in made.sections[0].blocks] == ["Para", "Div", "Para"], "no line of its own"
+    first = latex.write(made, workshop.templates).partition(r"\textbf{1a} ")[2].partition(r"\item")[0]
+    assert (
+        "[section:layers]{Section~1}" in first and r"\refto{tab:architecture.vgg19/layers}{Table~1}" in first
+    )
 
 
 def test_an_open_question_is_a_problem_of_the_study(workshop: Workshop) -> None:
-    (problem,) = document(workshop, 'It has some. {{ answers("1a") }}').problems
+    (problem,) = document(workshop, 'It has some. {{ answers("1a") }}').unanswered
     assert problem.startswith(
         '1b of its questions has no answer; mark the paragraph that answers one with {{ answers("1b")'
     )

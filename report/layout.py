@@ -1,0 +1,112 @@
+"""How a compiled study looks: how far floats stand from their first mention, and what pages leave blank.
+
+LaTeX writes the page of every reference to a table or figure into its .aux (`\\refto` in document.tex), and
+poppler draws the pages coarsely, so that no PDF has to be understood here.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+from report.document import Document, Item, elements, marker
+
+FARTHEST = 3  # pages between a float and its first mention
+NEAR, SHARE_NEAR = 1, 0.5  # pages, and the least share of floats that are no farther
+WIDEST_GAP = 60.0  # points without ink, between ink
+LEAST_INKED = 0.75  # of the text block, on every page before the last of the body
+
+DPI = 36
+PIXEL = 72 / DPI  # points
+TOP, BOTTOM = 72.0, 720.0  # the text block, in points from the page's upper edge
+BREAK = 36.0  # points: a longer stretch without ink is no part of the inked share
+
+
+@dataclass(frozen=True)
+class Page:
+    inked: float  # share of the text block's height
+    gap: float  # points: the longest stretch without ink that has ink above and below
+
+
+def unmentioned(document: Document) -> list[str]:
+    """The labels of the tables and figures that no sentence refers to."""
+    bodies = [document.abstract, *(section.blocks for section in document.sections[:-1])]
+    mentioned = {data["target"] for kind, data in map(marker, elements(bodies)) if kind == "ref"}
+    return [f"{item.label} ({item.target})" for item in _floats(document) if item.target not in mentioned]
+
+
+def distances(aux: str) -> dict[str, int]:
+    """Label of a float → pages from its first mention to where it stands; negative where it is before."""
+    at = {
+        label: int(page)
+        for label, page in re.findall(r"\\newlabel\{((?:fig|tab):[^}]+)\}\{\{[^}]*\}\{(\d+)\}", aux)
+    }
+    first: dict[str, int] = {}
+    for label, page in re.findall(r"\\mentioned\{([^}]+)\}\{(\d+)\}", aux):
+        first[label] = min(int(page), first.get(label, int(page)))
+    return {label: page - first[label] for label, page in at.items() if label in first}
+
+
+def pages(pdf: Path, last: int) -> list[Page]:
+    """What the first pages hold, up to `last`; none where poppler is not installed."""
+    if not shutil.which("pdftoppm") or last < 1:
+        return []
+    command = ["pdftoppm", "-gray", "-r", str(DPI), "-l", str(last), str(pdf)]
+    drawn = subprocess.run(command, capture_output=True, check=True).stdout
+    return [_page(rows) for rows in _bitmaps(drawn)]
+
+
+def problems(pdf: Path, aux_file: Path, document: Document) -> Iterator[str]:
+    """A sentence on each limit that a compiled document breaks."""
+    aux = aux_file.read_text("latin-1")
+    prefixes = {"table": "tab", "figure": "fig"}
+    names = {f"{prefixes[item.kind]}:{item.target}": item for item in _floats(document)}
+    far = {names[label].label: gap for label, gap in distances(aux).items() if label in names}
+    for label, gap in far.items():
+        if abs(gap) > FARTHEST:
+            way = "behind" if gap > 0 else "before"
+            yield f"{label} stands {abs(gap)} pages {way} its first mention; at most {FARTHEST} are right"
+    near = sum(abs(gap) <= NEAR for gap in far.values())
+    if near < SHARE_NEAR * len(far):
+        yield (
+            f"{len(far) - near} of {len(far)} tables and figures stand more than {NEAR} page from their "
+            f"first mention; at most {1 - SHARE_NEAR:.0%} should"
+        )
+    end = re.search(r"\\newlabel\{study:end\}\{\{[^}]*\}\{(\d+)\}", aux)
+    for number, page in enumerate(pages(pdf, int(end[1]) - 1 if end else 0), 1):
+        if page.gap > WIDEST_GAP:
+            yield f"page {number} has a gap of {page.gap:.0f} points; at most {WIDEST_GAP:.0f} are right"
+        if page.inked < LEAST_INKED:
+            yield f"page {number} is filled to {page.inked:.0%} only; at least {LEAST_INKED:.0%} are right"
+
+
+def _floats(document: Document) -> list[Item]:
+    """All but those of the appendix."""
+    last = document.sections[-1].id
+    return [item for item in document.items.values() if item.section != last]
+
+
+def _bitmaps(drawn: bytes) -> Iterator[list[bool]]:
+    """Of every picture in a stream of PGM files, which of its rows have ink."""
+    at = 0
+    while header := re.compile(rb"P5\s+(\d+)\s+(\d+)\s+\d+\s").match(drawn, at):
+        width, height = int(header[1]), int(header[2])
+        at = header.end()
+        rows = (drawn[at + n * width : at + (n + 1) * width] for n in range(height))
+        yield [min(row) < 200 for row in rows]
+        at += width * height
+
+
+def _page(rows: list[bool]) -> Page:
+    block = rows[round(TOP / PIXEL) : round(BOTTOM / PIXEL)]
+    inked = [n for n, ink in enumerate(block) if ink]
+    if not inked:
+        return Page(0.0, 0.0)
+    gaps = [(after - before - 1) * PIXEL for before, after in pairwise(inked)]
+    blank = sum(gap for gap in gaps if gap > BREAK) + (len(block) - 1 - inked[-1]) * PIXEL
+    return Page(1 - blank / (BOTTOM - TOP), max(gaps, default=0.0))

@@ -1,0 +1,66 @@
+"""Floats stand near their first mention, and pages are filled."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from report import latex, layout
+from tests.report.conftest import Workshop
+
+TEX = r"""\documentclass[letterpaper]{article}
+\usepackage[letterpaper,margin=1in]{geometry}\setlength{\parindent}{0pt}\setlength{\topskip}{0pt}
+\pagestyle{empty}
+\begin{document}
+\hrule height 400pt width 50pt \vspace{100pt} \hrule height 100pt width 50pt
+\newpage
+\hrule height 500pt width 50pt
+\end{document}
+"""
+needs_tex = pytest.mark.skipif(
+    not (shutil.which("pdflatex") and shutil.which("pdftoppm")), reason="TeX or poppler is not installed here"
+)
+
+
+def test_a_float_that_no_sentence_refers_to_is_named(workshop: Workshop) -> None:
+    shown = '{{ table("architecture.vgg19/layers") }}\n\n{{ figure("architecture.vgg19/memory") }}\n'
+    workshop.section("layers", f'# Layers\n\nSee {{{{ ref("architecture.vgg19/layers") }}}}.\n\n{shown}')
+    document = workshop.document("layers")
+    assert layout.unmentioned(document) == ["Figure 1 (architecture.vgg19/memory)"]
+
+
+def test_the_distance_is_from_the_first_mention_to_the_float() -> None:
+    aux = r"""\newlabel{tab:a.b/near}{{1}{4}{Caption}{table.1}{}}
+\newlabel{fig:a.b/early}{{1}{2}{Caption}{figure.1}{}}
+\newlabel{fig:a.b/silent}{{2}{9}{Caption}{figure.2}{}}
+\mentioned{tab:a.b/near}{5}
+\mentioned{tab:a.b/near}{3}
+\mentioned{fig:a.b/early}{4}
+"""
+    assert layout.distances(aux) == {"tab:a.b/near": 1, "fig:a.b/early": -2}
+
+
+@needs_tex
+def test_gaps_and_the_inked_share_are_measured(tmp_path: Path) -> None:
+    (tmp_path / "pages.tex").write_text(TEX)
+    subprocess.run(["pdflatex", "pages.tex"], cwd=tmp_path, check=True, capture_output=True)
+    first, second = layout.pages(tmp_path / "pages.pdf", last=2)
+    assert first.gap == pytest.approx(100, abs=5)
+    assert first.inked == pytest.approx(500 / 648, abs=0.02)
+    assert second.gap == 0
+    assert second.inked == pytest.approx(500 / 648, abs=0.02)
+
+
+@needs_tex
+def test_what_breaks_a_limit_is_a_sentence(workshop: Workshop, tmp_path: Path) -> None:
+    document = workshop.document()
+    pdf = latex.compile(latex.write(document, workshop.templates), document, workshop.templates, tmp_path)
+    aux = pdf.with_suffix(".aux")
+    assert not [problem for problem in layout.problems(pdf, aux, document) if "mention" in problem]
+    assert layout.distances(aux.read_text("latin-1"))
+    label = r"\newlabel{tab:architecture.vgg19/layers}{{1}{"
+    aux.write_text(aux.read_text("latin-1").replace(label, label + "9"), "latin-1")
+    assert any("pages behind its first mention; at most 3" in p for p in layout.problems(pdf, aux, document))
