@@ -225,6 +225,11 @@ def _sentence(finding: Finding, result: Result) -> str:
     )
 
 
+def _short(value: float | int | str) -> str:
+    """A number as scripts read it: six significant digits, integers whole."""
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
 def _breakable(code: str) -> Markup:
     """A long name of code, with places after its separators where a line may end."""
     if len(code) <= html_views.LONGEST_SHORT_TEXT:
@@ -250,6 +255,7 @@ def _environment(templates: Path) -> jinja2.Environment:
         "metric_text": _metric_text,
         "number": formatting.number,
         "sentence": _sentence,
+        "short": _short,
         "pretty_json": lambda data: json.dumps(data, indent=1, ensure_ascii=False, sort_keys=True),
     }
     environment.tests["numeric"] = formatting.is_numeric

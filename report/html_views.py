@@ -43,6 +43,7 @@ from results.store import write_atomically
 
 PIXELS_PER_POINT = 1.75  # a drawing's print of 8 points has the size of the page's small print
 LONGEST_SHORT_TEXT = 24
+MOST_ROWS = 600  # of a table on a page, which is to stay small; its files have all
 #: Spaces as wide as the characters of an interval.
 BLANK = {ord(letter): "\u2007" for letter in "0123456789−"} | {ord(letter): "\u2008" for letter in "[], ."}
 WIDE = 300  # points; a wider drawing fills the column, and scrolls on a small screen
@@ -79,7 +80,13 @@ class TableView:
 
     @cached_property
     def notes(self) -> list[str]:
-        return notes(self.table, self.columns)
+        found = notes(self.table, self.columns)
+        rows = len(self.table.rows)
+        if rows > MOST_ROWS:
+            found.append(
+                f"These are the first {MOST_ROWS} of {rows:,} rows; the files below have all of them."
+            )
+        return found
 
     @cached_property
     def _widest_interval(self) -> dict[str, str]:
@@ -89,7 +96,8 @@ class TableView:
         }
 
     def rows(self, kind: str) -> list[Row]:
-        return [row for row in self.table.rows if row.kind == kind]
+        shown = self.table.rows[:MOST_ROWS] if kind == "body" else self.table.rows
+        return [row for row in shown if row.kind == kind]
 
     def interval(self, column: Column, row: Row) -> str:
         """A cell's interval filled up with spaces, so that all values of a column end at one place."""
