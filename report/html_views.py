@@ -186,7 +186,9 @@ def _view(
 ) -> FigureView:
     data, positions = figure_table(figure)
     # The drawing's id is a function of the target, so that all pages can share one drawing.
-    drawing = "drawing-" + target.replace("/", "-").replace("|", "-")
+    drawing = (
+        f"drawing-{hashlib.sha256(target.encode()).hexdigest()[:8]}"  # short: each mark of a line names it
+    )
     svg, files = _with_files(_svg(figure, drawing, folder), figure)
     points = float(svg.partition('viewBox="')[2].split()[2])
     sized = Markup(svg.replace("<svg ", f'<svg width="{points * PIXELS_PER_POINT:.0f}" ', 1))

@@ -113,7 +113,7 @@ def test_rows_of_an_interval_plot_run_down_and_zero_is_drawn() -> None:
     low, high, _ = map(str, str(root.get("data-y")).split())
     assert float(low) > float(high)
     heights = {
-        t.text: float(re.findall(r"-?[\d.]+", str(t.get("transform")))[-1])
+        t.text: float(str(t.get("y")))
         for t in root.iter(f"{SVG}text")
         if t.text in (*figure.x.categories, *figure.x.groups)
     }
