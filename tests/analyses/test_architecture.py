@@ -45,6 +45,8 @@ EXPECTED = {
         "saving": 2.81,
         "lecture_naive_macs": 854_196_224,
         "lecture_reduced_macs": 271_351_808,
+        "alike_reduced_macs": 354_418_688,
+        "lecture_slip_macs": 358_055_936,
     },
     "receptive_field": {"three_5x5": 13, "5x5_then_3x3": 7},
     "convolution": {
@@ -65,6 +67,7 @@ EXPECTED = {
     },
     "lenet": {"total_parameters": 390_410},
     "detector_base": {"total_parameters": 595_722, "total_macs": 33_431_552},
+    "audit": {"claims_checked": 15, "claims_holding": 10},
     "crosscheck": {"models_compared": 10, "largest_unexplained_difference": 0},
 }
 RECORDED = Store(ROOT / "results")

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from lab import models
 from lab.counting import count
 from lab.datasets import load
 from lab.networks import base
@@ -129,3 +130,11 @@ def test_logits_are_a_ninth_of_the_dense_layers_outputs():
     model.linear.register_forward_hook(lambda module, inputs, outputs: seen.append(outputs))
     logits = model(torch.randn(2, 3, 32, 32))
     torch.testing.assert_close(9 * logits, seen[0])
+
+
+def test_the_resnet_of_the_paper_halves_maps_in_the_first_convolution_of_a_block():
+    ours, torchvisions = (
+        count(models.load(name), (3, 224, 224)) for name in ("lab.networks.resnet:resnet50", "resnet50")
+    )
+    assert (ours.macs, torchvisions.macs) == (3_857_973_248, 4_089_184_256)
+    assert ours.parameters == torchvisions.parameters
