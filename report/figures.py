@@ -636,13 +636,13 @@ def _for_page(drawn: str, figure: Plot, id: str, plot: str) -> str:
 
 
 def _smaller(body: str) -> str:
-    """Without what a page has no use for: names of parts, turns by nothing, thousandths of a pixel."""
+    """Without what a page has no use for: names of parts, turns by nothing, hundredths of a pixel."""
     body = re.sub(r'<g id="[^"]*-(?:text|xtick|ytick|line2d|matplotlib\.axis|axes|figure)_\d+"', "<g", body)
     body = re.sub(r' transform="rotate\(-0 [^"]*\)"', "", body)
-    body = re.sub(r"\n +", "\n", body)
+    body = re.sub(r">\s+<", "><", re.sub(r"\n +", "\n", body))
 
     def rounded(attribute: re.Match[str]) -> str:
-        return re.sub(r"-?\d+\.\d{3,}", lambda number: f"{float(number[0]):.2f}", attribute[0])
+        return re.sub(r"-?\d+\.\d{3,}", lambda number: f"{float(number[0]):.1f}", attribute[0])
 
     return re.sub(r' (?:d|x|y|points)="[^"]*"', rounded, body)
 
