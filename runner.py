@@ -17,6 +17,7 @@ from engine.commands.check import check
 from engine.commands.explain import explain
 from engine.commands.inspect import inspect
 from engine.commands.list import list_
+from engine.commands.new import new
 from engine.commands.run import run
 from engine.commands.serve import serve
 from engine.commands.show import show
@@ -34,6 +35,7 @@ app = typer.Typer(
 app.callback()(common.options)
 app.command()(run)
 app.command()(build)
+app.command()(new)
 app.command("list")(list_)
 app.add_typer(data.app, name="data")
 app.command()(show)

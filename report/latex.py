@@ -251,7 +251,7 @@ def _explain(log: Path, tex: str, document: Document, templates: Path) -> str:
         return f"LaTeX has no {missing[1]}; install what it needs with `{INSTALL}`"
     found = re.search(r"^(?:\./)?[^\s:]+\.(?:tex|cls|sty|bbl):(\d+): (.+)", text, re.MULTILINE)
     if not found:
-        return f"LaTeX gave no PDF; its last words are in {log}"
+        return _bibtex_error(log.with_suffix(".blg")) or f"LaTeX gave no PDF; its last words are in {log}"
     line, message = int(found[1]), found[2].strip().rstrip(".")
     shown = re.search(rf"^l\.{line} (.*)$", text[found.end() :], re.MULTILINE)
     words = shown[1].strip() if shown else ""
@@ -261,6 +261,17 @@ def _explain(log: Path, tex: str, document: Document, templates: Path) -> str:
     if not above:
         return f"{document.study.source or document.study.id}, before the first section: {stop}"
     return f"{_place_in_template(templates / 'sections' / f'{above[-1]}.md', words)}: {stop}"
+
+
+def _bibtex_error(log: Path) -> str:
+    """BibTeX's own first error, with the line of the bibliography; empty where it has none."""
+    text = log.read_text("latin-1") if log.exists() else ""
+    found = re.search(r"^(.+)---line (\d+) of file (\S+)$", text, re.MULTILINE)
+    return (
+        f"{found[3]}:{found[2]}: BibTeX stops with “{found[1].strip()}”; mend the entry there"
+        if found
+        else ""
+    )
 
 
 def _place_in_template(template: Path, words: str) -> str:
