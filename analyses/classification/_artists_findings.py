@@ -376,8 +376,8 @@ def _effective_findings(factors: Sequence[Compared]) -> dict[str, Finding]:
                 adjusted_p=_p(best.difference),
                 more=f"The most effective of the {kind} is {_words(best)}, with a significant gain of "
                 f"{larger}.",
-                same=f"Of the {kind}, the largest mean change of validation accuracy is that of "
-                f"{_words(best)}, {larger}, which is not significant.",
+                same=f"Of the {kind}, the one with the highest mean validation accuracy is "
+                f"{_words(best)}: its difference from the baseline, {larger}, is not significant.",
                 less=f"All {kind} lower validation accuracy. The smallest loss is that of {_words(best)}, "
                 f"{larger}.",
             )
@@ -481,7 +481,7 @@ def _search_findings(
             less="The best setting fits its training images less closely "
             "({best/train_accuracy:percent}), as expected of a regularised network.",
             same="The best setting does not differ significantly from the baseline in training accuracy "
-            "({best/train_accuracy:percent}), so that it does not simply memorise less.",
+            "({best/train_accuracy:percent}), so we find no evidence that it memorises less.",
             expected="less",
         ),
         "baseline_fails_somewhere": Finding(
@@ -543,15 +543,15 @@ def _transform_findings(
         *differences,
         none="No change of the test images lowers its accuracy significantly.",
         one="One change of the test images lowers its accuracy significantly ({members}).",
-        many="These changes of the test images lower its accuracy significantly: {members}.",
+        many="The following changes of the test images lower its accuracy significantly: {members}.",
     )
     found["changes_without_effect"] = builders.family(
-        "Some change of the test images has no detectable effect on the best setting",
+        "Some change of the test images does not lower the best setting's accuracy significantly",
         {name: not costs for name, costs in names.items()},
         *differences,
-        none="Every change of the test images has a detectable effect.",
-        one="One change has no detectable effect ({members}).",
-        many="These have no detectable effect: {members}.",
+        none="Every change of the test images lowers its accuracy significantly.",
+        one="One change does not lower it significantly ({members}).",
+        many="The following do not lower it significantly: {members}.",
     )
     for change in changes:
         found[f"{change}_costs"] = Finding(
