@@ -1,15 +1,20 @@
-"""The registry of analyses: the modules of this package, and entry points of "convstudy.analyses".
+"""The registry of analyses: the modules of this package, entry points of "convstudy.analyses", and the files
+of a study of one's own.
 
-A built-in is found by its file: `analyses/architecture/alexnet.py` is `architecture.alexnet`. Nothing is
-imported until it is asked for.
+A built-in is found by its file: `analyses/architecture/alexnet.py` is `architecture.alexnet`, and so is one
+of the author's: `FOLDER/analyses/squeeze.py` is `own.squeeze`. Nothing is imported until it is asked for.
 """
 
 from __future__ import annotations
 
 import importlib
+import os
+import sys
 from difflib import get_close_matches
 from functools import cache
+from importlib.machinery import ModuleSpec
 from importlib.metadata import EntryPoint, entry_points
+from importlib.util import module_from_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +22,8 @@ if TYPE_CHECKING:
     from analyses.plugin import Analysis
 
 GROUP = "convstudy.analyses"
+OWN = "own"  # the family, and the package, of an author's own analyses
+OWN_FOLDER = "CONVSTUDY_OWN"  # the variable that names their folder, so that worker processes know it too
 
 
 class UnknownAnalysis(LookupError):
@@ -42,7 +49,33 @@ def _targets() -> dict[str, str]:
         for file in sorted(package.glob("*/*.py"))
         if not file.stem.startswith("_")
     }
-    return {**{name: point.value for name, point in _plugins().items()}, **found}
+    return {**{name: point.value for name, point in _plugins().items()}, **own(), **found}
+
+
+def use_folder(folder: Path | None) -> None:
+    """Analyses in the files of this folder are found from now on, in the place of those of another."""
+    if folder is None:
+        os.environ.pop(OWN_FOLDER, None)
+    else:
+        os.environ[OWN_FOLDER] = str(folder)
+    for name in [name for name in sys.modules if name == OWN or name.startswith(f"{OWN}.")]:
+        del sys.modules[name]
+    for cached in (_targets, _load):
+        cached.cache_clear()
+
+
+def own() -> dict[str, str]:
+    """The author's own, id → "module:attribute". Their folder becomes the package `own`, so that no name in
+    it hides another module.
+    """
+    folder = os.environ.get(OWN_FOLDER)
+    if not folder:
+        return {}
+    spec = ModuleSpec(OWN, None, is_package=True)
+    spec.submodule_search_locations = [folder]
+    sys.modules[OWN] = module_from_spec(spec)
+    names = [f"{OWN}.{file.stem}" for file in sorted(Path(folder).glob("*.py")) if file.stem[0] != "_"]
+    return {name: f"{name}:analysis" for name in names}
 
 
 @cache

@@ -1,17 +1,20 @@
-"""A study in a folder of its author's own: its sections and entries stand before and beside ours.
+"""A study in a folder of its author's own: its sections, entries, results and analyses come before ours.
 
-`study.toml`, `abstract.md`, `sections/*.md`, and if wanted `references.bib` and `names.txt`. The folder's
-`.build/templates` joins them with ours by links, so that the report reads one folder of templates as ever.
+`study.toml`, `abstract.md`, `sections/*.md`, and if wanted `references.bib`, `names.txt`, `analyses/*.py` and
+`results/`. The folder's `.build/templates` joins what is written there with ours by links, so that the report
+reads one folder of templates as ever.
 """
 
 from __future__ import annotations
 
 import re
+import tomllib
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from report.document import Study
-from report.prose import bibliography_keys
+from report.prose import ProseError, bibliography_keys
 from report.study import StudyError, load
 from results.locking import holding
 from results.store import write_atomically
@@ -23,7 +26,6 @@ STUDY = "study.toml"
 class OwnStudy:
     """`links` are the joined paths, which nobody wrote, with the files behind them."""
 
-    folder: Path
     study: Study
     templates: Path
     links: dict[Path, Path]
@@ -32,9 +34,9 @@ class OwnStudy:
         return _in_files_written(message, self.links)
 
 
-def is_own(name: str) -> bool:
-    """Whether the words name a folder with a study, rather than a study of ours."""
-    return (Path(name) / STUDY).is_file()
+def is_own(folder: Path) -> bool:
+    """Whether a folder holds a study."""
+    return (folder / STUDY).is_file()
 
 
 def study_id(folder: Path) -> str:
@@ -50,9 +52,13 @@ def open_study(folder: Path, ours: Path) -> OwnStudy:
     links |= {joined / "studies" / file.name: file for file in (ours / "studies").glob("*.toml")}
     links |= {joined / "sections" / file.name: file for file in (ours / "sections").glob("*.md")}
     links |= {joined / "sections" / file.name: file for file in (folder / "sections").glob("*.md")}
+    links |= {joined / "sections" / file.name: file for file in _named_by_path(folder)}
     links |= {joined / "sections" / "abstract.md": folder / "abstract.md"}
     links |= {joined / "studies" / f"{name}.toml": folder / STUDY}
-    repeated = sorted(_keys(ours) & _keys(folder))
+    try:
+        repeated = sorted(_keys(ours) & _keys(folder))
+    except ProseError as error:
+        raise StudyError(str(error)) from None
     if repeated:
         raise StudyError(
             f"{folder / 'references.bib'}: the key {repeated[0]!r} is already in the bibliography that comes"
@@ -63,10 +69,21 @@ def open_study(folder: Path, ours: Path) -> OwnStudy:
         for part in ("names.txt", "references.bib"):  # the author's first, so that lines are counted as there
             texts = [file.read_text("utf-8-sig") for file in (folder / part, ours / part) if file.is_file()]
             write_atomically(joined / part, "\n".join(texts).encode())
+    links |= {joined / part: folder / part for part in ("names.txt", "references.bib")}
     try:
-        return OwnStudy(folder, load(joined / "studies" / f"{name}.toml", joined), joined, links)
+        study = load(joined / "studies" / f"{name}.toml", joined, typed_numbers="notice")
     except StudyError as error:
         raise StudyError(_in_files_written(str(error), links)) from None
+    return OwnStudy(study, joined, links)
+
+
+def _named_by_path(folder: Path) -> list[Path]:
+    """The sections that the study file names by their path; `load` judges the rest of it."""
+    with suppress(OSError, ValueError, tomllib.TOMLDecodeError):
+        sections = tomllib.loads((folder / STUDY).read_text("utf-8-sig")).get("sections")
+        if isinstance(sections, list):
+            return [folder / name for name in sections if isinstance(name, str) and name.endswith(".md")]
+    return []
 
 
 def _keys(folder: Path) -> set[str]:

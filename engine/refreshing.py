@@ -7,6 +7,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,11 +51,13 @@ def parameters_of(analysis: Analysis[Any], profile: Profile) -> Parameters:
         return chosen
 
 
-def refresh(store: Store, report: Any) -> Refreshed:
-    """Bring the results up to date as far as that takes seconds."""
+def refresh(store: Store, report: Any, only: Collection[str] | None = None) -> Refreshed:
+    """Bring the results, or those of these analyses, up to date as far as that takes seconds."""
     done = Refreshed(notices=analyses.clashes())
     settled = Settled(store)
     for identifier in analyses.identifiers():
+        if only is not None and identifier not in only:
+            continue
         if settled.holds(identifier):
             continue
         try:

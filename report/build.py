@@ -32,6 +32,7 @@ MENTION = re.compile(r"""["']([a-z0-9_]+(?:\.[a-z0-9_]+)+)(?:/[^"']*)?["']""")
 
 Hashes = dict[str, str | None]
 PREFERRED = "preferred profile"
+NEVER_BUILT = "it was never built here"
 
 
 class BuildError(Exception):
@@ -53,7 +54,7 @@ class Made:
 
     files: dict[str, bytes]
     problems: tuple[str, ...] = ()
-    notice: str = ""
+    notices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ class State:
         """Why the target would be made again; empty when it would not."""
         known = self.targets.get(name)
         if known is None:
-            return ["it was never built here"]
+            return [NEVER_BUILT]
         before = known["inputs"]
         reasons = [
             f"{path} {_change(before.get(path), inputs.get(path))}"
@@ -140,7 +141,7 @@ def build_studies(
     formats: Sequence[str],
     prefer: Profile | None = None,
 ) -> Built:
-    """Bring the output up to date. A missing TeX or result costs only its part; BuildError stops it."""
+    """Bring the output up to date. What is missing or broken costs only its part."""
     with holding(_state_folder(output), wait=True):
         return _build(studies, store, templates, State(output), formats, prefer)
 
@@ -168,14 +169,16 @@ def _build(
     if "html" in formats:
         known = _known_studies(templates, state)
         pdfs = {path.stem: state.pdf(path.stem) for path in known}
-        inputs = {**_results_inputs(store), **_code_inputs(templates / "html"), **_hashes(known), **pdfs}
+        recorded = shown(studies, store, templates)
+        results = _hashes(store.path(name, profile) for name, profile in recorded)
+        inputs = {**results, **_code_inputs(templates / "html"), **_hashes(known), **pdfs}
 
         def make() -> Made:
             from report import html
             from report.study import load
 
             listed = [(load(path, templates), pdfs[path.stem] or "") for path in known]
-            pages, problems = _result_pages(_readable(store, prefer), templates, state.drawings)
+            pages, problems = _result_pages(_readable(recorded, store, prefer), templates, state.drawings)
             files = {**html.write_index(listed, templates), **pages, **html.write_assets(templates)}
             return Made(files, tuple(problems))
 
@@ -222,7 +225,10 @@ def _bring_up_to_date(state: State, target: Target, built: Built) -> None:
         return
     try:
         made = target.make()
-    except (BuildError, OSError):
+    except BuildError as error:
+        built.problems.append(str(error))
+        return
+    except OSError:
         raise
     except Exception as error:  # what a result or a section holds costs what is made of it alone
         built.problems.append(_cannot_be_made(target.name, error))
@@ -230,7 +236,7 @@ def _bring_up_to_date(state: State, target: Target, built: Built) -> None:
     if made.files:
         state.record(target.name, target.inputs, made)
         built.lines.append(f"{target.name}: built")
-    built.notices += [made.notice] if made.notice else []
+    built.notices += made.notices
     built.problems += made.problems
 
 
@@ -244,6 +250,7 @@ class _Maker:
     state: State
     prefer: Profile | None
     _document: Document | None = None
+    _broken: dict[str, str] = field(default_factory=dict)  # sections that LaTeX cannot set, and why
     _compiled: Future[Path] | None = None
 
     def target(self, kind: str) -> Target:
@@ -261,7 +268,9 @@ class _Maker:
 
         if self._document is None:
             try:
-                self._document = compose(self.study, self.templates, self.store, self.prefer)
+                self._document = compose(
+                    self.study, self.templates, self.store, self.prefer, tolerant=True, broken=self._broken
+                )
             except ProseError as error:
                 raise BuildError(str(error)) from None
         return self._document
@@ -294,17 +303,25 @@ class _Maker:
     def _pdf(self) -> Made:
         from report import checks, latex
 
-        try:
-            pdf = self._compiled.result() if self._compiled else latex.compile(*self._source())
-        except latex.NoTeX as error:
-            return Made({}, notice=f"{self.study.id}.pdf: {error}")
-        except latex.LaTeXError as error:
-            raise BuildError(f"{self.study.id}: {error}") from None
+        while True:
+            try:
+                pdf = self._compiled.result() if self._compiled else latex.compile(*self._source())
+                break
+            except latex.NoTeX as error:
+                return Made({}, notices=(f"{self.study.id}.pdf: {error}",))
+            except latex.LaTeXError as error:
+                if not error.section or error.section in self._broken:
+                    raise BuildError(f"{self.study.id}: {error}") from None
+                self._broken[error.section] = str(error)
+                self._document = self._compiled = None
         document = self.document()
         problems = [
             f"{pdf.name}: {text}" for text in checks.check_pdf(pdf, pdf.with_suffix(".log"), document)
         ]
-        return Made({pdf.name: pdf.read_bytes()}, (*self.problems(), *problems))
+        made = Made({pdf.name: pdf.read_bytes()}, (*self.problems(), *problems), document.typed)
+        if self._broken:  # of the PDF alone
+            self._broken, self._document = {}, None
+        return made
 
     def _html(self) -> Made:
         from report import html
@@ -315,30 +332,55 @@ class _Maker:
             pages = html.write_document(self.document(), self.templates, address, self.state.drawings)
         except html.SiteError as error:
             raise BuildError(str(error)) from None
-        return Made(pages, self.problems())
+        return Made(pages, self.problems(), self.document().typed)
 
 
 def document_inputs(study: Study, store: Store, templates: Path, prefer: Profile | None) -> Hashes:
     """Every file that the composed document is made of, by hash."""
-    sections = [templates / "sections" / f"{name}.md" for name in (study.abstract, *study.sections)]
+    sections = section_files(study, templates)
     shared = [templates / name for name in ("names.txt", "published.toml", "references.bib")]
-    mentioned = sorted({name for file in sections for name in _mentions(file)})
+    names = sorted(mentioned([study], templates))
     profiles = dict.fromkeys((*((prefer,) if prefer else ()), *PREFERENCE))
-    recorded = [store.path(name, profile) for name in mentioned for profile in profiles]
-    found = _hashes([*([study.source] if study.source else []), *sections, *shared, *recorded])
+    recorded = [store.path(name, profile) for name in names for profile in profiles]
+    shown = [picture for file in sections for picture in _pictures(file)]
+    found = _hashes([*([study.source] if study.source else []), *sections, *shared, *recorded, *shown])
     return {**found, PREFERRED: prefer}
+
+
+def mentioned(studies: Iterable[Study], templates: Path) -> set[str]:
+    """The analyses that the studies may draw on."""
+    return {name for study in studies for file in section_files(study, templates) for name in _mentions(file)}
+
+
+def section_files(study: Study, templates: Path) -> list[Path]:
+    """The templates of the abstract and of every section."""
+    return [templates / "sections" / f"{name}.md" for name in (study.abstract, *study.sections)]
 
 
 def _mentions(section: Path) -> set[str]:
     return set(MENTION.findall(section.read_text("utf-8", errors="replace"))) if section.is_file() else set()
 
 
+def _pictures(section: Path) -> list[Path]:
+    from report.pictures import mentioned
+
+    return list(mentioned(section.read_text("utf-8", errors="replace"), section)) if section.is_file() else []
+
+
 def _code_inputs(layouts: Path) -> Hashes:
     return _hashes([*(file for folder in CODE for file in sorted(folder.glob("*.py"))), *_files(layouts)])
 
 
-def _results_inputs(store: Store) -> Hashes:
-    return _hashes(store.path(name, profile) for name, profile in store.recorded())
+def shown(studies: Iterable[Study], store: Store, templates: Path) -> list[tuple[str, Profile]]:
+    """The recorded results that the site has a page of: all, or of ours behind one's own those drawn on."""
+    if store.behind is None:
+        return store.recorded()
+    used = mentioned(studies, templates)
+    return [
+        (name, profile)
+        for name, profile in store.recorded()
+        if name in used or store.path(name, profile).is_relative_to(store.root)
+    ]
 
 
 def _known_studies(templates: Path, state: State) -> list[Path]:
@@ -347,10 +389,10 @@ def _known_studies(templates: Path, state: State) -> list[Path]:
     return [file for file in sorted((templates / "studies").glob("*.toml")) if file.stem in built]
 
 
-def _readable(store: Store, prefer: Profile | None) -> list[Result]:
+def _readable(recorded: Iterable[tuple[str, Profile]], store: Store, prefer: Profile | None) -> list[Result]:
     """The best readable result of each analysis; sections name the others."""
     found = []
-    for name in sorted({name for name, _ in store.recorded()}):
+    for name in sorted({name for name, _ in recorded}):
         try:
             found.append(store.best(name, prefer))
         except ResultError:

@@ -14,16 +14,32 @@ from report.latex_text import CYRILLIC
 
 #: What is no prose: blanked out (line breaks kept) before digits are looked for.
 _NOT_PROSE = (
-    r"\{#.*?#\}|\{%.*?%\}",  # Jinja
+    r"\{##.*?##\}|\{%.*?%\}",  # Jinja
     r"^(```|~~~).*?^\1[ \t]*$",
     r"(`+)(?!`).*?(?<!`)\1(?!`)",
     r"(?<=\])\([^)\s]*(?:\s+\"[^\"]*\")?\)|<https?://[^>]*>",  # the address of a link
-    r"(?<=\])\{[^}\n]*\}|^:::+[^\n]*$|(?<=\S )\{[#.][^}\n]*\}[ \t]*$",  # attributes and heading ids
+    r"(?<=\])[ ]*\{[^}\n]*\}|^:::+[^\n]*$|(?<=\S )\{[#.][^}\n]*\}[ \t]*$",  # attributes and heading ids
     r"\[\^[^\]\s]+\]",  # footnote marks
     r"\[[^\[\]]*@[A-Za-z][^\[\]]*\]",  # citations with the place they point to
     r"-?@[A-Za-z][\w:.#$%&+?<>~/-]*",  # citations
 )
+#: Digits that count or measure nothing here: dates, years, versions, and what another work numbers.
+_NO_MEASURE = (
+    r"\b(?:19|20)\d\d-\d\d-\d\d\b",
+    r"\b\d{1,2}(?:st|nd|rd|th)?\.? (?:January|February|March|April|May|June|July|August|September|October"
+    r"|November|December)\b|\b(?:January|February|March|April|May|June|July|August|September|October"
+    r"|November|December) \d{1,2}\b(?![.,]\d)",
+    r"(?<![\w.,])(?:19\d\d|20[0-3]\d)(?:s\b|[–-](?:19\d\d|20[0-3]\d|\d\d)\b)?(?![\w]|[.,]\d)",
+    r"(?i)\b(?:version|release|python|pytorch|torch|torchvision|cuda)[ ~]v?\d+(?:\.\d+)*\b",
+    r"\bv\d+(?:\.\d+)+\b",
+    r"\b(?:Figures?|Figs?\.|Tables?|Sections?|Sec\.|Chapters?|Equations?|Eqs?\.|Pages?|pages?|pp?\.|Questions?"
+    r"|Exercises?|Parts?|Appendix|Step|Algorithm|Lemma|Theorem)[ ~\u00a0]\(?\d+(?:\.\d+)*[a-z]?\b\)?",
+)
 _MATH = r"\$\$.+?\$\$|(?<![\\\w])\$(?=\S)(?:[^$\\]|\\.)+?(?<=\S)\$(?!\d)"
+
+
+#: Jinja's own would take "{#id" of a heading or a picture for one.
+COMMENT = ("{##", "##}")
 
 
 def with_statements(source: str) -> str:
@@ -33,7 +49,7 @@ def with_statements(source: str) -> str:
     """
     return re.sub(
         r"(?m)^%[ \t]?(.*)$",
-        lambda line: "{##}" if line[1].startswith("#") else f"{{% {line[1]} %}}",
+        lambda line: f"{COMMENT[0]}{COMMENT[1]}" if line[1].startswith("#") else f"{{% {line[1]} %}}",
         source,
     )
 
@@ -48,7 +64,7 @@ def allowed_names(templates: Path) -> list[str]:
 
 def check_digits(template: Path, names: list[str]) -> list[str]:
     """One sentence for every number typed by hand in a section's prose."""
-    text = with_statements(template.read_text("utf-8"))
+    text = with_statements(template.read_text("utf-8-sig"))
     text = re.sub(r"\{\{.*?\}\}", lambda found: re.sub(r"[^\n]", "j", found[0]), text, flags=re.DOTALL)
     for pattern in _NOT_PROSE:
         text = re.sub(pattern, _blank, text, flags=re.DOTALL | re.MULTILINE)
@@ -65,15 +81,18 @@ def check_digits(template: Path, names: list[str]) -> list[str]:
                     )
                 )
     text = re.sub(_MATH, _blank, text, flags=re.DOTALL)
+    for pattern in _NO_MEASURE:
+        text = re.sub(pattern, _blank, text)
     for name in names:
         text = re.sub(rf"(?<![\w.,]){re.escape(name)}(?![\w]|[.,]\d)", _blank, text)
     text = re.sub(r"^[ \t]*\d{1,2}[.)](?=[ \t])", _blank, text, flags=re.MULTILINE)  # numbered lists
+    allowed = template.parent.parent / "names.txt"
     for found in re.finditer(r"[^\s()\[\]]*\d[^\s()\[\]]*", text):
         problems.append(
             (
                 found.start(),
-                f"the digits of {found[0]!r} are typed by hand; use value(…) or "
-                "published(…), or add the name to templates/names.txt",
+                f"the digits of {found[0]!r} are typed by hand; use value(…) or published(…), "
+                f'add the name to {allowed}, or say {{{{ number("…") }}}}',
             )
         )
     lines = [(text.count("\n", 0, where) + 1, problem) for where, problem in sorted(problems)]

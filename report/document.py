@@ -11,6 +11,7 @@ Section blocks are pandoc's JSON syntax tree. Where a format must decide, they h
     Span .answers data: questions="H1.1 H1.2"            content: the ids of questions answered here
     Div  .table   data: target="analysis/name"           empty: the writer draws `items[target]`
     Div  .figure  data: target="analysis/name"           empty: likewise
+    Div  .written  data: target="picture:id" or "table:id"  content: a Figure or Table of the author's own
     Div  .missing                                        content: what is missing and how to make it
     Div  .quick                                          content: which numbers are of the quick profile
 
@@ -22,7 +23,7 @@ column "analysis" (type code) names one result a row: writers anchor those rows,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -34,18 +35,42 @@ Block = dict[str, Any]
 
 
 @dataclass(frozen=True)
+class Author:
+    name: str
+    affiliation: str = ""
+    email: str = ""
+
+
+@dataclass(frozen=True)
 class Study:
     """One study file: which sections, in which order, with which page limit (references not counted)."""
 
     id: str
     title: str
-    authors: tuple[str, ...]
+    people: tuple[Author, ...]
     abstract: str  # the name of a section template
     sections: tuple[str, ...]
+    subtitle: str = ""
     page_limit: int | None = None
-    affiliation: str = ""
+    affiliation: str = ""  # of all of them
+    date: str = ""  # as it is printed; that of the newest result if empty
+    language: str = "en-GB"
+    typed_numbers: str = "refuse"  # or "notice", "allow"
+    site: Mapping[str, str] = field(default_factory=dict)  # title, lead, address
     questions: tuple[Question, ...] = ()
     source: Path | None = None
+
+    @property
+    def authors(self) -> tuple[str, ...]:
+        """Their names."""
+        return tuple(one.name for one in self.people)
+
+
+@dataclass(frozen=True)
+class Written:
+    """A picture or table that stands in the prose itself. `caption` is its text without marking."""
+
+    caption: str
 
 
 @dataclass(frozen=True)
@@ -54,8 +79,8 @@ class Item:
 
     kind: Literal["table", "figure"]
     number: int
-    target: str  # "analysis/name", or "provenance/results"
-    content: Table | Figure
+    target: str  # "analysis/name", "provenance/results", or "picture:id" or "table:id" of what is written
+    content: Table | Figure | Written
     section: str
     columns: tuple[str, ...] = ()
 
@@ -72,6 +97,7 @@ class Section:
     number: str  # "3", or "A" in the appendix
     title: str
     blocks: tuple[Block, ...]
+    heading: tuple[Block, ...] = ()  # the title as inlines
     problems: tuple[str, ...] = ()
 
 
@@ -84,6 +110,7 @@ class Document:
     results: dict[str, Result]  # every result that the document draws on, by analysis
     bibliography: Path
     problems: tuple[str, ...] = field(default=())
+    typed: tuple[str, ...] = ()  # a sentence on the numbers typed by hand, a section, where that is allowed
     unanswered: tuple[str, ...] = ()  # the sentence on questions that no section answers, where there are any
 
 
@@ -114,10 +141,50 @@ def rewrite(node: Any, change: Callable[[Block], list[Block] | None]) -> Any:
     return parts
 
 
+#: Class of a marker → the data that makes it one; a Div of the author's own may have the same class.
+MARKERS = {
+    "value": "metric",
+    "quoted": "key",
+    "ref": "target",
+    "answers": "questions",
+    "table": "target",
+    "figure": "target",
+    "written": "target",
+    "missing": "",
+    "quick": "",
+}
+
+
 def marker(element: Block) -> tuple[str, dict[str, str]]:
-    """The class and data of a Span or Div that has one class; ("", {}) for everything else."""
+    """The class and data of a marker; ("", {}) for everything else."""
     if element["t"] in ("Span", "Div"):
         _, classes, data = element["c"][0]
-        if len(classes) == 1:
-            return classes[0], dict(data)
+        if len(classes) == 1 and classes[0] in MARKERS:
+            needed, given = MARKERS[classes[0]], dict(data)
+            if not needed or needed in given:
+                return classes[0], given
     return "", {}
+
+
+def _without_notes(element: Block) -> list[Block] | None:
+    """Quotation marks as letters, and no footnotes."""
+    if element["t"] == "Quoted":
+        left, right = "‘’" if element["c"][0]["t"] == "SingleQuote" else "“”"
+        inner = rewrite(element["c"][1], _without_notes)
+        return [{"t": "Str", "c": left}, *inner, {"t": "Str", "c": right}]
+    return [] if element["t"] == "Note" else None
+
+
+def plain_text(inlines: Any) -> str:
+    """The words of inlines, without their marking; a footnote is none of them."""
+    pieces: dict[str, Callable[[Any], str]] = {
+        "Str": str,
+        "Space": lambda _: " ",
+        "SoftBreak": lambda _: " ",
+        "Code": lambda content: str(content[1]),
+        "Math": lambda content: str(content[1]),
+    }
+    words = rewrite(inlines, _without_notes)
+    return "".join(
+        pieces[element["t"]](element.get("c")) for element in elements(words) if element["t"] in pieces
+    )

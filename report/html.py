@@ -29,6 +29,7 @@ import jinja2
 from markupsafe import Markup, escape
 
 from report import figures, formatting, html_text, html_views
+from report import pictures as own_pictures
 from report.document import Document, Item, Study
 from results.schema import Finding, Metric, Network, Result, Table
 from results.store import encode
@@ -74,6 +75,9 @@ def write_document(
         return str(parts.figure(view))
 
     abstract, *bodies = html_text.texts(document, draw)
+    for image in own_pictures.images([document.abstract, *(s.blocks for s in document.sections)]):
+        name, content = own_pictures.on_page(Path(image["c"][2][0]))
+        pictures[f"{study.id}/pictures/{name}"] = content
     pages = [Page(s.id, s.number, s.title, f"{s.id}.html") for s in document.sections]
     shared = {"root": "../", "document": document, "study": study, "pages": pages, "pdf": pdf}
     address = html_text.Anchors(document).target

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from report import pandoc
-from report.document import Block, Document, Item, Study, elements, marker, rewrite
+from report import pandoc, pictures
+from report.document import Block, Document, Item, Study, elements, marker, plain_text, rewrite
+from report.numbering import words
 from results.schema import Result
 
 #: Reads syntax trees, one a line of JSON; writes the HTML of each and of its references, each ended by NUL.
@@ -133,20 +136,6 @@ def _subsections(blocks: Sequence[Block]) -> list[tuple[str, str]]:
     ]
 
 
-def plain_text(inlines: Sequence[Block]) -> str:
-    """The words of inlines, without their marking."""
-    pieces: Mapping[str, Callable[[Any], str]] = {
-        "Str": str,
-        "Space": lambda _: " ",
-        "SoftBreak": lambda _: " ",
-        "Code": lambda content: str(content[1]),
-        "Math": lambda content: str(content[1]),
-    }
-    return "".join(
-        pieces[element["t"]](element.get("c")) for element in elements(inlines) if element["t"] in pieces
-    )
-
-
 def _as_html(element: Block, anchors: Anchors, draw: Callable[[Item], str]) -> list[Block] | None:
     """What stands for a marker; None for what pandoc writes well by itself."""
     document = anchors.document
@@ -164,6 +153,10 @@ def _as_html(element: Block, anchors: Anchors, draw: Callable[[Item], str]) -> l
             return [{"t": "Span", "c": [["", ["quoted"], [["title", title]]], element["c"][1]]}]
         case "Div", "table" | "figure":
             return [{"t": "RawBlock", "c": ["html", draw(document.items[data["target"]])]}]
+        case "Div", "written":
+            return _written(document.items[data["target"]], element["c"][1][0], anchors, draw)
+        case "Image", _:
+            return [_image(element)]
         case "Div", "missing" | "quick":
             inner = rewrite(element["c"][1], lambda part: _as_html(part, anchors, draw))
             return [{"t": "Div", "c": [["", ["notice", kind], [["role", "note"]]], inner]}]
@@ -175,6 +168,35 @@ def _as_html(element: Block, anchors: Anchors, draw: Callable[[Item], str]) -> l
             element = {"t": "Table", "c": rewrite(element["c"], lambda e: _as_html(e, anchors, draw))}
             return [_table(element)]
     return None
+
+
+def _written(item: Item, block: Block, anchors: Anchors, draw: Callable[[Item], str]) -> list[Block]:
+    """A picture or table of the author's own, with its number before its caption."""
+    inner = rewrite(block["c"], lambda part: _as_html(part, anchors, draw))
+    label = [{"t": "Strong", "c": words(f"{item.label}.")}, {"t": "Space"}]
+    _, (short, caption), *rest = inner
+    caption = [{"t": "Plain", "c": [*label, *(caption[0]["c"] if caption else [])]}, *caption[1:]]
+    inner = [["", [], []], [short, caption], *rest]
+    body = {"t": "Figure", "c": inner} if block["t"] == "Figure" else _table({"t": "Table", "c": inner})
+    return [{"t": "Div", "c": [[item.target, [item.kind, "written"], []], [body]]}]
+
+
+def _image(element: Block) -> Block:
+    """A picture from the page's folder of pictures, no larger than its place."""
+    (_, _, data), words_, (file, _) = element["c"]
+    name, _ = pictures.on_page(Path(file))
+    wide = pictures.width(element)
+    said = dict(data)
+    text = said.get("alt", plain_text(words_))
+    size = f' width="{wide:.0%}"' if isinstance(wide, float) else f' width="{_pixels(wide)}"' if wide else ""
+    image = f'<img src="pictures/{name}" alt="{escape(text)}"{size} loading="lazy">'
+    return {"t": "RawInline", "c": ["html", image]}
+
+
+def _pixels(length: str) -> int:
+    """Of a length such as "3cm"."""
+    number, unit = re.fullmatch(r"([\d.]+)([a-z]+)", length).groups()  # type: ignore[union-attr]
+    return round(float(number) * {"cm": 37.8, "mm": 3.78, "in": 96, "pt": 4 / 3, "em": 16}[unit])
 
 
 def _of(name: str) -> str:

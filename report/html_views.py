@@ -21,7 +21,7 @@ from markupsafe import Markup
 
 from report import figures
 from report.colours import coloured, labels
-from report.document import Item
+from report.document import Item, Written
 from report.formatting import cell, cell_parts, is_numeric, notes, value_of
 from results.schema import (
     Axis,
@@ -172,7 +172,7 @@ def table_view(item: Item) -> TableView:
 
 def figure_view(item: Item, folder: Path | None) -> FigureView:
     """A numbered figure; its drawing is kept in `folder`, if there is one."""
-    assert not isinstance(item.content, Table)
+    assert not isinstance(item.content, Table | Written)
     analysis = item.target.partition("/")[0]
     links = (
         Link("JSON", f"../results/{analysis}.json", True),

@@ -12,14 +12,16 @@ import shutil
 import subprocess
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import jinja2
 
-from report import figures, latex_tables, pandoc
-from report.document import Block, Document, Item, Section, elements, marker, rewrite
+from report import figures, latex_tables, pandoc, pictures
+from report.document import Block, Document, Item, Section, Study, Written, elements, marker, rewrite
 from report.formatting import listing
 from report.latex_text import code, escape, only_ascii, verbatim
+from report.latex_written import enclosed, float_of, picture, raw, unnumbered
 from report.numbering import words
 from results.store import write_atomically
 
@@ -34,6 +36,10 @@ class NoTeX(Exception):
 
 class LaTeXError(Exception):
     """LaTeX stopped; the message says in which section, where in its source, and why."""
+
+    def __init__(self, message: str, section: str = "") -> None:
+        super().__init__(message)
+        self.section = section
 
 
 def write(document: Document, templates: Path) -> str:
@@ -58,7 +64,10 @@ def write(document: Document, templates: Path) -> str:
         source=study.source.name if study.source else study.id,
         official=official.stem if official else None,
         title=escape(study.title),
+        subtitle=escape(study.subtitle),
         authors=[escape(author) for author in study.authors],
+        people=_people(study),
+        language=study.language,
         affiliation=escape(study.affiliation),
         subject=escape(listing([section.title for section in document.sections[:-1]])),
         date=_date(document),
@@ -68,6 +77,18 @@ def write(document: Document, templates: Path) -> str:
         appendix=sections[-1],
         cites=_cites(document),
     )
+
+
+def _people(study: Study) -> str:
+    """The authors in a row, each above an affiliation and address of their own where one has these."""
+    if not any(one.affiliation or one.email for one in study.people):
+        return r"\quad{} ".join(escape(one.name) for one in study.people)
+    blocks = []
+    for one in study.people:
+        lines = [escape(one.name), *(rf"\normalfont {escape(text)}" for text in [one.affiliation] if text)]
+        lines += [rf"\normalfont {code(text)}" for text in [one.email] if text]
+        blocks.append(r"\begin{tabular}[t]{@{}c@{}}" + r"\\ ".join(lines) + r"\end{tabular}")
+    return r"\qquad{} ".join(blocks)
 
 
 def compile(tex: str, document: Document, templates: Path, folder: Path) -> Path:
@@ -89,8 +110,11 @@ def prepare(tex: str, document: Document, templates: Path, folder: Path) -> None
             folder / source.name, (only_ascii(content) if source.suffix == ".bib" else content).encode()
         )
     for item in document.items.values():
-        if item.kind == "figure":
+        if item.kind == "figure" and not isinstance(item.content, Written):
             figures.stored(item.content, folder / "figures")  # type: ignore[arg-type]
+    for image in pictures.images([document.abstract, *(section.blocks for section in document.sections)]):
+        name_, data = pictures.in_latex(Path(image["c"][2][0]))
+        _write_if_changed(folder / "pictures" / name_, data)
     if not (shutil.which("latexmk") and shutil.which("pdflatex")):
         raise NoTeX(f"TeX is not installed, so there is no PDF; install it with `{INSTALL}`")
 
@@ -98,9 +122,13 @@ def prepare(tex: str, document: Document, templates: Path, folder: Path) -> None
 def run(tex: str, document: Document, templates: Path, folder: Path) -> Path:
     """The PDF of what `prepare` wrote. Draws nothing, so that documents may be run side by side."""
     name = document.study.id
-    if not _run(document, folder) and not (_forget(folder, name) and _run(document, folder)):
+    if _run(document, folder):
+        return folder / f"{name}.pdf"
+    said = _bibtex_error(folder / f"{name}.blg", document.bibliography)
+    if said or not (_forget(folder, name) and _run(document, folder)):
+        problem, section = (said, "") if said else _explain(folder / f"{name}.log", tex, document, templates)
         _forget(folder, name)
-        raise LaTeXError(_explain(folder / f"{name}.log", tex, document, templates))
+        raise LaTeXError(problem, section)
     return folder / f"{name}.pdf"
 
 
@@ -118,8 +146,8 @@ def _run(document: Document, folder: Path) -> bool:
 
 
 def _forget(folder: Path, name: str) -> bool:
-    """Remove auxiliary files, which an interrupted run may have left broken; whether there were any."""
-    files = [folder / f"{name}.{kind}" for kind in ("aux", "bbl", "out", "fdb_latexmk")]
+    """Remove what latexmk goes by, which an interrupted run may have left broken; whether there was any."""
+    files = [folder / f"{name}.{kind}" for kind in ("aux", "bbl", "blg", "log", "out", "fls", "fdb_latexmk")]
     there = [file for file in files if file.exists()]
     for file in there:
         file.unlink()
@@ -136,14 +164,21 @@ def _sections_as_latex(document: Document) -> list[str]:
     boundary = "%convstudy-section-boundary"
     blocks: list[Block] = [*document.abstract]
     for section in document.sections:
-        blocks += [_raw(boundary), _raw(_heading(section)), *section.blocks]
+        blocks += [raw(boundary), *_heading(section), *section.blocks]
     marked = rewrite(blocks, lambda element: _as_latex(element, document.items))
-    text = pandoc.write(marked, "--to=latex", "--natbib", "--wrap=preserve", "--syntax-highlighting=none")
+    text = pandoc.write(
+        marked, "--to=latex-smart", "--natbib", "--wrap=preserve", "--syntax-highlighting=none"
+    )
     return [only_ascii(part).strip() for part in text.split(boundary)]
 
 
-def _heading(section: Section) -> str:
-    return f"% section: {section.id}\n\\section{{{escape(section.title)}}}\\label{{section:{section.id}}}"
+def _heading(section: Section) -> list[Block]:
+    """The title, which pandoc makes plain for bookmarks."""
+    title = list(section.heading) or words(section.title)
+    return [
+        raw(f"% section: {section.id}"),
+        {"t": "Header", "c": [1, [f"section:{section.id}", [], []], title]},
+    ]
 
 
 def _as_latex(element: Block, items: Mapping[str, Item]) -> list[Block] | None:
@@ -151,46 +186,46 @@ def _as_latex(element: Block, items: Mapping[str, Item]) -> list[Block] | None:
     kind, data = marker(element)
     match element["t"], kind:
         case "Code", _:
-            return [_raw(code(element["c"][1]), inline=True)]
+            return [raw(code(element["c"][1]), inline=True)]
+        case "Table", _:
+            return [unnumbered(element, partial(rewrite, change=lambda e: _as_latex(e, items)))]
         case "CodeBlock", _:
-            return [_raw(verbatim(element["c"][1]))]
+            return [raw(verbatim(element["c"][1]))]
         case "Span", "value":
             analysis = data["metric"].partition("/")[0]
-            return _enclosed(rf"\hyperlink{{result:{analysis}}}{{", element["c"][1], "}")
+            return enclosed(rf"\hyperlink{{result:{analysis}}}{{", element["c"][1], "}")
         case "Span", "quoted":
             return list(element["c"][1])
         case "Span", "answers":
-            return _enclosed(r"\answers{", words(data["questions"]), "}")
+            return enclosed(r"\answers{", words(data["questions"]), "}")
         case "Span", "ref":
             target = data["target"]
             place = label(items[target]) if target in items else target
             before = rf"\refto{{{place}}}{{" if target in items else rf"\hyperref[{place}]{{"
-            return _enclosed(before, _unbroken(element["c"][1]), "}")
+            return enclosed(before, _unbroken(element["c"][1]), "}")
         case "Div", "table":
             item = items[data["target"]]
-            return [_raw(latex_tables.table(item, label(item)))]
+            return [raw(latex_tables.table(item, label(item)))]
         case "Div", "figure":
-            return [_raw(_figure(items[data["target"]]))]
+            return [raw(_figure(items[data["target"]]))]
+        case "Div", "written":
+            item = items[data["target"]]
+            write = partial(rewrite, change=lambda e: _as_latex(e, items))
+            return [float_of(item, label(item), element["c"][1][0], write)]
+        case "Image", _:
+            return [raw(picture(element), inline=True)]
         case "Div", "missing" | "quick":
             return [
-                _raw(rf"\begin{{{kind}}}"),
+                raw(rf"\begin{{{kind}}}"),
                 *rewrite(element["c"][1], lambda e: _as_latex(e, items)),
-                _raw(rf"\end{{{kind}}}"),
+                raw(rf"\end{{{kind}}}"),
             ]
     return None
-
-
-def _enclosed(before: str, inlines: list[Block], after: str) -> list[Block]:
-    return [_raw(before, inline=True), *inlines, _raw(after, inline=True)]
 
 
 def _unbroken(inlines: list[Block]) -> list[Block]:
     """Words that no line break comes between: "Table~3"."""
     return [{"t": "Str", "c": "\u00a0"} if part["t"] == "Space" else part for part in inlines]
-
-
-def _raw(latex: str, *, inline: bool = False) -> Block:
-    return {"t": "RawInline" if inline else "RawBlock", "c": ["latex", latex]}
 
 
 def _figure(item: Item) -> str:
@@ -231,7 +266,9 @@ def _newest(document: Document) -> datetime | None:
 
 
 def _date(document: Document) -> str:
-    """ "21 November 2026"; empty for a document without results."""
+    """As the study says it, or "21 November 2026" of its newest result; empty without results."""
+    if document.study.date:
+        return escape(document.study.date)
     newest = _newest(document)
     return f"{newest.day} {newest:%B %Y}" if newest else ""
 
@@ -244,14 +281,15 @@ def _environment(document: Document) -> dict[str, str]:
     return {"SOURCE_DATE_EPOCH": str(epoch), **os.environ, **fixed}
 
 
-def _explain(log: Path, tex: str, document: Document, templates: Path) -> str:
-    """One sentence for the first error in a log."""
+def _explain(log: Path, tex: str, document: Document, templates: Path) -> tuple[str, str]:
+    """One sentence for the first error in a log, and the section that it is in, "" if in none."""
     text = log.read_text("latin-1") if log.exists() else ""
     if missing := re.search(r"File `([^']+)' not found", text):
-        return f"LaTeX has no {missing[1]}; install what it needs with `{INSTALL}`"
+        return f"LaTeX has no {missing[1]}; install what it needs with `{INSTALL}`", ""
     found = re.search(r"^(?:\./)?[^\s:]+\.(?:tex|cls|sty|bbl):(\d+): (.+)", text, re.MULTILINE)
     if not found:
-        return _bibtex_error(log.with_suffix(".blg")) or f"LaTeX gave no PDF; its last words are in {log}"
+        last = [line for line in text.splitlines() if line.startswith("!")] or text.split("\n")[-3:]
+        return f"LaTeX gave no PDF; its last words are “{' '.join(last).strip()}”", ""
     line, message = int(found[1]), found[2].strip().rstrip(".")
     shown = re.search(rf"^l\.{line} (.*)$", text[found.end() :], re.MULTILINE)
     words = shown[1].strip() if shown else ""
@@ -259,16 +297,17 @@ def _explain(log: Path, tex: str, document: Document, templates: Path) -> str:
     near = f" near “{words[-60:]}”" if words else ""
     stop = f"LaTeX stops with “{message}”{near} (line {line} of {log.stem}.tex)"
     if not above:
-        return f"{document.study.source or document.study.id}, before the first section: {stop}"
-    return f"{_place_in_template(templates / 'sections' / f'{above[-1]}.md', words)}: {stop}"
+        return f"{document.study.source or document.study.id}, before the first section: {stop}", ""
+    where = _place_in_template(templates / "sections" / f"{above[-1]}.md", words)
+    return f"{where}: {stop}", above[-1]
 
 
-def _bibtex_error(log: Path) -> str:
+def _bibtex_error(log: Path, bibliography: Path) -> str:
     """BibTeX's own first error, with the line of the bibliography; empty where it has none."""
     text = log.read_text("latin-1") if log.exists() else ""
     found = re.search(r"^(.+)---line (\d+) of file (\S+)$", text, re.MULTILINE)
     return (
-        f"{found[3]}:{found[2]}: BibTeX stops with “{found[1].strip()}”; mend the entry there"
+        f"{bibliography}:{found[2]}: BibTeX stops with “{found[1].strip()}”; mend the entry there"
         if found
         else ""
     )

@@ -105,9 +105,16 @@ def code(text: str) -> str:
 
 
 def verbatim(text: str) -> str:
-    """Lines of code, each as it is."""
-    lines = (only_ascii(_escaped(line)).replace(" ", "~") or "~" for line in text.splitlines())
-    return "\\begin{quote}\\small\\ttfamily\\raggedright\n" + "\\\\\n".join(lines) + "\n\\end{quote}"
+    """Lines of code that can be copied as they are; one that is too long goes on in the next."""
+    lines = "\n".join(only_ascii(_escaped_code(line)) for line in text.splitlines())
+    options = r"fontsize=\small,breaklines,breakanywhere,commandchars=\\\{\}"
+    return f"\\begin{{Verbatim}}[{options}]\n{lines}\n\\end{{Verbatim}}"
+
+
+def _escaped_code(line: str) -> str:
+    """A line between whose commands spaces and quotes stay what they are."""
+    specials = {"\\": r"\textbackslash{}", "{": r"\{", "}": r"\}"}
+    return "".join(specials.get(character, character) for character in line.expandtabs(4))
 
 
 def arithmetic(text: str) -> str:

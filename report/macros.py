@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from report import formatting
 from report.checks import allowed_names
 from report.formatting import (
     listing,
     markdown,
     nearest,
-    number,
     placeholder,
     plain,
     scaled,
@@ -30,7 +30,7 @@ from results.store import Profile, Store
 MACROS = (
     "about", "value", "percent", "points", "plain", "published", "parameter", "sentence",
     "holds", "verdict", "profile", "result", "table", "figure", "ref",
-    "data", "licence", "notes", "answers",
+    "data", "licence", "notes", "number", "answers",
 )  # fmt: skip
 ANALYSIS = r"[a-z_][a-z0-9_]*(\.[a-z0-9_]+)+"
 PUBLISHED = "published:"  # before a key of published.toml, where a name of a metric may also stand
@@ -107,6 +107,10 @@ class Macros:
             markdown(note[:1].upper() + note[1:].rstrip(".") + ".") for note in self._dataset(analysis).notes
         ]
 
+    def number(self, text: str) -> str:
+        """A number that the author answers for, as it is written here."""
+        return markdown(str(text))
+
     def _dataset(self, analysis: str | None) -> Dataset:
         datasets = self.result(analysis).provenance.datasets
         if not datasets:
@@ -157,7 +161,7 @@ class Macros:
             text = (
                 with_interval(metric, format or "", scale, interval)
                 if interval
-                else number(scaled(metric.value, scale), format or "")
+                else formatting.number(scaled(metric.value, scale), format or "")
             )
         except ValueError as error:
             raise MacroError(f"{name} cannot be printed so: {error}") from None
@@ -211,9 +215,10 @@ class Macros:
 
     def published(self, key: str, format: str | None = None, scale: float | None = None) -> str:
         try:
-            return _span("quoted", "key", key, number(scaled(self._published(key), scale), format or ""))
+            text = formatting.number(scaled(self._published(key), scale), format or "")
         except ValueError as error:
             raise MacroError(f"{key} cannot be printed so: {error}") from None
+        return _span("quoted", "key", key, text)
 
     def table(self, name: str, columns: list[str] | None = None) -> str:
         table, target = self._part(name, "tables", "table"), self._full(name)
@@ -275,9 +280,12 @@ class Macros:
 
 
 def full_name(name: str, subject: str) -> str:
-    """A name with its analysis, which is `subject` where it says none. "section:id" says what it is."""
+    """A name with its analysis, which is `subject` where it says none.
+
+    "section:id", "picture:id" and "table:id" say what they are.
+    """
     first = name.partition("/")[0]
-    if not subject or name.startswith("section:") or re.fullmatch(ANALYSIS, first):
+    if not subject or name.startswith(("section:", "picture:", "table:")) or re.fullmatch(ANALYSIS, first):
         return name
     return f"{subject}/{name}"
 
@@ -288,7 +296,7 @@ def _in_words(value: Any, spec: str) -> str:
         return listing([_in_words(part, spec) for part in value])
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise ValueError(f"it is {value!r}, no number, word or list of these")
-    return value if isinstance(value, str) else number(value, spec)
+    return value if isinstance(value, str) else formatting.number(value, spec)
 
 
 def _span(kind: str, key: str, data: str, text: str) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
-from report.document import Block, Item, Section, marker, rewrite
+from report.document import Block, Item, Section, Written, elements, marker, plain_text, rewrite
 from report.formatting import nearest
 from results.schema import Figure, Table
 
@@ -19,6 +20,15 @@ class DeadReference(Exception):
     def __init__(self, target: str, problem: str) -> None:
         super().__init__(problem)
         self.target = target
+
+
+class RepeatedName(Exception):
+    """Two pictures, or two tables, of the author's own that `ref` could not tell apart."""
+
+    def __init__(self, target: str) -> None:
+        kind, _, name = target.partition(":")
+        super().__init__(f"two of the study have the name {name!r}; give one an id, as {{#another-{kind}}}")
+        self.target = name
 
 
 @dataclass(frozen=True)
@@ -39,6 +49,8 @@ def number_items(
 
     def numbered(section: str, body: Sequence[Block]) -> list[Block]:
         def change(element: Block) -> list[Block] | None:
+            if element["t"] in ("Figure", "Table") and (caption := _caption(element)):
+                return [written(section, element, caption)]
             kind, data = marker(element)
             if element["t"] != "Div" or kind not in ("table", "figure"):
                 return None
@@ -56,7 +68,31 @@ def number_items(
         changed: list[Block] = rewrite(body, change)
         return changed
 
+    def written(section: str, element: Block, caption: str) -> Block:
+        """What the author wrote, with a number and a name by which `ref` finds it."""
+        kind: Kind = "figure" if element["t"] == "Figure" else "table"
+        counts[kind] += 1
+        target = _name(element, counts[kind])
+        if target in items:
+            raise RepeatedName(target)
+        items[target] = Item(kind, counts[kind], target, Written(caption), section)
+        return {"t": "Div", "c": [["", ["written"], [["target", target]]], [element]]}
+
     return {section: numbered(section, body) for section, body in bodies.items()}, items
+
+
+def _caption(element: Block) -> str:
+    """The text of the caption of a figure or table of the author's own; "" without one."""
+    return plain_text(element["c"][1][1]).strip()
+
+
+def _name(element: Block, number: int) -> str:
+    """ "picture:net" and "table:costs": by the id that the author gave, else by the file of the picture."""
+    given = element["c"][0][0]
+    if element["t"] == "Table":
+        return f"table:{given or number}"
+    files = [Path(image["c"][2][0]).stem for image in elements(element) if image["t"] == "Image"]
+    return f"picture:{given or (files[0] if files else number)}"
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,8 @@ Numbers come only through macros; "analysis/name" stands for every name below to
     {{ sentence("finding") }}                                        the sentence of its verdict
     {{ table("name", columns=["layer", "weights"]) }}                in a paragraph of its own
     {{ figure("name") }}
-    {{ ref("name") }}, {{ ref("section:id") }}
+    {{ ref("name") }}, {{ ref("section:id") }}, {{ ref("picture:id") }}, {{ ref("table:id") }}
+    {{ number("1,234") }}                                            a number of the author's own
     {{ answers("1a", "1b") }}                                        marks the paragraph that it ends, and
                                                                      a table or figure right below
     {{ data() }}, {{ licence() }}, {% for note in notes() %}         of the data set
@@ -32,19 +33,20 @@ from __future__ import annotations
 
 import re
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from urllib.parse import unquote
 
 import jinja2
 from jinja2 import nodes
 
-from report import checks, pandoc, provenance, questions
+from report import checks, pandoc, pictures, provenance, questions
 from report.colours import coloured
-from report.document import Block, Document, Section, Study, elements
+from report.document import Block, Document, Section, Study, Written, elements, plain_text, rewrite
 from report.formatting import listing, markdown, nearest
 from report.macros import MACROS, MacroError, Macros, full_name
-from report.numbering import DeadReference, Kind, Linker, Offer, number_items
+from report.numbering import DeadReference, Kind, Linker, Offer, RepeatedName, number_items
 from results.schema import Result
 from results.store import Profile, ResultError, Store
 
@@ -56,16 +58,51 @@ NOT_FULL = {
 
 
 class ProseError(Exception):
-    """A template that cannot be composed; the message names file and line and says what to do."""
+    """A template that cannot be composed; the message names file and line and says what to do.
+
+    `section` is the one that the fault is in, "" where it concerns all.
+    """
+
+    def __init__(self, message: str, section: str = "") -> None:
+        super().__init__(message)
+        self.section = section
 
 
-def compose(study: Study, templates: Path, store: Store, prefer: Profile | None = None) -> Document:
-    """The numbered document of a study, from the best results at hand. Raises ProseError."""
+def compose(
+    study: Study,
+    templates: Path,
+    store: Store,
+    prefer: Profile | None = None,
+    tolerant: bool = False,
+    broken: Mapping[str, str] | None = None,
+) -> Document:
+    """The numbered document of a study, from the best results at hand. Raises ProseError.
+
+    `broken` are sections that are known to have a fault, with its sentence, which stands in their place;
+    where the call is `tolerant`, others that turn out so are added to these.
+    """
+    known = dict(broken or {})
+    while True:
+        try:
+            return _compose(study, templates, store, prefer, known)
+        except ProseError as error:
+            if not tolerant or not error.section or error.section in known:
+                raise
+            known[error.section] = str(error)
+
+
+def _compose(
+    study: Study, templates: Path, store: Store, prefer: Profile | None, broken: Mapping[str, str]
+) -> Document:
     try:
         macros = Macros(templates, store, prefer, asked=frozenset(one.id for one in study.questions))
     except ValueError as error:
         raise ProseError(str(error)) from None
-    drafts = [_render(templates / "sections" / f"{name}.md", macros) for name in _names(study)]
+    files = {name: templates / "sections" / f"{name}.md" for name in _names(study)}
+    drafts = [
+        _broken(file, broken[name]) if name in broken else _render(file, macros, study.typed_numbers)
+        for name, file in files.items()
+    ]
     results = {
         name: macros.loaded[name] for name in sorted({name for draft in drafts for name in draft.used})
     }
@@ -77,19 +114,29 @@ def compose(study: Study, templates: Path, store: Store, prefer: Profile | None 
     }
     appendix = [questions.text(study.questions, answered), provenance.text(results)]
     drafts.append(_Draft(Path(), "", provenance.TITLE, "\n\n".join(filter(None, appendix))))
-    trees = pandoc.read_markdown([draft.markdown for draft in drafts])
+    titles = [f"# {draft.title}" for draft in drafts]
+    texts = pandoc.read_markdown([*titles, *(draft.markdown for draft in drafts)])
+    headings, trees = [blocks[0]["c"][2] for blocks in texts[: len(drafts)]], texts[len(drafts) :]
+    trees = [_with_pictures(draft, tree) for draft, tree in zip(drafts, trees, strict=True)]
     _check_citations(drafts, trees, templates / "references.bib")
     offers = {**macros.offers, provenance.TARGET: Offer("table", provenance.table(results))}
     names = [*_names(study), provenance.SECTION]
-    numbered, items = number_items(
-        {name: questions.attached(_prefix_ids(tree, name)) for name, tree in zip(names, trees, strict=True)},
-        offers,
+    bodies = {
+        name: questions.attached(_prefix_ids(tree, name)) for name, tree in zip(names, trees, strict=True)
+    }
+    try:
+        numbered, items = number_items(bodies, offers)
+    except RepeatedName as error:
+        raise _fault(drafts, error.target, str(error)) from None
+    contents = coloured(
+        {name: item.content for name, item in items.items() if not isinstance(item.content, Written)}
     )
-    contents = coloured({target: item.content for target, item in items.items()})
-    items = {target: replace(item, content=contents[target]) for target, item in items.items()}
+    items |= {target: replace(items[target], content=content) for target, content in contents.items()}
     sections = [
-        Section(name, number, draft.title, tuple(numbered[name]), draft.problems)
-        for name, number, draft in zip(names[1:], _numbers(len(names) - 1), drafts[1:], strict=True)
+        Section(name, number, plain_text(heading), tuple(numbered[name]), tuple(heading), draft.problems)
+        for name, number, heading, draft in zip(
+            names[1:], _numbers(len(names) - 1), headings[1:], drafts[1:], strict=True
+        )
     ]
     linker = Linker(
         items, {section.id: section for section in sections}, _titles(templates), _missing(drafts)
@@ -104,6 +151,7 @@ def compose(study: Study, templates: Path, store: Store, prefer: Profile | None 
         results=results,
         bibliography=templates / "references.bib",
         problems=tuple(problem for draft in drafts for problem in draft.problems),
+        typed=tuple(draft.typed for draft in drafts if draft.typed),
         unanswered=tuple(questions.unanswered(study.questions, answered)),
     )
 
@@ -119,6 +167,7 @@ class _Draft:
     used: frozenset[str] = frozenset()
     declared: dict[str, Kind] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
+    typed: str = ""
 
     def place(self, needle: str) -> str | None:
         """ "file:line" of the first line with that text as a whole word."""
@@ -135,17 +184,19 @@ def _numbers(count: int) -> list[str]:
     return [*map(str, range(1, count)), "A"]
 
 
-def _render(file: Path, macros: Macros) -> _Draft:
+def _render(file: Path, macros: Macros, typed_numbers: str) -> _Draft:
     source = _source(file)
     title, body = _split_title(source, file)
     template = checks.with_statements(source)
-    typed = checks.check_digits(file, macros.allowed_names)
-    if typed:
-        raise ProseError(typed[0] + (f" (and {len(typed) - 1} more in this file)" if typed[1:] else ""))
+    typed = _typed(file, macros) if typed_numbers != "allow" else ""
+    if typed and typed_numbers == "refuse":
+        raise ProseError(typed, file.stem)
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(lambda name: (template, name, None)),
         undefined=jinja2.StrictUndefined,
         extensions=["jinja2.ext.do"],
+        comment_start_string=checks.COMMENT[0],
+        comment_end_string=checks.COMMENT[1],
         trim_blocks=True,
         lstrip_blocks=True,
         autoescape=False,
@@ -156,27 +207,44 @@ def _render(file: Path, macros: Macros) -> _Draft:
         text = environment.get_template(str(file)).render(macros.namespace())
     except ResultError as error:
         problem = f"section {file.stem}: {error}"
-        return _Draft(file, source, title, _missing_note(error), frozenset(), declared, (problem,))
+        return _Draft(file, source, title, _missing_note(error), frozenset(), declared, (problem,), typed)
     except (jinja2.TemplateError, MacroError, TypeError, ValueError, LookupError, AttributeError) as error:
-        raise ProseError(f"{file}:{_line(error, file)}: {str(error).rstrip('.')}{_meant(error)}") from None
+        raise ProseError(
+            f"{file}:{_line(error, file)}: {str(error).rstrip('.')}{_meant(error)}", file.stem
+        ) from None
     title, body = _split_title(text, file)
     body = _quick_note([macros.loaded[name] for name in sorted(macros.used)]) + body
-    return _Draft(file, source, title, body, frozenset(macros.used), declared)
+    return _Draft(file, source, title, body, frozenset(macros.used), declared, (), typed)
+
+
+def _broken(file: Path, problem: str) -> _Draft:
+    """What stands in the place of a section with a fault."""
+    text = file.read_text("utf-8-sig", errors="replace") if file.is_file() else ""
+    first = text.partition("\n")[0]
+    title = first[2:].strip() if first.startswith("# ") else file.stem
+    note = f"\n::: {{.missing}}\nThis section cannot be shown: {markdown(problem)}.\n:::\n"
+    return _Draft(file, text, title, note, problems=(problem,))
+
+
+def _typed(file: Path, macros: Macros) -> str:
+    """A sentence on the first number that a section types by hand, and on how many there are."""
+    typed = checks.check_digits(file, macros.allowed_names)
+    return typed[0] + (f" (and {len(typed) - 1} more in this file)" if typed[1:] else "") if typed else ""
 
 
 def _source(file: Path) -> str:
     try:
-        return file.read_text("utf-8")
+        return file.read_text("utf-8-sig")
     except FileNotFoundError:
-        raise ProseError(f"there is no section template {file}") from None
+        raise ProseError(f"there is no section template {file}", file.stem) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise ProseError(f"{file} cannot be read: {error}") from None
+        raise ProseError(f"{file} cannot be read: {error}", file.stem) from None
 
 
 def _split_title(text: str, file: Path) -> tuple[str, str]:
     first, _, body = text.partition("\n")
     if not first.startswith("# ") or not first[2:].strip():
-        raise ProseError(f"{file}:1: a section starts with its title, as `# Title`")
+        raise ProseError(f"{file}:1: a section starts with its title, as `# Title`", file.stem)
     return first[2:].strip(), body
 
 
@@ -241,19 +309,41 @@ def _missing(drafts: Sequence[_Draft]) -> dict[str, Kind] | None:
 
 def _titles(templates: Path) -> dict[str, str]:
     files = sorted((templates / "sections").glob("*.md"))
-    return {file.stem: _source(file).partition("\n")[0].removeprefix("# ").strip() for file in files}
+    titles = {file.stem: _source(file).partition("\n")[0].removeprefix("# ").strip() for file in files}
+    return {name: re.sub(r"[*`$]", "", title) for name, title in titles.items()}
 
 
 def _link(linker: Linker, blocks: Sequence[Block], drafts: Sequence[_Draft]) -> list[Block]:
     try:
         return linker.link(blocks)
     except DeadReference as error:
-        raise ProseError(f"{_place(drafts, error.target)}: {error}") from None
+        raise _fault(drafts, error.target, str(error)) from None
 
 
-def _place(drafts: Sequence[_Draft], needle: str) -> str:
-    """Where a template first says `needle`."""
-    return next(filter(None, (draft.place(needle) for draft in drafts)), str(drafts[0].file))
+def _fault(drafts: Sequence[_Draft], needle: str, message: str) -> ProseError:
+    """The error of the section that first says `needle`."""
+    draft, place = next(
+        ((draft, place) for draft in drafts if (place := draft.place(needle))),
+        (drafts[0], str(drafts[0].file)),
+    )
+    return ProseError(f"{place}: {message}", draft.file.stem)
+
+
+def _with_pictures(draft: _Draft, tree: list[Block]) -> list[Block]:
+    """The tree with the files of its pictures for their addresses."""
+
+    def found(element: Block) -> list[Block] | None:
+        if element["t"] != "Image":
+            return None
+        attributes, words, (address, title) = element["c"]
+        try:
+            file = pictures.find(unquote(address), draft.file)
+        except (pictures.PictureError, OSError) as error:
+            raise _fault([draft], address, str(error)) from None
+        return [{"t": "Image", "c": [attributes, words, [str(file), title]]}]
+
+    changed: list[Block] = rewrite(tree, found)
+    return changed
 
 
 def _prefix_ids(blocks: list[Block], section: str) -> list[Block]:
@@ -270,12 +360,20 @@ def _check_citations(drafts: Sequence[_Draft], trees: Sequence[list[Block]], bib
         for citation in element["c"][0] if element["t"] == "Cite" else ():
             key = citation["citationId"]
             if key not in known:
-                where = _place(drafts, f"@{key}")
-                raise ProseError(f"{where}: {bibliography.name} has no entry {key!r}{nearest(key, known)}")
+                message = f"{bibliography.name} has no entry {key!r}{nearest(key, list(known))}"
+                raise _fault(drafts, f"@{key}", message)
 
 
-def bibliography_keys(path: Path) -> list[str]:
-    """The keys of the entries of a BibTeX file."""
-    text = path.read_text("utf-8") if path.exists() else ""
-    entries = re.findall(r"^\s*@(\w+)\s*\{\s*([^,\s]+)", text, re.MULTILINE)
-    return [key for kind, key in entries if kind.lower() not in ("comment", "string", "preamble")]
+def bibliography_keys(path: Path) -> dict[str, int]:
+    """The keys of the entries of a BibTeX file, with their lines. ProseError where one is there twice."""
+    text = path.read_text("utf-8-sig") if path.exists() else ""
+    keys: dict[str, int] = {}
+    for entry in re.finditer(r"^[ \t]*@(\w+)\s*\{\s*([^,\s]+)", text, re.MULTILINE):
+        if entry[1].lower() in ("comment", "string", "preamble"):
+            continue
+        line = text.count("\n", 0, entry.start(1)) + 1
+        if entry[2] in keys:
+            again = f"the entry {entry[2]!r} is there twice (line {keys[entry[2]]} too); remove one"
+            raise ProseError(f"{path}:{line}: {again}")
+        keys[entry[2]] = line
+    return keys

@@ -5,53 +5,143 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from report.document import Study
+from report.document import Author, Study
 from report.formatting import nearest
 from report.provenance import SECTION as APPENDIX
 from report.questions import Question
 
-#: Key → type, for what a study file must and may say.
-REQUIRED: dict[str, type] = {"title": str, "authors": list, "abstract": str, "sections": list}
-OPTIONAL: dict[str, type] = {"page_limit": int, "affiliation": str}
-TYPE_NAMES = {str: "a text", list: "a list of texts", int: "a whole number above 0"}
+
+class Key(NamedTuple):
+    """A key of a study file: the type of its value, what it does, and an example, in TOML."""
+
+    type: type
+    meaning: str
+    example: str
+    required: bool = False
+
+
+KEYS = {
+    "title": Key(str, "the title", '"Who painted it?"', required=True),
+    "subtitle": Key(str, "a line below the title", '"A study of ten painters"'),
+    "authors": Key(
+        list,
+        "names, or tables with name, affiliation and email",
+        '["Ada Lovelace", { name = "Bo Ek", affiliation = "Lund", email = "bo@example.org" }]',
+        required=True,
+    ),
+    "affiliation": Key(str, "a line below all authors", '"A course, a group, a university"'),
+    "anonymous": Key(bool, "true prints neither authors nor affiliations", "true"),
+    "date": Key(str, "a date as it is printed; the day of the newest result if not given", '"May 2026"'),
+    "abstract": Key(str, "the section that is the abstract", '"abstract"', required=True),
+    "sections": Key(
+        list,
+        "in order: a file of sections/, one that comes with convstudy, or a path",
+        '["my-section", "lenet", "text/method.md"]',
+        required=True,
+    ),
+    "page_limit": Key(int, "pages before the references; more are reported", "8"),
+    "language": Key(str, "the language for browsers, screen readers and PDF viewers (BCP 47)", '"en-GB"'),
+    "typed_numbers": Key(
+        str,
+        "numbers that the prose types by hand: notice names them, refuse stops the build, allow is silent",
+        '"notice"',
+    ),
+    "site": Key(
+        dict,
+        "title and lead of the first page, and the address at which the site is published",
+        '{ title = "Painters", lead = "…", address = "https://ada.example.org/painters" }',
+    ),
+    "questions": Key(list, "tables with id and text: what must be answered", '[{ id = "1a", text = "…" }]'),
+}
+TYPE_NAMES = {
+    str: "a text",
+    list: "a list of texts",
+    int: "a whole number above 0",
+    bool: "true or false",
+    dict: "a table of texts",
+}
+TYPED_NUMBERS = ("notice", "refuse", "allow")
+SITE = ("title", "lead", "address")
+AUTHOR = ("name", "affiliation", "email")
+LANGUAGE = r"[a-zA-Z]{2,3}(-[a-zA-Z0-9]{2,8})*"
 
 
 class StudyError(Exception):
     """A study file that cannot be used; the message is one sentence with file, key and remedy."""
 
 
-def load(path: Path, templates: Path) -> Study:
-    """The study of a TOML file; its id is the file's stem. Raises StudyError."""
+def load(path: Path, templates: Path, typed_numbers: str = "refuse") -> Study:
+    """The study of a TOML file; its id is the file's stem. Raises StudyError.
+
+    `typed_numbers` is what holds where the file does not say it.
+    """
     data = _read(path)
-    expected = REQUIRED | OPTIONAL
     questions = _questions(path, data.pop("questions", []))
+    people = _people(path, data)
     for key, value in data.items():
-        if key not in expected:
-            raise StudyError(f"{path}: there is no key {key!r}{nearest(key, [*expected, 'questions'])}")
-        if not _is_a(value, expected[key]):
-            raise StudyError(f"{path}: {key} must be {TYPE_NAMES[expected[key]]}, not {value!r}")
-    for key in REQUIRED:
-        if not data.get(key):
-            raise StudyError(f"{path}: {key} is missing; add {key} = {_example(key)}")
-    _check_sections(path, [data["abstract"], *data["sections"]], templates)
+        if key not in KEYS:
+            raise StudyError(f"{path}: there is no key {key!r}{nearest(key, list(KEYS))}")
+        if not _is_a(value, KEYS[key].type):
+            raise StudyError(f"{path}: {key} must be {TYPE_NAMES[KEYS[key].type]}, not {value!r}")
+    for name, known in KEYS.items():
+        if known.required and not data.get(name):
+            raise StudyError(f"{path}: {name} is missing; add {name} = {known.example}")
+    policy, language = data.get("typed_numbers", typed_numbers), data.get("language", "en-GB")
+    if policy not in TYPED_NUMBERS:
+        raise StudyError(f"{path}: typed_numbers is {policy!r}; say notice, refuse or allow")
+    if not re.fullmatch(LANGUAGE, language):
+        raise StudyError(f"{path}: language must be a tag such as en-GB or de, not {language!r}")
+    site = data.get("site", {})
+    for key in site:
+        if key not in SITE:
+            raise StudyError(f"{path}: site has no {key!r}{nearest(key, list(SITE))}")
+    abstract, *sections = _section_names(path, [data["abstract"], *data["sections"]], templates)
+    if data.get("anonymous"):
+        people = (Author("Anonymous author" + "s" * (len(people) > 1)),)
     return Study(
         id=path.stem,
         title=data["title"],
-        authors=tuple(data["authors"]),
-        abstract=data["abstract"],
-        sections=tuple(data["sections"]),
+        subtitle=data.get("subtitle", ""),
+        people=people,
+        abstract=abstract,
+        sections=tuple(sections),
         page_limit=data.get("page_limit"),
-        affiliation=data.get("affiliation", ""),
+        affiliation="" if data.get("anonymous") else data.get("affiliation", ""),
+        date=data.get("date", ""),
+        language=language,
+        typed_numbers=policy,
+        site=site,
         questions=questions,
         source=path,
     )
 
 
+def _people(path: Path, data: dict[str, Any]) -> tuple[Author, ...]:
+    """The authors, each a name or a table with one; `data` keeps the names."""
+    given = data.get("authors")
+    if not isinstance(given, list):
+        return ()
+    people = []
+    for number, one in enumerate(given, 1):
+        fields = {"name": one} if isinstance(one, str) else one
+        if not isinstance(fields, dict) or not _is_a(fields, dict) or not fields.get("name", "").strip():
+            raise StudyError(
+                f"{path}: author {number} must be a name, or a table such as "
+                '{ name = "Ada Lovelace", affiliation = "London", email = "ada@example.org" }'
+            )
+        for key in fields:
+            if key not in AUTHOR:
+                raise StudyError(f"{path}: author {number} has no {key!r}{nearest(key, list(AUTHOR))}")
+        people.append(Author(**fields))
+    data["authors"] = [one.name for one in people]
+    return tuple(people)
+
+
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text("utf-8"))
+        return tomllib.loads(path.read_text("utf-8-sig"))
     except FileNotFoundError:
         known = sorted(file.stem for file in path.parent.glob("*.toml"))
         raise StudyError(f"there is no study {path.stem!r} at {path}{nearest(path.stem, known)}") from None
@@ -85,20 +175,29 @@ def _is_a(value: object, expected: type) -> bool:
         return isinstance(value, int) and not isinstance(value, bool) and value > 0
     if expected is list:
         return isinstance(value, list) and all(isinstance(part, str) and part.strip() for part in value)
+    if expected is dict:
+        return isinstance(value, dict) and all(isinstance(part, str) for part in value.values())
     return isinstance(value, expected)
 
 
-def _example(key: str) -> str:
-    return '["…"]' if REQUIRED[key] is list else '"…"'
-
-
-def _check_sections(path: Path, names: list[str], templates: Path) -> None:
+def _section_names(path: Path, given: list[str], templates: Path) -> list[str]:
+    """The sections by their names; one that is named by its path has that of its file."""
     folder = templates / "sections"
     known = sorted(file.stem for file in folder.glob("*.md"))
-    for position, name in enumerate(names):
-        if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", name) or name not in known:
-            raise StudyError(f"{path}: there is no section {name!r} in {folder}{nearest(name, known)}")
+    names: list[str] = []
+    for said in given:
+        name = Path(said).stem if said.endswith(".md") else said
+        if name not in known:
+            where = f"file {said!r}" if said.endswith(".md") else f"section {name!r} in {folder}"
+            raise StudyError(f"{path}: there is no {where}{nearest(name, known)}")
+        if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", name):
+            raise StudyError(
+                f"{path}: the section {name!r} becomes part of an address: rename its file to small letters,"
+                " digits and hyphens"
+            )
         if name == APPENDIX:
             raise StudyError(f"{path}: {name!r} is the appendix that every study has; rename the section")
-        if name in names[:position]:
+        if name in names:
             raise StudyError(f"{path}: the section {name!r} is named twice; remove one")
+        names.append(name)
+    return names

@@ -138,15 +138,26 @@ def _verified(path: Path, model: type[Content], analysis: str, remedy: str) -> C
 
 @dataclass(frozen=True)
 class Store:
-    """The results below one folder: `<root>/<profile>/<analysis>.json`."""
+    """The results below one folder: `<root>/<profile>/<analysis>.json`.
+
+    What is not there is read from the folder `behind`, where one is given; nothing is written to that.
+    """
 
     root: Path
+    behind: Path | None = None
 
     def path(self, analysis: str, profile: Profile) -> Path:
-        return self.root / profile / f"{analysis}.json"
+        """Where the result is read."""
+        return self._found(_file(analysis, profile))
+
+    def _found(self, file: Path) -> Path:
+        here = self.root / file
+        if self.behind is None or here.exists() or not (self.behind / file).exists():
+            return here
+        return self.behind / file
 
     def write(self, result: Result) -> Path:
-        path = self.path(result.analysis, result.profile)
+        path = self.root / _file(result.analysis, result.profile)
         write_atomically(path, encode(result))
         return path
 
@@ -171,12 +182,13 @@ class Store:
         return result
 
     def write_outcomes(self, outcomes: Outcomes, profile: Profile) -> Path:
-        path = self.outcomes_path(outcomes.analysis, profile)
+        path = self.root / _outcomes_file(outcomes.analysis, profile)
         write_atomically(path, encode(outcomes))
         return path
 
     def outcomes_path(self, analysis: str, profile: Profile) -> Path:
-        return self.root / profile / "outcomes" / f"{analysis}.json"
+        """Where the cells behind a result are read."""
+        return self._found(_outcomes_file(analysis, profile))
 
     def read_outcomes(self, analysis: str, profile: Profile) -> Outcomes | None:
         """The cells behind a result, None where there are none; ResultError where they are not to be trusted:
@@ -200,8 +212,20 @@ class Store:
 
     def recorded(self) -> list[tuple[str, Profile]]:
         """Analyses and profiles for which a file exists, sorted."""
+        folders = (self.root, self.behind) if self.behind else (self.root,)
         return sorted(
-            (path.stem, profile)
-            for profile in get_args(Profile)
-            for path in (self.root / profile).glob("*.json")
+            {
+                (path.stem, profile)
+                for profile in get_args(Profile)
+                for folder in folders
+                for path in (folder / profile).glob("*.json")
+            }
         )
+
+
+def _file(analysis: str, profile: Profile) -> Path:
+    return Path(profile, f"{analysis}.json")
+
+
+def _outcomes_file(analysis: str, profile: Profile) -> Path:
+    return Path(profile, "outcomes", f"{analysis}.json")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
+import analyses
 from engine.commands.common import (
     TEMPLATES,
     Options,
@@ -15,13 +16,15 @@ from engine.commands.common import (
     fail,
     out,
     progress,
-    refusing,
     say,
+    site,
     studies_named,
+    templates,
+    work_in,
 )
 
 if TYPE_CHECKING:
-    from engine.own import OwnStudy
+    from report.document import Study
 
 
 def build(
@@ -43,29 +46,22 @@ def build(
 ) -> None:
     """Write the PDF and the site, running what is cheap and missing or stale."""
     from engine.refreshing import refresh
-    from report.build import BuildError, build_studies
+    from report.build import build_studies
 
     wanted = tuple(part.strip() for part in formats.split(",") if part.strip())
     if not wanted or set(wanted) - {"pdf", "html"}:
         fail(2, f"--format {formats} is not known; say pdf, html or pdf,html")
     prefer = as_profile(profile)
-    own = _own_study(names or [])
-    studies, templates = ([own.study], own.templates) if own else (studies_named(names or []), TEMPLATES)
-    output = output or (own.folder / "site" if own else Path("site"))
+    studies, output = studies_named(_in_its_folder(names or [])), site(output)
     with progress() as report:
-        refreshed = refresh(Options.store, report)
+        refreshed = refresh(Options.store, report, only=_needed(studies))
     for identifier in refreshed.recorded:
         out.print(f"{identifier}: recorded")
-    try:
-        built = build_studies(studies, Options.store, templates, output, wanted, prefer=prefer)
-    except BuildError as error:
-        if Options.debug:
-            raise
-        fail(1, own.in_files_written(str(error)) if own else str(error))
+    built = build_studies(studies, Options.store, templates(), output, wanted, prefer=prefer)
     for line in built.lines:
         out.print(escape(line))
     for problem in dict.fromkeys((*refreshed.problems, *refreshed.notices, *built.notices, *built.problems)):
-        say(own.in_files_written(problem) if own else problem, "yellow")
+        say(problem, "yellow")
     if offline_check:
         from report.site_checks import check_site
 
@@ -79,19 +75,22 @@ def build(
         raise typer.Exit(1)
 
 
-def _own_study(names: list[str]) -> OwnStudy | None:
-    """The study of the folder that is named, or of the present one where none is."""
-    from engine.own import is_own, open_study
-    from report.study import StudyError
+def _in_its_folder(names: list[str]) -> list[str]:
+    """The studies that are named; where a folder is, the command works on the study that it holds."""
+    from engine.own import is_own
 
-    folders = [name for name in names or ["."] if is_own(name) and not _is_ours(name)]
+    ours = TEMPLATES / "studies"
+    folders = [name for name in names if is_own(Path(name)) and not (ours / f"{name}.toml").is_file()]
     if not folders:
-        return None
+        return names
     if len(names) > 1:
         fail(2, f"{folders[0]} holds a study of your own; build it by itself")
-    with refusing(StudyError, OSError):
-        return open_study(Path(folders[0]), TEMPLATES)
+    work_in(Path(folders[0]).resolve(), Options.given)
+    return []
 
 
-def _is_ours(name: str) -> bool:
-    return (TEMPLATES / "studies" / f"{name}.toml").is_file()
+def _needed(studies: list[Study]) -> set[str] | None:
+    """The analyses behind a study of one's own; None where all are to be up to date."""
+    from report.build import mentioned
+
+    return mentioned(studies, templates()) | set(analyses.own()) if Options.folder else None

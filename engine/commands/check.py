@@ -9,32 +9,45 @@ import typer
 from rich.markup import escape
 
 import analyses
-from engine.commands.common import TEMPLATES, AsJson, Options, out, print_json, say, studies_named
+from engine.commands.common import (
+    AsJson,
+    Options,
+    as_written,
+    out,
+    print_json,
+    say,
+    site,
+    studies_named,
+    templates,
+)
 from results.store import Profile, ResultError
 
 
 def check(
-    output: Annotated[Path, typer.Option(help="The site to check")] = Path("site"),
+    output: Annotated[Path | None, typer.Option(help="The site to check (default: site)")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Check results, prose, links and PDFs; exit 1 when something does not hold."""
-    from report.build import check_output, check_prose, explain_study
+    from report.build import NEVER_BUILT, check_output, check_prose, explain_study, shown
 
-    problems = [*check_prose(TEMPLATES), *analyses.clashes()]
-    notices: list[str] = []
-    for identifier, profile in Options.store.recorded():
+    studies, output = studies_named([]), site(output)
+    typed, problems, notices = check_prose(templates()), analyses.clashes(), list[str]()
+    for study in studies if typed else ():
+        if study.typed_numbers != "allow":
+            (notices if study.typed_numbers == "notice" else problems).extend(typed)
+        break
+    for identifier, profile in shown(studies, Options.store, templates()):
         _check_result(identifier, profile, problems, notices)
-    studies = studies_named([])
-    problems += check_output(studies, Options.store, TEMPLATES, output, notices)
+    problems += check_output(studies, Options.store, templates(), output, notices)
     for study in studies:
-        for kind, reasons in explain_study(study, output, Options.store, TEMPLATES).items():
-            if (output / study.id).is_dir() and reasons:
+        for kind, reasons in explain_study(study, output, Options.store, templates()).items():
+            if (output / study.id).is_dir() and reasons and reasons != [NEVER_BUILT]:
                 problems.append(f"{study.id} ({kind}) is not up to date: {reasons[0]}; build it again")
     if as_json:
         print_json({"problems": problems, "notices": notices})
     else:
         for problem in problems:
-            out.print(escape(problem))
+            out.print(escape(as_written(problem)))
         for notice in notices:
             say(notice, "yellow")
     if problems:

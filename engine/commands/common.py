@@ -18,12 +18,14 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+import analyses
 from results.store import Profile, Store
 
 if TYPE_CHECKING:
     from rich.table import Table as Grid
 
     from engine.execution import Report
+    from engine.own import OwnStudy
     from report.document import Study
     from results.schema import Table
 
@@ -37,10 +39,46 @@ AsJson = Annotated[bool, typer.Option("--json")]
 
 
 class Options:
-    """Those that stand before the command."""
+    """Those that stand before the command, and the study of one's own that it works on, if any."""
 
     store = Store(HOME / "results")
+    given: Path | None = None  # the folder of results that was asked for
     debug = False
+    folder: Path | None = None
+    opened: OwnStudy | None = None
+
+
+def work_in(folder: Path | None, results: Path | None = None) -> None:
+    """Let the command work on the study of a folder: its results and analyses come before ours."""
+    recorded = HOME / "results"
+    Options.folder, Options.opened = folder, None
+    if results:
+        Options.store = Store(results)
+    else:
+        Options.store = Store(folder / "results", behind=recorded) if folder else Store(recorded)
+    analyses.use_folder(folder / "analyses" if folder else None)
+
+
+def own_study() -> OwnStudy | None:
+    """The study of the folder that the command works on."""
+    if Options.folder and Options.opened is None:
+        from engine.own import open_study
+        from report.study import StudyError
+
+        with refusing(StudyError, OSError):
+            Options.opened = open_study(Options.folder, TEMPLATES)
+    return Options.opened
+
+
+def templates() -> Path:
+    """The folder of sections, studies and layouts."""
+    own = own_study()
+    return own.templates if own else TEMPLATES
+
+
+def site(named: Path | None) -> Path:
+    """Where the site goes: as named, or in the folder of one's own study, or here."""
+    return named or (Options.folder or Path()) / "site"
 
 
 def options(
@@ -53,7 +91,9 @@ def options(
     debug: Annotated[bool, typer.Option("--debug", help="Show a traceback instead of one sentence")] = False,
 ) -> None:
     Options.debug = debug
-    Options.store = Store(results or HOME / "results")
+    Options.given = results
+    here = Path.cwd()
+    work_in(here if (here / "study.toml").is_file() else None, results)
     if data_root is not None:
         if not data_root.is_dir():
             fail(2, f"--data-root {data_root} is no folder")
@@ -62,7 +102,12 @@ def options(
 
 def say(message: str, colour: str = "red") -> None:
     """A sentence on stderr."""
-    err.print(escape(f"convstudy: {message}"), style=colour if err.is_terminal else None)
+    err.print(escape(f"convstudy: {as_written(message)}"), style=colour if err.is_terminal else None)
+
+
+def as_written(message: str) -> str:
+    """The message with the files that the author wrote in place of those made of them."""
+    return Options.opened.in_files_written(message) if Options.opened else message
 
 
 def fail(status: int, message: str) -> NoReturn:
@@ -110,13 +155,16 @@ def as_profile(name: str | None) -> Profile | None:
 
 
 def studies_named(names: Sequence[str]) -> list[Study]:
-    """Those studies; all where none is named."""
+    """Those studies; where none is named one's own, or all of ours."""
     from report.study import StudyError, load
 
-    folder = TEMPLATES / "studies"
+    own = own_study()
+    if own and not set(names) - {own.study.id}:
+        return [own.study]
+    folder = templates() / "studies"
     with refusing(StudyError):
         paths = [folder / f"{name}.toml" for name in names] or sorted(folder.glob("*.toml"))
-        return [load(path, TEMPLATES) for path in paths]
+        return [load(path, templates()) for path in paths]
 
 
 # Printing

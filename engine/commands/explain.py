@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 
 import analyses
-from engine.commands.common import TEMPLATES, AsJson, Options, out, print_json, refusing, studies_named
+from engine.commands.common import AsJson, Options, out, print_json, refusing, site, studies_named, templates
 from results.store import Profile, ResultError
 
 WORDS = {
@@ -22,11 +22,11 @@ WORDS = {
 
 def explain(
     name: Annotated[str | None, typer.Argument(metavar="ANALYSIS|STUDY")] = None,
-    output: Annotated[Path, typer.Option(help="Where the site goes")] = Path("site"),
+    output: Annotated[Path | None, typer.Option(help="Where the site goes (default: site)")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Why an analysis would run, or a study would be built again, or not."""
-    known_studies = sorted(path.stem for path in (TEMPLATES / "studies").glob("*.toml"))
+    known_studies = sorted(path.stem for path in (templates() / "studies").glob("*.toml"))
     rows: list[dict[str, Any]] = []
     if name is None or name not in known_studies:
         with refusing(analyses.UnknownAnalysis):
@@ -43,7 +43,7 @@ def explain(
         for identifier in chosen:
             rows += _analysis_rows(identifier)
     if name is None or name in known_studies:
-        rows += _study_rows([name] if name else [], output)
+        rows += _study_rows([name] if name else [], site(output))
     if as_json:
         print_json(rows)
         return
@@ -99,5 +99,5 @@ def _study_rows(names: list[str], output: Path) -> list[dict[str, Any]]:
     return [
         {"name": study.id, "profile": kind, "state": "stale" if reasons else "fresh", "reasons": reasons}
         for study in studies_named(names)
-        for kind, reasons in explain_study(study, output, Options.store, TEMPLATES).items()
+        for kind, reasons in explain_study(study, output, Options.store, templates()).items()
     ]

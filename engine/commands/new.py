@@ -3,83 +3,70 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
-from engine.commands.common import fail, out, refusing, studies_named
+from engine.commands.common import TEMPLATES, fail, out, refusing, studies_named
 
-STUDY = """\
-# The study. `convstudy build` in this folder makes site/ and the PDF.
-title = {title}
-authors = {authors}
-abstract = "abstract"    # abstract.md
-# page_limit = 8         # pages before the references
-# affiliation = "…"      # printed below the authors
-
-# A section is a file of sections/, or one that comes with convstudy. Drop, add and reorder them.
-sections = [
-{sections}]
+BEGUN = TEMPLATES / "new"
+#: File of `templates/new` → its place in the folder, for those that would be read as ours where they are.
+PLACES = {"ignored.txt": ".gitignore", "pages.yml": ".github/workflows/pages.yml"}
+HEAD = """\
+# The study. `convstudy build` in this folder makes site/index.html and the PDF; what a line says that begins
+# with "# key =" is off until you take away the "# ".
 """
-ABSTRACT = """\
-# Abstract
-
-What the study asks, what it finds, and what follows from it.
-"""
-SECTION = """\
-# A section of my own
-% do about("architecture.lenet")
-
-The baseline [@lecun1998; @my-source] has {{ value("total_parameters") }} parameters ({{ ref("layers") }}).
-{{ ref("architecture.drawings/lenet") }} draws it.
-
-{{ figure("architecture.drawings/lenet") }}
-
-{{ table("layers") }}
-"""
-BIBLIOGRAPHY = """\
-@misc{my-source,
-  author = {Family, Given},
-  title = {A source of my own, to be cited with its key},
-  year = {2026}
-}
-"""
-NAMES = "# Names that hold digits and may be written in your prose, one a line.\n"
 
 
 def new(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder that does not exist yet")],
     from_: Annotated[
-        str | None, typer.Option("--from", metavar="STUDY", help="Begin with its sections")
+        str | None, typer.Option("--from", metavar="STUDY", help="Begin with its sections (`list studies`)")
     ] = None,
     title: Annotated[str, typer.Option(help="The title")] = "A study of my own",
     author: Annotated[list[str] | None, typer.Option(help="An author; again for each")] = None,
 ) -> None:
-    """Begin a study of your own: its file, an abstract, a section, a bibliography."""
+    """Begin a study of your own: its file, an abstract, a section, a bibliography, an analysis."""
     copied = studies_named([from_])[0].sections if from_ else ()
     if folder.exists():
         fail(2, f"{folder} exists already; name a folder that does not")
-    files = {
-        "study.toml": STUDY.format(
-            title=_toml(title),
-            authors=_toml(author or ["Your Name"]),
-            sections="".join(f"    {_toml(name)},\n" for name in ("my-section", *copied)),
-        ),
-        "abstract.md": ABSTRACT,
-        "sections/my-section.md": SECTION,
-        "references.bib": BIBLIOGRAPHY,
-        "names.txt": NAMES,
-        ".gitignore": "/.build/\n/site/\n",
+    given = {
+        "title": json.dumps(title, ensure_ascii=False),  # JSON's texts and lists of texts are TOML's
+        "authors": json.dumps(author or ["Your Name"], ensure_ascii=False),
+        "abstract": '"abstract"',
+        "sections": "[\n" + "".join(f'    "{name}",\n' for name in ("my-section", *copied)) + "]",
     }
     with refusing(OSError, status=1):
-        for name, text in files.items():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / name).write_text(text, "utf-8")
-    out.print(f"{folder}/study.toml names the sections; {folder}/sections/my-section.md is yours to rewrite")
-    out.print(f"convstudy build {folder}", markup=False)
+        folder.mkdir(parents=True)
+        for file in sorted(file for file in BEGUN.rglob("*") if file.is_file()):
+            name = str(file.relative_to(BEGUN))
+            if "__pycache__" not in name:
+                _put(folder / PLACES.get(name, name), file.read_bytes())
+        _put(folder / "study.toml", _study_file(given).encode())
+        makefile = folder / "Makefile"
+        program = Path(sys.argv[0]).resolve()
+        makefile.write_text(makefile.read_text("utf-8").replace("{program}", str(program)), "utf-8")
+    out.print(
+        escape(f"{folder}/study.toml names the sections; {folder}/sections/my-section.md is yours to rewrite")
+    )
+    out.print(escape(f"convstudy build {folder}"))
 
 
-def _toml(value: str | list[str]) -> str:
-    """JSON's texts and lists of texts are TOML's."""
-    return json.dumps(value, ensure_ascii=False)
+def _put(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+
+
+def _study_file(given: dict[str, str]) -> str:
+    """Every key with what it does: those given, then the others as comments."""
+    from report.study import KEYS
+
+    lines = [HEAD]
+    for name in sorted(KEYS, key=lambda key: key not in given):
+        key = KEYS[name]
+        lines.append(f"# {key.meaning[:1].upper()}{key.meaning[1:]}.")
+        lines.append(f"{name} = {given[name]}\n" if name in given else f"# {name} = {key.example}\n")
+    return "\n".join(lines)

@@ -7,17 +7,18 @@ from typing import Annotated
 
 import typer
 
-from engine.commands.common import fail, out
+from engine.commands.common import fail, out, site
 
 
 def serve(
-    output: Annotated[Path, typer.Option(help="The site to show")] = Path("site"),
+    output: Annotated[Path | None, typer.Option(help="The site to show (default: site)")] = None,
     port: Annotated[int, typer.Option(min=0, max=65535)] = 8000,
 ) -> None:
     """Preview the site at localhost."""
     import functools
     import http.server
 
+    output = site(output)
     if not (output / "index.html").is_file():
         fail(1, f"there is no site in {output}; make it with `python runner.py build`")
     handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(output))

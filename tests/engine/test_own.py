@@ -3,18 +3,34 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tomllib
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from PIL import Image
 
-from engine.commands.common import TEMPLATES
+import analyses
+from engine.commands import common
 from engine.own import is_own, open_study, study_id
+from report import html
 from report.prose import ProseError, compose
-from report.study import StudyError
+from report.study import KEYS, StudyError
 from results.store import Store
 from runner import main
 
-STORE = Store(TEMPLATES.parent / "results")
+TEMPLATES = common.TEMPLATES
+RECORDED = TEMPLATES.parent / "results"
+SECTION = "sections/my-section.md"
+needs_tex = pytest.mark.skipif(not shutil.which("latexmk"), reason="TeX is not installed")
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(monkeypatch):
+    """No command of a test leaves a study behind that the next one works on."""
+    yield
+    common.work_in(None)
 
 
 @pytest.fixture
@@ -26,17 +42,79 @@ def folder(tmp_path):
     return path
 
 
-def test_a_new_study_composes_with_its_own_title_authors_section_and_citation(folder):
+@pytest.fixture
+def plain(folder):
+    """With an abstract that needs no result."""
+    (folder / "abstract.md").write_text("# Abstract\n\nNothing.\n", "utf-8")
+    return folder
+
+
+def document(folder: Path, text: str | None = None, **changes):
+    if text is not None:
+        (folder / SECTION).write_text(text, "utf-8")
     own = open_study(folder, TEMPLATES)
-    document = compose(own.study, own.templates, STORE)
-    assert (own.study.id, own.study.title, own.study.authors) == (
-        "my-study",
-        'A "quoted" \\ title',
-        ("Ada", "Bo"),
+    return compose(replace(own.study, **changes), own.templates, Store(folder / "results", RECORDED))
+
+
+def pages(folder: Path, text: str) -> str:
+    files = html.write_document(document(folder, text))
+    return files["my-study/my-section.html"].decode()
+
+
+def test_a_new_study_builds_with_its_own_analysis_picture_and_table(folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    assert main(["build", "--format", "html"]) == 0
+    assert "own.squeeze: recorded" in capsys.readouterr().out
+    assert (folder / "results/full/own.squeeze.json").is_file()
+    page = (folder / "site/my-study/my-section.html").read_text("utf-8")
+    assert "1,248,424" in page and "Figure 2." in page and "The plan of the study." in page
+    shown = sorted(file.name for file in (folder / "site/results").glob("*.json"))
+    assert shown == ["architecture.drawings.json", "architecture.vgg19.json", "own.squeeze.json"]
+    for command in (["check"], ["show", "own.squeeze"], ["explain", "my-study"], ["list", "studies"]):
+        assert main(command) == 0, capsys.readouterr()
+    said = capsys.readouterr().out
+    assert "1,248,424" in said and "my-study" in said
+    assert main(["build", "--format", "html"]) == 0
+    assert "my-study.html: unchanged" in capsys.readouterr().out
+
+
+def test_a_folder_of_the_author_never_hides_a_module_of_ours(plain, monkeypatch):
+    for name in ("lab", "report", "results", "analyses", "torch"):
+        (plain / name).mkdir(exist_ok=True)
+        (plain / name / "__init__.py").write_text("raise RuntimeError('hidden')\n", "utf-8")
+    (plain / "analyses" / "statistics.py").write_text("analysis = 3\n", "utf-8")
+    monkeypatch.chdir(plain)
+    assert main(["list", "studies"]) == 0
+    assert main(["run", "architecture.lenet"]) == 0
+    with pytest.raises(analyses.BrokenPlugin, match=r"own\.statistics"):
+        analyses.get("own.statistics")
+
+
+def test_the_file_of_a_new_study_says_what_every_key_does(folder):
+    text = (folder / "study.toml").read_text("utf-8")
+    uncommented = "\n".join(
+        line.removeprefix("# ") if line.startswith(tuple(f"# {key} = " for key in KEYS)) else line
+        for line in text.splitlines()
     )
-    assert [section.title for section in document.sections][:1] == ["A section of my own"]
-    assert {item.kind for item in document.items.values()} == {"table", "figure"}
-    assert not document.problems
+    assert set(tomllib.loads(uncommented)) == set(KEYS)
+    (folder / "study.toml").write_text(uncommented.replace("anonymous = true\n", ""), "utf-8")
+    (folder / "abstract.md").write_text("# Abstract\n\nNothing.\n", "utf-8")
+    study = document(folder, '# A\n\nDone. {{ answers("1a") }}\n').study
+    assert (study.subtitle, study.date, study.page_limit) == ("A study of ten painters", "May 2026", 8)
+    assert study.site["title"] == "Painters" and study.questions[0].id == "1a"
+
+
+def test_authors_are_names_or_tables_or_anonymous(plain):
+    study = plain / "study.toml"
+    text = study.read_text("utf-8").replace('["Ada", "Bo"]', KEYS["authors"].example)
+    study.write_text(text, "utf-8")
+    people = document(plain, "# A\n").study.people
+    assert [(one.name, one.affiliation, one.email) for one in people] == [
+        ("Ada Lovelace", "", ""),
+        ("Bo Ek", "Lund", "bo@example.org"),
+    ]
+    study.write_text("anonymous = true\n" + text, "utf-8")
+    assert document(plain).study.authors == ("Anonymous authors",)
 
 
 def test_from_copies_the_sections_of_a_study_so_that_some_can_be_dropped(tmp_path):
@@ -49,24 +127,38 @@ def test_from_copies_the_sections_of_a_study_so_that_some_can_be_dropped(tmp_pat
 def test_a_section_of_the_author_stands_before_ours_and_goes_when_it_is_removed(folder):
     mine = folder / "sections" / "lenet.md"
     mine.write_text("# Mine\n", "utf-8")
-    assert (open_study(folder, TEMPLATES).templates / "sections" / "lenet.md").read_text(
-        "utf-8"
-    ) == "# Mine\n"
+    joined = open_study(folder, TEMPLATES).templates / "sections" / "lenet.md"
+    assert joined.read_text("utf-8") == "# Mine\n"
     mine.unlink()
     ours = (TEMPLATES / "sections" / "lenet.md").read_text("utf-8")
     assert (open_study(folder, TEMPLATES).templates / "sections" / "lenet.md").read_text("utf-8") == ours
 
 
-def test_names_of_the_author_may_be_typed(folder):
-    section = folder / "sections" / "my-section.md"
+def test_a_section_may_be_named_by_its_path(plain):
+    (plain / "text").mkdir()
+    (plain / "text" / "method.md").write_text("# Method\n", "utf-8")
+    study = plain / "study.toml"
+    study.write_text(study.read_text("utf-8").replace('"my-section"', '"text/method.md"'), "utf-8")
+    assert document(plain).sections[0].title == "Method"
+    study.write_text(study.read_text("utf-8").replace("method.md", "methods.md"), "utf-8")
+    with pytest.raises(StudyError, match=r"there is no file 'text/methods\.md'"):
+        open_study(plain, TEMPLATES)
+
+
+def test_numbers_typed_by_hand_are_named_refused_or_allowed(plain):
+    section = plain / SECTION
     section.write_text("# Mine\n\nIt is a ZX-81.\n", "utf-8")
-    own = open_study(folder, TEMPLATES)
-    with pytest.raises(ProseError) as refused:
-        compose(own.study, own.templates, STORE)
-    assert own.in_files_written(str(refused.value)).startswith(f"{section}:3:")
-    (folder / "names.txt").write_text("ZX-81\n", "utf-8")
-    own = open_study(folder, TEMPLATES)
-    assert not compose(own.study, own.templates, STORE).problems
+    own = open_study(plain, TEMPLATES)
+    (typed,) = document(plain).typed
+    assert own.in_files_written(typed).startswith(f"{section}:3: the digits of 'ZX-81.' are typed by hand")
+    assert str(plain / "names.txt") in own.in_files_written(typed)
+    with pytest.raises(ProseError, match="ZX-81"):
+        document(plain, typed_numbers="refuse")
+    assert not document(plain, typed_numbers="allow").typed
+    (plain / "names.txt").write_text("ZX-81\n", "utf-8")
+    assert not document(plain, typed_numbers="refuse").typed
+    said = document(plain, '# Mine\n\nIn 1997, 5 May 2024, see Figure 2: {{ number("1,234") }} of it.\n')
+    assert not said.typed
 
 
 def test_faults_are_named_in_the_file_that_the_author_wrote(folder):
@@ -77,10 +169,114 @@ def test_faults_are_named_in_the_file_that_the_author_wrote(folder):
     assert str(study) in str(refused.value)
 
 
-def test_a_key_that_our_bibliography_has_is_refused(folder):
-    (folder / "references.bib").write_text("@misc{lecun1998, title = {Other}}\n", "utf-8")
-    with pytest.raises(StudyError, match="'lecun1998' is already"):
+@pytest.mark.parametrize(
+    ("entries", "complaint"),
+    [
+        ("@misc{lecun1998, title = {Other}}\n", "the key 'lecun1998' is already"),
+        (
+            "@misc{a, title = {A}}\n\n@misc{a, title = {B}}\n",
+            r"references\.bib:3: the entry 'a' is there twice",
+        ),
+    ],
+)
+def test_a_key_that_is_there_already_is_refused(folder, entries, complaint):
+    (folder / "references.bib").write_text(entries, "utf-8")
+    with pytest.raises(StudyError, match=complaint):
         open_study(folder, TEMPLATES)
+
+
+def test_one_broken_section_says_so_in_its_place_and_the_rest_is_built(plain, monkeypatch, capsys):
+    study = plain / "study.toml"
+    study.write_text(study.read_text("utf-8").replace('"my-section",', '"my-section", "good",'), "utf-8")
+    (plain / "sections" / "good.md").write_text("# Good\n\nAll is well.\n", "utf-8")
+    (plain / SECTION).write_text('# Bad\n\n{{ valeu("a.b/c") }}\n', "utf-8")
+    assert main(["build", str(plain), "--format", "html"]) == 1
+    said = capsys.readouterr().err
+    assert f"{plain / SECTION}:3: 'valeu' is undefined; did you mean value" in said
+    site = plain / "site" / "my-study"
+    assert "All is well." in (site / "good.html").read_text("utf-8")
+    assert "This section cannot be shown" in (site / "my-section.html").read_text("utf-8")
+    (plain / SECTION).write_text("# Mended\n", "utf-8")
+    assert main(["build", str(plain), "--format", "html"]) == 0
+
+
+@needs_tex
+def test_what_latex_cannot_set_costs_its_section_and_bibtex_is_quoted(plain, capsys):
+    study = plain / "study.toml"
+    study.write_text(study.read_text("utf-8").replace('"my-section",', '"my-section", "good",'), "utf-8")
+    (plain / "sections" / "good.md").write_text("# Good\n\nAll is well.\n", "utf-8")
+    (plain / SECTION).write_text("# Bad\n\nAs $\\unknown{x}$ says.\n", "utf-8")
+    assert main(["build", str(plain), "--format", "pdf"]) == 1
+    assert f"{plain / SECTION}:3: LaTeX stops with “Undefined control sequence”" in capsys.readouterr().err
+    assert (plain / "site" / "my-study.pdf").is_file()
+    (plain / SECTION).write_text("# Cites\n\nAs [@mine] says.\n", "utf-8")
+    broken = "@misc{mine,\n  title = {A title}\n  year = {2016}\n}\n"
+    (plain / "references.bib").write_text(broken, "utf-8")
+    assert main(["build", str(plain), "--format", "pdf"]) == 1
+    assert f"{plain / 'references.bib'}:3: BibTeX stops with" in capsys.readouterr().err
+    (plain / "references.bib").write_text(broken.replace("title}", "title},"), "utf-8")
+    assert main(["build", str(plain), "--format", "pdf"]) == 0
+
+
+PICTURE = "# P\n\n![My *drawing*.](net.png){#net width=50%}\n\nSee {{ ref('picture:net') }}.\n"
+
+
+def test_pictures_and_tables_of_the_author_are_numbered_with_all_others(plain):
+    Image.new("RGB", (40, 20), "red").save(plain / "figures" / "net.png")
+    text = PICTURE + (
+        "\n| A | B |\n|---|--:|\n| a[^n] | b |\n\n: Two columns. {#two}\n\n[^n]: A note.\n\n"
+        "| C |\n|---|\n| without a number |\n\n"
+        '{{ table("architecture.vgg19/layers", columns=["layer"]) }}\n\n'
+        '{{ ref("table:two") }}, {{ ref("architecture.vgg19/layers") }}.\n'
+    )
+    items = document(plain, text).items
+    assert [(item.target, item.label) for item in items.values()][:3] == [
+        ("picture:net", "Figure 1"),
+        ("table:two", "Table 1"),
+        ("architecture.vgg19/layers", "Table 2"),
+    ]
+    page = pages(plain, text)
+    assert '.png" alt="My drawing." width="50%" loading="lazy">' in page
+    assert "<strong>Figure 1.</strong> My <em>drawing</em>." in page and "<strong>Table 1.</strong>" in page
+
+
+@needs_tex
+def test_both_formats_number_what_the_author_wrote_alike(plain, capsys):
+    Image.new("RGB", (40, 20), "red").save(plain / "figures" / "net.png")
+    (plain / SECTION).write_text(
+        "\ufeff# The $O(n^2)$ cost of *attention* and `conv_x`\r\n\r\n## With `code_y` and $n$\r\n\r\n"
+        "::: {.figure}\r\nA box.\r\n:::\r\n\r\n![Mine.](net.png)\r\n\r\n"
+        "| A | B |\r\n|---|---|\r\n| a[^n] | b |\r\n\r\n: With a note. {#two}\r\n\r\n[^n]: A note.\r\n\r\n"
+        "| C |\r\n|---|\r\n| c |\r\n\r\n"
+        '{{ table("architecture.vgg19/layers", columns=["layer", "weights"]) }}\r\n\r\n'
+        "{{ ref('table:two') }} <https://example.org/" + "abcdefghij" * 20 + ">\r\n\r\n"
+        "```\nx = 'a' if {b} else \"c\"  # " + "long " * 40 + "\n```\n",
+        "utf-8",
+    )
+    assert main(["build", str(plain), "--format", "pdf"]) == 0, capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("address", "complaint"),
+    [
+        ("none.png", "there is no picture none.png"),
+        ("net.bmp", "save it as PNG, JPEG, SVG or PDF"),
+        ("false.png", "is named .png and is none"),
+        ("https://example.org/net.png", "pages load nothing from there"),
+    ],
+)
+def test_a_picture_that_cannot_be_shown_is_named_with_its_line(plain, address, complaint):
+    (plain / "figures" / "net.bmp").write_bytes(b"BM")
+    (plain / "figures" / "false.png").write_bytes(b"<html>")
+    with pytest.raises(ProseError, match=complaint) as refused:
+        document(plain, f"# P\n\n![Mine.]({address})\n")
+    assert f"{SECTION}:3" in str(refused.value).replace(str(plain), "").replace("/.build/templates/", "")
+
+
+def test_two_pictures_of_one_name_are_refused(plain):
+    Image.new("RGB", (4, 2)).save(plain / "figures" / "net.png")
+    with pytest.raises(ProseError, match="two of the study have the name 'net'"):
+        document(plain, PICTURE + "\n" + PICTURE.partition("\n\n")[2])
 
 
 def test_new_refuses_what_exists_and_a_study_that_does_not(folder, capsys):
@@ -99,5 +295,5 @@ def test_new_in_a_read_only_folder_is_one_sentence(tmp_path, capsys):
 
 
 def test_a_folder_is_a_study_by_its_file_alone(folder):
-    assert is_own(str(folder)) and not is_own(str(folder.parent))
+    assert is_own(folder) and not is_own(folder.parent)
     assert study_id(folder.parent / "Ünï 2!") == "n-2"

@@ -25,7 +25,7 @@ def problems(tmp_path: Path, text: str) -> list[str]:
     "text",
     [
         'It has {{ value("a.b/c2", format=".3f") }} weights.',
-        "{# 12 #}{% if x == 3 %}yes{% endif %}",
+        "{## 12 ##}{% if x == 3 %}yes{% endif %}",
         "VGG-19 on CIFAR-10, Inception v3 and GoogLeNet 3b (2012).",
         "Run `python runner.py run --seeds 5`.",
         "```\nfor n in range(10):\n```",

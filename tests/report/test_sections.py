@@ -46,7 +46,7 @@ def test_what_cannot_be_edited_is_named() -> None:
 
 def test_lines_keep_their_numbers_and_blank_lines_stay() -> None:
     source = "# T\n% if x\n\nA 5 % share.\n% # why 3\n\n%endif\n"
-    assert with_statements(source) == "# T\n{% if x %}\n\nA 5 % share.\n{##}\n\n{% endif %}\n"
+    assert with_statements(source) == "# T\n{% if x %}\n\nA 5 % share.\n{####}\n\n{% endif %}\n"
 
 
 @dataclass(frozen=True)

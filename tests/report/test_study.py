@@ -19,7 +19,7 @@ def test_a_study_is_named_after_its_file(workshop: Workshop) -> None:
 @pytest.mark.parametrize(
     ("line", "complaint"),
     [
-        ('titel = "x"', "there is no key 'titel'; did you mean title?"),
+        ('titel = "x"', "there is no key 'titel'; did you mean title or site or subtitle?"),
         ("title = 3", "title must be a text, not 3"),
         ('authors = "Ada"', "authors must be a list of texts"),
         ("page_limit = 0", "page_limit must be a whole number above 0"),

@@ -1,0 +1,95 @@
+"""Pictures and tables that stand in the prose itself, as floats that LaTeX numbers with all others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from report import pictures
+from report.document import Block, Item, elements, rewrite
+
+#: Writes what stands in a caption or a cell.
+Write = Callable[[Any], list[Block]]
+
+
+def raw(latex: str, *, inline: bool = False) -> Block:
+    return {"t": "RawInline" if inline else "RawBlock", "c": ["latex", latex]}
+
+
+def enclosed(before: str, inlines: Sequence[Block], after: str) -> list[Block]:
+    return [raw(before, inline=True), *inlines, raw(after, inline=True)]
+
+
+def float_of(item: Item, label: str, block: Block, write: Write) -> Block:
+    """A picture above its caption, or a table below it."""
+    words = _inlines(rewrite(block["c"][1][1], _note_in_brackets))
+    caption = enclosed(r"\caption{", write(words), rf"}}\label{{{label}}}")
+    if block["t"] == "Figure":
+        shown = "\n".join(picture(image) for image in pictures.images(block["c"][2]))
+        inner = [raw(shown + "\n", inline=True), *caption]
+    else:
+        inner = [*caption, raw("\n", inline=True), *_tabular(block, write)]
+    begin, end = f"\\begin{{{item.kind}}}[htbp]\n\\centering\n", f"\n\\end{{{item.kind}}}"
+    return {"t": "Para", "c": enclosed(begin, inner, end)}
+
+
+def unnumbered(table: Block, write: Write) -> Block:
+    """A table without a caption, in its place among the text; longtable would count it."""
+    return {"t": "Para", "c": enclosed("\\begin{center}\n", [*_tabular(table, write)], "\n\\end{center}")}
+
+
+def picture(image: Block) -> str:
+    """A picture at the width that was asked for, or as it is where that fits the line."""
+    name, _ = pictures.in_latex(Path(image["c"][2][0]))
+    wide = pictures.width(image)
+    said = rf"{wide:g}\linewidth" if isinstance(wide, float) else wide
+    return rf"\ownpicture{f'[width={said}]' if said else ''}{{pictures/{name}}}"
+
+
+def _tabular(table: Block, write: Write) -> Iterator[Block]:
+    """The rows between rules; a column is as wide as its words, or the fraction that pandoc gave it."""
+    _, _, columns, head, bodies, foot = table["c"]
+    yield raw(
+        rf"\begin{{tabular}}{{@{{}}{''.join(map(_column, columns))}@{{}}}}" + "\n\\toprule\n", inline=True
+    )
+    for row in head[1]:
+        yield from _row(row, write)
+    yield raw("\\midrule\n" if head[1] else "", inline=True)
+    for row in [row for body in bodies for row in (*body[2], *body[3])] + foot[1]:
+        yield from _row(row, write)
+    yield raw("\\bottomrule\n\\end{tabular}", inline=True)
+
+
+def _column(column: Any) -> str:
+    align, width = column
+    if width["t"] == "ColWidth":
+        return rf">{{\raggedright\arraybackslash}}p{{\dimexpr{width['c']:.4f}\linewidth-2\tabcolsep}}"
+    return {"AlignRight": "r", "AlignCenter": "c"}.get(align["t"], "l")
+
+
+def _row(row: Any, write: Write) -> Iterator[Block]:
+    for number, cell in enumerate(row[1]):
+        yield raw(" & " if number else "", inline=True)
+        yield from write(rewrite(_inlines(cell[4]), _note_in_table))
+    yield raw(" \\\\\n", inline=True)
+
+
+def _inlines(blocks: Sequence[Block]) -> list[Block]:
+    """The words of paragraphs in one line."""
+    found: list[Block] = []
+    for block in blocks:
+        words = block["c"] if block["t"] in ("Plain", "Para") else list(elements(block))
+        found += [{"t": "Space"}, *words] if found else words
+    return found
+
+
+def _note_in_table(element: Block) -> list[Block] | None:
+    """A footnote that leaves its float."""
+    return enclosed(r"\tablefootnote{", _inlines(element["c"]), "}") if element["t"] == "Note" else None
+
+
+def _note_in_brackets(element: Block) -> list[Block] | None:
+    if element["t"] != "Note":
+        return None
+    return [{"t": "Str", "c": " ("}, *_inlines(element["c"]), {"t": "Str", "c": ")"}]
