@@ -27,11 +27,29 @@ from report.questions import all_ids, mark
 from results.schema import Dataset, Finding, Metric, Placeholder, Result
 from results.store import Profile, Store
 
-MACROS = (
-    "about", "value", "percent", "points", "plain", "published", "parameter", "sentence",
-    "holds", "verdict", "profile", "result", "table", "figure", "ref",
-    "data", "licence", "notes", "number", "answers",
-)  # fmt: skip
+#: What a template may call → an example of it.
+MACROS = {
+    "about": '% do about("architecture.vgg19")',
+    "value": '{{ value("total_parameters") }}',
+    "percent": '{{ percent("test_accuracy", ci=True) }}',
+    "points": '{{ points("difference", ci=True, unit=True) }}',
+    "plain": '${{ plain("total_parameters") }} \\times 4$',
+    "published": '{{ published("alexnet_top5_error", scale=100) }}',
+    "parameter": '{{ parameter("learning_rate") }}',
+    "number": '{{ number("1,234") }}',
+    "sentence": '{{ sentence("deeper_is_better") }}',
+    "holds": '% if holds("deeper_is_better")',
+    "verdict": '% if verdict("deeper_is_better") == "more"',
+    "profile": '% if profile() == "full"',
+    "result": "% for name, metric in result().metrics.items()",
+    "table": '{{ table("layers", columns=["layer", "weights"]) }}',
+    "figure": '{{ figure("curves") }}',
+    "ref": '{{ ref("layers") }}, {{ ref("section:vgg19") }}, {{ ref("picture:net") }}',
+    "data": "{{ data() }}",
+    "licence": "{{ licence() }}",
+    "notes": "% for note in notes()",
+    "answers": '{{ answers("1a") }}',
+}
 ANALYSIS = r"[a-z_][a-z0-9_]*(\.[a-z0-9_]+)+"
 PUBLISHED = "published:"  # before a key of published.toml, where a name of a metric may also stand
 
@@ -83,6 +101,7 @@ class Macros:
         return ""
 
     def result(self, analysis: str | None = None) -> Result:
+        """The whole result of an analysis, to go through its metrics or tables."""
         name = analysis or self.subject
         if not name:
             raise MacroError('name an analysis, or begin with `% do about("analysis")`')
@@ -92,6 +111,7 @@ class Macros:
         return self.loaded[name]
 
     def profile(self, analysis: str | None = None) -> str:
+        """Of a result: "full", "quick" or "custom"."""
         return self.result(analysis).profile
 
     def data(self, analysis: str | None = None) -> str:
@@ -99,6 +119,7 @@ class Macros:
         return markdown(self._dataset(analysis).name.partition(" (")[0])
 
     def licence(self, analysis: str | None = None) -> str:
+        """The licence of the data set that a result was measured on."""
         return markdown(self._dataset(analysis).licence or "unknown")
 
     def notes(self, analysis: str | None = None) -> list[str]:
@@ -128,6 +149,7 @@ class Macros:
         return mark(here) if here else ""
 
     def holds(self, name: str) -> bool:
+        """Whether a finding holds."""
         return self._finding(name).holds
 
     def verdict(self, name: str) -> str:
@@ -214,6 +236,7 @@ class Macros:
             raise MacroError(f"{name} cannot be printed so: {error}") from None
 
     def published(self, key: str, format: str | None = None, scale: float | None = None) -> str:
+        """A number of published.toml, to be cited."""
         try:
             text = formatting.number(scaled(self._published(key), scale), format or "")
         except ValueError as error:
@@ -221,6 +244,7 @@ class Macros:
         return _span("quoted", "key", key, text)
 
     def table(self, name: str, columns: list[str] | None = None) -> str:
+        """A table of a result, or some of its columns, in a paragraph of its own."""
         table, target = self._part(name, "tables", "table"), self._full(name)
         known = [column.key for column in table.columns]
         for column in columns or ():
@@ -230,11 +254,13 @@ class Macros:
         return _div("table", target)
 
     def figure(self, name: str) -> str:
+        """A figure of a result, in a paragraph of its own."""
         target = self._full(name)
         self.offers.setdefault(target, Offer("figure", self._part(name, "figures", "figure")))
         return _div("figure", target)
 
     def ref(self, target: str) -> str:
+        """A reference to a table, figure or section: "Table 3"."""
         return _span("ref", "target", full_name(target, self.subject), "?")
 
     def _published(self, key: str) -> int | float:

@@ -10,9 +10,15 @@ import analyses
 from engine.commands.common import AsJson, Options, fail, print_json, print_rows, refusing, say, studies_named
 
 
+LISTS = ("analyses", "studies", "models", "data", "macros", "study-keys")
+
+
 def list_(
     what: Annotated[
-        str, typer.Argument(help="analyses, studies, models, data, or an analysis: its parameters")
+        str,
+        typer.Argument(
+            help="analyses, studies, models, data, macros, study-keys, or an analysis: its parameters"
+        ),
     ] = "analyses",
     as_json: AsJson = False,
 ) -> None:
@@ -33,22 +39,42 @@ def list_(
         from engine.commands import data
 
         rows = data.as_json_rows() if as_json else data.rows()
+    elif what == "macros":
+        rows = _macro_rows()
+    elif what == "study-keys":
+        from report.study import KEYS
+
+        rows = [
+            {"key": name, "what it is": key.meaning, "example": f"{name} = {key.example}"}
+            for name, key in KEYS.items()
+        ]
     elif what in analyses.identifiers():
         from analyses.describing import parameter_rows
 
         with refusing(analyses.BrokenPlugin, status=1):
             rows = parameter_rows(analyses.get(what))
     else:
-        known = ["analyses", "studies", "models", "data", *analyses.identifiers()]
+        known = [*LISTS, *analyses.identifiers()]
         fail(
             2,
-            f"there is nothing called {what!r} to list{analyses.nearest(what, known)}; say analyses, "
-            "studies, models, data, or the id of an analysis",
+            f"there is nothing called {what!r} to list{analyses.nearest(what, known)}; say "
+            f"{', '.join(LISTS)}, or the id of an analysis",
         )
     if as_json:
         print_json(rows)
     else:
         print_rows(rows)
+
+
+def _macro_rows() -> list[dict[str, Any]]:
+    """What a section may call."""
+    from report.macros import MACROS, Macros
+
+    said = {name: " ".join((getattr(Macros, name).__doc__ or "").split()) for name in MACROS}
+    return [
+        {"macro": name, "in a section": example, "what it prints": said[name].partition(". ")[0].rstrip(".")}
+        for name, example in MACROS.items()
+    ]
 
 
 def _analysis_rows() -> list[dict[str, Any]]:
