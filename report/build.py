@@ -9,29 +9,29 @@ One process at a time builds an output; a second one waits.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
-from typing import Any
 
 from report.document import Document, Study
-from report.formatting import listing
+from report.state import (
+    PREFERRED,
+    Hashes,
+    Made,
+    State,
+    Target,
+    code_inputs,
+    document_inputs,
+    hash_of,
+    hashes,
+    results_inputs,
+    state_folder,
+)
 from results.locking import holding
 from results.schema import Result
-from results.store import PREFERENCE, Profile, ResultError, Store, write_atomically
-
-ROOT = Path(__file__).resolve().parent.parent
-CODE = (ROOT / "report", ROOT / "results")
-#: "analysis/name" in a template: what a section may draw on, present or not.
-MENTION = re.compile(r"""["']([a-z0-9_]+(?:\.[a-z0-9_]+)+)(?:/[^"']*)?["']""")
-
-Hashes = dict[str, str | None]
-PREFERRED = "preferred profile"
+from results.store import Profile, ResultError, Store, write_atomically
 
 
 class BuildError(Exception):
@@ -47,91 +47,6 @@ class Built:
     problems: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class Made:
-    """Files by their path below the output, and what does not hold of them. No files: not to be had here."""
-
-    files: dict[str, bytes]
-    problems: tuple[str, ...] = ()
-    notice: str = ""
-
-
-@dataclass(frozen=True)
-class Target:
-    """One thing that is made or left alone as a whole."""
-
-    name: str  # "complete.pdf", "complete.html", "site"
-    inputs: Hashes
-    make: Callable[[], Made]
-
-
-class State:
-    """What the last build was made of."""
-
-    def __init__(self, output: Path) -> None:
-        self.output = output
-        self.folder = _state_folder(output)
-        self.path = self.folder / "state.json"
-        try:
-            self.targets: dict[str, dict[str, Any]] = json.loads(self.path.read_bytes())
-        except (FileNotFoundError, ValueError):
-            self.targets = {}
-
-    @property
-    def drawings(self) -> Path:
-        """Where drawn figures are kept between builds."""
-        return self.folder / "drawings"
-
-    def reasons(self, name: str, inputs: Hashes) -> list[str]:
-        """Why the target would be made again; empty when it would not."""
-        known = self.targets.get(name)
-        if known is None:
-            return ["it was never built here"]
-        before = known["inputs"]
-        reasons = [
-            f"{path} {_change(before.get(path), inputs.get(path))}"
-            for path in sorted({*before, *inputs})
-            if before.get(path) != inputs.get(path)
-        ]
-        reasons += [
-            f"{self.output / path} is missing or was changed"
-            for path, expected in sorted(known["outputs"].items())
-            if _hash(self.output / path) != expected
-        ]
-        return reasons
-
-    def record(self, name: str, inputs: Hashes, made: Made) -> None:
-        outputs = {path: hashlib.sha256(content).hexdigest() for path, content in made.files.items()}
-        for stale in set(self.targets.get(name, {}).get("outputs", {})) - set(outputs):
-            (self.output / stale).unlink(missing_ok=True)
-        for path, content in made.files.items():
-            write_atomically(self.output / path, content)
-        self.targets[name] = {"inputs": inputs, "outputs": outputs, "problems": list(made.problems)}
-        write_atomically(self.path, json.dumps(self.targets, indent=1, sort_keys=True).encode())
-
-    def preferred(self, study: str) -> Profile | None:
-        """The profile that the study was last built with, where one was asked for."""
-        for kind in ("pdf", "html"):
-            profile: Profile | None = self.targets.get(f"{study}.{kind}", {}).get("inputs", {}).get(PREFERRED)
-            if profile:
-                return profile
-        return None
-
-    def pdf(self, study: str) -> str | None:
-        """The study's PDF below the output, where it was built."""
-        built = f"{study}.pdf" in self.targets and (self.output / f"{study}.pdf").is_file()
-        return f"{study}.pdf" if built else None
-
-    def manifest(self) -> bytes:
-        """Every file of the site with its hash."""
-        files = {path: sha for target in self.targets.values() for path, sha in target["outputs"].items()}
-        return (json.dumps(files, indent=1, sort_keys=True) + "\n").encode()
-
-
-def _state_folder(output: Path) -> Path:
-    return output.parent / ".build" / output.name
-
-
 def build_studies(
     studies: Sequence[Study],
     store: Store,
@@ -141,7 +56,7 @@ def build_studies(
     prefer: Profile | None = None,
 ) -> Built:
     """Bring the output up to date. A missing TeX or result costs only its part; BuildError stops it."""
-    with holding(_state_folder(output), wait=True):
+    with holding(state_folder(output), wait=True):
         return _build(studies, store, templates, State(output), formats, prefer)
 
 
@@ -168,7 +83,7 @@ def _build(
     if "html" in formats:
         known = _known_studies(templates, state)
         pdfs = {path.stem: state.pdf(path.stem) for path in known}
-        inputs = {**_results_inputs(store), **_code_inputs(templates / "html"), **_hashes(known), **pdfs}
+        inputs = {**results_inputs(store), **code_inputs(templates / "html"), **hashes(known), **pdfs}
 
         def make() -> Made:
             from report import html
@@ -181,7 +96,7 @@ def _build(
 
         _bring_up_to_date(state, Target("site", {**inputs, PREFERRED: prefer}, make), built)
     manifest = state.manifest()
-    if _hash(state.output / "manifest.json") != hashlib.sha256(manifest).hexdigest():
+    if hash_of(state.output / "manifest.json") != hashlib.sha256(manifest).hexdigest():
         write_atomically(state.output / "manifest.json", manifest)
     return built
 
@@ -253,8 +168,8 @@ class _Maker:
     def inputs(self, kind: str) -> Hashes:
         found = document_inputs(self.study, self.store, self.templates, self.prefer)
         if kind == "pdf":
-            return {**found, **_code_inputs(self.templates / "latex")}
-        return {**found, **_code_inputs(self.templates / "html"), "pdf": self.state.pdf(self.study.id)}
+            return {**found, **code_inputs(self.templates / "latex")}
+        return {**found, **code_inputs(self.templates / "html"), "pdf": self.state.pdf(self.study.id)}
 
     def document(self) -> Document:
         from report.prose import ProseError, compose
@@ -318,29 +233,6 @@ class _Maker:
         return Made(pages, self.problems())
 
 
-def document_inputs(study: Study, store: Store, templates: Path, prefer: Profile | None) -> Hashes:
-    """Every file that the composed document is made of, by hash."""
-    sections = [templates / "sections" / f"{name}.md" for name in (study.abstract, *study.sections)]
-    shared = [templates / name for name in ("names.txt", "published.toml", "references.bib")]
-    mentioned = sorted({name for file in sections for name in _mentions(file)})
-    profiles = dict.fromkeys((*((prefer,) if prefer else ()), *PREFERENCE))
-    recorded = [store.path(name, profile) for name in mentioned for profile in profiles]
-    found = _hashes([*([study.source] if study.source else []), *sections, *shared, *recorded])
-    return {**found, PREFERRED: prefer}
-
-
-def _mentions(section: Path) -> set[str]:
-    return set(MENTION.findall(section.read_text("utf-8", errors="replace"))) if section.is_file() else set()
-
-
-def _code_inputs(layouts: Path) -> Hashes:
-    return _hashes([*(file for folder in CODE for file in sorted(folder.glob("*.py"))), *_files(layouts)])
-
-
-def _results_inputs(store: Store) -> Hashes:
-    return _hashes(store.path(name, profile) for name, profile in store.recorded())
-
-
 def _known_studies(templates: Path, state: State) -> list[Path]:
     """The study files whose pages are in the site."""
     built = {name.removesuffix(".html") for name in state.targets if name.endswith(".html")}
@@ -358,82 +250,8 @@ def _readable(store: Store, prefer: Profile | None) -> list[Result]:
     return found
 
 
-def _files(folder: Path) -> list[Path]:
-    return sorted(file for file in folder.rglob("*") if file.is_file())
-
-
-def _change(before: str | None, now: str | None) -> str:
-    return "is gone" if now is None else "is new" if before is None else "changed"
-
-
-def _hashes(files: Iterable[Path]) -> Hashes:
-    return {_name(file): _hash(file) for file in files}
-
-
-def _name(file: Path) -> str:
-    """The path as a reason prints it: below the project where it is."""
-    return str(file).removeprefix(f"{ROOT}/")
-
-
-def _hash(file: Path) -> str | None:
-    try:
-        found = file.stat()
-        return _content_hash(file, (found.st_ino, found.st_ctime_ns, found.st_mtime_ns, found.st_size))
-    except (FileNotFoundError, IsADirectoryError):
-        return None
-
-
-@cache
-def _content_hash(file: Path, _state: tuple[int, ...]) -> str:
-    """Of each state of a file once, since studies share most of their inputs."""
-    return hashlib.sha256(file.read_bytes()).hexdigest()
-
-
 def explain_study(study: Study, output: Path, store: Store, templates: Path) -> dict[str, list[str]]:
     """Why each format of the study would be built again; no reason when it would not."""
     state = State(output)
     maker = _Maker(study, store, templates, state, state.preferred(study.id))
     return {kind: state.reasons(f"{study.id}.{kind}", maker.inputs(kind)) for kind in ("pdf", "html")}
-
-
-def check_prose(templates: Path) -> list[str]:
-    """Digits typed by hand, in every section."""
-    from report.checks import allowed_names, check_digits
-
-    names = allowed_names(templates)
-    sections = sorted((templates / "sections").glob("*.md"))
-    return [problem for section in sections for problem in check_digits(section, names)]
-
-
-def check_output(
-    studies: Sequence[Study], store: Store, templates: Path, output: Path, notices: list[str] | None = None
-) -> list[str]:
-    """What does not hold of the studies, and of their site and PDFs in `output`.
-
-    To `notices` are added the tables and figures that a study shows and never refers to.
-    """
-    from report import checks, layout
-    from report.prose import ProseError, compose
-    from report.site_checks import check_site
-
-    if not output.is_dir():
-        return [f"there is no site in {output}; make it with `python runner.py build`"]
-    problems: list[Any] = check_site(output)
-    state = State(output)
-    for study in studies:
-        try:
-            document = compose(study, templates, store, state.preferred(study.id))
-        except ProseError as error:
-            problems.append(str(error))
-            continue
-        problems += [f"{study.id}: {problem}" for problem in document.unanswered]
-        if notices is not None and (floats := layout.unmentioned(document)):
-            notices.append(f"{study.id} never refers to {listing(floats)}; say with ref(…) what to see there")
-        pdf, log = output / f"{study.id}.pdf", state.folder / study.id / f"{study.id}.log"
-        if pdf.is_file() and log.is_file() and pdf.name in state.targets:
-            found = [
-                *checks.check_pdf(pdf, log, document),
-                *layout.problems(pdf, log.with_suffix(".aux"), document),
-            ]
-            problems += [f"{pdf.name}: {problem}" for problem in found]
-    return problems

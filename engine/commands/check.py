@@ -18,7 +18,8 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Check results, prose, links and PDFs; exit 1 when something does not hold."""
-    from report.build import check_output, check_prose, explain_study
+    from report.build import explain_study
+    from report.output_checks import check_output, check_prose
 
     problems = [*check_prose(TEMPLATES), *analyses.clashes()]
     notices: list[str] = []

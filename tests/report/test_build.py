@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from report.build import Built, build_studies, check_output, check_prose, explain_study
+from report.build import Built, build_studies, explain_study
+from report.output_checks import check_output, check_prose
 from report.study import load
 from results.locking import holding
 from results.schema import Picture, Pictures
