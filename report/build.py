@@ -33,6 +33,9 @@ from results.locking import holding
 from results.schema import Result
 from results.store import Profile, ResultError, Store, write_atomically
 
+#: What a study is written as, in the order of the building: a site links to its PDF.
+FORMATS = ("pdf", "html", "ipynb")
+
 
 class BuildError(Exception):
     """A study that cannot be built; the message says what, where and what to do."""
@@ -76,7 +79,7 @@ def _build(
                 if state.reasons(f"{maker.study.id}.pdf", maker.inputs("pdf")):
                     maker.compile_in(pool)
             for maker in makers:
-                for kind in [kind for kind in ("pdf", "html") if kind in formats]:
+                for kind in [kind for kind in FORMATS if kind in formats]:
                     _bring_up_to_date(state, maker.target(kind), built)
         finally:
             pool.shutdown(cancel_futures=True)
@@ -162,14 +165,14 @@ class _Maker:
     _compiled: Future[Path] | None = None
 
     def target(self, kind: str) -> Target:
-        make = self._pdf if kind == "pdf" else self._html
+        make = {"pdf": self._pdf, "html": self._html, "ipynb": self._notebook}[kind]
         return Target(f"{self.study.id}.{kind}", self.inputs(kind), make)
 
     def inputs(self, kind: str) -> Hashes:
         found = document_inputs(self.study, self.store, self.templates, self.prefer)
-        if kind == "pdf":
-            return {**found, **code_inputs(self.templates / "latex")}
-        return {**found, **code_inputs(self.templates / "html"), "pdf": self.state.pdf(self.study.id)}
+        if kind == "html":
+            return {**found, **code_inputs(self.templates / "html"), "pdf": self.state.pdf(self.study.id)}
+        return {**found, **code_inputs(self.templates / "latex" if kind == "pdf" else None)}
 
     def document(self) -> Document:
         from report.prose import ProseError, compose
@@ -232,6 +235,11 @@ class _Maker:
             raise BuildError(str(error)) from None
         return Made(pages, self.problems())
 
+    def _notebook(self) -> Made:
+        from report import notebook
+
+        return Made({f"{self.study.id}.ipynb": notebook.write(self.document())}, self.problems())
+
 
 def _known_studies(templates: Path, state: State) -> list[Path]:
     """The study files whose pages are in the site."""
@@ -251,7 +259,10 @@ def _readable(store: Store, prefer: Profile | None) -> list[Result]:
 
 
 def explain_study(study: Study, output: Path, store: Store, templates: Path) -> dict[str, list[str]]:
-    """Why each format of the study would be built again; no reason when it would not."""
+    """Why each format of the study would be built again, of those built unless asked for only where it was;
+    no reason when it would not.
+    """
     state = State(output)
     maker = _Maker(study, store, templates, state, state.preferred(study.id))
-    return {kind: state.reasons(f"{study.id}.{kind}", maker.inputs(kind)) for kind in ("pdf", "html")}
+    kinds = [kind for kind in FORMATS if kind in ("pdf", "html") or f"{study.id}.{kind}" in state.targets]
+    return {kind: state.reasons(f"{study.id}.{kind}", maker.inputs(kind)) for kind in kinds}

@@ -123,8 +123,10 @@ def _mentions(section: Path) -> set[str]:
     return set(MENTION.findall(section.read_text("utf-8", errors="replace"))) if section.is_file() else set()
 
 
-def code_inputs(layouts: Path) -> Hashes:
-    return hashes([*(file for folder in CODE for file in sorted(folder.glob("*.py"))), *_files(layouts)])
+def code_inputs(layouts: Path | None) -> Hashes:
+    """This project's writers, and the layouts that they fill."""
+    code = (file for folder in CODE for file in sorted(folder.glob("*.py")))
+    return hashes([*code, *(_files(layouts) if layouts else ())])
 
 
 def results_inputs(store: Store) -> Hashes:

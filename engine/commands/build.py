@@ -32,7 +32,9 @@ def build(
     profile: Annotated[
         str | None, typer.Option(help="Prefer results of this profile: full, quick or custom")
     ] = None,
-    formats: Annotated[str, typer.Option("--format", help="pdf, html or both, with a comma")] = "pdf,html",
+    formats: Annotated[
+        str, typer.Option("--format", help="pdf, html and ipynb (a notebook), with a comma")
+    ] = "pdf,html",
     output: Annotated[
         Path | None, typer.Option(help="Where the site goes (default: site, in the folder of your own study)")
     ] = None,
@@ -43,11 +45,11 @@ def build(
 ) -> None:
     """Write the PDF and the site, running what is cheap and missing or stale."""
     from engine.refreshing import refresh
-    from report.build import BuildError, build_studies
+    from report.build import FORMATS, BuildError, build_studies
 
     wanted = tuple(part.strip() for part in formats.split(",") if part.strip())
-    if not wanted or set(wanted) - {"pdf", "html"}:
-        fail(2, f"--format {formats} is not known; say pdf, html or pdf,html")
+    if not wanted or set(wanted) - set(FORMATS):
+        fail(2, f"--format {formats} is not known; say one or more of {','.join(FORMATS)}")
     prefer = as_profile(profile)
     own = _own_study(names or [])
     studies, templates = ([own.study], own.templates) if own else (studies_named(names or []), TEMPLATES)

@@ -206,6 +206,21 @@ def test_without_tex_the_site_is_built_and_one_sentence_says_what_to_install(wor
     assert not (workplace.output / "two.pdf").exists()
 
 
+def test_a_notebook_is_built_when_asked_for_and_explained_only_then(workplace):
+    study = load(workplace.templates / "studies" / "two.toml", workplace.templates)
+
+    def explained() -> dict[str, list[str]]:
+        return explain_study(study, workplace.output, workplace.store, workplace.templates)
+
+    assert set(explained()) == {"pdf", "html"}
+    assert workplace.build("ipynb", studies=("two",)).lines == ["two.ipynb: built"]
+    assert workplace.build("ipynb", studies=("two",)).lines == ["two.ipynb: unchanged"]
+    assert explained()["ipynb"] == []
+    workplace.edit("lenet", "is small", "is very small")
+    assert workplace.build("ipynb", studies=("two",)).lines == ["two.ipynb: built"]
+    assert "is very small" in (workplace.output / "two.ipynb").read_text("utf-8")
+
+
 @needs_tex
 def test_a_pdf_is_built_once_and_linked_from_its_site(workplace):
     first = workplace.build("pdf", "html", studies=("two",))
