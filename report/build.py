@@ -34,7 +34,8 @@ from results.schema import Result
 from results.store import Profile, ResultError, Store, write_atomically
 
 #: What a study is written as, in the order of the building: a site links to its PDF.
-FORMATS = ("pdf", "html", "ipynb")
+FORMATS = ("pdf", "html", "ipynb", "latex")
+TYPESET = ("pdf", "latex")
 
 
 class BuildError(Exception):
@@ -75,8 +76,9 @@ def _build(
     makers = [_Maker(study, store, templates, state, prefer) for study in studies]
     with ThreadPoolExecutor(_processors()) as pool:
         try:
-            for maker in makers if "pdf" in formats else ():
-                if state.reasons(f"{maker.study.id}.pdf", maker.inputs("pdf")):
+            for maker in makers:
+                targets = (maker.target(kind) for kind in TYPESET if kind in formats)
+                if any(state.reasons(target.name, target.inputs) for target in targets):
                     maker.compile_in(pool)
             for maker in makers:
                 for kind in [kind for kind in FORMATS if kind in formats]:
@@ -84,6 +86,7 @@ def _build(
         finally:
             pool.shutdown(cancel_futures=True)
     if "html" in formats:
+        built.lines += [f"{name}: removed, since its study is gone" for name in state.remove_gone()]
         known = _known_studies(templates, state)
         pdfs = {path.stem: state.pdf(path.stem) for path in known}
         inputs = {**results_inputs(store), **code_inputs(templates / "html"), **hashes(known), **pdfs}
@@ -146,7 +149,7 @@ def _bring_up_to_date(state: State, target: Target, built: Built) -> None:
         built.problems.append(_cannot_be_made(target.name, error))
         return
     if made.files:
-        state.record(target.name, target.inputs, made)
+        state.record(target, made)
         built.lines.append(f"{target.name}: built")
     built.notices += [made.notice] if made.notice else []
     built.problems += made.problems
@@ -165,14 +168,14 @@ class _Maker:
     _compiled: Future[Path] | None = None
 
     def target(self, kind: str) -> Target:
-        make = {"pdf": self._pdf, "html": self._html, "ipynb": self._notebook}[kind]
-        return Target(f"{self.study.id}.{kind}", self.inputs(kind), make)
+        make = {"pdf": self._pdf, "html": self._html, "ipynb": self._notebook, "latex": self._latex}[kind]
+        return Target(f"{self.study.id}.{kind}", self.inputs(kind), make, self.study.source)
 
     def inputs(self, kind: str) -> Hashes:
         found = document_inputs(self.study, self.store, self.templates, self.prefer)
         if kind == "html":
             return {**found, **code_inputs(self.templates / "html"), "pdf": self.state.pdf(self.study.id)}
-        return {**found, **code_inputs(self.templates / "latex" if kind == "pdf" else None)}
+        return {**found, **code_inputs(self.templates / "latex" if kind in TYPESET else None)}
 
     def document(self) -> Document:
         from report.prose import ProseError, compose
@@ -213,16 +216,32 @@ class _Maker:
         from report import checks, latex
 
         try:
-            pdf = self._compiled.result() if self._compiled else latex.compile(*self._source())
+            pdf = self._compile()
         except latex.NoTeX as error:
             return Made({}, notice=f"{self.study.id}.pdf: {error}")
-        except latex.LaTeXError as error:
-            raise BuildError(f"{self.study.id}: {error}") from None
         document = self.document()
         problems = [
             f"{pdf.name}: {text}" for text in checks.check_pdf(pdf, pdf.with_suffix(".log"), document)
         ]
         return Made({pdf.name: pdf.read_bytes()}, (*self.problems(), *problems))
+
+    def _compile(self) -> Path:
+        from report import latex
+
+        try:
+            return self._compiled.result() if self._compiled else latex.compile(*self._source())
+        except latex.LaTeXError as error:
+            raise BuildError(f"{self.study.id}: {error}") from None
+
+    def _latex(self) -> Made:
+        from report import latex, latex_archive
+
+        name, notice = f"{self.study.id}-latex.zip", ""
+        try:
+            self._compile()
+        except latex.NoTeX:
+            notice = f"{name} has no .bbl, which arXiv asks for, since TeX is not installed here"
+        return Made({name: latex_archive.write(*self._source())}, self.problems(), notice)
 
     def _html(self) -> Made:
         from report import html

@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -39,6 +40,7 @@ class Target:
     name: str  # "complete.pdf", "complete.html", "site"
     inputs: Hashes
     make: Callable[[], Made]
+    source: Path | None = None  # the study file, where it is a study's
 
 
 class State:
@@ -76,14 +78,39 @@ class State:
         ]
         return reasons
 
-    def record(self, name: str, inputs: Hashes, made: Made) -> None:
+    def record(self, target: Target, made: Made) -> None:
         outputs = {path: hashlib.sha256(content).hexdigest() for path, content in made.files.items()}
-        for stale in set(self.targets.get(name, {}).get("outputs", {})) - set(outputs):
-            (self.output / stale).unlink(missing_ok=True)
+        self._discard(set(self.targets.get(target.name, {}).get("outputs", {})) - set(outputs))
         for path, content in made.files.items():
             write_atomically(self.output / path, content)
-        self.targets[name] = {"inputs": inputs, "outputs": outputs, "problems": list(made.problems)}
+        self.targets[target.name] = {
+            "inputs": target.inputs,
+            "outputs": outputs,
+            "problems": list(made.problems),
+            "source": _name(target.source) if target.source else "",
+        }
+        self._save()
+
+    def remove_gone(self) -> list[str]:
+        """Remove what was made of studies whose file is gone; its names."""
+        sources = {name: target.get("source") for name, target in self.targets.items()}
+        gone = [name for name, source in sources.items() if source and not (ROOT / source).exists()]
+        for name in gone:
+            self._discard(self.targets.pop(name)["outputs"])
+        if gone:
+            self._save()
+        return gone
+
+    def _save(self) -> None:
         write_atomically(self.path, json.dumps(self.targets, indent=1, sort_keys=True).encode())
+
+    def _discard(self, paths: Iterable[str]) -> None:
+        """Remove files of the output, and the folders that they leave empty."""
+        for path in paths:
+            (self.output / path).unlink(missing_ok=True)
+            for folder in Path(path).parents:
+                with suppress(OSError):
+                    (self.output / folder).rmdir()
 
     def preferred(self, study: str) -> Profile | None:
         """The profile that the study was last built with, where one was asked for."""

@@ -33,7 +33,10 @@ def build(
         str | None, typer.Option(help="Prefer results of this profile: full, quick or custom")
     ] = None,
     formats: Annotated[
-        str, typer.Option("--format", help="pdf, html and ipynb (a notebook), with a comma")
+        str,
+        typer.Option(
+            "--format", help="pdf, html, ipynb (a notebook) and latex (a zip of sources), with a comma"
+        ),
     ] = "pdf,html",
     output: Annotated[
         Path | None, typer.Option(help="Where the site goes (default: site, in the folder of your own study)")
