@@ -9,30 +9,33 @@ One process at a time builds an output; a second one waits.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
-from typing import Any
 
 from report.document import Document, Study
-from report.formatting import listing
+from report.state import (
+    PREFERRED,
+    Hashes,
+    Made,
+    State,
+    Target,
+    code_inputs,
+    document_inputs,
+    hash_of,
+    hashes,
+    shown,
+    state_folder,
+)
 from results.locking import holding
 from results.schema import Result
-from results.store import PREFERENCE, Profile, ResultError, Store, write_atomically
+from results.store import Profile, ResultError, Store, write_atomically
 
-ROOT = Path(__file__).resolve().parent.parent
-CODE = (ROOT / "report", ROOT / "results")
-#: "analysis/name" in a template: what a section may draw on, present or not.
-MENTION = re.compile(r"""["']([a-z0-9_]+(?:\.[a-z0-9_]+)+)(?:/[^"']*)?["']""")
-
-Hashes = dict[str, str | None]
-PREFERRED = "preferred profile"
-NEVER_BUILT = "it was never built here"
+#: What a study is written as, in the order of the building: a site links to its PDF.
+FORMATS = ("pdf", "html", "ipynb", "latex")
+TYPESET = ("pdf", "latex")
 
 
 class BuildError(Exception):
@@ -48,91 +51,6 @@ class Built:
     problems: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class Made:
-    """Files by their path below the output, and what does not hold of them. No files: not to be had here."""
-
-    files: dict[str, bytes]
-    problems: tuple[str, ...] = ()
-    notices: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Target:
-    """One thing that is made or left alone as a whole."""
-
-    name: str  # "complete.pdf", "complete.html", "site"
-    inputs: Hashes
-    make: Callable[[], Made]
-
-
-class State:
-    """What the last build was made of."""
-
-    def __init__(self, output: Path) -> None:
-        self.output = output
-        self.folder = _state_folder(output)
-        self.path = self.folder / "state.json"
-        try:
-            self.targets: dict[str, dict[str, Any]] = json.loads(self.path.read_bytes())
-        except (FileNotFoundError, ValueError):
-            self.targets = {}
-
-    @property
-    def drawings(self) -> Path:
-        """Where drawn figures are kept between builds."""
-        return self.folder / "drawings"
-
-    def reasons(self, name: str, inputs: Hashes) -> list[str]:
-        """Why the target would be made again; empty when it would not."""
-        known = self.targets.get(name)
-        if known is None:
-            return [NEVER_BUILT]
-        before = known["inputs"]
-        reasons = [
-            f"{path} {_change(before.get(path), inputs.get(path))}"
-            for path in sorted({*before, *inputs})
-            if before.get(path) != inputs.get(path)
-        ]
-        reasons += [
-            f"{self.output / path} is missing or was changed"
-            for path, expected in sorted(known["outputs"].items())
-            if _hash(self.output / path) != expected
-        ]
-        return reasons
-
-    def record(self, name: str, inputs: Hashes, made: Made) -> None:
-        outputs = {path: hashlib.sha256(content).hexdigest() for path, content in made.files.items()}
-        for stale in set(self.targets.get(name, {}).get("outputs", {})) - set(outputs):
-            (self.output / stale).unlink(missing_ok=True)
-        for path, content in made.files.items():
-            write_atomically(self.output / path, content)
-        self.targets[name] = {"inputs": inputs, "outputs": outputs, "problems": list(made.problems)}
-        write_atomically(self.path, json.dumps(self.targets, indent=1, sort_keys=True).encode())
-
-    def preferred(self, study: str) -> Profile | None:
-        """The profile that the study was last built with, where one was asked for."""
-        for kind in ("pdf", "html"):
-            profile: Profile | None = self.targets.get(f"{study}.{kind}", {}).get("inputs", {}).get(PREFERRED)
-            if profile:
-                return profile
-        return None
-
-    def pdf(self, study: str) -> str | None:
-        """The study's PDF below the output, where it was built."""
-        built = f"{study}.pdf" in self.targets and (self.output / f"{study}.pdf").is_file()
-        return f"{study}.pdf" if built else None
-
-    def manifest(self) -> bytes:
-        """Every file of the site with its hash."""
-        files = {path: sha for target in self.targets.values() for path, sha in target["outputs"].items()}
-        return (json.dumps(files, indent=1, sort_keys=True) + "\n").encode()
-
-
-def _state_folder(output: Path) -> Path:
-    return output.parent / ".build" / output.name
-
-
 def build_studies(
     studies: Sequence[Study],
     store: Store,
@@ -142,7 +60,7 @@ def build_studies(
     prefer: Profile | None = None,
 ) -> Built:
     """Bring the output up to date. What is missing or broken costs only its part."""
-    with holding(_state_folder(output), wait=True):
+    with holding(state_folder(output), wait=True):
         return _build(studies, store, templates, State(output), formats, prefer)
 
 
@@ -158,20 +76,22 @@ def _build(
     makers = [_Maker(study, store, templates, state, prefer) for study in studies]
     with ThreadPoolExecutor(_processors()) as pool:
         try:
-            for maker in makers if "pdf" in formats else ():
-                if state.reasons(f"{maker.study.id}.pdf", maker.inputs("pdf")):
+            for maker in makers:
+                targets = (maker.target(kind) for kind in TYPESET if kind in formats)
+                if any(state.reasons(target.name, target.inputs) for target in targets):
                     maker.compile_in(pool)
             for maker in makers:
-                for kind in [kind for kind in ("pdf", "html") if kind in formats]:
+                for kind in [kind for kind in FORMATS if kind in formats]:
                     _bring_up_to_date(state, maker.target(kind), built)
         finally:
             pool.shutdown(cancel_futures=True)
     if "html" in formats:
+        built.lines += [f"{name}: removed, since its study is gone" for name in state.remove_gone()]
         known = _known_studies(templates, state)
         pdfs = {path.stem: state.pdf(path.stem) for path in known}
         recorded = shown(studies, store, templates)
-        results = _hashes(store.path(name, profile) for name, profile in recorded)
-        inputs = {**results, **_code_inputs(templates / "html"), **_hashes(known), **pdfs}
+        results = hashes(store.path(name, profile) for name, profile in recorded)
+        inputs = {**results, **code_inputs(templates / "html"), **hashes(known), **pdfs}
 
         def make() -> Made:
             from report import html
@@ -184,7 +104,7 @@ def _build(
 
         _bring_up_to_date(state, Target("site", {**inputs, PREFERRED: prefer}, make), built)
     manifest = state.manifest()
-    if _hash(state.output / "manifest.json") != hashlib.sha256(manifest).hexdigest():
+    if hash_of(state.output / "manifest.json") != hashlib.sha256(manifest).hexdigest():
         write_atomically(state.output / "manifest.json", manifest)
     return built
 
@@ -234,7 +154,7 @@ def _bring_up_to_date(state: State, target: Target, built: Built) -> None:
         built.problems.append(_cannot_be_made(target.name, error))
         return
     if made.files:
-        state.record(target.name, target.inputs, made)
+        state.record(target, made)
         built.lines.append(f"{target.name}: built")
     built.notices += made.notices
     built.problems += made.problems
@@ -254,14 +174,14 @@ class _Maker:
     _compiled: Future[Path] | None = None
 
     def target(self, kind: str) -> Target:
-        make = self._pdf if kind == "pdf" else self._html
-        return Target(f"{self.study.id}.{kind}", self.inputs(kind), make)
+        make = {"pdf": self._pdf, "html": self._html, "ipynb": self._notebook, "latex": self._latex}[kind]
+        return Target(f"{self.study.id}.{kind}", self.inputs(kind), make, self.study.source)
 
     def inputs(self, kind: str) -> Hashes:
         found = document_inputs(self.study, self.store, self.templates, self.prefer)
-        if kind == "pdf":
-            return {**found, **_code_inputs(self.templates / "latex")}
-        return {**found, **_code_inputs(self.templates / "html"), "pdf": self.state.pdf(self.study.id)}
+        if kind == "html":
+            return {**found, **code_inputs(self.templates / "html"), "pdf": self.state.pdf(self.study.id)}
+        return {**found, **code_inputs(self.templates / "latex" if kind in TYPESET else None)}
 
     def document(self) -> Document:
         from report.prose import ProseError, compose
@@ -274,6 +194,12 @@ class _Maker:
             except ProseError as error:
                 raise BuildError(str(error)) from None
         return self._document
+
+    def _unbroken(self) -> Document:
+        """With what only LaTeX cannot set."""
+        if self._broken:
+            self._broken, self._document = {}, None
+        return self.document()
 
     def problems(self) -> tuple[str, ...]:
         document = self.document()
@@ -303,25 +229,38 @@ class _Maker:
     def _pdf(self) -> Made:
         from report import checks, latex
 
+        try:
+            pdf = self._compile()
+        except latex.NoTeX as error:
+            return Made({}, notices=(f"{self.study.id}.pdf: {error}",))
+        document = self.document()
+        problems = [
+            f"{pdf.name}: {text}" for text in checks.check_pdf(pdf, pdf.with_suffix(".log"), document)
+        ]
+        return Made({pdf.name: pdf.read_bytes()}, (*self.problems(), *problems), document.typed)
+
+    def _compile(self) -> Path:
+        from report import latex
+
         while True:
             try:
-                pdf = self._compiled.result() if self._compiled else latex.compile(*self._source())
-                break
-            except latex.NoTeX as error:
-                return Made({}, notices=(f"{self.study.id}.pdf: {error}",))
+                return self._compiled.result() if self._compiled else latex.compile(*self._source())
             except latex.LaTeXError as error:
                 if not error.section or error.section in self._broken:
                     raise BuildError(f"{self.study.id}: {error}") from None
                 self._broken[error.section] = str(error)
                 self._document = self._compiled = None
-        document = self.document()
-        problems = [
-            f"{pdf.name}: {text}" for text in checks.check_pdf(pdf, pdf.with_suffix(".log"), document)
-        ]
-        made = Made({pdf.name: pdf.read_bytes()}, (*self.problems(), *problems), document.typed)
-        if self._broken:  # of the PDF alone
-            self._broken, self._document = {}, None
-        return made
+
+    def _latex(self) -> Made:
+        from report import latex, latex_archive
+
+        name, notices = f"{self.study.id}-latex.zip", self.document().typed
+        try:
+            self._compile()
+        except latex.NoTeX:
+            said = f"{name} has no .bbl, which arXiv asks for, since TeX is not installed here"
+            notices = (*notices, said)
+        return Made({name: latex_archive.write(*self._source())}, self.problems(), notices)
 
     def _html(self) -> Made:
         from report import html
@@ -329,58 +268,16 @@ class _Maker:
         pdf = self.state.pdf(self.study.id)
         address = f"../{pdf}" if pdf else ""
         try:
-            pages = html.write_document(self.document(), self.templates, address, self.state.drawings)
+            pages = html.write_document(self._unbroken(), self.templates, address, self.state.drawings)
         except html.SiteError as error:
             raise BuildError(str(error)) from None
         return Made(pages, self.problems(), self.document().typed)
 
+    def _notebook(self) -> Made:
+        from report import notebook
 
-def document_inputs(study: Study, store: Store, templates: Path, prefer: Profile | None) -> Hashes:
-    """Every file that the composed document is made of, by hash."""
-    sections = section_files(study, templates)
-    shared = [templates / name for name in ("names.txt", "published.toml", "references.bib")]
-    names = sorted(mentioned([study], templates))
-    profiles = dict.fromkeys((*((prefer,) if prefer else ()), *PREFERENCE))
-    recorded = [store.path(name, profile) for name in names for profile in profiles]
-    shown = [picture for file in sections for picture in _pictures(file)]
-    found = _hashes([*([study.source] if study.source else []), *sections, *shared, *recorded, *shown])
-    return {**found, PREFERRED: prefer}
-
-
-def mentioned(studies: Iterable[Study], templates: Path) -> set[str]:
-    """The analyses that the studies may draw on."""
-    return {name for study in studies for file in section_files(study, templates) for name in _mentions(file)}
-
-
-def section_files(study: Study, templates: Path) -> list[Path]:
-    """The templates of the abstract and of every section."""
-    return [templates / "sections" / f"{name}.md" for name in (study.abstract, *study.sections)]
-
-
-def _mentions(section: Path) -> set[str]:
-    return set(MENTION.findall(section.read_text("utf-8", errors="replace"))) if section.is_file() else set()
-
-
-def _pictures(section: Path) -> list[Path]:
-    from report.pictures import mentioned
-
-    return list(mentioned(section.read_text("utf-8", errors="replace"), section)) if section.is_file() else []
-
-
-def _code_inputs(layouts: Path) -> Hashes:
-    return _hashes([*(file for folder in CODE for file in sorted(folder.glob("*.py"))), *_files(layouts)])
-
-
-def shown(studies: Iterable[Study], store: Store, templates: Path) -> list[tuple[str, Profile]]:
-    """The recorded results that the site has a page of: all, or of ours behind one's own those drawn on."""
-    if store.behind is None:
-        return store.recorded()
-    used = mentioned(studies, templates)
-    return [
-        (name, profile)
-        for name, profile in store.recorded()
-        if name in used or store.path(name, profile).is_relative_to(store.root)
-    ]
+        document = self._unbroken()
+        return Made({f"{self.study.id}.ipynb": notebook.write(document)}, self.problems(), document.typed)
 
 
 def _known_studies(templates: Path, state: State) -> list[Path]:
@@ -400,82 +297,11 @@ def _readable(recorded: Iterable[tuple[str, Profile]], store: Store, prefer: Pro
     return found
 
 
-def _files(folder: Path) -> list[Path]:
-    return sorted(file for file in folder.rglob("*") if file.is_file())
-
-
-def _change(before: str | None, now: str | None) -> str:
-    return "is gone" if now is None else "is new" if before is None else "changed"
-
-
-def _hashes(files: Iterable[Path]) -> Hashes:
-    return {_name(file): _hash(file) for file in files}
-
-
-def _name(file: Path) -> str:
-    """The path as a reason prints it: below the project where it is."""
-    return str(file).removeprefix(f"{ROOT}/")
-
-
-def _hash(file: Path) -> str | None:
-    try:
-        found = file.stat()
-        return _content_hash(file, (found.st_ino, found.st_ctime_ns, found.st_mtime_ns, found.st_size))
-    except (FileNotFoundError, IsADirectoryError):
-        return None
-
-
-@cache
-def _content_hash(file: Path, _state: tuple[int, ...]) -> str:
-    """Of each state of a file once, since studies share most of their inputs."""
-    return hashlib.sha256(file.read_bytes()).hexdigest()
-
-
 def explain_study(study: Study, output: Path, store: Store, templates: Path) -> dict[str, list[str]]:
-    """Why each format of the study would be built again; no reason when it would not."""
+    """Why each format of the study would be built again, of those built unless asked for only where it was;
+    no reason when it would not.
+    """
     state = State(output)
     maker = _Maker(study, store, templates, state, state.preferred(study.id))
-    return {kind: state.reasons(f"{study.id}.{kind}", maker.inputs(kind)) for kind in ("pdf", "html")}
-
-
-def check_prose(templates: Path) -> list[str]:
-    """Digits typed by hand, in every section."""
-    from report.checks import allowed_names, check_digits
-
-    names = allowed_names(templates)
-    sections = sorted((templates / "sections").glob("*.md"))
-    return [problem for section in sections for problem in check_digits(section, names)]
-
-
-def check_output(
-    studies: Sequence[Study], store: Store, templates: Path, output: Path, notices: list[str] | None = None
-) -> list[str]:
-    """What does not hold of the studies, and of their site and PDFs in `output`.
-
-    To `notices` are added the tables and figures that a study shows and never refers to.
-    """
-    from report import checks, layout
-    from report.prose import ProseError, compose
-    from report.site_checks import check_site
-
-    if not output.is_dir():
-        return [f"there is no site in {output}; make it with `python runner.py build`"]
-    problems: list[Any] = check_site(output)
-    state = State(output)
-    for study in studies:
-        try:
-            document = compose(study, templates, store, state.preferred(study.id))
-        except ProseError as error:
-            problems.append(str(error))
-            continue
-        problems += [f"{study.id}: {problem}" for problem in document.unanswered]
-        if notices is not None and (floats := layout.unmentioned(document)):
-            notices.append(f"{study.id} never refers to {listing(floats)}; say with ref(…) what to see there")
-        pdf, log = output / f"{study.id}.pdf", state.folder / study.id / f"{study.id}.log"
-        if pdf.is_file() and log.is_file() and pdf.name in state.targets:
-            found = [
-                *checks.check_pdf(pdf, log, document),
-                *layout.problems(pdf, log.with_suffix(".aux"), document),
-            ]
-            problems += [f"{pdf.name}: {problem}" for problem in found]
-    return problems
+    kinds = [kind for kind in FORMATS if kind in ("pdf", "html") or f"{study.id}.{kind}" in state.targets]
+    return {kind: state.reasons(f"{study.id}.{kind}", maker.inputs(kind)) for kind in kinds}

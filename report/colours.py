@@ -26,11 +26,16 @@ def labels(figure: Table | Figure) -> list[str]:
 def coloured(contents: Mapping[str, Content]) -> dict[str, Content]:
     """The figures (and tables, as they are) of a document with a colour for each series that has none."""
     given = {s.label: s.colour for c in contents.values() for s in _series(c) if s.colour is not None}
-    chosen = _places([labels(content) for content in contents.values()], given)
-    return {name: _with_colours(content, chosen) for name, content in contents.items()}
+    chosen = _choose([labels(content) for content in contents.values()], given)
+    return {name: with_colours(content, chosen) for name, content in contents.items()}
 
 
-def _places(figures: list[list[str]], given: Mapping[str, int]) -> dict[str, int]:
+def places(figure: Table | Figure) -> dict[str, int]:
+    """Label → place in the palette, of the series that have one."""
+    return {series.label: series.colour for series in _series(figure) if series.colour is not None}
+
+
+def _choose(figures: list[list[str]], given: Mapping[str, int]) -> dict[str, int]:
     beside: dict[str, set[str]] = {}
     for figure in figures:
         for label in figure:
@@ -51,12 +56,14 @@ def _series(content: Table | Figure) -> tuple[Series, ...]:
     return ()
 
 
-def _with_colours(content: Content, places: Mapping[str, int]) -> Content:
+def with_colours(content: Content, places: Mapping[str, int]) -> Content:
+    """The figure with these colours for series that have none."""
+
     def changed(found: tuple[Series, ...]) -> tuple[Series, ...]:
         return tuple(
             series
             if series.colour is not None
-            else series.model_copy(update={"colour": places[series.label]})
+            else series.model_copy(update={"colour": places.get(series.label)})
             for series in found
         )
 

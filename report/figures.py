@@ -16,9 +16,10 @@ from importlib.metadata import version
 from math import ceil
 from pathlib import Path
 from textwrap import wrap
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from report.colours import labels
+from report.drawings import saved
 from results.schema import (
     Axis,
     Box,
@@ -97,19 +98,28 @@ STYLE: Any = {
 
 def pdf(figure: Figure) -> bytes:
     """The figure in a Times-like face, fonts embedded as TrueType."""
+    return _printed(figure, "pdf")
+
+
+def png(figure: Figure) -> bytes:
+    """The figure as it is printed, on white."""
+    return _printed(figure, "png")
+
+
+def drawn_svg(figure: Figure) -> bytes:
+    """The figure as it is printed, as a file of its own; `svg` is for our pages."""
+    return _printed(figure, "svg")
+
+
+def _printed(figure: Figure, format: Literal["pdf", "png", "svg"]) -> bytes:
     import matplotlib
 
     if isinstance(figure, Network):
         from report import networks
 
-        return networks.pdf(figure)
+        return networks.printed(figure, format)
     with matplotlib.rc_context(STYLE | {"font.family": ["STIXGeneral", "DejaVu Sans"]}):
-        drawing, _ = _draw(figure, "figure")
-        content = io.BytesIO()
-        drawing.savefig(
-            content, format="pdf", metadata={"CreationDate": None, "Creator": None, "Producer": None}
-        )
-    return content.getvalue()
+        return saved(_draw(figure, "figure")[0], format)
 
 
 def svg(figure: Figure, id: str) -> str:
@@ -126,15 +136,15 @@ def svg(figure: Figure, id: str) -> str:
         return networks.svg(figure, id)
     with matplotlib.rc_context(STYLE | {"font.family": ["DejaVu Sans"], "svg.hashsalt": id}):
         drawing, axes = _draw(figure, id)
-        content = io.StringIO()
-        drawing.savefig(content, format="svg", metadata={"Date": None, "Creator": None})
+        content = saved(drawing, "svg").decode()
         plot = "" if isinstance(figure, Pictures) else _plot_data(drawing, axes)
-    return _for_page(content.getvalue(), figure, id, plot)
+    return _for_page(content, figure, id, plot)
 
 
 def file_name(figure: Figure) -> str:
     """The name under which a figure's PDF is stored: a hash of the figure, this code and matplotlib."""
-    code = [Path(__file__), *sorted((Path(__file__).parent / "networks").glob("*.py"))]
+    here = Path(__file__)
+    code = [here, here.with_name("drawings.py"), *sorted((here.parent / "networks").glob("*.py"))]
     source = hashlib.sha256(b"".join(map(Path.read_bytes, code)) + version("matplotlib").encode())
     source.update(canonical_json(figure.model_dump(mode="json")))
     return f"{source.hexdigest()[:16]}.pdf"
@@ -153,7 +163,6 @@ def _draw(figure: Plot, id: str) -> tuple[Drawing, list[Axes]]:
     from matplotlib.figure import Figure as Drawing
 
     drawing = Drawing(figsize=_size(figure))
-    drawing.patch.set_visible(False)
     if isinstance(figure, Pictures):
         return drawing, [_pictures(drawing, figure, id)]
     if isinstance(figure, Panels):

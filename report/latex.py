@@ -101,22 +101,29 @@ def compile(tex: str, document: Document, templates: Path, folder: Path) -> Path
 
 
 def prepare(tex: str, document: Document, templates: Path, folder: Path) -> None:
-    """Write what LaTeX reads: the .tex, its class, and the figures. Raises NoTeX when nothing can read it."""
-    name = document.study.id
-    _write_if_changed(folder / f"{name}.tex", tex.encode())
-    for source in _sources(templates):
-        content = source.read_text("utf-8")
-        _write_if_changed(
-            folder / source.name, (only_ascii(content) if source.suffix == ".bib" else content).encode()
-        )
-    for item in document.items.values():
-        if item.kind == "figure" and not isinstance(item.content, Written):
-            figures.stored(item.content, folder / "figures")  # type: ignore[arg-type]
-    for image in pictures.images([document.abstract, *(section.blocks for section in document.sections)]):
-        name_, data = pictures.in_latex(Path(image["c"][2][0]))
-        _write_if_changed(folder / "pictures" / name_, data)
+    """Write what LaTeX reads. Raises NoTeX when nothing can read it."""
+    for path, content in sources(tex, document, templates, folder).items():
+        _write_if_changed(folder / path, content)
     if not (shutil.which("latexmk") and shutil.which("pdflatex")):
         raise NoTeX(f"TeX is not installed, so there is no PDF; install it with `{INSTALL}`")
+
+
+def sources(tex: str, document: Document, templates: Path, folder: Path) -> dict[str, bytes]:
+    """What LaTeX reads, by path: the .tex, its class, the bibliography, and the figures, which are drawn
+    where `folder` has none yet.
+    """
+    files = {f"{document.study.id}.tex": tex.encode()}
+    for source in _sources(templates):
+        content = source.read_text("utf-8")
+        files[source.name] = (only_ascii(content) if source.suffix == ".bib" else content).encode()
+    for item in document.items.values():
+        if item.kind == "figure" and not isinstance(item.content, Written):
+            drawn = figures.stored(item.content, folder / "figures")  # type: ignore[arg-type]
+            files[f"figures/{drawn.name}"] = drawn.read_bytes()
+    for image in pictures.images([document.abstract, *(section.blocks for section in document.sections)]):
+        picture_name, content_ = pictures.in_latex(Path(image["c"][2][0]))
+        files[f"pictures/{picture_name}"] = content_
+    return files
 
 
 def run(tex: str, document: Document, templates: Path, folder: Path) -> Path:

@@ -35,7 +35,12 @@ def build(
     profile: Annotated[
         str | None, typer.Option(help="Prefer results of this profile: full, quick or custom")
     ] = None,
-    formats: Annotated[str, typer.Option("--format", help="pdf, html or both, with a comma")] = "pdf,html",
+    formats: Annotated[
+        str,
+        typer.Option(
+            "--format", help="pdf, html, ipynb (a notebook) and latex (a zip of sources), with a comma"
+        ),
+    ] = "pdf,html",
     output: Annotated[
         Path | None, typer.Option(help="Where the site goes (default: site, in the folder of your own study)")
     ] = None,
@@ -46,11 +51,11 @@ def build(
 ) -> None:
     """Write the PDF and the site, running what is cheap and missing or stale."""
     from engine.refreshing import refresh
-    from report.build import build_studies
+    from report.build import FORMATS, build_studies
 
     wanted = tuple(part.strip() for part in formats.split(",") if part.strip())
-    if not wanted or set(wanted) - {"pdf", "html"}:
-        fail(2, f"--format {formats} is not known; say pdf, html or pdf,html")
+    if not wanted or set(wanted) - set(FORMATS):
+        fail(2, f"--format {formats} is not known; say one or more of {','.join(FORMATS)}")
     prefer = as_profile(profile)
     studies, output = studies_named(_in_its_folder(names or [])), site(output)
     with progress() as report:
@@ -91,6 +96,6 @@ def _in_its_folder(names: list[str]) -> list[str]:
 
 def _needed(studies: list[Study]) -> set[str] | None:
     """The analyses behind a study of one's own; None where all are to be up to date."""
-    from report.build import mentioned
+    from report.state import mentioned
 
     return mentioned(studies, templates()) | set(analyses.own()) if Options.folder else None

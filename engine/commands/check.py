@@ -28,7 +28,9 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Check results, prose, links and PDFs; exit 1 when something does not hold."""
-    from report.build import NEVER_BUILT, check_output, check_prose, explain_study, shown
+    from report.build import explain_study
+    from report.output_checks import check_output, check_prose
+    from report.state import NEVER_BUILT, shown
 
     studies, output = studies_named([]), site(output)
     typed, problems, notices = check_prose(templates()), analyses.clashes(), list[str]()

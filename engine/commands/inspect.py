@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -53,7 +54,10 @@ def inspect(
     with refusing(inspection.InspectionError):
         inputs = inspection.read_inputs(given)
         if len(names) == 1 and (cost := inspection.detection_table(names[0], inputs)):
-            _print_cost(cost, as_json, as_csv)
+            if as_json:
+                print_json({"note": cost.caption, "parts": [row.cells for row in cost.rows]})
+            else:
+                _print_tables([cost], cost, as_csv, as_latex, as_markdown)
             return
         found = [inspection.inspect(name, inputs, against, weights) for name in names]
     tables = inspection.tables(found, depth)
@@ -67,28 +71,23 @@ def inspect(
     if as_json:
         shown = [inspection.as_json(entry) for entry in found]
         print_json(shown[0] if len(shown) == 1 else shown)
-    elif as_csv:
-        _print_csv(tables[1])
+    elif as_csv or as_latex or as_markdown or not html:
+        _print_tables(tables, tables[1], as_csv, as_latex, as_markdown)
+
+
+def _print_tables(
+    tables: Sequence[Table], layers: Table, as_csv: bool, as_latex: bool, as_markdown: bool
+) -> None:
+    """As text for another document, or for the terminal; as CSV the layers alone."""
+    if as_csv:
+        from report.html_views import table_csv
+
+        sys.stdout.write(table_csv(layers))
     elif as_latex or as_markdown:
         from report.text_tables import latex, markdown
 
         sys.stdout.write("\n".join((latex if as_latex else markdown)(table) for table in tables))
-    elif not html:
+    else:
         for table in tables:
             print_table(table)
             out.print()
-
-
-def _print_cost(table: Table, as_json: bool, as_csv: bool) -> None:
-    if as_json:
-        print_json({"note": table.caption, "parts": [row.cells for row in table.rows]})
-    elif as_csv:
-        _print_csv(table)
-    else:
-        print_table(table)
-
-
-def _print_csv(table: Table) -> None:
-    from report.html_views import table_csv
-
-    sys.stdout.write(table_csv(table))

@@ -9,7 +9,6 @@ import typer
 import analyses
 from engine.commands.common import AsJson, Options, fail, print_json, print_rows, refusing, say, studies_named
 
-
 LISTS = ("analyses", "studies", "models", "data", "macros", "study-keys")
 
 

@@ -119,7 +119,7 @@ def _write_figure(figure: Figure, output: Path | None) -> None:
     from report import figures
     from results.store import write_atomically
 
-    writers = {".svg": figures.plain_svg, ".pdf": figures.pdf, ".png": figures.png}
+    writers = {".svg": figures.drawn_svg, ".pdf": figures.pdf, ".png": figures.png}
     if output is None or output.suffix.lower() not in writers:
         fail(2, "say where the figure goes, as --output FILE.svg, .pdf or .png")
     with refusing(OSError, status=1):

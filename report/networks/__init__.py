@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 import re
 
+from report.drawings import Format
 from report.networks.graph import draw_graph
 from report.networks.pen import QUIET, Pen
 from report.networks.volumes import draw_volumes
@@ -22,9 +23,9 @@ def draw(network: Network, pen: Pen) -> tuple[float, float]:
     return round(width + 2, 2), round(height + 3, 2)
 
 
-def pdf(network: Network) -> bytes:
+def printed(network: Network, format: Format) -> bytes:
     pen = Pen(screen=False, id="network")
-    return pen.save(*draw(network, pen), "pdf")
+    return pen.save(*draw(network, pen), format)
 
 
 def svg(network: Network, id: str) -> str:

@@ -6,7 +6,6 @@ matplotlib's own fonts, so that every machine places it alike.
 
 from __future__ import annotations
 
-import io
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any, Literal
@@ -17,6 +16,8 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 from matplotlib.textpath import text_to_path
+
+from report.drawings import Format, saved
 
 Point = tuple[float, float]
 Extent = tuple[float, float, float, float]  # left, top, right, bottom
@@ -150,10 +151,9 @@ class Pen:
         """Note where a block stands, for `collisions`."""
         self.extents.append(("block", name, extent))
 
-    def save(self, width: float, height: float, format: Literal["pdf", "svg"]) -> bytes:
+    def save(self, width: float, height: float, format: Format) -> bytes:
         with matplotlib.rc_context(STYLE | {"font.family": self.family, "svg.hashsalt": self.id}):
             page = Figure(figsize=(width / 72, height / 72))
-            page.patch.set_visible(False)
             axes = page.add_axes((0, 0, 1, 1))
             axes.set_axis_off()
             axes.set_xlim(0, width)
@@ -167,10 +167,7 @@ class Pen:
                 artist.set_clip_on(False)
             for place, style in self.texts:
                 axes.text(*place, **style).set_zorder(4)
-            content = io.BytesIO()
-            fields = ("Date", "Creator") if format == "svg" else ("CreationDate", "Creator", "Producer")
-            page.savefig(content, format=format, metadata=dict.fromkeys(fields))
-            return content.getvalue()
+            return saved(page, format)
 
 
 @lru_cache(maxsize=4096)

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from report.build import Built, build_studies, check_output, check_prose, explain_study
+from report.build import Built, build_studies, explain_study
+from report.output_checks import check_output, check_prose
 from report.study import load
 from results.locking import holding
 from results.schema import Picture, Pictures
@@ -203,6 +204,55 @@ def test_without_tex_the_site_is_built_and_one_sentence_says_what_to_install(wor
     assert built.lines == ["two.html: built", "site: built"]
     assert list((workplace.folder / ".build").rglob("two.tex"))
     assert not (workplace.output / "two.pdf").exists()
+
+
+def test_a_notebook_is_built_when_asked_for_and_explained_only_then(workplace):
+    study = load(workplace.templates / "studies" / "two.toml", workplace.templates)
+
+    def explained() -> dict[str, list[str]]:
+        return explain_study(study, workplace.output, workplace.store, workplace.templates)
+
+    assert set(explained()) == {"pdf", "html"}
+    assert workplace.build("ipynb", studies=("two",)).lines == ["two.ipynb: built"]
+    assert workplace.build("ipynb", studies=("two",)).lines == ["two.ipynb: unchanged"]
+    assert explained()["ipynb"] == []
+    workplace.edit("lenet", "is small", "is very small")
+    assert workplace.build("ipynb", studies=("two",)).lines == ["two.ipynb: built"]
+    assert "is very small" in (workplace.output / "two.ipynb").read_text("utf-8")
+
+
+def test_a_study_that_is_gone_leaves_the_site(workplace):
+    workplace.build("html", "ipynb")
+    (workplace.templates / "studies" / "one.toml").unlink()
+    lines = workplace.build("html", studies=("two",)).lines
+    assert lines == [
+        "two.html: unchanged",
+        "one.html: removed, since its study is gone",
+        "one.ipynb: removed, since its study is gone",
+        "site: built",
+    ]
+    left = {path.parts[0] for path in map(Path, files(workplace.output))}
+    assert left == {"assets", "index.html", "manifest.json", "results", "two", "two.ipynb"}
+    assert not (workplace.output / "one").exists()
+    assert "one/index.html" not in (workplace.output / "index.html").read_text()
+
+
+def test_the_latex_of_a_study_compiles_in_an_empty_folder_as_it_does_here(workplace, tmp_path):
+    built = workplace.build("latex", "pdf", studies=("one",))
+    assert built.lines[-1] == "one.latex: built"
+    folder = tmp_path / "empty"
+    shutil.unpack_archive(workplace.output / "one-latex.zip", folder)
+    assert {"one.tex", "convstudy.cls", "references.bib", "latexmkrc"} <= set(files(folder))
+    if not shutil.which("latexmk"):
+        assert built.notices and "has no .bbl" in built.notices[-1]
+        return
+    subprocess.run(["latexmk", "-silent"], cwd=folder, capture_output=True, check=True)
+    texts = [
+        subprocess.run(["pdftotext", str(pdf), "-"], capture_output=True, check=True).stdout
+        for pdf in (folder / "one.pdf", workplace.output / "one.pdf")
+    ]
+    assert texts[0] == texts[1] and b"Study one" in texts[0]
+    assert b"undefined" not in (folder / "one.log").read_bytes()
 
 
 @needs_tex

@@ -62,7 +62,7 @@ def test_a_drawing_is_the_same_to_the_byte_in_another_process():
     code = (
         "import hashlib; from tests.report.test_networks import network; from report import networks; "
         "n = network(('a', 'b'), ('a', 'c'), ('b', 'd'), ('c', 'd')); "
-        "print(hashlib.sha256(networks.pdf(n) + networks.svg(n, 'x').encode()).hexdigest())"
+        "print(hashlib.sha256(networks.printed(n, 'pdf') + networks.svg(n, 'x').encode()).hexdigest())"
     )
     found = {
         subprocess.run(

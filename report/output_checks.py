@@ -1,0 +1,55 @@
+"""What does not hold of the prose, and of the site and PDFs that were built."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from report.document import Study
+from report.formatting import listing
+from report.state import State
+from results.store import Store
+
+
+def check_prose(templates: Path) -> list[str]:
+    """Digits typed by hand, in every section."""
+    from report.checks import allowed_names, check_digits
+
+    names = allowed_names(templates)
+    sections = sorted((templates / "sections").glob("*.md"))
+    return [problem for section in sections for problem in check_digits(section, names)]
+
+
+def check_output(
+    studies: Sequence[Study], store: Store, templates: Path, output: Path, notices: list[str] | None = None
+) -> list[str]:
+    """What does not hold of the studies, and of their site and PDFs in `output`.
+
+    To `notices` are added the tables and figures that a study shows and never refers to.
+    """
+    from report import checks, layout
+    from report.prose import ProseError, compose
+    from report.site_checks import check_site
+
+    if not output.is_dir():
+        return [f"there is no site in {output}; make it with `python runner.py build`"]
+    problems: list[Any] = check_site(output)
+    state = State(output)
+    for study in studies:
+        try:
+            document = compose(study, templates, store, state.preferred(study.id))
+        except ProseError as error:
+            problems.append(str(error))
+            continue
+        problems += [f"{study.id}: {problem}" for problem in document.unanswered]
+        if notices is not None and (floats := layout.unmentioned(document)):
+            notices.append(f"{study.id} never refers to {listing(floats)}; say with ref(…) what to see there")
+        pdf, log = output / f"{study.id}.pdf", state.folder / study.id / f"{study.id}.log"
+        if pdf.is_file() and log.is_file() and pdf.name in state.targets:
+            found = [
+                *checks.check_pdf(pdf, log, document),
+                *layout.problems(pdf, log.with_suffix(".aux"), document),
+            ]
+            problems += [f"{pdf.name}: {problem}" for problem in found]
+    return problems
