@@ -7,7 +7,8 @@ import importlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -192,11 +193,9 @@ def _own_builder(name: str, given: dict[str, Any]) -> Callable[[], Any]:
     if path.endswith(".py"):
         found = _file(name, Path(path))
     else:
-        here = str(Path.cwd())
-        if here not in sys.path:
-            sys.path.insert(0, here)
         try:
-            found = importlib.import_module(path)
+            with _first_on_path(Path.cwd()):
+                found = importlib.import_module(path)
         except ModuleNotFoundError as error:
             raise ModelError(
                 f"{name}: no module {error.name!r} here or among the installed packages"
@@ -220,20 +219,29 @@ def _own_builder(name: str, given: dict[str, Any]) -> Callable[[], Any]:
     return lambda: _called(name, lambda: found(**given))
 
 
+@contextmanager
+def _first_on_path(folder: Path) -> Iterator[None]:
+    """The modules beside a reader's own are found first while it is imported, and hide no other afterwards."""
+    before = sys.path[:]
+    sys.path.insert(0, str(folder))
+    try:
+        yield
+    finally:
+        sys.path[:] = [*before, *([str(folder)] if str(folder) not in before else [])]
+
+
 def _file(name: str, path: Path) -> Any:
     """The module of a file, with the file's folder on the path as when it is run."""
     if not path.is_file():
         raise ModelError(f"{name}: there is no file {path}")
-    folder = str(path.resolve().parent)
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     before = sys.modules.get(path.stem)
     sys.modules[path.stem] = module
     try:
-        spec.loader.exec_module(module)
+        with _first_on_path(path.resolve().parent):
+            spec.loader.exec_module(module)
     except Exception as error:
         raise ModelError(f"{name}: running {path} failed: {type(error).__name__}: {error}") from error
     finally:

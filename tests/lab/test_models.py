@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
+
 import pytest
 import torch
 from torch import nn
@@ -94,3 +97,18 @@ def test_a_module_that_does_not_import(tmp_path, monkeypatch):
 def test_constructors_may_compute_with_small_tensors():
     assert torch.tensor([1.0]).device.type == "cpu"
     assert len(models.names()) > 70
+
+
+def test_folders_beside_a_model_of_the_reader_hide_no_other_module(tmp_path, monkeypatch):
+    """What is imported later, by us or by a library, is not looked for there first."""
+    (tmp_path / "nets.py").write_text("from torch import nn\nimport parts\n\n\nNet = parts.Net\n", "utf-8")
+    (tmp_path / "parts.py").write_text("from torch import nn\n\nNet = nn.Identity\n", "utf-8")
+    (tmp_path / "colorsys.py").write_text("raise RuntimeError('hidden')\n", "utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delitem(sys.modules, "colorsys", raising=False)
+    before = list(sys.path)
+    for name in ("nets:Net", f"{tmp_path / 'nets.py'}:Net"):
+        monkeypatch.delitem(sys.modules, "parts", raising=False)
+        assert isinstance(models.load(name), torch.nn.Identity)
+    assert importlib.import_module("colorsys").rgb_to_hsv
+    monkeypatch.setattr(sys, "path", before)
