@@ -221,7 +221,7 @@ def _own_builder(name: str, given: dict[str, Any]) -> Callable[[], Any]:
 
 @contextmanager
 def _first_on_path(folder: Path) -> Iterator[None]:
-    """The modules beside a reader's own are found first while it is imported, and hide no other afterwards."""
+    """The modules beside a reader's own are found first while it is imported, and hide none later."""
     before = sys.path[:]
     sys.path.insert(0, str(folder))
     try:
