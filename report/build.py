@@ -122,6 +122,11 @@ class State:
         built = f"{study}.pdf" in self.targets and (self.output / f"{study}.pdf").is_file()
         return f"{study}.pdf" if built else None
 
+    def pages(self, study: str) -> Hashes:
+        """The pages of the study, with their hashes."""
+        outputs = self.targets.get(f"{study}.html", {}).get("outputs", {})
+        return {path: sha for path, sha in outputs.items() if path.endswith(".html")}
+
     def manifest(self) -> bytes:
         """Every file of the site with its hash."""
         files = {path: sha for target in self.targets.values() for path, sha in target["outputs"].items()}
@@ -169,14 +174,25 @@ def _build(
         known = _known_studies(templates, state)
         pdfs = {path.stem: state.pdf(path.stem) for path in known}
         inputs = {**_results_inputs(store), **_code_inputs(templates / "html"), **_hashes(known), **pdfs}
+        inputs |= {path: sha for study in known for path, sha in state.pages(study.stem).items()}
 
         def make() -> Made:
             from report import html
             from report.study import load
 
             listed = [(load(path, templates), pdfs[path.stem] or "") for path in known]
-            pages, problems = _result_pages(_readable(store, prefer), templates, state.drawings)
-            files = {**html.write_index(listed, templates), **pages, **html.write_assets(templates)}
+            results = _readable(store, prefer)
+            pages, problems = _result_pages(results, templates, state.drawings)
+            studies = [study for study, _ in listed]
+            printed = {
+                path: (state.output / path).read_bytes() for s in studies for path in state.pages(s.id)
+            }
+            files = {
+                **html.write_index(listed, templates),
+                **pages,
+                **html.write_search(studies, printed, results),
+                **html.write_assets(templates),
+            }
             return Made(files, tuple(problems))
 
         _bring_up_to_date(state, Target("site", {**inputs, PREFERRED: prefer}, make), built)

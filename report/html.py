@@ -9,6 +9,7 @@
     results/<analysis>/<table>.csv
     results/pictures/<hash>.png
     assets/site.css, assets/site.js                                  write_assets
+    assets/search.js                what the search finds            write_search
 
 Links are relative, so the site works from any folder of a server and from disk, and no page loads anything
 from elsewhere. The same input gives the same bytes.
@@ -28,7 +29,7 @@ from typing import Any, NamedTuple
 import jinja2
 from markupsafe import Markup, escape
 
-from report import figures, formatting, html_text, html_views
+from report import figures, formatting, html_text, html_views, search_index
 from report.document import Document, Item, Study
 from results.schema import Finding, Metric, Network, Result, Table
 from results.store import encode
@@ -37,6 +38,11 @@ TEMPLATES = Path(__file__).parents[1] / "templates"
 #: Names of folders and pages that the site itself uses.
 RESERVED_STUDIES = ("assets", "results")
 RESERVED_SECTIONS = ("index",)
+
+#: The parts of the style and of the script, in the order in which they are joined.
+STYLES = ("frame", "text", "tables", "figures", "search", "print")
+SCRIPTS = ("base", "theme", "tables", "figures", "suppression", "search", "reach")
+SCRIPTS_OF_TABLES = ("base", "theme", "tables", "reach")
 
 Files = dict[str, bytes]
 
@@ -134,9 +140,22 @@ def write_index(studies: Sequence[tuple[Study, str]], templates: Path = TEMPLATE
     return {"index.html": _render(templates, "index.html", {"root": ""}, studies=studies)}
 
 
+def write_search(studies: Sequence[Study], pages: Files, results: Iterable[Result]) -> Files:
+    """The index of the search; `pages` are those of the studies, which are in reading order."""
+    return {"assets/search.js": search_index.write(studies, pages, results)}
+
+
 def write_assets(templates: Path = TEMPLATES) -> Files:
     """Style and script, which all pages share."""
-    return {f"assets/{name}": (templates / "html" / name).read_bytes() for name in ("site.css", "site.js")}
+    return {
+        "assets/site.css": _joined(templates, "styles", STYLES, "css"),
+        "assets/site.js": _joined(templates, "scripts", SCRIPTS, "js"),
+    }
+
+
+def _joined(templates: Path, folder: str, names: Sequence[str], kind: str) -> bytes:
+    parts = [(templates / "html" / folder / f"{name}.{kind}").read_bytes() for name in names]
+    return b"\n".join(parts)
 
 
 def table_page(
@@ -146,7 +165,8 @@ def table_page(
     views = [
         html_views.TableView(f"table-{n}", "", table, table.columns) for n, table in enumerate(tables, 1)
     ]
-    style, script = write_assets(templates).values()
+    style = _joined(templates, "styles", STYLES, "css")
+    script = _joined(templates, "scripts", SCRIPTS_OF_TABLES, "js")
     return _render(
         templates,
         "tables.html",

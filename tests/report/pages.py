@@ -81,8 +81,11 @@ def site(document: Document, templates: Path, pdf: str = "") -> html.Files:
     """The whole site of one study."""
     results = document.results.values()
     pages = [html.write_result(result, templates) for result in results]
+    printed = html.write_document(document, templates, f"../{pdf}" if pdf else "")
+    texts = {path: content for path, content in printed.items() if path.endswith(".html")}
     return {
-        **html.write_document(document, templates, f"../{pdf}" if pdf else ""),
+        **printed,
+        **html.write_search([document.study], texts, results),
         **{name: content for files in pages for name, content in files.items()},
         **html.write_results_index(results, templates),
         **html.write_index([(document.study, pdf)], templates),

@@ -138,7 +138,7 @@ def test_the_site_works_below_any_folder_of_a_server(chromium: Any, folder: Path
         page.get_by_role("link", name="Layers & memory").first.click()
         page.locator("a.value").first.click()
         assert page.url == f"{below}results/architecture.vgg19.html#architecture.vgg19/total_weights"
-        page.get_by_role("button", name="Dark theme").wait_for()
+        page.get_by_role("button", name="Dark").wait_for()
         assert page.evaluate("document.styleSheets[0].cssRules.length") > 10
         assert [address for address in requests if not address.startswith((below, "data:"))] == []
         page.close()
@@ -179,12 +179,12 @@ def test_the_theme_follows_the_system_until_the_reader_chooses(show: Any) -> Non
         return page.evaluate("getComputedStyle(document.body).backgroundColor")
 
     dark = background()
-    page.get_by_role("button", name="Light theme").click()
+    page.get_by_role("button", name="Light").click()
     light = background()
     assert light != dark
     page.reload()
     assert background() == light
-    page.get_by_role("button", name="Dark theme").click()
+    page.get_by_role("button", name="Dark").click()
     assert background() == dark
     page.emulate_media(color_scheme="light")
     assert background() == dark
@@ -353,6 +353,43 @@ def test_print_has_no_controls_and_the_whole_table(show: Any) -> None:
     box = page.locator("#content .scroll").first
     assert box.evaluate("(box) => getComputedStyle(box).overflowX") == "visible"
     assert page.locator("table").first.is_visible()
+
+
+def test_the_search_finds_text_tables_and_metrics_by_keyboard_from_disk(show: Any) -> None:
+    page = show("small/layers.html")
+    assert page.evaluate("window.searchIndex") is None  # loaded when it is first used
+    page.keyboard.press("/")
+    dialog = page.get_by_role("dialog", name="Search")
+    field = dialog.get_by_role("combobox")
+    assert field.evaluate("(field) => field === document.activeElement")
+    places = dialog.get_by_role("option")
+    dialog.get_by_text("places: sections").wait_for()
+
+    def found(words: str) -> list[str]:
+        field.fill(words)
+        return [" ".join(one.split()) for one in places.all_inner_texts()]
+
+    assert found("footn")[0].startswith("Section 2 Training")
+    assert found("conv3")[0].startswith("Table 1 VGG-19, layer by layer")
+    assert found("aeroplane")[0].startswith("Figure 3 Confusion of three classes")
+    assert any(
+        one.startswith("Metric accuracy architecture.vgg19/accuracy") for one in found("Accuracy vgg19")
+    )
+    assert found("no-such-thing") == []
+    dialog.get_by_text("0 places", exact=True).wait_for()
+    assert len(found("vgg")) > 3
+    page.keyboard.press("ArrowDown")
+    chosen = page.locator("[role=option][aria-selected=true]")
+    assert field.get_attribute("aria-activedescendant") == chosen.get_attribute("id") == "hit-1"
+    found("total weights")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/results/architecture.vgg19.html#architecture.vgg19/total_weights")
+
+
+def test_the_search_leads_to_the_results_without_a_script(show: Any) -> None:
+    page = show("small/layers.html", java_script_enabled=False)
+    page.get_by_role("link", name="Search").click()
+    assert page.url.endswith("results/index.html")
 
 
 def test_the_first_stop_of_the_keyboard_skips_to_the_text(show: Any) -> None:
