@@ -12,7 +12,8 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+import subprocess
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
@@ -21,6 +22,7 @@ from typing import Any
 
 from report.document import Document, Study
 from report.formatting import listing
+from report.printed import Place
 from results.locking import holding
 from results.schema import Result
 from results.store import PREFERENCE, Profile, ResultError, Store, write_atomically
@@ -176,26 +178,32 @@ def _build(
         inputs = {**_results_inputs(store), **_code_inputs(templates / "html"), **_hashes(known), **pdfs}
         inputs |= {path: sha for study in known for path, sha in state.pages(study.stem).items()}
 
+        commit = _commit()
+
         def make() -> Made:
-            from report import html
+            from report import html, html_home
+            from report import printed as prints
             from report.study import load
 
-            listed = [(load(path, templates), pdfs[path.stem] or "") for path in known]
+            studies = html_home.reading_order(load(path, templates) for path in known)
             results = _readable(store, prefer)
-            pages, problems = _result_pages(results, templates, state.drawings)
-            studies = [study for study, _ in listed]
             printed = {
                 path: (state.output / path).read_bytes() for s in studies for path in state.pages(s.id)
             }
+            places = prints.places(studies, printed)
+            pages, problems = _result_pages(results, templates, state.drawings, places)
+            cards, missing = html_home.cards(
+                studies, {s.id: pdfs[s.id] or "" for s in studies}, printed, results
+            )
             files = {
-                **html.write_index(listed, templates),
+                **html.write_index(cards, results, commit or "", templates),
                 **pages,
                 **html.write_search(studies, printed, results),
                 **html.write_assets(templates),
             }
-            return Made(files, tuple(problems))
+            return Made(files, (*problems, *missing))
 
-        _bring_up_to_date(state, Target("site", {**inputs, PREFERRED: prefer}, make), built)
+        _bring_up_to_date(state, Target("site", {**inputs, PREFERRED: prefer, "commit": commit}, make), built)
     manifest = state.manifest()
     if _hash(state.output / "manifest.json") != hashlib.sha256(manifest).hexdigest():
         write_atomically(state.output / "manifest.json", manifest)
@@ -209,7 +217,10 @@ def _processors() -> int:
 
 
 def _result_pages(
-    results: Iterable[Result], templates: Path, drawings: Path
+    results: Iterable[Result],
+    templates: Path,
+    drawings: Path,
+    places: Mapping[str, Sequence[Place]],
 ) -> tuple[dict[str, bytes], list[str]]:
     """The list of results and everything about each; and of those that cannot be drawn or written, why."""
     from report import html
@@ -218,7 +229,7 @@ def _result_pages(
     listed, problems = [], []
     for result in results:
         try:
-            files |= html.write_result(result, templates, drawings)
+            files |= html.write_result(result, templates, drawings, places.get(result.analysis, ()))
             listed.append(result)
         except OSError:
             raise
@@ -355,6 +366,16 @@ def _code_inputs(layouts: Path) -> Hashes:
 
 def _results_inputs(store: Store) -> Hashes:
     return _hashes(store.path(name, profile) for name, profile in store.recorded())
+
+
+def _commit() -> str | None:
+    """The commit that is checked out, with a "+" where files differ from it; None outside version control."""
+    command = ("git", "describe", "--always", "--dirty=+", "--abbrev=8", "--exclude=*")
+    try:
+        found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return found.stdout.strip()
 
 
 def _known_studies(templates: Path, state: State) -> list[Path]:

@@ -45,6 +45,10 @@ class Study:
     page_limit: int | None = None
     affiliation: str = ""
     questions: tuple[Question, ...] = ()
+    order: int | None = None  # in which studies are read; those without one come last
+    headline: str = ""  # "analysis/metric"
+    figure: str = ""  # "analysis/figure"
+    address: str = ""  # where its pages are published
     source: Path | None = None
 
 

@@ -29,7 +29,7 @@ from typing import Any, NamedTuple
 import jinja2
 from markupsafe import Markup, escape
 
-from report import figures, formatting, html_text, html_views, search_index
+from report import figures, formatting, html_home, html_text, html_views, printed, search_index
 from report.document import Document, Item, Study
 from results.schema import Finding, Metric, Network, Result, Table
 from results.store import encode
@@ -40,7 +40,7 @@ RESERVED_STUDIES = ("assets", "results")
 RESERVED_SECTIONS = ("index",)
 
 #: The parts of the style and of the script, in the order in which they are joined.
-STYLES = ("frame", "text", "tables", "figures", "search", "print")
+STYLES = ("frame", "text", "tables", "figures", "search", "home", "print")
 SCRIPTS = ("base", "theme", "tables", "figures", "suppression", "search", "reach")
 SCRIPTS_OF_TABLES = ("base", "theme", "tables", "reach")
 
@@ -109,8 +109,13 @@ def write_document(
     return files
 
 
-def write_result(result: Result, templates: Path = TEMPLATES, drawings: Path | None = None) -> Files:
-    """The page of one result, the result as JSON, and its tables as CSV."""
+def write_result(
+    result: Result,
+    templates: Path = TEMPLATES,
+    drawings: Path | None = None,
+    places: Sequence[printed.Place] = (),
+) -> Files:
+    """The page of one result, with the sections that print it; the result as JSON, and its tables as CSV."""
     name = result.analysis
     figures = html_views.result_figures(result, drawings)
     page = _render(
@@ -120,6 +125,7 @@ def write_result(result: Result, templates: Path = TEMPLATES, drawings: Path | N
         result=result,
         tables=html_views.result_tables(result),
         figures=figures,
+        places=places,
     )
     files = {f"results/{name}.html": page, f"results/{name}.json": encode(result)}
     for view in figures:
@@ -135,9 +141,13 @@ def write_results_index(results: Iterable[Result], templates: Path = TEMPLATES) 
     return {"results/index.html": _render(templates, "results.html", {"root": "../"}, results=by_name)}
 
 
-def write_index(studies: Sequence[tuple[Study, str]], templates: Path = TEMPLATES) -> Files:
-    """The first page: every study, with the address of its PDF from here or ""."""
-    return {"index.html": _render(templates, "index.html", {"root": ""}, studies=studies)}
+def write_index(
+    cards: Sequence[html_home.Card], results: Sequence[Result], commit: str = "", templates: Path = TEMPLATES
+) -> Files:
+    """The first page: every study in reading order, and the commit that the site was built from."""
+    metrics = sum(len(result.metrics) for result in results)
+    context = {"cards": cards, "results": results, "metrics": metrics, "commit": commit}
+    return {"index.html": _render(templates, "index.html", {"root": ""}, **context)}
 
 
 def write_search(studies: Sequence[Study], pages: Files, results: Iterable[Result]) -> Files:

@@ -14,7 +14,20 @@ from report.questions import Question
 
 #: Key → type, for what a study file must and may say.
 REQUIRED: dict[str, type] = {"title": str, "authors": list, "abstract": str, "sections": list}
-OPTIONAL: dict[str, type] = {"page_limit": int, "affiliation": str}
+OPTIONAL: dict[str, type] = {
+    "page_limit": int,  # pages before the references
+    "affiliation": str,
+    "order": int,  # its place among the studies of the site
+    "headline": str,  # "analysis/metric", the number that stands for it on the first page
+    "figure": str,  # "analysis/figure", shown there in small
+    "address": str,  # where its site is published, for citations and previews: https://…
+}
+#: What a text of a key must be, and how an error calls it.
+FORMS = {
+    "headline": (r"[a-z0-9_.]+/[^\s]+", 'the "analysis/metric" of a result'),
+    "figure": (r"[a-z0-9_.]+/[^\s/]+", 'the "analysis/figure" of a result'),
+    "address": (r"https?://[^\s\"<>]+", "an address that begins with https://"),
+}
 TYPE_NAMES = {str: "a text", list: "a list of texts", int: "a whole number above 0"}
 
 
@@ -32,6 +45,8 @@ def load(path: Path, templates: Path) -> Study:
             raise StudyError(f"{path}: there is no key {key!r}{nearest(key, [*expected, 'questions'])}")
         if not _is_a(value, expected[key]):
             raise StudyError(f"{path}: {key} must be {TYPE_NAMES[expected[key]]}, not {value!r}")
+        if key in FORMS and not re.fullmatch(FORMS[key][0], value):
+            raise StudyError(f"{path}: {key} must be {FORMS[key][1]}, not {value!r}")
     for key in REQUIRED:
         if not data.get(key):
             raise StudyError(f"{path}: {key} is missing; add {key} = {_example(key)}")
@@ -45,6 +60,10 @@ def load(path: Path, templates: Path) -> Study:
         page_limit=data.get("page_limit"),
         affiliation=data.get("affiliation", ""),
         questions=questions,
+        order=data.get("order"),
+        headline=data.get("headline", ""),
+        figure=data.get("figure", ""),
+        address=data.get("address", "").rstrip("/"),
         source=path,
     )
 

@@ -165,6 +165,17 @@ def test_the_page_of_a_result_shows_intervals_bounds_findings_and_provenance(wor
         assert fact in facts
 
 
+def test_the_page_of_a_result_leads_back_to_the_sections_that_print_it(workshop: Workshop) -> None:
+    files = site(workshop.document(), workshop.templates)
+    page = parse(files["results/architecture.vgg19.html"])
+    links = page.one("ul", of="printed").all("a")
+    assert [(link.attributes["href"], link.text()) for link in links] == [
+        ("../small/layers.html", "1 Layers & memory"),
+        ("../small/training.html", "2 Training"),
+    ]
+    assert "Table 1 and Figure 1" in page.one("ul", of="printed").all("small")[0].text()
+
+
 def test_a_result_can_be_loaded_from_the_site(workshop: Workshop, tmp_path: Path) -> None:
     files = html.write_result(vgg19(), workshop.templates)
     store = Store(tmp_path / "downloaded")
