@@ -40,9 +40,11 @@ RESERVED_STUDIES = ("assets", "results")
 RESERVED_SECTIONS = ("index",)
 
 #: The parts of the style and of the script, in the order in which they are joined.
-STYLES = ("frame", "text", "tables", "figures", "search", "home", "print")
-SCRIPTS = ("base", "theme", "tables", "figures", "suppression", "search", "reach")
-SCRIPTS_OF_TABLES = ("base", "theme", "tables", "reach")
+STYLES = ("frame", "text", "cards", "tables", "figures", "search", "home", "print")
+SCRIPTS = (
+    "base", "theme", "copy", "contents", "cards", "tables", "figures", "suppression", "search", "reach",
+)  # fmt: skip
+SCRIPTS_OF_TABLES = ("base", "theme", "copy", "tables", "reach")
 
 Files = dict[str, bytes]
 

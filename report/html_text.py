@@ -53,6 +53,13 @@ class Anchors:
             return self.page(target.removeprefix("section:"))
         return f"{self.page(self.document.items[target].section)}#{fragment(target)}"
 
+    def title(self, target: str) -> str:
+        """The title of the section, or the caption of the table or figure."""
+        if not target.startswith("section:"):
+            return self.document.items[target].content.caption
+        name = target.removeprefix("section:")
+        return next((s.title for s in self.document.sections if s.id == name), "")
+
     def result(self, name: str) -> str:
         """The address of a result's page, or of "analysis/metric" or "analysis/parameter:name" on it."""
         analysis, _, part = name.partition("/")
@@ -156,7 +163,7 @@ def _as_html(element: Block, anchors: Anchors, draw: Callable[[Item], str]) -> l
             name = data["metric"]
             return [_link("value", element, anchors.result(name), origin(name, document.results[_of(name)]))]
         case "Span", "ref":
-            return [_link("ref", element, anchors.target(data["target"]), "")]
+            return [_link("ref", element, anchors.target(data["target"]), anchors.title(data["target"]))]
         case "Span", "answers":
             return [_answers(element, data["questions"].split(), anchors.document.study)]
         case "Span", "quoted":

@@ -355,6 +355,62 @@ def test_print_has_no_controls_and_the_whole_table(show: Any) -> None:
     assert page.locator("table").first.is_visible()
 
 
+def test_the_contents_follow_the_reader(show: Any) -> None:
+    page = show("small/layers.html")
+    side = page.get_by_role("navigation", name="A small study")
+    deep = side.get_by_role("link", name="1.1 Where they are")
+    assert deep.get_attribute("aria-current") is None
+    page.get_by_role("heading", name="1.1 Where they are").evaluate("(head) => head.scrollIntoView()")
+    page.wait_for_function("document.querySelector('.side [aria-current=true]')")
+    assert deep.get_attribute("aria-current") == "true"
+    page.evaluate("scrollTo(0, 0)")
+    page.wait_for_function("!document.querySelector('.side [aria-current=true]')")
+
+
+def test_the_current_section_of_long_contents_is_in_sight(show: Any) -> None:
+    page = show("small/training.html")
+    page.set_viewport_size({"width": 1280, "height": 130})
+    page.reload()
+    link, side = (
+        page.locator(".side [aria-current=page]").bounding_box(),
+        page.locator(".side").bounding_box(),
+    )
+    assert side["y"] <= link["y"] and link["y"] + link["height"] <= side["y"] + side["height"]
+    assert page.evaluate("scrollY") == 0
+
+
+def test_a_heading_and_a_table_give_and_copy_their_address(show: Any) -> None:
+    page = show("small/layers.html", permissions=["clipboard-read", "clipboard-write"])
+    page.get_by_role("link", name="Link to 1.1 Where they are").click()
+    page.get_by_role("status").get_by_text("Copied").first.wait_for()
+    assert page.url.endswith("layers.html#layers-where-they-are")
+    assert page.evaluate("navigator.clipboard.readText()") == page.url
+    page.get_by_role("link", name="Link to Table 1").click()
+    assert page.url.endswith("#architecture.vgg19/layers")
+    assert page.locator(":target table").count() == 1
+
+
+def test_references_show_what_they_lead_to_on_focus_and_pointing(show: Any) -> None:
+    page = show("small/layers.html")
+    card = page.get_by_role("tooltip")
+    page.keyboard.press("Tab")
+    page.get_by_role("link", name="Table 1", exact=True).first.focus()
+    assert "VGG-19, layer by layer" in card.inner_text() and "CONV3-64" in card.inner_text()
+    assert "more rows" in card.inner_text()
+    page.keyboard.press("Escape")
+    assert not card.is_visible()
+    page.locator("main a.ref", has_text="Figure 1").focus()
+    assert card.locator("svg").is_visible() and "by layer" in card.inner_text()
+    page.locator("a[role=doc-biblioref]").first.hover()
+    card.get_by_text("Krizhevsky").or_(card.get_by_text("Simonyan")).first.wait_for()
+    page.locator("a.ref", has_text="Section 2").focus()
+    assert card.inner_text().strip() == "Training"
+    page.mouse.move(0, 0)
+    page.goto(page.url.replace("layers.html", "training.html"))
+    page.locator("a[role=doc-noteref]").hover()
+    page.get_by_role("tooltip").get_by_text("A footnote, with").wait_for()
+
+
 def test_the_search_finds_text_tables_and_metrics_by_keyboard_from_disk(show: Any) -> None:
     page = show("small/layers.html")
     assert page.evaluate("window.searchIndex") is None  # loaded when it is first used
