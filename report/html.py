@@ -7,6 +7,7 @@
     results/index.html              every result                     write_results_index
     results/<analysis>.html, .json  one result, to read and to load  write_result
     results/<analysis>/<table>.csv
+    results/<analysis>/figures/<figure>.svg, .pdf, .csv
     results/pictures/<hash>.png
     assets/site.css, assets/site.js                                  write_assets
     assets/search.js                what the search finds            write_search
@@ -29,7 +30,7 @@ from typing import Any, NamedTuple
 import jinja2
 from markupsafe import Markup, escape
 
-from report import figures, formatting, html_home, html_text, html_views, printed, search_index
+from report import downloads, figures, formatting, html_home, html_text, html_views, printed, search_index
 from report.document import Document, Item, Study
 from results.schema import Finding, Metric, Network, Result, Table
 from results.store import encode
@@ -42,7 +43,8 @@ RESERVED_SECTIONS = ("index",)
 #: The parts of the style and of the script, in the order in which they are joined.
 STYLES = ("frame", "text", "cards", "tables", "figures", "search", "home", "print")
 SCRIPTS = (
-    "base", "theme", "copy", "contents", "cards", "tables", "figures", "suppression", "search", "reach",
+    "base", "theme", "copy", "contents", "cards", "tables", "figures", "suppression", "takeaway",
+    "search", "reach",
 )  # fmt: skip
 SCRIPTS_OF_TABLES = ("base", "theme", "copy", "tables", "reach")
 
@@ -133,8 +135,10 @@ def write_result(
     for view in figures:
         files |= {f"results/{path}": content for path, content in view.files.items()}
     for key, table in sorted(result.tables.items()):
-        files[f"results/{html_views.csv_path(name, key)}"] = html_views.table_csv(table).encode()
-    return files
+        files[f"results/{downloads.csv_path(name, key)}"] = downloads.table_csv(table).encode()
+    return files | {
+        f"results/{p}": content for p, content in html_views.figure_files(result, drawings).items()
+    }
 
 
 def write_results_index(results: Iterable[Result], templates: Path = TEMPLATES) -> Files:
@@ -230,15 +234,23 @@ def _span(dates: Sequence[str]) -> str:
 
 
 def _citation(document: Document) -> dict[str, str]:
-    """How to cite a study: its year is that of its newest result, not of the build."""
+    """How to cite a study: its year and commit are those of its newest result, not of the build."""
     study = document.study
-    newest = max((result.provenance.created for result in document.results.values()), default="")
-    lines = [f"  title  = {{{{{study.title}}}}}", f"  author = {{{' and '.join(study.authors)}}}"]
-    lines += [f"  year   = {{{newest[:4]}}}"] if newest else []
-    lines += ["  note   = {Computed study, built with convstudy}"]
-    year = f" {newest[:4]}." if newest else ""
+    made = [result.provenance for result in document.results.values()]
+    newest = max(made, key=lambda origin: origin.created, default=None)
+    year = newest.created[:4] if newest else ""
+    commit = f", commit {newest.git_commit[:8]}" if newest and newest.git_commit else ""
+    fields = {
+        "title": f"{{{study.title}}}",
+        "author": " and ".join(study.authors),
+        "year": year,
+        "url": f"{study.address}/index.html" if study.address else "",
+        "note": f"Computed study, built with convstudy{commit}",
+    }
+    lines = [f"  {key:<6} = {{{text}}}" for key, text in fields.items() if text]
     return {
-        "text": f"{formatting.listing(list(study.authors))}.{year} {study.title}. Computed study.",
+        "text": f"{formatting.listing(list(study.authors))}.{f' {year}.' if year else ''} {study.title}. "
+        f"Computed study{commit}.{f' {study.address}/index.html' if study.address else ''}",
         "bibtex": f"@misc{{{study.id},\n" + ",\n".join(lines) + "\n}",
     }
 

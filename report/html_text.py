@@ -30,6 +30,9 @@ end
 """
 
 
+RUN_IN = "run-in"
+
+
 class Text(NamedTuple):
     """HTML of a page's blocks, its numbered subsections (id, title), and its list of references or ""."""
 
@@ -83,7 +86,10 @@ def origin(name: str, result: Result) -> str:
 def texts(document: Document, draw: Callable[[Item], str]) -> list[Text]:
     """The abstract, then every section, by one call of pandoc; `draw` gives the HTML of a table or figure."""
     anchors = Anchors(document)
-    bodies = [_numbered(document.abstract, ""), *(_numbered(s.blocks, s.number) for s in document.sections)]
+    bodies = [
+        _numbered(document.abstract, ""),
+        *(_with_run_ins(_numbered(s.blocks, s.number), s.id) for s in document.sections),
+    ]
     trees = [
         _tree(rewrite(body, lambda element: _as_html(element, anchors, draw)), document.bibliography)
         for body in bodies
@@ -132,12 +138,29 @@ def _numbered(blocks: Sequence[Block], section: str) -> list[Block]:
     return numbered
 
 
+def _with_run_ins(blocks: Sequence[Block], section: str) -> list[Block]:
+    """The blocks, with ids for the bold words that begin paragraphs, where no heading divides the section."""
+    if _subsections(blocks):
+        return list(blocks)
+    found: list[Block] = []
+    for number, block in enumerate(blocks):
+        first, *rest = block["c"] if block["t"] == "Para" else [None]
+        if first and first["t"] == "Strong" and plain_text(first["c"]).endswith((".", "?")):
+            name = [f"{section}-part-{number}", [RUN_IN], []]
+            block = {"t": "Para", "c": [{"t": "Span", "c": [name, [first]]}, *rest]}
+        found.append(block)
+    return found
+
+
 def _subsections(blocks: Sequence[Block]) -> list[tuple[str, str]]:
-    return [
-        (element["c"][1][0], plain_text(element["c"][2]))
-        for element in elements(blocks)
-        if element["t"] == "Header" and element["c"][0] == 2 and element["c"][1][0]
-    ]
+    """Id and title of what divides a page: its headings, or the bold words that begin paragraphs."""
+    found = []
+    for element in elements(blocks):
+        if element["t"] == "Header" and element["c"][0] == 2 and element["c"][1][0]:
+            found.append((element["c"][1][0], plain_text(element["c"][2])))
+        elif element["t"] == "Span" and RUN_IN in element["c"][0][1]:
+            found.append((element["c"][0][0], plain_text(element["c"][1]).rstrip(".")))
+    return found
 
 
 def plain_text(inlines: Sequence[Block]) -> str:

@@ -13,6 +13,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from report import html
 from tests.report.conftest import open_workshop, vgg19
@@ -166,6 +167,10 @@ def test_columns_sort_by_keyboard_and_totals_stay_below(show: Any) -> None:
     assert head.get_attribute("aria-sort") == "descending"
     assert column(page, "tbody", 4) == sorted(before, reverse=True)
     assert column(page, "tfoot", 4) == total == [sum(before)]
+    page.keyboard.press("Enter")
+    assert head.get_attribute("aria-sort") is None
+    assert column(page, "tbody", 4) == before
+    page.keyboard.press("Enter")
     page.get_by_role("button", name="Layer", exact=True).first.click()
     assert head.get_attribute("aria-sort") is None
     names = page.locator("#content tbody").first.locator("th").all_inner_texts()
@@ -409,6 +414,63 @@ def test_references_show_what_they_lead_to_on_focus_and_pointing(show: Any) -> N
     page.goto(page.url.replace("layers.html", "training.html"))
     page.locator("a[role=doc-noteref]").hover()
     page.get_by_role("tooltip").get_by_text("A footnote, with").wait_for()
+
+
+def test_a_table_can_be_copied_as_latex_markdown_and_text(show: Any) -> None:
+    page = show("small/training.html", permissions=["clipboard-read", "clipboard-write"])
+    table = page.locator("#content > .table")
+
+    def copied(name: str) -> list[str]:
+        table.get_by_role("button", name=name).click()
+        table.get_by_role("status").get_by_text("Copied").wait_for()
+        lines: list[str] = page.evaluate("navigator.clipboard.readText()").split("\n")
+        return lines
+
+    latex = copied("Copy as LaTeX")
+    assert latex[1:4] == [r"\begin{tabular}{lr}", r"\toprule", r"Layer & Weights \& 100\% \\"]
+    assert r"norm \& pool\_1 <50\%> & $\geq$ 12 \\" in latex and r"α\_β → \{x\} & $-$3 \\" in latex
+    assert copied("Copy as Markdown")[:3] == [
+        "| Layer | Weights & 100% |", "|---|---:|", "| norm & pool_1 <50%> | ≥ 12 |",
+    ]  # fmt: skip
+    assert copied("Copy the table")[2] == "α_β → {x}\t−3"
+
+
+def test_a_figure_can_be_saved_as_png_and_embedded(show: Any, tmp_path: Path) -> None:
+    page = show("small/training.html", permissions=["clipboard-read", "clipboard-write"])
+    figure = page.locator("#content > .figure").first
+    with page.expect_download() as started:
+        figure.get_by_role("button", name="PNG").click()
+    started.value.save_as(tmp_path / "figure.png")
+    with Image.open(tmp_path / "figure.png") as picture:
+        assert picture.width == 4 * 396 and picture.getpixel((0, 0)) == (255, 255, 255, 255)
+        assert len(picture.convert("RGB").getcolors(100_000) or []) > 50
+    figure.get_by_role("button", name="Copy HTML").click()
+    figure.get_by_role("status").get_by_text("Copied").wait_for()
+    snippet = page.evaluate("navigator.clipboard.readText()")
+    assert 'figures/curves.svg" alt="' in snippet and '#architecture.vgg19/curves">' in snippet
+
+
+def test_printing_from_the_dark_theme_is_dark_on_white(show: Any) -> None:
+    page = show("small/layers.html", color_scheme="dark")
+    page.get_by_role("button", name="Light").click()
+    page.get_by_role("button", name="Dark").click()
+    page.emulate_media(media="print", color_scheme="dark")
+    for part in ("body", "main p", "td", "figcaption", "svg text"):
+        ink = page.locator(part).first.evaluate(
+            "(part) => getComputedStyle(part)[part.closest('svg') ? 'fill' : 'color']"
+        )
+        assert max(map(int, ink.removeprefix("rgb(").removesuffix(")").split(","))) < 100, part
+
+
+def test_what_goes_on_to_the_right_says_so(show: Any) -> None:
+    page = show("small/layers.html", width=320)
+    box = page.locator("#content > .table .scroll")
+    hint = page.locator("#content > .table .goes-on")
+    assert "more" in box.get_attribute("class").split() and hint.is_visible()
+    box.evaluate("(box) => box.scrollTo(box.scrollWidth, 0)")
+    page.wait_for_function("!document.querySelector('#content > .table .scroll').classList.contains('more')")
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.wait_for_function("!document.querySelector('#content > .table .goes-on')")
 
 
 def test_the_search_finds_text_tables_and_metrics_by_keyboard_from_disk(show: Any) -> None:

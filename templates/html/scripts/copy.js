@@ -23,7 +23,7 @@ ready(() => {
     link.addEventListener("click", () => copy(link.href, link));
     place.append(" ", link);
   };
-  for (const head of $$("main h2, main h3")) {
+  for (const head of $$("main h2, main h3, main .run-in")) {
     const id = head.id || head.closest("section, li")?.id;
     if (id) anchor(head, id, head.textContent.trim());
   }

@@ -48,7 +48,14 @@ ready(() => {
     // The buttons are the legend now: cut the drawn one off.
     const [x, y, width, height] = numbers(svg.getAttribute("viewBox"));
     const ends = [...svg.querySelectorAll(".legend")].map((part) => part.getBBox()).map((box) => box.y + box.height);
-    const cut = Math.max(0, Math.max(...ends) - y);
+    // Nothing else may be cut: a tall name of an axis can begin beside the legend.
+    const at = svg.getBoundingClientRect();
+    const tops = [...svg.querySelectorAll("text, use, path")]
+      .filter((part) => !part.closest(".legend, defs, clipPath"))
+      .map((part) => part.getBoundingClientRect())
+      .filter((box) => box.height)
+      .map((box) => y + ((box.top - at.top) * height) / at.height);
+    const cut = Math.max(0, Math.min(Math.max(...ends) - y, Math.min(...tops) - y - 1));
     svg.querySelectorAll(".legend").forEach((part) => part.classList.add("off"));
     svg.setAttribute("viewBox", `${x} ${y + cut} ${width} ${height - cut}`);
     svg.closest("figure").prepend(row);
@@ -154,7 +161,7 @@ ready(() => {
       });
       return Math.min(...heights.map((height) => Math.hypot(aside, height)));
     };
-    svg.addEventListener("pointermove", (event) => {
+    const read = (event) => {
       const { x, y } = new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse());
       const panel = panels.find(({ left, top, right, bottom }) => x >= left && x <= right && y >= top && y <= bottom);
       if (!panel) return;
@@ -165,7 +172,9 @@ ready(() => {
         if (away < least) [best, least] = [index, away];
       });
       show(best);
-    });
+    };
+    svg.addEventListener("pointermove", read);
+    svg.addEventListener("pointerdown", read);
 
     keys(svg, hidden, () => touched && show(+slider.value));
   };

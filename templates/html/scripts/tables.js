@@ -1,31 +1,29 @@
-// Tables: a button in every column heading sorts the body; totals stay below.
+// Tables: a button in every column heading sorts the body: rising, falling, as printed; totals stay below.
 ready(() => {
-  const key = (row, column) => {
-    const cell = row.cells[column];
-    return cell.dataset.value ?? words(cell);
-  };
-  const compare = (a, b, numeric) =>
+  const NEXT = new Map([[null, "ascending"], ["ascending", "descending"], ["descending", null]]);
+  const key = (row, column) => row.cells[column].dataset.value ?? words(row.cells[column]);
+  const compare = (a, b, numeric, sign) =>
     a === "" || b === ""
       ? (a === "") - (b === "")
-      : numeric ? a - b : a.localeCompare(b, "en", { numeric: true });
+      : sign * (numeric ? a - b : a.localeCompare(b, "en", { numeric: true }));
 
-  for (const table of document.querySelectorAll("main table")) {
+  for (const table of $$("main table")) {
     const body = table.tBodies[0];
     const heads = [...(table.tHead?.rows[0]?.cells ?? [])];
     if (!body || body.rows.length < 3) continue;
+    const printed = [...body.rows];
     heads.forEach((head, column) => {
-      const button = document.createElement("button");
-      button.type = "button";
-      button.append(...head.childNodes);
+      const button = make("button", { type: "button", title: "Sort" }, ...head.childNodes);
       head.append(button);
       button.addEventListener("click", () => {
-        const down = head.getAttribute("aria-sort") === "ascending";
+        const next = NEXT.get(head.getAttribute("aria-sort"));
+        const sign = next === "descending" ? -1 : 1;
         const numeric = head.classList.contains("n");
-        const rows = [...body.rows].map((row) => [key(row, column), row]);
-        rows.sort(([a], [b]) => (a && b && down ? -1 : 1) * compare(a, b, numeric));
         heads.forEach((other) => other.removeAttribute("aria-sort"));
-        head.setAttribute("aria-sort", down ? "descending" : "ascending");
-        body.append(...rows.map(([, row]) => row));
+        if (next) head.setAttribute("aria-sort", next);
+        const keyed = printed.map((row) => [key(row, column), row]);
+        if (next) keyed.sort(([a], [b]) => compare(a, b, numeric, sign));
+        body.append(...keyed.map(([, row]) => row));
       });
     });
   }
