@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Sequence
+import subprocess
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from report.document import Document, Study
+from report.printed import Place
 from report.state import (
     PREFERRED,
     Hashes,
@@ -92,17 +94,32 @@ def _build(
         recorded = shown(studies, store, templates)
         results = hashes(store.path(name, profile) for name, profile in recorded)
         inputs = {**results, **code_inputs(templates / "html"), **hashes(known), **pdfs}
+        inputs |= {path: sha for study in known for path, sha in state.pages(study.stem).items()}
+        commit = _commit()
 
         def make() -> Made:
-            from report import html
+            from report import html, html_home
+            from report import printed as prints
             from report.study import load
 
-            listed = [(load(path, templates), pdfs[path.stem] or "") for path in known]
-            pages, problems = _result_pages(_readable(recorded, store, prefer), templates, state.drawings)
-            files = {**html.write_index(listed, templates), **pages, **html.write_assets(templates)}
-            return Made(files, tuple(problems))
+            listed = html_home.reading_order(load(path, templates) for path in known)
+            results = _readable(recorded, store, prefer)
+            printed = {path: (state.output / path).read_bytes() for s in listed for path in state.pages(s.id)}
+            places = prints.places(listed, printed)
+            site = next((one.site for one in listed if one.site), html.NO_SITE)
+            pages, problems = _result_pages(results, templates, state.drawings, places, site)
+            cards, missing = html_home.cards(
+                listed, {s.id: pdfs[s.id] or "" for s in listed}, printed, results
+            )
+            files = {
+                **html.write_index(cards, results, commit or "", templates, site),
+                **pages,
+                **html.write_search(listed, printed, results),
+                **html.write_assets(templates),
+            }
+            return Made(files, (*problems, *missing))
 
-        _bring_up_to_date(state, Target("site", {**inputs, PREFERRED: prefer}, make), built)
+        _bring_up_to_date(state, Target("site", {**inputs, PREFERRED: prefer, "commit": commit}, make), built)
     manifest = state.manifest()
     if hash_of(state.output / "manifest.json") != hashlib.sha256(manifest).hexdigest():
         write_atomically(state.output / "manifest.json", manifest)
@@ -116,7 +133,11 @@ def _processors() -> int:
 
 
 def _result_pages(
-    results: Iterable[Result], templates: Path, drawings: Path
+    results: Iterable[Result],
+    templates: Path,
+    drawings: Path,
+    places: Mapping[str, Sequence[Place]],
+    site: Mapping[str, str],
 ) -> tuple[dict[str, bytes], list[str]]:
     """The list of results and everything about each; and of those that cannot be drawn or written, why."""
     from report import html
@@ -125,13 +146,13 @@ def _result_pages(
     listed, problems = [], []
     for result in results:
         try:
-            files |= html.write_result(result, templates, drawings)
+            files |= html.write_result(result, templates, drawings, places.get(result.analysis, ()), site)
             listed.append(result)
         except OSError:
             raise
         except Exception as error:
             problems.append(_cannot_be_made(f"the page of {result.analysis}", error))
-    return files | html.write_results_index(listed, templates), problems
+    return files | html.write_results_index(listed, templates, site), problems
 
 
 def _cannot_be_made(what: str, error: Exception) -> str:
@@ -278,6 +299,16 @@ class _Maker:
 
         document = self._unbroken()
         return Made({f"{self.study.id}.ipynb": notebook.write(document)}, self.problems(), document.typed)
+
+
+def _commit() -> str | None:
+    """The commit that is checked out, with a "+" where files differ from it; None outside version control."""
+    command = ("git", "describe", "--always", "--dirty=+", "--abbrev=8", "--exclude=*")
+    try:
+        found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return found.stdout.strip()
 
 
 def _known_studies(templates: Path, state: State) -> list[Path]:

@@ -58,6 +58,10 @@ class Study:
     typed_numbers: str = "refuse"  # or "notice", "allow"
     site: Mapping[str, str] = field(default_factory=dict)  # title, lead, address
     questions: tuple[Question, ...] = ()
+    order: int | None = None  # in which studies are read; those without one come last
+    headline: str = ""  # "analysis/metric"
+    figure: str = ""  # "analysis/figure"
+    address: str = ""  # where its pages are published
     source: Path | None = None
 
     @property

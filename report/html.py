@@ -7,8 +7,10 @@
     results/index.html              every result                     write_results_index
     results/<analysis>.html, .json  one result, to read and to load  write_result
     results/<analysis>/<table>.csv
+    results/<analysis>/figures/<figure>.svg, .pdf, .csv
     results/pictures/<hash>.png
     assets/site.css, assets/site.js                                  write_assets
+    assets/search.js                what the search finds            write_search
 
 Links are relative, so the site works from any folder of a server and from disk, and no page loads anything
 from elsewhere. The same input gives the same bytes.
@@ -20,7 +22,7 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,7 +30,7 @@ from typing import Any, NamedTuple
 import jinja2
 from markupsafe import Markup, escape
 
-from report import figures, formatting, html_text, html_views
+from report import downloads, figures, formatting, html_home, html_text, html_views, printed, search_index
 from report import pictures as own_pictures
 from report.document import Document, Item, Study
 from results.schema import Finding, Metric, Network, Result, Table
@@ -38,6 +40,17 @@ TEMPLATES = Path(__file__).parents[1] / "templates"
 #: Names of folders and pages that the site itself uses.
 RESERVED_STUDIES = ("assets", "results")
 RESERVED_SECTIONS = ("index",)
+
+#: The parts of the style and of the script, in the order in which they are joined.
+STYLES = ("frame", "text", "cards", "tables", "figures", "search", "home", "print")
+SCRIPTS = (
+    "base", "theme", "copy", "contents", "cards", "tables", "figures", "suppression", "takeaway",
+    "search", "reach",
+)  # fmt: skip
+SCRIPTS_OF_TABLES = ("base", "theme", "copy", "tables", "reach")
+
+#: Title and lead of a site that has none of its own.
+NO_SITE: Mapping[str, str] = {}
 
 Files = dict[str, bytes]
 
@@ -80,6 +93,7 @@ def write_document(
         pictures[f"{study.id}/pictures/{name}"] = content
     pages = [Page(s.id, s.number, s.title, f"{s.id}.html") for s in document.sections]
     shared = {"root": "../", "document": document, "study": study, "pages": pages, "pdf": pdf}
+    shared["site"] = study.site
     address = html_text.Anchors(document).target
     files = {
         f"{study.id}/index.html": _render(
@@ -107,8 +121,17 @@ def write_document(
     return files
 
 
-def write_result(result: Result, templates: Path = TEMPLATES, drawings: Path | None = None) -> Files:
-    """The page of one result, the result as JSON, and its tables as CSV."""
+def write_result(
+    result: Result,
+    templates: Path = TEMPLATES,
+    drawings: Path | None = None,
+    places: Sequence[printed.Place] = (),
+    site: Mapping[str, str] = NO_SITE,
+) -> Files:
+    """The page of one result, with the sections that print it; the result as JSON, and its tables as CSV.
+
+    `site` has the title of the site, where that is not ours.
+    """
     name = result.analysis
     figures = html_views.result_figures(result, drawings)
     page = _render(
@@ -118,29 +141,57 @@ def write_result(result: Result, templates: Path = TEMPLATES, drawings: Path | N
         result=result,
         tables=html_views.result_tables(result),
         figures=figures,
+        places=places,
+        site=site,
     )
     files = {f"results/{name}.html": page, f"results/{name}.json": encode(result)}
     for view in figures:
         files |= {f"results/{path}": content for path, content in view.files.items()}
     for key, table in sorted(result.tables.items()):
-        files[f"results/{html_views.csv_path(name, key)}"] = html_views.table_csv(table).encode()
-    return files
+        files[f"results/{downloads.csv_path(name, key)}"] = downloads.table_csv(table).encode()
+    return files | {
+        f"results/{p}": content for p, content in html_views.figure_files(result, drawings).items()
+    }
 
 
-def write_results_index(results: Iterable[Result], templates: Path = TEMPLATES) -> Files:
+def write_results_index(
+    results: Iterable[Result], templates: Path = TEMPLATES, site: Mapping[str, str] = NO_SITE
+) -> Files:
     """The page that lists every result."""
     by_name = sorted(results, key=lambda result: result.analysis)
-    return {"results/index.html": _render(templates, "results.html", {"root": "../"}, results=by_name)}
+    page = _render(templates, "results.html", {"root": "../"}, results=by_name, site=site)
+    return {"results/index.html": page}
 
 
-def write_index(studies: Sequence[tuple[Study, str]], templates: Path = TEMPLATES) -> Files:
-    """The first page: every study, with the address of its PDF from here or ""."""
-    return {"index.html": _render(templates, "index.html", {"root": ""}, studies=studies)}
+def write_index(
+    cards: Sequence[html_home.Card],
+    results: Sequence[Result],
+    commit: str = "",
+    templates: Path = TEMPLATES,
+    site: Mapping[str, str] = NO_SITE,
+) -> Files:
+    """The first page: every study in reading order, and the commit that the site was built from."""
+    metrics = sum(len(result.metrics) for result in results)
+    context = {"cards": cards, "results": results, "metrics": metrics, "commit": commit, "site": site}
+    return {"index.html": _render(templates, "index.html", {"root": ""}, **context)}
+
+
+def write_search(studies: Sequence[Study], pages: Files, results: Iterable[Result]) -> Files:
+    """The index of the search; `pages` are those of the studies, which are in reading order."""
+    return {"assets/search.js": search_index.write(studies, pages, results)}
 
 
 def write_assets(templates: Path = TEMPLATES) -> Files:
     """Style and script, which all pages share."""
-    return {f"assets/{name}": (templates / "html" / name).read_bytes() for name in ("site.css", "site.js")}
+    return {
+        "assets/site.css": _joined(templates, "styles", STYLES, "css"),
+        "assets/site.js": _joined(templates, "scripts", SCRIPTS, "js"),
+    }
+
+
+def _joined(templates: Path, folder: str, names: Sequence[str], kind: str) -> bytes:
+    parts = [(templates / "html" / folder / f"{name}.{kind}").read_bytes() for name in names]
+    return b"\n".join(parts)
 
 
 def table_page(
@@ -150,11 +201,12 @@ def table_page(
     views = [
         html_views.TableView(f"table-{n}", "", table, table.columns) for n, table in enumerate(tables, 1)
     ]
-    style, script = write_assets(templates).values()
+    style = _joined(templates, "styles", STYLES, "css")
+    script = _joined(templates, "scripts", SCRIPTS_OF_TABLES, "js")
     return _render(
         templates,
         "tables.html",
-        {},
+        {"site": NO_SITE},
         title=title,
         tables=views,
         drawing=drawing,
@@ -202,15 +254,23 @@ def _span(dates: Sequence[str]) -> str:
 
 
 def _citation(document: Document) -> dict[str, str]:
-    """How to cite a study: its year is that of its newest result, not of the build."""
+    """How to cite a study: its year and commit are those of its newest result, not of the build."""
     study = document.study
-    newest = max((result.provenance.created for result in document.results.values()), default="")
-    lines = [f"  title  = {{{{{study.title}}}}}", f"  author = {{{' and '.join(study.authors)}}}"]
-    lines += [f"  year   = {{{newest[:4]}}}"] if newest else []
-    lines += ["  note   = {Computed study, built with convstudy}"]
-    year = f" {newest[:4]}." if newest else ""
+    made = [result.provenance for result in document.results.values()]
+    newest = max(made, key=lambda origin: origin.created, default=None)
+    year = newest.created[:4] if newest else ""
+    commit = f", commit {newest.git_commit[:8]}" if newest and newest.git_commit else ""
+    fields = {
+        "title": f"{{{study.title}}}",
+        "author": " and ".join(study.authors),
+        "year": year,
+        "url": f"{study.address}/index.html" if study.address else "",
+        "note": f"Computed study, built with convstudy{commit}",
+    }
+    lines = [f"  {key:<6} = {{{text}}}" for key, text in fields.items() if text]
     return {
-        "text": f"{formatting.listing(list(study.authors))}.{year} {study.title}. Computed study.",
+        "text": f"{formatting.listing(list(study.authors))}.{f' {year}.' if year else ''} {study.title}. "
+        f"Computed study{commit}.{f' {study.address}/index.html' if study.address else ''}",
         "bibtex": f"@misc{{{study.id},\n" + ",\n".join(lines) + "\n}",
     }
 

@@ -33,12 +33,18 @@ end
 """
 
 
+RUN_IN = "run-in"
+
+
 class Text(NamedTuple):
-    """HTML of a page's blocks, its numbered subsections (id, title), and its list of references or ""."""
+    """HTML of a page's blocks, its list of references or "", its numbered subsections (id, title), and its
+    title.
+    """
 
     body: str
     references: str
     subsections: tuple[tuple[str, str], ...]
+    heading: str = ""
 
 
 @dataclass(frozen=True)
@@ -55,6 +61,13 @@ class Anchors:
         if target.startswith("section:"):
             return self.page(target.removeprefix("section:"))
         return f"{self.page(self.document.items[target].section)}#{fragment(target)}"
+
+    def title(self, target: str) -> str:
+        """The title of the section, or the caption of the table or figure."""
+        if not target.startswith("section:"):
+            return self.document.items[target].content.caption
+        name = target.removeprefix("section:")
+        return next((s.title for s in self.document.sections if s.id == name), "")
 
     def result(self, name: str) -> str:
         """The address of a result's page, or of "analysis/metric" or "analysis/parameter:name" on it."""
@@ -79,15 +92,21 @@ def origin(name: str, result: Result) -> str:
 def texts(document: Document, draw: Callable[[Item], str]) -> list[Text]:
     """The abstract, then every section, by one call of pandoc; `draw` gives the HTML of a table or figure."""
     anchors = Anchors(document)
-    bodies = [_numbered(document.abstract, ""), *(_numbered(s.blocks, s.number) for s in document.sections)]
+    bodies = [
+        _numbered(document.abstract, ""),
+        *(_with_run_ins(_numbered(s.blocks, s.number), s.id) for s in document.sections),
+    ]
     trees = [
         _tree(rewrite(body, lambda element: _as_html(element, anchors, draw)), document.bibliography)
         for body in bodies
     ]
+    titles = [[{"t": "Plain", "c": list(section.heading)}] for section in document.sections]
+    trees += [_tree(title, document.bibliography) for title in titles]
     parts = pandoc.call(["lua", "-e", WRITE_HTML], "".join(json.dumps(tree) + "\n" for tree in trees))
-    written = parts.split("\0")
+    written = [part.strip() for part in parts.split("\0")]
+    headings = ["", *written[2 * len(bodies) :: 2]]
     return [
-        Text(written[2 * n].strip(), written[2 * n + 1].strip(), tuple(_subsections(body)))
+        Text(written[2 * n], written[2 * n + 1], tuple(_subsections(body)), headings[n])
         for n, body in enumerate(bodies)
     ]
 
@@ -128,12 +147,29 @@ def _numbered(blocks: Sequence[Block], section: str) -> list[Block]:
     return numbered
 
 
+def _with_run_ins(blocks: Sequence[Block], section: str) -> list[Block]:
+    """The blocks, with ids for the bold words that begin paragraphs, where no heading divides the section."""
+    if _subsections(blocks):
+        return list(blocks)
+    found: list[Block] = []
+    for number, block in enumerate(blocks):
+        first, *rest = block["c"] if block["t"] == "Para" else [None]
+        if first and first["t"] == "Strong" and plain_text(first["c"]).endswith((".", "?")):
+            name = [f"{section}-part-{number}", [RUN_IN], []]
+            block = {"t": "Para", "c": [{"t": "Span", "c": [name, [first]]}, *rest]}
+        found.append(block)
+    return found
+
+
 def _subsections(blocks: Sequence[Block]) -> list[tuple[str, str]]:
-    return [
-        (element["c"][1][0], plain_text(element["c"][2]))
-        for element in elements(blocks)
-        if element["t"] == "Header" and element["c"][0] == 2 and element["c"][1][0]
-    ]
+    """Id and title of what divides a page: its headings, or the bold words that begin paragraphs."""
+    found = []
+    for element in elements(blocks):
+        if element["t"] == "Header" and element["c"][0] == 2 and element["c"][1][0]:
+            found.append((element["c"][1][0], plain_text(element["c"][2])))
+        elif element["t"] == "Span" and RUN_IN in element["c"][0][1]:
+            found.append((element["c"][0][0], plain_text(element["c"][1]).rstrip(".")))
+    return found
 
 
 def _as_html(element: Block, anchors: Anchors, draw: Callable[[Item], str]) -> list[Block] | None:
@@ -145,7 +181,7 @@ def _as_html(element: Block, anchors: Anchors, draw: Callable[[Item], str]) -> l
             name = data["metric"]
             return [_link("value", element, anchors.result(name), origin(name, document.results[_of(name)]))]
         case "Span", "ref":
-            return [_link("ref", element, anchors.target(data["target"]), "")]
+            return [_link("ref", element, anchors.target(data["target"]), anchors.title(data["target"]))]
         case "Span", "answers":
             return [_answers(element, data["questions"].split(), anchors.document.study)]
         case "Span", "quoted":

@@ -10,6 +10,8 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 LARGEST_PAGE = 300_000  # bytes, without the shared style and script
+LARGEST_SCRIPT = 60_000
+LARGEST_INDEX = 300_000  # of the search, which loads when it is first used
 #: Element → attribute through which it loads something.
 LOADS = {
     "audio": "src", "embed": "src", "form": "action", "iframe": "src", "img": "src", "image": "href",
@@ -116,6 +118,11 @@ def check_site(folder: Path) -> list[str]:
     problems = [
         f"{name}: {problem}" for name, page in pages.items() for problem in _problems(page, pages, folder)
     ]
+    for script in sorted(folder.rglob("*.js")):
+        limit = LARGEST_INDEX if script.name == "search.js" else LARGEST_SCRIPT
+        if (size := script.stat().st_size) > limit:
+            name = script.relative_to(folder).as_posix()
+            problems.append(f"{name}: it has {size:,} bytes, more than {limit:,}")
     for sheet in sorted(folder.rglob("*.css")):
         name = sheet.relative_to(folder).as_posix()
         problems += [

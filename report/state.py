@@ -126,6 +126,11 @@ class State:
         built = f"{study}.pdf" in self.targets and (self.output / f"{study}.pdf").is_file()
         return f"{study}.pdf" if built else None
 
+    def pages(self, study: str) -> Hashes:
+        """The pages of the study, with their hashes."""
+        outputs = self.targets.get(f"{study}.html", {}).get("outputs", {})
+        return {path: sha for path, sha in outputs.items() if path.endswith(".html")}
+
     def manifest(self) -> bytes:
         """Every file of the site with its hash."""
         files = {path: sha for target in self.targets.values() for path, sha in target["outputs"].items()}

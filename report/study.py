@@ -48,11 +48,15 @@ KEYS = {
         "numbers that the prose types by hand: notice names them, refuse stops the build, allow is silent",
         '"notice"',
     ),
-    "site": Key(
-        dict,
-        "title and lead of the first page, and the address at which the site is published",
-        '{ title = "Painters", lead = "…", address = "https://ada.example.org/painters" }',
+    "site": Key(dict, "title and first words of the site's first page", '{ title = "Painters", lead = "…" }'),
+    "address": Key(
+        str, "where the site is published, for citations and previews", '"https://ada.example.org/painters"'
     ),
+    "headline": Key(
+        str, "the number that stands for the study on the first page", '"architecture.vgg19/total_parameters"'
+    ),
+    "figure": Key(str, "the figure that is shown there in small", '"architecture.drawings/lenet"'),
+    "order": Key(int, "its place among several studies of a site", "1"),
     "questions": Key(list, "tables with id and text: what must be answered", '[{ id = "1a", text = "…" }]'),
 }
 TYPE_NAMES = {
@@ -63,9 +67,16 @@ TYPE_NAMES = {
     dict: "a table of texts",
 }
 TYPED_NUMBERS = ("notice", "refuse", "allow")
-SITE = ("title", "lead", "address")
+SITE = ("title", "lead")
+#: What a text of a key must be, and how an error calls it.
+FORMS = {
+    "headline": (r"[a-z0-9_.]+/[^\s]+", 'the "analysis/metric" of a result'),
+    "figure": (r"[a-z0-9_.]+/[^\s/]+", 'the "analysis/figure" of a result'),
+    "address": (r"https?://[^\s\"<>]+", "an address that begins with https://"),
+    "language": (r"[a-zA-Z]{2,3}(-[a-zA-Z0-9]{2,8})*", "a tag such as en-GB or de"),
+    "typed_numbers": ("|".join(TYPED_NUMBERS), "notice, refuse or allow"),
+}
 AUTHOR = ("name", "affiliation", "email")
-LANGUAGE = r"[a-zA-Z]{2,3}(-[a-zA-Z0-9]{2,8})*"
 
 
 class StudyError(Exception):
@@ -85,14 +96,11 @@ def load(path: Path, templates: Path, typed_numbers: str = "refuse") -> Study:
             raise StudyError(f"{path}: there is no key {key!r}{nearest(key, list(KEYS))}")
         if not _is_a(value, KEYS[key].type):
             raise StudyError(f"{path}: {key} must be {TYPE_NAMES[KEYS[key].type]}, not {value!r}")
+        if key in FORMS and not re.fullmatch(FORMS[key][0], value):
+            raise StudyError(f"{path}: {key} must be {FORMS[key][1]}, not {value!r}")
     for name, known in KEYS.items():
         if known.required and not data.get(name):
             raise StudyError(f"{path}: {name} is missing; add {name} = {known.example}")
-    policy, language = data.get("typed_numbers", typed_numbers), data.get("language", "en-GB")
-    if policy not in TYPED_NUMBERS:
-        raise StudyError(f"{path}: typed_numbers is {policy!r}; say notice, refuse or allow")
-    if not re.fullmatch(LANGUAGE, language):
-        raise StudyError(f"{path}: language must be a tag such as en-GB or de, not {language!r}")
     site = data.get("site", {})
     for key in site:
         if key not in SITE:
@@ -110,10 +118,14 @@ def load(path: Path, templates: Path, typed_numbers: str = "refuse") -> Study:
         page_limit=data.get("page_limit"),
         affiliation="" if data.get("anonymous") else data.get("affiliation", ""),
         date=data.get("date", ""),
-        language=language,
-        typed_numbers=policy,
+        language=data.get("language", "en-GB"),
+        typed_numbers=data.get("typed_numbers", typed_numbers),
         site=site,
         questions=questions,
+        order=data.get("order"),
+        headline=data.get("headline", ""),
+        figure=data.get("figure", ""),
+        address=data.get("address", "").rstrip("/"),
         source=path,
     )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
 
-from report import html
+from report import html, html_home, printed
 from report.document import Document
 from report.site_checks import VOID
 
@@ -80,13 +80,21 @@ def parse(content: bytes | str) -> Node:
 def site(document: Document, templates: Path, pdf: str = "") -> html.Files:
     """The whole site of one study."""
     results = document.results.values()
-    pages = [html.write_result(result, templates) for result in results]
+    study_pages = html.write_document(document, templates, f"../{pdf}" if pdf else "")
+    texts = {path: content for path, content in study_pages.items() if path.endswith(".html")}
+    places = printed.places([document.study], texts)
+    pages = [
+        html.write_result(result, templates, places=places.get(result.analysis, ())) for result in results
+    ]
+    cards, _ = html_home.cards([document.study], {document.study.id: pdf}, texts, results)
     return {
-        **html.write_document(document, templates, f"../{pdf}" if pdf else ""),
+        **study_pages,
+        **html.write_search([document.study], texts, results),
         **{name: content for files in pages for name, content in files.items()},
         **html.write_results_index(results, templates),
-        **html.write_index([(document.study, pdf)], templates),
+        **html.write_index(cards, [*results], "89abcdef", templates),
         **html.write_assets(templates),
+        "manifest.json": b"{}",
     }
 
 

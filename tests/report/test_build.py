@@ -99,11 +99,12 @@ def test_a_second_build_changes_nothing(workplace):
     assert files(workplace.output) == before
 
 
-def test_one_changed_sentence_builds_only_the_documents_that_hold_it(workplace):
+def test_one_changed_sentence_builds_the_documents_that_hold_it_and_what_is_looked_up(workplace):
     workplace.build()
-    workplace.edit("vgg19", "Where it goes.", "Where it all goes.")
-    assert workplace.build().lines == ["one.html: built", "two.html: unchanged", "site: unchanged"]
-    assert "Where it all goes." in (workplace.output / "one" / "vgg19.html").read_text()
+    workplace.edit("vgg19", "Where it goes.", "Where it altogether goes.")
+    assert workplace.build().lines == ["one.html: built", "two.html: unchanged", "site: built"]
+    assert "Where it altogether goes." in (workplace.output / "one" / "vgg19.html").read_text()
+    assert "altogether" in (workplace.output / "assets" / "search.js").read_text()
 
 
 def test_a_changed_result_builds_what_draws_on_it(workplace):

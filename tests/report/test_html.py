@@ -14,10 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from report import html, html_views
+from report import downloads, html, html_views
 from report.document import Document, Item, elements, marker
+from report.downloads import table_csv
+from report.figure_tables import figure_table
 from report.formatting import cell, header
-from report.html_views import figure_table, table_csv, table_view
+from report.html_views import table_view
 from report.site_checks import check_site
 from results.schema import Axis, Chart, Column, Heatmap, Panels, Row, Series, Table
 from results.store import Store
@@ -128,6 +130,18 @@ def test_sections_and_subsections_are_numbered_as_in_print(workshop: Workshop) -
     assert [squeezed(link.text()) for link in contents.all("a", **{"aria-current": "page"})] == ["2 Deep"]
 
 
+def test_bold_words_that_begin_paragraphs_are_contents_where_no_heading_is(workshop: Workshop) -> None:
+    text = "# Deep\n\n**Data.** We count.\n\nNo **bold** begins it.\n\n**Does it hold?** It does.\n"
+    workshop.section("deep", text)
+    workshop.section("both", text.replace("Deep", "Both") + "\n## A heading\n")
+    found = pages(workshop.document("deep", "both"), workshop)
+    contents = found["deep"].one("nav", of="side").one("ol", of="contents").one("ol")
+    assert [link.text() for link in contents.all("a")] == ["Data", "Does it hold?"]
+    first = contents.all("a")[0].attributes["href"].removeprefix("#")
+    assert found["deep"].one("main").one(id=first).text() == "Data."
+    assert found["both"].one("main").all("span", of="run-in") == []
+
+
 def test_arithmetic_stands_beside_numbers_and_totals_in_the_foot(workshop: Workshop) -> None:
     drawn = pages(workshop.document(), workshop)["layers"].one("div", id="architecture.vgg19/layers")
     first = drawn.one("tbody").all("tr")[1]
@@ -163,6 +177,17 @@ def test_the_page_of_a_result_shows_intervals_bounds_findings_and_provenance(wor
     facts = page.one("dl", of="facts").text()
     for fact in ("89abcdef" * 5, "fedcba9876543210" * 4, "torch 2.15.0", "CIFAR-10", "a" * 64):
         assert fact in facts
+
+
+def test_the_page_of_a_result_leads_back_to_the_sections_that_print_it(workshop: Workshop) -> None:
+    files = site(workshop.document(), workshop.templates)
+    page = parse(files["results/architecture.vgg19.html"])
+    links = page.one("ul", of="printed").all("a")
+    assert [(link.attributes["href"], link.text()) for link in links] == [
+        ("../small/layers.html", "1 Layers & memory"),
+        ("../small/training.html", "2 Training"),
+    ]
+    assert "Table 1 and Figure 1" in page.one("ul", of="printed").all("small")[0].text()
 
 
 def test_a_result_can_be_loaded_from_the_site(workshop: Workshop, tmp_path: Path) -> None:
@@ -258,9 +283,40 @@ def test_a_parameter_leads_to_the_parameters_of_its_result(workshop: Workshop) -
 
 
 def test_csv_of_a_table_with_a_path_for_a_name_stays_in_its_folder() -> None:
-    path = html_views.csv_path("some.analysis", "a/../../b")
+    path = downloads.csv_path("some.analysis", "a/../../b")
     assert path.count("/") == 1
-    assert path != html_views.csv_path("some.analysis", "a-..-..-b")
+    assert path != downloads.csv_path("some.analysis", "a-..-..-b")
+
+
+def test_a_figure_can_be_had_as_drawing_and_as_numbers(workshop: Workshop) -> None:
+    files = site(workshop.document("layers", "training"), workshop.templates)
+    folder = "results/architecture.vgg19/figures"
+    drawn = files[f"{folder}/curves.svg"].decode()
+    assert parse(drawn).one("svg").attributes["xmlns"] == "http://www.w3.org/2000/svg"
+    assert files[f"{folder}/curves.pdf"].startswith(b"%PDF")
+    rows = list(csv.DictReader(io.StringIO(files[f"{folder}/curves.csv"].decode())))
+    curves = vgg19().figures["curves"]
+    assert isinstance(curves, Chart)
+    assert [float(row["y0"]) for row in rows] == list(curves.series[0].y)
+    links = (
+        parse(files["small/training.html"])
+        .one("div", id="architecture.vgg19/curves")
+        .all("p", of="files")[-1]
+    )
+    assert [link.text() for link in links.all("a")] == ["SVG", "PDF", "CSV", "JSON", "Where it comes from"]
+    assert links.all("a")[-1].attributes["href"].endswith(".html#architecture.vgg19/figure:curves")
+
+
+def test_a_study_is_cited_with_its_commit_and_its_address(workshop: Workshop) -> None:
+    document = workshop.document()
+    at = replace(document, study=replace(document.study, address="https://example.org/small"))
+    page = parse(html.write_document(at, workshop.templates)["small/index.html"])
+    entry = page.one("pre", of="bibtex").text()
+    assert "url    = {https://example.org/small/index.html}" in entry and "commit 89abcdef" in entry
+    metas = {node.attributes.get("property"): node.attributes.get("content") for node in page.all("meta")}
+    assert metas["og:url"] == "https://example.org/small/index.html"
+    assert metas["og:title"] == document.study.title
+    assert str(metas["og:description"]).startswith("We count VGG-19")
 
 
 def test_a_study_shows_the_columns_it_selects_in_its_order(workshop: Workshop) -> None:
@@ -431,8 +487,8 @@ def test_the_site_is_sound_small_and_loads_nothing_from_outside(workshop: Worksh
     files = site(workshop.document(), workshop.templates, pdf="small.pdf")
     folder = put({**files, "small.pdf": b"%PDF"}, tmp_path / "site")
     assert check_site(folder) == []
-    assert len(files["assets/site.js"]) < 17_000
-    assert len(files["assets/site.css"]) < 20_000
+    assert len(files["assets/site.js"]) < 60_000
+    assert len(files["assets/site.css"]) < 30_000
 
 
 def test_tables_make_a_page_that_needs_no_other_file(tmp_path: Path) -> None:

@@ -1,85 +1,5 @@
-// What a page does beyond being read: theme, sortable tables, figures that tell their numbers.
-// Every part starts from markup that is complete without it.
-"use strict";
-
-// The words of a table's cell, without its arithmetic and footnote mark.
-const words = (cell) => {
-  const copy = cell.cloneNode(true);
-  copy.querySelectorAll("small, sup").forEach((part) => part.remove());
-  return copy.textContent.trim();
-};
-
-// Theme: the system's until the reader chooses; remembered where the browser lets a page remember.
-(() => {
-  const root = document.documentElement;
-  const stored = (value) => {
-    try {
-      return value ? localStorage.setItem("theme", value) : localStorage.getItem("theme");
-    } catch {
-      return null; // A page read from disk may have no storage.
-    }
-  };
-  const chosen = stored();
-  if (chosen === "dark" || chosen === "light") root.dataset.theme = chosen;
-
-  const dark = matchMedia("(prefers-color-scheme: dark)");
-  const now = () => root.dataset.theme || (dark.matches ? "dark" : "light");
-
-  document.addEventListener("DOMContentLoaded", () => {
-    const bar = document.querySelector(".top");
-    const button = document.createElement("button");
-    const say = () => {
-      button.textContent = now() === "dark" ? "Light theme" : "Dark theme";
-    };
-    button.type = "button";
-    button.className = "theme";
-    button.addEventListener("click", () => {
-      root.dataset.theme = now() === "dark" ? "light" : "dark";
-      stored(root.dataset.theme);
-      say();
-    });
-    dark.addEventListener("change", say);
-    say();
-    bar.append(button);
-  });
-})();
-
-// Tables: a button in every column heading sorts the body; totals stay below.
-document.addEventListener("DOMContentLoaded", () => {
-  const key = (row, column) => {
-    const cell = row.cells[column];
-    return cell.dataset.value ?? words(cell);
-  };
-  const compare = (a, b, numeric) =>
-    a === "" || b === ""
-      ? (a === "") - (b === "")
-      : numeric ? a - b : a.localeCompare(b, "en", { numeric: true });
-
-  for (const table of document.querySelectorAll("main table")) {
-    const body = table.tBodies[0];
-    const heads = [...(table.tHead?.rows[0]?.cells ?? [])];
-    if (!body || body.rows.length < 3) continue;
-    heads.forEach((head, column) => {
-      const button = document.createElement("button");
-      button.type = "button";
-      button.append(...head.childNodes);
-      head.append(button);
-      button.addEventListener("click", () => {
-        const down = head.getAttribute("aria-sort") === "ascending";
-        const numeric = head.classList.contains("n");
-        const rows = [...body.rows].map((row) => [key(row, column), row]);
-        rows.sort(([a], [b]) => (a && b && down ? -1 : 1) * compare(a, b, numeric));
-        heads.forEach((other) => other.removeAttribute("aria-sort"));
-        head.setAttribute("aria-sort", down ? "descending" : "ascending");
-        body.append(...rows.map(([, row]) => row));
-      });
-    });
-  }
-});
-
 // Figures: buttons hide series; the pointer, or the slider below, reads the numbers off the table.
-document.addEventListener("DOMContentLoaded", () => {
-  const SVG = "http://www.w3.org/2000/svg";
+ready(() => {
   const numbers = (text) => (text ?? "").split(" ").filter(Boolean).map(Number);
 
   // Data to places in the picture and back, along one axis.
@@ -128,7 +48,14 @@ document.addEventListener("DOMContentLoaded", () => {
     // The buttons are the legend now: cut the drawn one off.
     const [x, y, width, height] = numbers(svg.getAttribute("viewBox"));
     const ends = [...svg.querySelectorAll(".legend")].map((part) => part.getBBox()).map((box) => box.y + box.height);
-    const cut = Math.max(0, Math.max(...ends) - y);
+    // Nothing else may be cut: a tall name of an axis can begin beside the legend.
+    const at = svg.getBoundingClientRect();
+    const tops = [...svg.querySelectorAll("text, use, path")]
+      .filter((part) => !part.closest(".legend, defs, clipPath"))
+      .map((part) => part.getBoundingClientRect())
+      .filter((box) => box.height)
+      .map((box) => y + ((box.top - at.top) * height) / at.height);
+    const cut = Math.max(0, Math.min(Math.max(...ends) - y, Math.min(...tops) - y - 1));
     svg.querySelectorAll(".legend").forEach((part) => part.classList.add("off"));
     svg.setAttribute("viewBox", `${x} ${y + cut} ${width} ${height - cut}`);
     svg.closest("figure").prepend(row);
@@ -234,7 +161,7 @@ document.addEventListener("DOMContentLoaded", () => {
       });
       return Math.min(...heights.map((height) => Math.hypot(aside, height)));
     };
-    svg.addEventListener("pointermove", (event) => {
+    const read = (event) => {
       const { x, y } = new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse());
       const panel = panels.find(({ left, top, right, bottom }) => x >= left && x <= right && y >= top && y <= bottom);
       if (!panel) return;
@@ -245,7 +172,9 @@ document.addEventListener("DOMContentLoaded", () => {
         if (away < least) [best, least] = [index, away];
       });
       show(best);
-    });
+    };
+    svg.addEventListener("pointermove", read);
+    svg.addEventListener("pointerdown", read);
 
     keys(svg, hidden, () => touched && show(+slider.value));
   };
@@ -298,67 +227,4 @@ document.addEventListener("DOMContentLoaded", () => {
     else if (svg?.dataset.box) keys(svg, new Set(), () => {});
     if (svg?.dataset.box && figure.dataset.scores) threshold(figure, svg);
   }
-});
-
-// Non-maximum suppression: a slider moves the threshold; boxes go, because a better one overlaps them more.
-document.addEventListener("DOMContentLoaded", () => {
-  const overlap = (a, b) => {
-    const side = (n) =>
-      Math.max(0, Math.min(a[n] + a[2] / 2, b[n] + b[2] / 2) - Math.max(a[n] - a[2] / 2, b[n] - b[2] / 2));
-    const shared = side(0) * side(1);
-    return shared / (a[2] ** 2 + b[2] ** 2 - shared);
-  };
-
-  for (const figure of document.querySelectorAll("figure[data-suppression]")) {
-    const { picture, threshold, boxes } = JSON.parse(figure.dataset.suppression);
-    const drawn = boxes.map((_, n) => figure.querySelectorAll(`.box[data-picture="${picture}"][data-box="${n}"]`));
-    const order = boxes.map((_, n) => n).sort((a, b) => boxes[b][3] - boxes[a][3]);
-    const line = document.createElement("div");
-    const slider = document.createElement("input");
-    const output = document.createElement("output");
-    line.className = "readout";
-    Object.assign(slider, { type: "range", min: 0, max: 1, step: 0.01, value: threshold });
-    slider.setAttribute("aria-label", "Threshold of suppression (IoU)");
-
-    const show = () => {
-      const limit = +slider.value;
-      const kept = [];
-      let [most, least] = [0, Infinity];
-      for (const n of order) {
-        const highest = Math.max(0, ...kept.map((other) => overlap(boxes[n], boxes[other])));
-        if (highest > limit) least = Math.min(least, highest);
-        else {
-          most = Math.max(most, highest);
-          kept.push(n);
-        }
-      }
-      drawn.forEach((parts, n) => parts.forEach((part) => {
-        part.classList.toggle("off", !kept.includes(n));
-        part.classList.toggle("kept", kept.includes(n));
-      }));
-      const said = [`Threshold ${limit.toFixed(2)}: ${kept.length} of ${boxes.length} boxes remain.`];
-      if (kept.length > 1) said.push(`Their largest IoU is ${most.toFixed(2)}.`);
-      if (least < Infinity) said.push(`The smallest IoU that removed a box is ${least.toFixed(2)}.`);
-      output.textContent = said.join(" ");
-      slider.setAttribute("aria-valuetext", output.textContent);
-    };
-    slider.addEventListener("input", show);
-    line.append(slider, output);
-    figure.querySelector(".plot").after(line);
-    show();
-  }
-});
-
-// What scrolls sideways must be within reach of the keyboard, and what does not must not stop it.
-document.addEventListener("DOMContentLoaded", () => {
-  const boxes = document.querySelectorAll(".equation, pre, .scroll, .plot");
-  const reach = () => {
-    for (const box of boxes) {
-      const scrolls = box.scrollWidth > box.clientWidth + 1 || box.scrollHeight > box.clientHeight + 1;
-      scrolls ? box.setAttribute("tabindex", "0") : box.removeAttribute("tabindex");
-    }
-  };
-  reach();
-  addEventListener("resize", reach);
-  document.addEventListener("toggle", reach, true);
 });

@@ -1,0 +1,32 @@
+// What a page does beyond being read. Every part starts from markup that is complete without it.
+"use strict";
+
+const $ = (selector, root = document) => root.querySelector(selector);
+const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
+const base = new URL(".", document.currentScript?.src || document.baseURI); // the folder of this script
+const ready = (work) => document.addEventListener("DOMContentLoaded", work);
+
+// An element with properties (or attributes, where it has no such property) and children.
+const make = (name, props = {}, ...children) => {
+  const element = document.createElement(name);
+  for (const [key, value] of Object.entries(props)) {
+    key in element ? (element[key] = value) : element.setAttribute(key, value);
+  }
+  element.append(...children);
+  return element;
+};
+
+const SVG = "http://www.w3.org/2000/svg";
+const draw = (name, attributes = {}, ...children) => {
+  const element = document.createElementNS(SVG, name);
+  Object.entries(attributes).forEach(([key, value]) => element.setAttribute(key, value));
+  element.append(...children);
+  return element;
+};
+
+// The words of a table's cell, without its arithmetic and footnote mark.
+const words = (cell) => {
+  const copy = cell.cloneNode(true);
+  copy.querySelectorAll("small, sup").forEach((part) => part.remove());
+  return copy.textContent.trim();
+};
