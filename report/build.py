@@ -95,7 +95,7 @@ def _build(
         results = hashes(store.path(name, profile) for name, profile in recorded)
         inputs = {**results, **code_inputs(templates / "html"), **hashes(known), **pdfs}
         inputs |= {path: sha for study in known for path, sha in state.pages(study.stem).items()}
-        commit = _commit()
+        commit = _commit(studies)
 
         def make() -> Made:
             from report import html, html_home
@@ -301,12 +301,13 @@ class _Maker:
         return Made({f"{self.study.id}.ipynb": notebook.write(document)}, self.problems(), document.typed)
 
 
-def _commit() -> str | None:
-    """The commit that is checked out, with a "+" where files differ from it; None outside version control."""
+def _commit(studies: Sequence[Study]) -> str | None:
+    """The commit that the studies are of, with a "+" where files differ from it; None without one."""
+    sources = [study.source.resolve().parent for study in studies if study.source]
     command = ("git", "describe", "--always", "--dirty=+", "--abbrev=8", "--exclude=*")
     try:
-        found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
+        found = subprocess.run(command, cwd=sources[0], capture_output=True, text=True, check=True)
+    except (OSError, IndexError, subprocess.CalledProcessError):
         return None
     return found.stdout.strip()
 
