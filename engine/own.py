@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import tomllib
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from report.document import Study
@@ -74,7 +74,7 @@ def open_study(folder: Path, ours: Path) -> OwnStudy:
         study = load(joined / "studies" / f"{name}.toml", joined, typed_numbers="notice")
     except StudyError as error:
         raise StudyError(_in_files_written(str(error), links)) from None
-    return OwnStudy(study, joined, links)
+    return OwnStudy(replace(study, site={"title": study.title, **study.site}), joined, links)
 
 
 def _named_by_path(folder: Path) -> list[Path]:

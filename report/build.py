@@ -102,7 +102,8 @@ def _build(
             from report import printed as prints
             from report.study import load
 
-            listed = html_home.reading_order(load(path, templates) for path in known)
+            given = {study.id: study for study in studies}
+            listed = html_home.reading_order(given.get(f.stem) or load(f, templates) for f in known)
             results = _readable(recorded, store, prefer)
             printed = {path: (state.output / path).read_bytes() for s in listed for path in state.pages(s.id)}
             places = prints.places(listed, printed)

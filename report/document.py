@@ -23,6 +23,7 @@ column "analysis" (type code) names one result a row: writers anchor those rows,
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -179,6 +180,19 @@ def _without_notes(element: Block) -> list[Block] | None:
     return [] if element["t"] == "Note" else None
 
 
+#: Commands of mathematics that have a character.
+SIGNS = {
+    "times": "×", "cdot": "·", "pm": "±", "le": "≤", "leq": "≤", "ge": "≥", "geq": "≥", "approx": "≈",
+    "to": "→", "infty": "∞", "alpha": "α", "beta": "β", "lambda": "λ", "mu": "μ", "sigma": "σ",
+}  # fmt: skip
+
+
+def _plain_formula(tex: str) -> str:
+    """A short formula as a heading's bookmark prints it."""
+    tex = re.sub(r"\\([a-zA-Z]+)", lambda found: SIGNS.get(found[1], found[1]), tex)
+    return re.sub(r"[{}\\]", "", tex)
+
+
 def plain_text(inlines: Any) -> str:
     """The words of inlines, without their marking; a footnote is none of them."""
     pieces: dict[str, Callable[[Any], str]] = {
@@ -186,7 +200,7 @@ def plain_text(inlines: Any) -> str:
         "Space": lambda _: " ",
         "SoftBreak": lambda _: " ",
         "Code": lambda content: str(content[1]),
-        "Math": lambda content: str(content[1]),
+        "Math": lambda content: _plain_formula(str(content[1])),
     }
     words = rewrite(inlines, _without_notes)
     return "".join(
