@@ -76,13 +76,13 @@ def run_here(analysis: Analysis[Any], tasks: Sequence[Task], notify: Notify, kee
             with tempfile.TemporaryDirectory() as scratch:
                 record = run_cell(analysis, replace(task, scratch=Path(scratch)), report)
         else:
-            with _threads(task.threads):
+            with with_threads(task.threads):
                 record = run_cell(analysis, task, report)
         keep(record)
 
 
 @contextmanager
-def _threads(count: int) -> Iterator[None]:
+def with_threads(count: int) -> Iterator[None]:
     """torch and the libraries behind numpy compute with `count` threads meanwhile."""
     import torch
     from threadpoolctl import threadpool_limits  # comes with scikit-learn
@@ -192,7 +192,7 @@ def _end_with_parent() -> None:
 
 def _run_task(reference: Any, task: Task) -> CellRecord:
     analysis = analyses.get(reference) if isinstance(reference, str) else reference
-    with _threads(task.threads):
+    with with_threads(task.threads):
         return run_cell(
             analysis, task, lambda fraction, message: _messages.put((task.cell.id, fraction, message))
         )
@@ -205,7 +205,7 @@ def run_cell(analysis: Analysis[Any], task: Task, report: Callable[[float, str],
         shutil.rmtree(task.scratch, ignore_errors=True)
     task.scratch.mkdir(parents=True, exist_ok=True)
     context = Context(device=task.device, threads=task.threads, scratch=task.scratch, report=report)
-    commit, dirty = _commit(analysis)
+    commit, dirty = commit_of(analysis)
     started = time.perf_counter()
     with faults_of(analysis, f"cell {cell.id}"):
         outcome = analysis.run(cell, context)
@@ -271,7 +271,7 @@ def _peak_memory_bytes() -> int:
 
 
 @cache
-def _commit(analysis: Analysis[Any]) -> tuple[str, bool]:
+def commit_of(analysis: Analysis[Any]) -> tuple[str, bool]:
     """The commit that the code of `analysis` stood at when it was first run, and whether it differed."""
     files = [file_of(name) for name in sources(analysis)]
     root = Path(__file__).resolve().parent.parent

@@ -14,6 +14,7 @@ from results.store import Profile, ResultError
 
 if TYPE_CHECKING:
     from analyses.plugin import Analysis, Parameters
+    from engine.execution import Cluster
 
 
 def run(
@@ -35,6 +36,10 @@ def run(
     threads: Annotated[
         int, typer.Option(min=1, help="Threads a cell computes with; others than 1 are measured separately")
     ] = 1,
+    executor: Annotated[str, typer.Option(help="local, or dask: the cells on a cluster")] = "local",
+    scheduler: Annotated[
+        str | None, typer.Option(help="Of Dask, as tcp://HEAD:8786 (default: workers of this machine)")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Run again what is fresh")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON")] = False,
 ) -> None:
@@ -46,7 +51,7 @@ def run(
     if settings and len(plugins) != 1:
         fail(2, f"--set changes the parameters of one analysis, and {len(plugins)} were chosen; name one")
     from analyses.fitting import fitted
-    from engine.execution import AnalysisFailed, Busy, execute
+    from engine.execution import AnalysisFailed, Busy, ClusterError, execute
     from engine.freshness import freshness
     from engine.refreshing import parameters_of
     from lab.datasets import DataError
@@ -55,6 +60,7 @@ def run(
         if seeds is not None and not any(_has_seeds(parameters_of(plugin, chosen)) for plugin in plugins):
             ids = ", ".join(plugin.id for plugin in plugins)
             fail(2, f"--seeds changes nothing: {ids} has no parameter seeds")
+    cluster = _cluster(executor, scheduler)
     done: list[tuple[str, Profile, bool]] = []  # analysis, profile, whether it ran
     with progress() as report:
         for plugin in plugins:
@@ -78,10 +84,11 @@ def run(
                     device="meta" if plugin.analytic else _device(device),
                     threads=threads,
                     jobs=jobs,
+                    cluster=cluster,
                     force=force,
                     report=report,
                 )
-            except (DataError, AnalysisFailed, Busy, ResultError) as error:
+            except (DataError, AnalysisFailed, Busy, ClusterError, ResultError) as error:
                 if Options.debug:
                     raise
                 failures.append(str(error))
@@ -168,6 +175,19 @@ def _value(text: str) -> Any:
     except ValueError:
         parts = text.replace(",", "x").split("x")
         return [int(part) for part in parts] if all(part.isdigit() for part in parts) else text
+
+
+def _cluster(executor: str, scheduler: str | None) -> Cluster | None:
+    if executor not in ("local", "dask"):
+        fail(2, f"--executor {executor} is not known; say local or dask")
+    if executor == "local":
+        if scheduler:
+            fail(2, f"--scheduler {scheduler} is for --executor dask; say that too")
+        return None
+    from engine.execution import Cluster, ClusterError
+
+    with refusing(ClusterError):
+        return Cluster(scheduler, warn=lambda sentence: say(sentence, "none"))
 
 
 def _device(choice: str) -> str:
