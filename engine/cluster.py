@@ -37,6 +37,7 @@ from results.schema import CellRecord
 
 ATTEMPTS = 3  # at a cell that loses its workers
 PATIENCE = 60  # seconds without any worker
+ANSWER = 30  # seconds for a record that is ready to come over
 LOOK = 0.5  # seconds from one look at the workers to the next
 
 #: Settings of Dask for this process and, inherited, for the workers of this machine that it starts.
@@ -227,7 +228,7 @@ def _client(cluster: Cluster, jobs: int, task: Task) -> Iterator[Any]:
     logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # it has a level of its own
     if cluster.scheduler:
         try:
-            client = Client(cluster.scheduler, set_as_default=False, timeout=30)
+            client = Client(cluster.scheduler, set_as_default=False, timeout=10)
         except (OSError, ValueError) as error:
             raise ClusterError(
                 f"no Dask scheduler answers at {cluster.scheduler} ({_first_line(error)}); "
@@ -337,7 +338,7 @@ class _Driver:
             found = self.client.scheduler_info(n_workers=-1)["workers"]
         except OSError:
             self._fail(f"the Dask scheduler of {self.analysis.id} is gone")
-        self.workers = {address: _name(worker) for address, worker in found.items()}
+        self.workers = {address: _name(address, worker) for address, worker in found.items()}
         for address, worker in found.items():
             if worker["nthreads"] != 1 and address not in self.refused:
                 self._refuse(address, f"it has {worker['nthreads']} threads; start it with --nthreads 1")
@@ -395,14 +396,15 @@ class _Driver:
         from lab.datasets import DataError
 
         try:
-            answer = attempt.future.result()
+            answer = attempt.future.result(timeout=ANSWER)
         except (AnalysisFailed, DataError) as error:
             self.error = self.error or error
         except KilledWorker:
             self.losses[attempt.task.key] = ATTEMPTS
             self._lost(attempt)
-        except FutureCancelledError:
-            self._look()  # the scheduler is gone, or the worker
+        except (FutureCancelledError, TimeoutError):  # the worker ended just after the cell, or the scheduler
+            self._look()
+            attempt.future.cancel()
             self._lost(attempt)
         except Exception as error:  # what a worker without convstudy cannot even read
             self._refuse(attempt.worker, f"{type(error).__name__}: {_first_line(error)}")
@@ -429,8 +431,9 @@ class _Driver:
         )
 
 
-def _name(worker: dict[str, Any]) -> str:
-    return f"{worker['name']} at {worker['host']}" if worker["name"] != worker.get("id") else worker["host"]
+def _name(address: str, worker: dict[str, Any]) -> str:
+    """Of a worker, as whoever started it may call it."""
+    return address if worker["name"] == address else f"{worker['name']} at {worker['host']}"
 
 
 def _first_line(error: Exception) -> str:

@@ -99,11 +99,12 @@ class Machines:
         self.groups: list[subprocess.Popen[bytes]] = []
         self.scheduler = self._start("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard",
                                      "--scheduler-file", str(folder / "scheduler.json"))  # fmt: skip
+        written = folder / "scheduler.json"
         deadline = time.monotonic() + 60
-        while not (folder / "scheduler.json").exists():
+        while not written.exists() or not written.read_text().endswith("}"):
             assert time.monotonic() < deadline
             time.sleep(0.1)
-        self.address = json.loads((folder / "scheduler.json").read_text())["address"]
+        self.address = json.loads(written.read_text())["address"]
 
     def _start(self, *arguments: str, **environment: str) -> subprocess.Popen[bytes]:
         begun = subprocess.Popen(
@@ -157,7 +158,7 @@ def test_a_lost_machine_and_a_killed_driver_lose_nothing_and_leave_no_orphan(tri
     first = machines.worker("first")
     second = machines.worker("second")
     for cell in ("0", "1"):
-        trials.misdeed(cell, f"after {trials.folder / 'go on'} 0")
+        trials.misdeed(cell, f"after {trials.folder / 'go-on'} 0")
     command = machines.command("--seeds", "4")
     with trials.begun(*command) as running:
         wait_until(lambda: sorted(trials.runs) == ["0", "1"], running)
@@ -166,19 +167,19 @@ def test_a_lost_machine_and_a_killed_driver_lose_nothing_and_leave_no_orphan(tri
         wait_until(lambda: sorted(trials.runs) == ["0", "0", "1", "1"], running)
         kill(first)
         wait_until(lambda: of_group(first.pid) == [], running)
-        (trials.folder / "go on").touch()
+        (trials.folder / "go-on").touch()
         assert running.wait(timeout=120) == 0
     found = outcomes(trials.store, "custom")
     assert {cell: outcome["score"] for cell, outcome in found.items()} == {"0": 0, "1": 1, "2": 2, "3": 3}
     assert [found[cell]["taken_up_at"] for cell in ("0", "1")] == [1, 1]
-    assert sorted(trials.runs) == ["0"] * 2 + ["1"] * 2 + ["2", "3"] or len(trials.runs) == 7
+    assert sorted(trials.runs) in ([*"0001123"], [*"0011123"])  # the lost one a third time
     assert not (trials.store.root / "cells").exists()
     assert of_group(second.pid) != []
 
 
 def test_two_drivers_share_the_workers_and_one_study_has_one_driver(trials, machines):
     machines.worker("only")
-    trials.misdeed("0", f"after {trials.folder / 'go on'} 0")
+    trials.misdeed("0", f"after {trials.folder / 'go-on'} 0")
     with trials.begun(*machines.command("--json")) as running:
         wait_until(lambda: trials.runs == ["0"], running)
         busy = trials(*machines.command())
@@ -187,7 +188,7 @@ def test_two_drivers_share_the_workers_and_one_study_has_one_driver(trials, mach
         with trials.begun(
             "run", "tests.other", "--executor", "dask", "--scheduler", machines.address
         ) as other:
-            (trials.folder / "go on").touch()
+            (trials.folder / "go-on").touch()
             assert (running.wait(timeout=120), other.wait(timeout=120)) == (0, 0)
     assert [cell.id for cell in trials.store.read_outcomes("tests.other", "quick").cells] == ["0", "1", "2"]
     assert list(outcomes(trials.store)) == ["0", "1", "2"]
