@@ -8,6 +8,7 @@ driver's folder of results, checkpoints outlive them; elsewhere a lost worker co
 from __future__ import annotations
 
 import logging
+import math
 import multiprocessing
 import os
 import queue
@@ -26,7 +27,7 @@ import analyses
 from analyses.plugin import Analysis
 from engine.faults import KEPT, AnalysisFailed
 from engine.remote import Job, conditions, lock_of, run_there
-from engine.workers import Keep, Notify, Task, commit_of, cores, sigint_blocked
+from engine.workers import Keep, Notify, Task, commit_of, cores, sigint_blocked, too_long
 from results.schema import CellRecord
 
 ATTEMPTS = 3  # at a cell that loses its workers
@@ -156,6 +157,7 @@ class _Attempt:
     future: Any
     worker: str
     fraction: float = 0.0
+    begun: float | None = None
 
 
 @dataclass
@@ -222,6 +224,10 @@ class _Driver:
                 del self.attempts[key]
                 attempt.future.cancel()
                 self._lost(attempt)
+            elif attempt.begun and time.monotonic() - attempt.begun > (attempt.task.limit or math.inf):
+                del self.attempts[key]
+                attempt.future.cancel()  # which ends the worker's process
+                self.error = self.error or too_long(self.analysis, attempt.task)
 
     def _refuse(self, address: str, why: str) -> None:
         self.refused[address] = why
@@ -261,8 +267,10 @@ class _Driver:
     def _progress(self, cell: str, fraction: float, message: str) -> None:
         for attempt in self.attempts.values():
             if attempt.task.cell.id == cell:
+                attempt.begun = attempt.begun or time.monotonic()
                 attempt.fraction = fraction
-                self._tell(cell, message)
+                if message:
+                    self._tell(cell, message)
 
     def _end(self, attempt: _Attempt) -> None:
         from distributed.client import FutureCancelledError

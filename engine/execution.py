@@ -73,6 +73,7 @@ def execute(
     threads: int = 1,
     jobs: int | None = None,
     cluster: Cluster | None = None,
+    limit: float | None = None,
     force: bool = False,
     report: Report = lambda progress: None,
 ) -> Result:
@@ -80,8 +81,9 @@ def execute(
 
     threads: what a cell of an experiment computes with. jobs: cells at a time (None: one a core on a CPU,
     else one; on a cluster one a worker). cluster: where the cells of an experiment run (None: in processes of
-    this machine). DataError where data is needed and is not here; AnalysisFailed says which cell went wrong;
-    Busy where another process runs the analysis.
+    this machine). limit: seconds after which a cell of an experiment is stopped. DataError where data is
+    needed and is not here; AnalysisFailed says which cell went wrong; Busy where another process runs the
+    analysis.
     """
     with faults_of(analysis, "its choice of data"):
         names = analysis.datasets(parameters)
@@ -105,7 +107,7 @@ def execute(
                 with faults_of(analysis, "its check of the data"):
                     analysis.check(parameters)
             done = before + len(waiting) - len(missing)
-            _measure(analysis, cache, missing, done, jobs, cluster, force, report)
+            _measure(analysis, cache, missing, done, jobs, cluster, limit, force, report)
             known |= cache.measured
             return _by_id(keys, known)
 
@@ -234,6 +236,7 @@ def _measure(
     before: int,
     jobs: int | None,
     cluster: Cluster | None,
+    limit: float | None,
     force: bool,
     report: Report,
 ) -> None:
@@ -241,7 +244,7 @@ def _measure(
     if not missing:
         return
     tasks = [
-        workers.Task(cell, key, cache.scratch(key), cache.device, cache.threads, force)
+        workers.Task(cell, key, cache.scratch(key), cache.device, cache.threads, force, limit)
         for key, cell in missing.items()
     ]
 

@@ -23,6 +23,7 @@ from engine.freshness import libraries
 from engine.sources import code_of, sources
 from engine.workers import Task, run_cell, with_threads
 
+_end_process = os._exit  # while a cell runs, os._exit raises
 LOOK = 0.5  # seconds from one look at whether the cell is still wanted to the next
 NUMERICAL = ("numpy", "pillow", "scikit-learn", "scipy", "torch", "torchvision")
 OWN_MODULES = ("engine.remote", "engine.workers")
@@ -86,6 +87,7 @@ def run_there(job: Job, task: Task) -> Answer:
             return Answer(refusal=refusal)
         analysis = _analysis(job)
         with _scratch(job, task, worker.local_directory) as scratch, with_threads(task.threads):
+            report(0.0, "")  # the time that it may take begins
             return Answer(run_cell(analysis, replace(task, scratch=scratch), report).model_dump_json())
     finally:
         ended.set()
@@ -97,7 +99,7 @@ def _end_unless_wanted(worker: Any, key: str, ended: threading.Event) -> None:
         state = worker.state.tasks.get(key)
         lost = worker.status.name in ("closing", "closed", "failed")  # as when the scheduler ended
         if lost or state is None or state.state in ("cancelled", "released", "forgotten"):
-            os._exit(1)  # the nanny begins another
+            _end_process(1)  # the nanny begins another
 
 
 @cache

@@ -39,6 +39,7 @@ from engine.freshness import libraries
 from engine.sources import file_of, sources
 from results.schema import CellRecord
 
+_end_process = os._exit  # while a cell runs, os._exit raises
 LARGEST_BITS = 64  # of a whole number in an outcome
 
 
@@ -52,6 +53,7 @@ class Task:
     device: str
     threads: int
     force: bool
+    limit: float | None = None  # seconds
 
 
 #: Told of each step: how many cells are done, the fraction of others, the id of a cell, and a message of it.
@@ -187,7 +189,7 @@ def _end_with_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
-        os._exit(1)
+        _end_process(1)
 
 
 def _run_task(reference: Any, task: Task) -> CellRecord:
@@ -207,7 +209,7 @@ def run_cell(analysis: Analysis[Any], task: Task, report: Callable[[float, str],
     context = Context(device=task.device, threads=task.threads, scratch=task.scratch, report=report)
     commit, dirty = commit_of(analysis)
     started = time.perf_counter()
-    with faults_of(analysis, f"cell {cell.id}"):
+    with faults_of(analysis, f"cell {cell.id}"), _limit(analysis, task):
         outcome = analysis.run(cell, context)
     unfit = next(_unfit(outcome, "", ()), None)
     if unfit:
@@ -227,6 +229,32 @@ def run_cell(analysis: Analysis[Any], task: Task, report: Callable[[float, str],
         git_commit=commit,
         git_dirty=dirty,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+@contextmanager
+def _limit(analysis: Analysis[Any], task: Task) -> Iterator[None]:
+    """Stop a cell that takes too long. In the main thread alone: on a cluster the driver stops it."""
+    if task.limit is None or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(*_: Any) -> None:
+        raise too_long(analysis, task)
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, task.limit)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def too_long(analysis: Analysis[Any], task: Task) -> AnalysisFailed:
+    return AnalysisFailed(
+        f"{analysis.id} took longer than {task.limit:g} seconds for cell {task.cell.id}, "
+        f"which was stopped; {KEPT}"
     )
 
 

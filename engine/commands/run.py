@@ -36,6 +36,9 @@ def run(
     threads: Annotated[
         int, typer.Option(min=1, help="Threads a cell computes with; others than 1 are measured separately")
     ] = 1,
+    limit: Annotated[
+        float | None, typer.Option("--time-limit", min=0.001, help="Seconds after which a cell is stopped")
+    ] = None,
     executor: Annotated[str, typer.Option(help="local, or dask: the cells on a cluster")] = "local",
     scheduler: Annotated[
         str | None, typer.Option(help="Of Dask, as tcp://HEAD:8786 (default: workers of this machine)")
@@ -85,6 +88,7 @@ def run(
                     threads=threads,
                     jobs=jobs,
                     cluster=cluster,
+                    limit=limit,
                     force=force,
                     report=report,
                 )

@@ -99,6 +99,8 @@ def _misbehave(misdeed: str, folder: Path, cell: str) -> dict[str, Any]:
             raise KeyboardInterrupt
         case ["exit"]:
             raise SystemExit(0)
+        case ["vanish"]:
+            os._exit(0)
         case ["read"]:
             Path("nowhere.txt").read_text()
         case ["unfit", what]:

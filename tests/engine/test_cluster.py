@@ -88,6 +88,15 @@ def test_a_cell_goes_on_after_its_worker_was_killed_and_is_given_up_after_the_th
     assert (runs.count("0"), runs.count("1"), runs.count("2")) == (1, 2, 3)
 
 
+def test_a_cell_that_takes_too_long_is_stopped_with_its_worker(tmp_path):
+    (tmp_path / "1.misdeed").write_text("sleep 600")
+    store = Store(tmp_path / "results")
+    parameters = TrialParameters(folder=str(tmp_path), seeds=2)
+    with pytest.raises(AnalysisFailed, match=r"tests\.trial took longer than 10 seconds for cell 1"):
+        execute(Trial(), "quick", parameters, store, jobs=1, cluster=Cluster(), limit=10)
+    assert [cell.id for cell in store.read_outcomes("tests.trial", "quick").pending.cells] == ["0"]
+
+
 # A cluster that others started
 
 

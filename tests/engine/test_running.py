@@ -99,6 +99,7 @@ BROKEN = """
 architecture.lenet = tests.analyses.experiments:analysis
 broken.exits = broken_exits:analysis
 broken.missing = nowhere:analysis
+broken.vanishes = broken_vanishes:analysis
 broken.shapeless = ???
 """
 
@@ -106,17 +107,19 @@ broken.shapeless = ???
 def test_broken_plugins_are_named_and_stop_nothing_else(trials):
     trials.install("broken", BROKEN)
     (trials.folder / "installed" / "broken_exits.py").write_text("import sys\nsys.exit(0)\n")
+    (trials.folder / "installed" / "broken_vanishes.py").write_text("import os\nos._exit(0)\n")
     shutil.copytree(ROOT / "results" / "full", trials.store.root / "full")
 
     listed = trials("list", "--json")
     assert listed.returncode == 0
     rows = {row["analysis"]: row for row in json.loads(listed.stdout)}
     assert rows["architecture.lenet"]["recorded"] == "full"
-    for name in ("broken.exits", "broken.missing", "broken.shapeless"):
+    for name in ("broken.exits", "broken.missing", "broken.shapeless", "broken.vanishes"):
         assert rows[name]["title"] == "cannot be loaded"
         assert f"convstudy: the analysis {name} cannot be loaded from " in listed.stderr
     assert "two analyses are called architecture.lenet" in listed.stderr
-    assert len(listed.stderr.splitlines()) == 4
+    assert len(listed.stderr.splitlines()) == 5
+    assert "broken_vanishes:analysis: it called os._exit(0)" in listed.stderr
 
     (row,) = trials.explain("broken.missing")
     assert (row["state"], "No module named 'nowhere'" in row["reasons"][0]) == ("refused", True)
