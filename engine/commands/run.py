@@ -22,7 +22,7 @@ def run(
         list[str] | None, typer.Argument(metavar="ANALYSIS…", help="Ids or families; all if none")
     ] = None,
     profile: Annotated[str, typer.Option(help="quick or full")] = "quick",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps")] = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps")] = "auto",
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change a parameter; makes a custom result"),
@@ -64,6 +64,8 @@ def run(
             ids = ", ".join(plugin.id for plugin in plugins)
             fail(2, f"--seeds changes nothing: {ids} has no parameter seeds")
     cluster = _cluster(executor, scheduler)
+    if cluster and ":" in device:
+        fail(2, f"--device {device} is of one machine; say cuda, and give each worker a GPU of its own")
     done: list[tuple[str, Profile, bool]] = []  # analysis, profile, whether it ran
     with progress() as report:
         for plugin in plugins:
@@ -195,15 +197,20 @@ def _cluster(executor: str, scheduler: str | None) -> Cluster | None:
 
 
 def _device(choice: str) -> str:
-    if choice not in ("auto", "cpu", "cuda", "mps"):
-        fail(2, f"--device {choice} is not known; say auto, cpu, cuda or mps")
+    kind, _, number = choice.partition(":")
+    known = (
+        kind in ("auto", "cpu", "cuda", "mps") if ":" not in choice else kind == "cuda" and number.isdigit()
+    )
+    if not known:
+        fail(2, f"--device {choice} is not known; say auto, cpu, cuda, cuda:1 or mps")
     if choice == "cpu":
         return choice
     import torch
 
-    ready = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    found = {"cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
     if choice == "auto":
-        return next((name for name, available in ready.items() if available), "cpu")
-    if not ready[choice]:
-        fail(2, f"--device {choice} was asked for, and torch finds none here; say --device cpu or auto")
+        return next((name for name, count in found.items() if count), "cpu")
+    if found[kind] <= int(number or 0):
+        there = f"{found[kind]} of them" if found[kind] else "none"
+        fail(2, f"--device {choice} was asked for, and torch finds {there} here; say --device cpu or auto")
     return choice

@@ -262,8 +262,14 @@ def test_a_scheduler_that_ends_is_one_sentence_and_the_run_goes_on_with_another(
     assert trials.runs == ["0", "1", "1", "2"]
 
 
-def test_a_wrong_executor_or_scheduler_is_one_sentence(trials, monkeypatch):
+def test_a_wrong_executor_device_or_scheduler_is_one_sentence(trials, monkeypatch):
     for arguments, expected in (
+        (("--device", "tpu"), "--device tpu is not known; say auto, cpu, cuda, cuda:1 or mps"),
+        (("--device", "cpu:1"), "--device cpu:1 is not known; say auto, cpu, cuda, cuda:1 or mps"),
+        (
+            ("--executor", "dask", "--device", "cuda:1"),
+            "--device cuda:1 is of one machine; say cuda, and give each worker a GPU of its own",
+        ),
         (("--executor", "ray"), "--executor ray is not known; say local or dask"),
         (
             ("--scheduler", "tcp://head:8786"),
