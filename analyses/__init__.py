@@ -10,13 +10,15 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 from functools import cache
 from importlib.machinery import ModuleSpec
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import module_from_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     from analyses.plugin import Analysis
@@ -38,6 +40,33 @@ def nearest(name: str, names: list[str]) -> str:
     """ ", did you mean a or b" for the names close to `name`; empty when none is."""
     close = get_close_matches(name, names, n=3, cutoff=0.4)
     return f"; did you mean {' or '.join(close)}?" if close else ""
+
+
+class Exited(SystemExit):
+    """os._exit was called."""
+
+
+@contextmanager
+def exits_raised() -> Iterator[None]:
+    """os._exit, which would end this process without a word, raises Exited in this process meanwhile."""
+    end, process = os._exit, os.getpid()
+
+    def leave(status: int) -> NoReturn:
+        if os.getpid() != process:  # a fork of it ends as it is meant to
+            end(status)
+        raise Exited(status)
+
+    os._exit = leave
+    try:
+        yield
+    finally:
+        os._exit = end
+
+
+def exit_of(error: SystemExit) -> str:
+    """The call that raised it."""
+    status = "" if error.code is None else error.code
+    return f"os._exit({status})" if isinstance(error, Exited) else f"sys.exit({status})"
 
 
 @cache
@@ -119,9 +148,14 @@ def get(identifier: str) -> Analysis[Any]:
 def _load(identifier: str, target: str) -> Analysis[Any]:
     module, _, attribute = target.partition(":")
     try:
-        analysis: Analysis[Any] = getattr(importlib.import_module(module), attribute)
-        name = analysis.id
-    except (Exception, SystemExit) as error:  # anything may go wrong in a file of someone else's
+        with exits_raised():
+            analysis: Analysis[Any] = getattr(importlib.import_module(module), attribute)
+            name = analysis.id
+    except SystemExit as error:
+        raise BrokenPlugin(
+            f"the analysis {identifier} cannot be loaded from {target}: it called {exit_of(error)}"
+        ) from error
+    except Exception as error:  # anything may go wrong in a file of someone else's
         what = str(error) or type(error).__name__
         raise BrokenPlugin(f"the analysis {identifier} cannot be loaded from {target}: {what}") from error
     if name != identifier:

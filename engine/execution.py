@@ -15,6 +15,7 @@ from typing import Any
 from analyses.plugin import Analysis, Cell, Outcome, Parameters
 from engine import cells, workers
 from engine.cells import Busy, CellCache
+from engine.cluster import Cluster, ClusterError, run_on
 from engine.faults import AnalysisFailed, faults_of
 from engine.freshness import cache_key, earlier_plan_key, source_hash
 from engine.sources import sources
@@ -24,6 +25,8 @@ from results.store import Profile, Store
 __all__ = [
     "AnalysisFailed",
     "Busy",
+    "Cluster",
+    "ClusterError",
     "Progress",
     "Unmeasured",
     "execute",
@@ -69,14 +72,18 @@ def execute(
     device: str = "cpu",
     threads: int = 1,
     jobs: int | None = None,
+    cluster: Cluster | None = None,
+    limit: float | None = None,
     force: bool = False,
     report: Report = lambda progress: None,
 ) -> Result:
     """Run every cell that has no kept outcome (all with `force`), summarize, and write the Result.
 
     threads: what a cell of an experiment computes with. jobs: cells at a time (None: one a core on a CPU,
-    else one). DataError where data is needed and is not here; AnalysisFailed says which cell went wrong;
-    Busy where another process runs the analysis.
+    else one; on a cluster one a worker). cluster: where the cells of an experiment run (None: in processes of
+    this machine). limit: seconds after which a cell of an experiment is stopped. DataError where data is
+    needed and is not here; AnalysisFailed says which cell went wrong; Busy where another process runs the
+    analysis.
     """
     with faults_of(analysis, "its choice of data"):
         names = analysis.datasets(parameters)
@@ -99,7 +106,8 @@ def execute(
             if missing:
                 with faults_of(analysis, "its check of the data"):
                     analysis.check(parameters)
-            _measure(analysis, cache, missing, before + len(waiting) - len(missing), jobs, force, report)
+            done = before + len(waiting) - len(missing)
+            _measure(analysis, cache, missing, done, jobs, cluster, limit, force, report)
             known |= cache.measured
             return _by_id(keys, known)
 
@@ -227,6 +235,8 @@ def _measure(
     missing: Mapping[str, Cell],
     before: int,
     jobs: int | None,
+    cluster: Cluster | None,
+    limit: float | None,
     force: bool,
     report: Report,
 ) -> None:
@@ -234,13 +244,16 @@ def _measure(
     if not missing:
         return
     tasks = [
-        workers.Task(cell, key, cache.scratch(key), cache.device, cache.threads, force)
+        workers.Task(cell, key, cache.scratch(key), cache.device, cache.threads, force, limit)
         for key, cell in missing.items()
     ]
 
     def notify(done: int, fraction: float, cell: str, message: str) -> None:
         report(Progress(analysis.id, before + len(tasks), before + done, fraction, cell, message))
 
+    if cluster and not analysis.analytic:
+        run_on(cluster, analysis, tasks, jobs, cache.datasets, notify, cache.keep)
+        return
     at_a_time = min(jobs or (workers.cores() if cache.device == "cpu" else 1), len(tasks))
     if at_a_time == 1 or analysis.analytic:
         workers.run_here(analysis, tasks, notify, cache.keep)

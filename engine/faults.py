@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import analyses
 from analyses.plugin import Analysis
 
 KEPT = "what was finished is kept, and the same command takes it up again"
@@ -20,7 +21,8 @@ class AnalysisFailed(RuntimeError):
 def faults_of(analysis: Analysis[Any], part: str) -> Iterator[None]:
     """Turn whatever goes wrong within into AnalysisFailed; missing data stays what it is."""
     try:
-        yield
+        with analyses.exits_raised():
+            yield
     except AnalysisFailed:
         raise
     except (Exception, SystemExit) as error:
@@ -30,7 +32,7 @@ def faults_of(analysis: Analysis[Any], part: str) -> Iterator[None]:
         if isinstance(error, MemoryError) or name == "OutOfMemoryError":  # the latter is torch's
             raise AnalysisFailed(f"{analysis.id} ran out of memory in {part}; {KEPT}") from error
         if isinstance(error, SystemExit):
-            text = f"it called sys.exit({'' if error.code is None else error.code})"
+            text = f"it called {analyses.exit_of(error)}"
         elif isinstance(error, OSError) and error.strerror:
             where = f" ({error.filename})" if error.filename else ""
             text = f"{error.strerror}{where}; {KEPT}"

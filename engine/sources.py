@@ -119,6 +119,12 @@ def _module(name: str) -> Module | None:
     return _parsed().read(file.read_bytes()) if file and file.suffix == ".py" else None
 
 
+def code_of(name: str) -> str:
+    """A short hash of the code of a module; empty without source."""
+    module = _module(name)
+    return module.code if module else ""
+
+
 class ParsedModules:
     """Modules by the hash of their text, kept in a file between commands; a damaged file is made again."""
 

@@ -39,6 +39,7 @@ from engine.freshness import libraries
 from engine.sources import file_of, sources
 from results.schema import CellRecord
 
+_end_process = os._exit  # while a cell runs, os._exit raises
 LARGEST_BITS = 64  # of a whole number in an outcome
 
 
@@ -52,6 +53,7 @@ class Task:
     device: str
     threads: int
     force: bool
+    limit: float | None = None  # seconds
 
 
 #: Told of each step: how many cells are done, the fraction of others, the id of a cell, and a message of it.
@@ -76,13 +78,13 @@ def run_here(analysis: Analysis[Any], tasks: Sequence[Task], notify: Notify, kee
             with tempfile.TemporaryDirectory() as scratch:
                 record = run_cell(analysis, replace(task, scratch=Path(scratch)), report)
         else:
-            with _threads(task.threads):
+            with with_threads(task.threads):
                 record = run_cell(analysis, task, report)
         keep(record)
 
 
 @contextmanager
-def _threads(count: int) -> Iterator[None]:
+def with_threads(count: int) -> Iterator[None]:
     """torch and the libraries behind numpy compute with `count` threads meanwhile."""
     import torch
     from threadpoolctl import threadpool_limits  # comes with scikit-learn
@@ -187,12 +189,12 @@ def _end_with_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
-        os._exit(1)
+        _end_process(1)
 
 
 def _run_task(reference: Any, task: Task) -> CellRecord:
     analysis = analyses.get(reference) if isinstance(reference, str) else reference
-    with _threads(task.threads):
+    with with_threads(task.threads):
         return run_cell(
             analysis, task, lambda fraction, message: _messages.put((task.cell.id, fraction, message))
         )
@@ -205,9 +207,9 @@ def run_cell(analysis: Analysis[Any], task: Task, report: Callable[[float, str],
         shutil.rmtree(task.scratch, ignore_errors=True)
     task.scratch.mkdir(parents=True, exist_ok=True)
     context = Context(device=task.device, threads=task.threads, scratch=task.scratch, report=report)
-    commit, dirty = _commit(analysis)
+    commit, dirty = commit_of(analysis)
     started = time.perf_counter()
-    with faults_of(analysis, f"cell {cell.id}"):
+    with faults_of(analysis, f"cell {cell.id}"), _limit(analysis, task):
         outcome = analysis.run(cell, context)
     unfit = next(_unfit(outcome, "", ()), None)
     if unfit:
@@ -227,6 +229,32 @@ def run_cell(analysis: Analysis[Any], task: Task, report: Callable[[float, str],
         git_commit=commit,
         git_dirty=dirty,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+@contextmanager
+def _limit(analysis: Analysis[Any], task: Task) -> Iterator[None]:
+    """Stop a cell that takes too long. In the main thread alone: on a cluster the driver stops it."""
+    if task.limit is None or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(*_: Any) -> None:
+        raise too_long(analysis, task)
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, task.limit)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def too_long(analysis: Analysis[Any], task: Task) -> AnalysisFailed:
+    return AnalysisFailed(
+        f"{analysis.id} took longer than {task.limit:g} seconds for cell {task.cell.id}, "
+        f"which was stopped; {KEPT}"
     )
 
 
@@ -271,7 +299,7 @@ def _peak_memory_bytes() -> int:
 
 
 @cache
-def _commit(analysis: Analysis[Any]) -> tuple[str, bool]:
+def commit_of(analysis: Analysis[Any]) -> tuple[str, bool]:
     """The commit that the code of `analysis` stood at when it was first run, and whether it differed."""
     files = [file_of(name) for name in sources(analysis)]
     root = Path(__file__).resolve().parent.parent

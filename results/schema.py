@@ -7,12 +7,16 @@ analysis makes these.
 
 from __future__ import annotations
 
+import base64
+import binascii
 import json
 import re
+import struct
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 #: Of results. Version 1 had no estimates in cells, panels, sentences or colours; `upgraded` reads it.
 SCHEMA_VERSION: Literal[2] = 2
@@ -21,6 +25,13 @@ OUTCOMES_VERSION: Literal[1] = 1
 Scalar = int | float | str | bool | None
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_./|-]*$")]
 AnalysisId = Annotated[str, Field(pattern=r"^[a-z0-9_]+(\.[a-z0-9_]+)+$")]
+
+
+NUMBER_FORMAT = re.compile(r"[-+]?,?(\.\d{1,2})?[defgE%]?")
+#: Of JSON text: what no page can show, escaped or as it is.
+CONTROL_CHARACTER = re.compile(r"(?<!\\)(?:\\\\)*\\(?:u00[01]|b|f)|[\x7f-\x9f]")
+LARGEST_PLOTTED = 1e100
+LARGEST_SIDE = 4096  # of a picture, in pixels
 
 
 class Record(BaseModel):
@@ -84,6 +95,12 @@ class Column(Record):
         description="What the cells marked as best have in common: "
         '"the highest, and what does not differ significantly from it"',
     )
+
+    @model_validator(mode="after")
+    def numbers_can_be_formatted(self) -> Self:
+        if not _is_number_format(self.format):
+            raise ValueError(f"{self.format!r} is no format of the numbers of column {self.key!r}")
+        return self
 
 
 class Row(Record):
@@ -162,6 +179,13 @@ class Series(Record):
             values = getattr(self, name)
             if values and len(values) != len(self.x):
                 raise ValueError(f"series {self.label!r} has {len(self.x)} x and {len(values)} {name}")
+        if len(self.low) != len(self.high):
+            raise ValueError(f"series {self.label!r} has {len(self.low)} low and {len(self.high)} high")
+        for low, y, high in zip(self.low, self.y, self.high, strict=False):
+            if not low <= y <= high:
+                raise ValueError(f"series {self.label!r} has {y} outside of its interval [{low}, {high}]")
+        if any(abs(value) > LARGEST_PLOTTED for value in (*self.x, *self.y, *self.low, *self.high)):
+            raise ValueError(f"series {self.label!r} has a value that is too large to be drawn")
         return self
 
 
@@ -215,10 +239,14 @@ class Panel(Record):
         if len({series.label for series in self.series}) != len(self.series):
             raise ValueError("two series of one plot have the same label")
         for series in self.series:
-            if self.kind == "interval" and not all(
-                place.is_integer() and 0 <= place < len(self.x.categories) for place in series.x
+            categories = len(self.x.categories)
+            if (categories or self.kind == "interval") and not all(
+                place.is_integer() and 0 <= place < categories for place in series.x
             ):
-                raise ValueError(f"an interval plot has {series.label!r} at a place that is no category")
+                raise ValueError(f"the plot has {series.label!r} at a place that is no category")
+            for name, axis, values in (("x", self.x, series.x), ("y", self.y, series.y)):
+                if axis.scale == "log" and any(value <= 0 for value in values):
+                    raise ValueError(f"{series.label!r} is not above zero on a logarithmic axis {name}")
             if self.kind == "roc" and not all(0 <= rate <= 1 for rate in (*series.x, *series.y)):
                 raise ValueError(f"a ROC curve has rates between 0 and 1; {series.label!r} has others")
         return self
@@ -270,6 +298,13 @@ class Heatmap(Record):
     def rectangular(self) -> Self:
         if len({len(row) for row in self.values}) != 1:
             raise ValueError("the rows of a heatmap differ in length")
+        for name, axis, count in (("x", self.x, len(self.values[0])), ("y", self.y, len(self.values))):
+            if axis.categories and len(axis.categories) != count:
+                raise ValueError(
+                    f"a heatmap has {count} places and {len(axis.categories)} categories on its axis {name}"
+                )
+        if any(abs(value) > LARGEST_PLOTTED for row in self.values for value in row):
+            raise ValueError("a heatmap has a value that is too large to be drawn")
         return self
 
 
@@ -296,6 +331,22 @@ class Picture(Record):
     title: str = ""
     png: str = Field(description="The image as a PNG file, in base64", pattern=r"^[A-Za-z0-9+/=]+$")
     boxes: tuple[Box, ...] = ()
+
+    @model_validator(mode="after")
+    def is_a_png_of_some_size(self) -> Self:
+        try:
+            start = base64.b64decode(self.png[:44], validate=True)
+            base64.b64decode(self.png, validate=True)
+            signature, sides = start[:16], struct.unpack(">II", start[16:24])
+        except (binascii.Error, struct.error):
+            signature, sides = b"", (0, 0)
+        if not (signature.startswith(b"\x89PNG\r\n\x1a\n") and signature.endswith(b"IHDR")):
+            raise ValueError(f"the picture {self.title!r} is no PNG file in base64")
+        if not all(1 <= side <= LARGEST_SIDE for side in sides):
+            raise ValueError(
+                f"the picture {self.title!r} is {sides[0]} × {sides[1]} pixels, not 1 to {LARGEST_SIDE}"
+            )
+        return self
 
 
 class Suppression(Record):
@@ -487,11 +538,17 @@ class Finding(Record):
 def _check_placeholder(part: Placeholder, sentence: str) -> None:
     for unknown in sorted(part.options - set(PLACEHOLDER_OPTIONS)):
         raise ValueError(f"{unknown!r} is no option of a placeholder in {sentence!r}")
-    if part.style not in ("percent", "points"):
-        try:
-            format(0.5, part.style)
-        except ValueError:
-            raise ValueError(f"{part.style!r} is no format of a number in {sentence!r}") from None
+    if part.style not in ("percent", "points") and not _is_number_format(part.style):
+        raise ValueError(f"{part.style!r} is no format of a number in {sentence!r}")
+
+
+def _is_number_format(text: str) -> bool:
+    """As Python has them, without what would fill a page."""
+    try:
+        format(1, text)
+    except ValueError:
+        return False
+    return NUMBER_FORMAT.fullmatch(text) is not None
 
 
 def parts_of(sentence: str) -> Iterator[str | Placeholder]:
@@ -518,6 +575,18 @@ class Dataset(Record):
     notes: tuple[str, ...] = ()
 
 
+def _moment(text: str) -> str:
+    if text:
+        try:
+            datetime.fromisoformat(text)
+        except ValueError:
+            raise ValueError(f"{text!r} is no moment, such as 2026-11-27T09:00:00+00:00") from None
+    return text
+
+
+Moment = Annotated[str, AfterValidator(_moment)]
+
+
 class CellRecord(Record):
     """What one cell of an experiment gave, and where it was measured."""
 
@@ -534,7 +603,7 @@ class CellRecord(Record):
     python: str = ""
     git_commit: str = ""
     git_dirty: bool = False
-    created: str
+    created: Moment
 
 
 class Pending(Record):
@@ -577,7 +646,7 @@ class Provenance(Record):
     python: str = ""
     git_commit: str = Field("", description="Empty outside a git checkout")
     git_dirty: bool = False
-    created: str = Field("", description="UTC, ISO 8601")
+    created: Moment = Field("", description="UTC, ISO 8601")
     wall_seconds: float = 0.0
     peak_memory_bytes: int = 0
     note: str = Field("", description="What was not run, or was run at a smaller budget than the protocol's")
@@ -596,6 +665,13 @@ class Result(Record):
     figures: dict[Identifier, Figure] = {}
     findings: dict[Identifier, Finding] = {}
     provenance: Provenance
+
+    @model_validator(mode="after")
+    def text_can_be_printed(self) -> Self:
+        found = CONTROL_CHARACTER.search(text := self.model_dump_json())
+        if found:
+            raise ValueError(f"a control character stands after {text[: found.start()][-40:]!r}")
+        return self
 
     @model_validator(mode="after")
     def findings_rest_on_metrics(self) -> Self:

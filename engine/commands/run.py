@@ -14,6 +14,7 @@ from results.store import Profile, ResultError
 
 if TYPE_CHECKING:
     from analyses.plugin import Analysis, Parameters
+    from engine.execution import Cluster
 
 
 def run(
@@ -21,7 +22,7 @@ def run(
         list[str] | None, typer.Argument(metavar="ANALYSIS…", help="Ids or families; all if none")
     ] = None,
     profile: Annotated[str, typer.Option(help="quick or full")] = "quick",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps")] = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps")] = "auto",
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change a parameter; makes a custom result"),
@@ -35,6 +36,13 @@ def run(
     threads: Annotated[
         int, typer.Option(min=1, help="Threads a cell computes with; others than 1 are measured separately")
     ] = 1,
+    limit: Annotated[
+        float | None, typer.Option("--time-limit", min=0.001, help="Seconds after which a cell is stopped")
+    ] = None,
+    executor: Annotated[str, typer.Option(help="local, or dask: the cells on a cluster")] = "local",
+    scheduler: Annotated[
+        str | None, typer.Option(help="Of Dask, as tcp://HEAD:8786 (default: workers of this machine)")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Run again what is fresh")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON")] = False,
 ) -> None:
@@ -46,7 +54,7 @@ def run(
     if settings and len(plugins) != 1:
         fail(2, f"--set changes the parameters of one analysis, and {len(plugins)} were chosen; name one")
     from analyses.fitting import fitted
-    from engine.execution import AnalysisFailed, Busy, execute
+    from engine.execution import AnalysisFailed, Busy, ClusterError, execute
     from engine.freshness import freshness
     from engine.refreshing import parameters_of
     from lab.datasets import DataError
@@ -55,6 +63,9 @@ def run(
         if seeds is not None and not any(_has_seeds(parameters_of(plugin, chosen)) for plugin in plugins):
             ids = ", ".join(plugin.id for plugin in plugins)
             fail(2, f"--seeds changes nothing: {ids} has no parameter seeds")
+    cluster = _cluster(executor, scheduler)
+    if cluster and ":" in device:
+        fail(2, f"--device {device} is of one machine; say cuda, and give each worker a GPU of its own")
     done: list[tuple[str, Profile, bool]] = []  # analysis, profile, whether it ran
     with progress() as report:
         for plugin in plugins:
@@ -78,10 +89,12 @@ def run(
                     device="meta" if plugin.analytic else _device(device),
                     threads=threads,
                     jobs=jobs,
+                    cluster=cluster,
+                    limit=limit,
                     force=force,
                     report=report,
                 )
-            except (DataError, AnalysisFailed, Busy, ResultError) as error:
+            except (DataError, AnalysisFailed, Busy, ClusterError, ResultError) as error:
                 if Options.debug:
                     raise
                 failures.append(str(error))
@@ -170,16 +183,34 @@ def _value(text: str) -> Any:
         return [int(part) for part in parts] if all(part.isdigit() for part in parts) else text
 
 
+def _cluster(executor: str, scheduler: str | None) -> Cluster | None:
+    if executor not in ("local", "dask"):
+        fail(2, f"--executor {executor} is not known; say local or dask")
+    if executor == "local":
+        if scheduler:
+            fail(2, f"--scheduler {scheduler} is for --executor dask; say that too")
+        return None
+    from engine.execution import Cluster, ClusterError
+
+    with refusing(ClusterError):
+        return Cluster(scheduler, warn=lambda sentence: say(sentence, "none"))
+
+
 def _device(choice: str) -> str:
-    if choice not in ("auto", "cpu", "cuda", "mps"):
-        fail(2, f"--device {choice} is not known; say auto, cpu, cuda or mps")
+    kind, _, number = choice.partition(":")
+    known = (
+        kind in ("auto", "cpu", "cuda", "mps") if ":" not in choice else kind == "cuda" and number.isdigit()
+    )
+    if not known:
+        fail(2, f"--device {choice} is not known; say auto, cpu, cuda, cuda:1 or mps")
     if choice == "cpu":
         return choice
     import torch
 
-    ready = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    found = {"cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
     if choice == "auto":
-        return next((name for name, available in ready.items() if available), "cpu")
-    if not ready[choice]:
-        fail(2, f"--device {choice} was asked for, and torch finds none here; say --device cpu or auto")
+        return next((name for name, count in found.items() if count), "cpu")
+    if found[kind] <= int(number or 0):
+        there = f"{found[kind]} of them" if found[kind] else "none"
+        fail(2, f"--device {choice} was asked for, and torch finds {there} here; say --device cpu or auto")
     return choice

@@ -15,15 +15,13 @@ def serve(
     port: Annotated[int, typer.Option(min=0, max=65535)] = 8000,
 ) -> None:
     """Preview the site at localhost."""
-    import functools
-    import http.server
+    from engine.preview import server_of
 
     output = site(output)
     if not (output / "index.html").is_file():
         fail(1, f"there is no site in {output}; make it with `python runner.py build`")
-    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(output))
     try:
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", port), handler)
+        server = server_of(output, port)
     except OSError as error:
         fail(1, f"port {port} cannot be used ({error.strerror}); choose another with --port")
     with server:

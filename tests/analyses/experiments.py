@@ -55,7 +55,7 @@ class Trial(Analysis[TrialParameters]):
             (context.scratch / str(step)).touch()
             context.report((step + 1) / cell.settings["steps"], f"step {step}")
         misdeed = folder / f"{cell.id}.misdeed"
-        extra = _misbehave(misdeed.read_text()) if misdeed.exists() else {}
+        extra = _misbehave(misdeed.read_text(), folder, cell.id) if misdeed.exists() else {}
         here = {
             "process": os.getpid(),
             "threads": context.threads,
@@ -83,18 +83,24 @@ UNFIT: dict[str, Any] = {
 }
 
 
-def _misbehave(misdeed: str) -> dict[str, Any]:
+def _misbehave(misdeed: str, folder: Path, cell: str) -> dict[str, Any]:
     match misdeed.split():
         case ["raise"]:
             raise RuntimeError("the third layer\nis missing")
         case ["die"]:
             os.kill(os.getpid(), signal.SIGKILL)
+        case ["die", "once"]:
+            if not (died := folder / f"{cell}.died").exists():
+                died.touch()
+                os.kill(os.getpid(), signal.SIGKILL)
         case ["memory"]:
             raise MemoryError
         case ["interrupt"]:
             raise KeyboardInterrupt
         case ["exit"]:
             raise SystemExit(0)
+        case ["vanish"]:
+            os._exit(0)
         case ["read"]:
             Path("nowhere.txt").read_text()
         case ["unfit", what]:

@@ -29,7 +29,16 @@ class Bench:
         return TrialParameters(folder=str(self.folder), **choices)
 
     def execute(
-        self, *, profile="quick", jobs=1, threads=1, device="cpu", force=False, report=None, **choices
+        self,
+        *,
+        profile="quick",
+        jobs=1,
+        threads=1,
+        device="cpu",
+        limit=None,
+        force=False,
+        report=None,
+        **choices,
     ):
         return execute(
             self.analysis,
@@ -39,6 +48,7 @@ class Bench:
             jobs=jobs,
             threads=threads,
             device=device,
+            limit=limit,
             force=force,
             report=report or (lambda progress: None),
         )
@@ -263,6 +273,7 @@ def test_cells_are_kept_by_the_device_and_threads_that_they_were_computed_with(b
         ("raise", r"tests\.trial failed in cell 1: RuntimeError: the third layer is missing$"),
         ("memory", r"tests\.trial ran out of memory in cell 1; what was finished is kept"),
         ("exit", r"tests\.trial failed in cell 1: it called sys.exit\(0\)$"),
+        ("vanish", r"tests\.trial failed in cell 1: it called os\._exit\(0\)$"),
         ("read", r"tests\.trial failed in cell 1: No such file or directory \(nowhere\.txt\)"),
         ("unfit nan", r"cell 1 an outcome that is no JSON: history\.losses\.1 is nan"),
         ("unfit object", r"history\.losses\.1 is a PosixPath"),
@@ -277,6 +288,16 @@ def test_a_cell_that_goes_wrong_is_named_and_those_before_are_kept(bench, misdee
     with pytest.raises(AnalysisFailed, match=expected):
         bench.execute()
     assert [record.id for record in bench.pending()] == ["0"]
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_cell_that_takes_too_long_is_stopped_where_that_was_asked_for(bench, jobs):
+    bench.misdeed("1", "sleep 600")
+    with pytest.raises(AnalysisFailed, match=r"tests\.trial took longer than 2 seconds for cell 1"):
+        bench.execute(seeds=2, jobs=jobs, limit=2)
+    assert [record.id for record in bench.pending()] == ["0"]
+    bench.mend("1")
+    bench.execute(seeds=2, jobs=jobs, limit=60)
 
 
 def test_a_fault_in_a_summary_or_a_plan_is_the_analysis_own(bench):

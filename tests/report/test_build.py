@@ -171,8 +171,9 @@ def test_a_result_that_cannot_be_used_costs_only_its_section(workplace, damage):
 
 
 def test_a_result_that_cannot_be_drawn_stops_nothing_that_does_not_use_it(workplace):
-    html = base64.b64encode(b"<!DOCTYPE html><p>Not found</p>").decode()
-    stray = Pictures(caption="A picture.", alt="None.", pictures=(Picture(png=html),), columns=1)
+    header = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x10\x00\x00\x00\x10\x08\x02\x00\x00\x00"
+    cut_off = base64.b64encode(header).decode()  # as a PNG file begins
+    stray = Pictures(caption="A picture.", alt="None.", pictures=(Picture(png=cut_off),), columns=1)
     result = workplace.store.read(VGG, "full")
     workplace.store.write(result.model_copy(update={"analysis": "their.stray", "figures": {"one": stray}}))
     built = workplace.build()

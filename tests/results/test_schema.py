@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import struct
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +21,11 @@ from results.schema import (
     Column,
     Estimate,
     Finding,
+    Heatmap,
     Metric,
     Panel,
     Panels,
+    Picture,
     Placeholder,
     Provenance,
     Result,
@@ -32,8 +37,10 @@ from results.schema import (
 
 EXPORTED = Path(results.schema.__file__).with_name("schema.json")
 PROVENANCE = Provenance(analysis_version="1", source_hash="0" * 64, cache_key="1" * 64)
+PROVENANCE_AS_JSON = PROVENANCE.model_dump()
 
-texts = st.text(max_size=20)
+printable = st.characters(exclude_categories=("Cs", "Cc"))
+texts = st.text(printable, max_size=20)
 numbers = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
 metrics = st.builds(Metric, value=numbers, title=texts, unit=texts, arithmetic=texts, n=st.integers(1, 9))
 names = st.from_regex(r"[a-z0-9][a-z0-9_./|-]{0,10}", fullmatch=True)
@@ -41,7 +48,7 @@ names = st.from_regex(r"[a-z0-9][a-z0-9_./|-]{0,10}", fullmatch=True)
 
 @st.composite
 def tables(draw: st.DrawFn) -> Table:
-    keys = draw(st.lists(st.text(min_size=1, max_size=5), min_size=1, max_size=4, unique=True))
+    keys = draw(st.lists(st.text(printable, min_size=1, max_size=5), min_size=1, max_size=4, unique=True))
     scalars = st.none() | st.booleans() | numbers | texts
     estimates = st.builds(Estimate, value=numbers, n=st.integers(1, 9), over=texts)
     cells = {key: draw(st.sampled_from([scalars, numbers | estimates])) for key in keys}
@@ -132,9 +139,62 @@ def test_an_interval_plot_has_points_at_its_categories() -> None:
         Panel(kind="interval", series=(Series(label="s", x=(2.0,), y=(1.0,)),), **AXES)
 
 
+def png(width: int, height: int) -> str:
+    header = struct.pack(">II", width, height) + b"\x08\x02\x00\x00\x00"
+    return base64.b64encode(b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + header).decode()
+
+
+def points(**values: Any) -> Series:
+    return Series(**{"label": "s", "x": (0.0,), "y": (1.0,), **values})
+
+
+@pytest.mark.parametrize(
+    ("make", "complaint"),
+    [
+        (lambda: Column(key="a", label="A", format="zzz"), "'zzz' is no format of the numbers"),
+        (lambda: Column(key="a", label="A", format="999999999d"), "is no format of the numbers"),
+        (lambda: Column(key="a", label="A", type="integer", format=".2d"), "is no format of the numbers"),
+        (lambda: points(low=(2.0,), high=(0.5,)), r"1.0 outside of its interval \[2.0, 0.5\]"),
+        (lambda: points(low=(0.5,)), "1 low and 0 high"),
+        (lambda: points(y=(1e308,)), "too large to be drawn"),
+        (lambda: Panel(kind="bar", series=(points(x=(2.0,)),), **AXES), "no category"),
+        (
+            lambda: Panel(
+                kind="line", x=Axis(label="x"), y=Axis(label="y", scale="log"), series=(points(y=(0.0,)),)
+            ),
+            "not above zero on a logarithmic axis y",
+        ),
+        (lambda: heatmap(((1.0, 2.0, 3.0),)), "3 places and 2 categories on its axis x"),
+        (lambda: heatmap(((1.0, -1e308),)), "too large to be drawn"),
+        (lambda: Picture(png=base64.b64encode(b"<!DOCTYPE html>" * 9).decode()), "no PNG file"),
+        (lambda: Picture(png="iVBORw0KGgo"), "no PNG file"),
+        (lambda: Picture(png=png(16_000, 16_000)), "16000 × 16000 pixels"),
+        (
+            lambda: Provenance(**{**PROVENANCE.model_dump(), "created": "yesterday"}),
+            "'yesterday' is no moment",
+        ),
+        (lambda: result_with(Finding(statement="a\x00b", holds=True)), "a control character stands after"),
+        (lambda: result_with(Finding(statement="a\x9bb", holds=True)), "a control character stands after"),
+    ],
+)
+def test_what_cannot_be_drawn_or_printed_is_refused(make: Callable[[], Any], complaint: str) -> None:
+    with pytest.raises(ValidationError, match=complaint):
+        make()
+
+
+def test_what_can_be_drawn_is_taken() -> None:
+    assert Picture(png=png(300, 200)).title == ""
+    assert points(low=(0.5,), high=(1.0,)).y == (1.0,)
+    assert result_with(Finding(statement="tabs\tand\nlines \\u0000, × and 猫", holds=True)).findings
+
+
+def heatmap(values: tuple[tuple[float, ...], ...]) -> Heatmap:
+    return Heatmap(caption="c", alt="a", values=values, value_label="v", **AXES)
+
+
 def test_rates_of_a_roc_are_shares() -> None:
     with pytest.raises(ValidationError, match="between 0 and 1"):
-        Panel(kind="roc", series=(Series(label="s", x=(0.5,), y=(1.5,)),), **AXES)
+        Panel(kind="roc", x=Axis(label="x"), y=Axis(label="y"), series=(points(y=(1.5,)),))
 
 
 def test_two_series_of_a_plot_differ_in_label() -> None:
