@@ -19,9 +19,16 @@ def _stack(result: Result) -> Any:
     return [[given["width"], given["channels"]], [layer]]
 
 
+def _memory(result: Result) -> Any:
+    """Of every layer its name, the activations of one image, and the weights."""
+    rows = (row.cells for row in result.tables["layers"].rows if row.kind == "body")
+    return [(cells["layer"], cells["activations"], cells["weights"]) for cells in rows]
+
+
 #: What a table begins: the script, and the numbers that it begins at.
 BEGINS: Mapping[str, tuple[str, Callable[[Result], Any]]] = {
     "architecture.convolution/filters": ("stack", _stack),
+    "architecture.vgg19/layers": ("memory", _memory),
 }
 SCRIPTS = {script for script, _ in BEGINS.values()}
 

@@ -29,7 +29,7 @@ ready(() => {
       draw("title", {}, "Distances of pairs of one person (solid) and of different people (dashed), as shares of each kind"),
       draw("path", { class: "base", d: `M0 ${TALL}H${SIDE}` }), draw("path", { class: "same", d: `M${steps(same, positives)}` }),
       draw("path", { class: "different", d: `M${steps(different, negatives)}` }), at,
-      word(0, "0"), word(SIDE / 2, "Distance: one person (solid), different people (dashed)", "middle"), word(SIDE, largest.toPrecision(3), "end"));
+      word(0, "0"), word(SIDE / 2, "distance (dashed: different people)", "middle"), word(SIDE, largest.toPrecision(3), "end"));
 
     const counts = [0, 1].map(() => [0, 1].map(() => make("td", { className: "n" })));
     const line = (name, cells) => make("tr", {}, make("th", { scope: "row" }, name), ...cells);
