@@ -30,7 +30,17 @@ from typing import Any, NamedTuple
 import jinja2
 from markupsafe import Markup, escape
 
-from report import downloads, figures, formatting, html_home, html_text, html_views, printed, search_index
+from report import (
+    downloads,
+    figures,
+    formatting,
+    html_home,
+    html_text,
+    html_views,
+    live,
+    printed,
+    search_index,
+)
 from report import pictures as own_pictures
 from report.document import Document, Item, Study
 from results.schema import Finding, Metric, Network, Result, Table
@@ -42,9 +52,9 @@ RESERVED_STUDIES = ("assets", "results")
 RESERVED_SECTIONS = ("index",)
 
 #: The parts of the style and of the script, in the order in which they are joined.
-STYLES = ("frame", "text", "cards", "tables", "figures", "search", "home", "print")
+STYLES = ("frame", "text", "cards", "tables", "figures", "search", "home", "live", "print")
 SCRIPTS = (
-    "base", "theme", "copy", "contents", "cards", "tables", "figures", "suppression", "takeaway",
+    "base", "theme", "copy", "contents", "cards", "tables", "figures", "threshold", "suppression", "takeaway",
     "search", "reach",
 )  # fmt: skip
 SCRIPTS_OF_TABLES = ("base", "theme", "copy", "tables", "reach")
@@ -82,7 +92,7 @@ def write_document(
 
     def draw(item: Item) -> str:
         if item.kind == "table":
-            return str(parts.table(html_views.table_view(item)))
+            return str(parts.table(html_views.table_view(item))) + live.block(item, document.results)
         view = html_views.figure_view(item, drawings)
         pictures.update({f"{study.id}/{path}": content for path, content in view.files.items()})
         return str(parts.figure(view))
@@ -115,6 +125,7 @@ def write_document(
             shared,
             section=section,
             text=text,
+            scripts=[name for name in sorted(live.SCRIPTS) if f'data-live="{name}"' in text.body],
             before=around[n],
             after=around[n + 2],
         )
@@ -186,6 +197,7 @@ def write_assets(templates: Path = TEMPLATES) -> Files:
     return {
         "assets/site.css": _joined(templates, "styles", STYLES, "css"),
         "assets/site.js": _joined(templates, "scripts", SCRIPTS, "js"),
+        **{f"assets/{name}.js": _joined(templates, "live", [name], "js") for name in sorted(live.SCRIPTS)},
     }
 
 

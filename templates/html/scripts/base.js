@@ -30,3 +30,17 @@ const words = (cell) => {
   copy.querySelectorAll("small, sup").forEach((part) => part.remove());
   return copy.textContent.trim();
 };
+
+const numbers = (text) => (text ?? "").split(" ").filter(Boolean).map(Number);
+
+// Data to places in the picture and back, along one axis.
+const scale = (text, from, to) => {
+  const [low, high, kind] = text.split(" ");
+  const way = kind === "log" ? Math.log : Number;
+  const back = kind === "log" ? Math.exp : Number;
+  const [a, b] = [way(+low), way(+high)];
+  return {
+    place: (value) => from + ((way(value) - a) / (b - a)) * (to - from),
+    value: (place) => back(a + ((place - from) / (to - from)) * (b - a)),
+  };
+};

@@ -1,19 +1,5 @@
 // Figures: buttons hide series; the pointer, or the slider below, reads the numbers off the table.
 ready(() => {
-  const numbers = (text) => (text ?? "").split(" ").filter(Boolean).map(Number);
-
-  // Data to places in the picture and back, along one axis.
-  const scale = (text, from, to) => {
-    const [low, high, kind] = text.split(" ");
-    const way = kind === "log" ? Math.log : Number;
-    const back = kind === "log" ? Math.exp : Number;
-    const [a, b] = [way(+low), way(+high)];
-    return {
-      place: (value) => from + ((way(value) - a) / (b - a)) * (to - from),
-      value: (place) => back(a + ((place - from) / (to - from)) * (b - a)),
-    };
-  };
-
   const keys = (svg, hidden, changed) => {
     const legends = [...svg.querySelectorAll(".legend")].filter((part) => !part.id.endsWith("-text"));
     if (legends.length < 2) return;
@@ -179,52 +165,10 @@ ready(() => {
     keys(svg, hidden, () => touched && show(+slider.value));
   };
 
-  // On a ROC: the distance below which a pair is called the same, and the point that it makes.
-  const threshold = (figure, svg) => {
-    const { label, same, different, largest, threshold: first } = JSON.parse(figure.dataset.scores);
-    const [left, top, right, bottom] = numbers(svg.dataset.box);
-    const across = scale(svg.dataset.x, left, right);
-    const down = scale(svg.dataset.y, bottom, top);
-    const upTo = (counts) => counts.reduce((sums, count) => [...sums, sums.at(-1) + count], [0]);
-    const [near, far] = [upTo(same), upTo(different)];
-    const [positives, negatives] = [near.at(-1), far.at(-1)];
-    const width = largest / same.length;
-    const point = document.createElementNS(SVG, "circle");
-    point.setAttribute("class", "threshold");
-    point.setAttribute("r", 4);
-    svg.append(point);
-
-    const line = document.createElement("div");
-    const slider = document.createElement("input");
-    const output = document.createElement("output");
-    line.className = "readout";
-    Object.assign(slider, { type: "range", min: 0, max: same.length, step: 1 });
-    slider.value = Math.round(first / width);
-    slider.setAttribute("aria-label", `Threshold of the distance: ${label}`);
-    const show = () => {
-      const at = +slider.value;
-      const [hits, alarms] = [near[at] / positives, far[at] / negatives];
-      const right = (near[at] + negatives - far[at]) / (positives + negatives);
-      point.setAttribute("cx", across.place(alarms));
-      point.setAttribute("cy", down.place(hits));
-      const share = (value) => value.toFixed(3);
-      output.textContent =
-        `${label}, threshold ${(at * width).toPrecision(3)}: true positive rate ${share(hits)}, ` +
-        `false positive rate ${share(alarms)}, accuracy ${share(right)}, ` +
-        `balanced ${share((hits + 1 - alarms) / 2)}`;
-      slider.setAttribute("aria-valuetext", output.textContent);
-    };
-    slider.addEventListener("input", show);
-    line.append(slider, output);
-    figure.querySelector(".plot").after(line);
-    show();
-  };
-
   for (const figure of document.querySelectorAll("figure[data-kind]")) {
     const svg = figure.querySelector("svg");
     const table = figure.parentElement.querySelector(".numbers table");
     if (svg?.dataset.box && figure.dataset.positions) reader(figure, svg, table);
     else if (svg?.dataset.box) keys(svg, new Set(), () => {});
-    if (svg?.dataset.box && figure.dataset.scores) threshold(figure, svg);
   }
 });

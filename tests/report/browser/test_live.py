@@ -1,0 +1,138 @@
+"""Live figures begin at the recorded numbers, and compute what was recorded for other settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from report import html
+from report.live import BEGINS
+from results.schema import Result
+from results.store import Store
+from tests.report.conftest import TEMPLATES, open_workshop
+from tests.report.pages import put, site
+
+RECORDED = Store(TEMPLATES.parent / "results")
+
+
+def recorded(analysis: str) -> Result:
+    return RECORDED.read(analysis, "full")
+
+
+@pytest.fixture
+def live(chromium: Any, tmp_path: Path) -> Iterator[Any]:
+    """The page of the live figures, with the state of one where it is given."""
+    workshop = open_workshop(tmp_path)
+    workshop.store.write(recorded("architecture.convolution"))
+    workshop.store.write(recorded("architecture.vgg19"))
+    tables = "".join(f'{{{{ table("{target}") }}}}\n\n' for target in BEGINS)
+    workshop.section("counted", f"# Counted\n\n{tables}")
+    folder = put(site(workshop.document("counted"), workshop.templates), tmp_path / "site")
+    page = chromium.new_page()
+
+    def opened(state: str = "") -> Any:
+        page.goto("about:blank")
+        page.goto((folder / "small" / "counted.html").as_uri() + state)
+        return page
+
+    yield opened
+    page.close()
+
+
+def numbers(page: Any, row: int) -> list[str]:
+    """Size, receptive field, jump, parameters and MACs of a layer, without their arithmetic."""
+    script = "(row) => [...row.cells].slice(6).map((cell) => cell.firstChild?.textContent ?? '')"
+    found: list[str] = page.locator("[data-live=stack] tbody tr").nth(row).evaluate(script)
+    return found
+
+
+def test_the_stack_begins_at_the_printed_layer_and_computes_every_recorded_row(live: Any) -> None:
+    page = live()
+    result = recorded("architecture.convolution")
+    assert page.get_by_role("button", name="As printed").get_attribute("aria-pressed") == "true"
+    metrics = result.metrics
+    width, parameters = metrics["example_output_width"].value, metrics["example_parameters"].value
+    assert numbers(page, 0)[0] == f"{width}×{width}×32" and numbers(page, 0)[3] == f"{parameters:,}"
+    field = page.get_by_role("spinbutton", name="Filter F")
+    for row in result.tables["filters"].rows:
+        field.fill(str(row.cells["filter"]))
+        found = numbers(page, 0)
+        assert found[0] == f"{row.cells['width']}×{row.cells['width']}×32"
+        assert found[3] == f"{row.cells['parameters']:,}"
+    assert "Your numbers" in page.locator("[data-live=stack] output").inner_text()
+
+
+def test_the_stack_sees_what_was_recorded_of_networks_and_counts_the_weights_of_vgg19(live: Any) -> None:
+    page = live()
+    fields = {
+        row.cells["network"]: row for row in recorded("architecture.receptive_field").tables["networks"].rows
+    }
+    for button, network in (("AlexNet", "alexnet"), ("VGG-19", "vgg19")):
+        page.get_by_role("button", name=button).click()
+        layers = page.locator("[data-live=stack] tbody tr").count()
+        _, sees, jump, *_ = numbers(page, layers - 1)
+        side = fields[network].cells["walk"]
+        assert (sees, jump) == (f"{side}×{side}", str(fields[network].cells["jump"]))
+    rows = [
+        row
+        for row in recorded("architecture.vgg19").tables["layers"].rows
+        if "CONV" in str(row.cells["layer"])
+    ]
+    sizes = [numbers(page, n) for n in range(page.locator("[data-live=stack] tbody tr").count())]
+    convolutions = [found for found in sizes if found[4] != "0"]
+    assert [found[0] for found in convolutions] == [row.cells["output"] for row in rows]
+    assert [found[4] for found in convolutions] == [f"{row.cells['macs']:,}" for row in rows]
+    page.get_by_role("button", name="Three 5×5").click()
+    side = recorded("architecture.receptive_field").metrics["three_5x5"].value
+    assert numbers(page, 2)[1] == f"{side}×{side}"
+
+
+def test_layers_come_and_go_refuse_what_is_no_layer_and_keep_their_state_in_the_link(
+    live: Any,
+) -> None:
+    page = live()
+    page.get_by_role("button", name="Add a layer").focus()
+    page.keyboard.press("Enter")
+    assert page.locator("[data-live=stack] tbody tr").count() == 2
+    page.get_by_role("spinbutton", name="Filter F").nth(1).fill("99")
+    assert "does not fit" in page.locator("[data-live=stack] output").inner_text()
+    page.get_by_role("spinbutton", name="Stride S").first.fill("0")
+    assert "whole number" in page.locator("[data-live=stack] output").inner_text()
+    page.get_by_role("button", name="Remove the last").click()
+    page.get_by_role("button", name="As printed").click()
+    page = live("#architecture.convolution/filters:live=16,3;3,1,2,2,8;2,2,1,0,0")
+    assert numbers(page, 0)[:3] == ["16×16×8", "5×5", "1"]
+    assert numbers(page, 1)[:4] == ["8×8×8", "6×6", "2", "0"]
+
+
+def test_the_memory_of_vgg19_begins_at_what_was_recorded_and_follows_batch_bits_and_training(
+    live: Any,
+) -> None:
+    page = live()
+    metrics = recorded("architecture.vgg19").metrics
+
+    def said(activations: float, weights: float) -> str:
+        sizes = [f"{size / 1e6:,.1f} MB" for size in (activations, weights, activations + weights)]
+        return f"Activations {sizes[0]}, weights {sizes[1]}, together {sizes[2]}"
+
+    output = page.locator("[data-live=memory] output")
+    weights = 4 * metrics["total_weights"].value
+    assert output.inner_text().startswith(said(metrics["forward_bytes"].value, weights))
+    page.get_by_role("combobox", name="What is kept").select_option("2")
+    training = metrics["training_bytes"].value
+    assert output.inner_text().startswith(said(training, 2 * weights))
+    page.get_by_role("spinbutton", name="Images in a batch").fill("64")
+    page.get_by_role("combobox", name="Bits of a number").select_option("2")
+    assert output.inner_text().startswith(said(64 * training / 2, weights))
+    page.get_by_role("spinbutton", name="Images in a batch").fill("0")
+    assert "at least one" in output.inner_text()
+
+
+def test_a_live_figure_is_small_and_unseen_without_a_script() -> None:
+    files = html.write_assets()
+    for script, _ in BEGINS.values():
+        assert len(files[f"assets/{script}.js"]) < 15_000
+    assert b".live:empty" in files["assets/site.css"]
