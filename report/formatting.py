@@ -155,7 +155,10 @@ def cell_parts(column: Column, row: Row) -> tuple[str, str]:
 
 
 def _scaled_text(column: Column, value: int | float) -> str:
-    return number(value if column.scale == 1 else value * column.scale, column.format)
+    text = number(value if column.scale == 1 else value * column.scale, column.format)
+    if re.search(r"\bp\b", column.label) and re.fullmatch(r"0\.0+", text):  # no p-value is zero
+        return f"<{text[:-1]}1"
+    return text
 
 
 def notes(table: Table, columns: Sequence[Column]) -> list[str]:

@@ -138,3 +138,11 @@ def test_nearest_names() -> None:
     assert formatting.nearest("totl", ["total", "mean"]) == "; did you mean total?"
     assert formatting.nearest("xyz", ["total", "mean"]) == "; there are mean and total"
     assert formatting.nearest("xyz", []) == ""
+
+
+def test_a_p_value_that_is_rounded_to_zero_is_a_bound():
+    column = Column(key="p", label="Adjusted p", type="number", format=".3f")
+    for value, text in ((0.0, "<0.001"), (0.0004, "<0.001"), (0.0006, "0.001"), (0.25, "0.250")):
+        assert formatting.cell(column, Row(cells={"p": value})) == text
+    share = column.model_copy(update={"label": "Share"})
+    assert formatting.cell(share, Row(cells={"p": 0.0})) == "0.000"
