@@ -147,6 +147,9 @@ def get(identifier: str) -> Analysis[Any]:
 @cache
 def _load(identifier: str, target: str) -> Analysis[Any]:
     module, _, attribute = target.partition(":")
+    family, _, stem = module.partition(".")
+    if family == OWN:  # in words that lead its author there
+        target = str(Path(os.environ[OWN_FOLDER], f"{stem}.py"))
     try:
         with exits_raised():
             analysis: Analysis[Any] = getattr(importlib.import_module(module), attribute)
