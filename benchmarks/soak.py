@@ -183,7 +183,7 @@ class Soak:
     def round(self, number: int) -> None:
         results = self.folder / f"round {number}"
         known: dict[str, Any] = {}
-        for _ in range(self.random.randrange(2, 6)):
+        for _ in range(self.random.randrange(4, 10)):
             ways = (
                 self.kill,
                 self.kill,

@@ -1,4 +1,5 @@
-"""A cell gives the same numbers however it ran: pinned or not, alone or beside others, at once or resumed."""
+"""A cell gives the same numbers however it ran: pinned or not, alone or beside others,
+at once or resumed, in this process or on a cluster."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ import pytest
 from PIL import Image
 
 import analyses
-from engine.execution import Progress, execute
+from engine.execution import Cluster, Progress, execute
 from results.store import Store
 from tests.conftest import ROOT
 
@@ -38,14 +39,17 @@ def draw(pictures: Path) -> None:
             Image.fromarray(pixels).save(pictures / name / f"{number}.png")
 
 
-def run(folder: Path, jobs: int, stop_at: tuple[str, str] | None = None) -> None:
+def run(
+    folder: Path, jobs: int, stop_at: tuple[str, str] | None = None, cluster: Cluster | None = None
+) -> None:
     """Train; or stop as by Ctrl-C when a cell tells of an epoch."""
 
     def report(progress: Progress) -> None:
         if stop_at and progress.cell == stop_at[0] and progress.message.startswith(stop_at[1]):
             raise KeyboardInterrupt
 
-    execute(BASELINE, "quick", small(folder.parent / "pictures"), Store(folder), jobs=jobs, report=report)
+    parameters = small(folder.parent / "pictures")
+    execute(BASELINE, "quick", parameters, Store(folder), jobs=jobs, cluster=cluster, report=report)
 
 
 def resume_on_one_core(folder: Path) -> None:
@@ -81,6 +85,9 @@ def test_a_training_gives_the_same_numbers_to_the_bit_however_it_ran(tmp_path):
         run(tmp_path / "the last alone", jobs=1, stop_at=("lenet/1", "epoch 2"))
     run(tmp_path / "the last alone", jobs=2)
     assert numbers(tmp_path / "the last alone") == expected
+
+    run(tmp_path / "on a cluster", jobs=2, cluster=Cluster())
+    assert numbers(tmp_path / "on a cluster") == expected
 
     code = "import sys, pathlib, tests.engine.test_same_numbers as same\n"
     code += "same.resume_on_one_core(pathlib.Path(sys.argv[1]))"
