@@ -213,7 +213,7 @@ class _Maker:
         return latex.write(document, self.templates), document, self.templates, folder
 
     def _pdf(self) -> Made:
-        from report import checks, latex
+        from report import checks, latex, latex_scripts
 
         try:
             pdf = self._compile()
@@ -223,7 +223,9 @@ class _Maker:
         problems = [
             f"{pdf.name}: {text}" for text in checks.check_pdf(pdf, pdf.with_suffix(".log"), document)
         ]
-        return Made({pdf.name: pdf.read_bytes()}, (*self.problems(), *problems))
+        notice = latex_scripts.advice(self._source()[0])
+        made = {pdf.name: pdf.read_bytes()}
+        return Made(made, (*self.problems(), *problems), f"{pdf.name}: {notice}" if notice else "")
 
     def _compile(self) -> Path:
         from report import latex
