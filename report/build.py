@@ -249,7 +249,7 @@ class _Maker:
         return latex.write(document, self.templates), document, self.templates, folder
 
     def _pdf(self) -> Made:
-        from report import checks, latex
+        from report import checks, latex, latex_scripts
 
         try:
             pdf = self._compile()
@@ -259,7 +259,9 @@ class _Maker:
         problems = [
             f"{pdf.name}: {text}" for text in checks.check_pdf(pdf, pdf.with_suffix(".log"), document)
         ]
-        return Made({pdf.name: pdf.read_bytes()}, (*self.problems(), *problems), document.typed)
+        notice = latex_scripts.advice(self._source()[0])
+        notices = (*document.typed, *([f"{pdf.name}: {notice}"] if notice else []))
+        return Made({pdf.name: pdf.read_bytes()}, (*self.problems(), *problems), notices)
 
     def _compile(self) -> Path:
         from report import latex

@@ -17,9 +17,10 @@ from pathlib import Path
 
 import jinja2
 
-from report import figures, latex_tables, pandoc, pictures
+from report import figures, latex_scripts, latex_tables, pandoc, pictures
 from report.document import Block, Document, Item, Section, Study, Written, elements, marker, rewrite
 from report.formatting import listing
+from report.latex_scripts import Engine
 from report.latex_text import code, escape, only_ascii, verbatim
 from report.latex_written import enclosed, float_of, picture, raw, unnumbered
 from report.numbering import words
@@ -28,6 +29,7 @@ from results.store import write_atomically
 PACKAGES = "texlive-latex-recommended texlive-fonts-recommended texlive-latex-extra latexmk"
 INSTALL = f"apt-get install --no-install-recommends {PACKAGES}"
 TIME_LIMIT = 300  # seconds
+LATEXMK = {"pdflatex": "-pdf", "lualatex": "-pdflua"}
 
 
 class NoTeX(Exception):
@@ -43,7 +45,7 @@ class LaTeXError(Exception):
 
 
 def write(document: Document, templates: Path) -> str:
-    """The whole document as the text of a .tex file, in ASCII."""
+    """The whole document as the text of a .tex file, in ASCII, with names in other scripts still marked."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(templates / "latex"),
         undefined=jinja2.StrictUndefined,
@@ -112,10 +114,15 @@ def sources(tex: str, document: Document, templates: Path, folder: Path) -> dict
     """What LaTeX reads, by path: the .tex, its class, the bibliography, and the figures, which are drawn
     where `folder` has none yet.
     """
-    files = {f"{document.study.id}.tex": tex.encode()}
+    engine = latex_scripts.engine(tex)
+    files = {f"{document.study.id}.tex": latex_scripts.resolve(tex, engine).encode()}
     for source in _sources(templates):
         content = source.read_text("utf-8")
-        files[source.name] = (only_ascii(content) if source.suffix == ".bib" else content).encode()
+        if source.suffix == ".bib":
+            content = latex_scripts.resolve(only_ascii(content), engine)
+        files[source.name] = content.encode()
+    if engine == "lualatex":
+        files["scripts.sty"] = (templates / "latex" / "scripts.sty").read_bytes()
     for item in document.items.values():
         if item.kind == "figure" and not isinstance(item.content, Written):
             drawn = figures.stored(item.content, folder / "figures")  # type: ignore[arg-type]
@@ -129,19 +136,20 @@ def sources(tex: str, document: Document, templates: Path, folder: Path) -> dict
 def run(tex: str, document: Document, templates: Path, folder: Path) -> Path:
     """The PDF of what `prepare` wrote. Draws nothing, so that documents may be run side by side."""
     name = document.study.id
-    if _run(document, folder):
+    engine = latex_scripts.engine(tex)
+    if _run(document, folder, engine):
         return folder / f"{name}.pdf"
     said = _bibtex_error(folder / f"{name}.blg", document.bibliography)
-    if said or not (_forget(folder, name) and _run(document, folder)):
+    if said or not (_forget(folder, name) and _run(document, folder, engine)):
         problem, section = (said, "") if said else _explain(folder / f"{name}.log", tex, document, templates)
         _forget(folder, name)
         raise LaTeXError(problem, section)
     return folder / f"{name}.pdf"
 
 
-def _run(document: Document, folder: Path) -> bool:
+def _run(document: Document, folder: Path, engine: Engine) -> bool:
     """Whether latexmk, which runs LaTeX and BibTeX as often as it takes, came to its end."""
-    command = ["latexmk", "-norc", "-pdf", "-silent", "-interaction=nonstopmode", "-halt-on-error"]
+    command = ["latexmk", "-norc", LATEXMK[engine], "-silent", "-interaction=nonstopmode", "-halt-on-error"]
     command += ["-file-line-error", f"{document.study.id}.tex"]
     try:
         done = subprocess.run(

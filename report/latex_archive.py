@@ -6,10 +6,11 @@ import io
 import zipfile
 from pathlib import Path
 
-from report import latex
+from report import latex, latex_scripts
 from report.document import Document
 
 #: What latexmk, and so Overleaf, compiles with when no option is given.
+MODES = {"pdflatex": 1, "lualatex": 4}
 SETTINGS = "$pdf_mode = {mode};\n@default_files = ('{name}.tex');\n"
 
 
@@ -17,7 +18,7 @@ def write(tex: str, document: Document, templates: Path, folder: Path) -> bytes:
     """The zip; with the list of references that a run of LaTeX left in `folder`, which arXiv asks for."""
     name = document.study.id
     files = latex.sources(tex, document, templates, folder)
-    files["latexmkrc"] = SETTINGS.format(mode=1, name=name).encode()
+    files["latexmkrc"] = SETTINGS.format(mode=MODES[latex_scripts.engine(tex)], name=name).encode()
     if (references := folder / f"{name}.bbl").exists():
         files[references.name] = references.read_bytes()
     content = io.BytesIO()

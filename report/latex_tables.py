@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
+from unicodedata import east_asian_width
 
 from pylatex import LongTable, MultiColumn, NoEscape, Tabular
 
 from report.document import Item
 from report.formatting import cell, cell_parts, header, is_numeric, notes
-from report.latex_text import arithmetic, code, escape
+from report.latex_text import arithmetic, breakable, code, escape
 from report.provenance import TARGET as PROVENANCE
 from results.schema import Column, Row, Table
 
@@ -44,7 +45,7 @@ def table(item: Item, label: str) -> str:
     size, leading, gap = layout.size
     font = rf"\fontsize{{{size:g}pt}}{{{leading:g}pt}}\selectfont\setlength{{\tabcolsep}}{{{gap:g}pt}}"
     caption = rf"\caption{{{escape(content.caption)}}}\label{{{label}}}"
-    below = "".join(rf"\tablenote{{{escape(note)}}}" + "\n" for note in notes(content, columns))
+    below = "".join(rf"\tablenote{{{breakable(note)}}}" + "\n" for note in notes(content, columns))
     long = _height(columns, content.rows, layout) > TALLEST_FLOAT
     body = _body(item, columns, layout, caption if long else "")
     if long:
@@ -72,7 +73,7 @@ def _body(item: Item, columns: Sequence[Column], layout: _Layout, caption: str) 
     for row in rows:
         if previous == "body" and row.kind == "total":
             made.append(NoEscape(r"\midrule"))
-        made.add_row(*_cells(item, row, columns, doubled))
+        made.add_row(_cells(item, row, columns, doubled))
         previous = row.kind
     made.append(NoEscape(r"\bottomrule"))
     return str(made.dumps())
@@ -96,7 +97,7 @@ def _add_headings(made: Tabular, columns: Sequence[Column], doubled: Mapping[str
         right = r"r@{}" if column is columns[-1] else "r"
         headings.append(MultiColumn(2, align=NoEscape(right), data=text) if column.key in doubled else text)
     made.append(NoEscape(r"\toprule"))
-    made.add_row(*headings, strict=False)
+    made.add_row(headings, strict=False)
     made.append(NoEscape(r"\midrule"))
 
 
@@ -116,7 +117,7 @@ def _cells(item: Item, row: Row, columns: Sequence[Column], doubled: Mapping[str
         if column.key in doubled:
             expression = _expression(column, row)
             cells.append(NoEscape(f"{arithmetic(expression)} ${{}}={{}}$" if expression else ""))
-        latex = code(text) if column.type == "code" and text else escape(text)
+        latex = code(text) if column.type == "code" and text else breakable(text)
         if item.target == PROVENANCE and column.key == "analysis":
             latex = rf"\raisebox{{\ht\strutbox}}{{\hypertarget{{result:{text}}}{{}}}}{latex}"
         cells.append(_marked(latex, column, row))
@@ -200,7 +201,9 @@ def _em(text: str, mono: bool) -> float:
     """The width of a text in ems of Times (or of the typewriter face), on the safe side."""
     if mono:
         return 0.6 * len(text)  # Courier, set at nine tenths in smaller print
-    return sum(_WIDTHS.get(character, 0.72 if character.isupper() else 0.5) for character in text)
+    return sum(
+        _WIDTHS.get(c) or (1.0 if east_asian_width(c) in "WF" else 0.72 if c.isupper() else 0.5) for c in text
+    )
 
 
 _WIDTHS = {

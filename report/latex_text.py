@@ -1,7 +1,7 @@
-"""Any text as LaTeX that pdflatex can set: specials escaped, every character beyond ASCII given a form.
+"""Any text as LaTeX in ASCII: specials escaped, every character beyond given a form that pdflatex prints.
 
-Nothing is dropped in silence: letters of other scripts become their Latin transliteration, and a character
-without a form is printed as its code and reported in the log.
+Nothing is dropped in silence: letters that need fonts of other scripts are marked for `latex_scripts`, and a
+character without a form is printed as its code and reported in the log.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ ACCENTS = {
     "\u0308": '"', "\u030a": "r", "\u030b": "H", "\u030c": "v", "\u0323": "d", "\u0327": "c", "\u0328": "k",
     "\u0331": "b",
 }  # fmt: skip
+DOT_OR_LINE_BELOW = frozenset("\u0323\u0331")
+LATIN_1 = 0xFF  # up to there the text font has its letters whole
+BELOW = "\u0323\u0327\u0328\u0331"
 #: Characters that the text font has.
 TEXT = {
     "ł": r"\l", "Ł": r"\L", "ø": r"\o", "Ø": r"\O", "æ": r"\ae", "Æ": r"\AE", "œ": r"\oe", "Œ": r"\OE",
@@ -54,39 +57,24 @@ SPACES = {
     "\u00a0": "~", "\u2002": r"\enskip{}", "\u2003": r"\quad{}", "\u2009": r"\,", "\u200a": r"\,",
     "\u202f": r"\,", "\u200b": r"\allowbreak{}", "\u00ad": r"\-", "\ufeff": "", "\u200d": "", "\u200c": "",
 }  # fmt: skip
-CYRILLIC = dict(
-    zip(
-        "абвгдежзийклмнопрстуфхцчшщъыьэюяіїєґўёјљњћђџ",
-        (
-            *(
-                "a",
-                "b",
-                "v",
-                "g",
-                "d",
-                "e",
-                "zh",
-                "z",
-                "i",
-                "j",
-                "k",
-                "l",
-                "m",
-                "n",
-                "o",
-                "p",
-                "r",
-                "s",
-                "t",
-                "u",
-                "f",
-            ),
-            *("h", "c", "ch", "sh", "shch", "”", "y", "’", "e", "yu", "ya"),
-            *("i", "yi", "ye", "g", "u", "yo", "j", "lj", "nj", "ć", "đ", "dž"),
-        ),
-        strict=True,
-    )
-)
+CYRILLIC = {
+    "а": "a", "б": "b", "в": "v", "г": "g", "д": "d", "е": "e", "ж": "zh", "з": "z", "и": "i", "й": "j",
+    "к": "k", "л": "l", "м": "m", "н": "n", "о": "o", "п": "p", "р": "r", "с": "s", "т": "t", "у": "u",
+    "ф": "f", "х": "h", "ц": "c", "ч": "ch", "ш": "sh", "щ": "shch", "ъ": "”", "ы": "y", "ь": "’", "э": "e",
+    "ю": "yu", "я": "ya", "і": "i", "ї": "yi", "є": "ye", "ґ": "g", "ў": "u", "ё": "yo", "ј": "j", "љ": "lj",
+    "њ": "nj", "ћ": "ć", "ђ": "đ", "џ": "dž",
+}  # fmt: skip
+#: By the first word of a letter's Unicode name, the fonts that `latex_scripts` sets it in.
+SCRIPTS = {
+    "LATIN": "latin", "HEBREW": "hebrew", "DEVANAGARI": "devanagari",
+    "ARABIC": "arabic", "ARABIC-INDIC": "arabic",
+    **dict.fromkeys(("CJK", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO", "FULLWIDTH", "HALFWIDTH"), "cjk"),
+    **dict.fromkeys(("KATAKANA-HIRAGANA", "IDEOGRAPHIC"), "cjk"),
+}  # fmt: skip
+RIGHT_TO_LEFT = ("arabic", "hebrew")
+LONG_WORD = 24  # letters
+GREEK = re.compile(r"[\u0370-\u03ff\u1f00-\u1fff\u0300-\u036f]+")
+CLUSTER = re.compile(r".[\u0300-\u036f]*", re.DOTALL)  # a character with its combining marks
 
 
 def escape(text: str) -> str:
@@ -100,7 +88,7 @@ def _escaped(text: str) -> str:
 
 def code(text: str) -> str:
     """Text in the typewriter face that may break after its separators."""
-    broken = re.sub(r"(?<=\w)(\\_|[./:|=]|\{-\})(?=\w)", r"\1\\allowbreak{}", escape(text))
+    broken = re.sub(r"(?<=\w)(\\_|[./:|=]|\{-\})(?=\w)", r"\1\\allowbreak{}", breakable(text))
     return rf"\code{{{broken}}}"
 
 
@@ -126,26 +114,93 @@ def arithmetic(text: str) -> str:
     return f"${text}$"
 
 
+def breakable(text: str) -> str:
+    """Plain text as LaTeX in which long words, such as addresses, may break."""
+    parts = re.split(rf"(\S{{{LONG_WORD},}})", " ".join(text.split()))
+    return "".join(_broken(part) if n % 2 else only_ascii(_escaped(part)) for n, part in enumerate(parts))
+
+
+def _broken(word: str) -> str:
+    return r"\allowbreak{}".join(map(escape, re.findall(r"\w{1,12}\W*|\W+", word)))
+
+
 def only_ascii(latex: str) -> str:
-    """LaTeX whose characters beyond ASCII are replaced by commands, in text and in mathematics alike."""
+    r"""LaTeX whose characters beyond ASCII are replaced by commands, in text and in mathematics alike.
+
+    What only fonts of other scripts have becomes \foreign{script}{codes}, which `latex_scripts` sets.
+    """
     if latex.isascii():
         return latex
-    return re.sub(r"[^\x00-\x7f]", lambda found: _form(found[0]), unicodedata.normalize("NFC", latex))
+    return "".join(
+        rf"\foreign{{{script}}}{{{' '.join(f'{ord(c):04X}' for c in text)}}}" if script else text
+        for script, text in _runs(unicodedata.normalize("NFC", latex))
+    )
 
 
-def _form(character: str) -> str:
-    if character in SPACES:
-        return SPACES[character]
-    mathematics = MATH.get(character) or _greek(character)
-    if mathematics:
-        return rf"\uni{{\ensuremath{{{mathematics}}}}}{{{ord(character):04X}}}"
-    if command := TEXT.get(character):
+def _runs(text: str) -> list[tuple[str, str]]:
+    """Text by the fonts that it is set in; "" for what is LaTeX already."""
+    greek = {n for word in GREEK.finditer(text) if _is_greek_word(word[0]) for n in range(*word.span())}
+    runs: list[tuple[str, str]] = []
+    for cluster in CLUSTER.finditer(text):
+        last, written = runs[-1] if runs else ("", "")
+        script = last
+        if cluster[0].isascii() or unicodedata.category(cluster[0][0]) not in ("Mn", "Mc", "Cf"):
+            script = "serif" if cluster.start() in greek else _script(cluster[0])
+        added = cluster[0] if script or cluster[0].isascii() else form(cluster[0])
+        if script in RIGHT_TO_LEFT and runs[-2:-1] and runs[-2][0] == script and not written.strip():
+            runs[-2:] = [(script, runs[-2][1] + written + added)]  # the order of its words is its own
+        elif runs and script == last:
+            runs[-1] = (script, written + added)
+        else:
+            runs.append((script, added))
+    return runs
+
+
+def _is_greek_word(letters: str) -> bool:
+    """Whether it is a name rather than symbols: of three letters or more, or with an accent."""
+    return len(letters) > 2 or unicodedata.normalize("NFD", letters) != letters
+
+
+def _script(cluster: str) -> str:
+    """The fonts that a letter needs; "" where pdflatex has a form that is true to it."""
+    if cluster.isascii():
+        return ""
+    if not DOT_OR_LINE_BELOW.isdisjoint(unicodedata.normalize("NFD", cluster)):
+        return "latin"  # pdflatex prints it, and its text layer has a space behind
+    if _true_form(cluster):
+        return ""
+    name = unicodedata.name(cluster[0], "").split(" ")[0]
+    return SCRIPTS.get(name) or ("serif" if unicodedata.category(cluster[0])[0] in "LN" else "")
+
+
+def form(cluster: str) -> str:
+    """What pdflatex prints of a character: itself, or Latin letters, or its code, which the log reports."""
+    if cluster in SPACES:
+        return SPACES[cluster]
+    if true := _true_form(cluster):
+        return true
+    if len(cluster) > 1:
+        return "".join(map(form, cluster))
+    code = f"{ord(cluster):04X}"
+    if latin := CYRILLIC.get(cluster.lower()):
+        return rf"\uni{{{only_ascii(latin if cluster.islower() else latin.capitalize())}}}{{{code}}}"
+    base = unicodedata.normalize("NFD", cluster)[0]
+    if base != cluster and (plain := base if base.isascii() else _true_form(base)):
+        return rf"\uni{{{plain}}}{{{code}}}"
+    return rf"\nofont{{{code}}}"
+
+
+def _true_form(cluster: str) -> str:
+    """The command that prints a character as it is; "" where pdflatex has none."""
+    if len(cluster) == 1 and (mathematics := MATH.get(cluster) or _greek(cluster)):
+        return rf"\uni{{\ensuremath{{{mathematics}}}}}{{{ord(cluster):04X}}}"
+    if command := TEXT.get(cluster):
         return f"{{{command}}}"
-    if accented := _accented(character):
+    if accented := _accented(cluster):
         return accented
-    if latin := _transliterated(character):
-        return rf"\uni{{{latin}}}{{{ord(character):04X}}}"
-    return rf"\nofont{{{ord(character):04X}}}"
+    if len(cluster) == 1 and (latin := _compatible(cluster)):
+        return rf"\uni{{{latin}}}{{{ord(cluster):04X}}}"
+    return ""
 
 
 def _greek(character: str) -> str:
@@ -162,24 +217,35 @@ def _greek(character: str) -> str:
     return rf"\mathrm{{{latin}}}"
 
 
-def _accented(character: str) -> str:
-    """A letter with one accent, such as {\\'e}; empty for what is none."""
-    parts = unicodedata.normalize("NFD", character)
-    if len(parts) != 2 or not parts[0].isascii() or parts[1] not in ACCENTS:
+def _accented(cluster: str) -> str:
+    """A letter with its accents, such as {\\'e} or {\\~{\\^e}}; empty for what is none."""
+    whole = unicodedata.normalize("NFD", cluster)
+    letter, marks = whole[0], whole[1:]
+    if not marks or not letter.isascii() or not letter.isalpha() or set(marks) - set(ACCENTS):
         return ""
-    base = (
-        {"i": r"\i", "j": r"\j"}.get(parts[0], parts[0])
-        if parts[1] not in "\u0323\u0327\u0328\u0331"
-        else parts[0]
+    above = any(mark not in BELOW for mark in marks)
+    accented = {"i": r"\i", "j": r"\j"}.get(letter, letter) if above else letter
+    for mark in sorted(marks, key=BELOW.__contains__):  # those below are put under the whole
+        accented = rf"\{ACCENTS[mark]}{{{accented}}}"
+    composed = unicodedata.normalize("NFC", whole)
+    if len(composed) > 1 or ord(composed) <= LATIN_1:
+        return f"{{{accented}}}"
+    if _reads_otherwise(letter, marks):
+        return rf"\actual{{{accented}}}{{{ord(composed):04X}}}"
+    return rf"\uni{{{accented}}}{{{ord(composed):04X}}}" if len(marks) > 1 else f"{{{accented}}}"
+
+
+def _reads_otherwise(letter: str, marks: str) -> bool:
+    """Whether the parts of an accented letter are something else in the text layer of a PDF."""
+    return (
+        not set(marks).isdisjoint(BELOW)
+        or letter in "ij"
+        or (letter in "dlLt" and marks == "\u030c")
+        or (len(marks) > 1 and letter.isupper())
     )
-    return rf"{{\{ACCENTS[parts[1]]}{{{base}}}}}"
 
 
-def _transliterated(character: str) -> str:
-    """Latin letters for a Cyrillic or compatibility character; empty where there are none."""
-    if latin := CYRILLIC.get(character.lower()):
-        return only_ascii(latin if character.islower() else latin.capitalize())
+def _compatible(character: str) -> str:
+    """The ASCII of a compatibility character such as a ligature; empty where there is none."""
     plain = unicodedata.normalize("NFKD", character)
-    if plain == character or not all(part.isascii() or part in ACCENTS for part in plain):
-        return ""
-    return str(escape_latex("".join(part for part in plain if part.isascii())))
+    return str(escape_latex(plain)) if plain != character and plain.isascii() else ""

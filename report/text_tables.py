@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from report import latex_text
+from report import latex_scripts, latex_text
 from report.formatting import cell, header, is_numeric
 from results.schema import Table
 
@@ -51,6 +51,9 @@ def latex(table: Table) -> str:
 
 
 def escape(text: str) -> str:
-    """As in the study, without the macro that names characters for the reader of its PDF."""
-    escaped = latex_text.escape(text)
+    """As in the study, without the macros that name characters for the reader of its PDF."""
+    escaped = latex_scripts.plain(latex_text.escape(text))
+    escaped = re.sub(
+        r"\\(?:actual|uni)\{\\.\{.*?\}\}\{([0-9A-F]{4})\}", lambda found: chr(int(found[1], 16)), escaped
+    )
     return re.sub(r"\\uni\{((?:[^{}]|\{[^{}]*\})*)\}\{[0-9A-F]+\}", r"\1", escaped)
