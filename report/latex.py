@@ -77,7 +77,8 @@ def write(document: Document, templates: Path) -> str:
         abstract=abstract,
         body="\n\n".join(sections[:-1]),
         appendix=sections[-1],
-        cites=_cites(document),
+        cites=bool(_cited(document)),
+        cited=latex_scripts.marks(only_ascii(_cited_entries(document))),
     )
 
 
@@ -253,9 +254,20 @@ def _figure(item: Item) -> str:
     )
 
 
-def _cites(document: Document) -> bool:
+def _cited(document: Document) -> set[str]:
+    """The keys of what the text cites."""
     bodies = [document.abstract, *(section.blocks for section in document.sections)]
-    return any(element["t"] == "Cite" for element in elements(bodies))
+    cites = (element for element in elements(bodies) if element["t"] == "Cite")
+    return {citation["citationId"] for element in cites for citation in element["c"][0]}
+
+
+def _cited_entries(document: Document) -> str:
+    """Their entries of the bibliography."""
+    keys, file = _cited(document), document.bibliography
+    text = file.read_text("utf-8-sig") if keys and file.exists() else ""
+    entries = re.split(r"(?m)^(?=[ \t]*@\w+\s*\{)", text)
+    key = re.compile(r"\s*@\w+\s*\{\s*([^,\s]+)")
+    return "".join(entry for entry in entries if (found := key.match(entry)) and found[1] in keys)
 
 
 def _official_style(templates: Path) -> Path | None:

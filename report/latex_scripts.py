@@ -58,6 +58,11 @@ def advice(latex: str) -> str:
     )
 
 
+def marks(latex: str) -> str:
+    """The marks alone."""
+    return "".join(mark[0] for mark in FOREIGN.finditer(latex))
+
+
 def resolve(latex: str, with_engine: Engine) -> str:
     """LaTeX for that engine, without marks; of the same number of lines."""
     if with_engine == "pdflatex":
