@@ -259,7 +259,7 @@ def result_figures(result: Result, folder: Path | None) -> list[FigureView]:
 
 def figure_files(result: Result, folder: Path | None) -> dict[str, bytes]:
     """The files of the figures of a result, by their paths from the folder of results."""
-    files = {}
+    files: dict[str, bytes] = {}
     for key, figure in sorted(coloured(result.figures).items()):
         drawn = figures.stored(figure, folder).read_bytes() if folder else figures.pdf(figure)
         content = {
