@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import pairwise
+from itertools import accumulate
 from math import log10
 
 from markupsafe import Markup, escape
@@ -13,6 +13,7 @@ from results.schema import Chart, Figure, Panel, Panels, Series
 
 WIDTH, ROW, MOST_ROWS, MOST_SERIES = 300.0, 19.0, 6, 4
 LETTER = 6.8  # the width of one, at 12 units, on the safe side
+LINE = 15.0
 LEFT, RIGHT, TOP, BOTTOM = 34.0, 292.0, 20.0, 104.0
 
 
@@ -79,7 +80,7 @@ def _rows(panel: Panel) -> tuple[list[str], float]:
             parts.append(f'<circle class="{colour}" cx="{place(y):.1f}" cy="{middle:.1f}" r="3.5"/>')
     height = ROW * shown + 4
     if bars and len(panel.series) > 1:
-        return [*parts, *_key(panel.series, height + 12)], height + 20
+        return [*parts, *_key(panel.series, height + 12)], height + 8 + LINE * len(panel.series)
     if not bars:
         low, high = min(values), max(values)
         parts += [
@@ -112,23 +113,22 @@ def _curves(panel: Panel) -> tuple[list[str], float]:
         _word("tick", (LEFT + RIGHT) / 2, BOTTOM + 15, panel.x.label, "middle"),
         _word("tick", across(max(xs)), BOTTOM + 15, _round(max(xs)), "end"),
     ]
-    return [*parts, *_key(series, 10)], BOTTOM + 20
+    return [*parts, *_key(series, BOTTOM + 34)], BOTTOM + 24 + LINE * len(series)
 
 
 def _key(series: Sequence[Series], y: float) -> list[str]:
-    """The names of series side by side, each behind a piece of its line."""
+    """The names of series, each behind a piece of its line: side by side, or below each other if too long."""
     names = [_short(one.label) for one in series]
     if len(names) == 1:
         return [_word("tick", LEFT, y, names[0])]
-    starts = [0.0]
-    for name in names:
-        starts.append(starts[-1] + 24 + LETTER * len(name))
-    shrink = min(1.0, WIDTH / starts[-1])
+    starts = list(accumulate((24 + LETTER * len(name) for name in names), initial=0.0))
+    places = (
+        [(x, y) for x in starts] if starts[-1] <= WIDTH else [(0.0, y + LINE * n) for n in range(len(names))]
+    )
     parts = []
-    for n, (start, _) in enumerate(pairwise(starts)):
-        x = start * shrink
-        parts.append(f'<path class="line {_colour(n)}" d="M{x:.1f} {y - 4:.1f}h{12 * shrink:.1f}"/>')
-        parts.append(_word("tick", x + 16 * shrink, y, names[n]))
+    for n, (name, (x, down)) in enumerate(zip(names, places, strict=False)):
+        parts.append(f'<path class="line {_colour(n)}" d="M{x:.1f} {down - 4:.1f}h12"/>')
+        parts.append(_word("tick", x + 16, down, name))
     return parts
 
 

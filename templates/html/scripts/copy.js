@@ -24,7 +24,7 @@ ready(() => {
     place.append(" ", link);
   };
   for (const head of $$("main h2, main h3, main .run-in")) {
-    const id = head.id || head.closest("section, li")?.id;
+    const id = head.id || head.closest("section")?.id;
     if (id) anchor(head, id, head.textContent.trim());
   }
   for (const block of $$("main .table[id], main .figure[id]")) {

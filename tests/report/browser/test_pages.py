@@ -65,7 +65,7 @@ def test_the_site_works_below_any_folder_of_a_server(chromium: Any, folder: Path
         page = chromium.new_page()
         page.on("request", lambda request: requests.append(request.url))
         page.goto(below)
-        page.get_by_role("link", name="A small study").click()
+        page.get_by_role("link", name="A small study").first.click()
         page.get_by_role("link", name="Layers & memory").first.click()
         page.locator("a.value").first.click()
         assert page.url == f"{below}results/architecture.vgg19.html#architecture.vgg19/total_weights"
