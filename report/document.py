@@ -70,6 +70,14 @@ class Study:
         """Their names."""
         return tuple(one.name for one in self.people)
 
+    @property
+    def byline(self) -> tuple[str, ...]:
+        """Each with an affiliation and address of their own, if any: "Bo Ek (Lund, bo@example.org)"."""
+        about = (", ".join(filter(None, (one.affiliation, one.email))) for one in self.people)
+        return tuple(
+            f"{one.name} ({text})" if text else one.name for one, text in zip(self.people, about, strict=True)
+        )
+
 
 @dataclass(frozen=True)
 class Written:

@@ -60,6 +60,7 @@ class TableView:
     columns: tuple[Column, ...]
     links: tuple[Link, ...] = ()
     hrefs: Mapping[str, str] = field(default_factory=dict)
+    exact: bool = True  # each number for scripts too, which else go by what is printed
 
     @cached_property
     def marks(self) -> dict[tuple[str, ...], str]:
@@ -192,7 +193,9 @@ def _view(
     svg, files = _with_files(_svg(figure, drawing_id(target), folder), figure)
     points = float(svg.partition('viewBox="')[2].split()[2])
     sized = Markup(svg.replace("<svg ", f'<svg width="{points * PIXELS_PER_POINT:.0f}" ', 1))
-    view = TableView(f"{id}:data", f"{label} as a table" if label else "As a table", data, data.columns)
+    caption = f"{label} as a table" if label else "As a table"
+    by_place = figure.kind in ("scatter", "roc")  # the script finds a point by its numbers
+    view = TableView(f"{id}:data", caption, data, data.columns, exact=by_place)
     return FigureView(id, label, figure, sized, files, points > WIDE, view, positions, links)
 
 

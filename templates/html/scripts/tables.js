@@ -1,7 +1,8 @@
 // Tables: a button in every column heading sorts the body: rising, falling, as printed; totals stay below.
 ready(() => {
   const NEXT = new Map([[null, "ascending"], ["ascending", "descending"], ["descending", null]]);
-  const key = (row, column) => row.cells[column].dataset.value ?? words(row.cells[column]);
+  const asNumber = (text) => (/^−?[\d,]+(\.\d+)?%?$/.test(text) ? text.replace(/[,%]/g, "").replace("−", "-") : text);
+  const key = (row, column) => row.cells[column].dataset.value ?? asNumber(words(row.cells[column]));
   const compare = (a, b, numeric, sign) =>
     a === "" || b === ""
       ? (a === "") - (b === "")
