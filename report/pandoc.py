@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+import tempfile
 from collections.abc import Sequence
 from typing import Any
 
@@ -28,14 +30,14 @@ class PandocError(RuntimeError):
 
 def call(arguments: Sequence[str], text: str) -> str:
     """What pandoc prints for `text` on its standard input."""
+    command = [pypandoc.get_pandoc_path(), *arguments]
+    environment = {**os.environ, "TMPDIR": tempfile.gettempdir()}  # one that is there
     try:
-        done = subprocess.run(
-            [pypandoc.get_pandoc_path(), *arguments], input=text.encode(), capture_output=True, check=True
-        )
+        done = subprocess.run(command, input=text.encode(), env=environment, capture_output=True, check=True)
     except OSError as error:
         raise PandocError(f"pandoc cannot be run ({error}); install pypandoc-binary again") from None
     except subprocess.CalledProcessError as error:
-        message = error.stderr.decode(errors="replace").strip()
+        message = error.stderr.decode(errors="replace").strip().partition("HasCallStack")[0].strip()
         raise PandocError(f"pandoc refuses its input: {message}") from None
     return done.stdout.decode()
 

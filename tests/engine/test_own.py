@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 import tomllib
 from dataclasses import replace
 from pathlib import Path
@@ -297,3 +299,15 @@ def test_new_in_a_read_only_folder_is_one_sentence(tmp_path, capsys):
 def test_a_folder_is_a_study_by_its_file_alone(folder):
     assert is_own(folder) and not is_own(folder.parent)
     assert study_id(folder.parent / "Ünï 2!") == "n-2"
+
+
+@needs_tex
+def test_a_study_builds_without_home_language_or_a_folder_for_temporary_files(plain):
+    """And without a cache, where nothing but PATH is set."""
+    unusable = {"TMPDIR": "/nowhere", "CONVSTUDY_CACHE": "/proc/nothing", "LC_ALL": "C"}
+    command = [sys.executable, str(TEMPLATES.parent / "runner.py"), "build", str(plain)]
+    (plain / SECTION).write_text("# Plain\n\nThis is “it”: naïve.\n", "utf-8")
+    environment = {"PATH": os.environ["PATH"], **unusable}
+    built = subprocess.run(command, env=environment, capture_output=True, text=True, encoding="utf-8")
+    assert built.returncode == 0, built.stderr
+    assert (plain / "site" / "my-study.pdf").is_file()
