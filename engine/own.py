@@ -20,6 +20,7 @@ from results.locking import holding
 from results.store import write_atomically
 
 STUDY = "study.toml"
+LEAD = "Every number leads to the result that it came from."  # of the first page
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def open_study(folder: Path, ours: Path) -> OwnStudy:
         study = load(joined / "studies" / f"{name}.toml", joined, typed_numbers="notice")
     except StudyError as error:
         raise StudyError(_in_files_written(str(error), links)) from None
-    return OwnStudy(replace(study, site={"title": study.title, **study.site}), joined, links)
+    return OwnStudy(replace(study, site={"title": study.title, "lead": LEAD, **study.site}), joined, links)
 
 
 def _named_by_path(folder: Path) -> list[Path]:

@@ -68,7 +68,7 @@ def refresh(store: Store, report: Any, only: Collection[str] | None = None) -> R
             if before == len(done.recorded) + len(done.problems) + len(done.notices):
                 settled.add(analysis)
         except analyses.BrokenPlugin as error:  # a section that needs it says so too
-            done.notices.append(str(error))
+            (done.notices if only is None else done.problems).append(str(error))
         except (AnalysisFailed, ResultError) as error:
             done.problems.append(str(error))
     settled.save()

@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from report.document import Document, Study
+from report.pandoc import PandocError
+from report.pictures import PictureError
 from report.printed import Place
 from report.state import (
     PREFERRED,
@@ -88,7 +90,7 @@ def _build(
         finally:
             pool.shutdown(cancel_futures=True)
     if "html" in formats:
-        built.lines += [f"{name}: removed, since its study is gone" for name in state.remove_gone()]
+        built.lines += [f"{name}: removed, since its study is gone" for name in state.remove_gone(templates)]
         known = _known_studies(templates, state)
         pdfs = {path.stem: state.pdf(path.stem) for path in known}
         recorded = shown(studies, store, templates)
@@ -167,7 +169,7 @@ def _bring_up_to_date(state: State, target: Target, built: Built) -> None:
         return
     try:
         made = target.make()
-    except BuildError as error:
+    except (BuildError, PandocError, PictureError) as error:
         built.problems.append(str(error))
         return
     except OSError:
@@ -197,7 +199,7 @@ class _Maker:
 
     def target(self, kind: str) -> Target:
         make = {"pdf": self._pdf, "html": self._html, "ipynb": self._notebook, "latex": self._latex}[kind]
-        return Target(f"{self.study.id}.{kind}", self.inputs(kind), make, self.study.source)
+        return Target(f"{self.study.id}.{kind}", self.inputs(kind), make)
 
     def inputs(self, kind: str) -> Hashes:
         found = document_inputs(self.study, self.store, self.templates, self.prefer)

@@ -315,6 +315,8 @@ def _explain(log: Path, tex: str, document: Document, templates: Path) -> tuple[
         return f"LaTeX has no {missing[1]}; install what it needs with `{INSTALL}`", ""
     found = re.search(r"^(?:\./)?[^\s:]+\.(?:tex|cls|sty|bbl):(\d+): (.+)", text, re.MULTILINE)
     if not found:
+        if runaway := re.search(r"Runaway (?:argument|definition|text)\?\s*\n(.{8,})", text):
+            return _unended(runaway[1], tex, document, templates)
         last = [line for line in text.splitlines() if line.startswith("!")] or text.split("\n")[-3:]
         return f"LaTeX gave no PDF; its last words are “{' '.join(last).strip()}”", ""
     line, message = int(found[1]), found[2].strip().rstrip(".")
@@ -327,6 +329,18 @@ def _explain(log: Path, tex: str, document: Document, templates: Path) -> tuple[
         return f"{document.study.source or document.study.id}, before the first section: {stop}", ""
     where = _place_in_template(templates / "sections" / f"{above[-1]}.md", words)
     return f"{where}: {stop}", above[-1]
+
+
+def _unended(words: str, tex: str, document: Document, templates: Path) -> tuple[str, str]:
+    """The sentence on an argument that has no end, found by its first words, and its section."""
+    begun = words.partition(r"\par")[0].strip("{ ")[:50]
+    stop = f"LaTeX looks in vain for the end of “{begun}”; a brace, a $ or the end of a formula is missing"
+    letters = re.sub(r"\s", "", begun)[:20]  # LaTeX prints spaces of its own behind commands
+    found = re.search(r"\s*".join(map(re.escape, letters)), tex)
+    above = re.findall(r"^% section: (\S+)$", tex[: found.start()], re.MULTILINE) if found else []
+    if not above:
+        return f"{document.study.source or document.study.id}: {stop}", ""
+    return f"{_place_in_template(templates / 'sections' / f'{above[-1]}.md', words)}: {stop}", above[-1]
 
 
 def _bibtex_error(log: Path, bibliography: Path) -> str:

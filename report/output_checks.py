@@ -26,8 +26,10 @@ def check_output(
 ) -> list[str]:
     """What does not hold of the studies, and of their site and PDFs in `output`.
 
-    To `notices` are added the tables and figures that a study shows and never refers to.
+    To `notices` are added the tables and figures that a study shows and never refers to, and of a study of
+    one's own how its pages are filled.
     """
+    judged: list[str] = [] if notices is None or store.behind is None else notices
     from report import checks, layout
     from report.prose import ProseError, compose
     from report.site_checks import check_site
@@ -47,9 +49,9 @@ def check_output(
             notices.append(f"{study.id} never refers to {listing(floats)}; say with ref(…) what to see there")
         pdf, log = output / f"{study.id}.pdf", state.folder / study.id / f"{study.id}.log"
         if pdf.is_file() and log.is_file() and pdf.name in state.targets:
-            found = [
-                *checks.check_pdf(pdf, log, document),
-                *layout.problems(pdf, log.with_suffix(".aux"), document),
-            ]
-            problems += [f"{pdf.name}: {problem}" for problem in found]
+            problems += [f"{pdf.name}: {problem}" for problem in checks.check_pdf(pdf, log, document)]
+            filled = layout.problems(pdf, log.with_suffix(".aux"), document)
+            (problems if store.behind is None else judged).extend(
+                f"{pdf.name}: {problem}" for problem in filled
+            )
     return problems

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -38,6 +39,11 @@ def call(arguments: Sequence[str], text: str) -> str:
         raise PandocError(f"pandoc cannot be run ({error}); install pypandoc-binary again") from None
     except subprocess.CalledProcessError as error:
         message = error.stderr.decode(errors="replace").strip().partition("HasCallStack")[0].strip()
+        bib = re.search(r"reading bibliography file (.+?):\s*\(line (\d+), column \d+\):\s*(.*)", message)
+        if bib:
+            raise PandocError(
+                f"{bib[1]}:{bib[2]}: the bibliography cannot be read there ({bib[3]})"
+            ) from None
         raise PandocError(f"pandoc refuses its input: {message}") from None
     return done.stdout.decode()
 

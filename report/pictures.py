@@ -117,10 +117,21 @@ def _converted(file: Path, _changed: int) -> bytes:
         return made.read_bytes()
 
 
+def _is_svg(file: Path) -> bool:
+    from xml.etree import ElementTree
+
+    try:
+        return ElementTree.parse(file).getroot().tag.endswith("svg")
+    except ElementTree.ParseError:
+        return False
+
+
 def _check(file: Path) -> None:
     """PictureError for a file that is not what its name says."""
     head, suffix = file.read_bytes()[:1024], file.suffix.lower()
     starts = {".png": b"\x89PNG\r\n", ".jpg": b"\xff\xd8\xff", ".jpeg": b"\xff\xd8\xff", ".pdf": b"%PDF"}
-    right = head.startswith(starts[suffix]) if suffix in starts else b"<svg" in file.read_bytes()[:65536]
+    right = head.startswith(starts[suffix]) if suffix in starts else _is_svg(file)
+    if suffix == ".pdf":
+        right = right and b"%%EOF" in file.read_bytes()[-2048:]
     if not right:
-        raise PictureError(f"{file} is named {suffix} and is none; save the picture again")
+        raise PictureError(f"{file} is no {suffix[1:].upper()} that can be read; save the picture again")

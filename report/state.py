@@ -41,7 +41,6 @@ class Target:
     name: str  # "complete.pdf", "complete.html", "site"
     inputs: Hashes
     make: Callable[[], Made]
-    source: Path | None = None  # the study file, where it is a study's
 
 
 class State:
@@ -88,14 +87,14 @@ class State:
             "inputs": target.inputs,
             "outputs": outputs,
             "problems": list(made.problems),
-            "source": _name(target.source) if target.source else "",
         }
         self._save()
 
-    def remove_gone(self) -> list[str]:
+    def remove_gone(self, templates: Path) -> list[str]:
         """Remove what was made of studies whose file is gone; its names."""
-        sources = {name: target.get("source") for name, target in self.targets.items()}
-        gone = [name for name, source in sources.items() if source and not (ROOT / source).exists()]
+        there = {file.stem for file in (templates / "studies").glob("*.toml")}
+        made = {name: name.rpartition(".") for name in self.targets}
+        gone = [name for name, (study, dot, _) in made.items() if dot and study not in there]
         for name in gone:
             self._discard(self.targets.pop(name)["outputs"])
         if gone:

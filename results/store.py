@@ -146,6 +146,11 @@ class Store:
     root: Path
     behind: Path | None = None
 
+    @property
+    def program(self) -> str:
+        """How its user calls convstudy."""
+        return "convstudy" if self.behind else "python runner.py"
+
     def path(self, analysis: str, profile: Profile) -> Path:
         """Where the result is read."""
         return self._found(_file(analysis, profile))
@@ -164,12 +169,12 @@ class Store:
     def read(self, analysis: str, profile: Profile) -> Result:
         """The result of one profile; MissingResult or ResultError where there is none to trust."""
         path = self.path(analysis, profile)
-        remedy = f"make it again with `python runner.py run {analysis} --profile {profile} --force`"
+        remedy = f"make it again with `{self.program} run {analysis} --profile {profile} --force`"
         if not path.exists():
             raise MissingResult(
                 analysis,
                 f"there is no {profile} result of {analysis}",
-                f"make it with `python runner.py run {analysis} "
+                f"make it with `{self.program} run {analysis} "
                 f"{'--set KEY=VALUE' if profile == 'custom' else f'--profile {profile}'}`",
             )
         result = _verified(path, Result, analysis, remedy)
@@ -207,7 +212,7 @@ class Store:
             if self.path(analysis, profile).exists():
                 return self.read(analysis, profile)
         raise MissingResult(
-            analysis, f"there is no result of {analysis}", f"make it with `python runner.py run {analysis}`"
+            analysis, f"there is no result of {analysis}", f"make it with `{self.program} run {analysis}`"
         )
 
     def recorded(self) -> list[tuple[str, Profile]]:

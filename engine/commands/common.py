@@ -107,6 +107,8 @@ def say(message: str, colour: str = "red") -> None:
 
 def as_written(message: str) -> str:
     """The message with the files that the author wrote in place of those made of them."""
+    if Options.folder:
+        message = message.replace("python runner.py", "convstudy")
     return Options.opened.in_files_written(message) if Options.opened else message
 
 
@@ -123,7 +125,14 @@ def refusing(*errors: type[Exception], status: int = 2) -> Iterator[None]:
     except errors as error:
         if Options.debug:
             raise
-        fail(status, str(error))
+        fail(status, in_words(error))
+
+
+def in_words(error: Exception) -> str:
+    """The error as a sentence; one of the system without its number."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    return str(error)
 
 
 def report_fault(error: Exception) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -30,9 +31,14 @@ def new(
     author: Annotated[list[str] | None, typer.Option(help="An author; again for each")] = None,
 ) -> None:
     """Begin a study of your own: its file, an abstract, a section, a bibliography, an analysis."""
+    from engine.own import study_id
+    from report.html import RESERVED_STUDIES
+
     copied = studies_named([from_])[0].sections if from_ else ()
     if folder.exists():
         fail(2, f"{folder} exists already; name a folder that does not")
+    if study_id(folder) in RESERVED_STUDIES:
+        fail(2, f"no study can be called {study_id(folder)!r}, a folder of its site; choose another name")
     given = {
         "title": json.dumps(title, ensure_ascii=False),  # JSON's texts and lists of texts are TOML's
         "authors": json.dumps(author or ["Your Name"], ensure_ascii=False),
@@ -52,7 +58,7 @@ def new(
     out.print(
         escape(f"{folder}/study.toml names the sections; {folder}/sections/my-section.md is yours to rewrite")
     )
-    out.print(escape(f"convstudy build {folder}"))
+    out.print(escape(f"convstudy build {shlex.quote(str(folder))}"))
 
 
 def _put(path: Path, content: bytes) -> None:

@@ -263,7 +263,7 @@ def test_both_formats_number_what_the_author_wrote_alike(plain, capsys):
     [
         ("none.png", "there is no picture none.png"),
         ("net.bmp", "save it as PNG, JPEG, SVG or PDF"),
-        ("false.png", "is named .png and is none"),
+        ("false.png", "is no PNG that can be read"),
         ("https://example.org/net.png", "pages load nothing from there"),
     ],
 )
@@ -311,3 +311,53 @@ def test_a_study_builds_without_home_language_or_a_folder_for_temporary_files(pl
     built = subprocess.run(command, env=environment, capture_output=True, text=True, encoding="utf-8")
     assert built.returncode == 0, built.stderr
     assert (plain / "site" / "my-study.pdf").is_file()
+
+
+@needs_tex
+@pytest.mark.parametrize("place", ["text", "caption", "abstract"])
+def test_a_formula_without_an_end_is_named_with_its_file_and_costs_its_section(plain, capsys, place):
+    Image.new("RGB", (40, 20)).save(plain / "figures" / "net.png")
+    broken = {"text": "A $\\frac{1$ b.", "caption": "![A $\\frac{1$ b.](net.png)", "abstract": "Fine."}[place]
+    (plain / SECTION).write_text(f"# Bad\n\n{broken}\n", "utf-8")
+    if place == "abstract":
+        (plain / "abstract.md").write_text("# Abstract\n\nWhat $\\frac{1$ is.\n", "utf-8")
+    assert main(["build", str(plain), "--format", "pdf"]) == 1
+    file = plain / ("abstract.md" if place == "abstract" else SECTION)
+    assert str(file) in capsys.readouterr().err
+    assert (plain / "site" / "my-study.pdf").is_file()
+
+
+def test_an_analysis_that_is_not_there_is_named_with_its_line_and_the_nearest(folder, capsys):
+    (folder / SECTION).write_text('# A\n\n{{ value("own.sqeeze/total_parameters") }}\n', "utf-8")
+    assert main(["build", str(folder), "--format", "html"]) == 1
+    said = capsys.readouterr().err
+    assert f"{folder / SECTION}:3: there is no analysis 'own.sqeeze'; did you mean own.squeeze" in said
+    assert "`convstudy run own.sqeeze`" in said
+
+
+def test_a_broken_analysis_or_bibliography_is_named_with_its_file(folder, capsys):
+    (folder / "analyses" / "squeeze.py").write_text("def broken(:\n", "utf-8")
+    assert main(["build", str(folder), "--format", "html"]) == 1
+    assert str(folder / "analyses" / "squeeze.py") in capsys.readouterr().err
+    (folder / "abstract.md").write_text("# Abstract\n\nAs [@mine] says.\n", "utf-8")
+    (folder / "references.bib").write_text("@misc{mine,\n  title = {A}\n  year = {2016}\n}\n", "utf-8")
+    assert main(["build", str(folder), "--format", "html"]) == 1
+    assert f"{folder / 'references.bib'}:3: the bibliography cannot be read" in capsys.readouterr().err
+
+
+def test_a_copy_of_a_folder_leaves_the_other_study_behind(plain, capsys):
+    (plain / SECTION).write_text("# A\n", "utf-8")
+    assert main(["build", str(plain), "--format", "html"]) == 0
+    copy = plain.parent / "copy"
+    shutil.copytree(plain, copy, symlinks=True)
+    assert main(["build", str(copy), "--format", "html"]) == 0
+    assert sorted(file.name for file in (copy / "site").iterdir() if file.is_dir()) == [
+        "assets",
+        "copy",
+        "results",
+    ]
+
+
+def test_a_name_that_the_site_needs_is_refused(tmp_path, capsys):
+    assert main(["new", str(tmp_path / "results")]) == 2
+    assert "choose another name" in capsys.readouterr().err
