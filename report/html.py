@@ -62,6 +62,8 @@ SCRIPTS_OF_TABLES = ("base", "theme", "copy", "tables", "reach")
 #: Title and lead of a site that has none of its own.
 NO_SITE: Mapping[str, str] = {}
 
+BIBTEX = {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}"}
+
 Files = dict[str, bytes]
 
 
@@ -273,18 +275,23 @@ def _citation(document: Document) -> dict[str, str]:
     year = newest.created[:4] if newest else ""
     commit = f", commit {newest.git_commit[:8]}" if newest and newest.git_commit else ""
     fields = {
-        "title": f"{{{study.title}}}",
-        "author": " and ".join(study.authors),
+        "title": f"{{{_for_bibtex(study.title)}}}",
+        "author": " and ".join(map(_for_bibtex, study.authors)),
         "year": year,
         "url": f"{study.address}/index.html" if study.address else "",
         "note": f"Computed study, built with convstudy{commit}",
     }
     lines = [f"  {key:<6} = {{{text}}}" for key, text in fields.items() if text]
-    return {
-        "text": f"{formatting.listing(list(study.authors))}.{f' {year}.' if year else ''} {study.title}. "
-        f"Computed study{commit}.{f' {study.address}/index.html' if study.address else ''}",
-        "bibtex": f"@misc{{{study.id},\n" + ",\n".join(lines) + "\n}",
-    }
+    authors = formatting.listing(list(study.authors))
+    stop = "" if study.title[-1] in ".?!" else "."
+    where = f" {study.address}/index.html" if study.address else ""
+    text = f"{authors}.{f' {year}.' if year else ''} {study.title}{stop} Computed study{commit}.{where}"
+    return {"text": text, "bibtex": f"@misc{{{study.id},\n" + ",\n".join(lines) + "\n}"}
+
+
+def _for_bibtex(text: str) -> str:
+    """Text as a field of BibTeX, whose letters may be of any script."""
+    return re.sub(r"[&%$#_{}~^\\]", lambda found: BIBTEX.get(found[0], f"\\{found[0]}"), text)
 
 
 def _metric_text(metric: Metric) -> str:

@@ -258,8 +258,15 @@ def _formula(element: Block) -> list[Block] | None:
 
 
 def _table(element: Block) -> Block:
-    """A table of prose in a box that scrolls; alignments are dropped, since they come as style attributes."""
+    """A table of prose in a box that scrolls. Alignments are classes, since pandoc's are style attributes."""
     attributes, caption, columns, *rest = element["c"]
     plain = [[{"t": "AlignDefault"}, {"t": "ColWidthDefault"}] for _ in columns]
+    aligned = [
+        {"AlignRight": ["right"], "AlignCenter": ["middle"]}.get(align["t"], []) for align, _ in columns
+    ]
+    head, bodies, foot = rest
+    for row in [*head[1], *(row for body in bodies for row in (*body[2], *body[3])), *foot[1]]:
+        for cell, classes in zip(row[1], aligned, strict=False):
+            cell[0] = ["", classes, []]
     box = ["", ["scroll"], [["role", "region"], ["aria-label", "Table"], ["tabindex", "0"]]]
     return {"t": "Div", "c": [box, [{"t": "Table", "c": [attributes, caption, plain, *rest]}]]}

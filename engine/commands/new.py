@@ -39,11 +39,12 @@ def new(
         fail(2, f"{folder} exists already; name a folder that does not")
     if study_id(folder) in RESERVED_STUDIES:
         fail(2, f"no study can be called {study_id(folder)!r}, a folder of its site; choose another name")
+    names = (*copied[:-1], "my-section", *copied[-1:])  # before the conclusion
     given = {
         "title": json.dumps(title, ensure_ascii=False),  # JSON's texts and lists of texts are TOML's
         "authors": json.dumps(author or ["Your Name"], ensure_ascii=False),
         "abstract": '"abstract"',
-        "sections": "[\n" + "".join(f'    "{name}",\n' for name in ("my-section", *copied)) + "]",
+        "sections": "[\n" + "".join(f'    "{name}",\n' for name in names) + "]",
     }
     with refusing(OSError, status=1):
         folder.mkdir(parents=True)
@@ -73,6 +74,7 @@ def _study_file(given: dict[str, str]) -> str:
     lines = [HEAD]
     for name in sorted(KEYS, key=lambda key: key not in given):
         key = KEYS[name]
-        lines.append(f"# {key.meaning[:1].upper()}{key.meaning[1:]}.")
+        such = f", as {key.example}" if name == "authors" else ""
+        lines.append(f"# {key.meaning[:1].upper()}{key.meaning[1:]}{such}.")
         lines.append(f"{name} = {given[name]}\n" if name in given else f"# {name} = {key.example}\n")
     return "\n".join(lines)

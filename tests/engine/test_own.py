@@ -123,7 +123,7 @@ def test_from_copies_the_sections_of_a_study_so_that_some_can_be_dropped(tmp_pat
     assert main(["new", str(tmp_path / "a"), "--from", "verification"]) == 0
     ours = tomllib.loads((TEMPLATES / "studies" / "verification.toml").read_text("utf-8"))
     sections = tomllib.loads((tmp_path / "a" / "study.toml").read_text("utf-8"))["sections"]
-    assert sections == ["my-section", *ours["sections"]]
+    assert sections == [*ours["sections"][:-1], "my-section", ours["sections"][-1]]
 
 
 def test_a_section_of_the_author_stands_before_ours_and_goes_when_it_is_removed(folder):
