@@ -120,7 +120,7 @@ def test_the_recorded_results_are_complete_and_of_the_full_protocol(name):
     assert result.provenance.datasets[0].images == (451 if name == "artists" else 60_000)
     bundle = RECORDED.read_outcomes(f"classification.{name}", "full")
     assert bundle is not None
-    assert {cell.seed for cell in bundle.cells} == set(result.provenance.seeds)
+    assert {cell.seed for cell in bundle.cells} >= set(result.provenance.seeds)  # and of earlier plans
 
 
 @pytest.mark.parametrize("name", METRICS)

@@ -74,6 +74,7 @@ def test_workers_of_this_machine_give_what_one_process_gives_and_speak_to_nobody
     assert not (tmp_path / "there" / "cells").exists()
 
 
+@pytest.mark.sweep
 def test_a_cell_goes_on_after_its_worker_was_killed_and_is_given_up_after_the_third(tmp_path):
     for cell, misdeed in (("1", "die once"), ("2", "die")):
         (tmp_path / f"{cell}.misdeed").write_text(misdeed)
@@ -88,6 +89,7 @@ def test_a_cell_goes_on_after_its_worker_was_killed_and_is_given_up_after_the_th
     assert (runs.count("0"), runs.count("1"), runs.count("2")) == (1, 2, 3)
 
 
+@pytest.mark.sweep
 def test_a_cell_that_takes_too_long_is_stopped_with_its_worker(tmp_path):
     (tmp_path / "1.misdeed").write_text("sleep 600")
     store = Store(tmp_path / "results")
@@ -163,6 +165,7 @@ def machines(trials, tmp_path):
         yield begun
 
 
+@pytest.mark.sweep
 def test_a_lost_machine_and_a_killed_driver_lose_nothing_and_leave_no_orphan(trials, machines):
     first = machines.worker("first")
     second = machines.worker("second")
@@ -186,6 +189,7 @@ def test_a_lost_machine_and_a_killed_driver_lose_nothing_and_leave_no_orphan(tri
     assert of_group(second.pid) != []
 
 
+@pytest.mark.sweep
 def test_two_drivers_share_the_workers_and_one_study_has_one_driver(trials, machines):
     machines.worker("only")
     trials.misdeed("0", f"after {trials.folder / 'go-on'} 0")
@@ -203,6 +207,7 @@ def test_two_drivers_share_the_workers_and_one_study_has_one_driver(trials, mach
     assert list(outcomes(trials.store)) == ["0", "1", "2"]
 
 
+@pytest.mark.sweep
 def test_workers_that_would_compute_other_numbers_are_refused_by_name(trials, machines, tmp_path):
     pictures(tmp_path / "machines" / "pets", 200)
     pictures(tmp_path / "pets", 10)
@@ -239,6 +244,7 @@ def pictures(folder: Path, shade: int) -> None:
         Image.new("RGB", (4, 4), (shade, 0, 0)).save(folder / name / "1.png")
 
 
+@pytest.mark.sweep
 def test_a_scheduler_that_ends_is_one_sentence_and_the_run_goes_on_with_another(trials, machines, tmp_path):
     worker = machines.worker("first")
     trials.misdeed("1", "sleep 600")

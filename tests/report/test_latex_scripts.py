@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from report import checks, latex, latex_scripts
-from report.document import Item
+from report.document import Author, Item
 from report.latex_tables import table
 from report.latex_text import breakable, escape
 from results.schema import Column, Row, Table
@@ -89,7 +89,9 @@ def build(workshop: Workshop, folder: Path, names: tuple[str, ...]) -> tuple[Pat
     call = '{{ table("architecture.vgg19/names") }}'
     workshop.section("layers", f"# By {names[0]}\n\n{listed}; *{listed}*; **{listed}**.\n\n{call}\n")
     document = workshop.document("layers")
-    document = replace(document, study=replace(document.study, authors=names, title=f"By {names[-1]}"))
+    document = replace(
+        document, study=replace(document.study, people=tuple(map(Author, names)), title=f"By {names[-1]}")
+    )
     tex = latex.write(document, workshop.templates)
     pdf = latex.compile(tex, document, workshop.templates, folder)
     assert checks.check_pdf(pdf, pdf.with_suffix(".log"), document) == []

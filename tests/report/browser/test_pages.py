@@ -178,9 +178,11 @@ def test_what_goes_on_to_the_right_says_so(show: Any) -> None:
     hint = page.locator("#content > .table .goes-on")
     assert "more" in box.get_attribute("class").split() and hint.is_visible()
     box.evaluate("(box) => box.scrollTo(box.scrollWidth, 0)")
-    page.wait_for_function("!document.querySelector('#content > .table .scroll').classList.contains('more')")
+    page.wait_for_function(
+        "() => !document.querySelector('#content > .table .scroll').classList.contains('more')"
+    )
     page.set_viewport_size({"width": 1280, "height": 900})
-    page.wait_for_function("!document.querySelector('#content > .table .goes-on')")
+    page.wait_for_function("() => !document.querySelector('#content > .table .goes-on')")
 
 
 def test_the_first_stop_of_the_keyboard_skips_to_the_text(show: Any) -> None:

@@ -14,10 +14,10 @@ def test_the_contents_follow_the_reader(show: Any) -> None:
     deep = side.get_by_role("link", name="1.1 Where they are")
     assert deep.get_attribute("aria-current") is None
     page.get_by_role("heading", name="1.1 Where they are").evaluate("(head) => head.scrollIntoView()")
-    page.wait_for_function("document.querySelector('.side [aria-current=true]')")
+    page.wait_for_function("() => document.querySelector('.side [aria-current=true]')")
     assert deep.get_attribute("aria-current") == "true"
     page.evaluate("scrollTo(0, 0)")
-    page.wait_for_function("!document.querySelector('.side [aria-current=true]')")
+    page.wait_for_function("() => !document.querySelector('.side [aria-current=true]')")
 
 
 def test_the_current_section_of_long_contents_is_in_sight(show: Any) -> None:
