@@ -7,7 +7,8 @@
 
 Caching, resuming, seeds, devices, provenance and writing belong to `engine.execution`. A module of this
 package that holds `analysis = MyAnalysis()` is found by its file's place; others come through entry points
-of the group "convstudy.analyses". Import torch and lab inside `run`, so that reports stay free of torch.
+of the group "convstudy.analyses", or from the folder `analyses` of a study of one's own. Import torch and lab
+inside `run`, so that reports stay free of torch.
 """
 
 from __future__ import annotations

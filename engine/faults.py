@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -35,10 +36,25 @@ def faults_of(analysis: Analysis[Any], part: str) -> Iterator[None]:
             text = f"it called {analyses.exit_of(error)}"
         elif isinstance(error, OSError) and error.strerror:
             where = f" ({error.filename})" if error.filename else ""
-            text = f"{error.strerror}{where}; {KEPT}"
+            text = f"{error.strerror}{where}"
+        elif hasattr(error, "errors"):  # pydantic's
+            first = error.errors()[0]
+            text = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
         elif type(error).__module__.partition(".")[0] not in ("analyses", "lab"):
             text = f"{name}: {text}"
+        kept = f"; {KEPT}" if isinstance(error, OSError) and error.strerror else ""
+        text += _place(analysis, error) + kept
         raise AnalysisFailed(f"{analysis.id} failed in {part}: {text}") from error
+
+
+def _place(analysis: Analysis[Any], error: BaseException) -> str:
+    """ " (squeeze.py:17)": where the fault left the file of an analysis that is not ours."""
+    module = type(analysis).__module__
+    if module.partition(".")[0] == "analyses":
+        return ""
+    file = getattr(sys.modules.get(module), "__file__", None)
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
+    return f" ({file}:{lines[-1]})" if lines else ""
 
 
 def _is_missing_data(error: BaseException) -> bool:

@@ -21,9 +21,8 @@ import analyses
 from analyses.plugin import Analysis
 from engine.freshness import libraries
 from engine.sources import code_of, sources
-from engine.workers import Task, run_cell, with_threads
+from engine.workers import Task, end_process, run_cell, with_threads
 
-_end_process = os._exit  # while a cell runs, os._exit raises
 LOOK = 0.5  # seconds from one look at whether the cell is still wanted to the next
 NUMERICAL = ("numpy", "pillow", "scikit-learn", "scipy", "torch", "torchvision")
 OWN_MODULES = ("engine.remote", "engine.workers")
@@ -99,7 +98,7 @@ def _end_unless_wanted(worker: Any, key: str, ended: threading.Event) -> None:
         state = worker.state.tasks.get(key)
         lost = worker.status.name in ("closing", "closed", "failed")  # as when the scheduler ended
         if lost or state is None or state.state in ("cancelled", "released", "forgotten"):
-            _end_process(1)  # the nanny begins another
+            end_process(1)  # the nanny begins another
 
 
 @cache

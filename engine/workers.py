@@ -39,7 +39,7 @@ from engine.freshness import libraries
 from engine.sources import file_of, sources
 from results.schema import CellRecord
 
-_end_process = os._exit  # while a cell runs, os._exit raises
+end_process = os._exit  # while a cell runs, os._exit raises
 LARGEST_BITS = 64  # of a whole number in an outcome
 
 
@@ -189,7 +189,7 @@ def _end_with_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
-        _end_process(1)
+        end_process(1)
 
 
 def _run_task(reference: Any, task: Task) -> CellRecord:

@@ -110,7 +110,7 @@ def _build(
             printed = {path: (state.output / path).read_bytes() for s in listed for path in state.pages(s.id)}
             places = prints.places(listed, printed)
             site = next((one.site for one in listed if one.site), html.NO_SITE)
-            pages, problems = _result_pages(results, templates, state.drawings, places, site)
+            pages, problems = _result_pages(results, templates, state.drawings, places, site, store.program)
             cards, missing = html_home.cards(
                 listed, {s.id: pdfs[s.id] or "" for s in listed}, printed, results
             )
@@ -141,6 +141,7 @@ def _result_pages(
     drawings: Path,
     places: Mapping[str, Sequence[Place]],
     site: Mapping[str, str],
+    program: str,
 ) -> tuple[dict[str, bytes], list[str]]:
     """The list of results and everything about each; and of those that cannot be drawn or written, why."""
     from report import html
@@ -149,7 +150,9 @@ def _result_pages(
     listed, problems = [], []
     for result in results:
         try:
-            files |= html.write_result(result, templates, drawings, places.get(result.analysis, ()), site)
+            files |= html.write_result(
+                result, templates, drawings, places.get(result.analysis, ()), site, program
+            )
             listed.append(result)
         except OSError:
             raise

@@ -64,7 +64,7 @@ def allowed_names(templates: Path) -> list[str]:
 
 def check_digits(template: Path, names: list[str]) -> list[str]:
     """One sentence for every number typed by hand in a section's prose."""
-    text = with_statements(template.read_text("utf-8-sig"))
+    text = with_statements(template.read_text("utf-8-sig", errors="replace"))
     text = re.sub(r"\{\{.*?\}\}", lambda found: re.sub(r"[^\n]", "j", found[0]), text, flags=re.DOTALL)
     for pattern in _NOT_PROSE:
         text = re.sub(pattern, _blank, text, flags=re.DOTALL | re.MULTILINE)

@@ -7,7 +7,8 @@ Section blocks are pandoc's JSON syntax tree. Where a format must decide, they h
 
     Span .value   data: metric="analysis/name"           content: the formatted number
     Span .quoted  data: key="key in published.toml"      content: the formatted number
-    Span .ref     data: target="analysis/name" or "section:id"   content: "Table 3", "Figure 2", "Section 4"
+    Span .ref     data: target="analysis/name", "section:id", "picture:id" or "table:id"
+                                                         content: "Table 3", "Figure 2", "Section 4"
     Span .answers data: questions="H1.1 H1.2"            content: the ids of questions answered here
     Div  .table   data: target="analysis/name"           empty: the writer draws `items[target]`
     Div  .figure  data: target="analysis/name"           empty: likewise

@@ -140,10 +140,11 @@ def write_result(
     drawings: Path | None = None,
     places: Sequence[printed.Place] = (),
     site: Mapping[str, str] = NO_SITE,
+    program: str = "python runner.py",
 ) -> Files:
     """The page of one result, with the sections that print it; the result as JSON, and its tables as CSV.
 
-    `site` has the title of the site, where that is not ours.
+    `site` has the title of the site, where that is not ours; `program` is how its reader calls convstudy.
     """
     name = result.analysis
     figures = html_views.result_figures(result, drawings)
@@ -156,6 +157,7 @@ def write_result(
         figures=figures,
         places=places,
         site=site,
+        program=program,
     )
     files = {f"results/{name}.html": page, f"results/{name}.json": encode(result)}
     for view in figures:

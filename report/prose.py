@@ -213,7 +213,7 @@ def _render(file: Path, macros: Macros, typed_numbers: str) -> _Draft:
             f"{file}:{_line(error, file)}: {str(error).rstrip('.')}{_meant(error)}", file.stem
         ) from None
     title, body = _split_title(text, file)
-    body = _quick_note([macros.loaded[name] for name in sorted(macros.used)]) + body
+    body = _quick_note([macros.loaded[name] for name in sorted(macros.used)], macros.store.program) + body
     return _Draft(file, source, title, body, frozenset(macros.used), declared, (), typed)
 
 
@@ -237,8 +237,11 @@ def _source(file: Path) -> str:
         return file.read_text("utf-8-sig")
     except FileNotFoundError:
         raise ProseError(f"there is no section template {file}", file.stem) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ProseError(f"{file} cannot be read: {error}", file.stem) from None
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise ProseError(f"{file}:{line}: the text is not in UTF-8; save the file so", file.stem) from None
+    except OSError as error:
+        raise ProseError(f"{file} cannot be read: {error.strerror}", file.stem) from None
 
 
 def _split_title(text: str, file: Path) -> tuple[str, str]:
@@ -279,14 +282,14 @@ def _line(error: Exception, file: Path) -> int:
     return next((frame.lineno or 1 for frame in reversed(frames) if frame.filename == str(file)), 1)
 
 
-def _quick_note(results: Sequence[Result]) -> str:
+def _quick_note(results: Sequence[Result], program: str) -> str:
     """What a section says first when it rests on anything but full results."""
     notes = []
     for profile, what in NOT_FULL.items():
         names = [result.analysis for result in results if result.profile == profile]
         if names:
             listed = listing([f"`{name}`" for name in names])
-            again = f"`python runner.py run {' '.join(names)} --profile full` makes the full ones."
+            again = f"`{program} run {' '.join(names)} --profile full` makes the full ones."
             notes.append(f"The numbers of {listed} are of the {profile} profile: {what}. {again}")
     return "".join(f"\n::: {{.quick}}\n{note}\n:::\n\n" for note in notes)
 
@@ -309,7 +312,8 @@ def _missing(drafts: Sequence[_Draft]) -> dict[str, Kind] | None:
 
 def _titles(templates: Path) -> dict[str, str]:
     files = sorted((templates / "sections").glob("*.md"))
-    titles = {file.stem: _source(file).partition("\n")[0].removeprefix("# ").strip() for file in files}
+    texts = {file.stem: file.read_text("utf-8-sig", errors="replace") for file in files if file.is_file()}
+    titles = {name: text.partition("\n")[0].removeprefix("# ").strip() for name, text in texts.items()}
     return {name: re.sub(r"[*`$]", "", title) for name, title in titles.items()}
 
 

@@ -52,10 +52,8 @@ def work_in(folder: Path | None, results: Path | None = None) -> None:
     """Let the command work on the study of a folder: its results and analyses come before ours."""
     recorded = HOME / "results"
     Options.folder, Options.opened = folder, None
-    if results:
-        Options.store = Store(results)
-    else:
-        Options.store = Store(folder / "results", behind=recorded) if folder else Store(recorded)
+    own = results or (folder / "results" if folder else recorded)
+    Options.store = Store(own, behind=recorded if folder else None)
     analyses.use_folder(folder / "analyses" if folder else None)
 
 

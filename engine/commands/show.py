@@ -51,8 +51,12 @@ def show(
         _write_figure(_part(result, "figure", result.figures, figure), output)
     elif table or as_csv or as_latex or as_markdown:
         tables = [_part(result, "table", result.tables, table)] if table else list(result.tables.values())
-        form = "csv" if as_csv else "latex" if as_latex else "markdown" if as_markdown else ""
-        _print_tables(tables, form)
+        if as_json:
+            print_json([one.model_dump(mode="json") for one in tables])
+        else:
+            _print_tables(
+                tables, "csv" if as_csv else "latex" if as_latex else "markdown" if as_markdown else ""
+            )
     elif as_json:
         print_json(result.model_dump(mode="json"))
     else:

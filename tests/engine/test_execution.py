@@ -17,9 +17,10 @@ from results.locking import holding
 from results.schema import CellRecord
 from results.store import ResultError, Store, digest
 from tests.analyses.experiments import Trial, TrialParameters
+from tests.engine.trials import PLACE, Misdeeds
 
 
-class Bench:
+class Bench(Misdeeds):
     """A store, an experiment, and the folder where its cells say that they ran."""
 
     def __init__(self, folder: Path) -> None:
@@ -58,17 +59,6 @@ class Bench:
 
     def measured(self, profile="quick", **choices):
         return measured(self.analysis, profile, self.parameters(choices), self.store)
-
-    def misdeed(self, cell: str, what: str) -> None:
-        (self.folder / f"{cell}.misdeed").write_text(what)
-
-    def mend(self, cell: str) -> None:
-        (self.folder / f"{cell}.misdeed").unlink()
-
-    @property
-    def runs(self) -> list[str]:
-        file = self.folder / "runs"
-        return file.read_text().split() if file.exists() else []
 
     def pending(self, profile="quick") -> list[CellRecord]:
         outcomes = self.store.read_outcomes("tests.trial", profile)
@@ -270,11 +260,14 @@ def test_cells_are_kept_by_the_device_and_threads_that_they_were_computed_with(b
 @pytest.mark.parametrize(
     ("misdeed", "expected"),
     [
-        ("raise", r"tests\.trial failed in cell 1: RuntimeError: the third layer is missing$"),
+        ("raise", rf"tests\.trial failed in cell 1: RuntimeError: the third layer is missing{PLACE}$"),
         ("memory", r"tests\.trial ran out of memory in cell 1; what was finished is kept"),
-        ("exit", r"tests\.trial failed in cell 1: it called sys.exit\(0\)$"),
-        ("vanish", r"tests\.trial failed in cell 1: it called os\._exit\(0\)$"),
-        ("read", r"tests\.trial failed in cell 1: No such file or directory \(nowhere\.txt\)"),
+        ("exit", rf"tests\.trial failed in cell 1: it called sys.exit\(0\){PLACE}$"),
+        ("vanish", rf"tests\.trial failed in cell 1: it called os\._exit\(0\){PLACE}$"),
+        (
+            "read",
+            rf"tests\.trial failed in cell 1: No such file or directory \(nowhere\.txt\){PLACE}; what was",
+        ),
         ("unfit nan", r"cell 1 an outcome that is no JSON: history\.losses\.1 is nan"),
         ("unfit object", r"history\.losses\.1 is a PosixPath"),
         ("unfit huge", r"history\.losses\.1 is a whole number of 16610 bits"),

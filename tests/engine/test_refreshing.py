@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 import analyses
@@ -89,10 +91,12 @@ def test_what_its_code_can_no_longer_summarize_stays_as_it_was_recorded(store, t
     monkeypatch.setattr(Protocol, "summarize", lambda *_: 1 / 0)
     done = refreshed(store)
     assert (done.recorded, done.problems) == ([], [])
-    assert done.notices == [
+    (notice,) = done.notices
+    said = (
         "the full result of tests.trial stays as it was recorded: tests.trial failed in its summary: "
         "ZeroDivisionError: division by zero"
-    ]
+    )
+    assert re.fullmatch(rf"{re.escape(said)} \({re.escape(__file__)}:\d+\)", notice)
 
 
 def test_what_cannot_have_changed_is_not_looked_at(store, monkeypatch):
@@ -123,5 +127,7 @@ def test_what_an_analysis_gets_wrong_is_named_and_the_others_are_refreshed(store
     monkeypatch.setattr(analyses, "identifiers", lambda: list(chosen))
     monkeypatch.setattr(analyses, "get", chosen.__getitem__)
     done = refreshed(store)
-    assert done.problems == ["tests.wrong failed in its parameters: KeyError: 'profile'"]
+    (problem,) = done.problems
+    said = "tests.wrong failed in its parameters: KeyError: 'profile'"
+    assert re.fullmatch(rf"{re.escape(said)} \({re.escape(__file__)}:\d+\)", problem)
     assert done.recorded == [lenet.id]

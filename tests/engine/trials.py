@@ -23,7 +23,28 @@ tests.other = tests.analyses.experiments:other
 """
 
 
-class Trials:
+#: Where the tests' experiment went wrong, behind what went wrong.
+PLACE = r" \(\S+/tests/analyses/experiments\.py:\d+\)"
+
+
+class Misdeeds:
+    """What a cell of the tests' experiment is to do wrong, and which cells said that they ran."""
+
+    folder: Path
+
+    def misdeed(self, cell: str, what: str) -> None:
+        (self.folder / f"{cell}.misdeed").write_text(what)
+
+    def mend(self, cell: str) -> None:
+        (self.folder / f"{cell}.misdeed").unlink()
+
+    @property
+    def runs(self) -> list[str]:
+        file = self.folder / "runs"
+        return file.read_text().split() if file.exists() else []
+
+
+class Trials(Misdeeds):
     """The experiments of the tests, installed as a third party's are, and the command line."""
 
     def __init__(self, folder: Path) -> None:
@@ -78,17 +99,6 @@ class Trials:
             with suppress(ProcessLookupError):
                 os.killpg(running.pid, signal.SIGKILL)
             running.communicate()
-
-    def misdeed(self, cell: str, what: str) -> None:
-        (self.folder / f"{cell}.misdeed").write_text(what)
-
-    def mend(self, cell: str) -> None:
-        (self.folder / f"{cell}.misdeed").unlink()
-
-    @property
-    def runs(self) -> list[str]:
-        file = self.folder / "runs"
-        return file.read_text().split() if file.exists() else []
 
     def kept(self, profile: Profile = "custom") -> list[str]:
         """The finished cells of a run that has not ended."""
