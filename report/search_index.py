@@ -34,7 +34,10 @@ WORD = re.compile(r"\d+(?:\.\d+)+|[^\W_]+")
 EXCERPT = 110  # letters of a place's text that are shown where it is found
 #: Elements whose text is not that of a page.
 SILENT = {"nav", "script", "style", "svg", "annotation", "button"}
-SILENT_CLASSES = {"files", "turn", "meta"}
+SILENT_CLASSES = {"files", "turn", "meta", "authors"}
+#: Elements that end a word, and headings, which begin no excerpt.
+BLOCKS = {"p", "li", "div", "section", "tr"}
+HEADINGS = {"h2", "h3", "h4"}
 
 
 @dataclass
@@ -93,6 +96,10 @@ class _Reader(HTMLParser):
             role = "item"
         elif tag in ("caption", "figcaption"):
             role = "caption"
+        elif tag in HEADINGS:
+            role = "heading"
+        elif tag in BLOCKS:
+            self.page.text += " "
         self.open.append((tag, role))
 
     def handle_endtag(self, tag: str) -> None:
@@ -114,7 +121,7 @@ class _Reader(HTMLParser):
             self.page.title += data
         else:
             self.page.body.append(data)
-            if len(self.page.text) < EXCERPT:
+            if "heading" not in roles and len(self.page.text) < EXCERPT:
                 self.page.text += data
 
     def _in_numbers(self) -> bool:

@@ -88,3 +88,9 @@ def test_a_section_of_several_studies_is_indexed_with_the_first(workshop: Worksh
 )
 def test_words_are_small_and_without_accents(text: str, words: list[str]) -> None:
     assert search_index.words(text) == words
+
+
+def test_what_is_shown_of_a_page_is_the_beginning_of_its_text(workshop: Workshop) -> None:
+    index = index_of(site(workshop.document("layers"), workshop.templates)["assets/search.js"])
+    shown = {place[1]: place[4] for place in index["places"] if len(place) == 5}
+    assert shown["Study"].startswith("We count VGG-19 (Simonyan and Zisserman 2015). It has 143,667,240")
