@@ -35,11 +35,6 @@ class OwnStudy:
         return _in_files_written(message, self.links)
 
 
-def is_own(folder: Path) -> bool:
-    """Whether a folder holds a study."""
-    return (folder / STUDY).is_file()
-
-
 def study_id(folder: Path) -> str:
     """What the files of the study are called: the folder's name in letters, digits and hyphens."""
     return re.sub(r"[^a-z0-9]+", "-", folder.resolve().name.lower()).strip("-") or "study"

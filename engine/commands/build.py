@@ -14,6 +14,7 @@ from engine.commands.common import (
     Options,
     as_profile,
     fail,
+    is_own,
     out,
     progress,
     say,
@@ -85,8 +86,6 @@ def build(
 
 def _in_its_folder(names: list[str]) -> list[str]:
     """The studies that are named; where a folder is, the command works on the study that it holds."""
-    from engine.own import is_own
-
     ours = TEMPLATES / "studies"
     folders = [name for name in names if is_own(Path(name)) and not (ours / f"{name}.toml").is_file()]
     if not folders:

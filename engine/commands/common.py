@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 HOME = Path(__file__).resolve().parents[2]
 TEMPLATES = HOME / "templates"
+STUDY = "study.toml"  # the file that makes a folder a study of one's own
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -46,6 +47,11 @@ class Options:
     debug = False
     folder: Path | None = None
     opened: OwnStudy | None = None
+
+
+def is_own(folder: Path) -> bool:
+    """Whether a folder holds a study."""
+    return (folder / STUDY).is_file()
 
 
 def work_in(folder: Path | None, results: Path | None = None) -> None:
@@ -91,7 +97,7 @@ def options(
     Options.debug = debug
     Options.given = results
     here = Path.cwd()
-    work_in(here if (here / "study.toml").is_file() else None, results)
+    work_in(here if is_own(here) else None, results)
     if data_root is not None:
         if not data_root.is_dir():
             fail(2, f"--data-root {data_root} is no folder")

@@ -15,7 +15,7 @@ from PIL import Image
 
 import analyses
 from engine.commands import common
-from engine.own import is_own, open_study, study_id
+from engine.own import open_study, study_id
 from report import html
 from report.prose import ProseError, compose
 from report.study import KEYS, StudyError
@@ -297,7 +297,7 @@ def test_new_in_a_read_only_folder_is_one_sentence(tmp_path, capsys):
 
 
 def test_a_folder_is_a_study_by_its_file_alone(folder):
-    assert is_own(folder) and not is_own(folder.parent)
+    assert common.is_own(folder) and not common.is_own(folder.parent)
     assert study_id(folder.parent / "Ünï 2!") == "n-2"
 
 
