@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import base64
 import io
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from results.schema import Picture
+
+if TYPE_CHECKING:
+    from lab.datasets import ImageSet
 
 
 def png(pixels: Any) -> str:
@@ -29,3 +35,23 @@ def heat(values: Any) -> str:
     """A float tensor (H, W), none below zero: black is zero, white its 99th percentile and above."""
     scale = values.flatten().float().quantile(0.99).clamp(min=1e-9)
     return png((255 * (values / scale).clamp(0, 1)).round().byte())
+
+
+def shown(pixels: Any) -> str:
+    """An image of a data set, uint8 (1 or 3, H, W)."""
+    return png(pixels[0] if len(pixels) == 1 else pixels)
+
+
+def samples(images: ImageSet, classes: Sequence[str], each: int, counted: bool = False) -> list[Picture]:
+    """The first `each` images of every one of these classes, a rule that does not look at them; `counted`:
+    with the number of images of the class in the title.
+    """
+    import numpy as np
+
+    found = []
+    for name in classes:
+        where = np.flatnonzero(images.labels == images.classes.index(name))
+        words = name.replace("_", " ")
+        title = f"{words} ({len(where)})" if counted else words
+        found += [Picture(png=shown(images.images[at]), title=title) for at in where[:each]]
+    return found

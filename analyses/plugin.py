@@ -116,3 +116,9 @@ class Analysis(ABC, Generic[P]):
     @abstractmethod
     def summarize(self, parameters: P, outcomes: Mapping[str, Outcome]) -> Summary:
         """The findings, from the outcomes by cell id."""
+
+    def media(self, parameters: P, outcomes: Mapping[str, Outcome]) -> Mapping[str, Figure]:
+        """Pictures of data that may not be passed on, from the data and the outcomes: they stay on the
+        machine that draws them, and a report shows them there. What is trained for them takes seconds.
+        """
+        return {}

@@ -51,7 +51,8 @@ def load(analysis: str, profile: Profile = "full") -> Result:
     here = Path.cwd()
     near = (Store(folder / "results") for folder in (here, *here.parents))
     stores = [store for store in near if store.path(analysis, profile).exists()]
-    return (stores[0] if stores else Store(INSTALLED)).read(analysis, profile)
+    store = stores[0] if stores else Store(INSTALLED)
+    return store.illustrated(store.read(analysis, profile))
 
 
 def table(result: Result, name: str, columns: Sequence[str] = ()) -> Shown:

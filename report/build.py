@@ -94,7 +94,8 @@ def _build(
         known = _known_studies(templates, state)
         pdfs = {path.stem: state.pdf(path.stem) for path in known}
         recorded = shown(studies, store, templates)
-        results = hashes(store.path(name, profile) for name, profile in recorded)
+        places = (store.path, store.media_path)
+        results = hashes(place(name, profile) for name, profile in recorded for place in places)
         inputs = {**results, **code_inputs(templates / "html"), **hashes(known), **pdfs}
         inputs |= {path: sha for study in known for path, sha in state.pages(study.stem).items()}
         commit = _commit(studies)
@@ -331,7 +332,7 @@ def _readable(recorded: Iterable[tuple[str, Profile]], store: Store, prefer: Pro
     found = []
     for name in sorted({name for name, _ in recorded}):
         try:
-            found.append(store.best(name, prefer))
+            found.append(store.illustrated(store.best(name, prefer)))
         except ResultError:
             continue
     return found

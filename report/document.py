@@ -13,6 +13,7 @@ Section blocks are pandoc's JSON syntax tree. Where a format must decide, they h
     Div  .table   data: target="analysis/name"           empty: the writer draws `items[target]`
     Div  .figure  data: target="analysis/name"           empty: likewise
     Div  .written  data: target="picture:id" or "table:id"  content: a Figure or Table of the author's own
+    Div  .media                                          content: which picture is not here, and its command
     Div  .missing                                        content: what is missing and how to make it
     Div  .quick                                          content: which numbers are of the quick profile
 
@@ -164,6 +165,7 @@ MARKERS = {
     "table": "target",
     "figure": "target",
     "written": "target",
+    "media": "",
     "missing": "",
     "quick": "",
 }

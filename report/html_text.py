@@ -193,7 +193,7 @@ def _as_html(element: Block, anchors: Anchors, draw: Callable[[Item], str]) -> l
             return _written(document.items[data["target"]], element["c"][1][0], anchors, draw)
         case "Image", _:
             return [_image(element)]
-        case "Div", "missing" | "quick":
+        case "Div", "missing" | "quick" | "media":
             inner = rewrite(element["c"][1], lambda part: _as_html(part, anchors, draw))
             return [{"t": "Div", "c": [["", ["notice", kind], [["role", "note"]]], inner]}]
         case "Math", _:

@@ -230,7 +230,7 @@ def _as_latex(element: Block, items: Mapping[str, Item]) -> list[Block] | None:
             return [float_of(item, label(item), element["c"][1][0], write)]
         case "Image", _:
             return [raw(picture(element), inline=True)]
-        case "Div", "missing" | "quick":
+        case "Div", "missing" | "quick" | "media":
             return [
                 raw(rf"\begin{{{kind}}}"),
                 *rewrite(element["c"][1], lambda e: _as_latex(e, items)),

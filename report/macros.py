@@ -38,12 +38,14 @@ MACROS = {
     "parameter": '{{ parameter("learning_rate") }}',
     "number": '{{ number("1,234") }}',
     "sentence": '{{ sentence("deeper_is_better") }}',
+    "has": '% if has("samples")',
     "holds": '% if holds("deeper_is_better")',
     "verdict": '% if verdict("deeper_is_better") == "more"',
     "profile": '% if profile() == "full"',
     "result": "% for name, metric in result().metrics.items()",
     "table": '{{ table("layers", columns=["layer", "weights"]) }}',
     "figure": '{{ figure("curves") }}',
+    "media": '{{ media("samples", "Four textures of two classes") }}',
     "ref": '{{ ref("layers") }}, {{ ref("section:vgg19") }}, {{ ref("picture:net") }}',
     "data": "{{ data() }}",
     "licence": "{{ licence() }}",
@@ -106,7 +108,7 @@ class Macros:
         if not name:
             raise MacroError('name an analysis, or begin with `% do about("analysis")`')
         if name not in self.loaded:
-            self.loaded[name] = self.store.best(name, self.prefer)
+            self.loaded[name] = self.store.illustrated(self.store.best(name, self.prefer))
         self.used.add(name)
         return self.loaded[name]
 
@@ -258,6 +260,23 @@ class Macros:
         target = self._full(name)
         self.offers.setdefault(target, Offer("figure", self._part(name, "figures", "figure")))
         return _div("figure", target)
+
+    def media(self, name: str, what: str) -> str:
+        """A picture of data that may not be passed on: the figure where it was drawn on this machine, else a
+        sentence on what it shows ("Four textures of two classes") and how to draw it.
+        """
+        if self.has(name):
+            return self.figure(name)
+        analysis, _ = self._split(name)
+        return (
+            f"\n\n::: {{.media}}\n{markdown(what)} cannot be redistributed with this study; "
+            f"`{self.store.program} run {analysis} --media` draws them where the data set is at hand.\n:::\n\n"
+        )
+
+    def has(self, name: str) -> bool:
+        """Whether a figure is there: one of data that may not be passed on is where it was drawn."""
+        analysis, part = self._split(name)
+        return part in self.result(analysis).figures
 
     def ref(self, target: str) -> str:
         """A reference to a table, figure or section: "Table 3"."""

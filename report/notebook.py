@@ -155,7 +155,7 @@ def _as_markdown(element: Block, document: Document) -> list[Block] | None:
             _, words_, (file, _) = element["c"]
             name, _ = pictures.on_page(Path(file))
             return [{"t": "Image", "c": [["", [], []], words_, [f"attachment:{name}", ""]]}]
-        case "Div", "missing" | "quick":
+        case "Div", "missing" | "quick" | "media":
             return [{"t": "BlockQuote", "c": rewrite(element["c"][1], lambda e: _as_markdown(e, document))}]
         case "Note", _:
             return [

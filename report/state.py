@@ -146,7 +146,8 @@ def document_inputs(study: Study, store: Store, templates: Path, prefer: Profile
     shared = [templates / name for name in ("names.txt", "published.toml", "references.bib")]
     names = sorted(mentioned([study], templates))
     profiles = dict.fromkeys((*((prefer,) if prefer else ()), *PREFERENCE))
-    recorded = [store.path(name, profile) for name in names for profile in profiles]
+    places = (store.path, store.media_path)
+    recorded = [place(name, profile) for name in names for profile in profiles for place in places]
     shown = [picture for file in sections for picture in _pictures(file)]
     found = hashes([*([study.source] if study.source else []), *sections, *shared, *recorded, *shown])
     return {**found, PREFERRED: prefer}

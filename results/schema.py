@@ -21,6 +21,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 #: Of results. Version 1 had no estimates in cells, panels, sentences or colours; `upgraded` reads it.
 SCHEMA_VERSION: Literal[2] = 2
 OUTCOMES_VERSION: Literal[1] = 1
+MEDIA_VERSION: Literal[1] = 1
 
 Scalar = int | float | str | bool | None
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_./|-]*$")]
@@ -627,6 +628,14 @@ class Outcomes(Record):
     datasets: dict[str, Dataset] = Field({}, description="By the name that the analysis asks for")
     cells: tuple[CellRecord, ...] = ()
     pending: Pending = Pending()
+
+
+class Media(Record):
+    """Pictures of data that may not be passed on: beside a Result, on the machine that has the data."""
+
+    schema_version: Literal[1] = MEDIA_VERSION
+    analysis: AnalysisId
+    figures: dict[Identifier, Figure] = {}
 
 
 class Provenance(Record):

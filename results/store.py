@@ -17,10 +17,10 @@ from typing import Any, Literal, TypeVar, get_args
 
 from pydantic import ValidationError
 
-from results.schema import Outcomes, Result, upgraded
+from results.schema import Media, Outcomes, Result, upgraded
 
 Profile = Literal["full", "quick", "custom"]
-Content = TypeVar("Content", Result, Outcomes)
+Content = TypeVar("Content", Result, Outcomes, Media)
 #: Best first. Custom results, made with parameters of the user's own, are taken only when asked for.
 PREFERENCE: tuple[Profile, ...] = ("full", "quick")
 
@@ -93,7 +93,7 @@ def digest(data: Any) -> str:
     return hashlib.sha256(canonical_json(data)).hexdigest()
 
 
-def encode(content: Result | Outcomes) -> bytes:
+def encode(content: Result | Outcomes | Media) -> bytes:
     """What is written of it: JSON, with the hash of that."""
     data = content.model_dump(mode="json")
     text = json.dumps({"content_hash": digest(data), **data}, indent=1, ensure_ascii=False, allow_nan=False)
@@ -203,6 +203,25 @@ class Store:
         remedy = "restore it from version control, or delete it to measure its cells again"
         return _verified(path, Outcomes, analysis, remedy) if path.exists() else None
 
+    def write_media(self, media: Media, profile: Profile) -> Path:
+        path = self.root / _media_file(media.analysis, profile)
+        write_atomically(path, encode(media))
+        return path
+
+    def media_path(self, analysis: str, profile: Profile) -> Path:
+        """Where the pictures are read that were drawn on this machine."""
+        return self._found(_media_file(analysis, profile))
+
+    def illustrated(self, result: Result) -> Result:
+        """The result with the pictures of its data, where they were drawn on this machine."""
+        path = self.media_path(result.analysis, result.profile)
+        if not path.exists():
+            return result
+        again = f"--profile {result.profile} --media" if result.profile != "custom" else "--media"
+        remedy = f"draw it again with `{self.program} run {result.analysis} {again}`, or delete it"
+        media = _verified(path, Media, result.analysis, remedy)
+        return result.model_copy(update={"figures": {**result.figures, **media.figures}})
+
     def best(self, analysis: str, prefer: Profile | None = None) -> Result:
         """The preferred profile's result, else the full, else the quick one.
 
@@ -234,3 +253,7 @@ def _file(analysis: str, profile: Profile) -> Path:
 
 def _outcomes_file(analysis: str, profile: Profile) -> Path:
     return Path(profile, "outcomes", f"{analysis}.json")
+
+
+def _media_file(analysis: str, profile: Profile) -> Path:
+    return Path(profile, "media", f"{analysis}.json")

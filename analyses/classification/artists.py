@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING, Any
 from analyses import experiments
 from analyses.classification import _artists_comparisons as comparisons
 from analyses.classification._artists_findings import summary
+from analyses.classification._artists_media import painted, under_every_change
 from analyses.classification._artists_settings import SPACE, ArtistsParameters, Pictures, Setting
 from analyses.plugin import Analysis, Cell, Context, Outcome, Profile, Summary
+from results.schema import Figure
 
 if TYPE_CHECKING:
     from torch import nn
@@ -128,6 +130,9 @@ class Artists(Analysis[ArtistsParameters]):
     def summarize(self, parameters: ArtistsParameters, outcomes: Mapping[str, Outcome]) -> Summary:
         return summary(parameters, outcomes)
 
+    def media(self, parameters: ArtistsParameters, outcomes: Mapping[str, Outcome]) -> Mapping[str, Figure]:
+        return painted(_whole(parameters.data, SHOWN))
+
 
 def _settings(
     parameters: ArtistsParameters, setting: Setting, fold: int | None, *, keep: bool = False
@@ -175,15 +180,21 @@ def _on_folds(
     ]
 
 
+def _whole(chosen: Pictures, size: int | None = None) -> ImageSet:
+    """All images, at the height and width of training where no other is given."""
+    from lab.datasets import load
+
+    side = size or chosen.size
+    return load(chosen.name, chosen.split, size=(side, side), grey=False, damaged=chosen.damaged)
+
+
 @lru_cache(maxsize=1)
 def _parts(chosen: Pictures) -> tuple[ImageSet, ImageSet]:
     """What every choice is made on, and the test images."""
-    from lab.datasets import DataError, load
+    from lab.datasets import DataError
     from lab.datasets.sufficiency import require_classes
 
-    images = load(
-        chosen.name, chosen.split, size=(chosen.size, chosen.size), grey=False, damaged=chosen.damaged
-    )
+    images = _whole(chosen)
     require_classes({"training": images})
     count = len(images) if chosen.images is None else chosen.images
     if count > len(images):
@@ -298,21 +309,12 @@ def _changed(photograph: str) -> Outcome:
     from sklearn.datasets import load_sample_image
     from torch.nn import functional as F
 
-    from analyses.pictures import png
-    from lab.augmentation import CHANGES
-
     pixels = (
         torch.from_numpy(load_sample_image(f"{photograph}.jpg").copy()).permute(2, 0, 1)[None].float() / 255
     )
     side = min(pixels.shape[2:])
     square = F.interpolate(pixels[..., :side, :side], (SHOWN, SHOWN), mode="area")
-    changed = {"none": square, **{name: change(square) for name, change in CHANGES.items()}}
-    return {
-        "diverged": False,
-        "pictures": {
-            name: png((255 * one[0]).round().clamp(0, 255).to(torch.uint8)) for name, one in changed.items()
-        },
-    }
+    return {"diverged": False, "pictures": under_every_change(square)}
 
 
 def _course(history: History, keep: bool) -> Outcome:

@@ -11,9 +11,11 @@ from typing import Any
 
 from analyses import experiments
 from analyses.experiments import DataChoice
+from analyses.pictures import samples
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
 from results import builders
 from results.builders import FRACTION
+from results.schema import Figure, Pictures
 from results.text import counted
 
 
@@ -104,6 +106,17 @@ class Cifar10Baseline(Analysis[BaselineParameters]):
                 "no_run_diverged": experiments.none_diverged(outcomes),
             },
         )
+
+    def media(self, parameters: BaselineParameters, outcomes: Mapping[str, Outcome]) -> Mapping[str, Figure]:
+        training = experiments.parts(parameters.data)[0][0]
+        return {
+            "samples": Pictures(
+                caption=f"The first training image of each class of {parameters.data.title}.",
+                alt=f"One image of each class: {', '.join(training.classes)}.",
+                columns=10,
+                pictures=tuple(samples(training, training.classes, 1)),
+            )
+        }
 
 
 def _recipe(parameters: BaselineParameters) -> dict[str, Any]:

@@ -21,10 +21,11 @@ from analyses.detection._detection import LISTED, NETWORKS, CanvasChoice
 from analyses.experiments import FRACTION, Comparison
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
 from results import builders
-from results.schema import Column, Finding, Metric, Row, Table
+from results.schema import Box, Column, Figure, Finding, Metric, Picture, Pictures, Row, Table
 from results.text import counted
 
 REFERENCE = "reference"
+SHOWN = 3  # training, and as many test canvases, drawn where the data is
 MEASURED = {  # name of the metric → what is measured, title, unit
     "test_accuracy": ("measured_accuracy", "Test accuracy", FRACTION),
     "map_50": ("map_50", "Mean average precision at IoU 0.5", FRACTION),
@@ -241,6 +242,9 @@ class FasterRcnn(Analysis[DetectorParameters]):
             findings=_findings(metrics, parameters, differences, words)
             | {"no_run_diverged": experiments.none_diverged(outcomes)},
         )
+
+    def media(self, parameters: DetectorParameters, outcomes: Mapping[str, Outcome]) -> Mapping[str, Figure]:
+        return {"canvases": _canvases(parameters.data)}
 
 
 def _recipe(parameters: DetectorParameters) -> dict[str, Any]:
@@ -486,6 +490,37 @@ def _ablation_table(
             "epochs unless the change says more: a smaller budget than the detectors'.",
             experiments.comparison_note(parameters.ablation_seeds),
         ),
+    )
+
+
+def _canvases(choice: CanvasChoice) -> Pictures:
+    """The first training and test canvases with their true boxes, each beside what the head is shown of it
+    where the box is right.
+    """
+    import torch
+
+    from analyses.pictures import shown
+    from lab.detection import crop, theta
+
+    data, classes = detection.load(choice, "cpu")
+    assert data.test is not None
+    found = []
+    for split, part in (("Training", data.train), ("Test", data.test)):
+        images = part.images[:SHOWN].contiguous()
+        boxes = part.labels[:SHOWN, 1:].float()
+        seen = crop(images.float(), theta(boxes), 32).clamp(0, 255).round().to(torch.uint8)
+        labels = part.labels[:SHOWN].tolist()
+        for image, within, (kind, row, column, width) in zip(images, seen, labels, strict=True):
+            box = Box(row=row, column=column, width=width, style="truth")
+            found.append(Picture(png=shown(image), title=f"{split}: {classes[kind]}", boxes=(box,)))
+            found.append(Picture(png=shown(within), title="through the transformer"))
+    return Pictures(
+        caption="Training and test canvases with their true boxes, each beside what the spatial transformer "
+        "makes of it within the true box, which is what the head of the detector is shown.",
+        alt=f"{SHOWN} training and {SHOWN} test canvases, each beside the part within its box.",
+        columns=6,
+        pictures=tuple(found),
+        legend=(("truth", "True box"),),
     )
 
 

@@ -8,7 +8,7 @@ this trains one seed each and the linear layer, in a minute or two. The portrait
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
@@ -20,7 +20,7 @@ from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profil
 from analyses.transfer import facescrub
 from analyses.transfer.facescrub import FaceParameters, FixedFeatures, person
 from results import builders
-from results.schema import Metric, Picture, Pictures
+from results.schema import Figure, Metric, Picture, Pictures
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -87,7 +87,12 @@ class FacePictures(Analysis[PictureParameters]):
             metrics={"portrait/probability": probability},
             figures={
                 "units": facescrub.unit_pictures(parameters.faces, units),
-                "portrait": _portrait_pictures(parameters.portrait.image, found, network),
+                "portrait": _portrait_pictures(
+                    "Guided backpropagation for a portrait that may be shown "
+                    f"({CREDITS.get(parameters.portrait.image, parameters.portrait.image)})",
+                    found,
+                    network,
+                ),
             },
             findings={
                 "portrait_named": builders.statement(
@@ -100,6 +105,23 @@ class FacePictures(Analysis[PictureParameters]):
                 "no_run_diverged": experiments.none_diverged(outcomes),
             },
         )
+
+    def media(self, parameters: PictureParameters, outcomes: Mapping[str, Outcome]) -> Mapping[str, Figure]:
+        """Trains the linear layer again, which takes about a minute."""
+        import torch
+
+        cells = {cell.id: cell for cell in self.plan(parameters)}
+
+        def first(fixed: FixedFeatures) -> Tensor:
+            return torch.from_numpy(fixed.faces.test.images[:1].copy())
+
+        found = _explained(cells["portrait"], Context(), first)
+        network = NAMES.get(found["architecture"]) or str(found["architecture"])
+        return {
+            "guided": _portrait_pictures(
+                "The first test photograph, and guided backpropagation of it", found, network
+            )
+        }
 
 
 def _classifier(fixed: FixedFeatures, weight: Tensor, bias: Tensor) -> nn.Module:
@@ -127,18 +149,26 @@ def _classifier(fixed: FixedFeatures, weight: Tensor, bias: Tensor) -> nn.Module
 
 def _portrait(cell: Cell, context: Context) -> Outcome:
     """Whom the linear layer takes the portrait for, and guided backpropagation of that."""
-    import torch
-
-    from lab.interpretation import attribute, photograph
+    from lab.interpretation import photograph
 
     chosen: dict[str, Any] = cell.settings["portrait"]
     top, left, side = (chosen[key] for key in ("top", "left", "side"))
     face = photograph(chosen["image"])[..., top : top + side, left : left + side].contiguous()
+    return _explained(cell, context, lambda fixed: face)
+
+
+def _explained(cell: Cell, context: Context, face_of: Callable[[FixedFeatures], Tensor]) -> Outcome:
+    """What the linear layer says of a face, uint8 (1, 3, H, W), and guided backpropagation of that."""
+    import torch
+
+    from lab.interpretation import attribute
+
     fixed = facescrub.fixed_features(cell.settings, context)
     heads = facescrub.linear_layers(cell.settings, fixed, context)
     reached = [course.accuracy["validation"][-1] for course in heads.courses[0]]
     best = reached.index(max(reached))
     model = _classifier(fixed, heads.weight[0, best].cpu(), heads.bias[0, best].cpu())
+    face = face_of(fixed)
     seen = fixed.network.prepared(face)
     with torch.no_grad():
         shares = model(seen).softmax(1)[0]
@@ -153,11 +183,11 @@ def _portrait(cell: Cell, context: Context) -> Outcome:
     }
 
 
-def _portrait_pictures(image: str, found: Outcome, network: str) -> Pictures:
+def _portrait_pictures(what: str, found: Outcome, network: str) -> Pictures:
     named = person(found["class"])
     return Pictures(
-        caption=f"Guided backpropagation for a portrait that may be shown ({CREDITS.get(image, image)}): the "
-        "gradient of the output of the person for whom the classifier takes it with respect to the pixels "
+        caption=f"{what}: the gradient of the output of the person for whom the classifier takes it "
+        "with respect to the pixels "
         f"(absolute values, summed over the colours). The classifier is a linear layer on features of "
         f"{network}. Black is zero, white is large.",
         alt=f"A portrait, and a map of what speaks for {named} in it.",

@@ -18,7 +18,7 @@ from pydantic import Field
 from analyses import experiments
 from analyses.experiments import Comparison
 from analyses.interpretation._interpretation import NAMES
-from analyses.pictures import signed
+from analyses.pictures import shown, signed
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
 from analyses.transfer import _transfer as transfer
 from results import builders
@@ -205,6 +205,10 @@ class Facescrub(Analysis[FaceParameters]):
             f"{head['weights']['sha256']}; kept activations: {head['layer']}."
             + (f" {head['checked']}." if head.get("checked") else ""),
         )
+
+    def media(self, parameters: FaceParameters, outcomes: Mapping[str, Outcome]) -> Mapping[str, Figure]:
+        run = outcomes.get("finetuned/0")
+        return {"worked": _worked_pictures(parameters, _worked(run))} if run else {}
 
 
 class Faces(NamedTuple):
@@ -742,6 +746,28 @@ def _named(worked: Mapping[str, Any]) -> str:
 
 def _is_right(worked: Mapping[str, Any]) -> bool:
     return _named(worked) == str(worked["truth"])
+
+
+def _worked_pictures(parameters: FaceParameters, worked: Sequence[Mapping[str, Any]]) -> Pictures:
+    """The faces of the worked examples, as the network is given them."""
+    from lab.datasets import load as load_images
+
+    side = (parameters.view, parameters.view)
+    images = load_images(parameters.name, parameters.split, size=side, grey=False, damaged=parameters.damaged)
+    return Pictures(
+        caption="The test photographs of the worked examples, as the network is given them, with the person "
+        "that it names and the probability.",
+        alt="; ".join(f"a face of {person(one['truth'])}, named {person(_named(one))}" for one in worked),
+        columns=4,
+        pictures=tuple(
+            Picture(
+                png=shown(images.images[images.files.index(one["file"])]),
+                title=f"{person(_named(one))}, {max(one['shares']):.1%}"
+                + ("" if _is_right(one) else f" (wrong: {person(one['truth'])})"),
+            )
+            for one in worked
+        ),
+    )
 
 
 def person(name: str) -> str:

@@ -22,7 +22,7 @@ from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profil
 from analyses.transfer import _transfer as transfer
 from analyses.transfer._transfer import Domain
 from results import builders
-from results.schema import Chart, Figure, Finding, Metric, Panel, Panels, Table
+from results.schema import Chart, Figure, Finding, Metric, Panel, Panels, Pictures, Table
 from results.text import counted
 
 if TYPE_CHECKING:
@@ -227,6 +227,14 @@ class LearningRates(Analysis[LearningRateParameters]):
             note=f"Weights: {weights['source']} ({weights['architecture']}), SHA-256 {weights['sha256']}. "
             f"Fine-tuning had {parameters.finetune_epochs} epochs, the last layer {parameters.head_epochs}.",
         )
+
+    def media(
+        self, parameters: LearningRateParameters, outcomes: Mapping[str, Outcome]
+    ) -> Mapping[str, Figure]:
+        return {
+            "samples" if number == 0 else f"{name}_samples": _samples(domain)
+            for number, (name, domain) in enumerate(parameters.used.items())
+        }
 
 
 def _heads(
@@ -632,6 +640,22 @@ def _course_chart(name: str, runs: Runs, standing: Standing, parameters: Learnin
         alt=f"Validation accuracy by epoch in two panels; the best rates are {' and '.join(best)}.",
         panels=tuple(panels),
         share_y=True,
+    )
+
+
+def _samples(domain: Domain) -> Pictures:
+    """Two training images of each of the first two classes."""
+    from analyses.pictures import samples
+    from lab.datasets import short_title
+
+    images = transfer.load(domain).train
+    classes = images.classes[:2]
+    return Pictures(
+        caption=f"Two training images of each of the first two classes of {short_title(domain.name)}, at the "
+        "size at which the network is given them.",
+        alt=f"Four images: two of {classes[0]}, two of {classes[1]}.",
+        columns=4,
+        pictures=tuple(samples(images, classes, 2)),
     )
 
 

@@ -334,20 +334,19 @@ COMPARED = {
     "network_contrastive": ("new_contrastive", "contrastive"),
     "network_mining": ("mining", "tutorial_mining"),
 }
-HARDER = "harder"  # across glasses than without any
+HARDER = "harder"  # with glasses on one of two images than without any
 CROSS = judging.Measure(
     "cross TPR",
-    more="{first} accepts more pairs across glasses than {second}",
-    less="{first} accepts fewer pairs across glasses than {second}",
-    same="{first} and {second} do not differ significantly in the pairs across glasses that they accept",
+    more="{first} accepts more mixed pairs than {second}",
+    less="{first} accepts fewer mixed pairs than {second}",
+    same="on mixed pairs, the acceptance rates of {first} and {second} do not differ significantly",
     rate=True,
 )
 KIND = judging.Measure(
     "TPR",
-    more="{first} accepts a larger share of the pairs across glasses than of those without any",
-    less="{first} accepts a smaller share of the pairs across glasses than of those without any",
-    same="{first} accepts shares of the pairs across glasses and of those without any that do not differ "
-    "significantly",
+    more="{first} accepts a larger share of mixed pairs than of pairs without glasses",
+    less="{first} accepts a smaller share of mixed pairs than of pairs without glasses",
+    same="{first} accepts mixed pairs and pairs without glasses at rates that do not differ significantly",
     rate=True,
 )
 IN_TEXT = verification.IN_TEXT | {BARE: "the new network without drawn glasses"}
@@ -355,7 +354,7 @@ IN_TEXT = verification.IN_TEXT | {BARE: "the new network without drawn glasses"}
 SIDES = {
     "difference": (IN_TEXT["mining"], IN_TEXT["contrastive"]),
     "drawn_difference": ("the new network with drawn glasses", "the same network without them"),
-    "loss_old": (IN_TEXT["tutorial_mining"], "the same network with its own loss"),
+    "loss_old": (IN_TEXT["tutorial_mining"], "the same network with the contrastive loss"),
     "loss_new": ("the new network with mined pairs", "the same network with the contrastive loss"),
     "network_contrastive": (IN_TEXT["new_contrastive"], "the tutorial's network with the same loss"),
     "network_mining": ("the new network with mined pairs", "the tutorial's network with the same pairs"),
@@ -531,9 +530,10 @@ def _findings(found: Mapping[str, judging.Comparison], outcomes: Mapping[str, Ou
         "drawing_helps": ("drawn_difference/auc", "more"),
         "drawing_helps_across": ("drawn_difference/cross_glasses_tpr", "more"),
         **{
-            f"{name}_helps": (f"{name}/auc", "more")
+            f"{name}_helps{words}": (f"{name}/{key}", "more")
             for name in COMPARED
             if name not in ("difference", "drawn_difference")
+            for key, words in (("auc", ""), ("cross_glasses_tpr", "_across"))
         },
         "glasses_are_harder_for_the_old": (f"{HARDER}/contrastive", "less"),
         "glasses_are_harder_for_the_new": (f"{HARDER}/mining", "less"),

@@ -15,6 +15,7 @@ from statistics import fmean
 from pydantic import Field
 
 from analyses import experiments
+from analyses.pictures import shown
 from analyses.plugin import Analysis, Cell, Context, Outcome, Profile, Summary
 from analyses.verification import _judging as judging
 from analyses.verification import _verification as verification
@@ -22,7 +23,18 @@ from analyses.verification._judging import Judged
 from analyses.verification._verification import IN_TEXT, METHODS, Faces, Tested, VerificationParameters
 from results import builders
 from results.builders import FRACTION
-from results.schema import Axis, Chart, Finding, Metric, Reference, Series, Table
+from results.schema import (
+    Axis,
+    Chart,
+    Figure,
+    Finding,
+    Metric,
+    Picture,
+    Pictures,
+    Reference,
+    Series,
+    Table,
+)
 from results.text import counted
 
 PUBLISHED, HELDOUT = "published_split", "heldout_split"
@@ -144,6 +156,20 @@ class Siamese(Analysis[SiameseParameters]):
             findings=_findings(metrics, found, outcomes),
             note=verification.weights_note(outcomes),
         )
+
+    def media(self, parameters: SiameseParameters, outcomes: Mapping[str, Outcome]) -> Mapping[str, Figure]:
+        drawn = {
+            "pairs": (PUBLISHED, OLD, _example_pairs, "Pairs of the published test people"),
+            "hardest_pairs": (HELDOUT, NEW, _hardest_pairs, "The hardest pairs of the people held out"),
+        }
+        figures = {}
+        for name, (split, method, choose, what) in drawn.items():
+            outcome = outcomes[f"{split}/{method}/0"]
+            threshold = judging.split_runs(outcomes, [split], method).threshold()
+            figures[name] = _pair_pictures(
+                parameters.faces, outcome, choose(outcome), threshold, what, IN_TEXT[method]
+            )
+        return figures
 
 
 PARTS = {PUBLISHED: "the published people", HELDOUT: "the people held out", "folds": "the folds"}
@@ -382,51 +408,26 @@ def _rates_table(judged: Mapping[str, Judged], note: str) -> Table:
     )
 
 
-def _pairs_table(caption: str, outcome: Outcome, chosen: Sequence[tuple[int, int]], called: float) -> Table:
-    """Some pairs of the tested images; called: the threshold that calls them same or different."""
+Chosen = list[tuple[int, int]]  # pairs of the tested images, by number
+
+
+def _distances(outcome: Outcome) -> dict[tuple[int, int], float]:
+    """The distance of every pair of the tested images."""
     from lab.verification import every
 
     ends = zip(*every(len(outcome["files"])), strict=True)
-    distance = {(int(a), int(b)): d for (a, b), d in zip(ends, outcome["distances"], strict=True)}
-    rows = []
-    for first, second in chosen:
-        same = outcome["people"][first] == outcome["people"][second]
-        rows.append(
-            {
-                "people": "same" if same else "different",
-                "first": outcome["files"][first],
-                "second": outcome["files"][second],
-                "distance": distance[first, second],
-                "called": "same" if distance[first, second] < called else "different",
-            }
-        )
-    return builders.table(
-        caption,
-        {
-            "people": builders.text("People"),
-            "first": builders.text("First image"),
-            "second": builders.text("Second image"),
-            "distance": builders.number("Distance", ".3f"),
-            "called": builders.text("Called"),
-        },
-        rows,
-    )
+    return {(int(a), int(b)): d for (a, b), d in zip(ends, outcome["distances"], strict=True)}
 
 
-def _examples(outcome: Outcome, threshold: float) -> Table:
+def _example_pairs(outcome: Outcome) -> Chosen:
     """Of the first three people: two images of each, and an image of each two."""
     people = list(dict.fromkeys(outcome["people"]))[:3]
     own = [[at for at, name in enumerate(outcome["people"]) if name == person] for person in people]
     same = [(images[0], images[1]) for images in own]
-    different = [(a[0], b[0]) for a, b in combinations(own, 2)]
-    return _pairs_table(
-        "Pairs of the published people and their distances in the tutorial's network (first seed), and what "
-        f"its threshold of {threshold:.3f} calls them.",
-        *(outcome, [*same, *different], threshold),
-    )
+    return [*same, *((a[0], b[0]) for a, b in combinations(own, 2))]
 
 
-def _hardest(outcome: Outcome, threshold: float) -> Table:
+def _hardest_pairs(outcome: Outcome) -> Chosen:
     """The same pairs that lie furthest apart, and the different ones that lie closest."""
     import numpy as np
 
@@ -440,10 +441,73 @@ def _hardest(outcome: Outcome, threshold: float) -> Table:
         where = np.flatnonzero(kind)
         hardest = where[np.argsort(sign * distances[where], kind="stable")][:HARDEST]
         chosen += [(int(first[at]), int(second[at])) for at in hardest]
+    return chosen
+
+
+def _pairs_table(caption: str, outcome: Outcome, chosen: Chosen, threshold: float) -> Table:
+    """Some pairs, and what the threshold calls them."""
+    distance = _distances(outcome)
+    return builders.table(
+        caption,
+        {
+            "people": builders.text("People"),
+            "first": builders.text("First image"),
+            "second": builders.text("Second image"),
+            "distance": builders.number("Distance", ".3f"),
+            "called": builders.text("Called"),
+        },
+        [
+            {
+                "people": _in_truth(outcome, pair),
+                "first": outcome["files"][pair[0]],
+                "second": outcome["files"][pair[1]],
+                "distance": distance[pair],
+                "called": "same" if distance[pair] < threshold else "different",
+            }
+            for pair in chosen
+        ],
+    )
+
+
+def _in_truth(outcome: Outcome, pair: tuple[int, int]) -> str:
+    first, second = (outcome["people"][at] for at in pair)
+    return "same" if first == second else "different"
+
+
+def _examples(outcome: Outcome, threshold: float) -> Table:
+    return _pairs_table(
+        "Pairs of the published people and their distances in the tutorial's network (first seed), and what "
+        f"its threshold of {threshold:.3f} calls them.",
+        *(outcome, _example_pairs(outcome), threshold),
+    )
+
+
+def _hardest(outcome: Outcome, threshold: float) -> Table:
     return _pairs_table(
         "The hardest pairs of the people held out, by the new network (first seed): one person furthest "
         f"apart, and different people closest; its threshold is {threshold:.3f}.",
-        *(outcome, chosen, threshold),
+        *(outcome, _hardest_pairs(outcome), threshold),
+    )
+
+
+def _pair_pictures(
+    faces: Faces, outcome: Outcome, chosen: Chosen, threshold: float, what: str, network: str
+) -> Pictures:
+    """Each pair side by side, its distance above the second image."""
+    images, distance = verification.load(faces), _distances(outcome)
+    number = {file: at for at, file in enumerate(images.files)}
+    found = []
+    for pair in chosen:
+        first, second = (shown(images.images[number[outcome["files"][at]]]) for at in pair)
+        called = "same" if distance[pair] < threshold else "different"
+        found.append(Picture(png=first, title=f"{_in_truth(outcome, pair)} in truth"))
+        found.append(Picture(png=second, title=f"{distance[pair]:.2f}: {called}"))
+    return Pictures(
+        caption=f"{what}. Each two photographs are a pair; above them stand whether it shows one person, its "
+        f"distance in {network} (first seed), and what its threshold of {threshold:.3f} calls it.",
+        alt=f"{len(chosen)} pairs of faces with their distances.",
+        columns=6,
+        pictures=tuple(found),
     )
 
 

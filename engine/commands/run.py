@@ -44,6 +44,10 @@ def run(
         str | None, typer.Option(help="Of Dask, as tcp://HEAD:8786 (default: workers of this machine)")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Run again what is fresh")] = False,
+    media: Annotated[
+        bool,
+        typer.Option("--media", help="Run nothing; draw the pictures of data that stay on this machine"),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON")] = False,
 ) -> None:
     """Run analyses and record their results."""
@@ -51,6 +55,9 @@ def run(
         fail(2, f"--profile {profile} is not known; say quick or full")
     chosen: Profile = "full" if profile == "full" else "quick"
     plugins, failures = _plugins(names or [])
+    if media:
+        _draw(plugins, bool(names), failures)
+        return
     if settings and len(plugins) != 1:
         fail(2, f"--set changes the parameters of one analysis, and {len(plugins)} were chosen; name one")
     from analyses.fitting import fitted
@@ -122,6 +129,30 @@ def _plugins(names: list[str]) -> tuple[list[Analysis[Any]], list[str]]:
         except analyses.BrokenPlugin as error:
             problems.append(str(error))
     return plugins, problems
+
+
+def _draw(plugins: list[Analysis[Any]], named: bool, failures: list[str]) -> None:
+    """The pictures of the data of these analyses."""
+    from engine.faults import AnalysisFailed
+    from engine.media import draw, draws
+    from lab.datasets import DataError
+
+    for plugin in plugins:
+        if not draws(plugin):
+            if named:
+                fail(2, f"{plugin.id} has no pictures of its data to draw")
+            continue
+        try:
+            for path in draw(plugin, Options.store):
+                out.print(escape(f"{plugin.id}: drawn in {near(path)}"))
+        except (DataError, AnalysisFailed, ResultError) as error:
+            if Options.debug:
+                raise
+            failures.append(str(error))
+    for failure in dict.fromkeys(failures):
+        say(failure)
+    if failures:
+        raise typer.Exit(1)
 
 
 def _print_done(done: list[tuple[str, Profile, bool]], as_json: bool) -> None:

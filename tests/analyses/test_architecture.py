@@ -67,12 +67,13 @@ EXPECTED = {
     },
     "lenet": {"total_parameters": 390_410},
     "detector_base": {"total_parameters": 595_722, "total_macs": 33_431_552},
+    "siamese": {"total_parameters": 2_168_642, "total_macs": 37_791_072},
     "audit": {"claims_checked": 15, "claims_holding": 10},
     "crosscheck": {"models_compared": 10, "largest_unexplained_difference": 0},
 }
 RECORDED = Store(ROOT / "results")
 FAMILY = analyses.select(["architecture"])
-CHEAP = ("alexnet", "vgg19", "inception", "convolution", "base_networks", "lenet", "detector_base")
+CHEAP = ("alexnet", "vgg19", "inception", "convolution", "base_networks", "lenet", "detector_base", "siamese")
 
 
 @cache

@@ -16,8 +16,8 @@ from report.document import Block, Document, elements, marker
 from report.formatting import markdown
 from report.prose import ProseError, bibliography_keys, compose
 from report.study import load
-from results.schema import Chart, Panels
-from tests.report.conftest import TEMPLATES, Workshop, vgg19
+from results.schema import Chart, Media, Panels
+from tests.report.conftest import TEMPLATES, Workshop, trained, vgg19
 
 
 def text_of(node: Any) -> str:
@@ -423,3 +423,24 @@ def test_escaped_text_comes_back_from_markdown(texts: list[str]) -> None:
     read = pandoc.read_markdown([f"[x{markdown(text)}x]{{.value}}" for text in texts])
     spoken = pandoc.write([block for blocks in read for block in blocks], "--to=plain", "--wrap=none")
     assert spoken.split() == [f"x{text}x" for text in texts]
+
+
+def test_a_picture_that_is_not_here_is_a_sentence_with_its_command(workshop: Workshop) -> None:
+    text = '# Samples\n% do about("classification.trained")\n\n{{ media("samples", "Four textures") }}\n'
+    workshop.section("layers", text)
+    (section,) = workshop.document("layers").sections[:1]
+    words = text_of(section.blocks)
+    assert "Four textures cannot be redistributed" in words
+    assert "run classification.trained --media draws them" in words
+
+
+def test_a_picture_that_is_here_is_a_numbered_figure(workshop: Workshop) -> None:
+    figure = next(iter(trained().figures.values()))
+    workshop.store.write_media(Media(analysis="classification.trained", figures={"samples": figure}), "full")
+    workshop.section(
+        "layers",
+        '# Samples\n% do about("classification.trained")\n\n'
+        '% if has("samples")\nSee {{ ref("samples") }}.\n% endif\n\n{{ media("samples", "Four textures") }}\n',
+    )
+    document = workshop.document("layers")
+    assert document.items["classification.trained/samples"].label == "Figure 1"

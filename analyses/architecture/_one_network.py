@@ -1,0 +1,64 @@
+"""An analysis of one network of ours: its layers as a table, and their totals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from analyses.architecture import _layers as layers
+from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
+from results.schema import Metric, Table
+
+COLUMNS = (
+    layers.LAYER,
+    layers.FILTER,
+    layers.STRIDE,
+    layers.PADDING,
+    layers.OUTPUT,
+    layers.PARAMETERS,
+    layers.MACS,
+)
+
+
+class OneNetwork(Analysis[Parameters]):
+    """network: "module:Class" of a class with an `input_shape`. words: what it is called in a sentence.
+    caption: of the table, without the size of the input.
+    """
+
+    analytic = True
+    network: ClassVar[str]
+    words: ClassVar[str]
+    caption: ClassVar[str]
+
+    def parameters(self, profile: Profile) -> Parameters:
+        return Parameters()
+
+    def run(self, cell: Cell, context: Context) -> Outcome:
+        from lab import models
+        from lab.counting import count
+
+        network = models.load(self.network)
+        return {
+            "ledger": layers.to_json(count(network, vars(type(network))["input_shape"], name=self.network))
+        }
+
+    def summarize(self, parameters: Parameters, outcomes: Mapping[str, Outcome]) -> Summary:
+        ledger = layers.from_json(outcomes["all"]["ledger"])
+        rows = [layers.row(layer, COLUMNS, layer.name) for layer in ledger.layers if layer.kind != "Flatten"]
+        return Summary(
+            metrics={
+                "total_parameters": Metric(
+                    value=ledger.parameters, title=f"Parameters of {self.words}", unit="parameters"
+                ),
+                "total_macs": Metric(
+                    value=ledger.macs, title=f"Multiply–accumulates of {self.words}", unit="MACs"
+                ),
+            },
+            tables={
+                "layers": Table(
+                    caption=f"{self.caption}, for an image of {layers.shape_text(ledger.input_shape)}.",
+                    columns=COLUMNS,
+                    rows=(*rows, layers.total(rows, COLUMNS)),
+                )
+            },
+        )
