@@ -270,7 +270,8 @@ class Macros:
         analysis, _ = self._split(name)
         return (
             f"\n\n::: {{.media}}\n{markdown(what)} cannot be redistributed with this study; "
-            f"`{self.store.program} run {analysis} --media` draws them where the data set is at hand.\n:::\n\n"
+            f"`{self.store.program} run {analysis} --media` draws them where the data set is at hand."
+            "\n:::\n\n"
         )
 
     def has(self, name: str) -> bool:

@@ -38,9 +38,8 @@ class OneNetwork(Analysis[Parameters]):
         from lab.counting import count
 
         network = models.load(self.network)
-        return {
-            "ledger": layers.to_json(count(network, vars(type(network))["input_shape"], name=self.network))
-        }
+        shape = vars(type(network))["input_shape"]
+        return {"ledger": layers.to_json(count(network, shape, name=self.network))}
 
     def summarize(self, parameters: Parameters, outcomes: Mapping[str, Outcome]) -> Summary:
         ledger = layers.from_json(outcomes["all"]["ledger"])

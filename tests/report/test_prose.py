@@ -440,7 +440,7 @@ def test_a_picture_that_is_here_is_a_numbered_figure(workshop: Workshop) -> None
     workshop.section(
         "layers",
         '# Samples\n% do about("classification.trained")\n\n'
-        '% if has("samples")\nSee {{ ref("samples") }}.\n% endif\n\n{{ media("samples", "Four textures") }}\n',
+        '% if has("samples")\nSee {{ ref("samples") }}.\n% endif\n\n{{ media("samples", "Textures") }}\n',
     )
     document = workshop.document("layers")
     assert document.items["classification.trained/samples"].label == "Figure 1"
