@@ -125,7 +125,7 @@ class RegionProposals(Analysis[ProposalParameters]):
             metrics[f"training/{key}"] = Metric(value=value, title=title, unit=unit)
         main = runs["proposal"]
         metrics |= detection.loss_metrics("proposal", main, "")
-        for overlap in ("0.5", "0.7"):
+        for overlap in ("0.5", "0.7", "0.9"):
             for place, count in ((0, "first"), (-1, "all")):
                 values = [{"recall": run["recall"][overlap][place]} for run in main]
                 metrics[f"proposal/recall_{count}_{overlap}"] = experiments.over_seeds(
