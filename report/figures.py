@@ -13,7 +13,7 @@ import io
 import re
 from collections.abc import Sequence
 from importlib.metadata import version
-from math import ceil
+from math import ceil, floor, log10
 from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any, Literal
@@ -67,6 +67,7 @@ GREY = "#7F7F7F"  # of lines to compare with
 REFERENCE_DASHES = (0, (4, 2))
 HOLLOW = "none"
 COLOUR_MAP = "cividis"
+SIGNED_COLOUR_MAP = "PuOr_r"
 MOST_VECTOR_CELLS = 2500
 
 Plot = Chart | Panels | Heatmap | Pictures
@@ -509,16 +510,22 @@ def _box(axes: Axes, box: Box, gid: str) -> None:
 def _heatmap(drawing: Drawing, axes: Axes, figure: Heatmap) -> None:
     from matplotlib import colormaps
 
-    map = colormaps[COLOUR_MAP].resampled(32)
+    values = [value for row in figure.values for value in row]
+    signed = min(values) < 0 < max(values)
+    map = colormaps[SIGNED_COLOUR_MAP if signed else COLOUR_MAP].resampled(32)
+    how: dict[str, Any] = {"cmap": map, "norm": _colour_scale(figure, values, signed)}
     rows, columns = len(figure.values), len(figure.values[0])
     if rows * columns > MOST_VECTOR_CELLS:
-        mesh: Any = axes.imshow(figure.values, cmap=map, aspect="auto", interpolation="none")
+        mesh: Any = axes.imshow(figure.values, **how, aspect="auto", interpolation="none")
     else:
-        mesh = axes.pcolormesh(range(columns), range(rows), figure.values, cmap=map, shading="nearest")
+        mesh = axes.pcolormesh(range(columns), range(rows), figure.values, **how, shading="nearest")
         axes.invert_yaxis()
     bar = drawing.colorbar(mesh, ax=axes, label=figure.value_label)
     bar.outline.set_visible(False)
     bar.ax.patch.set_visible(False)
+    if signed:
+        bar.set_ticks(_signed_ticks(how["norm"]))
+        bar.ax.yaxis.minorticks_off()
     bar.ax.yaxis.set_major_formatter(_tick_label)
     if figure.numbers:
         for i, row in enumerate(figure.values):
@@ -534,6 +541,28 @@ def _heatmap(drawing: Drawing, axes: Axes, figure: Heatmap) -> None:
         axes.spines[side].set_visible(False)
     axes.set_xlabel(_title(figure.x))
     axes.set_ylabel(_title(figure.y))
+
+
+def _colour_scale(figure: Heatmap, values: Sequence[float], signed: bool) -> Any:
+    """How values become colours: from zero to both sides where there are both signs, evenly as far as half of
+    them reach and by logarithm beyond, so that one extreme leaves the others their shades.
+    """
+    from matplotlib.colors import LogNorm, Normalize, SymLogNorm
+
+    if figure.scale == "log":
+        return LogNorm(min(value for value in values if value > 0), max(values))
+    if not signed:
+        return Normalize(min(values), max(values))
+    sizes = sorted(abs(value) for value in values if value)
+    largest = sizes[-1]
+    return SymLogNorm(linthresh=sizes[len(sizes) // 2], vmin=-largest, vmax=largest)
+
+
+def _signed_ticks(scale: Any) -> list[float]:
+    """Zero, and the powers of ten beyond the even part of a scale, on both sides."""
+    powers = range(ceil(log10(scale.linthresh)) + 1, floor(log10(scale.vmax)) + 1)
+    sizes = [10.0**power for power in powers] or [scale.vmax]
+    return [*(-size for size in reversed(sizes)), 0.0, *sizes]
 
 
 def _ticks(axis: Axis, drawn: Any, length: float) -> None:

@@ -284,7 +284,11 @@ class Panels(Record):
 
 
 class Heatmap(Record):
-    """A matrix drawn as cells; rows from top to bottom, values printed in the cells where `numbers`."""
+    """A matrix drawn as cells; rows from top to bottom, values printed in the cells where `numbers`.
+
+    Values of both signs are coloured from a white zero, and their logarithms further out. scale: "log"
+    colours by logarithm and leaves zeros blank; no value is then below zero.
+    """
 
     kind: Literal["heatmap"] = "heatmap"
     caption: str
@@ -294,6 +298,14 @@ class Heatmap(Record):
     values: tuple[tuple[float, ...], ...] = Field(min_length=1)
     value_label: str
     numbers: bool = False
+    scale: Literal["linear", "log"] = "linear"
+
+    @model_validator(mode="after")
+    def a_logarithm_is_of_positive_values(self) -> Self:
+        values = [value for row in self.values for value in row]
+        if self.scale == "log" and (min(values) < 0 or not any(values)):
+            raise ValueError("a heatmap on a logarithmic scale needs values, and none below zero")
+        return self
 
     @model_validator(mode="after")
     def rectangular(self) -> Self:

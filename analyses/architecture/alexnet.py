@@ -217,11 +217,12 @@ def _figure(shown: Mapping[str, list[Layer]]) -> Chart:
     largest = max(range(len(names)), key=lambda i: series[0].y[i])
     return Chart(
         kind="bar",
-        caption="Where AlexNet's parameters are: millions a layer in the three versions.",
-        alt=f"Bars a layer. The convolutions stay below {max(series[1].y[:5]):.1f} million parameters each; "
-        f"{names[largest]} is the largest with {series[0].y[largest]:.1f} million.",
+        caption="Where AlexNet's parameters are: those of each layer in the three versions, on a "
+        "logarithmic scale.",
+        alt=f"Bars for each layer. The convolutions stay below {max(series[1].y[:5]):.1f} million "
+        f"parameters each; {names[largest]} is the largest with {series[0].y[largest]:.1f} million.",
         x=Axis(label="Layer", categories=names),
-        y=Axis(label="Parameters", unit="millions"),
+        y=Axis(label="Parameters", unit="millions", scale="log"),
         series=series,
     )
 

@@ -193,7 +193,7 @@ def _figure(ledgers: Mapping[str, Ledger]) -> Chart:
     return Chart(
         kind="bar",
         caption="Multiplications of each stage in the three base networks.",
-        alt=f"Bars a stage. In the second stage the ConvNet needs {by_stage['convnet'][1]:.1f}, the "
+        alt=f"Bars for each stage. In the second stage the ConvNet needs {by_stage['convnet'][1]:.1f}, the "
         f"MobileNet-like {by_stage['mobilenet'][1]:.1f} and the ResNet-like network "
         f"{by_stage['resnet'][1]:.1f} million multiplications.",
         x=Axis(label="Stage", categories=("1", "2", "3", "4", "5")),

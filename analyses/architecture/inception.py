@@ -200,7 +200,7 @@ def _comparison_table(module: Mapping[str, Ledger], lecture: Mapping[str, Ledger
     branches = {key: _branch_macs(ledger) for key, (_, ledger) in variants.items()}
     size, lecture_size = (layers.shape_text(pair["naive"].input_shape) for pair in (module, lecture))
     return builders.table(
-        "Multiply–accumulates a branch, beside the variant of a widely used lecture.",
+        "Multiply–accumulates of each branch, beside the variant of the lecture CS231n.",
         {"layer": text("Branch")} | {key: integer(label, "MACs") for key, (label, _) in variants.items()},
         [
             {"layer": label} | {key: macs[branch] for key, macs in branches.items()}
@@ -270,7 +270,7 @@ def _figure(module: Mapping[str, Ledger]) -> Chart:
         },
         number("Multiply–accumulates", ".0f", "millions", scale=1e-6),
         x="Branch",
-        alt=f"Bars a branch. The 5×5 branch falls from {naive['five'] / 1e6:.0f} to "
+        alt=f"Bars for each branch. The 5×5 branch falls from {naive['five'] / 1e6:.0f} to "
         f"{reduced['five'] / 1e6:.0f} million multiply–accumulates.",
     )
 

@@ -221,13 +221,15 @@ def _heatmap(support: list[list[float]]) -> Heatmap:
     ticks = tuple(str(index - side // 2) for index in range(side))
     return Heatmap(
         caption="What a unit after three 5×5 convolutions sees: the gradient of its value for every pixel, "
-        "as a share of the largest, with equal weights in every filter.",
+        "as a share of the largest, with equal weights in every filter, on a logarithmic scale. It vanishes "
+        f"outside a square of side {seen}.",
         alt=f"A map of {side} by {side} pixels. The gradient is largest at the centre, falls towards the "
         f"edges, and vanishes outside a square of side {seen}.",
         x=Axis(label="Column from the centre", categories=ticks),
         y=Axis(label="Row from the centre", categories=ticks),
         values=tuple(tuple(row) for row in support),
         value_label="Gradient, share of the largest",
+        scale="log",
     )
 
 

@@ -164,8 +164,8 @@ def _figure(shares: Mapping[str, list[float]]) -> Chart:
     labels = {"activations": "Activations", "weights": "Weights", "macs": "MACs"}
     return Chart(
         kind="bar",
-        caption="Where VGG-19 spends: the share of activations, weights and multiply–accumulates a stage.",
-        alt=f"Bars a stage. Activations fall from {shares['activations'][0]:.0%} in the first stage to "
+        caption="Where VGG-19 spends: each stage's share of activations, weights and multiply–accumulates.",
+        alt=f"Bars for stages. Activations fall from {shares['activations'][0]:.0%} in the first stage to "
         f"{shares['activations'][-1]:.1%} in the dense layers, which hold {shares['weights'][-1]:.0%} of "
         "the weights.",
         x=Axis(label="Stage", categories=STAGES),

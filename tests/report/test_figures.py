@@ -7,6 +7,7 @@ import re
 import xml.etree.ElementTree as ET
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pikepdf
 import pytest
@@ -203,6 +204,28 @@ def test_a_large_heatmap_stays_small() -> None:
         caption="C", alt="A", x=Axis(label="x"), y=Axis(label="y"), values=values, value_label="v"
     )
     assert len(figures.svg(figure, "f")) < 100_000
+
+
+def heat(values: tuple[tuple[float, ...], ...], **more: Any) -> Heatmap:
+    axes = {"x": Axis(label="x"), "y": Axis(label="y")}
+    return Heatmap(caption="C", alt="A", values=values, value_label="v", **axes, **more)
+
+
+def fills(figure: Figure) -> list[str]:
+    """The colours of the cells, row by row."""
+    drawn = re.search(r'<g id="f-QuadMesh_1">(.*?)</g>', figures.svg(figure, "f"), re.DOTALL)
+    assert drawn
+    return re.findall(r'fill="(#[0-9a-f]{6})"', drawn[1])
+
+
+def test_values_of_both_signs_are_coloured_from_a_light_zero_and_an_extreme_leaves_shades() -> None:
+    less, zero, little, more = fills(heat(((-99.0, 0.0, 2.0, 4.0),)))
+    assert min(int(zero[n : n + 2], 16) for n in (1, 3, 5)) > 0xE0
+    assert len({less, zero, little, more}) == 4
+
+
+def test_a_logarithmic_heatmap_leaves_zeros_blank() -> None:
+    assert len(fills(heat(((0.0, 0.01, 1.0),), scale="log"))) == 2
 
 
 def test_a_stored_drawing_is_not_drawn_again(tmp_path: Path) -> None:

@@ -188,8 +188,15 @@ def test_what_can_be_drawn_is_taken() -> None:
     assert result_with(Finding(statement="tabs\tand\nlines \\u0000, × and 猫", holds=True)).findings
 
 
-def heatmap(values: tuple[tuple[float, ...], ...]) -> Heatmap:
-    return Heatmap(caption="c", alt="a", values=values, value_label="v", **AXES)
+def heatmap(values: tuple[tuple[float, ...], ...], **more: Any) -> Heatmap:
+    return Heatmap(caption="c", alt="a", values=values, value_label="v", **AXES, **more)
+
+
+def test_a_logarithm_is_of_positive_values() -> None:
+    assert heatmap(((0.0, 1.0),), scale="log").scale == "log"
+    for values in (((-1.0, 1.0),), ((0.0, 0.0),)):
+        with pytest.raises(ValidationError, match="none below zero"):
+            heatmap(values, scale="log")
 
 
 def test_rates_of_a_roc_are_shares() -> None:
