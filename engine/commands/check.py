@@ -19,11 +19,15 @@ from engine.commands.common import (
     site,
     studies_named,
     templates,
+    work_in_named,
 )
 from results.store import Profile, ResultError
 
 
 def check(
+    folder: Annotated[
+        str | None, typer.Argument(metavar="FOLDER", help="The folder of a study of your own")
+    ] = None,
     output: Annotated[Path | None, typer.Option(help="The site to check (default: site)")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -32,7 +36,7 @@ def check(
     from report.output_checks import check_output, check_prose
     from report.state import NEVER_BUILT, shown
 
-    studies, output = studies_named([]), site(output)
+    studies, output = studies_named(work_in_named([folder] if folder else [])), site(output)
     typed, problems, notices = check_prose(templates()), analyses.clashes(), list[str]()
     for study in studies if typed else ():
         if study.typed_numbers != "allow":

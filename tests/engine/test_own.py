@@ -80,6 +80,24 @@ def test_a_new_study_builds_with_its_own_analysis_picture_and_table(folder, monk
     assert "my-study.html: unchanged" in capsys.readouterr().out
 
 
+def test_a_folder_is_built_checked_and_explained_from_anywhere(plain, monkeypatch, capsys):
+    monkeypatch.chdir(plain.parent)
+    (plain / SECTION).write_text("# Mine\n\nWords.\n", "utf-8")
+    assert main(["build", plain.name, "--format", "html"]) == 0
+    assert main(["check", plain.name]) == 0
+    assert main(["explain", plain.name]) == 0
+    said = capsys.readouterr().out
+    assert "links and PDFs hold" in said and "my-study (html): unchanged" in said
+    Path("empty").mkdir()
+    for command in ("build", "check", "explain", "serve"):
+        assert main([command, "empty"]) == 2
+        assert "empty holds no study.toml; `convstudy new FOLDER` begins" in capsys.readouterr().err
+    common.work_in(None)
+    for arguments in (["run", "own.squeeze"], ["show", "own.squeeze"], ["run", plain.name]):
+        assert main(arguments) == 2
+        assert "give the command in the folder of its study" in capsys.readouterr().err
+
+
 def test_a_folder_of_the_author_never_hides_a_module_of_ours(plain, monkeypatch):
     for name in ("lab", "report", "results", "analyses", "torch"):
         (plain / name).mkdir(exist_ok=True)
