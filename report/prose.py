@@ -41,7 +41,7 @@ from urllib.parse import unquote
 import jinja2
 from jinja2 import nodes
 
-from report import checks, pandoc, pictures, provenance, questions
+from report import checks, pandoc, pictures, provenance, questions, text_files
 from report.colours import coloured
 from report.document import Block, Document, Section, Study, Written, elements, plain_text, rewrite
 from report.formatting import listing, markdown, nearest
@@ -234,12 +234,11 @@ def _typed(file: Path, macros: Macros) -> str:
 
 def _source(file: Path) -> str:
     try:
-        return file.read_text("utf-8-sig")
+        return text_files.read(file)
     except FileNotFoundError:
         raise ProseError(f"there is no section template {file}", file.stem) from None
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise ProseError(f"{file}:{line}: the text is not in UTF-8; save the file so", file.stem) from None
+    except text_files.NotUTF8 as error:
+        raise ProseError(str(error), file.stem) from None
     except OSError as error:
         raise ProseError(f"{file} cannot be read: {error.strerror}", file.stem) from None
 
@@ -370,7 +369,10 @@ def _check_citations(drafts: Sequence[_Draft], trees: Sequence[list[Block]], bib
 
 def bibliography_keys(path: Path) -> dict[str, int]:
     """The keys of the entries of a BibTeX file, with their lines. ProseError where one is there twice."""
-    text = path.read_text("utf-8-sig") if path.exists() else ""
+    try:
+        text = text_files.read(path) if path.exists() else ""
+    except text_files.NotUTF8 as error:
+        raise ProseError(str(error)) from None
     keys: dict[str, int] = {}
     for entry in re.finditer(r"^[ \t]*@(\w+)\s*\{\s*([^,\s]+)", text, re.MULTILINE):
         if entry[1].lower() in ("comment", "string", "preamble"):

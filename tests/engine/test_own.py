@@ -345,6 +345,18 @@ def test_a_formula_without_an_end_is_named_with_its_file_and_costs_its_section(p
     assert (plain / "site" / "my-study.pdf").is_file()
 
 
+@pytest.mark.parametrize("name", ["study.toml", "abstract.md", SECTION, "references.bib", "names.txt"])
+def test_a_file_in_another_encoding_is_named_whatever_it_is_for(plain, capsys, name):
+    file = plain / name
+    (plain / SECTION).write_text("# Mine\n", "utf-8")
+    file.write_bytes(file.read_bytes() + "\n# naïve\n".encode("latin-1"))
+    line = file.read_bytes().count(b"\n")
+    status = main(["build", str(plain), "--format", "html"])
+    said = capsys.readouterr().err
+    assert status in (1, 2) and len(said.splitlines()) == 1, said
+    assert f"{file}:{line}: the text is in an encoding such as Latin-1, not in UTF-8; save" in said
+
+
 def test_an_analysis_that_is_not_there_is_named_with_its_line_and_the_nearest(folder, capsys):
     (folder / SECTION).write_text('# A\n\n{{ value("own.sqeeze/total_parameters") }}\n', "utf-8")
     assert main(["build", str(folder), "--format", "html"]) == 1
