@@ -32,7 +32,6 @@ A result that is missing or refused costs only its section: a Div .missing says 
 from __future__ import annotations
 
 import re
-import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -41,11 +40,11 @@ from urllib.parse import unquote
 import jinja2
 from jinja2 import nodes
 
-from report import checks, pandoc, pictures, provenance, questions, text_files
+from report import checks, pandoc, pictures, provenance, questions, template_faults, text_files
 from report.colours import coloured
 from report.document import Block, Document, Section, Study, Written, elements, plain_text, rewrite
 from report.formatting import listing, markdown, nearest
-from report.macros import MACROS, MacroError, Macros, full_name
+from report.macros import MacroError, Macros, full_name
 from report.numbering import DeadReference, Kind, Linker, Offer, RepeatedName, number_items
 from results.schema import Result
 from results.store import Profile, ResultError, Store
@@ -55,6 +54,11 @@ NOT_FULL = {
     "quick": "measured on small embedded data, with short training, in place of the data of the protocol",
     "custom": "made with parameters of the reader's own",
 }
+#: What a section's template can raise.
+IN_A_TEMPLATE = (
+    template_faults.TemplateFault, jinja2.TemplateError, MacroError, TypeError, ValueError, LookupError,
+    AttributeError, ArithmeticError,
+)  # fmt: skip
 
 
 class ProseError(Exception):
@@ -203,15 +207,15 @@ def _render(file: Path, macros: Macros, typed_numbers: str) -> _Draft:
     )
     macros.begin()
     try:
+        template_faults.check_statements(environment, template)
         declared = dict(_declared(environment.parse(template)))
         text = environment.get_template(str(file)).render(macros.namespace())
     except ResultError as error:
         problem = f"section {file.stem}: {error}"
         return _Draft(file, source, title, _missing_note(error), frozenset(), declared, (problem,), typed)
-    except (jinja2.TemplateError, MacroError, TypeError, ValueError, LookupError, AttributeError) as error:
-        raise ProseError(
-            f"{file}:{_line(error, file)}: {str(error).rstrip('.')}{_meant(error)}", file.stem
-        ) from None
+    except IN_A_TEMPLATE as error:
+        line, words = template_faults.described(error, str(file), template)
+        raise ProseError(f"{file}:{line}: {words}", file.stem) from None
     title, body = _split_title(text, file)
     body = _quick_note([macros.loaded[name] for name in sorted(macros.used)], macros.store.program) + body
     return _Draft(file, source, title, body, frozenset(macros.used), declared, (), typed)
@@ -262,23 +266,6 @@ def _declared(template: nodes.Template) -> Iterator[tuple[str, Kind]]:
                 subject = said
             elif name in kinds:
                 yield full_name(said, subject), kinds[name]
-
-
-def _meant(error: Exception) -> str:
-    """The macro or statement that a misspelt one resembles."""
-    if found := re.fullmatch(r"'(\w+)' is undefined", str(error)):
-        return nearest(found[1], list(MACROS))
-    if found := re.match(r"Encountered unknown tag '(\w+)'", str(error)):
-        return nearest(found[1], ["if", "elif", "else", "endif", "for", "endfor", "do", "set"])
-    return ""
-
-
-def _line(error: Exception, file: Path) -> int:
-    """The line of a template at which an error arose."""
-    if isinstance(error, jinja2.TemplateSyntaxError):
-        return error.lineno
-    frames = traceback.extract_tb(error.__traceback__)
-    return next((frame.lineno or 1 for frame in reversed(frames) if frame.filename == str(file)), 1)
 
 
 def _quick_note(results: Sequence[Result], program: str) -> str:

@@ -198,8 +198,11 @@ def test_prose_follows_findings_and_profiles(workshop: Workshop) -> None:
         ('{{ holds("architecture.vgg19/x") }}', "has no finding 'x'"),
         ('{{ published("alexnet_parameter") }}', "no 'alexnet_parameter'; did you mean alexnet_parameters"),
         ("{{ valu('a') }}", "'valu' is undefined; did you mean value"),
-        ("% fi holds('a.b/c')", "unknown tag 'fi'; did you mean if"),
-        ("% if holds('a.b/c'", "unexpected '}', expected ')'"),
+        (
+            "% fi holds('a.b/c')",
+            "there is no `% fi` (a line that begins with % is a statement, and \\% prints the sign)",
+        ),
+        ("% if holds('a.b/c'", "the statement cannot be read: ) is missing"),
         ('% do about("vgg19")', "'vgg19' is no analysis"),
         ("% do abuot('a.b')", "'abuot' is undefined; did you mean about"),
         ("{{ profile() }}", 'begin with `% do about("analysis")`'),
@@ -212,7 +215,7 @@ def test_prose_follows_findings_and_profiles(workshop: Workshop) -> None:
         ('{{ parameter("classification.trained/on") }}', "it is True, no number, word or list"),
         ('{{ sentence("classification.trained/dropout") }}', "it has no sentence"),
         ('{{ plain("published:alexnet") }}', "published.toml has no 'alexnet'"),
-        ("{% if %}", "Expected an expression"),
+        ("{% if %}\n% endif", "the statement cannot be read: its end is missing"),
         ("{{ ref('architecture.vgg19/layerz') }}", "no section of this study shows"),
         ('{{ ref("section:trainin") }}', "there is no section 'trainin'; did you mean training"),
         ("As @simonyan2051 say.", "no entry 'simonyan2051'; did you mean simonyan2015"),
@@ -228,6 +231,51 @@ def test_a_wrong_template_is_refused_with_file_and_line(
     message = str(caught.value)
     assert complaint in message and "\n" not in message
     assert message.startswith(f"{workshop.templates / 'sections' / 'wrong.md'}:5: ")
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "complaint"),
+    [
+        ("% if true\n\nA.\n", 3, "`% if` begins here and is never ended; write `% endif` below it"),
+        ("A.\n% for a in [1]\n% if a\n% endif\n", 4, "`% for` begins here and is never ended"),
+        (
+            "% if true\n% for a in [1]\n% endif\n",
+            5,
+            "where the `% for` of line 4 is not ended; write `% endfor`",
+        ),
+        ("% endif\n", 3, "`% endif` belongs to no `% if` above"),
+        ("A.\n\n% else\n", 5, "`% else` belongs to no `% if` or `% for` above"),
+        ("% for a in [1]\n% elif true\n% endfor\n", 4, "`% elif` stands where the `% for` of line 3"),
+        ("% include 'a.md'\n", 3, "there is no `% include`"),
+        ("% of these\n", 3, "there is no `% of`"),
+        (
+            "A.\n\n% 50 of them\n",
+            5,
+            "this is no statement; a line that begins with % is a statement, and \\% prints",
+        ),
+        ("A {{ profile()\n\nB.\n", 3, "{{ begins here and is never ended; write }} behind it"),
+        ("A {{ profile() }\n\nB {{ profile() }}.\n", 3, "{{ begins here and is never ended"),
+        ("A {## note\n\nB.\n", 3, "{## begins here and is never ended; write ##} behind it"),
+        ("A {{ ref(“a”) }}.\n", 3, '“ is no quotation mark of a program; write "…"'),
+        (
+            "A {{ ref() }}.\n",
+            3,
+            "ref() missing 1 required positional argument: 'target'; it is written {{ ref(\"l",
+        ),
+        ("A {{ value('a.b/c', formt='d') }}.\n", 3, "value() has no 'formt'; did you mean format"),
+        ("A {{ 1 / 0 }}.\n", 3, "division by zero"),
+        ("{{ ref('a') ref }}\n", 3, "what {{ … }} holds cannot be read: 'ref' stands where it should end"),
+    ],
+)
+def test_a_wrong_statement_is_named_where_it_begins_in_plain_words(
+    workshop: Workshop, text: str, line: int, complaint: str
+) -> None:
+    workshop.section("wrong", f"# Wrong\n\n{text}")
+    with pytest.raises(ProseError) as caught:
+        workshop.document("wrong")
+    message = str(caught.value)
+    assert complaint in message and "\n" not in message
+    assert message.startswith(f"{workshop.templates / 'sections' / 'wrong.md'}:{line}: ")
 
 
 def rendered(workshop: Workshop, text: str) -> Document:
