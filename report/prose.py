@@ -42,10 +42,10 @@ from jinja2 import nodes
 
 from report import checks, pandoc, pictures, provenance, questions, template_faults, text_files
 from report.colours import coloured
-from report.document import Block, Document, Section, Study, Written, elements, plain_text, rewrite
+from report.document import Block, Document, Item, Section, Study, Written, elements, plain_text, rewrite
 from report.formatting import listing, markdown, nearest
 from report.macros import MacroError, Macros, full_name
-from report.numbering import DeadReference, Kind, Linker, Offer, RepeatedName, number_items
+from report.numbering import DeadReference, Kind, Linker, Offer, RepeatedName, number_items, unmentioned
 from results.schema import Result
 from results.store import Profile, ResultError, Store
 
@@ -155,7 +155,10 @@ def _compose(
         results=results,
         bibliography=templates / "references.bib",
         problems=tuple(problem for draft in drafts for problem in draft.problems),
-        typed=tuple(draft.typed for draft in drafts if draft.typed),
+        notices=(
+            *(notice for draft in drafts for notice in draft.notices),
+            *_unmentioned({name: numbered[name] for name in _names(study)}, items, drafts),
+        ),
         unanswered=tuple(questions.unanswered(study.questions, answered)),
     )
 
@@ -171,7 +174,7 @@ class _Draft:
     used: frozenset[str] = frozenset()
     declared: dict[str, Kind] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
-    typed: str = ""
+    notices: tuple[str, ...] = ()
 
     def place(self, needle: str) -> str | None:
         """ "file:line" of the first line with that text as a whole word."""
@@ -195,6 +198,7 @@ def _render(file: Path, macros: Macros, typed_numbers: str) -> _Draft:
     typed = _typed(file, macros) if typed_numbers != "allow" else ""
     if typed and typed_numbers == "refuse":
         raise ProseError(typed, file.stem)
+    notices = tuple(filter(None, (typed, checks.check_html(file))))
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(lambda name: (template, name, None)),
         undefined=jinja2.StrictUndefined,
@@ -212,13 +216,13 @@ def _render(file: Path, macros: Macros, typed_numbers: str) -> _Draft:
         text = environment.get_template(str(file)).render(macros.namespace())
     except ResultError as error:
         problem = f"section {file.stem}: {error}"
-        return _Draft(file, source, title, _missing_note(error), frozenset(), declared, (problem,), typed)
+        return _Draft(file, source, title, _missing_note(error), frozenset(), declared, (problem,), notices)
     except IN_A_TEMPLATE as error:
         line, words = template_faults.described(error, str(file), template)
         raise ProseError(f"{file}:{line}: {words}", file.stem) from None
     title, body = _split_title(text, file)
     body = _quick_note([macros.loaded[name] for name in sorted(macros.used)], macros.store.program) + body
-    return _Draft(file, source, title, body, frozenset(macros.used), declared, (), typed)
+    return _Draft(file, source, title, body, frozenset(macros.used), declared, (), notices)
 
 
 def _broken(file: Path, problem: str) -> _Draft:
@@ -308,6 +312,18 @@ def _link(linker: Linker, blocks: Sequence[Block], drafts: Sequence[_Draft]) -> 
         return linker.link(blocks)
     except DeadReference as error:
         raise _fault(drafts, error.target, str(error)) from None
+
+
+def _unmentioned(
+    bodies: Mapping[str, list[Block]], items: Mapping[str, Item], drafts: Sequence[_Draft]
+) -> Iterator[str]:
+    """A sentence for each table and figure that the text shows and never refers to."""
+    files = {draft.file.stem: draft for draft in drafts}
+    for item in unmentioned(bodies, items):
+        draft, words = files[item.section], (item.target, re.split("[/:]", item.target, maxsplit=1)[1])
+        place = next(filter(None, map(draft.place, words)), draft.file)
+        said = f'say what to see there with {{{{ ref("{item.target}") }}}}'
+        yield f"{place}: the text never refers to {item.label}; {said}"
 
 
 def _fault(drafts: Sequence[_Draft], needle: str, message: str) -> ProseError:

@@ -37,14 +37,15 @@ def check(
     from report.state import NEVER_BUILT, shown
 
     studies, output = studies_named(work_in_named([folder] if folder else [])), site(output)
-    typed, problems, notices = check_prose(templates()), analyses.clashes(), list[str]()
-    for study in studies if typed else ():
-        if study.typed_numbers != "allow":
-            (notices if study.typed_numbers == "notice" else problems).extend(typed)
-        break
+    problems, notices = analyses.clashes(), list[str]()
+    if not Options.folder:
+        problems += check_prose(templates())
     for identifier, profile in shown(studies, Options.store, templates()):
         _check_result(identifier, profile, problems, notices)
-    problems += check_output(studies, Options.store, templates(), output, notices)
+    for found, of_output in zip(
+        (problems, notices), check_output(studies, Options.store, templates(), output), strict=True
+    ):
+        found += of_output
     for study in studies:
         for kind, reasons in explain_study(study, output, Options.store, templates()).items():
             if (output / study.id).is_dir() and reasons and reasons != [NEVER_BUILT]:

@@ -169,16 +169,16 @@ def test_numbers_typed_by_hand_are_named_refused_or_allowed(plain):
     section = plain / SECTION
     section.write_text("# Mine\n\nIt is a ZX-81.\n", "utf-8")
     own = open_study(plain, TEMPLATES)
-    (typed,) = document(plain).typed
+    (typed,) = document(plain).notices
     assert own.in_files_written(typed).startswith(f"{section}:3: the digits of 'ZX-81.' are typed by hand")
     assert str(plain / "names.txt") in own.in_files_written(typed)
     with pytest.raises(ProseError, match="ZX-81"):
         document(plain, typed_numbers="refuse")
-    assert not document(plain, typed_numbers="allow").typed
+    assert not document(plain, typed_numbers="allow").notices
     (plain / "names.txt").write_text("ZX-81\n", "utf-8")
-    assert not document(plain, typed_numbers="refuse").typed
+    assert not document(plain, typed_numbers="refuse").notices
     said = document(plain, '# Mine\n\nIn 1997, 5 May 2024, see Figure 2: {{ number("1,234") }} of it.\n')
-    assert not said.typed
+    assert not said.notices
 
 
 def test_faults_are_named_in_the_file_that_the_author_wrote(folder):
@@ -355,6 +355,16 @@ def test_a_file_in_another_encoding_is_named_whatever_it_is_for(plain, capsys, n
     said = capsys.readouterr().err
     assert status in (1, 2) and len(said.splitlines()) == 1, said
     assert f"{file}:{line}: the text is in an encoding such as Latin-1, not in UTF-8; save" in said
+
+
+def test_html_is_shown_as_it_is_typed_with_a_notice(plain, capsys):
+    (plain / SECTION).write_text("# Mine\n\nA <b>word</b>.\n", "utf-8")
+    assert main(["build", str(plain), "--format", "html"]) == 0
+    assert f"{plain / SECTION}:3: HTML such as <b> is printed as it is typed" in capsys.readouterr().err
+    page = (plain / "site/my-study/my-section.html").read_text("utf-8")
+    assert "&lt;b&gt;word&lt;/b&gt;" in page
+    assert main(["check", str(plain)]) == 0
+    assert f"{plain / SECTION}:3: HTML" in capsys.readouterr().err
 
 
 def test_an_analysis_that_is_not_there_is_named_with_its_line_and_the_nearest(folder, capsys):

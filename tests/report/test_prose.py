@@ -278,6 +278,25 @@ def test_a_wrong_statement_is_named_where_it_begins_in_plain_words(
     assert message.startswith(f"{workshop.templates / 'sections' / 'wrong.md'}:{line}: ")
 
 
+def test_a_float_that_no_sentence_refers_to_is_named_with_its_line(workshop: Workshop) -> None:
+    workshop.section(
+        "layers",
+        '# Layers\n% do about("architecture.vgg19")\n\nSee {{ ref("layers") }}.\n\n{{ table("layers") }}\n\n'
+        '{{ figure("memory") }}\n\n| A |\n|---|\n| a |\n\n: Mine. {#plan}\n\n| A |\n|---|\n| a |\n',
+    )
+    file = workshop.templates / "sections" / "layers.md"
+    assert workshop.document("layers").notices == (
+        f"{file}:8: the text never refers to Figure 1; say what to see there with "
+        '{{ ref("architecture.vgg19/memory") }}',
+        f"{file}:14: the text never refers to Table 2; say what to see there with "
+        '{{ ref("table:plan") }}',
+    )
+    workshop.section(
+        "training", '# Training\n\n{{ ref("architecture.vgg19/memory") }}, {{ ref("table:plan") }}.\n'
+    )
+    assert not workshop.document("layers", "training").notices
+
+
 def rendered(workshop: Workshop, text: str) -> Document:
     workshop.section("new", f"# New\n{text}")
     return workshop.document("new")
