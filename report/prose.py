@@ -26,7 +26,8 @@ Numbers come only through macros; "analysis/name" stands for every name below to
                                                                      a table or figure right below
     {{ data() }}, {{ licence() }}, {% for note in notes() %}         of the data set
 
-A result that is missing or refused costs only its section: a Div .missing says what to run.
+A result that is missing or refused costs only the sections that are about it, or ask for it in a statement:
+a Div .missing says what to run. What another section prints of it is missing in its place alone.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ from report import checks, pandoc, pictures, provenance, questions, template_fau
 from report.colours import coloured
 from report.document import Block, Document, Item, Section, Study, Written, elements, plain_text, rewrite
 from report.formatting import listing, markdown, nearest
-from report.macros import MacroError, Macros, full_name
+from report.macros import MacroError, Macros, full_name, missing_note
 from report.numbering import DeadReference, Kind, Linker, Offer, RepeatedName, number_items, unmentioned
 from results.schema import Result
 from results.store import Profile, ResultError, Store
@@ -112,7 +113,7 @@ def _compose(
     }
     answered = {
         name: dict.fromkeys(questions.named(draft.source), ())
-        if draft.problems
+        if draft.lost
         else questions.marked(draft.markdown)
         for name, draft in zip(study.sections, drafts[1:], strict=True)
     }
@@ -175,6 +176,7 @@ class _Draft:
     declared: dict[str, Kind] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
+    lost: bool = False  # what stands here is a note in the place of the section
 
     def place(self, needle: str) -> str | None:
         """ "file:line" of the first line with that text as a whole word."""
@@ -215,14 +217,15 @@ def _render(file: Path, macros: Macros, typed_numbers: str) -> _Draft:
         declared = dict(_declared(environment.parse(template)))
         text = environment.get_template(str(file)).render(macros.namespace())
     except ResultError as error:
-        problem = f"section {file.stem}: {error}"
-        return _Draft(file, source, title, _missing_note(error), frozenset(), declared, (problem,), notices)
+        note, problem = missing_note(error, "This section"), f"section {file.stem}: {error}"
+        return _Draft(file, source, title, note, frozenset(), declared, (problem,), notices, lost=True)
     except IN_A_TEMPLATE as error:
         line, words = template_faults.described(error, str(file), template)
         raise ProseError(f"{file}:{line}: {words}", file.stem) from None
     title, body = _split_title(text, file)
     body = _quick_note([macros.loaded[name] for name in sorted(macros.used)], macros.store.program) + body
-    return _Draft(file, source, title, body, frozenset(macros.used), declared, (), notices)
+    problems = tuple(f"section {file.stem}: {error}" for error in macros.lacking.values())
+    return _Draft(file, source, title, body, frozenset(macros.used), declared, problems, notices)
 
 
 def _broken(file: Path, problem: str) -> _Draft:
@@ -231,7 +234,7 @@ def _broken(file: Path, problem: str) -> _Draft:
     first = text.partition("\n")[0]
     title = first[2:].strip() if first.startswith("# ") else file.stem
     note = f"\n::: {{.missing}}\nThis section cannot be shown: {markdown(problem)}.\n:::\n"
-    return _Draft(file, text, title, note, problems=(problem,))
+    return _Draft(file, text, title, note, problems=(problem,), lost=True)
 
 
 def _typed(file: Path, macros: Macros) -> str:
@@ -282,14 +285,6 @@ def _quick_note(results: Sequence[Result], program: str) -> str:
             again = f"`{program} run {' '.join(names)} --profile full` makes the full ones."
             notes.append(f"The numbers of {listed} are of the {profile} profile: {what}. {again}")
     return "".join(f"\n::: {{.quick}}\n{note}\n:::\n\n" for note in notes)
-
-
-def _missing_note(error: ResultError) -> str:
-    problem, remedy = (
-        "`".join(part if n % 2 else markdown(part) for n, part in enumerate(text.split("`")))
-        for text in (error.problem, error.remedy)
-    )
-    return f"\n::: {{.missing}}\nThis section cannot be shown: {problem}; {remedy}.\n:::\n"
 
 
 def _missing(drafts: Sequence[_Draft]) -> dict[str, Kind] | None:

@@ -96,14 +96,14 @@ def _syntax(template: str, line: int, text: str) -> tuple[int, str]:
             end, again = rest.find(closing), rest.find(opening)
             if begun <= line and (end < 0 or 0 <= again < end):
                 return begun, f"{opening} begins here and is never ended; write {closing} behind it"
-    found = [rewritten for pattern, words in WORDS.items() if (rewritten := _reworded(pattern, words, text))]
+    said = [words for pattern, form in WORDS.items() if (words := _reworded(pattern, form, text))]
     what = "the statement" if template.split("\n")[line - 1].startswith("{%") else "what {{ … }} holds"
-    return line, f"{what} cannot be read: {found[0] if found else text}"
+    return line, f"{what} cannot be read: {said[0] if said else text}"
 
 
-def _reworded(pattern: str, words: str, text: str) -> str:
+def _reworded(pattern: str, form: str, text: str) -> str:
     found = re.match(pattern, text)
-    return found.expand(words) if found else ""
+    return found.expand(form) if found else ""
 
 
 def _of_a_call(text: str) -> str:

@@ -136,6 +136,27 @@ def test_a_missing_result_costs_only_its_section(workshop: Workshop) -> None:
     assert "architecture.vgg19/layers" in document.items
 
 
+def test_what_a_section_borrows_in_vain_is_missing_in_its_place_alone(workshop: Workshop) -> None:
+    workshop.section(
+        "borrows",
+        '# Borrows\n% do about("architecture.vgg19")\n\n{{ value("total_weights") }} and '
+        '{{ value("no.such/a") }}, $x = {{ plain("no.such/b") }}$, {{ ref("no.such/c") }}, '
+        '{{ data("no.such") }}.\n\n'
+        '{{ figure("no.such/c") }}\n\n{{ table("layers") }} \n\n{{ ref("layers") }} has more.\n',
+    )
+    document = workshop.document("borrows")
+    (problem,) = document.problems
+    assert problem.startswith("section borrows: there is no result of no.such")
+    text = text_of(body(document, "borrows"))
+    assert "143,652,544" in text and "Table 1 has more" in text
+    assert list(document.items) == ["architecture.vgg19/layers", "provenance/results"]
+    assert "(missing: no.such/a)" in text and "the missing figure" in text and "(missing: no.such)" in text
+    (note,) = [e for e in elements(body(document, "borrows")) if marker(e)[0] == "missing"]
+    assert "The figure no.such/c cannot be shown: there is no result of no.such" in text_of([note])
+    workshop.section("asks", '# Asks\n\n% if holds("no.such/a")\nA.\n% endif\n\nB.\n')
+    assert "This section cannot be shown" in text_of(body(workshop.document("asks"), "asks"))
+
+
 def test_prose_names_the_data_that_a_result_was_measured_on(workshop: Workshop) -> None:
     """Never that of the protocol, where a reader's own was used."""
     v = "architecture.vgg19"
