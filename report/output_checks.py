@@ -43,7 +43,7 @@ def check_output(
         except ProseError as error:
             problems.append(str(error))
             continue
-        problems += [f"{study.id}: {problem}" for problem in document.unanswered]
+        problems += [f"{study.id}: {problem}" for problem in (*document.problems, *document.unanswered)]
         judged += [notice for notice in document.notices if notice not in judged]
         pdf, log = output / f"{study.id}.pdf", state.folder / study.id / f"{study.id}.log"
         if pdf.is_file() and log.is_file() and pdf.name in state.targets:

@@ -50,11 +50,12 @@ def check(
         for kind, reasons in explain_study(study, output, Options.store, templates()).items():
             if (output / study.id).is_dir() and reasons and reasons != [NEVER_BUILT]:
                 problems.append(f"{study.id} ({kind}) is not up to date: {reasons[0]}; build it again")
+    problems, notices = list(map(as_written, problems)), list(map(as_written, notices))
     if as_json:
         print_json({"problems": problems, "notices": notices})
     else:
         for problem in problems:
-            out.print(escape(as_written(problem)))
+            out.print(escape(problem))
         for notice in notices:
             say(notice, "yellow")
     if problems:

@@ -12,6 +12,7 @@ import analyses
 from engine.commands.common import (
     AsJson,
     Options,
+    as_written,
     out,
     print_json,
     refusing,
@@ -55,6 +56,8 @@ def explain(
             rows += _analysis_rows(identifier)
     if name is None or name in known_studies:
         rows += _study_rows([name] if name else [], site(output))
+    for row in rows:
+        row["reasons"] = [as_written(reason) for reason in row["reasons"]]
     if as_json:
         print_json(rows)
         return

@@ -345,6 +345,47 @@ def test_a_formula_without_an_end_is_named_with_its_file_and_costs_its_section(p
     assert (plain / "site" / "my-study.pdf").is_file()
 
 
+TRAINS = """from analyses.plugin import Analysis, Cell, Parameters, Summary
+from results.schema import Metric
+
+class Slow(Analysis[Parameters]):
+    id, title, question = "own.slow", "Slow", "How slow?"
+
+    def parameters(self, profile):
+        return Parameters()
+
+    def plan(self, parameters):
+        return [Cell("one", {"day": 1}), Cell("two", {"day": 2})]
+
+    def run(self, cell, context):
+        if cell.settings["day"] == 2:
+            raise ValueError("not today")
+        return {"n": 1}
+
+    def summarize(self, parameters, outcomes):
+        return Summary({"n": Metric(value=1, title="N", unit="n")})
+
+analysis = Slow()
+"""
+
+
+def test_the_command_that_works_in_the_folder_is_printed_there(folder, monkeypatch, capsys):
+    (folder / "analyses" / "slow.py").write_text(TRAINS, "utf-8")
+    (folder / SECTION).write_text('# A\n\n{{ value("own.slow/n") }}\n')
+    monkeypatch.chdir(folder)
+    assert main(["check", "--json"]) == 1
+    assert main(["build", "--format", "html"]) == 1
+    assert main(["run", "own.slow"]) == 1
+    for command in (["explain", "own.slow", "--json"], ["explain"], ["check"]):
+        main(command)
+    said = capsys.readouterr()
+    for command in ("build", "run own.slow", "run own.slow --profile quick"):
+        assert f"`convstudy {command}`" in said.out
+    written = [file for file in Path().rglob("*") if file.suffix in (".html", ".json", ".js")]
+    texts = [said.out, said.err, *(file.read_text("utf-8") for file in written)]
+    assert not [text for text in texts if "runner.py" in text]
+
+
 @pytest.mark.parametrize("name", ["study.toml", "abstract.md", SECTION, "references.bib", "names.txt"])
 def test_a_file_in_another_encoding_is_named_whatever_it_is_for(plain, capsys, name):
     file = plain / name
