@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from report import text_files
+from report.bibliography_names import family_first
 from report.document import Study
 from report.prose import ProseError, bibliography_keys
 from report.study import StudyError, load
@@ -64,8 +65,8 @@ def open_study(folder: Path, ours: Path) -> OwnStudy:
         )
     with holding(joined, wait=True):
         _link(joined, links)
-        for part, text in joint.items():
-            write_atomically(joined / part, text.encode())
+        write_atomically(joined / "names.txt", joint["names.txt"].encode())
+        write_atomically(joined / "references.bib", family_first(joint["references.bib"]).encode())
     links |= {joined / part: folder / part for part in joint}
     try:
         study = load(joined / "studies" / f"{name}.toml", joined, typed_numbers="notice")

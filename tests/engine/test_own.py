@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -16,7 +17,8 @@ from PIL import Image
 import analyses
 from engine.commands import common
 from engine.own import open_study, study_id
-from report import html
+from report import html, latex_scripts
+from report.bibliography_names import for_latex
 from report.prose import ProseError, compose
 from report.study import KEYS, StudyError
 from results.store import Store
@@ -236,6 +238,35 @@ def test_what_latex_cannot_set_costs_its_section_and_bibtex_is_quoted(plain, cap
     assert f"{plain / 'references.bib'}:3: BibTeX stops with" in capsys.readouterr().err
     (plain / "references.bib").write_text(broken.replace("title}", "title},"), "utf-8")
     assert main(["build", str(plain), "--format", "pdf"]) == 0
+
+
+BIB = """@misc{wang, author = {王小明 and 李, 四}, title = {One}, year = {2020}}
+@misc{sato, author = "佐藤 太郎 and
+    Kim, Min and {Some Group}", title = {Two}, year = {2021}}
+@misc{kim, author = {김 철수}, title = {Three}, year = {2022}}
+"""
+
+
+def test_a_family_name_stands_first_in_the_scripts_where_it_does(plain):
+    (plain / "references.bib").write_text(BIB, "utf-8")
+    page = re.sub(r"<[^>]+>", "", pages(plain, "# Mine\n\nAs [@wang; @sato; @kim] say.\n"))
+    for name in ("王小明, and 李四.", "佐藤太郎, Min Kim, and Some Group.", "김철수.", "李 2020", "佐藤"):
+        assert name in page, name
+    assert r"author = {{\family{李}}, \eastern{四} and Li, Si and 王小明}" in for_latex(
+        "author = {李, 四 and Li, Si and 王小明}"
+    )
+
+
+@needs_tex
+def test_a_family_name_stands_first_in_the_pdf(plain, capsys):
+    (plain / "references.bib").write_text(BIB, "utf-8")
+    (plain / SECTION).write_text("# Mine\n\nAs [@wang; @sato; @kim] say.\n", "utf-8")
+    assert main(["build", str(plain), "--format", "pdf"]) == 0, capsys.readouterr().err
+    shown = ["pdftotext", str(plain / "site" / "my-study.pdf"), "-"]
+    text = re.sub(r"\s", "", subprocess.run(shown, capture_output=True, text=True, check=True).stdout)
+    assert "MinKim" in text and "eastern" not in text and "family" not in text
+    if not latex_scripts.advice(r"\foreign{cjk}{674E}"):  # its fonts are here
+        assert "佐藤太郎,MinKim" in text and "李四" in text and "김철수" in text
 
 
 PICTURE = "# P\n\n![My *drawing*.](net.png){#net width=50%}\n\nSee {{ ref('picture:net') }}.\n"
