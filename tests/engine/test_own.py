@@ -362,6 +362,39 @@ def test_a_study_builds_without_home_language_or_a_folder_for_temporary_files(pl
     assert (plain / "site" / "my-study.pdf").is_file()
 
 
+def test_two_builds_of_one_study_at_once_wait_for_each_other(plain):
+    (plain / "analyses" / "squeeze.py").unlink()
+    (plain / SECTION).write_text("# Mine\n\nWords of mine.\n", "utf-8")
+    command = [sys.executable, str(TEMPLATES.parent / "runner.py"), "build", str(plain), "--format", "html"]
+    builds = [
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in "ab"
+    ]
+    said = [build.communicate(timeout=300) for build in builds]
+    assert [build.returncode for build in builds] == [0, 0], said
+    assert [err for _, err in said] == ["", ""]
+    assert sorted("my-study.html: unchanged" in out for out, _ in said) == [False, True]
+    assert "Words of mine." in (plain / "site/my-study/my-section.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize("variable", ["HOME", "TMPDIR", "CONVSTUDY_CACHE"])
+def test_new_and_check_work_where_a_folder_of_the_user_is_none(plain, variable):
+    environment = {"PATH": os.environ["PATH"], "LC_ALL": "C", variable: "/dev/null/none"}
+    for arguments, status in ((["new", str(plain.parent / "b")], 0), (["check", str(plain)], 1)):
+        command = [sys.executable, str(TEMPLATES.parent / "runner.py"), *arguments]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, encoding="utf-8")
+        assert (done.returncode, "Traceback" in done.stderr) == (status, False), done.stderr
+    assert "there is no site in" in done.stdout
+
+
+def test_a_fault_of_the_abstract_is_named_in_its_file(plain, capsys):
+    (plain / "abstract.md").write_text("# Abstract\n\n% if true\n\nA.\n", "utf-8")
+    (plain / SECTION).write_text("# Mine\n", "utf-8")
+    assert main(["build", str(plain), "--format", "html"]) == 1
+    assert capsys.readouterr().err.startswith(
+        f"convstudy: my-study: {plain / 'abstract.md'}:3: `% if` begins"
+    )
+
+
 @needs_tex
 @pytest.mark.parametrize("place", ["text", "caption", "abstract"])
 def test_a_formula_without_an_end_is_named_with_its_file_and_costs_its_section(plain, capsys, place):
