@@ -12,7 +12,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-from analyses.plugin import Analysis, Cell, Outcome, Parameters
+from analyses.plugin import Analysis, Cell, Outcome, Parameters, Summary
 from engine import cells, workers
 from engine.cells import Busy, CellCache
 from engine.cluster import Cluster, ClusterError, run_on
@@ -293,6 +293,8 @@ def _result(
     records: Mapping[str, CellRecord],
 ) -> Result:
     summary = analysis.summarize(parameters, _outcomes(records))
+    if not isinstance(summary, Summary):
+        raise TypeError(f"summarize gave {type(summary).__name__}, not a Summary")
     measured = list(records.values())
     latest = max(measured, key=lambda cell: cell.created)
     title, question = analysis.headings(parameters)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import reprlib
 import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from pydantic import ValidationError
+
 import analyses
 from analyses.plugin import Analysis
+from results import schema
 
 KEPT = "what was finished is kept, and the same command takes it up again"
+
+UNION = ("int", "float", "str", "bool", "none")  # what pydantic puts behind a field of several types
 
 
 class AnalysisFailed(RuntimeError):
@@ -37,14 +43,35 @@ def faults_of(analysis: Analysis[Any], part: str) -> Iterator[None]:
         elif isinstance(error, OSError) and error.strerror:
             where = f" ({error.filename})" if error.filename else ""
             text = f"{error.strerror}{where}"
-        elif hasattr(error, "errors"):  # pydantic's
-            first = error.errors()[0]
-            text = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        elif isinstance(error, ValidationError):
+            text = _of_contract(error)
         elif type(error).__module__.partition(".")[0] not in ("analyses", "lab"):
             text = f"{name}: {text}"
         kept = f"; {KEPT}" if isinstance(error, OSError) and error.strerror else ""
         text += _place(analysis, error) + kept
         raise AnalysisFailed(f"{analysis.id} failed in {part}: {text}") from error
+
+
+def _of_contract(error: ValidationError) -> str:
+    """What cannot be in a Metric, a Table or whatever of the contract was built: its first wrong field."""
+    found = error.errors(include_url=False)
+    known = getattr(getattr(schema, error.title, None), "model_fields", {})
+    for one in found:
+        if one["type"] == "extra_forbidden":
+            name = str(one["loc"][-1])
+            return f"{error.title} has no {name!r}{analyses.nearest(name, list(known))}"
+    field, first = found[0]["loc"][:1], found[0]
+    if first["type"] == "missing":
+        return f"{error.title} lacks {'.'.join(map(str, first['loc']))}"
+    said = [
+        one["msg"].removeprefix("Value error, ").partition(", unable")[0]
+        for one in found
+        if one["loc"][:1] == field
+    ]
+    where = ".".join(str(part) for part in first["loc"] if part not in UNION)
+    of = f"{where} of {error.title}" if where else error.title
+    given = f", not {reprlib.repr(first['input'])}" if where else ""
+    return f"{of}: {' or '.join(dict.fromkeys(said))}{given}"
 
 
 def _place(analysis: Analysis[Any], error: BaseException) -> str:
@@ -54,7 +81,7 @@ def _place(analysis: Analysis[Any], error: BaseException) -> str:
         return ""
     file = getattr(sys.modules.get(module), "__file__", None)
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
-    return f" ({file}:{lines[-1]})" if lines else ""
+    return f" ({file}:{lines[-1]})" if lines else f" ({file})"
 
 
 def _is_missing_data(error: BaseException) -> bool:

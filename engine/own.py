@@ -13,6 +13,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from report import text_files
+from report.bibliography_names import family_first
 from report.document import Study
 from report.prose import ProseError, bibliography_keys
 from report.study import StudyError, load
@@ -53,7 +55,8 @@ def open_study(folder: Path, ours: Path) -> OwnStudy:
     links |= {joined / "studies" / f"{name}.toml": folder / STUDY}
     try:
         repeated = sorted(_keys(ours) & _keys(folder))
-    except ProseError as error:
+        joint = {part: _joint(folder / part, ours / part) for part in ("names.txt", "references.bib")}
+    except (ProseError, text_files.NotUTF8) as error:
         raise StudyError(str(error)) from None
     if repeated:
         raise StudyError(
@@ -62,15 +65,19 @@ def open_study(folder: Path, ours: Path) -> OwnStudy:
         )
     with holding(joined, wait=True):
         _link(joined, links)
-        for part in ("names.txt", "references.bib"):  # the author's first, so that lines are counted as there
-            texts = [file.read_text("utf-8-sig") for file in (folder / part, ours / part) if file.is_file()]
-            write_atomically(joined / part, "\n".join(texts).encode())
-    links |= {joined / part: folder / part for part in ("names.txt", "references.bib")}
+        write_atomically(joined / "names.txt", joint["names.txt"].encode())
+        write_atomically(joined / "references.bib", family_first(joint["references.bib"]).encode())
+    links |= {joined / part: folder / part for part in joint}
     try:
         study = load(joined / "studies" / f"{name}.toml", joined, typed_numbers="notice")
     except StudyError as error:
         raise StudyError(_in_files_written(str(error), links)) from None
     return OwnStudy(replace(study, site={"title": study.title, "lead": LEAD, **study.site}), joined, links)
+
+
+def _joint(*files: Path) -> str:
+    """The author's first, so that lines are counted as there."""
+    return "\n".join(text_files.read(file) for file in files if file.is_file())
 
 
 def _named_by_path(folder: Path) -> list[Path]:

@@ -20,7 +20,11 @@ class SiteHandler(SimpleHTTPRequestHandler):
         if host not in ("localhost", "127.0.0.1"):
             self.send_error(HTTPStatus.MISDIRECTED_REQUEST, "this is localhost alone")
             return None
-        return super().send_head()
+        try:
+            return super().send_head()
+        except ValueError:  # an address that stands for no path, such as /%00
+            self.send_error(HTTPStatus.BAD_REQUEST)
+            return None
 
     def list_directory(self, path: Any) -> None:
         self.send_error(HTTPStatus.NOT_FOUND)

@@ -266,7 +266,7 @@ class _Maker:
             f"{pdf.name}: {text}" for text in checks.check_pdf(pdf, pdf.with_suffix(".log"), document)
         ]
         notice = latex_scripts.advice(self._source()[0])
-        notices = (*document.typed, *([f"{pdf.name}: {notice}"] if notice else []))
+        notices = (*document.notices, *([f"{pdf.name}: {notice}"] if notice else []))
         return Made({pdf.name: pdf.read_bytes()}, (*self.problems(), *problems), notices)
 
     def _compile(self) -> Path:
@@ -284,7 +284,7 @@ class _Maker:
     def _latex(self) -> Made:
         from report import latex, latex_archive
 
-        name, notices = f"{self.study.id}-latex.zip", self.document().typed
+        name, notices = f"{self.study.id}-latex.zip", self.document().notices
         try:
             self._compile()
         except latex.NoTeX:
@@ -301,13 +301,13 @@ class _Maker:
             pages = html.write_document(self._unbroken(), self.templates, address, self.state.drawings)
         except html.SiteError as error:
             raise BuildError(str(error)) from None
-        return Made(pages, self.problems(), self.document().typed)
+        return Made(pages, self.problems(), self.document().notices)
 
     def _notebook(self) -> Made:
         from report import notebook
 
         document = self._unbroken()
-        return Made({f"{self.study.id}.ipynb": notebook.write(document)}, self.problems(), document.typed)
+        return Made({f"{self.study.id}.ipynb": notebook.write(document)}, self.problems(), document.notices)
 
 
 def _commit(studies: Sequence[Study]) -> str | None:

@@ -36,6 +36,28 @@ _NO_MEASURE = (
     r"|Exercises?|Parts?|Appendix|Step|Algorithm|Lemma|Theorem)[ ~\u00a0]\(?\d+(?:\.\d+)*[a-z]?\b\)?",
 )
 _MATH = r"\$\$.+?\$\$|(?<![\\\w])\$(?=\S)(?:[^$\\]|\\.)+?(?<=\S)\$(?!\d)"
+_TAG = r"<!--|</?([a-zA-Z][a-zA-Z0-9]*)(?=[\s/>])[^<>]*>"
+#: Elements of HTML → what a section has for them.
+_INSTEAD = {
+    "b strong u mark font span small big": "**words**",
+    "i em": "*words*",
+    "img figure figcaption picture svg": "![Caption.](picture.png){width=50%}",
+    "table thead tbody tr th td caption": "a table as | A | B |",
+    "ul ol li dl dt dd": "a line that begins with - or 1. for each item",
+    "h1 h2 h3 h4 h5 h6": "## Heading",
+    "code tt kbd pre": "`code`, or lines between two of ```",
+    "a": "[words](https://…)",
+    "p": "an empty line",
+    "br": "a backslash at the end of the line",
+    "hr": "a line of ---",
+    "s del": "~~words~~",
+    "sub": "~words~",
+    "sup": "^words^",
+    "blockquote": "> before each line",
+    "!--": "% # before a comment",
+    "div section center details summary iframe video audio script style": "Markdown, or leave it out",
+}
+_ELEMENTS = {name: instead for names, instead in _INSTEAD.items() for name in names.split()}
 
 
 #: Jinja's own would take "{#id" of a heading or a picture for one.
@@ -64,10 +86,7 @@ def allowed_names(templates: Path) -> list[str]:
 
 def check_digits(template: Path, names: list[str]) -> list[str]:
     """One sentence for every number typed by hand in a section's prose."""
-    text = with_statements(template.read_text("utf-8-sig", errors="replace"))
-    text = re.sub(r"\{\{.*?\}\}", lambda found: re.sub(r"[^\n]", "j", found[0]), text, flags=re.DOTALL)
-    for pattern in _NOT_PROSE:
-        text = re.sub(pattern, _blank, text, flags=re.DOTALL | re.MULTILINE)
+    text = _prose(template)
     problems: list[tuple[int, str]] = []
     for formula in re.finditer(_MATH, text, flags=re.DOTALL):
         for found in re.finditer(r"\d[\d.,]*", formula[0]):
@@ -97,6 +116,25 @@ def check_digits(template: Path, names: list[str]) -> list[str]:
         )
     lines = [(text.count("\n", 0, where) + 1, problem) for where, problem in sorted(problems)]
     return [f"{template}:{line}: {problem}" for line, problem in lines]
+
+
+def _prose(template: Path) -> str:
+    """A section with all that is no prose blanked out, and a letter for each character of a macro."""
+    text = with_statements(template.read_text("utf-8-sig", errors="replace"))
+    text = re.sub(r"\{\{.*?\}\}", lambda found: re.sub(r"[^\n]", "j", found[0]), text, flags=re.DOTALL)
+    for pattern in _NOT_PROSE:
+        text = re.sub(pattern, _blank, text, flags=re.DOTALL | re.MULTILINE)
+    return text
+
+
+def check_html(template: Path) -> str:
+    """A sentence on the first tag of HTML in a section, which is printed as it is typed; "" without one."""
+    text = re.sub(_MATH, _blank, _prose(template), flags=re.DOTALL)
+    for found in re.finditer(_TAG, text):
+        if instead := _ELEMENTS.get((found[1] or "!--").lower()):
+            line, tag = text.count("\n", 0, found.start()) + 1, " ".join(found[0].split())
+            return f"{template}:{line}: HTML such as {tag} is printed as it is typed; write {instead}"
+    return ""
 
 
 def _blank(found: re.Match[str]) -> str:

@@ -125,7 +125,9 @@ class Document:
     results: dict[str, Result]  # every result that the document draws on, by analysis
     bibliography: Path
     problems: tuple[str, ...] = field(default=())
-    typed: tuple[str, ...] = ()  # a sentence on the numbers typed by hand, a section, where that is allowed
+    notices: tuple[
+        str, ...
+    ] = ()  # on numbers typed by hand where that is allowed, HTML, and floats without mention
     unanswered: tuple[str, ...] = ()  # the sentence on questions that no section answers, where there are any
 
 

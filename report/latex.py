@@ -18,6 +18,7 @@ from pathlib import Path
 import jinja2
 
 from report import figures, latex_scripts, latex_tables, pandoc, pictures
+from report.bibliography_names import for_latex
 from report.document import Block, Document, Item, Section, Study, Written, elements, marker, rewrite
 from report.formatting import listing
 from report.latex_scripts import Engine
@@ -120,7 +121,7 @@ def sources(tex: str, document: Document, templates: Path, folder: Path) -> dict
     for source in _sources(templates):
         content = source.read_text("utf-8")
         if source.suffix == ".bib":
-            content = latex_scripts.resolve(only_ascii(content), engine)
+            content = latex_scripts.resolve(only_ascii(for_latex(content)), engine)
         files[source.name] = content.encode()
     if engine == "lualatex":
         files["scripts.sty"] = (templates / "latex" / "scripts.sty").read_bytes()

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from report.document import Document, Item, elements, marker
+from report.document import Document, Item
 
 FARTHEST = 3  # pages between a float and its first mention
 NEAR, SHARE_NEAR = 1, 0.5  # pages, and the least share of floats that are no farther
@@ -31,13 +31,6 @@ BREAK = 36.0  # points: a longer stretch without ink is no part of the inked sha
 class Page:
     inked: float  # share of the text block's height
     gap: float  # points: the longest stretch without ink that has ink above and below
-
-
-def unmentioned(document: Document) -> list[str]:
-    """The labels of the tables and figures that no sentence refers to."""
-    bodies = [document.abstract, *(section.blocks for section in document.sections[:-1])]
-    mentioned = {data["target"] for kind, data in map(marker, elements(bodies)) if kind == "ref"}
-    return [f"{item.label} ({item.target})" for item in _floats(document) if item.target not in mentioned]
 
 
 def distances(aux: str) -> dict[str, int]:

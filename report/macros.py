@@ -25,7 +25,7 @@ from report.formatting import (
 from report.numbering import Offer
 from report.questions import all_ids, mark
 from results.schema import Dataset, Finding, Metric, Placeholder, Result
-from results.store import Profile, Store
+from results.store import Profile, ResultError, Store
 
 #: What a template may call → an example of it.
 MACROS = {
@@ -75,6 +75,8 @@ class Macros:
     used: set[str] = field(default_factory=set)
     offers: dict[str, Offer] = field(default_factory=dict)
     subject: str = ""
+    subjects: set[str] = field(default_factory=set)  # all that the present section is about
+    lacking: dict[str, ResultError] = field(default_factory=dict)  # what it borrows in vain
     asked: frozenset[str] = frozenset()  # the ids of the questions of this study
 
     def __post_init__(self) -> None:
@@ -88,11 +90,28 @@ class Macros:
         self.allowed_names = allowed_names(self.templates)
 
     def namespace(self) -> dict[str, Callable[..., Any]]:
-        return {name: getattr(self, name) for name in MACROS}
+        return {name: self._sparing(name) if name in SPARED else getattr(self, name) for name in MACROS}
+
+    def _sparing(self, name: str) -> Callable[..., str]:
+        """The macro, which says in its place what is missing where the section is not about that."""
+        macro: Callable[..., str] = getattr(self, name)
+
+        def printed(*given: Any, **named: Any) -> str:
+            try:
+                return macro(*given, **named)
+            except ResultError as error:
+                if error.analysis in self.subjects:
+                    raise
+                self.lacking[error.analysis] = error
+                return SPARED[name](self._full(given[0] if given else error.analysis), error)
+
+        return printed
 
     def begin(self) -> None:
         """A new section, which rests on nothing yet."""
         self.used.clear()
+        self.subjects.clear()
+        self.lacking.clear()
         self.subject = ""
 
     def about(self, analysis: str) -> str:
@@ -100,6 +119,7 @@ class Macros:
         if not re.fullmatch(ANALYSIS, analysis):
             raise MacroError(f'{analysis!r} is no analysis; write one such as "architecture.vgg19"')
         self.subject = analysis
+        self.subjects.add(analysis)
         return ""
 
     def result(self, analysis: str | None = None) -> Result:
@@ -334,6 +354,30 @@ def full_name(name: str, subject: str) -> str:
     if not subject or name.startswith(("section:", "picture:", "table:")) or re.fullmatch(ANALYSIS, first):
         return name
     return f"{subject}/{name}"
+
+
+def missing_note(error: ResultError, what: str) -> str:
+    """In the place of a section, table or figure: what is missing, and what to do."""
+    problem, remedy = (
+        "`".join(part if n % 2 else markdown(part) for n, part in enumerate(text.split("`")))
+        for text in (error.problem, error.remedy)
+    )
+    return f"\n\n::: {{.missing}}\n{what} cannot be shown: {problem}; {remedy}.\n:::\n\n"
+
+
+def _missing_words(target: str, _: ResultError) -> str:
+    return f"*(missing: `{target}`)*"
+
+
+#: Macros that print what a section may borrow from a result that it is not about → what else they print.
+SPARED: dict[str, Callable[[str, ResultError], str]] = {
+    **dict.fromkeys(
+        ("value", "percent", "points", "parameter", "sentence", "data", "licence"), _missing_words
+    ),
+    "plain": lambda target, error: r"\text{(missing)}",
+    "table": lambda target, error: missing_note(error, f"The table `{target}`"),
+    "figure": lambda target, error: missing_note(error, f"The figure `{target}`"),
+}
 
 
 def _in_words(value: Any, spec: str) -> str:

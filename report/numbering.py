@@ -81,6 +81,14 @@ def number_items(
     return {section: numbered(section, body) for section, body in bodies.items()}, items
 
 
+def unmentioned(bodies: Mapping[str, Sequence[Block]], items: Mapping[str, Item]) -> list[Item]:
+    """The tables and figures of these sections that no sentence in them refers to."""
+    mentioned = {
+        data["target"] for kind, data in map(marker, elements(list(bodies.values()))) if kind == "ref"
+    }
+    return [item for item in items.values() if item.section in bodies and item.target not in mentioned]
+
+
 def _caption(element: Block) -> str:
     """The text of the caption of a figure or table of the author's own; "" without one."""
     return plain_text(element["c"][1][1]).strip()

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from report.document import Study
-from report.formatting import listing
 from report.state import State
 from results.store import Store
 
@@ -22,21 +21,21 @@ def check_prose(templates: Path) -> list[str]:
 
 
 def check_output(
-    studies: Sequence[Study], store: Store, templates: Path, output: Path, notices: list[str] | None = None
-) -> list[str]:
-    """What does not hold of the studies, and of their site and PDFs in `output`.
+    studies: Sequence[Study], store: Store, templates: Path, output: Path
+) -> tuple[list[str], list[str]]:
+    """What does not hold of the studies, and of their site and PDFs in `output`; and notices.
 
-    To `notices` are added the tables and figures that a study shows and never refers to, and of a study of
-    one's own how its pages are filled.
+    What a study of one's own looks like is its author's to judge, and noticed there; in ours it is a problem.
     """
-    judged: list[str] = [] if notices is None or store.behind is None else notices
     from report import checks, layout
     from report.prose import ProseError, compose
     from report.site_checks import check_site
 
     if not output.is_dir():
-        return [f"there is no site in {output}; make it with `python runner.py build`"]
+        return [f"there is no site in {output}; make it with `python runner.py build`"], []
     problems: list[Any] = check_site(output)
+    notices: list[str] = []
+    judged = problems if store.behind is None else notices
     state = State(output)
     for study in studies:
         try:
@@ -44,14 +43,11 @@ def check_output(
         except ProseError as error:
             problems.append(str(error))
             continue
-        problems += [f"{study.id}: {problem}" for problem in document.unanswered]
-        if notices is not None and (floats := layout.unmentioned(document)):
-            notices.append(f"{study.id} never refers to {listing(floats)}; say with ref(…) what to see there")
+        problems += [f"{study.id}: {problem}" for problem in (*document.problems, *document.unanswered)]
+        judged += [notice for notice in document.notices if notice not in judged]
         pdf, log = output / f"{study.id}.pdf", state.folder / study.id / f"{study.id}.log"
         if pdf.is_file() and log.is_file() and pdf.name in state.targets:
             problems += [f"{pdf.name}: {problem}" for problem in checks.check_pdf(pdf, log, document)]
             filled = layout.problems(pdf, log.with_suffix(".aux"), document)
-            (problems if store.behind is None else judged).extend(
-                f"{pdf.name}: {problem}" for problem in filled
-            )
-    return problems
+            judged += [f"{pdf.name}: {problem}" for problem in filled]
+    return problems, notices

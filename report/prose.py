@@ -26,13 +26,13 @@ Numbers come only through macros; "analysis/name" stands for every name below to
                                                                      a table or figure right below
     {{ data() }}, {{ licence() }}, {% for note in notes() %}         of the data set
 
-A result that is missing or refused costs only its section: a Div .missing says what to run.
+A result that is missing or refused costs only the sections that are about it, or ask for it in a statement:
+a Div .missing says what to run. What another section prints of it is missing in its place alone.
 """
 
 from __future__ import annotations
 
 import re
-import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -41,12 +41,12 @@ from urllib.parse import unquote
 import jinja2
 from jinja2 import nodes
 
-from report import checks, pandoc, pictures, provenance, questions
+from report import checks, pandoc, pictures, provenance, questions, template_faults, text_files
 from report.colours import coloured
-from report.document import Block, Document, Section, Study, Written, elements, plain_text, rewrite
+from report.document import Block, Document, Item, Section, Study, Written, elements, plain_text, rewrite
 from report.formatting import listing, markdown, nearest
-from report.macros import MACROS, MacroError, Macros, full_name
-from report.numbering import DeadReference, Kind, Linker, Offer, RepeatedName, number_items
+from report.macros import MacroError, Macros, full_name, missing_note
+from report.numbering import DeadReference, Kind, Linker, Offer, RepeatedName, number_items, unmentioned
 from results.schema import Result
 from results.store import Profile, ResultError, Store
 
@@ -55,6 +55,11 @@ NOT_FULL = {
     "quick": "measured on small embedded data, with short training, in place of the data of the protocol",
     "custom": "made with parameters of the reader's own",
 }
+#: What a section's template can raise.
+IN_A_TEMPLATE = (
+    template_faults.TemplateFault, jinja2.TemplateError, MacroError, TypeError, ValueError, LookupError,
+    AttributeError, ArithmeticError,
+)  # fmt: skip
 
 
 class ProseError(Exception):
@@ -108,7 +113,7 @@ def _compose(
     }
     answered = {
         name: dict.fromkeys(questions.named(draft.source), ())
-        if draft.problems
+        if draft.lost
         else questions.marked(draft.markdown)
         for name, draft in zip(study.sections, drafts[1:], strict=True)
     }
@@ -151,7 +156,10 @@ def _compose(
         results=results,
         bibliography=templates / "references.bib",
         problems=tuple(problem for draft in drafts for problem in draft.problems),
-        typed=tuple(draft.typed for draft in drafts if draft.typed),
+        notices=(
+            *(notice for draft in drafts for notice in draft.notices),
+            *_unmentioned({name: numbered[name] for name in _names(study)}, items, drafts),
+        ),
         unanswered=tuple(questions.unanswered(study.questions, answered)),
     )
 
@@ -167,7 +175,8 @@ class _Draft:
     used: frozenset[str] = frozenset()
     declared: dict[str, Kind] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
-    typed: str = ""
+    notices: tuple[str, ...] = ()
+    lost: bool = False  # what stands here is a note in the place of the section
 
     def place(self, needle: str) -> str | None:
         """ "file:line" of the first line with that text as a whole word."""
@@ -191,6 +200,7 @@ def _render(file: Path, macros: Macros, typed_numbers: str) -> _Draft:
     typed = _typed(file, macros) if typed_numbers != "allow" else ""
     if typed and typed_numbers == "refuse":
         raise ProseError(typed, file.stem)
+    notices = tuple(filter(None, (typed, checks.check_html(file))))
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(lambda name: (template, name, None)),
         undefined=jinja2.StrictUndefined,
@@ -203,18 +213,19 @@ def _render(file: Path, macros: Macros, typed_numbers: str) -> _Draft:
     )
     macros.begin()
     try:
+        template_faults.check_statements(environment, template)
         declared = dict(_declared(environment.parse(template)))
         text = environment.get_template(str(file)).render(macros.namespace())
     except ResultError as error:
-        problem = f"section {file.stem}: {error}"
-        return _Draft(file, source, title, _missing_note(error), frozenset(), declared, (problem,), typed)
-    except (jinja2.TemplateError, MacroError, TypeError, ValueError, LookupError, AttributeError) as error:
-        raise ProseError(
-            f"{file}:{_line(error, file)}: {str(error).rstrip('.')}{_meant(error)}", file.stem
-        ) from None
+        note, problem = missing_note(error, "This section"), f"section {file.stem}: {error}"
+        return _Draft(file, source, title, note, frozenset(), declared, (problem,), notices, lost=True)
+    except IN_A_TEMPLATE as error:
+        line, words = template_faults.described(error, str(file), template)
+        raise ProseError(f"{file}:{line}: {words}", file.stem) from None
     title, body = _split_title(text, file)
     body = _quick_note([macros.loaded[name] for name in sorted(macros.used)], macros.store.program) + body
-    return _Draft(file, source, title, body, frozenset(macros.used), declared, (), typed)
+    problems = tuple(f"section {file.stem}: {error}" for error in macros.lacking.values())
+    return _Draft(file, source, title, body, frozenset(macros.used), declared, problems, notices)
 
 
 def _broken(file: Path, problem: str) -> _Draft:
@@ -223,7 +234,7 @@ def _broken(file: Path, problem: str) -> _Draft:
     first = text.partition("\n")[0]
     title = first[2:].strip() if first.startswith("# ") else file.stem
     note = f"\n::: {{.missing}}\nThis section cannot be shown: {markdown(problem)}.\n:::\n"
-    return _Draft(file, text, title, note, problems=(problem,))
+    return _Draft(file, text, title, note, problems=(problem,), lost=True)
 
 
 def _typed(file: Path, macros: Macros) -> str:
@@ -234,12 +245,11 @@ def _typed(file: Path, macros: Macros) -> str:
 
 def _source(file: Path) -> str:
     try:
-        return file.read_text("utf-8-sig")
+        return text_files.read(file)
     except FileNotFoundError:
         raise ProseError(f"there is no section template {file}", file.stem) from None
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise ProseError(f"{file}:{line}: the text is not in UTF-8; save the file so", file.stem) from None
+    except text_files.NotUTF8 as error:
+        raise ProseError(str(error), file.stem) from None
     except OSError as error:
         raise ProseError(f"{file} cannot be read: {error.strerror}", file.stem) from None
 
@@ -265,23 +275,6 @@ def _declared(template: nodes.Template) -> Iterator[tuple[str, Kind]]:
                 yield full_name(said, subject), kinds[name]
 
 
-def _meant(error: Exception) -> str:
-    """The macro or statement that a misspelt one resembles."""
-    if found := re.fullmatch(r"'(\w+)' is undefined", str(error)):
-        return nearest(found[1], list(MACROS))
-    if found := re.match(r"Encountered unknown tag '(\w+)'", str(error)):
-        return nearest(found[1], ["if", "elif", "else", "endif", "for", "endfor", "do", "set"])
-    return ""
-
-
-def _line(error: Exception, file: Path) -> int:
-    """The line of a template at which an error arose."""
-    if isinstance(error, jinja2.TemplateSyntaxError):
-        return error.lineno
-    frames = traceback.extract_tb(error.__traceback__)
-    return next((frame.lineno or 1 for frame in reversed(frames) if frame.filename == str(file)), 1)
-
-
 def _quick_note(results: Sequence[Result], program: str) -> str:
     """What a section says first when it rests on anything but full results."""
     notes = []
@@ -292,14 +285,6 @@ def _quick_note(results: Sequence[Result], program: str) -> str:
             again = f"`{program} run {' '.join(names)} --profile full` makes the full ones."
             notes.append(f"The numbers of {listed} are of the {profile} profile: {what}. {again}")
     return "".join(f"\n::: {{.quick}}\n{note}\n:::\n\n" for note in notes)
-
-
-def _missing_note(error: ResultError) -> str:
-    problem, remedy = (
-        "`".join(part if n % 2 else markdown(part) for n, part in enumerate(text.split("`")))
-        for text in (error.problem, error.remedy)
-    )
-    return f"\n::: {{.missing}}\nThis section cannot be shown: {problem}; {remedy}.\n:::\n"
 
 
 def _missing(drafts: Sequence[_Draft]) -> dict[str, Kind] | None:
@@ -322,6 +307,18 @@ def _link(linker: Linker, blocks: Sequence[Block], drafts: Sequence[_Draft]) -> 
         return linker.link(blocks)
     except DeadReference as error:
         raise _fault(drafts, error.target, str(error)) from None
+
+
+def _unmentioned(
+    bodies: Mapping[str, list[Block]], items: Mapping[str, Item], drafts: Sequence[_Draft]
+) -> Iterator[str]:
+    """A sentence for each table and figure that the text shows and never refers to."""
+    files = {draft.file.stem: draft for draft in drafts}
+    for item in unmentioned(bodies, items):
+        draft, words = files[item.section], (item.target, re.split("[/:]", item.target, maxsplit=1)[1])
+        place = next(filter(None, map(draft.place, words)), draft.file)
+        said = f'say what to see there with {{{{ ref("{item.target}") }}}}'
+        yield f"{place}: the text never refers to {item.label}; {said}"
 
 
 def _fault(drafts: Sequence[_Draft], needle: str, message: str) -> ProseError:
@@ -370,7 +367,10 @@ def _check_citations(drafts: Sequence[_Draft], trees: Sequence[list[Block]], bib
 
 def bibliography_keys(path: Path) -> dict[str, int]:
     """The keys of the entries of a BibTeX file, with their lines. ProseError where one is there twice."""
-    text = path.read_text("utf-8-sig") if path.exists() else ""
+    try:
+        text = text_files.read(path) if path.exists() else ""
+    except text_files.NotUTF8 as error:
+        raise ProseError(str(error)) from None
     keys: dict[str, int] = {}
     for entry in re.finditer(r"^[ \t]*@(\w+)\s*\{\s*([^,\s]+)", text, re.MULTILINE):
         if entry[1].lower() in ("comment", "string", "preamble"):

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from report import text_files
 from report.document import Author, Study
 from report.formatting import nearest
 from report.provenance import SECTION as APPENDIX
@@ -83,29 +86,52 @@ class StudyError(Exception):
     """A study file that cannot be used; the message is one sentence with file, key and remedy."""
 
 
+@dataclass(frozen=True)
+class _Text:
+    """A study file as it was written, whose lines errors name."""
+
+    path: Path
+    lines: Sequence[str]
+
+    def at(self, key: str, word: str = "", number: int = 1) -> str:
+        """ "file:line" of a key, of one of several tables of that name, or of a word from there on."""
+        named = re.compile(rf"""[\s\[]*["']?{re.escape(key)}["']?\s*[\]=.]""")
+        places = [n for n, line in enumerate(self.lines) if named.match(line)]
+        if not places:
+            return str(self.path)
+        begin = places[min(number, len(places)) - 1]
+        whole = re.compile(rf"(?<![\w-]){re.escape(word)}(?![\w-])")
+        found = (n for n, line in enumerate(self.lines[begin:], begin) if whole.search(line))
+        return f"{self.path}:{next(found, begin) + 1}"
+
+
 def load(path: Path, templates: Path, typed_numbers: str = "refuse") -> Study:
     """The study of a TOML file; its id is the file's stem. Raises StudyError.
 
     `typed_numbers` is what holds where the file does not say it.
     """
-    data = _read(path)
-    questions = _questions(path, data.pop("questions", []))
-    people = _people(path, data)
+    text, data = _read(path)
+    questions = _questions(text, data.pop("questions", []))
+    people = _people(text, data)
     for key, value in data.items():
         if key not in KEYS:
-            raise StudyError(f"{path}: there is no key {key!r}{nearest(key, list(KEYS))}")
+            raise StudyError(f"{text.at(key)}: there is no key {key!r}{nearest(key, list(KEYS))}")
         if not _is_a(value, KEYS[key].type):
-            raise StudyError(f"{path}: {key} must be {TYPE_NAMES[KEYS[key].type]}, not {value!r}")
+            wanted = f"{TYPE_NAMES[KEYS[key].type]}, not {value!r}"
+            raise StudyError(f"{text.at(key)}: {key} must be {wanted}; write {key} = {KEYS[key].example}")
         if key in FORMS and not re.fullmatch(FORMS[key][0], value):
-            raise StudyError(f"{path}: {key} must be {FORMS[key][1]}, not {value!r}")
+            raise StudyError(f"{text.at(key)}: {key} must be {FORMS[key][1]}, not {value!r}")
     for name, known in KEYS.items():
         if known.required and not data.get(name):
             raise StudyError(f"{path}: {name} is missing; add {name} = {known.example}")
     site = data.get("site", {})
     for key in site:
         if key not in SITE:
-            raise StudyError(f"{path}: site has no {key!r}{nearest(key, list(SITE))}")
-    abstract, *sections = _section_names(path, [data["abstract"], *data["sections"]], templates)
+            raise StudyError(f"{text.at('site', key)}: site has no {key!r}{nearest(key, list(SITE))}")
+    (abstract,) = _section_names(text, "abstract", [data["abstract"]], templates)
+    sections = _section_names(text, "sections", data["sections"], templates)
+    if abstract in sections:
+        raise StudyError(f"{text.at('sections', abstract)}: {abstract!r} is the abstract; remove it here")
     if data.get("anonymous"):
         people = (Author("Anonymous author" + "s" * (len(people) > 1)),)
     return Study(
@@ -130,7 +156,7 @@ def load(path: Path, templates: Path, typed_numbers: str = "refuse") -> Study:
     )
 
 
-def _people(path: Path, data: dict[str, Any]) -> tuple[Author, ...]:
+def _people(text: _Text, data: dict[str, Any]) -> tuple[Author, ...]:
     """The authors, each a name or a table with one; `data` keeps the names."""
     given = data.get("authors")
     if not isinstance(given, list):
@@ -140,44 +166,65 @@ def _people(path: Path, data: dict[str, Any]) -> tuple[Author, ...]:
         fields = {"name": one} if isinstance(one, str) else one
         if not isinstance(fields, dict) or not _is_a(fields, dict) or not fields.get("name", "").strip():
             raise StudyError(
-                f"{path}: author {number} must be a name, or a table such as "
+                f"{text.at('authors', number=number)}: author {number} must be a name, or a table such as "
                 '{ name = "Ada Lovelace", affiliation = "London", email = "ada@example.org" }'
             )
         for key in fields:
             if key not in AUTHOR:
-                raise StudyError(f"{path}: author {number} has no {key!r}{nearest(key, list(AUTHOR))}")
+                place = text.at("authors", key, number)
+                raise StudyError(f"{place}: author {number} has no {key!r}{nearest(key, list(AUTHOR))}")
         people.append(Author(**fields))
     data["authors"] = [one.name for one in people]
     return tuple(people)
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> tuple[_Text, dict[str, Any]]:
     try:
-        return tomllib.loads(path.read_text("utf-8-sig"))
+        written = text_files.read(path)
     except FileNotFoundError:
         known = sorted(file.stem for file in path.parent.glob("*.toml"))
         raise StudyError(f"there is no study {path.stem!r} at {path}{nearest(path.stem, known)}") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise StudyError(f"{path} cannot be read as a study: {error}") from None
+    except text_files.NotUTF8 as error:
+        raise StudyError(str(error)) from None
+    except OSError as error:
+        raise StudyError(f"{path} cannot be read: {error.strerror}") from None
+    text = _Text(path, written.split("\n"))
+    try:
+        return text, tomllib.loads(written)
+    except tomllib.TOMLDecodeError as error:
+        raise StudyError(_no_toml(text, str(error))) from None
 
 
-def _questions(path: Path, given: Any) -> tuple[Question, ...]:
+def _no_toml(text: _Text, problem: str) -> str:
+    """tomllib's words at their line; what is never closed is named where its key is."""
+    message, _, place = problem.partition(" (at ")
+    found = re.match(r"line (\d+)", place)
+    begun = [number for number, line in enumerate(text.lines, 1) if re.match(r"\w+\s*=", line)]
+    line = int(found[1]) if found else (begun or [1])[-1]
+    return (
+        f"{text.path}:{line}: the file is no TOML from here on ({message}); a text stands in quotes, a list"
+        " in brackets with commas, and each key once"
+    )
+
+
+def _questions(text: _Text, given: Any) -> tuple[Question, ...]:
     """The questions of the assignment that a study answers: [[questions]] with id and text."""
     example = 'write [[questions]] with id = "1a" and text = "…"'
     if not isinstance(given, list):
-        raise StudyError(f"{path}: questions must be a list of tables; {example}")
+        raise StudyError(f"{text.at('questions')}: questions must be a list of tables; {example}")
     found: dict[str, Question] = {}
     for number, one in enumerate(given, 1):
+        place = text.at("questions", number=number)
         if not isinstance(one, dict) or set(one) != {"id", "text"}:
-            raise StudyError(f"{path}: question {number} must have an id and a text; {example}")
+            raise StudyError(f"{place}: question {number} must have an id and a text; {example}")
         if not all(isinstance(value, str) and value.strip() for value in one.values()):
-            raise StudyError(f"{path}: id and text of question {number} must be texts; {example}")
+            raise StudyError(f"{place}: id and text of question {number} must be texts; {example}")
         if not re.fullmatch(r"[\w.-]+", one["id"]):
             raise StudyError(
-                f"{path}: the id {one['id']!r} of question {number} has more than letters, digits, . and -"
+                f"{place}: the id {one['id']!r} of question {number} has more than letters, digits, . and -"
             )
         if one["id"] in found:
-            raise StudyError(f"{path}: the question {one['id']!r} is asked twice; remove one")
+            raise StudyError(f"{place}: the question {one['id']!r} is asked twice; remove one")
         found[one["id"]] = Question(**one)
     return tuple(found.values())
 
@@ -192,24 +239,25 @@ def _is_a(value: object, expected: type) -> bool:
     return isinstance(value, expected)
 
 
-def _section_names(path: Path, given: list[str], templates: Path) -> list[str]:
+def _section_names(text: _Text, key: str, given: list[str], templates: Path) -> list[str]:
     """The sections by their names; one that is named by its path has that of its file."""
     folder = templates / "sections"
     known = sorted(file.stem for file in folder.glob("*.md"))
     names: list[str] = []
     for said in given:
+        place = text.at(key, said)
         name = Path(said).stem if said.endswith(".md") else said
         if name not in known:
             where = f"file {said!r}" if said.endswith(".md") else f"section {name!r} in {folder}"
-            raise StudyError(f"{path}: there is no {where}{nearest(name, known)}")
+            raise StudyError(f"{place}: there is no {where}{nearest(name, known)}")
         if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", name):
             raise StudyError(
-                f"{path}: the section {name!r} becomes part of an address: rename its file to small letters,"
+                f"{place}: the section {name!r} becomes part of an address: rename its file to small letters,"
                 " digits and hyphens"
             )
         if name == APPENDIX:
-            raise StudyError(f"{path}: {name!r} is the appendix that every study has; rename the section")
+            raise StudyError(f"{place}: {name!r} is the appendix that every study has; rename the section")
         if name in names:
-            raise StudyError(f"{path}: the section {name!r} is named twice; remove one")
+            raise StudyError(f"{place}: the section {name!r} is named twice; remove one")
         names.append(name)
     return names

@@ -10,18 +10,16 @@ from rich.markup import escape
 
 import analyses
 from engine.commands.common import (
-    TEMPLATES,
     Options,
     as_profile,
     fail,
-    is_own,
     out,
     progress,
     say,
     site,
     studies_named,
     templates,
-    work_in,
+    work_in_named,
 )
 
 if TYPE_CHECKING:
@@ -58,7 +56,7 @@ def build(
     if not wanted or set(wanted) - set(FORMATS):
         fail(2, f"--format {formats} is not known; say one or more of {','.join(FORMATS)}")
     prefer = as_profile(profile)
-    studies, output = studies_named(_in_its_folder(names or [])), site(output)
+    studies, output = studies_named(work_in_named(names or [])), site(output)
     with progress() as report:
         refreshed = refresh(Options.store, report, only=_needed(studies))
     for identifier in refreshed.recorded:
@@ -82,18 +80,6 @@ def build(
         out.print("Every link resolves, and no page loads anything from outside its folder.")
     if built.problems or refreshed.problems:
         raise typer.Exit(1)
-
-
-def _in_its_folder(names: list[str]) -> list[str]:
-    """The studies that are named; where a folder is, the command works on the study that it holds."""
-    ours = TEMPLATES / "studies"
-    folders = [name for name in names if is_own(Path(name)) and not (ours / f"{name}.toml").is_file()]
-    if not folders:
-        return names
-    if len(names) > 1:
-        fail(2, f"{folders[0]} holds a study of your own; build it by itself")
-    work_in(Path(folders[0]).resolve(), Options.given)
-    return []
 
 
 def _unknown(studies: list[Study]) -> list[str]:

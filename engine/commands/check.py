@@ -19,11 +19,15 @@ from engine.commands.common import (
     site,
     studies_named,
     templates,
+    work_in_named,
 )
 from results.store import Profile, ResultError
 
 
 def check(
+    folder: Annotated[
+        str | None, typer.Argument(metavar="FOLDER", help="The folder of a study of your own")
+    ] = None,
     output: Annotated[Path | None, typer.Option(help="The site to check (default: site)")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -32,24 +36,26 @@ def check(
     from report.output_checks import check_output, check_prose
     from report.state import NEVER_BUILT, shown
 
-    studies, output = studies_named([]), site(output)
-    typed, problems, notices = check_prose(templates()), analyses.clashes(), list[str]()
-    for study in studies if typed else ():
-        if study.typed_numbers != "allow":
-            (notices if study.typed_numbers == "notice" else problems).extend(typed)
-        break
+    studies, output = studies_named(work_in_named([folder] if folder else [])), site(output)
+    problems, notices = analyses.clashes(), list[str]()
+    if not Options.folder:
+        problems += check_prose(templates())
     for identifier, profile in shown(studies, Options.store, templates()):
         _check_result(identifier, profile, problems, notices)
-    problems += check_output(studies, Options.store, templates(), output, notices)
+    for found, of_output in zip(
+        (problems, notices), check_output(studies, Options.store, templates(), output), strict=True
+    ):
+        found += of_output
     for study in studies:
         for kind, reasons in explain_study(study, output, Options.store, templates()).items():
             if (output / study.id).is_dir() and reasons and reasons != [NEVER_BUILT]:
                 problems.append(f"{study.id} ({kind}) is not up to date: {reasons[0]}; build it again")
+    problems, notices = list(map(as_written, problems)), list(map(as_written, notices))
     if as_json:
         print_json({"problems": problems, "notices": notices})
     else:
         for problem in problems:
-            out.print(escape(as_written(problem)))
+            out.print(escape(problem))
         for notice in notices:
             say(notice, "yellow")
     if problems:

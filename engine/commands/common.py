@@ -63,6 +63,21 @@ def work_in(folder: Path | None, results: Path | None = None) -> None:
     analyses.use_folder(folder / "analyses" if folder else None)
 
 
+def work_in_named(names: Sequence[str]) -> Sequence[str]:
+    """The names that are none of a folder; where one is, the command works on the study that it holds."""
+    ours = {file.stem for file in (TEMPLATES / "studies").glob("*.toml")}
+    ours |= {part for known in analyses.identifiers() for part in (known, known.partition(".")[0])}
+    folders = [name for name in names if name not in ours and Path(name).is_dir()]
+    if not folders:
+        return names
+    if len(names) > 1:
+        fail(2, f"{folders[0]} is the folder of a study of your own; name it by itself")
+    if not is_own(Path(folders[0])):
+        fail(2, f"{folders[0]} holds no {STUDY}; `convstudy new FOLDER` begins a study in a new folder")
+    work_in(Path(folders[0]).resolve(), Options.given)
+    return []
+
+
 def own_study() -> OwnStudy | None:
     """The study of the folder that the command works on."""
     if Options.folder and Options.opened is None:
@@ -165,6 +180,15 @@ def as_profile(name: str | None) -> Profile | None:
         case None | "full" | "quick" | "custom":
             return name
     fail(2, f"--profile {name} is not known; say full, quick or custom")
+
+
+def analyses_named(names: Sequence[str]) -> list[str]:
+    """The ids of those analyses, of a family all; where none is named of all."""
+    for name in names:
+        if not Options.folder and (name.startswith(f"{analyses.OWN}.") or is_own(Path(name))):
+            fail(2, f"there is no analysis {name!r} here; give the command in the folder of its study")
+    with refusing(analyses.UnknownAnalysis, analyses.BrokenPlugin):
+        return analyses.select(list(names))
 
 
 def studies_named(names: Sequence[str]) -> list[Study]:

@@ -9,7 +9,18 @@ import typer
 from rich.markup import escape
 
 import analyses
-from engine.commands.common import AsJson, Options, out, print_json, refusing, site, studies_named, templates
+from engine.commands.common import (
+    AsJson,
+    Options,
+    as_written,
+    out,
+    print_json,
+    refusing,
+    site,
+    studies_named,
+    templates,
+    work_in_named,
+)
 from results.store import Profile, ResultError
 
 WORDS = {
@@ -21,11 +32,12 @@ WORDS = {
 
 
 def explain(
-    name: Annotated[str | None, typer.Argument(metavar="ANALYSIS|STUDY")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="ANALYSIS|STUDY|FOLDER")] = None,
     output: Annotated[Path | None, typer.Option(help="Where the site goes (default: site)")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Why an analysis would run, or a study would be built again, or not."""
+    name = next(iter(work_in_named([name])), None) if name else None
     known_studies = sorted(path.stem for path in (templates() / "studies").glob("*.toml"))
     rows: list[dict[str, Any]] = []
     if name is None or name not in known_studies:
@@ -44,6 +56,8 @@ def explain(
             rows += _analysis_rows(identifier)
     if name is None or name in known_studies:
         rows += _study_rows([name] if name else [], site(output))
+    for row in rows:
+        row["reasons"] = [as_written(reason) for reason in row["reasons"]]
     if as_json:
         print_json(rows)
         return

@@ -9,7 +9,17 @@ import typer
 from rich.markup import escape
 
 import analyses
-from engine.commands.common import Options, fail, near, out, print_json, progress, refusing, say
+from engine.commands.common import (
+    Options,
+    analyses_named,
+    fail,
+    near,
+    out,
+    print_json,
+    progress,
+    refusing,
+    say,
+)
 from results.store import Profile, ResultError
 
 if TYPE_CHECKING:
@@ -120,8 +130,7 @@ def run(
 
 def _plugins(names: list[str]) -> tuple[list[Analysis[Any]], list[str]]:
     """The analyses chosen; and of those that cannot be loaded, and were not named themselves, why."""
-    with refusing(analyses.UnknownAnalysis, analyses.BrokenPlugin):
-        selected = analyses.select(names)
+    selected = analyses_named(names)
     plugins, problems = [], analyses.clashes() if not names else []
     for identifier in selected:
         try:

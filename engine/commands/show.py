@@ -14,6 +14,7 @@ import analyses
 from engine.commands.common import (
     AsJson,
     Options,
+    analyses_named,
     as_profile,
     fail,
     out,
@@ -42,8 +43,7 @@ def show(
     output: Annotated[Path | None, typer.Option(help="A .svg, .pdf or .png for --figure")] = None,
 ) -> None:
     """A recorded result, in the terminal or as JSON; or its tables and figures for another document."""
-    with refusing(analyses.UnknownAnalysis):
-        analyses.select([name])
+    analyses_named([name])
     chosen = as_profile(profile)
     with refusing(ResultError, status=1):
         result = Options.store.read(name, chosen) if chosen else Options.store.best(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -16,7 +17,8 @@ from PIL import Image
 import analyses
 from engine.commands import common
 from engine.own import open_study, study_id
-from report import html
+from report import html, latex_scripts
+from report.bibliography_names import for_latex
 from report.prose import ProseError, compose
 from report.study import KEYS, StudyError
 from results.store import Store
@@ -78,6 +80,24 @@ def test_a_new_study_builds_with_its_own_analysis_picture_and_table(folder, monk
     assert "1,248,424" in said and "my-study" in said
     assert main(["build", "--format", "html"]) == 0
     assert "my-study.html: unchanged" in capsys.readouterr().out
+
+
+def test_a_folder_is_built_checked_and_explained_from_anywhere(plain, monkeypatch, capsys):
+    monkeypatch.chdir(plain.parent)
+    (plain / SECTION).write_text("# Mine\n\nWords.\n", "utf-8")
+    assert main(["build", plain.name, "--format", "html"]) == 0
+    assert main(["check", plain.name]) == 0
+    assert main(["explain", plain.name]) == 0
+    said = capsys.readouterr().out
+    assert "links and PDFs hold" in said and "my-study (html): unchanged" in said
+    Path("empty").mkdir()
+    for command in ("build", "check", "explain", "serve"):
+        assert main([command, "empty"]) == 2
+        assert "empty holds no study.toml; `convstudy new FOLDER` begins" in capsys.readouterr().err
+    common.work_in(None)
+    for arguments in (["run", "own.squeeze"], ["show", "own.squeeze"], ["run", plain.name]):
+        assert main(arguments) == 2
+        assert "give the command in the folder of its study" in capsys.readouterr().err
 
 
 def test_a_folder_of_the_author_never_hides_a_module_of_ours(plain, monkeypatch):
@@ -151,16 +171,16 @@ def test_numbers_typed_by_hand_are_named_refused_or_allowed(plain):
     section = plain / SECTION
     section.write_text("# Mine\n\nIt is a ZX-81.\n", "utf-8")
     own = open_study(plain, TEMPLATES)
-    (typed,) = document(plain).typed
+    (typed,) = document(plain).notices
     assert own.in_files_written(typed).startswith(f"{section}:3: the digits of 'ZX-81.' are typed by hand")
     assert str(plain / "names.txt") in own.in_files_written(typed)
     with pytest.raises(ProseError, match="ZX-81"):
         document(plain, typed_numbers="refuse")
-    assert not document(plain, typed_numbers="allow").typed
+    assert not document(plain, typed_numbers="allow").notices
     (plain / "names.txt").write_text("ZX-81\n", "utf-8")
-    assert not document(plain, typed_numbers="refuse").typed
+    assert not document(plain, typed_numbers="refuse").notices
     said = document(plain, '# Mine\n\nIn 1997, 5 May 2024, see Figure 2: {{ number("1,234") }} of it.\n')
-    assert not said.typed
+    assert not said.notices
 
 
 def test_faults_are_named_in_the_file_that_the_author_wrote(folder):
@@ -218,6 +238,35 @@ def test_what_latex_cannot_set_costs_its_section_and_bibtex_is_quoted(plain, cap
     assert f"{plain / 'references.bib'}:3: BibTeX stops with" in capsys.readouterr().err
     (plain / "references.bib").write_text(broken.replace("title}", "title},"), "utf-8")
     assert main(["build", str(plain), "--format", "pdf"]) == 0
+
+
+BIB = """@misc{wang, author = {王小明 and 李, 四}, title = {One}, year = {2020}}
+@misc{sato, author = "佐藤 太郎 and
+    Kim, Min and {Some Group}", title = {Two}, year = {2021}}
+@misc{kim, author = {김 철수}, title = {Three}, year = {2022}}
+"""
+
+
+def test_a_family_name_stands_first_in_the_scripts_where_it_does(plain):
+    (plain / "references.bib").write_text(BIB, "utf-8")
+    page = re.sub(r"<[^>]+>", "", pages(plain, "# Mine\n\nAs [@wang; @sato; @kim] say.\n"))
+    for name in ("王小明, and 李四.", "佐藤太郎, Min Kim, and Some Group.", "김철수.", "李 2020", "佐藤"):
+        assert name in page, name
+    assert r"author = {{\family{李}}, \eastern{四} and Li, Si and 王小明}" in for_latex(
+        "author = {李, 四 and Li, Si and 王小明}"
+    )
+
+
+@needs_tex
+def test_a_family_name_stands_first_in_the_pdf(plain, capsys):
+    (plain / "references.bib").write_text(BIB, "utf-8")
+    (plain / SECTION).write_text("# Mine\n\nAs [@wang; @sato; @kim] say.\n", "utf-8")
+    assert main(["build", str(plain), "--format", "pdf"]) == 0, capsys.readouterr().err
+    shown = ["pdftotext", str(plain / "site" / "my-study.pdf"), "-"]
+    text = re.sub(r"\s", "", subprocess.run(shown, capture_output=True, text=True, check=True).stdout)
+    assert "MinKim" in text and "eastern" not in text and "family" not in text
+    if not latex_scripts.advice(r"\foreign{cjk}{674E}"):  # its fonts are here
+        assert "佐藤太郎,MinKim" in text and "李四" in text and "김철수" in text
 
 
 PICTURE = "# P\n\n![My *drawing*.](net.png){#net width=50%}\n\nSee {{ ref('picture:net') }}.\n"
@@ -313,6 +362,39 @@ def test_a_study_builds_without_home_language_or_a_folder_for_temporary_files(pl
     assert (plain / "site" / "my-study.pdf").is_file()
 
 
+def test_two_builds_of_one_study_at_once_wait_for_each_other(plain):
+    (plain / "analyses" / "squeeze.py").unlink()
+    (plain / SECTION).write_text("# Mine\n\nWords of mine.\n", "utf-8")
+    command = [sys.executable, str(TEMPLATES.parent / "runner.py"), "build", str(plain), "--format", "html"]
+    builds = [
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in "ab"
+    ]
+    said = [build.communicate(timeout=300) for build in builds]
+    assert [build.returncode for build in builds] == [0, 0], said
+    assert [err for _, err in said] == ["", ""]
+    assert sorted("my-study.html: unchanged" in out for out, _ in said) == [False, True]
+    assert "Words of mine." in (plain / "site/my-study/my-section.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize("variable", ["HOME", "TMPDIR", "CONVSTUDY_CACHE"])
+def test_new_and_check_work_where_a_folder_of_the_user_is_none(plain, variable):
+    environment = {"PATH": os.environ["PATH"], "LC_ALL": "C", variable: "/dev/null/none"}
+    for arguments, status in ((["new", str(plain.parent / "b")], 0), (["check", str(plain)], 1)):
+        command = [sys.executable, str(TEMPLATES.parent / "runner.py"), *arguments]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, encoding="utf-8")
+        assert (done.returncode, "Traceback" in done.stderr) == (status, False), done.stderr
+    assert "there is no site in" in done.stdout
+
+
+def test_a_fault_of_the_abstract_is_named_in_its_file(plain, capsys):
+    (plain / "abstract.md").write_text("# Abstract\n\n% if true\n\nA.\n", "utf-8")
+    (plain / SECTION).write_text("# Mine\n", "utf-8")
+    assert main(["build", str(plain), "--format", "html"]) == 1
+    assert capsys.readouterr().err.startswith(
+        f"convstudy: my-study: {plain / 'abstract.md'}:3: `% if` begins"
+    )
+
+
 @needs_tex
 @pytest.mark.parametrize("place", ["text", "caption", "abstract"])
 def test_a_formula_without_an_end_is_named_with_its_file_and_costs_its_section(plain, capsys, place):
@@ -325,6 +407,69 @@ def test_a_formula_without_an_end_is_named_with_its_file_and_costs_its_section(p
     file = plain / ("abstract.md" if place == "abstract" else SECTION)
     assert str(file) in capsys.readouterr().err
     assert (plain / "site" / "my-study.pdf").is_file()
+
+
+TRAINS = """from analyses.plugin import Analysis, Cell, Parameters, Summary
+from results.schema import Metric
+
+class Slow(Analysis[Parameters]):
+    id, title, question = "own.slow", "Slow", "How slow?"
+
+    def parameters(self, profile):
+        return Parameters()
+
+    def plan(self, parameters):
+        return [Cell("one", {"day": 1}), Cell("two", {"day": 2})]
+
+    def run(self, cell, context):
+        if cell.settings["day"] == 2:
+            raise ValueError("not today")
+        return {"n": 1}
+
+    def summarize(self, parameters, outcomes):
+        return Summary({"n": Metric(value=1, title="N", unit="n")})
+
+analysis = Slow()
+"""
+
+
+def test_the_command_that_works_in_the_folder_is_printed_there(folder, monkeypatch, capsys):
+    (folder / "analyses" / "slow.py").write_text(TRAINS, "utf-8")
+    (folder / SECTION).write_text('# A\n\n{{ value("own.slow/n") }}\n')
+    monkeypatch.chdir(folder)
+    assert main(["check", "--json"]) == 1
+    assert main(["build", "--format", "html"]) == 1
+    assert main(["run", "own.slow"]) == 1
+    for command in (["explain", "own.slow", "--json"], ["explain"], ["check"]):
+        main(command)
+    said = capsys.readouterr()
+    for command in ("build", "run own.slow", "run own.slow --profile quick"):
+        assert f"`convstudy {command}`" in said.out
+    written = [file for file in Path().rglob("*") if file.suffix in (".html", ".json", ".js")]
+    texts = [said.out, said.err, *(file.read_text("utf-8") for file in written)]
+    assert not [text for text in texts if "runner.py" in text]
+
+
+@pytest.mark.parametrize("name", ["study.toml", "abstract.md", SECTION, "references.bib", "names.txt"])
+def test_a_file_in_another_encoding_is_named_whatever_it_is_for(plain, capsys, name):
+    file = plain / name
+    (plain / SECTION).write_text("# Mine\n", "utf-8")
+    file.write_bytes(file.read_bytes() + "\n# naïve\n".encode("latin-1"))
+    line = file.read_bytes().count(b"\n")
+    status = main(["build", str(plain), "--format", "html"])
+    said = capsys.readouterr().err
+    assert status in (1, 2) and len(said.splitlines()) == 1, said
+    assert f"{file}:{line}: the text is in an encoding such as Latin-1, not in UTF-8; save" in said
+
+
+def test_html_is_shown_as_it_is_typed_with_a_notice(plain, capsys):
+    (plain / SECTION).write_text("# Mine\n\nA <b>word</b>.\n", "utf-8")
+    assert main(["build", str(plain), "--format", "html"]) == 0
+    assert f"{plain / SECTION}:3: HTML such as <b> is printed as it is typed" in capsys.readouterr().err
+    page = (plain / "site/my-study/my-section.html").read_text("utf-8")
+    assert "&lt;b&gt;word&lt;/b&gt;" in page
+    assert main(["check", str(plain)]) == 0
+    assert f"{plain / SECTION}:3: HTML" in capsys.readouterr().err
 
 
 def test_an_analysis_that_is_not_there_is_named_with_its_line_and_the_nearest(folder, capsys):

@@ -50,3 +50,20 @@ def test_the_site_is_shown_under_this_machines_name_and_no_folder_is_listed(port
     assert found == status
     assert (b"the site" in content) == (status == 200)
     assert b"secret" not in content
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/%00", 400),
+        ("/one/%00.css", 400),
+        ("/%ed%a0%80", 400),
+        ("/%ff%fe", 404),
+        (f"/{'a' * 5000}", 404),
+        (f"/{'one/' * 2000}", 404),
+    ],
+)
+def test_an_address_that_stands_for_no_file_is_refused_without_a_traceback(port, path, status, capfd):
+    assert asked(port, path, "localhost")[0] == status
+    assert asked(port, "/", "localhost")[0] == 200
+    assert "Traceback" not in capfd.readouterr().err

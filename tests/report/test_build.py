@@ -27,7 +27,7 @@ SECTIONS = {
 % do about("architecture.lenet")
 
 The baseline is small.
-It has {{ value("total_parameters") }} parameters.
+It has {{ value("total_parameters") }} parameters ({{ ref("layers") }}).
 
 {{ table("layers") }}
 """,
@@ -268,7 +268,7 @@ def test_a_pdf_is_built_once_and_linked_from_its_site(workplace):
     again = workplace.build("pdf", "html", studies=("two",))
     assert again.lines == ["two.pdf: unchanged", "two.html: unchanged", "site: unchanged"]
     study = load(workplace.templates / "studies" / "two.toml", workplace.templates)
-    assert check_output([study], workplace.store, workplace.templates, workplace.output) == []
+    assert check_output([study], workplace.store, workplace.templates, workplace.output) == ([], [])
 
 
 @needs_tex
@@ -291,7 +291,18 @@ def test_a_study_with_an_open_question_is_refused_built_or_not(workplace):
     assert problem.startswith("one: 1a of its questions has no answer")
     shutil.rmtree(workplace.output / "one")
     study = load(file, workplace.templates)
-    assert problem in check_output([study], workplace.store, workplace.templates, workplace.output)
+    assert problem in check_output([study], workplace.store, workplace.templates, workplace.output)[0]
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_a_float_without_mention_is_a_problem_of_ours_and_a_notice_in_ones_own(workplace, own):
+    workplace.edit("lenet", ' ({{ ref("layers") }})', "")
+    store = Store(workplace.store.root, behind=workplace.store.root) if own else workplace.store
+    (said,) = workplace.build("html", studies=("one",)).notices
+    study = load(workplace.templates / "studies" / "one.toml", workplace.templates)
+    problems, notices = check_output([study], store, workplace.templates, workplace.output)
+    assert "lenet.md:7: the text never refers to Table 1" in said
+    assert (said in problems, said in notices) == (not own, own)
 
 
 def test_prose_without_typed_digits_is_all_there_is(workplace):

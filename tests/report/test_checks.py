@@ -148,3 +148,25 @@ def test_a_slightly_wide_line_is_let_pass(compiled: tuple[Path, Document]) -> No
     log = pdf.with_suffix(".log")
     log.write_text(log.read_text("latin-1") + "Overfull \\hbox (4.9pt too wide) in paragraph\n", "latin-1")
     assert checks.check_pdf(pdf, log, document) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "instead"),
+    [
+        ("A <b>bold</b> word.", "<b> is printed as it is typed; write **words**"),
+        (
+            '<img\n src="x.png" width="3">',
+            '<img src="x.png" width="3"> is printed as it is typed; write ![Cap',
+        ),
+        ("One<br/>two.", "<br/> is printed as it is typed; write a backslash"),
+        ("<!-- hidden\nhere -->", "<!-- is printed as it is typed; write % # before"),
+        ("</DIV>", "</DIV> is printed as it is typed; write Markdown"),
+        ("`<b>` and $a <b> c$, <https://example.org/b>, List<T>, 1 < b and b > a, {{ value('<b>') }}", ""),
+        ("```\n<b>\n```\n\n% # <b>", ""),
+    ],
+)
+def test_html_is_named_once_a_file_with_what_to_write_instead(tmp_path, text: str, instead: str) -> None:
+    section = tmp_path / "section.md"
+    section.write_text(f"# T\n\n{text}\n\nAnd <i>more</i>.\n" if instead else f"# T\n\n{text}\n", "utf-8")
+    said = checks.check_html(section)
+    assert said.startswith(f"{section}:3: HTML such as {instead}") if instead else said == ""

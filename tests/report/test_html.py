@@ -401,7 +401,7 @@ def test_a_heatmap_of_many_cells_is_a_picture_too(tmp_path: Path) -> None:
 
 
 def test_a_missing_result_costs_its_section_and_the_rest_is_there(workshop: Workshop) -> None:
-    workshop.section("lost", '# Lost\n\n{{ value("no.such/metric") }}\n')
+    workshop.section("lost", '# Lost\n% do about("no.such")\n\n{{ value("metric") }}\n')
     document = workshop.document("layers", "lost")
     found = pages(document, workshop)
     notice = found["lost"].one("div", of="missing")

@@ -25,13 +25,6 @@ needs_tex = pytest.mark.skipif(
 )
 
 
-def test_a_float_that_no_sentence_refers_to_is_named(workshop: Workshop) -> None:
-    shown = '{{ table("architecture.vgg19/layers") }}\n\n{{ figure("architecture.vgg19/memory") }}\n'
-    workshop.section("layers", f'# Layers\n\nSee {{{{ ref("architecture.vgg19/layers") }}}}.\n\n{shown}')
-    document = workshop.document("layers")
-    assert layout.unmentioned(document) == ["Figure 1 (architecture.vgg19/memory)"]
-
-
 def test_the_distance_is_from_the_first_mention_to_the_float() -> None:
     aux = r"""\newlabel{tab:a.b/near}{{1}{4}{Caption}{table.1}{}}
 \newlabel{fig:a.b/early}{{1}{2}{Caption}{figure.1}{}}

@@ -87,4 +87,4 @@ def test_a_question_is_named_where_it_is_answered(workshop: Workshop) -> None:
 def test_a_missing_result_is_said_where_it_is_missing(workshop: Workshop) -> None:
     workshop.section("resnet", '# ResNet\n\n{{ table("architecture.resnet/layers") }}\n')
     text = prose(read(workshop.document("layers", "training", "resnet")))
-    assert "> This section cannot be shown: there is no result of architecture.resnet" in text
+    assert "> The table `architecture.resnet/layers` cannot be shown: there is no result of" in text

@@ -136,6 +136,27 @@ def test_a_missing_result_costs_only_its_section(workshop: Workshop) -> None:
     assert "architecture.vgg19/layers" in document.items
 
 
+def test_what_a_section_borrows_in_vain_is_missing_in_its_place_alone(workshop: Workshop) -> None:
+    workshop.section(
+        "borrows",
+        '# Borrows\n% do about("architecture.vgg19")\n\n{{ value("total_weights") }} and '
+        '{{ value("no.such/a") }}, $x = {{ plain("no.such/b") }}$, {{ ref("no.such/c") }}, '
+        '{{ data("no.such") }}.\n\n'
+        '{{ figure("no.such/c") }}\n\n{{ table("layers") }} \n\n{{ ref("layers") }} has more.\n',
+    )
+    document = workshop.document("borrows")
+    (problem,) = document.problems
+    assert problem.startswith("section borrows: there is no result of no.such")
+    text = text_of(body(document, "borrows"))
+    assert "143,652,544" in text and "Table 1 has more" in text
+    assert list(document.items) == ["architecture.vgg19/layers", "provenance/results"]
+    assert "(missing: no.such/a)" in text and "the missing figure" in text and "(missing: no.such)" in text
+    (note,) = [e for e in elements(body(document, "borrows")) if marker(e)[0] == "missing"]
+    assert "The figure no.such/c cannot be shown: there is no result of no.such" in text_of([note])
+    workshop.section("asks", '# Asks\n\n% if holds("no.such/a")\nA.\n% endif\n\nB.\n')
+    assert "This section cannot be shown" in text_of(body(workshop.document("asks"), "asks"))
+
+
 def test_prose_names_the_data_that_a_result_was_measured_on(workshop: Workshop) -> None:
     """Never that of the protocol, where a reader's own was used."""
     v = "architecture.vgg19"
@@ -198,8 +219,11 @@ def test_prose_follows_findings_and_profiles(workshop: Workshop) -> None:
         ('{{ holds("architecture.vgg19/x") }}', "has no finding 'x'"),
         ('{{ published("alexnet_parameter") }}', "no 'alexnet_parameter'; did you mean alexnet_parameters"),
         ("{{ valu('a') }}", "'valu' is undefined; did you mean value"),
-        ("% fi holds('a.b/c')", "unknown tag 'fi'; did you mean if"),
-        ("% if holds('a.b/c'", "unexpected '}', expected ')'"),
+        (
+            "% fi holds('a.b/c')",
+            "there is no `% fi` (a line that begins with % is a statement, and \\% prints the sign)",
+        ),
+        ("% if holds('a.b/c'", "the statement cannot be read: ) is missing"),
         ('% do about("vgg19")', "'vgg19' is no analysis"),
         ("% do abuot('a.b')", "'abuot' is undefined; did you mean about"),
         ("{{ profile() }}", 'begin with `% do about("analysis")`'),
@@ -212,7 +236,7 @@ def test_prose_follows_findings_and_profiles(workshop: Workshop) -> None:
         ('{{ parameter("classification.trained/on") }}', "it is True, no number, word or list"),
         ('{{ sentence("classification.trained/dropout") }}', "it has no sentence"),
         ('{{ plain("published:alexnet") }}', "published.toml has no 'alexnet'"),
-        ("{% if %}", "Expected an expression"),
+        ("{% if %}\n% endif", "the statement cannot be read: its end is missing"),
         ("{{ ref('architecture.vgg19/layerz') }}", "no section of this study shows"),
         ('{{ ref("section:trainin") }}', "there is no section 'trainin'; did you mean training"),
         ("As @simonyan2051 say.", "no entry 'simonyan2051'; did you mean simonyan2015"),
@@ -228,6 +252,70 @@ def test_a_wrong_template_is_refused_with_file_and_line(
     message = str(caught.value)
     assert complaint in message and "\n" not in message
     assert message.startswith(f"{workshop.templates / 'sections' / 'wrong.md'}:5: ")
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "complaint"),
+    [
+        ("% if true\n\nA.\n", 3, "`% if` begins here and is never ended; write `% endif` below it"),
+        ("A.\n% for a in [1]\n% if a\n% endif\n", 4, "`% for` begins here and is never ended"),
+        (
+            "% if true\n% for a in [1]\n% endif\n",
+            5,
+            "where the `% for` of line 4 is not ended; write `% endfor`",
+        ),
+        ("% endif\n", 3, "`% endif` belongs to no `% if` above"),
+        ("A.\n\n% else\n", 5, "`% else` belongs to no `% if` or `% for` above"),
+        ("% for a in [1]\n% elif true\n% endfor\n", 4, "`% elif` stands where the `% for` of line 3"),
+        ("% include 'a.md'\n", 3, "there is no `% include`"),
+        ("% of these\n", 3, "there is no `% of`"),
+        (
+            "A.\n\n% 50 of them\n",
+            5,
+            "this is no statement; a line that begins with % is a statement, and \\% prints",
+        ),
+        ("A {{ profile()\n\nB.\n", 3, "{{ begins here and is never ended; write }} behind it"),
+        ("A {{ profile() }\n\nB {{ profile() }}.\n", 3, "{{ begins here and is never ended"),
+        ("A {## note\n\nB.\n", 3, "{## begins here and is never ended; write ##} behind it"),
+        ("A {{ ref(“a”) }}.\n", 3, '“ is no quotation mark of a program; write "…"'),
+        (
+            "A {{ ref() }}.\n",
+            3,
+            "ref() missing 1 required positional argument: 'target'; it is written {{ ref(\"l",
+        ),
+        ("A {{ value('a.b/c', formt='d') }}.\n", 3, "value() has no 'formt'; did you mean format"),
+        ("A {{ 1 / 0 }}.\n", 3, "division by zero"),
+        ("{{ ref('a') ref }}\n", 3, "what {{ … }} holds cannot be read: 'ref' stands where it should end"),
+    ],
+)
+def test_a_wrong_statement_is_named_where_it_begins_in_plain_words(
+    workshop: Workshop, text: str, line: int, complaint: str
+) -> None:
+    workshop.section("wrong", f"# Wrong\n\n{text}")
+    with pytest.raises(ProseError) as caught:
+        workshop.document("wrong")
+    message = str(caught.value)
+    assert complaint in message and "\n" not in message
+    assert message.startswith(f"{workshop.templates / 'sections' / 'wrong.md'}:{line}: ")
+
+
+def test_a_float_that_no_sentence_refers_to_is_named_with_its_line(workshop: Workshop) -> None:
+    workshop.section(
+        "layers",
+        '# Layers\n% do about("architecture.vgg19")\n\nSee {{ ref("layers") }}.\n\n{{ table("layers") }}\n\n'
+        '{{ figure("memory") }}\n\n| A |\n|---|\n| a |\n\n: Mine. {#plan}\n\n| A |\n|---|\n| a |\n',
+    )
+    file = workshop.templates / "sections" / "layers.md"
+    assert workshop.document("layers").notices == (
+        f"{file}:8: the text never refers to Figure 1; say what to see there with "
+        '{{ ref("architecture.vgg19/memory") }}',
+        f"{file}:14: the text never refers to Table 2; say what to see there with "
+        '{{ ref("table:plan") }}',
+    )
+    workshop.section(
+        "training", '# Training\n\n{{ ref("architecture.vgg19/memory") }}, {{ ref("table:plan") }}.\n'
+    )
+    assert not workshop.document("layers", "training").notices
 
 
 def rendered(workshop: Workshop, text: str) -> Document:

@@ -1,0 +1,48 @@
+"""What an author's analysis builds wrong is one sentence with its field, file and line."""
+
+from __future__ import annotations
+
+import pytest
+
+from analyses.plugin import Analysis, Parameters, Summary
+from engine.faults import AnalysisFailed, faults_of
+from results.schema import Column, Metric, Row, Table
+
+
+class Faulty(Analysis[Parameters]):
+    id, title, question = "own.faulty", "Faulty", "What is wrong?"
+
+    def parameters(self, profile):
+        return Parameters()
+
+    def run(self, cell, context):
+        return {}
+
+    def summarize(self, parameters, outcomes):
+        return Summary({"n": outcomes["all"]["build"]()})
+
+
+@pytest.mark.parametrize(
+    ("build", "complaint"),
+    [
+        (
+            lambda: Metric(value="many", title="N"),
+            r"value of Metric: .*valid integer or .*valid number, not 'many'",
+        ),
+        (lambda: Metric(value=1, tittle="N"), "Metric has no 'tittle'; did you mean title"),
+        (lambda: Metric(value=1), "Metric lacks title"),
+        (lambda: Metric(value=1, title="N", unit="", low=0.5), "Metric: an interval needs both of its ends"),
+        (
+            lambda: Table(caption="T", columns=(Column(key="a", label="A", typ="text"),), rows=()),
+            "Column has no 'typ'",
+        ),
+        (lambda: Row(cells=3), "cells of Row: Input should be a valid dictionary"),
+        (lambda: {}["none"], "KeyError: 'none'"),
+        (lambda: 1 / 0, "ZeroDivisionError: division by zero"),
+    ],
+)
+def test_a_fault_is_named_with_its_field_file_and_line(build, complaint) -> None:
+    analysis, said = Faulty(), rf"own\.faulty failed in its summary: {complaint}"
+    with pytest.raises(AnalysisFailed, match=said) as refused, faults_of(analysis, "its summary"):
+        analysis.summarize(Parameters(), {"all": {"build": build}})
+    assert f"({__file__}:" in str(refused.value) and "\n" not in str(refused.value)
