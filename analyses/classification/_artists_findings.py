@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from statistics import mean
 
-from analyses import experiments
+from analyses import records
 from analyses.classification import _artists_tables as tables
 from analyses.classification._artists_comparisons import (
     CHANGES,
@@ -36,10 +36,11 @@ from analyses.classification._artists_comparisons import (
     winner,
 )
 from analyses.classification._artists_settings import ArtistsParameters, Setting
-from analyses.experiments import Comparison
+from analyses.comparing import Comparison
 from analyses.plugin import Outcome, Summary
 from lab.evaluation import wilson
 from results import builders
+from results.builders import FRACTION
 from results.schema import Finding, Metric
 from results.text import count, listing
 
@@ -97,7 +98,7 @@ def summary(parameters: ArtistsParameters, outcomes: Mapping[str, Outcome]) -> S
                 f"{name}_curves": builders.learning_curves(
                     f"Loss and accuracy of the {LABELS[name].lower()} by epoch, on training images (running "
                     "means over an epoch) and on the images of the fold that is held out.",
-                    experiments.histories(folds[name]),
+                    records.histories(folds[name]),
                     FOLDS,
                 )
                 for name in LABELS
@@ -109,7 +110,7 @@ def summary(parameters: ArtistsParameters, outcomes: Mapping[str, Outcome]) -> S
             **_curve_findings(folds["baseline"]),
             **_search_findings(metrics, methods, setting),
             **_transform_findings(metrics, changes),
-            "no_run_diverged": experiments.none_diverged(outcomes),
+            "no_run_diverged": records.none_diverged(outcomes),
         },
     )
 
@@ -171,10 +172,13 @@ def _counts(parameters: ArtistsParameters, final: Outcome, factors: Sequence[Com
         name: Metric(value=value, title=title, unit=unit) for name, (value, title, unit) in counts.items()
     } | {
         "majority/share": Metric(
-            value=share, title="Share of the largest class in all images", unit=experiments.FRACTION
+            value=share, title="Share of the largest class in all images", unit=builders.FRACTION
         ),
-        "majority/test_accuracy": experiments.metric(
-            wilson(on_test, len(labels)), "Test accuracy of always naming the largest class", over=IMAGES
+        "majority/test_accuracy": builders.metric(
+            wilson(on_test, len(labels)),
+            "Test accuracy of always naming the largest class",
+            FRACTION,
+            over=IMAGES,
         ),
     }
 
@@ -215,7 +219,7 @@ def _share(correct: Sequence[float], title: str) -> Metric:
     return Metric(
         value=value,
         title=title,
-        unit=experiments.FRACTION,
+        unit=builders.FRACTION,
         low=min(bounds.low, value),
         high=max(bounds.high, value),
         n=len(correct),
@@ -241,7 +245,7 @@ def _on_test(final: Mapping[str, Sequence[Outcome]]) -> dict[str, Metric]:
             metrics[f"{name}/{end}_test_accuracy"] = Metric(
                 value=value,
                 title=f"{end.capitalize()} test accuracy of one network, {label}",
-                unit=experiments.FRACTION,
+                unit=builders.FRACTION,
             )
         for change, words in list(CHANGES.items())[1:]:
             metrics[transform_name(name, change)] = _share(
@@ -414,8 +418,8 @@ def _single_findings(factors: Sequence[Compared]) -> dict[str, Finding]:
 
 def _curve_findings(baseline: Sequence[Outcome]) -> dict[str, Finding]:
     """What training for longer does to the baseline, in the means over the folds."""
-    accuracy, _, _ = experiments.mean_course(baseline, "validation_accuracy")
-    loss, _, _ = experiments.mean_course(baseline, "validation_loss")
+    accuracy, _, _ = records.mean_curve(baseline, "validation_accuracy")
+    loss, _, _ = records.mean_curve(baseline, "validation_loss")
     return {
         "validation_accuracy_is_kept": Finding(
             statement="The baseline's mean validation accuracy ends within two points of its highest",

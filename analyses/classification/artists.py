@@ -14,7 +14,7 @@ from functools import lru_cache
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from analyses import experiments
+from analyses import experiments, records
 from analyses.classification import _artists_comparisons as comparisons
 from analyses.classification._artists_findings import summary
 from analyses.classification._artists_settings import SPACE, ArtistsParameters, Pictures, Setting
@@ -192,7 +192,7 @@ def _parts(chosen: Pictures) -> tuple[ImageSet, ImageSet]:
             "`--set data.images=…`"
         )
     test = round(chosen.test * count)
-    pool, kept = experiments.divided(images, [count - test, test], chosen.split_seed)
+    pool, kept = experiments.stratified_split(images, [count - test, test], chosen.split_seed)
     return pool, kept
 
 
@@ -210,7 +210,7 @@ def _fold(pool: ImageSet, folds: int, number: int) -> tuple[ImageSet, ImageSet]:
 def _held_back(training: ImageSet, share: float, seed: int) -> list[ImageSet]:
     """The training images, without and within the share that decides when early stopping stops."""
     held = round(share * len(training))
-    return experiments.divided(training, [len(training) - held, held], seed)
+    return experiments.stratified_split(training, [len(training) - held, held], seed)
 
 
 def _trained(
@@ -287,8 +287,8 @@ def _judged(labels: list[int], predicted: list[int]) -> Outcome:
     return {
         "accuracy": right / len(labels),
         "held_out": len(labels),
-        "labels": experiments.as_text(labels),
-        "predictions": experiments.as_text(predicted),
+        "labels": records.as_text(labels),
+        "predictions": records.as_text(predicted),
     }
 
 

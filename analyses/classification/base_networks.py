@@ -16,8 +16,9 @@ from typing import Any, Literal, cast
 
 from pydantic import Field
 
-from analyses import experiments
-from analyses.experiments import Comparison, DataChoice
+from analyses import comparing, experiments, recipe_tables, records
+from analyses.comparing import Comparison
+from analyses.experiments import DataChoice
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
 from results import builders
 from results.schema import Chart, Finding, Metric, Series, Table
@@ -99,17 +100,17 @@ class BaseNetworks(Analysis[BaseNetworksParameters]):
 
     def summarize(self, parameters: BaseNetworksParameters, outcomes: Mapping[str, Outcome]) -> Summary:
         everything = {
-            kind: {name: experiments.of(outcomes, f"{kind}{name}") for name in NETWORKS} for kind in KINDS
+            kind: {name: records.runs_named(outcomes, f"{kind}{name}") for name in NETWORKS} for kind in KINDS
         }
         runs: Runs = {kind: found for kind, found in everything.items() if all(found.values())}
         times = {name: outcomes[f"time/{name}"]["kinds"] for name in NETWORKS if f"time/{name}" in outcomes}
         networks = _network_pairs(runs)
         training = _training_pairs(runs)
         differences = {
-            "networks": experiments.compared_classifiers(networks),
-            "training": experiments.compared_classifiers(training),
-            "published": experiments.compared(_published_pairs(runs, parameters)),
-            "seconds": experiments.compared(_second_pairs(runs)),
+            "networks": comparing.compared_classifiers(networks),
+            "training": comparing.compared_classifiers(training),
+            "published": comparing.compared(_published_pairs(runs, parameters)),
+            "seconds": comparing.compared(_second_pairs(runs)),
         }
         words = _words(runs)
         metrics = _metrics(parameters, runs) | _time_metrics(times)
@@ -119,13 +120,13 @@ class BaseNetworks(Analysis[BaseNetworksParameters]):
                 metrics |= one.metrics(f"{key}/", f"{what}: {words[key]}")
         tables = {
             "results": _table(metrics, runs, parameters),
-            "networks": experiments.classifier_comparison_table(
+            "networks": comparing.classifier_comparison_table(
                 "The base networks compared on the same test images.",
                 {key: words[key] for key in networks},
                 networks,
                 differences["networks"],
             ),
-            "training": experiments.classifier_comparison_table(
+            "training": comparing.classifier_comparison_table(
                 "Change of test accuracy by augmentation"
                 + (" and by coupled L2." if COUPLED in runs else "."),
                 {key: words[key] for key in training},
@@ -133,7 +134,7 @@ class BaseNetworks(Analysis[BaseNetworksParameters]):
                 differences["training"],
             ),
             "published": _published_table(runs, words, differences["published"]),
-            "recipe": experiments.recipe_table(
+            "recipe": recipe_tables.recipe_table(
                 {LABELS[kind]: _recipe(parameters, kind) for kind in runs},
                 caption="Hyper-parameters of the base networks, by kind of training.",
             ),
@@ -151,7 +152,7 @@ class BaseNetworks(Analysis[BaseNetworksParameters]):
             },
             findings=_findings(metrics, runs, differences)
             | {
-                "no_run_diverged": experiments.none_diverged(
+                "no_run_diverged": records.none_diverged(
                     {name: one for name, one in outcomes.items() if "diverged" in one}
                 )
             },
@@ -237,13 +238,13 @@ def _metrics(parameters: BaseNetworksParameters, runs: Runs) -> dict[str, Metric
     for name, label in NETWORKS.items():
         for kind, found in runs.items():
             how = KINDS[kind]
-            metrics[f"{PREFIXES[kind]}{name}/test_accuracy"] = experiments.over_seeds(
+            metrics[f"{PREFIXES[kind]}{name}/test_accuracy"] = records.over_seeds(
                 found[name], "test_accuracy", f"Test accuracy {how}, {label}"
             )
-            metrics[f"{PREFIXES[kind]}{name}/train_accuracy"] = experiments.at_the_end(
+            metrics[f"{PREFIXES[kind]}{name}/train_accuracy"] = records.at_the_end(
                 found[name], "train_accuracy", f"Training accuracy {how} in the last epoch, {label}"
             )
-        metrics[f"{name}/training_seconds"] = experiments.over_seeds(
+        metrics[f"{name}/training_seconds"] = records.over_seeds(
             runs[LETTER][name],
             "training_seconds",
             f"Training time without augmentation, {label}",
@@ -293,7 +294,7 @@ def _time_metrics(times: Times) -> dict[str, Metric]:
         metrics[f"time/{name}/without_multiplications"] = Metric(
             value=rest / whole,
             title=f"Share of a forward pass in batch norm, activations and pooling, {NETWORKS[name]}",
-            unit=experiments.FRACTION,
+            unit=builders.FRACTION,
         )
         metrics[f"time/{name}/multiplications"] = Metric(
             value=sum(int(one["macs"]) for kind, one in kinds.items() if "convolution" in kind),
@@ -476,8 +477,8 @@ def _published_table(runs: Runs, words: Mapping[str, str], differences: Mapping[
     seeds = counted(len(runs[LETTER]["convnet"]), "seeds")
     return builders.table(
         f"Test accuracy of the base networks, means over {seeds}, less the published accuracy of one run.",
-        {"comparison": builders.text("Compared"), **experiments.COMPARED},
-        [experiments.comparison_row(one, comparison=words[key]) for key, one in differences.items()],
+        {"comparison": builders.text("Compared"), **comparing.COMPARED},
+        [comparing.comparison_row(one, comparison=words[key]) for key, one in differences.items()],
         notes=("p-values are adjusted by Holm's method for the comparisons of the table.",),
     )
 
@@ -543,7 +544,7 @@ def _courses(runs: Mapping[str, Sequence[Outcome]], what: Literal["loss", "accur
     return builders.curves(
         f"Training and test {what} of the base networks by epoch, {how}.",
         {
-            f"{NETWORKS[name]}, {label}": [one[f"{part}_{what}"] for one in experiments.histories(found)]
+            f"{NETWORKS[name]}, {label}": [one[f"{part}_{what}"] for one in records.histories(found)]
             for name, found in runs.items()
             for part, label in (("train", "training"), ("test", "test"))
         },

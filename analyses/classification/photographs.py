@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
-from analyses import experiments
-from analyses.experiments import FRACTION, DataChoice
+from analyses import classifiers, experiments, records
+from analyses.experiments import DataChoice
 from analyses.pictures import heat, png
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
+from results import builders
+from results.builders import FRACTION
 from results.schema import Column, Figure, Finding, Metric, Picture, Pictures, Row, Table
 
 if TYPE_CHECKING:
@@ -99,10 +101,10 @@ class Photographs(Analysis[PhotographsParameters]):
         return _transferred(cell, context) if cell.id == "transfer" else experiments.train(cell, context)
 
     def summarize(self, parameters: PhotographsParameters, outcomes: Mapping[str, Outcome]) -> Summary:
-        runs, transfer = experiments.of(outcomes, "scratch"), outcomes["transfer"]
+        runs, transfer = records.runs_named(outcomes, "scratch"), outcomes["transfer"]
         about = transfer["data"]
         metrics = _metrics(parameters, runs, transfer)
-        heatmaps, pairs = experiments.confusion_parts(
+        heatmaps, pairs = classifiers.confusion_parts(
             [transfer], f"Test images of {about['name']} by transfer."
         )
         gain, chance = metrics["transfer/gain"], metrics["data/chance"].value
@@ -112,7 +114,7 @@ class Photographs(Analysis[PhotographsParameters]):
             figures={
                 **_pictures(transfer),
                 **heatmaps,
-                "accuracy": experiments.course(
+                "accuracy": classifiers.learning_curve(
                     runs,
                     "accuracy",
                     f"Accuracy from scratch on {about['name']} by epoch.",
@@ -146,7 +148,7 @@ class Photographs(Analysis[PhotographsParameters]):
                 "pictures_shown": Finding(
                     statement="Pictures of the data are shown", holds=bool(transfer["samples"])
                 ),
-                "no_run_diverged": experiments.none_diverged(
+                "no_run_diverged": records.none_diverged(
                     {name: one for name, one in outcomes.items() if name != "transfer"}
                 ),
             },
@@ -188,7 +190,7 @@ def _transferred(cell: Cell, context: Context) -> Outcome:
         "weights": weights.describe(network),
         "penalty": settings["penalties"][best],
         "validation_accuracy": scores[best],
-        **experiments.classified(torch.from_numpy(logits), torch.from_numpy(test.labels), test.classes),
+        **records.classified(torch.from_numpy(logits), torch.from_numpy(test.labels), test.classes),
         "repeated": sum(also_in_training(part.images, test.images) for part in chosen),
         "data": {
             "name": source.title.partition(" (")[0],
@@ -299,10 +301,10 @@ def _metrics(
     from lab.evaluation import bootstrap, wilson
 
     about = transfer["data"]
-    labels = np.array(experiments.class_numbers(transfer["labels"]))
-    by_transfer = np.array(experiments.class_numbers(transfer["predictions"])) == labels
+    labels = np.array(records.class_numbers(transfer["labels"]))
+    by_transfer = np.array(records.class_numbers(transfer["predictions"])) == labels
     by_scratch = np.mean(
-        [np.array(experiments.class_numbers(run["predictions"])) == labels for run in runs], axis=0
+        [np.array(records.class_numbers(run["predictions"])) == labels for run in runs], axis=0
     )
     metrics = {
         f"data/{key}": Metric(value=value, title=f"{title} of {about['name']}", unit="images")
@@ -330,15 +332,20 @@ def _metrics(
         title="Share of the most frequent class among the test images",
         unit=FRACTION,
     )
-    metrics["transfer/test_accuracy"] = experiments.metric(
-        wilson(int(by_transfer.sum()), len(labels)), "Test accuracy by transfer; interval over test images"
+    metrics["transfer/test_accuracy"] = builders.metric(
+        wilson(int(by_transfer.sum()), len(labels)),
+        "Test accuracy by transfer; interval over test images",
+        FRACTION,
     )
-    metrics["scratch/test_accuracy"] = experiments.metric(
+    metrics["scratch/test_accuracy"] = builders.metric(
         bootstrap(by_scratch, np.mean),
         "Test accuracy from scratch, mean over seeds; interval over test images",
+        FRACTION,
     )
-    metrics["transfer/gain"] = experiments.metric(
-        bootstrap(by_transfer - by_scratch, np.mean), "Test accuracy by transfer less that from scratch"
+    metrics["transfer/gain"] = builders.metric(
+        bootstrap(by_transfer - by_scratch, np.mean),
+        "Test accuracy by transfer less that from scratch",
+        FRACTION,
     )
     metrics["transfer/validation_accuracy"] = Metric(
         value=transfer["validation_accuracy"], title="Validation accuracy by transfer", unit=FRACTION
@@ -389,13 +396,13 @@ def _table(metrics: Mapping[str, Metric], about: Mapping[str, Any]) -> Table:
 
 def _class_table(about: Mapping[str, Any], transfer: Outcome) -> Table:
     """Images of each class in each part, and how many of its test images are named rightly."""
-    labels = experiments.class_numbers(transfer["labels"])
-    predicted = experiments.class_numbers(transfer["predictions"])
+    labels = records.class_numbers(transfer["labels"])
+    predicted = records.class_numbers(transfer["predictions"])
     right = [0] * len(transfer["classes"])
     for truth, said in zip(labels, predicted, strict=True):
         right[truth] += truth == said
     order = sorted(range(len(right)), key=lambda kind: right[kind] / max(1, about["counts"][2][kind]))
-    shown = sorted(order[: experiments.MOST_CLASSES])
+    shown = sorted(order[: classifiers.MOST_CLASSES])
     parts = ("train", "validation", "test")
     rest = len(right) - len(shown)
     return Table(

@@ -14,9 +14,10 @@ from typing import Any
 
 from pydantic import Field
 
-from analyses import experiments
+from analyses import recipe_tables, records
 from analyses.pictures import png
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
+from results import builders
 from results.schema import Column, Finding, Metric, Picture, Pictures, Row, Table
 
 DIGITS = "digits"
@@ -102,7 +103,7 @@ class Autoencoders(Analysis[AutoencoderParameters]):
         return _baselines(cell) if cell.id == BASELINES else _trained(cell, context)
 
     def summarize(self, parameters: AutoencoderParameters, outcomes: Mapping[str, Outcome]) -> Summary:
-        runs = {kind: experiments.of(outcomes, kind) for kind in KINDS}
+        runs = {kind: records.runs_named(outcomes, kind) for kind in KINDS}
         simple = outcomes[BASELINES]
         metrics = {
             "images/train": Metric(value=simple["train"], title="Training digits", unit="images"),
@@ -129,15 +130,15 @@ class Autoencoders(Analysis[AutoencoderParameters]):
                 ("psnr", "PSNR on noisy digits", DECIBEL),
                 ("absolute", "mean absolute error on noisy digits", ""),
                 ("clean_psnr", "PSNR on clean digits", DECIBEL),
-                ("active", "share of units that are active", experiments.FRACTION),
+                ("active", "share of units that are active", builders.FRACTION),
             ):
-                metrics[f"{kind}/{key}"] = experiments.over_seeds(runs[kind], key, f"{words}: {title}", unit)
+                metrics[f"{kind}/{key}"] = records.over_seeds(runs[kind], key, f"{words}: {title}", unit)
         metrics |= _differences(runs)
         return Summary(
             metrics=metrics,
             tables={
                 "results": _results(metrics),
-                "recipe": experiments.recipe_table(
+                "recipe": recipe_tables.recipe_table(
                     {"Autoencoders": parameters.recipe()},
                     {
                         "Autoencoders": {
@@ -280,7 +281,7 @@ def _differences(runs: Mapping[str, Sequence[Outcome]]) -> dict[str, Metric]:
         "plain_over_squared/clean_psnr": ("plain", "squared", DECIBEL),
         "sparse_over_plain/psnr": ("sparse", "plain", DECIBEL),
         "sparse_over_plain/clean_psnr": ("sparse", "plain", DECIBEL),
-        "sparse_over_plain/active": ("sparse", "plain", experiments.FRACTION),
+        "sparse_over_plain/active": ("sparse", "plain", builders.FRACTION),
     }
     said = {
         "psnr": "PSNR on noisy digits",
@@ -289,7 +290,7 @@ def _differences(runs: Mapping[str, Sequence[Outcome]]) -> dict[str, Metric]:
         "active": "share of active units",
     }
     return {
-        name: experiments.metric(
+        name: builders.metric(
             paired_over_seeds([run[key] for run in runs[one]], [run[key] for run in runs[other]]).difference,
             f"Difference in {said[key]}: {KINDS[one].lower()} less {KINDS[other].lower()}",
             unit,

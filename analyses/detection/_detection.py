@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from analyses.experiments import FRACTION
 from analyses.plugin import Cell, Context, Outcome
+from results.builders import FRACTION
 from results.schema import Axis, Chart, Panel, Panels, Reference, Series
 
 if TYPE_CHECKING:

@@ -15,12 +15,13 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
-from analyses import experiments
+from analyses import comparing, recipe_tables, records
+from analyses.comparing import Comparison
 from analyses.detection import _detection as detection
 from analyses.detection._detection import LISTED, NETWORKS, CanvasChoice
-from analyses.experiments import FRACTION, Comparison
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
 from results import builders
+from results.builders import FRACTION
 from results.schema import Column, Finding, Metric, Row, Table
 from results.text import counted
 
@@ -171,8 +172,8 @@ class FasterRcnn(Analysis[DetectorParameters]):
         dtype = precision_of(Recipe.of(cell.settings["recipe"]), context.device, model)
         predicted = detection.predict(model, part.images, data, dtype)
         assert predicted.logits is not None
-        outcome["predictions"] = experiments.as_text(predicted.logits.argmax(1).tolist())
-        outcome["labels"] = experiments.as_text(part.labels[:, 0].tolist())
+        outcome["predictions"] = records.as_text(predicted.logits.argmax(1).tolist())
+        outcome["labels"] = records.as_text(part.labels[:, 0].tolist())
         if cell.settings["test"]:
             truth = part.labels[:, 1:].float().cpu()
             outcome["recall"] = detection.recall(predicted.objectness.cpu(), predicted.boxes.cpu(), truth)
@@ -180,7 +181,7 @@ class FasterRcnn(Analysis[DetectorParameters]):
         return outcome
 
     def summarize(self, parameters: DetectorParameters, outcomes: Mapping[str, Outcome]) -> Summary:
-        runs = {name: experiments.of(outcomes, name) for name in NETWORKS}
+        runs = {name: records.runs_named(outcomes, name) for name in NETWORKS}
         variants = {
             f"{base}/{name}": found
             for base, changes in VARIANTS.items()
@@ -190,7 +191,7 @@ class FasterRcnn(Analysis[DetectorParameters]):
         words = {name: parameters.changes()[name].words for name in ablation}
         changed = {name: found for name, found in ablation.items() if name != REFERENCE}
         accuracy = {name: [run["measured_accuracy"] for run in found] for name, found in runs.items()}
-        differences = experiments.compared(
+        differences = comparing.compared(
             {
                 f"{one}/over_{other}_": (accuracy[one], accuracy[other])
                 for other, one in combinations(NETWORKS, 2)
@@ -203,7 +204,7 @@ class FasterRcnn(Analysis[DetectorParameters]):
             ),
             *(_pairs("ablation", changed, ablation[REFERENCE], (suffix,)) for suffix in COMPARED),
         ):
-            differences |= experiments.compared(family)
+            differences |= comparing.compared(family)
         metrics = _metrics(parameters, runs | variants, ablation)
         for key, one in differences.items():
             what = "mean IoU of the best proposal" if key.endswith("iou_") else "accuracy"
@@ -212,7 +213,7 @@ class FasterRcnn(Analysis[DetectorParameters]):
             "results": _table(metrics, parameters),
             "ablation": _ablation_table(metrics, parameters, words, differences, boxes=False),
             "ablation_boxes": _ablation_table(metrics, parameters, words, differences, boxes=True),
-            "recipe": experiments.recipe_table({"All networks": _recipe(parameters)}),
+            "recipe": recipe_tables.recipe_table({"All networks": _recipe(parameters)}),
         }
         for base, caption in (
             ("convnet", "What the head is shown in training, on the ConvNet"),
@@ -236,10 +237,10 @@ class FasterRcnn(Analysis[DetectorParameters]):
                     f"Recall of the objects against the number of proposals per image, {NETWORKS[best]}; "
                     f"means over {parameters.seeds} seeds.",
                 ),
-                "differences": experiments.differences_chart(metrics, words, "the detector"),
+                "differences": comparing.differences_chart(metrics, words, "the detector"),
             },
             findings=_findings(metrics, parameters, differences, words)
-            | {"no_run_diverged": experiments.none_diverged(outcomes)},
+            | {"no_run_diverged": records.none_diverged(outcomes)},
         )
 
 
@@ -251,7 +252,7 @@ def _there(
     outcomes: Mapping[str, Outcome], folder: str, changes: Mapping[str, Change]
 ) -> dict[str, list[Outcome]]:
     """The runs of each change that was run: older outcomes lack some."""
-    found = {name: experiments.of(outcomes, f"{folder}/{name}") for name in changes}
+    found = {name: records.runs_named(outcomes, f"{folder}/{name}") for name in changes}
     return {name: runs for name, runs in found.items() if runs}
 
 
@@ -283,7 +284,7 @@ def _metrics(
         base, _, variant = name.partition("/")
         label = NETWORKS[base] + (f", {VARIANTS[base][variant].words}" if variant else "")
         for key, (measure, title, unit) in MEASURED.items():
-            metrics[f"{name}/{key}"] = experiments.over_seeds(found, measure, f"{title}, {label}", unit)
+            metrics[f"{name}/{key}"] = records.over_seeds(found, measure, f"{title}, {label}", unit)
         metrics[f"{name}/parameters"] = Metric(
             value=found[0]["parameters"], title=f"Parameters, {label}", unit="parameters"
         )
@@ -300,7 +301,7 @@ def _metrics(
             ("accuracy", "measured_accuracy", "Validation accuracy"),
             ("iou", "measured_iou", "Mean IoU on validation canvases"),
         ):
-            metrics[f"ablation/{name}/{key}"] = experiments.over_seeds(found, measure, f"{title}: {words}")
+            metrics[f"ablation/{name}/{key}"] = records.over_seeds(found, measure, f"{title}: {words}")
     return metrics
 
 
@@ -445,12 +446,12 @@ def _variants_table(
         columns=(
             Column(key="variant", label="Detector"),
             Column(key="test_accuracy", label="Test accuracy", **SHARE),
-            *experiments.comparison_columns(),
+            *comparing.comparison_columns(),
             Column(key="mean_iou", label="Mean IoU", **IOU),
-            *experiments.comparison_columns("iou_", fractions=False),
+            *comparing.comparison_columns("iou_", fractions=False),
         ),
         rows=tuple(rows),
-        notes=(experiments.comparison_note(parameters.seeds),),
+        notes=(comparing.comparison_note(parameters.seeds),),
     )
 
 
@@ -478,13 +479,13 @@ def _ablation_table(
         columns=(
             Column(key="change", label="Change"),
             Column(key="measured", label=label, **(IOU if boxes else SHARE)),
-            *experiments.comparison_columns(fractions=not boxes),
+            *comparing.comparison_columns(fractions=not boxes),
         ),
         rows=tuple(rows),
         notes=(
             f"ConvNet; {parameters.ablation_train:,} training canvases and {parameters.ablation_epochs} "
             "epochs unless the change says more: a smaller budget than the detectors'.",
-            experiments.comparison_note(parameters.ablation_seeds),
+            comparing.comparison_note(parameters.ablation_seeds),
         ),
     )
 

@@ -13,11 +13,11 @@ from typing import Any
 
 from pydantic import Field
 
-from analyses import experiments
+from analyses import comparing, recipe_tables, records
 from analyses.detection import _detection as detection
 from analyses.detection._detection import CanvasChoice
-from analyses.experiments import FRACTION
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
+from results.builders import FRACTION
 from results.schema import Column, Finding, Metric, Row, Table
 
 PUBLISHED_THRESHOLD = 0.7
@@ -95,11 +95,11 @@ class RegionProposals(Analysis[ProposalParameters]):
         }
 
     def summarize(self, parameters: ProposalParameters, outcomes: Mapping[str, Outcome]) -> Summary:
-        runs = {name: experiments.of(outcomes, name) for name in _thresholds(parameters)}
+        runs = {name: records.runs_named(outcomes, name) for name in _thresholds(parameters)}
         metrics: dict[str, Metric] = {}
         for name, found in runs.items():
             for key, (measure, title, unit) in MEASURED.items():
-                metrics[f"{name}/{key}"] = experiments.over_seeds(found, measure, title, unit)
+                metrics[f"{name}/{key}"] = records.over_seeds(found, measure, title, unit)
             for key, title in (
                 ("coverage", "Share of the test images with a positive cell"),
                 ("positive_cells", "Positive cells"),
@@ -118,13 +118,13 @@ class RegionProposals(Analysis[ProposalParameters]):
         for overlap in ("0.5", "0.7"):
             for place, count in ((0, "first"), (-1, "all")):
                 values = [{"recall": run["recall"][overlap][place]} for run in main]
-                metrics[f"proposal/recall_{count}_{overlap}"] = experiments.over_seeds(
+                metrics[f"proposal/recall_{count}_{overlap}"] = records.over_seeds(
                     values,
                     "recall",
                     f"Recall at IoU {overlap} with {detection.PROPOSALS[place]} proposals an image",
                 )
         iou = {name: [run["measured_iou"] for run in found] for name, found in runs.items()}
-        closer = experiments.compared({"": (iou["proposal"], iou["published"])})[""]
+        closer = comparing.compared({"": (iou["proposal"], iou["published"])})[""]
         metrics |= closer.metrics(
             "proposal/over_published_", "Mean IoU with the default threshold less that with the text's"
         )
@@ -133,7 +133,7 @@ class RegionProposals(Analysis[ProposalParameters]):
             metrics=metrics,
             tables={
                 "results": _table(metrics, runs),
-                "recipe": experiments.recipe_table(_recipes(parameters)),
+                "recipe": recipe_tables.recipe_table(_recipes(parameters)),
             },
             figures={
                 "losses": detection.losses(main, "The two losses of the proposal network by epoch."),
@@ -166,7 +166,7 @@ class RegionProposals(Analysis[ProposalParameters]):
                         ("published", "the threshold of the text", "less"),
                     )
                 },
-                "no_run_diverged": experiments.none_diverged(outcomes),
+                "no_run_diverged": records.none_diverged(outcomes),
             },
             note=_note(parameters),
         )

@@ -15,9 +15,9 @@ from pydantic import Field, model_validator
 
 from analyses.detection import _detection as detection
 from analyses.detection._detection import CanvasChoice, Predicted
-from analyses.experiments import FRACTION
 from analyses.pictures import png
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
+from results.builders import FRACTION
 from results.schema import (
     Axis,
     Box,

@@ -13,11 +13,12 @@ from statistics import mean
 
 from pydantic import Field
 
-from analyses import experiments
+from analyses import records
 from analyses.interpretation import _interpretation as shared
 from analyses.interpretation._interpretation import NetworkParameters
 from analyses.pictures import heat, png
 from analyses.plugin import Analysis, Cell, Context, Outcome, Profile, Summary
+from results import builders
 from results.schema import Axis, Chart, Column, Finding, Metric, Picture, Pictures, Row, Series, Table
 
 NAMES = {"gradient": "Gradient", "guided": "Guided backpropagation", "integrated": "Integrated gradients"}
@@ -115,23 +116,23 @@ class Saliency(Analysis[SaliencyParameters]):
         metrics: dict[str, Metric] = {}
         for method, name in NAMES.items():
             for depth, words in DEPTHS.items():
-                metrics[f"{method}/likeness/{depth}"] = experiments.metric(
+                metrics[f"{method}/likeness/{depth}"] = builders.metric(
                     over_seeds(likeness[method][depth], bounds=(-1.0, 1.0)),
                     f"Likeness with {words} randomised, {name.lower()}",
                     RATIO,
-                    "randomisations",
+                    over="randomisations",
                 )
         others = [method for method in NAMES if method != "guided"]
         differences = [
             paired_over_seeds(likeness["guided"]["half"], likeness[other]["half"]) for other in others
         ]
         for other, difference in zip(others, differences, strict=True):
-            metrics[f"guided/over/{other}"] = experiments.metric(
+            metrics[f"guided/over/{other}"] = builders.metric(
                 difference.difference,
                 "Difference in likeness with half of the layers randomised between guided backpropagation "
                 f"and {NAMES[other].lower()}",
                 RATIO,
-                "randomisations",
+                over="randomisations",
             )
         larger = {
             other: p is not None and p < SIGNIFICANT and difference.difference.value > 0
@@ -142,7 +143,7 @@ class Saliency(Analysis[SaliencyParameters]):
         for image in parameters.images:
             one = outcomes[f"{image}/0"]
             metrics[f"image/{_key(image)}/probability"] = Metric(
-                value=one["probability"], title=f"Probability of {one['class']}", unit=experiments.FRACTION
+                value=one["probability"], title=f"Probability of {one['class']}", unit=builders.FRACTION
             )
         guided = metrics["guided/likeness/half"]
         ends = [metrics[f"{method}/likeness/all"] for method in NAMES]
@@ -213,7 +214,7 @@ def _cascade(metrics: Mapping[str, Metric]) -> Chart:
                 label=name,
                 x=tuple(map(float, range(len(found)))),
                 y=tuple(one.value for one in found),
-                **experiments.interval(found),
+                **records.interval(found),
             )
         )
     said = ", ".join(f"{one.label} from {one.y[0]:.2f} to {one.y[-1]:.2f}" for one in series)

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from analyses import experiments
+from analyses import comparing, experiments, records
 from analyses.classification.cifar10_designs import recipe_a
-from analyses.experiments import Comparison, DataChoice, classified
+from analyses.comparing import Comparison
+from analyses.experiments import DataChoice
 from analyses.plugin import Cell, Context, Outcome, Parameters
+from analyses.records import classified
 from analyses.transfer import _transfer as transfer
 from analyses.transfer._transfer import Domain
 from results import builders
@@ -171,14 +173,14 @@ def transferred(
 def accuracies(prefix: str, words: str, runs: Sequence[Outcome]) -> dict[str, Metric]:
     """Mean test accuracies over seeds."""
     return {
-        f"{prefix}/{part}_accuracy": experiments.over_seeds(runs, part, f"Test accuracy {said}: {words}")
+        f"{prefix}/{part}_accuracy": records.over_seeds(runs, part, f"Test accuracy {said}: {words}")
         for part, said in PARTS.items()
     }
 
 
 def compared(rows: Mapping[str, Sequence[Outcome]], reference: Sequence[Outcome]) -> dict[str, Comparison]:
     """Test accuracies of some rows less those of the reference, by "PREFIX/PART_": one family."""
-    return experiments.compared(
+    return comparing.compared(
         {
             f"{prefix}/{part}_": ([run[part] for run in found], [run[part] for run in reference])
             for prefix, found in rows.items()

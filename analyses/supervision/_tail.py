@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from analyses import experiments
-from analyses.experiments import Comparison
+from analyses import comparing, records
+from analyses.comparing import Comparison
 from analyses.plugin import Outcome
 from results import builders
 from results.schema import Finding, Metric, Table
@@ -44,7 +44,7 @@ class Tail:
         """By "tail/p/P/MEASURE_"; one family."""
         measured = self.measured()
         (_, reference), *others = measured.items()
-        return experiments.compared(
+        return comparing.compared(
             {
                 f"tail/p/{p}/{key}_": ([one[key] for one in found], [one[key] for one in reference])
                 for p, found in others
@@ -56,9 +56,9 @@ class Tail:
         metrics: dict[str, Metric] = {}
         for p, found in self.measured().items():
             for key, title in MEASURED.items():
-                unit = "images" if key == "rare_labels" else experiments.FRACTION
+                unit = "images" if key == "rare_labels" else builders.FRACTION
                 title = f"{title}: long tail, top {p} classes per image"
-                metrics[f"tail/p/{p}/{key}"] = experiments.over_seeds(found, key, title, unit)
+                metrics[f"tail/p/{p}/{key}"] = records.over_seeds(found, key, title, unit)
         for key, one in self.comparisons().items():
             metrics |= one.metrics(key, f"Change of {MEASURED[key.split('/')[-1][:-1]].lower()}")
         sizes = sorted(next(iter(self.runs.values()))[0]["class_sizes"], reverse=True)
@@ -130,9 +130,7 @@ def _measured(run: Outcome) -> dict[str, float]:
     """Of one student, what MEASURED names."""
     sizes = run["class_sizes"]
     rare = set(sorted(range(len(sizes)), key=lambda kind: sizes[kind])[: len(sizes) // 2])
-    predicted, labels = (
-        experiments.class_numbers(run["predicted"][key]) for key in ("predictions", "labels")
-    )
+    predicted, labels = (records.class_numbers(run["predicted"][key]) for key in ("predictions", "labels"))
     of_rare = [said == true for said, true in zip(predicted, labels, strict=True) if true in rare]
     chosen = sum(run["class_labels"][kind] for kind in rare)
     return {

@@ -12,8 +12,8 @@ from typing import Annotated
 
 from pydantic import Field, field_validator
 
-from analyses import experiments
-from analyses.experiments import Comparison
+from analyses import comparing, recipe_tables, records
+from analyses.comparing import Comparison
 from analyses.plugin import Analysis, Cell, Context, Outcome, Profile, Summary
 from analyses.supervision import _supervision as supervision
 from analyses.supervision._supervision import SourceParameters
@@ -78,13 +78,13 @@ class LabelNoise(Analysis[NoiseParameters]):
         return supervision.transferred(cell, context, noisy, classes) | {"wrong": wrong}
 
     def summarize(self, parameters: NoiseParameters, outcomes: Mapping[str, Outcome]) -> Summary:
-        runs = {noise: experiments.of(outcomes, f"noise/{noise}") for noise in parameters.noise}
+        runs = {noise: records.runs_named(outcomes, f"noise/{noise}") for noise in parameters.noise}
         metrics: dict[str, Metric] = supervision.setting_metrics(parameters, runs[0][0])
         words = {f"noise/{noise}": f"{noise}% of the labels replaced" for noise in parameters.noise}
         for noise, found in runs.items():
             name = f"noise/{noise}"
             metrics |= supervision.accuracies(name, words[name], found)
-            metrics[f"{name}/wrong"] = experiments.over_seeds(
+            metrics[f"{name}/wrong"] = records.over_seeds(
                 found, "wrong", f"Labels that are wrong: {words[name]}"
             )
         changed = {name: said for name, said in words.items() if name != "noise/0"}
@@ -95,7 +95,7 @@ class LabelNoise(Analysis[NoiseParameters]):
             [noisy[part] - clean[part] for noisy, clean in zip(runs[most], runs[0], strict=True)]
             for part in ("source", "probe")
         ]
-        apart = experiments.compared({"": (lost[0], lost[1])})[""]
+        apart = comparing.compared({"": (lost[0], lost[1])})[""]
         metrics |= apart.metrics(
             f"noise/{most}/source_over_probe_", "Change on the source less that by linear probe"
         )
@@ -121,7 +121,7 @@ class LabelNoise(Analysis[NoiseParameters]):
                     parameters.seeds,
                 ),
                 "published": _published_table(parameters, metrics, published),
-                "recipe": experiments.recipe_table(
+                "recipe": recipe_tables.recipe_table(
                     {
                         title: parameters.recipes()[part]
                         for part, title in (("source", "Source"), ("finetune", "Fine-tuning"))
@@ -153,14 +153,14 @@ class LabelNoise(Analysis[NoiseParameters]):
                     holds=parameters.data.train >= NoiseParameters().data.train,
                     metrics=("data/source",),
                 ),
-                "no_run_diverged": experiments.none_diverged(outcomes),
+                "no_run_diverged": records.none_diverged(outcomes),
             },
         )
 
 
 def _published(parameters: NoiseParameters, runs: Mapping[int, Sequence[Outcome]]) -> dict[str, Comparison]:
     """By "noise/N/over_published_": what the linear probe loses, beside what the paper's target does."""
-    return experiments.compared(
+    return comparing.compared(
         {
             f"noise/{noise}/over_published_": (
                 [run["probe"] for run in runs[noise]],

@@ -11,8 +11,9 @@ from dataclasses import replace
 
 from pydantic import Field
 
-from analyses import experiments
-from analyses.experiments import Comparison, DataChoice
+from analyses import comparing, recipe_tables, records
+from analyses.comparing import Comparison
+from analyses.experiments import DataChoice
 from analyses.plugin import Analysis, Cell, Context, Outcome, Profile, Summary
 from analyses.supervision import _supervision as supervision
 from analyses.supervision._supervision import SourceParameters
@@ -83,7 +84,7 @@ class Resampling(Analysis[ResamplingParameters]):
         }
 
     def summarize(self, parameters: ResamplingParameters, outcomes: Mapping[str, Outcome]) -> Summary:
-        runs = {way: experiments.of(outcomes, way) for way in WAYS}
+        runs = {way: records.runs_named(outcomes, way) for way in WAYS}
         sizes = runs["natural"][0]["class_sizes"]
         metrics: dict[str, Metric] = supervision.setting_metrics(parameters, runs["natural"][0]) | {
             "data/source": Metric(value=sum(sizes), title="Images of the source", unit="images"),
@@ -97,7 +98,7 @@ class Resampling(Analysis[ResamplingParameters]):
         changed = {way: said for way, said in words.items() if way != "natural"}
         comparisons = supervision.compared({way: runs[way] for way in changed}, runs["natural"])
         metrics |= supervision.comparison_metrics(comparisons, changed)
-        published = experiments.compared(
+        published = comparing.compared(
             {
                 f"{way}/over_published_": (
                     [run["probe"] for run in runs[way]],
@@ -128,15 +129,14 @@ class Resampling(Analysis[ResamplingParameters]):
                     comparisons,
                     parameters.seeds,
                 ),
-                "recipe": experiments.recipe_table(
+                "recipe": recipe_tables.recipe_table(
                     {
                         title: parameters.recipes()[part]
                         for part, title in (("source", "Source"), ("finetune", "Fine-tuning"))
                     }
                 ),
             },
-            findings=_findings(comparisons, published)
-            | {"no_run_diverged": experiments.none_diverged(outcomes)},
+            findings=_findings(comparisons, published) | {"no_run_diverged": records.none_diverged(outcomes)},
         )
 
 

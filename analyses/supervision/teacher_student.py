@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, model_validator
 
-from analyses import experiments
+from analyses import comparing, experiments, recipe_tables, records
 from analyses.classification.cifar10_designs import recipe_a, recipe_b
-from analyses.experiments import Comparison, DataChoice
+from analyses.comparing import Comparison
+from analyses.experiments import DataChoice
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
 from analyses.supervision import _supervision as supervision
 from analyses.supervision._tail import Tail
@@ -168,7 +169,7 @@ class TeacherStudent(Analysis[TeacherParameters]):
             "results": _results_table(parameters, metrics, runs),
             "differences": _differences_table(parameters, comparisons),
             "chosen": _chosen_table(parameters, runs["teacher"]),
-            "recipe": experiments.recipe_table(
+            "recipe": recipe_tables.recipe_table(
                 {
                     title: parameters.recipes()[part]
                     for part, title in (
@@ -185,7 +186,7 @@ class TeacherStudent(Analysis[TeacherParameters]):
             ),
         }
         findings = _findings(parameters, metrics, outcomes, best, comparisons)
-        tailed = {p: experiments.of(outcomes, f"tail/p/{p}") for p in parameters.p}
+        tailed = {p: records.runs_named(outcomes, f"tail/p/{p}") for p in parameters.p}
         if all(tailed.values()):  # older outcomes have none
             tail = Tail(tailed, parameters.tail_k)
             metrics |= tail.metrics()
@@ -286,7 +287,7 @@ def _measured(model: Any, parts: _Parts, dtype: Any, classes: Sequence[str]) -> 
 
     assert parts.validation is not None and parts.test is not None
     logits = predict(model, parts.validation.images, parts.data, dtype)
-    predicted = experiments.classified(
+    predicted = records.classified(
         predict(model, parts.test.images, parts.data, dtype), parts.test.labels, classes
     )
     return {
@@ -373,7 +374,7 @@ def _teacher(cell: Cell, context: Context, parts: _Parts, classes: Sequence[str]
     return {
         "validation_accuracy": _accuracy(validation, parts.validation),
         "test_accuracy": _accuracy(test, parts.test),
-        "predicted": experiments.classified(
+        "predicted": records.classified(
             torch.from_numpy(test).clamp(min=1e-12).log(), parts.test.labels.cpu(), classes
         ),
         "diverged": diverged,
@@ -454,7 +455,7 @@ def _best_k(parameters: TeacherParameters, outcomes: Mapping[str, Outcome]) -> i
     """That with the highest mean validation accuracy over seeds."""
 
     def reached(k: int) -> float:
-        runs = experiments.of(outcomes, f"k/{k}")
+        runs = records.runs_named(outcomes, f"k/{k}")
         return sum(run["validation_accuracy"] for run in runs) / len(runs)
 
     return max(parameters.k, key=reached)
@@ -463,8 +464,8 @@ def _best_k(parameters: TeacherParameters, outcomes: Mapping[str, Outcome]) -> i
 def _runs(parameters: TeacherParameters, outcomes: Mapping[str, Outcome]) -> dict[str, list[Outcome]]:
     """By teacher, supervised, k/<K> and p/<P>, of which the first P is that of the largest K."""
     names = ["teacher", "supervised", *(f"k/{k}" for k in parameters.k)]
-    runs = {name: experiments.of(outcomes, name) for name in names}
-    runs |= {f"p/{p}": experiments.of(outcomes, f"p/{p}") for p in parameters.p[1:]}
+    runs = {name: records.runs_named(outcomes, name) for name in names}
+    runs |= {f"p/{p}": records.runs_named(outcomes, f"p/{p}") for p in parameters.p[1:]}
     return runs | {f"p/{parameters.p[0]}": runs[f"k/{max(parameters.k)}"]}
 
 
@@ -476,14 +477,14 @@ def _metrics(
     words |= {f"p/{p}": f"student at the largest K, top {p} classes an image" for p in parameters.p}
     metrics: dict[str, Metric] = {}
     for name, said in words.items():
-        metrics[f"{name}/test_accuracy"] = experiments.over_seeds(
+        metrics[f"{name}/test_accuracy"] = records.over_seeds(
             runs[name], "test_accuracy", f"Test accuracy: {said}"
         )
         if name not in ("teacher", "supervised"):
-            metrics[f"{name}/precision"] = experiments.over_seeds(
+            metrics[f"{name}/precision"] = records.over_seeds(
                 runs[name], "precision", f"Share of right labels: {said}"
             )
-            metrics[f"{name}/before_finetuning"] = experiments.over_seeds(
+            metrics[f"{name}/before_finetuning"] = records.over_seeds(
                 runs[name], "before_finetuning", f"Test accuracy before fine-tuning: {said}"
             )
     metrics["student/test_accuracy"] = metrics[f"k/{best}/test_accuracy"]
@@ -517,7 +518,7 @@ def _comparisons(
     for p in parameters.p[1:]:
         pairs[f"p/{p}"] = (f"p/{p}", f"p/{first}", f"at the largest K, top {p} classes less top {first}")
     values = {name: [run["test_accuracy"] for run in found] for name, found in runs.items()}
-    found = experiments.compared(
+    found = comparing.compared(
         {name: (values[one], values[other]) for name, (one, other, _) in pairs.items()}
     )
     return {name: (found[name], said) for name, (_, _, said) in pairs.items()}
@@ -698,7 +699,7 @@ def _findings(
             statement="Below the largest K as many labels are chosen, and as many are right, whatever P is",
             holds=all(
                 len({(one["labels"], one["several"], one["precision"]) for one in found}) == 1
-                for teacher in experiments.of(outcomes, "teacher")
+                for teacher in records.runs_named(outcomes, "teacher")
                 for k in parameters.k
                 if k < max(parameters.k)
                 for found in [[one for one in teacher["chosen"] if one["k"] == k]]
@@ -739,7 +740,7 @@ def _findings(
         ),
         "more_classes_help": significant(f"Some P above {first} does better than it", "more", *others),
         "more_classes_harm": significant(f"Some P above {first} does worse than it", "less", *others),
-        "no_run_diverged": experiments.none_diverged(outcomes),
+        "no_run_diverged": records.none_diverged(outcomes),
     }
 
 

@@ -20,13 +20,15 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from analyses import experiments
+from analyses import classifiers, experiments, recipe_tables, records
 from analyses.classification.cifar10_designs import recipe_b
-from analyses.experiments import FRACTION, Comparison, DataChoice
+from analyses.comparing import Comparison
+from analyses.experiments import DataChoice
 from analyses.interpretation import _interpretation as interpretation
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
 from analyses.transfer import _transfer as transfer
 from results import builders
+from results.builders import FRACTION
 from results.schema import Chart, Figure, Finding, Metric, Table
 from results.text import counted
 
@@ -149,7 +151,7 @@ class Cifar10Resnet18(Analysis[LastStageParameters]):
         return experiments.train(cell, context)
 
     def summarize(self, parameters: LastStageParameters, outcomes: Mapping[str, Outcome]) -> Summary:
-        runs = {name: experiments.of(outcomes, name) for name in (*parameters.candidates(), OWN)}
+        runs = {name: records.runs_named(outcomes, name) for name in (*parameters.candidates(), OWN)}
         titles = _titles(parameters, runs)
         accuracies = {name: [run["test_accuracy"] for run in found] for name, found in runs.items()}
         pairs = {name: (name, OWN) for name in parameters.candidates()}
@@ -162,7 +164,7 @@ class Cifar10Resnet18(Analysis[LastStageParameters]):
             "curves": builders.learning_curves(
                 f"Loss and accuracy by epoch of {title}. Those of training images are running means over an "
                 "epoch.",
-                experiments.histories(best),
+                records.histories(best),
             ),
             "losses": _losses(runs, titles),
             "courses": _courses(parameters, runs, titles),
@@ -269,7 +271,7 @@ def _trained(cell: Cell, context: Context) -> Outcome:
         "trained": sum(parameter.numel() for parameter in model.parameters()),
         "parameters": sum(parameter.numel() for parameter in whole.parameters()),
         "validation_accuracy": history.validation_accuracy[-1],
-        **experiments.classified(logits, data.test.labels, classes),
+        **records.classified(logits, data.test.labels, classes),
     }
     if image is not None:
         seen = _reduced(interpretation.square(image), side)
@@ -334,8 +336,8 @@ def _metrics(
 ) -> dict[str, Metric]:
     metrics: dict[str, Metric] = {}
     for name, title in titles.items():
-        metrics |= experiments.measured(name, runs[name], title)
-        metrics[f"{name}/lowest_validation"] = experiments.lowest_validation(runs[name])
+        metrics |= classifiers.measured(name, runs[name], title)
+        metrics[f"{name}/lowest_validation"] = records.lowest_validation(runs[name])
     for name, candidate in parameters.candidates().items():
         for key, value, words, unit in (
             ("trained", runs[name][0]["trained"], "Trained parameters", "parameters"),
@@ -414,7 +416,7 @@ def _recipe_table(parameters: LastStageParameters, runs: Runs, titles: Mapping[s
         "arithmetic": runs[OWN][0]["history"]["precision"],
     }
     recipes = {titles[name]: parameters.recipe(candidate) for name, candidate in candidates.items()}
-    table = experiments.recipe_table(recipes | {titles[OWN]: recipe_b(parameters.own_epochs)}, beside)
+    table = recipe_tables.recipe_table(recipes | {titles[OWN]: recipe_b(parameters.own_epochs)}, beside)
     caption = "Hyper-parameters of the last stage of the pretrained network and of the network from scratch."
     return table.model_copy(update={"caption": caption})
 
@@ -425,8 +427,8 @@ def _losses(runs: Runs, titles: Mapping[str, str]) -> Chart:
         "Training and validation loss by epoch of the pretrained network and of our best network, trained on "
         "the same images. Training losses are running means over an epoch.",
         {
-            f"{titles[name]}: {experiments.PARTS[part].lower()}": [
-                history[f"{part}_loss"] for history in experiments.histories(runs[name])
+            f"{titles[name]}: {records.PARTS[part].lower()}": [
+                history[f"{part}_loss"] for history in records.histories(runs[name])
             ]
             for name in ("pretrained", OWN)
             for part in ("train", "validation")
@@ -440,7 +442,7 @@ def _courses(parameters: LastStageParameters, runs: Runs, titles: Mapping[str, s
         f"Validation accuracy by epoch of each network, on {parameters.data.validation:,} images of "
         f"{parameters.data.title}.",
         {
-            title: [history["validation_accuracy"] for history in experiments.histories(runs[name])]
+            title: [history["validation_accuracy"] for history in records.histories(runs[name])]
             for name, title in titles.items()
         },
         builders.percent("Accuracy"),
@@ -453,7 +455,7 @@ def _findings(
     outcomes: Mapping[str, Outcome],
     compared: Mapping[str, Comparison],
 ) -> dict[str, Finding]:
-    first = {name: experiments.mean_course(runs[name], "validation_loss")[0][0] for name in runs}
+    first = {name: records.mean_curve(runs[name], "validation_loss")[0][0] for name in runs}
     found = {
         "protocol_network": Finding(
             statement="The pretrained network is ResNet-18, of which the last stage was trained",
@@ -479,7 +481,7 @@ def _findings(
             statement="After the first epoch the pretrained network has the lower validation loss",
             holds=first["pretrained"] < first[OWN],
         ),
-        "no_run_diverged": experiments.none_diverged(outcomes),
+        "no_run_diverged": records.none_diverged(outcomes),
     }
     for name in ("pretrained", OWN):
         lowest, epochs = metrics[f"{name}/lowest_validation"], metrics[f"{name}/epochs"]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
-from analyses import experiments
+from analyses import records
 from analyses.interpretation._interpretation import CREDITS, NAMES, drawn
 from analyses.pictures import heat, png
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
@@ -81,7 +81,7 @@ class FacePictures(Analysis[PictureParameters]):
         probability = Metric(
             value=found["probability"],
             title=f"Probability of {person(found['class'])} for the portrait",
-            unit=experiments.FRACTION,
+            unit=builders.FRACTION,
         )
         return Summary(
             metrics={"portrait/probability": probability},
@@ -97,7 +97,7 @@ class FacePictures(Analysis[PictureParameters]):
                     yes=f"The classifier takes this person for {person(found['class'])}, with a probability "
                     "of {portrait/probability:percent}, because it can only choose among those it knows.",
                 ),
-                "no_run_diverged": experiments.none_diverged(outcomes),
+                "no_run_diverged": records.none_diverged(outcomes),
             },
         )
 

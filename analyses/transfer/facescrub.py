@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pydantic import Field
 
-from analyses import experiments
-from analyses.experiments import Comparison
+from analyses import recipe_tables, records
+from analyses.comparing import Comparison
 from analyses.interpretation._interpretation import NAMES
 from analyses.pictures import signed
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
@@ -162,8 +162,8 @@ class Facescrub(Analysis[FaceParameters]):
         return work(cell, context)
 
     def summarize(self, parameters: FaceParameters, outcomes: Mapping[str, Outcome]) -> Summary:
-        runs = {name: experiments.of(outcomes, name) for name in parameters.perceptrons()}
-        runs["finetuned"] = experiments.of(outcomes, "finetuned")
+        runs = {name: records.runs_named(outcomes, name) for name in parameters.perceptrons()}
+        runs["finetuned"] = records.runs_named(outcomes, "finetuned")
         head = outcomes["conv4"]
         runs["conv4"] = head["runs"][_best_rate(head)]
         correct = {name: transfer.share_correct(found) for name, found in runs.items()}
@@ -179,7 +179,7 @@ class Facescrub(Analysis[FaceParameters]):
             "curves": builders.learning_curves(
                 f"Loss and accuracy by epoch of a perceptron with {parameters.hidden[0]} hidden units on "
                 "pixels. Those of training images are running means over an epoch.",
-                experiments.histories(runs[first]),
+                records.histories(runs[first]),
             ),
         }
         if all("units" in runs[name][0] for name in parameters.perceptrons()):
@@ -320,7 +320,7 @@ def _trained(
         "diverged": history.outcome == "diverged",
         "train_accuracy": history.train_accuracy[-1],
         "validation_accuracy": history.validation_accuracy[-1],
-        **experiments.classified(logits, test.labels, faces.test.classes),
+        **records.classified(logits, test.labels, faces.test.classes),
     }, logits
 
 
@@ -408,7 +408,7 @@ def _head(cell: Cell, context: Context) -> Outcome:
                 "diverged": course.diverged,
                 "train_accuracy": course.accuracy["train"][-1],
                 "validation_accuracy": course.accuracy["validation"][-1],
-                **experiments.classified(logits, labels, fixed.faces.test.classes),
+                **records.classified(logits, labels, fixed.faces.test.classes),
             }
         )
     return {
@@ -495,21 +495,21 @@ def _metrics(
     for name, title in _titles(parameters).items():
         metrics[f"{name}/test_accuracy"] = transfer.accuracy(correct[name], title)
         for part in ("train", "validation"):
-            metrics[f"{name}/{part}_accuracy"] = experiments.over_seeds(
+            metrics[f"{name}/{part}_accuracy"] = records.over_seeds(
                 runs[name],
                 f"{part}_accuracy",
                 f"{part.capitalize()} accuracy, {title}",
             )
     for name in parameters.perceptrons():
-        metrics[f"{name}/roughness"] = experiments.over_seeds(
+        metrics[f"{name}/roughness"] = records.over_seeds(
             runs[name],
             "roughness",
             f"Mean difference of neighbouring weights ÷ their deviation, {_titles(parameters)[name]}",
             "",
         )
     smooth, rough = ([run["roughness"] for run in runs[name]] for name in (f"{first}_l2", first))
-    metrics[f"{first}_l2/roughness_difference"] = experiments.metric(
-        paired_over_seeds(smooth, rough).difference, "Its difference with and without L2", "", "seeds"
+    metrics[f"{first}_l2/roughness_difference"] = builders.metric(
+        paired_over_seeds(smooth, rough).difference, "Its difference with and without L2", "", over="seeds"
     )
     return metrics
 
@@ -594,7 +594,7 @@ def _findings(
         ),
         "worked_right": _worked_finding(worked, right=True),
         "worked_wrong": _worked_finding(worked, right=False),
-        "no_run_diverged": experiments.none_diverged(outcomes),
+        "no_run_diverged": records.none_diverged(outcomes),
     } | (
         {}
         if wide == first
@@ -642,7 +642,7 @@ def _worked_metrics(worked: Sequence[Mapping[str, Any]]) -> dict[str, Metric]:
             ("truth", truth, "of the person in truth"),
         ):
             found[f"{name}/{key}"] = Metric(
-                value=value, title=f"Probability {title}, {one['file']}", unit=experiments.FRACTION
+                value=value, title=f"Probability {title}, {one['file']}", unit=builders.FRACTION
             )
     return found
 
@@ -658,7 +658,7 @@ def _recipe_table(parameters: FaceParameters, runs: Mapping[str, Sequence[Outcom
 
     widths, network = " or ".join(map(str, parameters.hidden)), head["weights"]["architecture"]
     penalties = " or ".join(
-        dict(experiments.recipe_rows(Recipe.of(parameters.mlp_recipe(decay))))["weight decay"]
+        dict(recipe_tables.recipe_rows(Recipe.of(parameters.mlp_recipe(decay))))["weight decay"]
         for decay in (0.0, parameters.penalty)
     )
     drawn = "uniform in ±1/√inputs"
@@ -683,7 +683,7 @@ def _recipe_table(parameters: FaceParameters, runs: Mapping[str, Sequence[Outcom
             "first weights": f"pretrained; of the last layer {drawn}",
         },
     }
-    table = experiments.recipe_table(
+    table = recipe_tables.recipe_table(
         {
             "Perceptron": parameters.mlp_recipe(0.0),
             "Linear layer": parameters.head_recipe() | {"learning_rate": float(_best_rate(head))},

@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
-from analyses import experiments
-from analyses.experiments import FRACTION, Comparison
+from analyses import recipe_tables, records
+from analyses.comparing import Comparison
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
 from analyses.transfer import _transfer as transfer
 from analyses.transfer._transfer import Domain
 from results import builders
+from results.builders import FRACTION
 from results.schema import Chart, Figure, Finding, Metric, Panel, Panels, Table
 from results.text import counted
 
@@ -202,7 +203,7 @@ class LearningRates(Analysis[LearningRateParameters]):
                     f"validation "
                     f"images select, on the {name}. Those of training images are running means over an "
                     f"epoch.",
-                    experiments.histories(runs[best]),
+                    records.histories(runs[best]),
                 )
         for kind, epochs in (("finetune", parameters.finetune_epochs), ("head", parameters.head_epochs)):
             metrics[f"{kind}/epochs"] = Metric(
@@ -271,7 +272,7 @@ def _heads(
         f"{course.learning_rate:g}/{course.seed}": {
             "diverged": course.diverged,
             "history": course.as_outcome(),
-            **experiments.classified(logits, labels, parts.test.classes),
+            **records.classified(logits, labels, parts.test.classes),
         }
         for course, logits in heads.each(inputs)
     }
@@ -307,7 +308,7 @@ def _finetuned(cell: Cell, context: Context, network: Any, parts: transfer.Parts
         "diverged": history.outcome == "diverged",
         "history": history.as_outcome(),
         "training_seconds": sum(history.seconds),
-        **experiments.classified(logits, test.labels, parts.test.classes),
+        **records.classified(logits, test.labels, parts.test.classes),
     }
 
 
@@ -400,7 +401,7 @@ def _metrics(prefix: str, name: str, runs: Runs, standing: Standing) -> dict[str
         words = f"{_words(setting)}, {name}"
         metrics[f"{prefix}{setting}/test_accuracy"] = transfer.accuracy(standing.correct[setting], words)
         for part, title in (("validation", "Validation"), ("train", "Training")):
-            metrics[f"{prefix}{setting}/{part}_accuracy"] = experiments.at_the_end(
+            metrics[f"{prefix}{setting}/{part}_accuracy"] = records.at_the_end(
                 found, f"{part}_accuracy", f"{title} accuracy, {words}"
             )
     for kind, best in standing.best.items():
@@ -526,7 +527,7 @@ def _recipe_table(parameters: LearningRateParameters, outcomes: Mapping[str, Out
     for kind, rates in (("finetune", parameters.finetune_rates), ("head", parameters.head_rates)):
         recipes[TITLES[kind]] = parameters.recipe(kind, first)
         rows = {
-            name: dict(experiments.recipe_rows(Recipe.of(parameters.recipe(kind, domain))))
+            name: dict(recipe_tables.recipe_rows(Recipe.of(parameters.recipe(kind, domain))))
             for name, domain in domains.items()
         }
         schedule = rows[next(iter(domains))]["learning rate"].partition(", ")[2]
@@ -547,7 +548,7 @@ def _recipe_table(parameters: LearningRateParameters, outcomes: Mapping[str, Out
     if precisions:
         beside[TITLES["finetune"]]["arithmetic"] = " or ".join(sorted(precisions))
         beside[TITLES["head"]]["arithmetic"] = "float32"
-    table = experiments.recipe_table(recipes, beside)
+    table = recipe_tables.recipe_table(recipes, beside)
     caption = "Hyper-parameters of fine-tuning and of training the last layer alone, on each data set."
     return table.model_copy(update={"caption": caption})
 
@@ -614,7 +615,7 @@ def _course_chart(name: str, runs: Runs, standing: Standing, parameters: Learnin
             "",
             {
                 f"{_rate(setting):g}": [
-                    history["validation_accuracy"] for history in experiments.histories(runs[setting])
+                    history["validation_accuracy"] for history in records.histories(runs[setting])
                 ]
                 for setting in sorted(runs, key=_rate)
                 if setting.startswith(kind)

@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from analyses import experiments
-from analyses.experiments import FRACTION
+from analyses import records
 from analyses.plugin import Outcome
 from lab.verification import Pairs
 from results import builders
+from results.builders import FRACTION
 from results.schema import Finding, Metric, Table
 
 if TYPE_CHECKING:
@@ -287,10 +287,10 @@ def split_runs(outcomes: Mapping[str, Outcome], splits: Sequence[str], method: s
     """The runs of a method on each split, with the thresholds that its inner folds chose there, means over
     their seeds; of a method without training its own.
     """
-    runs = [experiments.of(outcomes, f"{split}/{method}") for split in splits]
+    runs = [records.runs_named(outcomes, f"{split}/{method}") for split in splits]
     thresholds = []
     for split, found in zip(splits, runs, strict=True):
-        inner = [one["thresholds"] for one in experiments.of(outcomes, f"{split}/{method}_inner")]
+        inner = [one["thresholds"] for one in records.runs_named(outcomes, f"{split}/{method}_inner")]
         if inner:
             means = {name: sum(one[name] for one in inner) / len(inner) for name in inner[0]}
             thresholds.append([means] * len(found))

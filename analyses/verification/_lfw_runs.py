@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from analyses import experiments
+from analyses import records
 from analyses.plugin import Outcome
 from analyses.verification._lfw_settings import Which
 from lab.verification import Pairs
@@ -25,16 +25,16 @@ LISTED: dict[Which, str] = {"pairs": "listed pairs", "everyone": "every pair"}
 def runs_of(outcomes: Mapping[str, Outcome], stage: str, rates: Mapping[str, float]) -> list[Outcome]:
     """Of a stage by seed: at the rate that was chosen, where only the cells that chose it were measured."""
     if stage == "scratch_before":
-        return [one["before"] for one in experiments.of(outcomes, "scratch") if "before" in one]
-    found = experiments.of(outcomes, stage)
+        return [one["before"] for one in records.runs_named(outcomes, "scratch") if "before" in one]
+    found = records.runs_named(outcomes, stage)
     if found or stage not in rates:
         return found
-    return experiments.of(outcomes, f"{stage}/{rates[stage]:g}")
+    return records.runs_named(outcomes, f"{stage}/{rates[stage]:g}")
 
 
 def chosen_rate(outcomes: Mapping[str, Outcome], stage: str, rates: Sequence[float]) -> float:
     """That with the highest mean AUC over seeds on every pair of the validation people."""
-    return max(rates, key=lambda rate: validation_auc(experiments.of(outcomes, f"{stage}/{rate:g}")))
+    return max(rates, key=lambda rate: validation_auc(records.runs_named(outcomes, f"{stage}/{rate:g}")))
 
 
 def validation_auc(runs: Sequence[Outcome]) -> float:

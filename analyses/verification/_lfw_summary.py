@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from analyses import experiments
+from analyses import records
 from analyses.plugin import Outcome, Summary
 from analyses.verification import _judging as judging
 from analyses.verification import _lfw_tables as tables
@@ -43,7 +43,7 @@ def summary(parameters: LfwParameters, outcomes: Mapping[str, Outcome]) -> Summa
     runs = {stage: found for stage in STAGES if (found := runs_of(outcomes, stage, rates))}
     areas = {which: _areas(runs, which) for which in LISTED}
     compared = _compared(areas, runs)
-    whole = bool(experiments.of(outcomes, "all"))  # else all layers as the search has them
+    whole = bool(records.runs_named(outcomes, "all"))  # else all layers as the search has them
     metrics = (
         _metrics(parameters, runs, areas)
         | judging.comparison_metrics(compared)
@@ -130,12 +130,12 @@ def _metrics(
             metrics[f"{stage}/{which}/auc"] = (
                 judging.estimated(*areas[which][stage], title, counts["test_people"])
                 if stage in areas[which]
-                else experiments.over_seeds([one[which] for one in found], "auc", title)
+                else records.over_seeds([one[which] for one in found], "auc", title)
             )
         metrics[f"{stage}/pairs/eer"] = builders.metric(
             judging.error_rate(_judged(found)), f"Equal error rate on listed pairs: {label}", FRACTION
         )
-        metrics[f"{stage}/everyone/eer"] = experiments.over_seeds(
+        metrics[f"{stage}/everyone/eer"] = records.over_seeds(
             [one["everyone"] for one in found], "eer", f"Equal error rate on every pair: {label}"
         )
         metrics[f"{stage}/seeds"] = builders.metric(len(found), f"Seeds: {label}")
@@ -188,7 +188,7 @@ def _findings(
             if (key := f"{name}/{which}/auc") in compared
         },
         **_published_findings(metrics, areas, parameters),
-        "no_run_diverged": experiments.none_diverged(outcomes),
+        "no_run_diverged": records.none_diverged(outcomes),
     }
 
 

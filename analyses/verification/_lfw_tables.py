@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from analyses import experiments
+from analyses import recipe_tables, records
 from analyses.plugin import Outcome
 from analyses.verification._lfw_runs import LISTED, STAGES, chosen_rate, pairs_of, validation_auc
 from analyses.verification._lfw_settings import LfwParameters
@@ -51,7 +51,7 @@ def rates_table(parameters: LfwParameters, outcomes: Mapping[str, Outcome]) -> T
     for stage, rates in (("last", parameters.last_rates), ("all", parameters.all_rates)):
         chosen = chosen_rate(outcomes, stage, rates)
         for rate in rates:
-            found = experiments.of(outcomes, f"{stage}/{rate:g}")
+            found = records.runs_named(outcomes, f"{stage}/{rate:g}")
             areas = [one["validation"]["auc"] for one in found]
             cells = {"stage": STAGES[stage], "rate": rate, "auc": validation_auc(found)}
             cells |= {"low": min(areas), "high": max(areas), "chosen": "yes" if rate == chosen else ""}
@@ -87,7 +87,7 @@ def recipe_table(parameters: LfwParameters, rates: Mapping[str, float], of_all: 
         ),
         "scratch": ("scratch", parameters.scratch_pairs, 64, "contrastive, margin 2"),
     }
-    return experiments.recipe_table(
+    return recipe_tables.recipe_table(
         {
             STAGES[stage]: parameters.recipe(recipe, rates.get(stage, 0.0))
             for stage, (recipe, *_) in columns.items()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from analyses import experiments
+from analyses import recipe_tables
 from analyses.plugin import Cell, Context, Outcome, Parameters
 from lab.verification import Pairs
 from results.schema import Table
@@ -548,7 +548,7 @@ def recipe_table(parameters: VerificationParameters, methods: Sequence[str]) -> 
         "new_contrastive": {"network": linear} | contrastive | drawn | views,
         "mining": {"network": linear} | mining | mined | views,
     }
-    return experiments.recipe_table(
+    return recipe_tables.recipe_table(
         {names[method]: parameters.recipe(method) for method in methods},
         {names[method]: besides[method] for method in methods},
     )

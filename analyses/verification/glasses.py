@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from analyses import experiments
+from analyses import records
 from analyses.plugin import Analysis, Cell, Context, Outcome, Profile, Summary
 from analyses.verification import _judging as judging
 from analyses.verification import _verification as verification
@@ -133,7 +133,7 @@ class Glasses(Analysis[GlassesParameters]):
             "recipe": verification.recipe_table(parameters, ("contrastive", *CROSSED, "mining")),
         }
         if parameters.meglass:
-            runs = {method: experiments.of(outcomes, f"heldout/{method}") for method in ROWS}
+            runs = {method: records.runs_named(outcomes, f"heldout/{method}") for method in ROWS}
             metrics |= _meglass_metrics(runs)
             tables["meglass"] = _meglass_table(metrics, runs)
         return Summary(
@@ -228,7 +228,7 @@ def _judged_protocols(listed: Mapping[str, list[int]], distances: Any) -> Outcom
 
 def _meglass_metrics(runs: Mapping[str, Sequence[Outcome]]) -> dict[str, Metric]:
     return {
-        f"meglass/{protocol.replace('/', '_')}/{method}/auc": experiments.over_seeds(
+        f"meglass/{protocol.replace('/', '_')}/{method}/auc": records.over_seeds(
             [run["meglass"][protocol] for run in found], "auc", f"AUC on MeGlass, {protocol}: {ROWS[method]}"
         )
         for method, found in runs.items()
@@ -540,7 +540,7 @@ def _findings(found: Mapping[str, judging.Comparison], outcomes: Mapping[str, Ou
         "glasses_are_harder_without_drawing": (f"{HARDER}/{BARE}", "less"),
     }
     return {finding: found[name].finding(name, expected) for finding, (name, expected) in names.items()} | {
-        "no_run_diverged": experiments.none_diverged(outcomes)
+        "no_run_diverged": records.none_diverged(outcomes)
     }
 
 

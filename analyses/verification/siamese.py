@@ -14,7 +14,7 @@ from statistics import fmean
 
 from pydantic import Field
 
-from analyses import experiments
+from analyses import records
 from analyses.plugin import Analysis, Cell, Context, Outcome, Profile, Summary
 from analyses.verification import _judging as judging
 from analyses.verification import _verification as verification
@@ -133,8 +133,8 @@ class Siamese(Analysis[SiameseParameters]):
                     {
                         METHODS[OLD]: [
                             history["train_loss"]
-                            for history in experiments.histories(
-                                experiments.of(outcomes, f"{PUBLISHED}/{OLD}")
+                            for history in records.histories(
+                                records.runs_named(outcomes, f"{PUBLISHED}/{OLD}")
                             )
                         ]
                     },
@@ -208,8 +208,8 @@ def _own_people_metrics(
     """
     metrics = {}
     for method, label in METHODS.items():
-        runs = [one for split in splits for one in experiments.of(outcomes, f"{split}/{method}")]
-        inner = [one for split in splits for one in experiments.of(outcomes, f"{split}/{method}_inner")]
+        runs = [one for split in splits for one in records.runs_named(outcomes, f"{split}/{method}")]
+        inner = [one for split in splits for one in records.runs_named(outcomes, f"{split}/{method}_inner")]
         for key, values, what in (
             ("train_auc", [one["train_auc"] for one in runs], "the people trained on"),
             ("left_out_auc", [one["auc"] for one in inner], "training people that inner folds left out"),
@@ -281,7 +281,7 @@ def _findings(
             metrics["pixels/easier_groups"].value > 0.5,
             "pixels/easier_groups",
         ),
-        "no_run_diverged": experiments.none_diverged(outcomes),
+        "no_run_diverged": records.none_diverged(outcomes),
     }
 
 
