@@ -43,7 +43,7 @@ class Comparison:
         """
         found = {f"{prefix}difference": builders.metric(self.difference, title, FRACTION, over=self.over)}
         if self.p is not None:
-            found[f"{prefix}p"] = Metric(value=self.p, title=f"Adjusted p-value. {title}")
+            found[f"{prefix}p"] = builders.metric(self.p, f"Adjusted p-value. {title}")
         return found
 
     def cells(self, prefix: str = "") -> dict[str, Any]:

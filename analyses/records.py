@@ -58,8 +58,8 @@ def finished(outcomes: Sequence[Outcome]) -> list[Outcome]:
 
 
 def none_diverged(outcomes: Mapping[str, Outcome]) -> Finding:
-    return Finding(
-        statement="No run diverged", holds=not any(outcome["diverged"] for outcome in outcomes.values())
+    return builders.statement(
+        "No run diverged", not any(outcome["diverged"] for outcome in outcomes.values())
     )
 
 
@@ -93,9 +93,7 @@ def at_the_end(outcomes: Sequence[Outcome], key: str, title: str) -> Metric:
 def lowest_validation(outcomes: Sequence[Outcome]) -> Metric:
     """The epoch in which the mean validation loss is lowest, from 1."""
     losses, _, _ = mean_curve(outcomes, "validation_loss")
-    return Metric(
-        value=losses.index(min(losses)) + 1, title="Epoch of the lowest validation loss", unit="epochs"
-    )
+    return builders.metric(losses.index(min(losses)) + 1, "Epoch of the lowest validation loss", "epochs")
 
 
 def interval(metrics: Sequence[Metric]) -> dict[str, tuple[float, ...]]:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from analyses.architecture import _layers as layers
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
-from results.schema import Metric, Table
+from results import builders
+from results.schema import Table
 
 COLUMNS = (
     layers.LAYER,
@@ -41,11 +42,11 @@ class DetectorBase(Analysis[Parameters]):
         rows = [layers.row(layer, COLUMNS, layer.name) for layer in ledger.layers if layer.kind != "Flatten"]
         return Summary(
             metrics={
-                "total_parameters": Metric(
-                    value=ledger.parameters, title="Parameters of the base network", unit="parameters"
+                "total_parameters": builders.metric(
+                    ledger.parameters, "Parameters of the base network", "parameters"
                 ),
-                "total_macs": Metric(
-                    value=ledger.macs, title="Multiply–accumulates of the base network", unit="MACs"
+                "total_macs": builders.metric(
+                    ledger.macs, "Multiply–accumulates of the base network", "MACs"
                 ),
             },
             tables={

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
-from results.schema import Arrow, Block, FeatureMap, Frame, Metric, Network, NetworkPanel
+from results import builders
+from results.schema import Arrow, Block, FeatureMap, Frame, Network, NetworkPanel
 
 if TYPE_CHECKING:
     from torch import nn
@@ -40,11 +41,11 @@ class Drawings(Analysis[Parameters]):
         blocks = [block for figure in figures.values() for panel in figure.panels for block in panel.blocks]
         return Summary(
             metrics={
-                "networks": Metric(
-                    value=sum(len(figure.panels) for figure in figures.values()),
-                    title="Networks and parts of networks that are drawn",
+                "networks": builders.metric(
+                    sum(len(figure.panels) for figure in figures.values()),
+                    "Networks and parts of networks that are drawn",
                 ),
-                "blocks": Metric(value=len(blocks), title="Blocks that are drawn"),
+                "blocks": builders.metric(len(blocks), "Blocks that are drawn"),
             },
             figures=dict(figures),
         )

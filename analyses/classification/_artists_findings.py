@@ -168,11 +168,9 @@ def _counts(parameters: ArtistsParameters, final: Outcome, factors: Sequence[Com
     }
     share = images / (len(labels) + len(pool))
     on_test = sum(label == largest for label in labels)
-    return {
-        name: Metric(value=value, title=title, unit=unit) for name, (value, title, unit) in counts.items()
-    } | {
-        "majority/share": Metric(
-            value=share, title="Share of the largest class in all images", unit=builders.FRACTION
+    return {name: builders.metric(value, title, unit) for name, (value, title, unit) in counts.items()} | {
+        "majority/share": builders.metric(
+            share, "Share of the largest class in all images", builders.FRACTION
         ),
         "majority/test_accuracy": builders.metric(
             wilson(on_test, len(labels)),
@@ -234,18 +232,16 @@ def _on_test(final: Mapping[str, Sequence[Outcome]]) -> dict[str, Metric]:
         metrics[f"{name}/test_accuracy"] = _share(correct_shares(outcomes, "none"), f"Test accuracy, {label}")
         if name not in LABELS:
             continue
-        metrics[f"{name}/parameters"] = Metric(
-            value=outcomes[0]["parameters"], title=f"Parameters, {label}", unit="parameters"
+        metrics[f"{name}/parameters"] = builders.metric(
+            outcomes[0]["parameters"], f"Parameters, {label}", "parameters"
         )
         single = [
             mean(float(a == b) for a, b in zip(one["labels"], one["predictions"]["none"], strict=True))
             for one in outcomes
         ]
         for end, value in (("lowest", min(single)), ("highest", max(single))):
-            metrics[f"{name}/{end}_test_accuracy"] = Metric(
-                value=value,
-                title=f"{end.capitalize()} test accuracy of one network, {label}",
-                unit=builders.FRACTION,
+            metrics[f"{name}/{end}_test_accuracy"] = builders.metric(
+                value, f"{end.capitalize()} test accuracy of one network, {label}", builders.FRACTION
             )
         for change, words in list(CHANGES.items())[1:]:
             metrics[transform_name(name, change)] = _share(
@@ -409,9 +405,9 @@ def _single_findings(factors: Sequence[Compared]) -> dict[str, Finding]:
         one="One single change lowers training accuracy significantly: {members}.",
         many="These changes each lower training accuracy significantly: {members}.",
     )
-    found["early_stopping_refits"] = Finding(
-        statement="Networks that stop early are trained on as many images as the others",
-        holds=all(one.images is not None for one in factors if one.factor == "early stopping"),
+    found["early_stopping_refits"] = builders.statement(
+        "Networks that stop early are trained on as many images as the others",
+        all(one.images is not None for one in factors if one.factor == "early stopping"),
     )
     return found | _effective_findings(factors) | _factor_findings(factors)
 
@@ -421,15 +417,15 @@ def _curve_findings(baseline: Sequence[Outcome]) -> dict[str, Finding]:
     accuracy, _, _ = records.mean_curve(baseline, "validation_accuracy")
     loss, _, _ = records.mean_curve(baseline, "validation_loss")
     return {
-        "validation_accuracy_is_kept": Finding(
-            statement="The baseline's mean validation accuracy ends within two points of its highest",
-            holds=bool(accuracy) and accuracy[-1] >= max(accuracy) - 0.02,
-            metrics=("baseline/validation_accuracy",),
+        "validation_accuracy_is_kept": builders.statement(
+            "The baseline's mean validation accuracy ends within two points of its highest",
+            bool(accuracy) and accuracy[-1] >= max(accuracy) - 0.02,
+            "baseline/validation_accuracy",
         ),
-        "validation_loss_rises": Finding(
-            statement="The baseline's mean validation loss ends a tenth or more above its lowest",
-            holds=bool(loss) and loss[-1] >= 1.1 * min(loss),
-            metrics=("baseline/validation_accuracy",),
+        "validation_loss_rises": builders.statement(
+            "The baseline's mean validation loss ends a tenth or more above its lowest",
+            bool(loss) and loss[-1] >= 1.1 * min(loss),
+            "baseline/validation_accuracy",
         ),
     }
 
@@ -471,10 +467,11 @@ def _search_findings(
         "best_setting": builders.statement(
             "What the best setting combines", True, yes=f"The best setting combines {listing(combined)}."
         ),
-        "baseline_overfits": Finding(
-            statement="The baseline's training accuracy is above the interval of its validation accuracy",
-            holds=validated.high is not None and metrics["baseline/train_accuracy"].value > validated.high,
-            metrics=("baseline/train_accuracy", "baseline/validation_accuracy"),
+        "baseline_overfits": builders.statement(
+            "The baseline's training accuracy is above the interval of its validation accuracy",
+            validated.high is not None and metrics["baseline/train_accuracy"].value > validated.high,
+            "baseline/train_accuracy",
+            "baseline/validation_accuracy",
         ),
         "best_fits_less": builders.comparison(
             "The best setting fits its training images less closely than the baseline",
@@ -488,33 +485,30 @@ def _search_findings(
             "({best/train_accuracy:percent}), so we find no evidence that it memorises less.",
             expected="less",
         ),
-        "baseline_fails_somewhere": Finding(
-            statement="On some fold the baseline hardly learns its training images",
-            holds=metrics["baseline/untrained_folds"].value > 0,
-            metrics=("baseline/untrained_folds",),
+        "baseline_fails_somewhere": builders.statement(
+            "On some fold the baseline hardly learns its training images",
+            metrics["baseline/untrained_folds"].value > 0,
+            "baseline/untrained_folds",
         ),
-        "baseline_beats_majority": Finding(
-            statement="The baseline is more accurate than always naming the largest class",
-            holds=_above(baseline, metrics["majority/test_accuracy"].value),
-            metrics=("baseline/test_accuracy", "majority/test_accuracy"),
+        "baseline_beats_majority": builders.statement(
+            "The baseline is more accurate than always naming the largest class",
+            _above(baseline, metrics["majority/test_accuracy"].value),
+            "baseline/test_accuracy",
+            "majority/test_accuracy",
         ),
-        "test_agrees_with_validation": Finding(
-            statement="The validation accuracy of the best setting lies in the interval of its test accuracy",
-            holds=best.low is not None and best.high is not None and best.low <= validation <= best.high,
-            metrics=("best/test_accuracy", "best/validation_accuracy"),
+        "test_agrees_with_validation": builders.statement(
+            "The validation accuracy of the best setting lies in the interval of its test accuracy",
+            best.low is not None and best.high is not None and best.low <= validation <= best.high,
+            "best/test_accuracy",
+            "best/validation_accuracy",
         ),
-        "best_augments": Finding(
-            statement="The best setting mirrors or moves its training images",
-            holds=setting.mirror or setting.shift > 0,
+        "best_augments": builders.statement(
+            "The best setting mirrors or moves its training images", setting.mirror or setting.shift > 0
         ),
-        "best_mirrors": Finding(
-            statement="The best setting mirrors its training images", holds=setting.mirror
-        ),
-        "best_moves": Finding(
-            statement="The best setting moves its training images", holds=setting.shift > 0
-        ),
-        "best_is_normalised": Finding(statement="The best setting has batch norm", holds=setting.normalised),
-        "best_pools": Finding(statement="The best setting has max-pooling", holds=setting.pool > 0),
+        "best_mirrors": builders.statement("The best setting mirrors its training images", setting.mirror),
+        "best_moves": builders.statement("The best setting moves its training images", setting.shift > 0),
+        "best_is_normalised": builders.statement("The best setting has batch norm", setting.normalised),
+        "best_pools": builders.statement("The best setting has max-pooling", setting.pool > 0),
     }
 
 
@@ -526,17 +520,14 @@ def _transform_findings(
     shown = tuple(transform_name("best", change) for change in changes)
     worst = max(changes, key=lambda change: lost[change].difference.value)
     found = {
-        "inversion_hurts_most": Finding(
-            statement="Of all changes, inversion costs the best setting most accuracy",
-            holds=worst == "inverted",
-            metrics=shown,
+        "inversion_hurts_most": builders.statement(
+            "Of all changes, inversion costs the best setting most accuracy", worst == "inverted", *shown
         ),
-        "inverted_beats_majority": Finding(
-            statement="On inverted images the best setting is still above the share of the largest class",
-            holds=_above(
-                metrics["transform/inverted/test_accuracy"], metrics["majority/test_accuracy"].value
-            ),
-            metrics=("transform/inverted/test_accuracy", "majority/test_accuracy"),
+        "inverted_beats_majority": builders.statement(
+            "On inverted images the best setting is still above the share of the largest class",
+            _above(metrics["transform/inverted/test_accuracy"], metrics["majority/test_accuracy"].value),
+            "transform/inverted/test_accuracy",
+            "majority/test_accuracy",
         ),
     }
     names = {CHANGES[change].lower(): lost[change].verdict == "more" for change in changes}
@@ -558,17 +549,17 @@ def _transform_findings(
         many="The following do not lower it significantly: {members}.",
     )
     for change in changes:
-        found[f"{change}_costs"] = Finding(
-            statement="This change of the test images costs the best setting accuracy, after Holm's "
+        found[f"{change}_costs"] = builders.statement(
+            "This change of the test images costs the best setting accuracy, after Holm's "
             f"correction: {CHANGES[change].lower()}",
-            holds=lost[change].verdict == "more",
-            metrics=(f"transform/{change}/lost/difference",),
+            lost[change].verdict == "more",
+            f"transform/{change}/lost/difference",
         )
         for word, verdict in (("leads", "more"), ("trails", "less")):
-            found[f"{change}_{word}"] = Finding(
-                statement=f"The best setting {word} the baseline, after Holm's correction, on test images "
+            found[f"{change}_{word}"] = builders.statement(
+                f"The best setting {word} the baseline, after Holm's correction, on test images "
                 f"{CHANGES[change].lower()}",
-                holds=comparisons[f"transform/{change}/lead"].verdict == verdict,
-                metrics=(f"transform/{change}/lead/difference",),
+                comparisons[f"transform/{change}/lead"].verdict == verdict,
+                f"transform/{change}/lead/difference",
             )
     return found

@@ -250,10 +250,10 @@ def _metrics(parameters: BaseNetworksParameters, runs: Runs) -> dict[str, Metric
             f"Training time without augmentation, {label}",
             "seconds",
         )
-        metrics[f"{name}/forward_ms"] = Metric(
-            value=min(run["forward_ms"] for found in runs.values() for run in found[name]),
-            title=f"Forward pass of {parameters.timed_batch} images, the shortest of all, {label}",
-            unit="ms",
+        metrics[f"{name}/forward_ms"] = builders.metric(
+            min(run["forward_ms"] for found in runs.values() for run in found[name]),
+            f"Forward pass of {parameters.timed_batch} images, the shortest of all, {label}",
+            "ms",
         )
     budget = {
         "images": (parameters.data.train, "Training images", "images"),
@@ -263,8 +263,7 @@ def _metrics(parameters: BaseNetworksParameters, runs: Runs) -> dict[str, Metric
         "weight_decay": (parameters.weight_decay, "Weight decay", ""),
     }
     return metrics | {
-        f"training/{key}": Metric(value=value, title=title, unit=unit)
-        for key, (value, title, unit) in budget.items()
+        f"training/{key}": builders.metric(value, title, unit) for key, (value, title, unit) in budget.items()
     }
 
 
@@ -291,24 +290,24 @@ def _time_metrics(times: Times) -> dict[str, Metric]:
     for name, kinds in times.items():
         whole = sum(one["ms"] for one in kinds.values())
         rest = sum(one["ms"] for kind, one in kinds.items() if kind in WITHOUT)
-        metrics[f"time/{name}/without_multiplications"] = Metric(
-            value=rest / whole,
-            title=f"Share of a forward pass in batch norm, activations and pooling, {NETWORKS[name]}",
-            unit=builders.FRACTION,
+        metrics[f"time/{name}/without_multiplications"] = builders.metric(
+            rest / whole,
+            f"Share of a forward pass in batch norm, activations and pooling, {NETWORKS[name]}",
+            builders.FRACTION,
         )
-        metrics[f"time/{name}/multiplications"] = Metric(
-            value=sum(int(one["macs"]) for kind, one in kinds.items() if "convolution" in kind),
-            title=f"Multiplications in the convolutions, {NETWORKS[name]}",
-            unit="MACs",
+        metrics[f"time/{name}/multiplications"] = builders.metric(
+            sum(int(one["macs"]) for kind, one in kinds.items() if "convolution" in kind),
+            f"Multiplications in the convolutions, {NETWORKS[name]}",
+            "MACs",
         )
-        metrics[f"time/{name}/ms"] = Metric(
-            value=whole, title=f"Sum of the times of all layers, {NETWORKS[name]}", unit="ms"
+        metrics[f"time/{name}/ms"] = builders.metric(
+            whole, f"Sum of the times of all layers, {NETWORKS[name]}", "ms"
         )
     if set(times) == set(NETWORKS):
         for key, title in (("ms", "Time of the layers"), ("multiplications", "Multiplications")):
             one, other = (metrics[f"time/{name}/{key}"].value for name in ("convnet", "mobilenet"))
-            metrics[f"time/{key}_saving"] = Metric(
-                value=one / other, title=f"{title} of the ConvNet ÷ those of the MobileNet-like network"
+            metrics[f"time/{key}_saving"] = builders.metric(
+                one / other, f"{title} of the ConvNet ÷ those of the MobileNet-like network"
             )
     return metrics
 
@@ -319,10 +318,10 @@ def _findings(
     differences: Mapping[str, Mapping[str, Comparison]],
 ) -> dict[str, Finding]:
     def of_family(statement: str, family: str, verdict: str, *keys: str) -> Finding:
-        return Finding(
-            statement=f"{statement}, after Holm's correction within its table",
-            holds=all(differences[family][key].verdict == verdict for key in keys),
-            metrics=tuple(f"{key}/difference" for key in keys),
+        return builders.statement(
+            f"{statement}, after Holm's correction within its table",
+            all(differences[family][key].verdict == verdict for key in keys),
+            *tuple(f"{key}/difference" for key in keys),
         )
 
     findings = {}
@@ -379,24 +378,24 @@ def _findings(
         "seconds/mobilenet_over_resnet",
     )
     fitted = tuple(f"letter/{name}/train_accuracy" for name in NETWORKS)
-    findings["all_fit_training"] = Finding(
-        statement="As assigned, every network fits at least 99% of its training images",
-        holds=all(metrics[name].value >= 0.99 for name in fitted),
-        metrics=fitted,
+    findings["all_fit_training"] = builders.statement(
+        "As assigned, every network fits at least 99% of its training images",
+        all(metrics[name].value >= 0.99 for name in fitted),
+        *fitted,
     )
     if "time/ms_saving" in metrics:
         savings = ("time/ms_saving", "time/multiplications_saving")
-        findings["time_saves_less"] = Finding(
-            statement="A forward pass of the separable network saves less time than multiplications",
-            holds=metrics[savings[0]].value < metrics[savings[1]].value,
-            metrics=savings,
+        findings["time_saves_less"] = builders.statement(
+            "A forward pass of the separable network saves less time than multiplications",
+            metrics[savings[0]].value < metrics[savings[1]].value,
+            *savings,
         )
         shares = tuple(f"time/{name}/without_multiplications" for name in ("mobilenet", "convnet"))
-        findings["rest_matters_more"] = Finding(
-            statement="Layers that multiply nothing take a larger share of the separable network's time than "
+        findings["rest_matters_more"] = builders.statement(
+            "Layers that multiply nothing take a larger share of the separable network's time than "
             "of the ConvNet's",
-            holds=metrics[shares[0]].value > metrics[shares[1]].value,
-            metrics=shares,
+            metrics[shares[0]].value > metrics[shares[1]].value,
+            *shares,
         )
     return findings
 

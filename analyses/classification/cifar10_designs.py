@@ -349,40 +349,40 @@ def _design_findings(
 
     reached = ("design_a/test_accuracy", "design_b/test_accuracy")
     return {
-        "both_pass": Finding(
-            statement="Both designs pass the required test accuracy within ten epochs, with their intervals",
-            holds=parameters.epochs <= 10 and all(lowest(name) >= REQUIRED for name in reached),
-            metrics=reached,
+        "both_pass": builders.statement(
+            "Both designs pass the required test accuracy within ten epochs, with their intervals",
+            parameters.epochs <= 10 and all(lowest(name) >= REQUIRED for name in reached),
+            *reached,
         ),
-        "aim_reached": Finding(
-            statement="The interval of the better design's test accuracy lies above the aim",
-            holds=lowest("best/test_accuracy") >= AIM,
-            metrics=("best/test_accuracy",),
+        "aim_reached": builders.statement(
+            "The interval of the better design's test accuracy lies above the aim",
+            lowest("best/test_accuracy") >= AIM,
+            "best/test_accuracy",
         ),
-        "b_is_chosen": Finding(
-            statement="Design B has the higher validation accuracy",
-            holds=metrics["design_b/validation_accuracy"].value
-            > metrics["design_a/validation_accuracy"].value,
-            metrics=tuple(f"{name}/validation_accuracy" for name in DESIGNS),
+        "b_is_chosen": builders.statement(
+            "Design B has the higher validation accuracy",
+            metrics["design_b/validation_accuracy"].value > metrics["design_a/validation_accuracy"].value,
+            *tuple(f"{name}/validation_accuracy" for name in DESIGNS),
         ),
-        "b_is_better": Finding(
-            statement="Design B is the more accurate on the test images, after Holm's correction",
-            holds=between["b_over_a"].verdict == "more",
-            metrics=("b_over_a/difference",),
+        "b_is_better": builders.statement(
+            "Design B is the more accurate on the test images, after Holm's correction",
+            between["b_over_a"].verdict == "more",
+            "b_over_a/difference",
         ),
-        "a_is_better": Finding(
-            statement="Design A is the more accurate on the test images, after Holm's correction",
-            holds=between["b_over_a"].verdict == "less",
-            metrics=("b_over_a/difference",),
+        "a_is_better": builders.statement(
+            "Design A is the more accurate on the test images, after Holm's correction",
+            between["b_over_a"].verdict == "less",
+            "b_over_a/difference",
         ),
-        "same_budget": Finding(
-            statement="The ablation has the training images and epochs of the designs",
-            holds=(parameters.ablation_train, parameters.ablation_epochs)
+        "same_budget": builders.statement(
+            "The ablation has the training images and epochs of the designs",
+            (parameters.ablation_train, parameters.ablation_epochs)
             == (parameters.data.train, parameters.epochs),
-            metrics=("ablation/train", "ablation/epochs"),
+            "ablation/train",
+            "ablation/epochs",
         ),
-        "averages_weights": Finding(
-            statement="Design B is judged by an average of its weights", holds=parameters.ema > 0
+        "averages_weights": builders.statement(
+            "Design B is judged by an average of its weights", parameters.ema > 0
         ),
     }
 
@@ -390,10 +390,10 @@ def _design_findings(
 def _ablation_findings(differences: Mapping[str, Comparison]) -> dict[str, Finding]:
     """Of each change whether it hurts, and whether it helps; and of all which do."""
     found = {
-        f"{name}_{word}": Finding(
-            statement=f"Design A {WORDS[name]}: the change {word}, after Holm's correction within its table",
-            holds=one.verdict == verdict,
-            metrics=(f"ablation/{name}/difference",),
+        f"{name}_{word}": builders.statement(
+            f"Design A {WORDS[name]}: the change {word}, after Holm's correction within its table",
+            one.verdict == verdict,
+            f"ablation/{name}/difference",
         )
         for name, one in differences.items()
         for word, verdict in (("hurts", "less"), ("helps", "more"))

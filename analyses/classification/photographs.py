@@ -21,7 +21,7 @@ from analyses.pictures import heat, png
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
 from results import builders
 from results.builders import FRACTION
-from results.schema import Column, Figure, Finding, Metric, Picture, Pictures, Row, Table
+from results.schema import Column, Figure, Metric, Picture, Pictures, Row, Table
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -122,31 +122,32 @@ class Photographs(Analysis[PhotographsParameters]):
                 ),
             },
             findings={
-                "transfer_wins": Finding(
-                    statement="Transfer names more test images rightly than training from scratch, and the "
+                "transfer_wins": builders.statement(
+                    "Transfer names more test images rightly than training from scratch, and the "
                     "interval of the difference is above zero",
-                    holds=gain.low is not None and gain.low > 0,
-                    metrics=("transfer/gain",),
+                    gain.low is not None and gain.low > 0,
+                    "transfer/gain",
                 ),
-                "scratch_wins": Finding(
-                    statement="Training from scratch names more test images rightly than transfer, and the "
+                "scratch_wins": builders.statement(
+                    "Training from scratch names more test images rightly than transfer, and the "
                     "interval of the difference is below zero",
-                    holds=gain.high is not None and gain.high < 0,
-                    metrics=("transfer/gain",),
+                    gain.high is not None and gain.high < 0,
+                    "transfer/gain",
                 ),
-                "above_chance": Finding(
-                    statement="Transfer is better than always naming the most frequent class, and so is the "
+                "above_chance": builders.statement(
+                    "Transfer is better than always naming the most frequent class, and so is the "
                     "lower end of its interval",
-                    holds=(metrics["transfer/test_accuracy"].low or 0) > chance,
-                    metrics=("transfer/test_accuracy", "data/chance"),
+                    (metrics["transfer/test_accuracy"].low or 0) > chance,
+                    "transfer/test_accuracy",
+                    "data/chance",
                 ),
-                "no_test_image_in_training": Finding(
-                    statement="No test image has the pixels of a training image",
-                    holds=not transfer["repeated"],
-                    metrics=("data/repeated",),
+                "no_test_image_in_training": builders.statement(
+                    "No test image has the pixels of a training image",
+                    not transfer["repeated"],
+                    "data/repeated",
                 ),
-                "pictures_shown": Finding(
-                    statement="Pictures of the data are shown", holds=bool(transfer["samples"])
+                "pictures_shown": builders.statement(
+                    "Pictures of the data are shown", bool(transfer["samples"])
                 ),
                 "no_run_diverged": records.none_diverged(
                     {name: one for name, one in outcomes.items() if name != "transfer"}
@@ -307,7 +308,7 @@ def _metrics(
         [np.array(records.class_numbers(run["predictions"])) == labels for run in runs], axis=0
     )
     metrics = {
-        f"data/{key}": Metric(value=value, title=f"{title} of {about['name']}", unit="images")
+        f"data/{key}": builders.metric(value, f"{title} of {about['name']}", "images")
         for key, value, title in (
             ("images", about["images"], "Images"),
             ("train", about["sizes"][0], "Training images"),
@@ -326,11 +327,11 @@ def _metrics(
             ("repeated", transfer["repeated"], "Test images that are training images too"),
         )
     }
-    metrics["data/classes"] = Metric(value=len(transfer["classes"]), title="Classes", unit="classes")
-    metrics["data/chance"] = Metric(
-        value=float(np.bincount(labels).max() / len(labels)),
-        title="Share of the most frequent class among the test images",
-        unit=FRACTION,
+    metrics["data/classes"] = builders.metric(len(transfer["classes"]), "Classes", "classes")
+    metrics["data/chance"] = builders.metric(
+        float(np.bincount(labels).max() / len(labels)),
+        "Share of the most frequent class among the test images",
+        FRACTION,
     )
     metrics["transfer/test_accuracy"] = builders.metric(
         wilson(int(by_transfer.sum()), len(labels)),
@@ -347,21 +348,21 @@ def _metrics(
         "Test accuracy by transfer less that from scratch",
         FRACTION,
     )
-    metrics["transfer/validation_accuracy"] = Metric(
-        value=transfer["validation_accuracy"], title="Validation accuracy by transfer", unit=FRACTION
+    metrics["transfer/validation_accuracy"] = builders.metric(
+        transfer["validation_accuracy"], "Validation accuracy by transfer", FRACTION
     )
-    metrics["transfer/penalty"] = Metric(
-        value=transfer["penalty"], title="Strength of the penalty that validation images chose"
+    metrics["transfer/penalty"] = builders.metric(
+        transfer["penalty"], "Strength of the penalty that validation images chose"
     )
-    metrics["transfer/mistakes"] = Metric(
-        value=int((~by_transfer).sum()), title="Test images that transfer names wrongly", unit="images"
+    metrics["transfer/mistakes"] = builders.metric(
+        int((~by_transfer).sum()), "Test images that transfer names wrongly", "images"
     )
     for key, value, title, unit in (
         ("scratch/epochs", parameters.epochs, "Epochs from scratch", "epochs"),
         ("scratch/seeds", len(runs), "Seeds from scratch", "seeds"),
         ("transfer/size", parameters.size, "Height and width of the images for transfer", "pixels"),
     ):
-        metrics[key] = Metric(value=value, title=title, unit=unit)
+        metrics[key] = builders.metric(value, title, unit)
     return metrics
 
 

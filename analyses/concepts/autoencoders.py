@@ -106,23 +106,21 @@ class Autoencoders(Analysis[AutoencoderParameters]):
         runs = {kind: records.runs_named(outcomes, kind) for kind in KINDS}
         simple = outcomes[BASELINES]
         metrics = {
-            "images/train": Metric(value=simple["train"], title="Training digits", unit="images"),
-            "images/test": Metric(value=simple["test"], title="Test digits", unit="images"),
-            "pixels": Metric(value=simple["pixels"], title="Pixels of a digit", unit="pixels"),
-            "units": Metric(value=parameters.units, title="Units of the code"),
-            "noise": Metric(value=parameters.noise, title="Standard deviation of the noise"),
-            "sparsity": Metric(value=parameters.sparsity, title="Weight of the L1 penalty"),
-            "seeds": Metric(value=parameters.seeds, title="Seeds"),
-            "components/count": Metric(value=simple["count"], title="Principal components"),
-            "gaussian/width": Metric(
-                value=simple["width"], title="Standard deviation of the filter", unit="pixels"
-            ),
+            "images/train": builders.metric(simple["train"], "Training digits", "images"),
+            "images/test": builders.metric(simple["test"], "Test digits", "images"),
+            "pixels": builders.metric(simple["pixels"], "Pixels of a digit", "pixels"),
+            "units": builders.metric(parameters.units, "Units of the code"),
+            "noise": builders.metric(parameters.noise, "Standard deviation of the noise"),
+            "sparsity": builders.metric(parameters.sparsity, "Weight of the L1 penalty"),
+            "seeds": builders.metric(parameters.seeds, "Seeds"),
+            "components/count": builders.metric(simple["count"], "Principal components"),
+            "gaussian/width": builders.metric(simple["width"], "Standard deviation of the filter", "pixels"),
         }
         for name, words in SIMPLE.items():
             metrics |= {
-                f"{name}/psnr": Metric(value=simple[name]["psnr"], title=f"{words}: PSNR", unit=DECIBEL),
-                f"{name}/absolute": Metric(
-                    value=simple[name]["absolute"], title=f"{words}: mean absolute error"
+                f"{name}/psnr": builders.metric(simple[name]["psnr"], f"{words}: PSNR", DECIBEL),
+                f"{name}/absolute": builders.metric(
+                    simple[name]["absolute"], f"{words}: mean absolute error"
                 ),
             }
         for kind, words in KINDS.items():
@@ -308,15 +306,15 @@ def _clear(difference: Metric, *, above: bool) -> bool:
 
 def _findings(metrics: Mapping[str, Metric]) -> dict[str, Finding]:
     def finding(statement: str, name: str, *, above: bool) -> Finding:
-        return Finding(statement=statement, holds=_clear(metrics[name], above=above), metrics=(name,))
+        return builders.statement(statement, _clear(metrics[name], above=above), name)
 
     best = max(metrics[f"{name}/psnr"].value for name in SIMPLE)
     lows = [metrics[f"{kind}/psnr"].low for kind in DENOISING]
     return {
-        "denoising_beats_the_simple": Finding(
-            statement="With every loss, a denoising autoencoder has a higher PSNR than filter and components",
-            holds=all(low is not None and low > best for low in lows),
-            metrics=tuple(f"{name}/psnr" for name in (*DENOISING, *SIMPLE)),
+        "denoising_beats_the_simple": builders.statement(
+            "With every loss, a denoising autoencoder has a higher PSNR than filter and components",
+            all(low is not None and low > best for low in lows),
+            *tuple(f"{name}/psnr" for name in (*DENOISING, *SIMPLE)),
         ),
         "squared_is_better_by_squares": finding(
             "Trained by the squared error, PSNR is higher than by the absolute error",
@@ -348,11 +346,11 @@ def _findings(metrics: Mapping[str, Metric]) -> dict[str, Finding]:
             "plain_over_squared/clean_psnr",
             above=True,
         ),
-        "plain_loses_to_components": Finding(
-            statement="The plain autoencoder takes away less noise than principal components",
-            holds=(metrics["plain/psnr"].high or metrics["plain/psnr"].value)
-            < metrics["components/psnr"].value,
-            metrics=("plain/psnr", "components/psnr"),
+        "plain_loses_to_components": builders.statement(
+            "The plain autoencoder takes away less noise than principal components",
+            (metrics["plain/psnr"].high or metrics["plain/psnr"].value) < metrics["components/psnr"].value,
+            "plain/psnr",
+            "components/psnr",
         ),
         "sparse_is_sparser": finding(
             "The penalty makes fewer units active", "sparse_over_plain/active", above=False
@@ -372,8 +370,8 @@ def _findings(metrics: Mapping[str, Metric]) -> dict[str, Finding]:
 
 
 def _none_diverged(runs: Mapping[str, Sequence[Outcome]]) -> Finding:
-    return Finding(
-        statement="No run diverged", holds=not any(run["diverged"] for some in runs.values() for run in some)
+    return builders.statement(
+        "No run diverged", not any(run["diverged"] for some in runs.values() for run in some)
     )
 
 

@@ -15,13 +15,13 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from analyses.pictures import png
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
 from lab import average_precision as ap
+from results import builders
 from results.schema import (
     Axis,
     Box,
     BoxStyle,
     Chart,
     Column,
-    Finding,
     Metric,
     Picture,
     Pictures,
@@ -173,7 +173,7 @@ class AveragePrecision(Analysis[AveragePrecisionParameters]):
         averages = {kind: _averages(parameters, outcome["overlaps"], kind) for kind in kinds}
         means = {key: sum(one[key] for one in averages.values()) / len(kinds) for key in averages[kinds[0]]}
         metrics = _example_metrics(parameters, ranking) | {
-            f"{name}/{key}": Metric(value=value, title=f"{title} {said}", unit=FRACTION)
+            f"{name}/{key}": builders.metric(value, f"{title} {said}", FRACTION)
             for name, title, found in (
                 *((kind, f"Average precision of {kind},", averages[kind]) for kind in kinds),
                 ("mean", "Mean average precision,", means),
@@ -193,28 +193,28 @@ class AveragePrecision(Analysis[AveragePrecisionParameters]):
         }
         suppressed = _suppressed(parameters, outcome)
         spread = max(means[key] for key in CONVENTIONS) - min(means[key] for key in CONVENTIONS)
-        metrics["spread"] = Metric(
-            value=spread, title="Largest difference of mean average precision by convention", unit=FRACTION
+        metrics["spread"] = builders.metric(
+            spread, "Largest difference of mean average precision by convention", FRACTION
         )
         return Summary(
             metrics=metrics | suppressed["metrics"],
             tables=tables | {"steps": suppressed["table"]},
             figures=figures | {"suppression": suppressed["figure"]},
             findings={
-                "conventions_differ": Finding(
-                    statement="The conventions give different mean average precisions",
-                    holds=spread > 1e-9,
-                    metrics=("spread",),
+                "conventions_differ": builders.statement(
+                    "The conventions give different mean average precisions", spread > 1e-9, "spread"
                 ),
-                "some_are_missed": Finding(
-                    statement="Some true boxes of the shown class are not found",
-                    holds=metrics["found"].value < metrics["truths"].value,
-                    metrics=("found", "truths"),
+                "some_are_missed": builders.statement(
+                    "Some true boxes of the shown class are not found",
+                    metrics["found"].value < metrics["truths"].value,
+                    "found",
+                    "truths",
                 ),
-                "strict_is_lower": Finding(
-                    statement="Over stricter thresholds the mean average precision is lower",
-                    holds=means["strict"] < means["coco"],
-                    metrics=("mean/strict", "mean/coco"),
+                "strict_is_lower": builders.statement(
+                    "Over stricter thresholds the mean average precision is lower",
+                    means["strict"] < means["coco"],
+                    "mean/strict",
+                    "mean/coco",
                 ),
             }
             | suppressed["findings"],
@@ -334,12 +334,10 @@ def _example_metrics(
         "found": (ranking[-1]["right"], f"True boxes of {parameters.shown} that are found"),
     }
     return {
-        **{key: Metric(value=value, title=title) for key, (value, title) in counts.items()},
-        "threshold": Metric(value=parameters.threshold, title="IoU from which a detection is right"),
-        "precision": Metric(
-            value=ranking[-1]["precision"], title="Precision of all detections", unit=FRACTION
-        ),
-        "recall": Metric(value=ranking[-1]["recall"], title="Recall of all detections", unit=FRACTION),
+        **{key: builders.metric(value, title) for key, (value, title) in counts.items()},
+        "threshold": builders.metric(parameters.threshold, "IoU from which a detection is right"),
+        "precision": builders.metric(ranking[-1]["precision"], "Precision of all detections", FRACTION),
+        "recall": builders.metric(ranking[-1]["recall"], "Recall of all detections", FRACTION),
     }
 
 
@@ -589,12 +587,12 @@ def _suppressed(parameters: AveragePrecisionParameters, outcome: Outcome) -> dic
 
     before, after = found(range(len(ranked))), found(kept)
     metrics = {
-        "suppression/threshold": Metric(value=parameters.suppression, title="IoU above which a box goes"),
-        "suppression/candidates": Metric(value=len(ranked), title="Candidates", unit="boxes"),
-        "suppression/kept": Metric(value=len(kept), title="Boxes that remain", unit="boxes"),
-        "suppression/objects": Metric(value=len(parameters.objects), title="Objects of the example"),
-        "suppression/found_before": Metric(value=before, title="Objects found by the candidates"),
-        "suppression/found_after": Metric(value=after, title="Objects found by what remains"),
+        "suppression/threshold": builders.metric(parameters.suppression, "IoU above which a box goes"),
+        "suppression/candidates": builders.metric(len(ranked), "Candidates", "boxes"),
+        "suppression/kept": builders.metric(len(kept), "Boxes that remain", "boxes"),
+        "suppression/objects": builders.metric(len(parameters.objects), "Objects of the example"),
+        "suppression/found_before": builders.metric(before, "Objects found by the candidates"),
+        "suppression/found_after": builders.metric(after, "Objects found by what remains"),
     }
     sheet = _canvas(parameters.side, parameters.objects)
     said = f"{len(ranked)} candidates, of which {len(kept)} remain at {parameters.suppression:g}"
@@ -638,15 +636,14 @@ def _suppressed(parameters: AveragePrecisionParameters, outcome: Outcome) -> dic
             suppression=Suppression(picture=1, threshold=parameters.suppression),
         ),
         "findings": {
-            "torchvision_agrees": Finding(
-                statement="torchvision's suppression leaves the same boxes",
-                holds=kept == outcome["kept"],
-                metrics=("suppression/kept",),
+            "torchvision_agrees": builders.statement(
+                "torchvision's suppression leaves the same boxes", kept == outcome["kept"], "suppression/kept"
             ),
-            "an_object_is_lost": Finding(
-                statement="Suppression takes the only box of an object that overlaps another",
-                holds=after < before,
-                metrics=("suppression/found_before", "suppression/found_after"),
+            "an_object_is_lost": builders.statement(
+                "Suppression takes the only box of an object that overlaps another",
+                after < before,
+                "suppression/found_before",
+                "suppression/found_after",
             ),
         },
     }

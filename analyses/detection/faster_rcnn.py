@@ -285,8 +285,8 @@ def _metrics(
         label = NETWORKS[base] + (f", {VARIANTS[base][variant].words}" if variant else "")
         for key, (measure, title, unit) in MEASURED.items():
             metrics[f"{name}/{key}"] = records.over_seeds(found, measure, f"{title}, {label}", unit)
-        metrics[f"{name}/parameters"] = Metric(
-            value=found[0]["parameters"], title=f"Parameters, {label}", unit="parameters"
+        metrics[f"{name}/parameters"] = builders.metric(
+            found[0]["parameters"], f"Parameters, {label}", "parameters"
         )
     for key, value, title, unit in (
         ("train", parameters.ablation_train, "Training canvases of the ablation", "images"),
@@ -294,7 +294,7 @@ def _metrics(
         ("epochs", parameters.ablation_epochs, "Epochs of the ablation", "epochs"),
         ("seeds", parameters.ablation_seeds, "Seeds of the ablation", ""),
     ):
-        metrics[f"ablation/{key}"] = Metric(value=value, title=title, unit=unit)
+        metrics[f"ablation/{key}"] = builders.metric(value, title, unit)
     for name, found in ablation.items():
         words = parameters.changes()[name].words
         for key, measure, title in (
@@ -316,17 +316,17 @@ def _findings(
         return low is not None and low >= parameters.published[name]
 
     def holds(statement: str, keys: Sequence[str], verdict: str) -> Finding:
-        return Finding(
-            statement=f"{statement}, after Holm's correction within its table",
-            holds=all(differences[key].verdict == verdict for key in keys),
-            metrics=tuple(f"{key}difference" for key in keys),
+        return builders.statement(
+            f"{statement}, after Holm's correction within its table",
+            all(differences[key].verdict == verdict for key in keys),
+            *tuple(f"{key}difference" for key in keys),
         )
 
     findings = {
-        "published_reached": Finding(
-            statement="The interval of every network lies above the published accuracy",
-            holds=all(map(reached, NETWORKS)),
-            metrics=tuple(f"{name}/test_accuracy" for name in NETWORKS),
+        "published_reached": builders.statement(
+            "The interval of every network lies above the published accuracy",
+            all(map(reached, NETWORKS)),
+            *tuple(f"{name}/test_accuracy" for name in NETWORKS),
         ),
         "residual_is_best": holds(
             "The residual network is more accurate than either of the others",
@@ -338,10 +338,10 @@ def _findings(
         ),
     }
     for name, label in NETWORKS.items():
-        findings[f"{name}_reaches_published"] = Finding(
-            statement=f"The interval of the {label} lies above the published accuracy",
-            holds=reached(name),
-            metrics=(f"{name}/test_accuracy",),
+        findings[f"{name}_reaches_published"] = builders.statement(
+            f"The interval of the {label} lies above the published accuracy",
+            reached(name),
+            f"{name}/test_accuracy",
         )
     changes = [(f"ablation/{name}", name, said) for name, said in words.items() if name != REFERENCE]
     changes += [

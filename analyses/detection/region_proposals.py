@@ -17,8 +17,9 @@ from analyses import comparing, recipe_tables, records
 from analyses.detection import _detection as detection
 from analyses.detection._detection import CanvasChoice
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
+from results import builders
 from results.builders import FRACTION
-from results.schema import Column, Finding, Metric, Row, Table
+from results.schema import Column, Metric, Row, Table
 
 PUBLISHED_THRESHOLD = 0.7
 MEASURED = {  # name of the metric → what is measured, title, unit
@@ -105,15 +106,15 @@ class RegionProposals(Analysis[ProposalParameters]):
                 ("positive_cells", "Positive cells"),
                 ("negative_cells", "Negative cells"),
             ):
-                metrics[f"{name}/{key}"] = Metric(value=found[0][key], title=title, unit=FRACTION)
-            metrics[f"{name}/positive_threshold"] = Metric(
-                value=_thresholds(parameters)[name], title="IoU above which a cell is positive"
+                metrics[f"{name}/{key}"] = builders.metric(found[0][key], title, FRACTION)
+            metrics[f"{name}/positive_threshold"] = builders.metric(
+                _thresholds(parameters)[name], "IoU above which a cell is positive"
             )
         for key, value, title, unit in (
             ("epochs", parameters.epochs, "Epochs", "epochs"),
             ("images", parameters.data.train, "Training canvases", "images"),
         ):
-            metrics[f"training/{key}"] = Metric(value=value, title=title, unit=unit)
+            metrics[f"training/{key}"] = builders.metric(value, title, unit)
         main = runs["proposal"]
         for overlap in ("0.5", "0.7"):
             for place, count in ((0, "first"), (-1, "all")):
@@ -144,22 +145,21 @@ class RegionProposals(Analysis[ProposalParameters]):
                 ),
             },
             findings={
-                "published_threshold_leaves_out": Finding(
-                    statement="With the threshold of the text, more than a third of the images have no "
-                    "positive cell",
-                    holds=strict < 2 / 3,
-                    metrics=("published/coverage",),
+                "published_threshold_leaves_out": builders.statement(
+                    "With the threshold of the text, more than a third of the images have no positive cell",
+                    strict < 2 / 3,
+                    "published/coverage",
                 ),
-                "default_covers_all": Finding(
-                    statement="With the default threshold, every image has a positive cell",
-                    holds=metrics["proposal/coverage"].value == 1,
-                    metrics=("proposal/coverage",),
+                "default_covers_all": builders.statement(
+                    "With the default threshold, every image has a positive cell",
+                    metrics["proposal/coverage"].value == 1,
+                    "proposal/coverage",
                 ),
                 **{
-                    f"{name}_is_closer": Finding(
-                        statement=f"With {words} the best proposal has a significantly higher mean IoU",
-                        holds=closer.verdict == verdict,
-                        metrics=("proposal/over_published_difference",),
+                    f"{name}_is_closer": builders.statement(
+                        f"With {words} the best proposal has a significantly higher mean IoU",
+                        closer.verdict == verdict,
+                        "proposal/over_published_difference",
                     )
                     for name, words, verdict in (
                         ("default", "the default threshold", "more"),

@@ -17,6 +17,7 @@ from analyses.detection import _detection as detection
 from analyses.detection._detection import CanvasChoice, Predicted
 from analyses.pictures import png
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
+from results import builders
 from results.builders import FRACTION
 from results.schema import (
     Axis,
@@ -24,9 +25,7 @@ from results.schema import (
     BoxStyle,
     Chart,
     Column,
-    Finding,
     Heatmap,
-    Metric,
     Picture,
     Pictures,
     Row,
@@ -151,32 +150,26 @@ class SuppressionExample(Analysis[SuppressionParameters]):
         counts = {threshold: len(one) for threshold, one in remaining.items()}
         pair = (boxes[0], boxes[1]) if len(boxes) > 1 else (boxes[0], outcome["examples"][0]["truth"])
         metrics = {
-            "suppression/candidates": Metric(
-                value=len(candidates), title="Proposals before suppression", unit="boxes"
+            "suppression/candidates": builders.metric(
+                len(candidates), "Proposals before suppression", "boxes"
             ),
-            "suppression/kept": Metric(value=len(kept), title="Boxes that remain", unit="boxes"),
-            "suppression/threshold": Metric(value=parameters.threshold, title="Threshold of IoU"),
-            "suppression/cells": Metric(value=len(order), title="Cells that propose", unit="boxes"),
-            "suppression/least": Metric(
-                value=parameters.least, title="Objectness that a candidate needs", unit=FRACTION
+            "suppression/kept": builders.metric(len(kept), "Boxes that remain", "boxes"),
+            "suppression/threshold": builders.metric(parameters.threshold, "Threshold of IoU"),
+            "suppression/cells": builders.metric(len(order), "Cells that propose", "boxes"),
+            "suppression/least": builders.metric(
+                parameters.least, "Objectness that a candidate needs", FRACTION
             ),
-            "example/iou": Metric(
-                value=plain_iou(outcome["examples"][0]["best"], outcome["examples"][0]["truth"]),
-                title="IoU of the best proposal with the true box",
-                unit=FRACTION,
+            "example/iou": builders.metric(
+                plain_iou(outcome["examples"][0]["best"], outcome["examples"][0]["truth"]),
+                "IoU of the best proposal with the true box",
+                FRACTION,
             ),
-            "worked/iou": Metric(
-                value=plain_iou(*pair), title="IoU of the two best proposals", unit=FRACTION
-            ),
-            "detector/test_accuracy": Metric(
-                value=outcome["measured_accuracy"],
-                title="Test accuracy of the detector of the example",
-                unit=FRACTION,
+            "worked/iou": builders.metric(plain_iou(*pair), "IoU of the two best proposals", FRACTION),
+            "detector/test_accuracy": builders.metric(
+                outcome["measured_accuracy"], "Test accuracy of the detector of the example", FRACTION
             ),
             **{
-                f"kept/{threshold:g}": Metric(
-                    value=count, title=f"Boxes that remain at {threshold:g}", unit="boxes"
-                )
+                f"kept/{threshold:g}": builders.metric(count, f"Boxes that remain at {threshold:g}", "boxes")
                 for threshold, count in counts.items()
             },
         }
@@ -185,23 +178,23 @@ class SuppressionExample(Analysis[SuppressionParameters]):
             tables={"worked": _worked(*pair), "proposals": _proposals(boxes, scores, kept)},
             figures=_figures(outcome, boxes, scores, kept, counts, parameters),
             findings={
-                "some_go": Finding(
-                    statement="Suppression removes some of the candidates",
-                    holds=len(kept) < len(candidates),
-                    metrics=("suppression/kept", "suppression/candidates"),
+                "some_go": builders.statement(
+                    "Suppression removes some of the candidates",
+                    len(kept) < len(candidates),
+                    "suppression/kept",
+                    "suppression/candidates",
                 ),
-                "one_remains": Finding(
-                    statement="One box remains", holds=len(kept) == 1, metrics=("suppression/kept",)
+                "one_remains": builders.statement("One box remains", len(kept) == 1, "suppression/kept"),
+                "second_is_suppressed": builders.statement(
+                    "The second best proposal is suppressed by the best",
+                    plain_iou(*pair) > parameters.threshold,
+                    "worked/iou",
+                    "suppression/threshold",
                 ),
-                "second_is_suppressed": Finding(
-                    statement="The second best proposal is suppressed by the best",
-                    holds=plain_iou(*pair) > parameters.threshold,
-                    metrics=("worked/iou", "suppression/threshold"),
-                ),
-                "more_remain_at_a_higher_threshold": Finding(
-                    statement="A higher threshold never leaves fewer boxes here",
-                    holds=list(counts.values()) == sorted(counts.values()),
-                    metrics=tuple(f"kept/{threshold:g}" for threshold in THRESHOLDS),
+                "more_remain_at_a_higher_threshold": builders.statement(
+                    "A higher threshold never leaves fewer boxes here",
+                    list(counts.values()) == sorted(counts.values()),
+                    *tuple(f"kept/{threshold:g}" for threshold in THRESHOLDS),
                 ),
             },
         )

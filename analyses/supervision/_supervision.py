@@ -275,7 +275,7 @@ def difference_finding(words: str, name: str, one: Comparison, subject: str, whe
 def setting_metrics(parameters: SourceParameters, outcome: Outcome) -> dict[str, Metric]:
     """How much data there was."""
     return {
-        f"data/{key}": Metric(value=value, title=title, unit=unit)
+        f"data/{key}": builders.metric(value, title, unit)
         for key, value, title, unit in (
             ("source", parameters.data.train, "Images of the source", "images"),
             ("target", outcome["sizes"]["train"], "Images of the target to train with", "images"),

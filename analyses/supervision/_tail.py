@@ -68,8 +68,8 @@ class Tail:
             ("smallest", sizes[-1], "Images of its smallest class"),
             ("k", self.k, "K on the long-tailed pool"),
         ):
-            metrics[f"tail/{key}"] = Metric(value=value, title=title, unit="images")
-        return metrics | {"tail/seeds": Metric(value=self.seeds, title="Seeds of the long-tailed pool")}
+            metrics[f"tail/{key}"] = builders.metric(value, title, "images")
+        return metrics | {"tail/seeds": builders.metric(self.seeds, "Seeds of the long-tailed pool")}
 
     def table(self, metrics: Mapping[str, Metric]) -> Table:
         comparisons = self.comparisons()
@@ -112,10 +112,10 @@ class Tail:
     def findings(self) -> dict[str, Finding]:
         comparisons = self.comparisons()
         return {
-            f"tail_more_classes_{word}{suffix}": Finding(
-                statement=f"On the long-tailed pool some larger P gives a significantly {said} {what}",
-                holds=any(one.verdict == verdict for one in found.values()),
-                metrics=tuple(f"{key}difference" for key in found),
+            f"tail_more_classes_{word}{suffix}": builders.statement(
+                f"On the long-tailed pool some larger P gives a significantly {said} {what}",
+                any(one.verdict == verdict for one in found.values()),
+                *tuple(f"{key}difference" for key in found),
             )
             for key, suffix, what in (
                 ("test_accuracy", "", "test accuracy"),

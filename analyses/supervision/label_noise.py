@@ -148,10 +148,10 @@ class LabelNoise(Analysis[NoiseParameters]):
                     f"{{noise/{most}/source_difference:points ci unit}}, which does not differ significantly "
                     "from the change of the probe on the target.",
                 ),
-                "whole_source": Finding(
-                    statement="The source has as many images as the protocol asks for",
-                    holds=parameters.data.train >= NoiseParameters().data.train,
-                    metrics=("data/source",),
+                "whole_source": builders.statement(
+                    "The source has as many images as the protocol asks for",
+                    parameters.data.train >= NoiseParameters().data.train,
+                    "data/source",
                 ),
                 "no_run_diverged": records.none_diverged(outcomes),
             },
@@ -246,15 +246,15 @@ def _findings(
             less=f"{changes}, significantly more than the loss of {paper}.",
             same=f"{changes}, which does not differ significantly from the loss of {paper}.",
         )
-        findings[f"{name}holds_published"] = Finding(
-            statement="The interval of the change by linear probe holds the paper's figure",
-            holds=change.low is not None and change.high is not None and change.low <= -cost <= change.high,
-            metrics=(f"{name}probe_difference",),
+        findings[f"{name}holds_published"] = builders.statement(
+            "The interval of the change by linear probe holds the paper's figure",
+            change.low is not None and change.high is not None and change.low <= -cost <= change.high,
+            f"{name}probe_difference",
         )
-        findings[f"{name}loses_more_than_published"] = Finding(
-            statement="The linear probe loses significantly more than the paper's target",
-            holds=one.verdict == "less",
-            metrics=(f"{key}difference",),
+        findings[f"{name}loses_more_than_published"] = builders.statement(
+            "The linear probe loses significantly more than the paper's target",
+            one.verdict == "less",
+            f"{key}difference",
         )
     return findings
 

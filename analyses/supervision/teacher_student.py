@@ -488,7 +488,7 @@ def _metrics(
                 runs[name], "before_finetuning", f"Test accuracy before fine-tuning: {said}"
             )
     metrics["student/test_accuracy"] = metrics[f"k/{best}/test_accuracy"]
-    metrics["best_k"] = Metric(value=best, title="K with the highest validation accuracy", unit="images")
+    metrics["best_k"] = builders.metric(best, "K with the highest validation accuracy", "images")
     smallest, largest = min(parameters.k), max(parameters.k)
     metrics["smallest_k/precision"] = metrics[f"k/{smallest}/precision"]
     metrics["largest_k/precision"] = metrics[f"k/{largest}/precision"]
@@ -500,7 +500,7 @@ def _metrics(
         ("largest_k", largest, "Largest K", "images"),
         ("seeds", parameters.seeds, "Seeds", ""),
     ):
-        metrics[f"data/{key}"] = Metric(value=value, title=title, unit=unit)
+        metrics[f"data/{key}"] = builders.metric(value, title, unit)
     return metrics
 
 
@@ -666,10 +666,10 @@ def _findings(
     comparisons: Mapping[str, tuple[Comparison, str]],
 ) -> dict[str, Finding]:
     def significant(statement: str, verdict: str, *names: str) -> Finding:
-        return Finding(
-            statement=f"{statement}, significantly after Holm's correction",
-            holds=any(comparisons[name][0].verdict == verdict for name in names),
-            metrics=tuple(f"{name}/difference" for name in names),
+        return builders.statement(
+            f"{statement}, significantly after Holm's correction",
+            any(comparisons[name][0].verdict == verdict for name in names),
+            *tuple(f"{name}/difference" for name in names),
         )
 
     others = [f"p/{p}" for p in parameters.p[1:]]
@@ -682,22 +682,22 @@ def _findings(
         "teacher_beats_student": significant("The teacher beats its best student", "less", "over_teacher"),
         "rises": significant("Accuracy rises from the smallest K to the best", "more", "rise"),
         "falls": significant("Accuracy falls from the best K to the largest", "less", "fall"),
-        "best_k_is_inside": Finding(
-            statement="The best K is neither the smallest nor the largest that was tried",
-            holds=min(parameters.k) < best < max(parameters.k),
-            metrics=("best_k",),
+        "best_k_is_inside": builders.statement(
+            "The best K is neither the smallest nor the largest that was tried",
+            min(parameters.k) < best < max(parameters.k),
+            "best_k",
         ),
-        "precision_falls": Finding(
-            statement="The more images are chosen a class, the fewer of the labels are right",
-            holds=all(
+        "precision_falls": builders.statement(
+            "The more images are chosen a class, the fewer of the labels are right",
+            all(
                 metrics[f"k/{more}/precision"].value < metrics[f"k/{fewer}/precision"].value
                 for fewer, more in zip(sorted(parameters.k), sorted(parameters.k)[1:], strict=False)
             ),
-            metrics=tuple(f"k/{k}/precision" for k in parameters.k),
+            *tuple(f"k/{k}/precision" for k in parameters.k),
         ),
-        "p_matters_at_the_largest_k_only": Finding(
-            statement="Below the largest K as many labels are chosen, and as many are right, whatever P is",
-            holds=all(
+        "p_matters_at_the_largest_k_only": builders.statement(
+            "Below the largest K as many labels are chosen, and as many are right, whatever P is",
+            all(
                 len({(one["labels"], one["several"], one["precision"]) for one in found}) == 1
                 for teacher in records.runs_named(outcomes, "teacher")
                 for k in parameters.k

@@ -144,7 +144,7 @@ def duplicate_metrics(outcome: Outcome, prefix: str = "") -> dict[str, Metric]:
         "train_test": ("Test images with a near-duplicate among the training images", "images"),
     }
     return {
-        f"{prefix}duplicates/{key}": Metric(value=outcome["duplicates"][key], title=title, unit=unit)
+        f"{prefix}duplicates/{key}": builders.metric(outcome["duplicates"][key], title, unit)
         for key, (title, unit) in titles.items()
         if "duplicates" in outcome
     }

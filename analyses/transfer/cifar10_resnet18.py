@@ -173,8 +173,8 @@ class Cifar10Resnet18(Analysis[LastStageParameters]):
         if maps:
             figures |= interpretation.map_figures(maps, title, parameters.image)
             named, share = maps["said"][0]
-            metrics["image/probability"] = Metric(
-                value=share, title=f"Probability of {named} for the photograph of the figures", unit=FRACTION
+            metrics["image/probability"] = builders.metric(
+                share, f"Probability of {named} for the photograph of the figures", FRACTION
             )
             for place in ("first", "last"):
                 metrics |= _map_metrics(place, maps[place])
@@ -345,23 +345,21 @@ def _metrics(
             ("size", candidate.size, "Height and width of the enlarged images", "pixels"),
             ("epochs", candidate.epochs, "Epochs", "epochs"),
         ):
-            metrics[f"{name}/{key}"] = Metric(value=value, title=f"{words}: {titles[name]}", unit=unit)
-    metrics["data/train"] = Metric(value=parameters.data.train, title="Training images", unit="images")
-    metrics[f"{OWN}/epochs"] = Metric(
-        value=parameters.own_epochs, title=f"Epochs: {titles[OWN]}", unit="epochs"
-    )
+            metrics[f"{name}/{key}"] = builders.metric(value, f"{words}: {titles[name]}", unit)
+    metrics["data/train"] = builders.metric(parameters.data.train, "Training images", "images")
+    metrics[f"{OWN}/epochs"] = builders.metric(parameters.own_epochs, f"Epochs: {titles[OWN]}", "epochs")
     return metrics
 
 
 def _map_metrics(place: str, found: Mapping[str, Any]) -> dict[str, Metric]:
     return {
-        f"{place}/channels": Metric(value=found["shape"][0], title=f"Maps of the {place} layer"),
-        f"{place}/side": Metric(value=found["shape"][1], title="Height and width of such a map"),
-        f"{place}/zero": Metric(
-            value=found["zero"], title=f"Share of its values that are not positive, {place}", unit=FRACTION
+        f"{place}/channels": builders.metric(found["shape"][0], f"Maps of the {place} layer"),
+        f"{place}/side": builders.metric(found["shape"][1], "Height and width of such a map"),
+        f"{place}/zero": builders.metric(
+            found["zero"], f"Share of its values that are not positive, {place}", FRACTION
         ),
-        f"{place}/silent": Metric(
-            value=found["silent"], title=f"Share of its maps that are silent, {place}", unit=FRACTION
+        f"{place}/silent": builders.metric(
+            found["silent"], f"Share of its maps that are silent, {place}", FRACTION
         ),
     }
 
@@ -457,9 +455,9 @@ def _findings(
 ) -> dict[str, Finding]:
     first = {name: records.mean_curve(runs[name], "validation_loss")[0][0] for name in runs}
     found = {
-        "protocol_network": Finding(
-            statement="The pretrained network is ResNet-18, of which the last stage was trained",
-            holds=any(
+        "protocol_network": builders.statement(
+            "The pretrained network is ResNet-18, of which the last stage was trained",
+            any(
                 run["weights"]["architecture"] == "resnet18"
                 and run["weights"]["sha256"]
                 and run["trained"] < run["parameters"]
@@ -467,28 +465,29 @@ def _findings(
                 for run in runs[name]
             ),
         ),
-        "pretrained_is_best": Finding(
-            statement="The pretrained network is significantly more accurate than our best network",
-            holds=compared["pretrained"].verdict == "more",
-            metrics=("pretrained/gain",),
+        "pretrained_is_best": builders.statement(
+            "The pretrained network is significantly more accurate than our best network",
+            compared["pretrained"].verdict == "more",
+            "pretrained/gain",
         ),
-        "own_is_best": Finding(
-            statement="Our best network is significantly more accurate than the pretrained one",
-            holds=compared["pretrained"].verdict == "less",
-            metrics=("pretrained/gain",),
+        "own_is_best": builders.statement(
+            "Our best network is significantly more accurate than the pretrained one",
+            compared["pretrained"].verdict == "less",
+            "pretrained/gain",
         ),
-        "pretrained_starts_lower": Finding(
-            statement="After the first epoch the pretrained network has the lower validation loss",
-            holds=first["pretrained"] < first[OWN],
+        "pretrained_starts_lower": builders.statement(
+            "After the first epoch the pretrained network has the lower validation loss",
+            first["pretrained"] < first[OWN],
         ),
         "no_run_diverged": records.none_diverged(outcomes),
     }
     for name in ("pretrained", OWN):
         lowest, epochs = metrics[f"{name}/lowest_validation"], metrics[f"{name}/epochs"]
-        found[f"{name}_loss_rises"] = Finding(
-            statement=f"The validation loss of {name} is lowest before its last epoch",
-            holds=lowest.value < epochs.value,
-            metrics=(f"{name}/lowest_validation", f"{name}/epochs"),
+        found[f"{name}_loss_rises"] = builders.statement(
+            f"The validation loss of {name} is lowest before its last epoch",
+            lowest.value < epochs.value,
+            f"{name}/lowest_validation",
+            f"{name}/epochs",
         )
     return found
 

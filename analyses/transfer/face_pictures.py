@@ -20,7 +20,7 @@ from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profil
 from analyses.transfer import facescrub
 from analyses.transfer.facescrub import FaceParameters, FixedFeatures, person
 from results import builders
-from results.schema import Metric, Picture, Pictures
+from results.schema import Picture, Pictures
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -78,10 +78,10 @@ class FacePictures(Analysis[PictureParameters]):
         found = outcomes["portrait"]
         units = {name: outcomes[f"units/{name}"]["units"] for name in parameters.faces.perceptrons()}
         network = NAMES.get(found["architecture"]) or str(found["architecture"])
-        probability = Metric(
-            value=found["probability"],
-            title=f"Probability of {person(found['class'])} for the portrait",
-            unit=builders.FRACTION,
+        probability = builders.metric(
+            found["probability"],
+            f"Probability of {person(found['class'])} for the portrait",
+            builders.FRACTION,
         )
         return Summary(
             metrics={"portrait/probability": probability},

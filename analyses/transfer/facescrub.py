@@ -476,7 +476,7 @@ def _metrics(
     first = f"mlp{parameters.hidden[0]}"
     sizes = runs[first][0]["sizes"]
     metrics = {
-        f"data/{key}": Metric(value=value, title=title, unit=unit)
+        f"data/{key}": builders.metric(value, title, unit)
         for key, value, title, unit in (
             ("classes", len(runs[first][0]["classes"]), "People", "classes"),
             ("train", sizes[0], "Training images", "images"),
@@ -487,10 +487,10 @@ def _metrics(
         )
     }
     metrics |= transfer.duplicate_metrics(runs[first][0])
-    metrics["conv4/width"] = Metric(value=head["width"], title="Kept activations of an image")
-    metrics["conv4/rate"] = Metric(value=float(_best_rate(head)), title="Learning rate that validation chose")
-    metrics["finetuned/epochs"] = Metric(
-        value=parameters.finetune_epochs, title="Epochs of fine-tuning", unit="epochs"
+    metrics["conv4/width"] = builders.metric(head["width"], "Kept activations of an image")
+    metrics["conv4/rate"] = builders.metric(float(_best_rate(head)), "Learning rate that validation chose")
+    metrics["finetuned/epochs"] = builders.metric(
+        parameters.finetune_epochs, "Epochs of fine-tuning", "epochs"
     )
     for name, title in _titles(parameters).items():
         metrics[f"{name}/test_accuracy"] = transfer.accuracy(correct[name], title)
@@ -526,22 +526,23 @@ def _findings(
     reached = f"{{{first}/test_accuracy:percent}}"
     by_penalty, by_width = (f"{{{name}/gain:points ci unit}}" for name in (f"{first}_l2", wide))
     return {
-        "published_reached": Finding(
-            statement="The perceptron on pixels reaches the published accuracy",
-            holds=metrics[f"{first}/test_accuracy"].value >= parameters.published,
-            metrics=(f"{first}/test_accuracy",),
+        "published_reached": builders.statement(
+            "The perceptron on pixels reaches the published accuracy",
+            metrics[f"{first}/test_accuracy"].value >= parameters.published,
+            f"{first}/test_accuracy",
         ),
-        "perceptron_overfits": Finding(
-            statement="The perceptron on pixels names its training images better than the validation images, "
+        "perceptron_overfits": builders.statement(
+            "The perceptron on pixels names its training images better than the validation images, "
             f"by more than {OVERFITTED:g}",
-            holds=metrics[f"{first}/train_accuracy"].value
+            metrics[f"{first}/train_accuracy"].value
             > metrics[f"{first}/validation_accuracy"].value + OVERFITTED,
-            metrics=(f"{first}/train_accuracy", f"{first}/validation_accuracy"),
+            f"{first}/train_accuracy",
+            f"{first}/validation_accuracy",
         ),
-        "equal_epochs": Finding(
-            statement="Fine-tuning has as many epochs as the linear layer",
-            holds=parameters.finetune_epochs == parameters.head_epochs,
-            metrics=("finetuned/epochs",),
+        "equal_epochs": builders.statement(
+            "Fine-tuning has as many epochs as the linear layer",
+            parameters.finetune_epochs == parameters.head_epochs,
+            "finetuned/epochs",
         ),
         "features_beat_pixels": _compared(
             "Features of a pretrained network are significantly more accurate than pixels",
@@ -576,21 +577,20 @@ def _findings(
             same="A penalty on the weights does not change test accuracy significantly: the difference is "
             f"{by_penalty}.",
         ),
-        "finetuning_beats_features": Finding(
-            statement="Fine-tuning is significantly more accurate than kept activations",
-            holds=compared["finetuned"].verdict == "more",
-            metrics=("finetuned/gain",),
+        "finetuning_beats_features": builders.statement(
+            "Fine-tuning is significantly more accurate than kept activations",
+            compared["finetuned"].verdict == "more",
+            "finetuned/gain",
         ),
-        "features_beat_finetuning": Finding(
-            statement="Kept activations are significantly more accurate than fine-tuning",
-            holds=compared["finetuned"].verdict == "less",
-            metrics=("finetuned/gain",),
+        "features_beat_finetuning": builders.statement(
+            "Kept activations are significantly more accurate than fine-tuning",
+            compared["finetuned"].verdict == "less",
+            "finetuned/gain",
         ),
-        "penalty_smooths": Finding(
-            statement="With the penalty the weights of the hidden units are smoother, with an interval below "
-            "zero",
-            holds=rougher.high is not None and rougher.high < 0,
-            metrics=(f"{first}_l2/roughness_difference",),
+        "penalty_smooths": builders.statement(
+            "With the penalty the weights of the hidden units are smoother, with an interval below zero",
+            rougher.high is not None and rougher.high < 0,
+            f"{first}_l2/roughness_difference",
         ),
         "worked_right": _worked_finding(worked, right=True),
         "worked_wrong": _worked_finding(worked, right=False),
@@ -641,8 +641,8 @@ def _worked_metrics(worked: Sequence[Mapping[str, Any]]) -> dict[str, Metric]:
             ("named", max(one["shares"]), "of the person that is named"),
             ("truth", truth, "of the person in truth"),
         ):
-            found[f"{name}/{key}"] = Metric(
-                value=value, title=f"Probability {title}, {one['file']}", unit=builders.FRACTION
+            found[f"{name}/{key}"] = builders.metric(
+                value, f"Probability {title}, {one['file']}", builders.FRACTION
             )
     return found
 

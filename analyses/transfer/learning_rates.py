@@ -206,18 +206,16 @@ class LearningRates(Analysis[LearningRateParameters]):
                     records.histories(runs[best]),
                 )
         for kind, epochs in (("finetune", parameters.finetune_epochs), ("head", parameters.head_epochs)):
-            metrics[f"{kind}/epochs"] = Metric(
-                value=epochs, title=f"Epochs: {TITLES[kind].lower()}", unit="epochs"
-            )
-        findings["equal_epochs"] = Finding(
-            statement="Both approaches had the same number of epochs",
-            holds=parameters.finetune_epochs == parameters.head_epochs,
-            metrics=("finetune/epochs", "head/epochs"),
+            metrics[f"{kind}/epochs"] = builders.metric(epochs, f"Epochs: {TITLES[kind].lower()}", "epochs")
+        findings["equal_epochs"] = builders.statement(
+            "Both approaches had the same number of epochs",
+            parameters.finetune_epochs == parameters.head_epochs,
+            "finetune/epochs",
+            "head/epochs",
         )
         weights = next(iter(outcomes.values()))["weights"]
-        findings["network_differs"] = Finding(
-            statement="The network is another than the protocol's ResNet-50",
-            holds=weights["architecture"] != "resnet50",
+        findings["network_differs"] = builders.statement(
+            "The network is another than the protocol's ResNet-50", weights["architecture"] != "resnet50"
         )
         tables["recipe"] = _recipe_table(parameters, outcomes)
         return Summary(
@@ -372,7 +370,7 @@ def _counts(first: Outcome) -> list[int]:
 def _data_metrics(prefix: str, name: str, first: Outcome) -> dict[str, Metric]:
     counts = _counts(first)
     metrics = {
-        f"{prefix}data/{key}": Metric(value=value, title=f"{title}, {name}", unit=unit)
+        f"{prefix}data/{key}": builders.metric(value, f"{title}, {name}", unit)
         for key, value, title, unit in (
             ("classes", len(counts), "Classes", "classes"),
             ("train", first["sizes"]["train"], "Training images", "images"),
@@ -383,14 +381,14 @@ def _data_metrics(prefix: str, name: str, first: Outcome) -> dict[str, Metric]:
             ("size", first["weights"]["size"], "Height and width of the images", "pixels"),
         )
     }
-    metrics[f"{prefix}head/training_seconds"] = Metric(
-        value=first["training_seconds"], title=f"Training of all last layers, {name}", unit="seconds"
+    metrics[f"{prefix}head/training_seconds"] = builders.metric(
+        first["training_seconds"], f"Training of all last layers, {name}", "seconds"
     )
     if "black_bordered" in first:
-        metrics[f"{prefix}data/black_bordered"] = Metric(
-            value=first["black_bordered"],
-            title=f"Share of the training images with a black border of an eighth or more, {name}",
-            unit=FRACTION,
+        metrics[f"{prefix}data/black_bordered"] = builders.metric(
+            first["black_bordered"],
+            f"Share of the training images with a black border of an eighth or more, {name}",
+            FRACTION,
         )
     return metrics | transfer.duplicate_metrics(first, prefix)
 
@@ -415,12 +413,12 @@ def _metrics(prefix: str, name: str, runs: Runs, standing: Standing) -> dict[str
             "highest_test_accuracy": f"{by_test[-1]}/test_accuracy",
         }
         metrics |= {f"{prefix}{kind}/{key}": metrics[f"{prefix}{one}"] for key, one in chosen.items()}
-        metrics[f"{prefix}{kind}/best_rate"] = Metric(
-            value=_rate(best), title=f"Learning rate that validation chose, {TITLES[kind].lower()}, {name}"
+        metrics[f"{prefix}{kind}/best_rate"] = builders.metric(
+            _rate(best), f"Learning rate that validation chose, {TITLES[kind].lower()}, {name}"
         )
     winner = standing.ranking[0]
     metrics[f"{prefix}winner/test_accuracy"] = metrics[f"{prefix}{winner}/test_accuracy"]
-    metrics[f"{prefix}winner/rate"] = Metric(value=_rate(winner), title=f"Learning rate of {_words(winner)}")
+    metrics[f"{prefix}winner/rate"] = builders.metric(_rate(winner), f"Learning rate of {_words(winner)}")
     titles = {setting: _words(setting) for setting in runs}
     return metrics | transfer.comparison_metrics(standing.compared, standing.pairs, titles, prefix)
 
@@ -502,10 +500,8 @@ def _findings(
         ),
     }
     return {
-        f"{key}{suffix}": Finding(
-            statement=f"{statement} ({name})",
-            holds=holds,
-            metrics=tuple(f"{prefix}{metric}" for metric in names),
+        f"{key}{suffix}": builders.statement(
+            f"{statement} ({name})", holds, *tuple(f"{prefix}{metric}" for metric in names)
         )
         for key, (statement, holds, names) in stated.items()
     }

@@ -203,7 +203,7 @@ def compared(
 def comparison_metrics(found: Mapping[str, Comparison]) -> dict[str, Metric]:
     """The differences by name, and NAME_p."""
     return {name: one.difference for name, one in found.items()} | {
-        f"{name}_p": Metric(value=one.p, title=f"Adjusted p-value. {one.difference.title}")
+        f"{name}_p": builders.metric(one.p, f"Adjusted p-value. {one.difference.title}")
         for name, one in found.items()
     }
 

@@ -283,9 +283,8 @@ def _metrics(
         )
         for split, words in SPLITS.items():
             ending = "" if split == "heldout" else f"/{split}"
-            metrics[f"threshold/{method}{ending}"] = Metric(
-                value=judged[split][method].threshold(),
-                title=f"Threshold of the distance, {words} tested: {label}",
+            metrics[f"threshold/{method}{ending}"] = builders.metric(
+                judged[split][method].threshold(), f"Threshold of the distance, {words} tested: {label}"
             )
         whole = judging.rates_of(people[method])
         for key, what in (
@@ -293,35 +292,33 @@ def _metrics(
             ("false_positive", "False positive rate"),
             ("accuracy", "Accuracy"),
         ):
-            metrics[f"{method}/{key}"] = Metric(
-                value=whole[key], title=f"{what} of people with both: {label}", unit=FRACTION
+            metrics[f"{method}/{key}"] = builders.metric(
+                whole[key], f"{what} of people with both: {label}", FRACTION
             )
         for kind, words in KINDS.items():
             metrics[f"{method}/{kind}_glasses_tpr"] = judging.estimated(
                 *rates[kind][method], f"True positive rate where {words} wear glasses: {label}", count
             )
-            metrics[f"{method}/{kind}_glasses_fpr"] = Metric(
-                value=_share(people[method], kinds["heldout"][kind], same=False),
-                title=f"False positive rate where {words} wear glasses: {label}",
-                unit=FRACTION,
+            metrics[f"{method}/{kind}_glasses_fpr"] = builders.metric(
+                _share(people[method], kinds["heldout"][kind], same=False),
+                f"False positive rate where {words} wear glasses: {label}",
+                FRACTION,
             )
         accepted, total = _counted(judged["published"][method], kinds["published"]["cross"])
-        metrics[f"{method}/published_cross_accepted"] = Metric(
-            value=sum(accepted) / len(accepted),
-            title=f"Accepted cross pairs of the published people, mean over seeds: {label}",
+        metrics[f"{method}/published_cross_accepted"] = builders.metric(
+            sum(accepted) / len(accepted),
+            f"Accepted cross pairs of the published people, mean over seeds: {label}",
         )
-        metrics["published/cross_pairs"] = Metric(
-            value=total, title="Cross pairs of the published people", unit="pairs"
+        metrics["published/cross_pairs"] = builders.metric(
+            total, "Cross pairs of the published people", "pairs"
         )
     same = people["mining"].pairs[0][0].same
     return metrics | {
-        "data/cross_pairs": Metric(
-            value=int((same & kinds["heldout"]["cross"]).sum()),
-            title="Cross pairs of one person",
-            unit="pairs",
+        "data/cross_pairs": builders.metric(
+            int((same & kinds["heldout"]["cross"]).sum()), "Cross pairs of one person", "pairs"
         ),
-        "data/people": Metric(value=people["mining"].people, title="People with both", unit="people"),
-        "data/seeds": Metric(value=len(people["mining"].pairs[0]), title="Seeds of every network"),
+        "data/people": builders.metric(people["mining"].people, "People with both", "people"),
+        "data/seeds": builders.metric(len(people["mining"].pairs[0]), "Seeds of every network"),
     }
 
 
@@ -393,7 +390,7 @@ def _interval_ends(found: Mapping[str, judging.Comparison]) -> dict[str, Metric]
         for end, value in (("low", one.low), ("high", one.high)):
             if value is not None:
                 title = f"95% interval over people, {end}er end: {one.title}"
-                metrics[f"{name}/ci_{end}"] = Metric(value=value, title=title, unit=FRACTION)
+                metrics[f"{name}/ci_{end}"] = builders.metric(value, title, FRACTION)
     return metrics
 
 

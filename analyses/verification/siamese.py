@@ -162,8 +162,8 @@ def _metrics(
             metrics[f"{method}/{part}/auc"] = judging.estimated(
                 *areas[part][method], f"AUC: {title}", one.people
             )
-            metrics[f"threshold/{method}/{part}"] = Metric(
-                value=one.threshold(), title=f"Threshold of the distance: {title}"
+            metrics[f"threshold/{method}/{part}"] = builders.metric(
+                one.threshold(), f"Threshold of the distance: {title}"
             )
             rates = judging.rates_of(one)
             for key, value, what in (
@@ -174,13 +174,11 @@ def _metrics(
                 ("true_positive_rate", rates["true_positive"], "True positive rate"),
                 ("false_positive_rate", rates["false_positive"], "False positive rate"),
             ):
-                metrics[f"{method}/{part}/{key}"] = Metric(
-                    value=value, title=f"{what}: {title}", unit=FRACTION
-                )
-            metrics[f"{method}/{part}/left_out_people"] = Metric(
-                value=faces["people"] - one.people // len(one.pairs),
-                title=f"Training people that chose the threshold: {title}",
-                unit="people",
+                metrics[f"{method}/{part}/{key}"] = builders.metric(value, f"{what}: {title}", FRACTION)
+            metrics[f"{method}/{part}/left_out_people"] = builders.metric(
+                faces["people"] - one.people // len(one.pairs),
+                f"Training people that chose the threshold: {title}",
+                "people",
             )
     for part in (PUBLISHED, HELDOUT):
         for key in ("auc", "accuracy"):
@@ -188,14 +186,14 @@ def _metrics(
     for method in METHODS:
         metrics[f"threshold/{method}"] = metrics[f"threshold/{method}/{PUBLISHED}"]
     return metrics | {
-        "data/people": Metric(value=faces["people"], title="People", unit="people"),
-        "data/images": Metric(value=faces["images"], title="Images", unit="images"),
-        "data/folds": Metric(value=parameters.folds, title="Folds of people"),
-        "data/seeds": Metric(value=parameters.seeds, title="Seeds of every network on every split"),
-        "pixels/easier_groups": Metric(
-            value=_easier_groups(judged[PUBLISHED]["pixels"], judged["folds"]["pixels"]),
-            title="Groups of people within a fold on which raw pixels do worse than on the published people",
-            unit=FRACTION,
+        "data/people": builders.metric(faces["people"], "People", "people"),
+        "data/images": builders.metric(faces["images"], "Images", "images"),
+        "data/folds": builders.metric(parameters.folds, "Folds of people"),
+        "data/seeds": builders.metric(parameters.seeds, "Seeds of every network on every split"),
+        "pixels/easier_groups": builders.metric(
+            _easier_groups(judged[PUBLISHED]["pixels"], judged["folds"]["pixels"]),
+            "Groups of people within a fold on which raw pixels do worse than on the published people",
+            FRACTION,
         ),
     }
 
@@ -215,8 +213,8 @@ def _own_people_metrics(
             ("left_out_auc", [one["auc"] for one in inner], "training people that inner folds left out"),
         ):
             if values:
-                metrics[f"{method}/{part}/{key}"] = Metric(
-                    value=fmean(values), title=f"AUC on {what}: {label}, {PARTS[part]} tested", unit=FRACTION
+                metrics[f"{method}/{part}/{key}"] = builders.metric(
+                    fmean(values), f"AUC on {what}: {label}, {PARTS[part]} tested", FRACTION
                 )
     return metrics
 
