@@ -11,7 +11,7 @@ from analyses.plugin import Outcome
 from lab.evaluation import Difference, Discordance, Estimate
 from results import builders
 from results.builders import FRACTION, SIGNIFICANT
-from results.schema import Chart, Column, Metric, Table
+from results.schema import Chart, Column, Finding, Metric, Table
 from results.text import counted
 
 COMPARED = {
@@ -45,6 +45,29 @@ class Comparison:
         if self.p is not None:
             found[f"{prefix}p"] = builders.metric(self.p, f"Adjusted p-value. {title}")
         return found
+
+    def finding(
+        self,
+        words: str,
+        name: str,
+        *,
+        more: str,
+        less: str,
+        same: str,
+        expected: builders.Verdict = "more",
+    ) -> Finding:
+        """A finding on the metric `name`; without a test nothing varies, and nothing is significant."""
+        p = 1.0 if self.p is None else self.p
+        return builders.comparison(
+            words,
+            name,
+            self.difference,
+            more=more,
+            less=less,
+            same=same,
+            adjusted_p=p,
+            expected=expected,
+        )
 
     def cells(self, prefix: str = "") -> dict[str, Any]:
         """Of a row of a table with `comparison_columns`."""

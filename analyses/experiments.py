@@ -16,13 +16,15 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from analyses.plugin import Cell, Context, Outcome
-from analyses.records import classified
+from analyses.records import classified, trained_record
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
     from lab.datasets import ImageSet
-    from lab.training import Data
+    from lab.recipes import Recipe
+    from lab.training import Data, History, Objective, Order
+    from lab.weights import Network
 
 SIZES = "data.train, data.validation and data.test"  # the settings that say how many images
 
@@ -161,6 +163,53 @@ def network(name: str, options: Mapping[str, Any], classes: int) -> nn.Module:
     return plain[name](classes)
 
 
+def pretrained(settings: Mapping[str, Any], size: int) -> Network:
+    """The network of the settings `weights`, `architecture` and `download`, for images of that size."""
+    from lab.weights import load as load_weights
+
+    return load_weights(
+        settings["weights"], settings["architecture"], size=size, download=settings["download"]
+    )
+
+
+def fit(
+    model: nn.Module,
+    data: Data,
+    recipe: Recipe,
+    cell: Cell,
+    context: Context,
+    objective: Objective | None = None,
+    *,
+    order: Order | None = None,
+    name: str = "checkpoint",
+) -> History:
+    """Train from the cell's seed; `name`: of the checkpoint, where a cell trains several times."""
+    from lab.training import fit as fit_network
+
+    return fit_network(
+        model,
+        data,
+        recipe,
+        objective,
+        order=order,
+        seed=cell.seed or 0,
+        checkpoint=context.scratch / f"{name}.pt",
+        report=context.report,
+    )
+
+
+def train_classifier(
+    model: nn.Module, data: Data, recipe: Recipe, cell: Cell, context: Context, classes: Sequence[str]
+) -> tuple[Outcome, Tensor]:
+    """The record of a training and of the test images, and the logits of these, (N, classes)."""
+    from lab.training import precision_of, predict
+
+    assert data.test is not None
+    history = fit(model, data, recipe, cell, context)
+    logits = predict(model, data.test.images, data, precision_of(recipe, context.device, model))
+    return trained_record(history, model) | classified(logits, data.test.labels, classes), logits
+
+
 def train(cell: Cell, context: Context) -> Outcome:
     """Train the cell's network and measure it: its history, and the final figures of each part."""
     return trained(cell, context)[0]
@@ -175,14 +224,13 @@ def trained(cell: Cell, context: Context) -> tuple[Outcome, nn.Module, Data]:
 
     from lab.networks.cifar import WhitenedNetwork
     from lab.recipes import Recipe
-    from lab.training import fit, measure, precision_of, predict
+    from lab.training import measure, precision_of, predict
 
     settings = cell.settings
-    seed = cell.seed or 0
     data, classes = load(DataChoice.model_validate(settings["data"]), context.device)
     if not settings["keep"]:
         data = replace(data, test=None)
-    torch.manual_seed(seed)
+    torch.manual_seed(cell.seed or 0)
     model = network(settings["network"]["name"], settings["network"].get("options", {}), len(classes))
     shape = tuple(data.train.images.shape[1:])
     if shape != model.input_shape:
@@ -190,17 +238,10 @@ def trained(cell: Cell, context: Context) -> tuple[Outcome, nn.Module, Data]:
     recipe = Recipe.of(settings["recipe"])
     if isinstance(model, WhitenedNetwork):
         model.whiten(data.normalised(data.train.images[:5_000]))
-    history = fit(
-        model, data, recipe, seed=seed, checkpoint=context.scratch / "checkpoint.pt", report=context.report
-    )
+    history = fit(model, data, recipe, cell, context)
     model.eval()
     dtype = precision_of(recipe, context.device, model)
-    outcome: Outcome = {
-        "history": history.as_outcome(),
-        "diverged": history.outcome == "diverged",
-        "training_seconds": sum(history.seconds),
-        "parameters": sum(parameter.numel() for parameter in model.parameters()),
-    }
+    outcome = trained_record(history, model)
     if data.validation is not None:
         logits = predict(model, data.validation.images, data, dtype)
         loss, outcome["validation_accuracy"] = measure(logits, data.validation.labels)

@@ -12,7 +12,9 @@ from results.builders import FRACTION
 from results.schema import Finding, Metric
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
+
+    from lab.training import History
 
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 MORE = 0x4E00 - len(DIGITS)
@@ -44,6 +46,16 @@ def classified(logits: Tensor, labels: Tensor, classes: Sequence[str]) -> Outcom
         "predictions": as_text(logits.argmax(1).tolist()),
         "labels": as_text(labels.tolist()),
         "classes": list(classes),
+    }
+
+
+def trained_record(history: History, model: nn.Module) -> Outcome:
+    """What every training records."""
+    return {
+        "history": history.as_outcome(),
+        "diverged": history.outcome == "diverged",
+        "training_seconds": sum(history.seconds),
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
     }
 
 

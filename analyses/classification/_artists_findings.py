@@ -297,11 +297,6 @@ def _words(one: Compared) -> str:
     return NAMES.get(one.value) or WORDS.get(one.factor, f"{one.factor} {{}}").format(one.value)
 
 
-def _p(one: Comparison) -> float:
-    """Where there is no test, nothing varies, and nothing is significant."""
-    return 1.0 if one.p is None else one.p
-
-
 def _factor_findings(factors: Sequence[Compared]) -> dict[str, Finding]:
     """Of each factor, whether some value of it changes validation accuracy, and its training accuracy."""
     found = {}
@@ -369,11 +364,9 @@ def _effective_findings(factors: Sequence[Compared]) -> dict[str, Finding]:
             best = max(among, key=gain)
             metric = f"{prefix}/largest/difference"
             larger = f"{{{metric}:points ci unit}}"
-            found[key] = builders.comparison(
+            found[key] = best.difference.finding(
                 f"The largest gain by one of the {kind} is significant",
                 metric,
-                best.difference.difference,
-                adjusted_p=_p(best.difference),
                 more=f"The most effective of the {kind} is {_words(best)}, with a significant gain of "
                 f"{larger}.",
                 same=f"Of the {kind}, the one with the highest mean validation accuracy is "
@@ -439,11 +432,9 @@ def _method_finding(name: str, one: Comparison) -> Finding:
     where = "In cross-validation" if part == "validation" else "On the test images"
     subject, other = METHOD_WORDS[first], METHOD_WORDS[second]
     difference = f"{{{name}/difference:points ci unit}}"
-    return builders.comparison(
+    return one.finding(
         f"More, after Holm's correction: {METHOD_PAIRS[name]}",
         f"{name}/difference",
-        one.difference,
-        adjusted_p=1.0 if one.p is None else one.p,
         more=f"{where}, {subject} is significantly more accurate than {other}: the difference is "
         f"{difference}.",
         less=f"{where}, {subject} is significantly less accurate than {other}: the difference is "

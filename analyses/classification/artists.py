@@ -228,11 +228,11 @@ def _trained(
     if "inner" in settings:
         first, inner = _held_back(training, settings["inner"], cell.seed or 0)
         data = _data(context, first, validation=inner)
-        _, stopped = _fitted(cell, context, recipe, data, len(training.classes), "inner.pt")
+        _, stopped = _fitted(cell, context, recipe, data, len(training.classes), "inner")
         recipe = replace(recipe, epochs=stopped.best_epoch or 1, patience=0)
         seconds = stopped.seconds
     data = _data(context, training, test=watched if settings["keep"] else None)
-    model, history = _fitted(cell, context, recipe, data, len(training.classes), "checkpoint.pt")
+    model, history = _fitted(cell, context, recipe, data, len(training.classes))
     history.seconds = [*seconds, *history.seconds]
     return model, data, history
 
@@ -255,24 +255,15 @@ def _data(
 
 
 def _fitted(
-    cell: Cell, context: Context, recipe: Recipe, data: Data, classes: int, checkpoint: str
+    cell: Cell, context: Context, recipe: Recipe, data: Data, classes: int, checkpoint: str = "checkpoint"
 ) -> tuple[nn.Module, History]:
     import torch
 
     from lab.networks.simple import SimpleCNN
-    from lab.training import fit
 
     torch.manual_seed(cell.seed or 0)
     model = SimpleCNN(classes, size=data.train.images.shape[-1], **cell.settings["network"])
-    history = fit(
-        model,
-        data,
-        recipe,
-        seed=cell.seed or 0,
-        checkpoint=context.scratch / checkpoint,
-        report=context.report,
-    )
-    return model, history
+    return model, experiments.fit(model, data, recipe, cell, context, name=checkpoint)
 
 
 def _grown(forest: dict[str, int], seed: int, training: ImageSet) -> Forest:

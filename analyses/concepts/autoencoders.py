@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import Field
 
-from analyses import recipe_tables, records
+from analyses import experiments, recipe_tables, records
 from analyses.pictures import png
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
 from results import builders
@@ -214,22 +214,15 @@ def _trained(cell: Cell, context: Context) -> Outcome:
     from lab.networks.autoencoder import Autoencoder
     from lab.recipes import Recipe
     from lab.reconstruction import Reconstruction
-    from lab.training import Data, Images, fit
+    from lab.training import Data, Images
 
     settings, seed = cell.settings, cell.seed or 0
     digits = load(DIGITS, "train")
     data = Data(Images.of(digits.images, digits.labels, context.device), (0.0,), (1.0,))
     torch.manual_seed(seed)
     model = Autoencoder(tuple(digits.images.shape[1:]), settings["units"])
-    history = fit(
-        model,
-        data,
-        Recipe.of(settings["recipe"]),
-        Reconstruction(**settings["objective"]),
-        seed=seed,
-        checkpoint=context.scratch / "checkpoint.pt",
-        report=context.report,
-    )
+    recipe, objective = Recipe.of(settings["recipe"]), Reconstruction(**settings["objective"])
+    history = experiments.fit(model, data, recipe, cell, context, objective)
     model.eval()
     _, test = _images()
     seen = _noisy_test(test, settings)

@@ -103,7 +103,7 @@ def transferred(
     from lab import weights
     from lab.heads import fit_heads
     from lab.recipes import Recipe
-    from lab.training import Images, fit, precision_of, predict
+    from lab.training import Images, precision_of, predict
 
     seed, settings = cell.seed or 0, cell.settings
     recipes = {name: Recipe.of(one) for name, one in settings["recipes"].items()}
@@ -111,15 +111,8 @@ def transferred(
     parts = transfer.load(domain)
 
     def trained(model: Any, shown: Data, name: str, **more: Any) -> Any:
-        return fit(
-            model,
-            replace(shown, test=None),
-            recipes[name],
-            seed=seed,
-            checkpoint=context.scratch / f"{name}.pt",
-            report=context.report,
-            **more,
-        )
+        data = replace(shown, test=None)
+        return experiments.fit(model, data, recipes[name], cell, context, name=name, **more)
 
     def tested(model: Any, shown: Data, names: Sequence[str]) -> Outcome:
         assert shown.test is not None
@@ -261,11 +254,9 @@ def difference_finding(words: str, name: str, one: Comparison, subject: str, whe
     is meant.
     """
     number = f"{{{name}:points ci unit}}"
-    return builders.comparison(
+    return one.finding(
         words,
         name,
-        one.difference,
-        adjusted_p=1.0 if one.p is None else one.p,
         more=f"{subject} significantly raises {where}: the difference is {number}.",
         less=f"{subject} significantly lowers {where}: the difference is {number}.",
         same=f"{subject} does not change {where} significantly: the difference is {number}.",

@@ -131,12 +131,10 @@ class LabelNoise(Analysis[NoiseParameters]):
             figures={"accuracy": _chart(parameters, metrics)},
             findings=_findings(parameters, metrics, comparisons, published)
             | {
-                "source_loses_more": builders.comparison(
+                "source_loses_more": apart.finding(
                     "The most noise costs significantly more on the source than by linear probe on the "
                     "target",
                     f"noise/{most}/source_over_probe_difference",
-                    apart.difference,
-                    adjusted_p=1.0 if apart.p is None else apart.p,
                     expected="less",
                     less=f"With {most}% replaced, accuracy on the source itself changes by "
                     f"{{noise/{most}/source_difference:points ci unit}}, significantly more than that of the "
@@ -213,11 +211,9 @@ def _findings(
 ) -> dict[str, Finding]:
     most = max(parameters.noise)
     findings = {
-        f"{part}_loses_by_the_most_noise": builders.comparison(
+        f"{part}_loses_by_the_most_noise": comparisons[f"noise/{most}/{part}_"].finding(
             f"With most labels replaced the accuracy {said} is significantly lower",
             f"noise/{most}/{part}_difference",
-            comparisons[f"noise/{most}/{part}_"].difference,
-            adjusted_p=_p(comparisons[f"noise/{most}/{part}_"]),
             expected="less",
             more=f"With {most}% of the labels replaced, accuracy {said} rises significantly: the change is "
             f"{{noise/{most}/{part}_difference:points ci unit}}.",
@@ -237,11 +233,9 @@ def _findings(
             f"With {name.split('/')[1]}% replaced, the accuracy of the probe changes by "
             f"{{{name}probe_difference:points ci unit}}"
         )
-        findings[f"{name}over_published"] = builders.comparison(
+        findings[f"{name}over_published"] = one.finding(
             "The linear probe loses less than the paper's target",
             f"{key}difference",
-            one.difference,
-            adjusted_p=_p(one),
             more=f"{changes}, significantly less than the loss of {paper}.",
             less=f"{changes}, significantly more than the loss of {paper}.",
             same=f"{changes}, which does not differ significantly from the loss of {paper}.",
@@ -257,10 +251,6 @@ def _findings(
             f"{key}difference",
         )
     return findings
-
-
-def _p(one: Comparison) -> float:
-    return 1.0 if one.p is None else one.p
 
 
 def _chart(parameters: NoiseParameters, metrics: Mapping[str, Metric]) -> Chart:

@@ -306,19 +306,12 @@ def _taught(cell: Cell, context: Context, parts: _Parts, classes: Sequence[str])
     import torch
 
     from lab.recipes import Recipe
-    from lab.training import fit
 
     torch.manual_seed(cell.seed or 0)
     model = _teacher_network(cell.settings, classes)
     model.whiten(parts.data.normalised(parts.labelled.images[:5_000]))
-    history = fit(
-        model,
-        replace(parts.data, train=parts.labelled),
-        Recipe.of(cell.settings["teacher"]),
-        seed=cell.seed or 0,
-        checkpoint=context.scratch / "teacher.pt",
-        report=context.report,
-    )
+    labelled, recipe = replace(parts.data, train=parts.labelled), Recipe.of(cell.settings["teacher"])
+    history = experiments.fit(model, labelled, recipe, cell, context, name="teacher")
     model.eval()
     return model, history
 
@@ -408,7 +401,7 @@ def _student(cell: Cell, context: Context, parts: _Parts, classes: Sequence[str]
     from lab.pseudo_labels import surest
     from lab.recipes import Recipe
     from lab.sampling import Rounds
-    from lab.training import Images, fit, precision_of
+    from lab.training import Images, precision_of
 
     settings, seed = cell.settings, cell.seed or 0
     told: Outcome = {}
@@ -435,15 +428,8 @@ def _student(cell: Cell, context: Context, parts: _Parts, classes: Sequence[str]
         ("student", shown, Rounds(settings["shown"])),
         ("finetune", parts.labelled, None),
     ):
-        history = fit(
-            model,
-            replace(parts.data, train=images),
-            recipes[part],
-            order=order,
-            seed=seed,
-            checkpoint=context.scratch / f"{part}.pt",
-            report=context.report,
-        )
+        data = replace(parts.data, train=images)
+        history = experiments.fit(model, data, recipes[part], cell, context, order=order, name=part)
         told["diverged"] |= history.outcome == "diverged"
         model.eval()
         if part == "student":
@@ -747,11 +733,9 @@ def _findings(
 def _sentences(one: Comparison, name: str, *, more: str, less: str, same: str) -> Finding:
     """A finding with the sentence of each verdict; {} is the place of the difference."""
     number = f"{{{name}:points ci unit}}"
-    return builders.comparison(
+    return one.finding(
         more.replace(", by {}", "").replace(": the difference is {}", "").removesuffix("."),
         name,
-        one.difference,
-        adjusted_p=1.0 if one.p is None else one.p,
         more=more.format(number),
         less=less.format(number),
         same=same.format(number),

@@ -228,7 +228,6 @@ def _trained(cell: Cell, context: Context) -> Outcome:
     from lab import weights
     from lab.interpretation import photograph
     from lab.recipes import Recipe
-    from lab.training import fit, precision_of, predict
 
     settings, seed = cell.settings, cell.seed or 0
     candidate = Candidate.model_validate(settings["candidate"] | {"epochs": settings["recipe"]["epochs"]})
@@ -252,26 +251,13 @@ def _trained(cell: Cell, context: Context) -> Outcome:
         data = replace(data, mean=network.mean, std=network.std)
         enlarge = nn.Upsample((candidate.size, candidate.size), mode="bilinear")
         model = nn.Sequential(enlarge, whole)
-    assert data.test is not None
     recipe = Recipe.of(settings["recipe"])
-    history = fit(
-        model,
-        data,
-        recipe,
-        seed=seed,
-        checkpoint=context.scratch / "checkpoint.pt",
-        report=context.report,
-    )
-    logits = predict(model, data.test.images, data, precision_of(recipe, context.device, model))
-    outcome: Outcome = {
+    outcome, _ = experiments.train_classifier(model, data, recipe, cell, context, classes)
+    outcome |= {
         "weights": described,
-        "history": history.as_outcome(),
-        "diverged": history.outcome == "diverged",
-        "training_seconds": sum(history.seconds),
-        "trained": sum(parameter.numel() for parameter in model.parameters()),
+        "trained": outcome["parameters"],
         "parameters": sum(parameter.numel() for parameter in whole.parameters()),
-        "validation_accuracy": history.validation_accuracy[-1],
-        **records.classified(logits, data.test.labels, classes),
+        "validation_accuracy": outcome["history"]["validation_accuracy"][-1],
     }
     if image is not None:
         seen = _reduced(interpretation.square(image), side)

@@ -17,8 +17,12 @@ from analyses import records
 from analyses.interpretation._interpretation import CREDITS, NAMES, drawn
 from analyses.pictures import heat, png
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
+from analyses.transfer import _facescrub_training as training
 from analyses.transfer import facescrub
-from analyses.transfer.facescrub import FaceParameters, FixedFeatures, person
+from analyses.transfer._facescrub_settings import FaceParameters
+from analyses.transfer._facescrub_tables import unit_pictures
+from analyses.transfer._facescrub_training import FixedFeatures
+from analyses.transfer._facescrub_worked import person
 from results import builders
 from results.schema import Picture, Pictures
 
@@ -71,7 +75,7 @@ class FacePictures(Analysis[PictureParameters]):
     def run(self, cell: Cell, context: Context) -> Outcome:
         if "portrait" in cell.settings:
             return _portrait(cell, context)
-        trained = facescrub.perceptron(cell, context)
+        trained = training.train_perceptron(cell, context)
         return {key: trained[key] for key in ("diverged", "units", "validation_accuracy")}
 
     def summarize(self, parameters: PictureParameters, outcomes: Mapping[str, Outcome]) -> Summary:
@@ -86,7 +90,7 @@ class FacePictures(Analysis[PictureParameters]):
         return Summary(
             metrics={"portrait/probability": probability},
             figures={
-                "units": facescrub.unit_pictures(parameters.faces, units),
+                "units": unit_pictures(parameters.faces, units),
                 "portrait": _portrait_pictures(parameters.portrait.image, found, network),
             },
             findings={
@@ -134,8 +138,8 @@ def _portrait(cell: Cell, context: Context) -> Outcome:
     chosen: dict[str, Any] = cell.settings["portrait"]
     top, left, side = (chosen[key] for key in ("top", "left", "side"))
     face = photograph(chosen["image"])[..., top : top + side, left : left + side].contiguous()
-    fixed = facescrub.fixed_features(cell.settings, context)
-    heads = facescrub.linear_layers(cell.settings, fixed, context)
+    fixed = training.fixed_features(cell.settings, context)
+    heads = training.linear_layers(cell.settings, fixed, context)
     reached = [course.accuracy["validation"][-1] for course in heads.courses[0]]
     best = reached.index(max(reached))
     model = _classifier(fixed, heads.weight[0, best].cpu(), heads.bias[0, best].cpu())

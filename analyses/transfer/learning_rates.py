@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
-from analyses import recipe_tables, records
+from analyses import experiments, recipe_tables, records
 from analyses.comparing import Comparison
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
 from analyses.transfer import _transfer as transfer
@@ -157,12 +157,7 @@ class LearningRates(Analysis[LearningRateParameters]):
         settings = cell.settings
         domain = Domain.model_validate(settings["domain"])
         parts, counted = transfer.load_counted(domain)
-        network = weights.load(
-            settings["weights"],
-            settings["architecture"],
-            size=domain.size,
-            download=settings["download"],
-        )
+        network = experiments.pretrained(settings, domain.size)
         described: Outcome = {"weights": weights.describe(network)}
         if "rates" not in settings:
             return described | _finetuned(cell, context, network, parts)
@@ -285,29 +280,15 @@ def _heads(
 def _finetuned(cell: Cell, context: Context, network: Any, parts: transfer.Parts) -> Outcome:
     """All layers at one rate from one seed."""
     from lab.recipes import Recipe
-    from lab.training import Data, Images, fit, precision_of, predict
+    from lab.training import Data, Images
     from lab.weights import with_head
 
-    seed = cell.seed or 0
-    model = with_head(network.model, len(parts.train.classes), seed)
+    classes = parts.train.classes
+    model = with_head(network.model, len(classes), cell.seed or 0)
     train, validation, test = (Images.of(part.images, part.labels, context.device) for part in parts)
     data = Data(train, network.mean, network.std, validation, test)
     recipe = Recipe.of(cell.settings["recipe"])
-    history = fit(
-        model,
-        data,
-        recipe,
-        seed=seed,
-        checkpoint=context.scratch / "checkpoint.pt",
-        report=context.report,
-    )
-    logits = predict(model, test.images, data, precision_of(recipe, context.device, model))
-    return {
-        "diverged": history.outcome == "diverged",
-        "history": history.as_outcome(),
-        "training_seconds": sum(history.seconds),
-        **records.classified(logits, test.labels, parts.test.classes),
-    }
+    return experiments.train_classifier(model, data, recipe, cell, context, classes)[0]
 
 
 def _runs(

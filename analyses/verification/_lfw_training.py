@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from analyses import experiments
 from analyses.plugin import Cell, Context, Outcome
 from analyses.verification._lfw_data import Divided, divided_by
 
@@ -99,14 +99,6 @@ def _pixels(cell: Cell, context: Context, divided: Divided) -> tuple[Any, Outcom
     return (divided.images.images[divided.evaluated] / 255).astype(np.float32), {"diverged": False}
 
 
-def _network(settings: Mapping[str, Any]) -> Any:
-    from lab import weights
-
-    return weights.load(
-        settings["weights"], settings["architecture"], size=settings["size"], download=settings["download"]
-    )
-
-
 def _before(cell: Cell, context: Context, divided: Divided) -> tuple[Any, Outcome]:
     """The outputs of the network as it was published."""
     import torch
@@ -114,30 +106,12 @@ def _before(cell: Cell, context: Context, divided: Divided) -> tuple[Any, Outcom
     from lab import weights
     from lab.features import cached_features
 
-    network = _network(cell.settings)
+    network = experiments.pretrained(cell.settings, cell.settings["size"])
     features = cached_features(network, divided.images.images, device=context.device)[divided.evaluated]
     _, last = weights.last_linear(network.model)
     with torch.no_grad():
         points = last.cpu()(features)
     return points.numpy(), {"diverged": False, "weights": weights.describe(network)}
-
-
-def _fit(
-    cell: Cell, context: Context, model: Any, data: Any, objective: Any, recipe: Any, name: str, pairs: int
-) -> Any:
-    from lab.pair_training import DrawnPairs
-    from lab.training import fit
-
-    return fit(
-        model,
-        data,
-        recipe,
-        objective,
-        order=DrawnPairs(pairs),
-        seed=cell.seed or 0,
-        checkpoint=context.scratch / f"{name}.pt",
-        report=context.report,
-    )
 
 
 def _trained(cell: Cell, context: Context, divided: Divided) -> tuple[Any, Outcome]:
@@ -150,12 +124,12 @@ def _trained(cell: Cell, context: Context, divided: Divided) -> tuple[Any, Outco
     from lab import weights
     from lab.features import cached_features
     from lab.networks.siamese import DistanceNetwork
-    from lab.pair_training import NormalisedDistance
+    from lab.pair_training import DrawnPairs, NormalisedDistance
     from lab.recipes import Recipe
     from lab.training import Data, Images, precision_of, predict
 
-    settings, pairs = cell.settings, cell.settings["pairs"]
-    network = _network(settings)
+    settings = cell.settings
+    network = experiments.pretrained(settings, settings["size"])
     labels = torch.from_numpy(divided.images.labels).to(context.device)
     features = cached_features(network, divided.images.images, device=context.device).to(context.device)
     name, published = weights.last_linear(network.model)
@@ -171,7 +145,8 @@ def _trained(cell: Cell, context: Context, divided: Divided) -> tuple[Any, Outco
     head = DistanceNetwork(nn.Sequential(nn.Flatten(), nn.Dropout(settings.get("dropout", 0.0)), last))
     recipe = Recipe.of(settings["recipe"])
     objective = NormalisedDistance(0.0 if settings["stage"] == "flawed" else normaliser)
-    history = _fit(cell, context, head, shown, objective, recipe, "last", pairs)
+    order = DrawnPairs(settings["pairs"])
+    history = experiments.fit(head, shown, recipe, cell, context, objective, order=order, name="last")
     dtype = precision_of(recipe, context.device, head)
     outcome: Outcome = {
         "weights": weights.describe(network),
@@ -186,9 +161,9 @@ def _trained(cell: Cell, context: Context, divided: Divided) -> tuple[Any, Outco
     pixels = Images.of(divided.images.images, divided.images.labels, context.device).images
     shown = data(pixels, network.mean, network.std)
     model = DistanceNetwork(network.model)
-    pairs = settings.get("then_pairs", pairs)
-    recipe = Recipe.of(settings["then"])
-    history = _fit(cell, context, model, shown, NormalisedDistance(normaliser), recipe, "all", pairs)
+    order = DrawnPairs(settings.get("then_pairs", settings["pairs"]))
+    recipe, objective = Recipe.of(settings["then"]), NormalisedDistance(normaliser)
+    history = experiments.fit(model, shown, recipe, cell, context, objective, order=order, name="all")
     outcome |= {"all_history": history.as_outcome(), "diverged": history.outcome == "diverged"}
     evaluated = torch.from_numpy(divided.evaluated).to(context.device)
     return predict(model, pixels[evaluated], shown, dtype).cpu().numpy(), outcome
@@ -211,7 +186,7 @@ def _scratch(cell: Cell, context: Context, divided: Divided) -> tuple[Any, Outco
     import torch
 
     from lab.networks.siamese import SiameseTower
-    from lab.pair_training import Contrastive
+    from lab.pair_training import Contrastive, DrawnPairs
     from lab.recipes import Recipe
     from lab.training import Data, Images, precision_of, predict
 
@@ -229,7 +204,8 @@ def _scratch(cell: Cell, context: Context, divided: Divided) -> tuple[Any, Outco
         return predict(model, everyone.images[divided.evaluated], data, dtype).cpu().numpy()
 
     before = _evaluated(points(), divided, cell)
-    history = _fit(cell, context, model, data, Contrastive(), recipe, "scratch", cell.settings["pairs"])
+    order = DrawnPairs(cell.settings["pairs"])
+    history = experiments.fit(model, data, recipe, cell, context, Contrastive(), order=order, name="scratch")
     return points(), {
         "before": before,
         "history": history.as_outcome(),

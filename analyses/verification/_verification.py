@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from analyses import recipe_tables
+from analyses import experiments, recipe_tables, records
 from analyses.plugin import Cell, Context, Outcome, Parameters
 from lab.verification import Pairs
 from results.schema import Table
@@ -373,19 +373,11 @@ def _pixels(cell: Cell, context: Context, images: ImageSet, train: Any) -> tuple
     return lambda pixels: pixels / 255, {}
 
 
-def _network(settings: Mapping[str, Any]) -> Any:
-    from lab import weights
-
-    return weights.load(
-        settings["weights"], settings["architecture"], size=settings["view"], download=settings["download"]
-    )
-
-
 def _backbone(cell: Cell, context: Context, images: ImageSet, train: Any) -> tuple[Embed, Outcome]:
     from lab import weights
     from lab.features import cached_features
 
-    network = _network(cell.settings)
+    network = experiments.pretrained(cell.settings, cell.settings["view"])
 
     def embed(pixels: Any) -> Any:
         return cached_features(network, pixels, device=context.device).numpy()
@@ -395,24 +387,10 @@ def _backbone(cell: Cell, context: Context, images: ImageSet, train: Any) -> tup
 
 def _fitted(cell: Cell, context: Context, model: Any, data: Any, objective: Any, order: Any) -> Outcome:
     from lab.recipes import Recipe
-    from lab.training import fit
 
-    history = fit(
-        model,
-        data,
-        Recipe.of(cell.settings["recipe"]),
-        objective,
-        order=order,
-        seed=cell.seed or 0,
-        checkpoint=context.scratch / "checkpoint.pt",
-        report=context.report,
-    )
-    return {
-        "history": history.as_outcome(),
-        "diverged": history.outcome == "diverged",
-        "training_seconds": sum(history.seconds),
-        "parameters": sum(parameter.numel() for parameter in model.parameters()),
-    }
+    recipe = Recipe.of(cell.settings["recipe"])
+    history = experiments.fit(model, data, recipe, cell, context, objective, order=order)
+    return records.trained_record(history, model)
 
 
 def _tower(cell: Cell, context: Context, images: ImageSet, train: Any) -> tuple[Embed, Outcome]:
@@ -474,7 +452,7 @@ def _new(cell: Cell, context: Context, images: ImageSet, train: Any) -> tuple[Em
     from lab.training import Data, Images, precision_of, predict
 
     settings = cell.settings
-    network = _network(settings)
+    network = experiments.pretrained(settings, settings["view"])
 
     def kept(pixels: Any) -> Any:
         return cached_features(
