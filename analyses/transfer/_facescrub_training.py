@@ -29,7 +29,7 @@ class Faces(NamedTuple):
 
 
 @lru_cache(maxsize=2)
-def _faces(
+def load_faces(
     name: str,
     split: str,
     damaged: Literal["refuse", "skip"],
@@ -69,7 +69,7 @@ def _faces(
 
 def _of(settings: Mapping[str, Any], size: int, grey: bool) -> tuple[Faces, Outcome]:
     names = ("name", "split", "damaged", "person", "split_seed", "duplicates")
-    return _faces(*(settings[name] for name in names), size, grey)
+    return load_faces(*(settings[name] for name in names), size, grey)
 
 
 def train_perceptron(cell: Cell, context: Context) -> Outcome:
