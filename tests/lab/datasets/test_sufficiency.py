@@ -11,7 +11,7 @@ from analyses import classifiers, experiments, records
 from analyses.classification.cifar10_baseline import BaselineParameters
 from analyses.experiments import DataChoice
 from analyses.fitting import fitted
-from analyses.transfer.learning_rates import LearningRateParameters
+from analyses.transfer._learning_rates_settings import LearningRateParameters
 from lab.datasets import DataError, locate
 from lab.datasets.inventory import verify
 from lab.datasets.repetitions import also_in_training
