@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from analyses import experiments, records
 from analyses.classification import _artists_comparisons as comparisons
-from analyses.classification._artists_findings import summary
 from analyses.classification._artists_settings import SPACE, ArtistsParameters, Pictures, Setting
+from analyses.classification._artists_summary import summary
 from analyses.plugin import Analysis, Cell, Context, Outcome, Profile, Summary
 
 if TYPE_CHECKING:

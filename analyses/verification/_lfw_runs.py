@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from analyses import records
 from analyses.plugin import Outcome
+from analyses.verification._judging import Judged
 from analyses.verification._lfw_settings import Which
 from lab.verification import Pairs
 
@@ -43,3 +44,8 @@ def validation_auc(runs: Sequence[Outcome]) -> float:
 
 def pairs_of(outcome: Outcome) -> Pairs:
     return Pairs.of(outcome["distances"], outcome["first"], outcome["second"])
+
+
+def listed_pairs_of(runs: Sequence[Outcome]) -> Judged:
+    """The listed pairs of the runs of a stage, by seed."""
+    return Judged([[pairs_of(run) for run in runs]], [[{} for _ in runs]])

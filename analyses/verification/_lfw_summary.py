@@ -9,7 +9,7 @@ from analyses.plugin import Outcome, Summary
 from analyses.verification import _judging as judging
 from analyses.verification import _lfw_tables as tables
 from analyses.verification import _verification as verification
-from analyses.verification._lfw_runs import LISTED, STAGES, chosen_rate, pairs_of, runs_of
+from analyses.verification._lfw_runs import LISTED, STAGES, chosen_rate, listed_pairs_of, pairs_of, runs_of
 from analyses.verification._lfw_settings import LfwParameters, Which
 from results import builders
 from results.builders import FRACTION
@@ -82,7 +82,7 @@ def _areas(runs: Mapping[str, Sequence[Outcome]], which: Which) -> dict[str, jud
     import numpy as np
 
     if which == "pairs":
-        return {stage: judging.aucs(_judged(found)) for stage, found in runs.items()}
+        return {stage: judging.aucs(listed_pairs_of(found)) for stage, found in runs.items()}
     return {
         stage: (
             float(np.mean([one["everyone"]["auc"] for one in found])),
@@ -91,10 +91,6 @@ def _areas(runs: Mapping[str, Sequence[Outcome]], which: Which) -> dict[str, jud
         for stage, found in runs.items()
         if all("resampled" in one["everyone"] for one in found)
     }
-
-
-def _judged(found: Sequence[Outcome]) -> judging.Judged:
-    return judging.Judged([[pairs_of(one) for one in found]], [[{} for _ in found]])
 
 
 def _compared(
@@ -133,7 +129,7 @@ def _metrics(
                 else records.over_seeds([one[which] for one in found], "auc", title)
             )
         metrics[f"{stage}/pairs/eer"] = builders.metric(
-            judging.error_rate(_judged(found)), f"Equal error rate on listed pairs: {label}", FRACTION
+            judging.error_rate(listed_pairs_of(found)), f"Equal error rate on listed pairs: {label}", FRACTION
         )
         metrics[f"{stage}/everyone/eer"] = records.over_seeds(
             [one["everyone"] for one in found], "eer", f"Equal error rate on every pair: {label}"

@@ -6,16 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from analyses import recipe_tables, records
 from analyses.plugin import Outcome
-from analyses.verification._lfw_runs import LISTED, STAGES, chosen_rate, pairs_of, validation_auc
+from analyses.verification import _judging as judging
+from analyses.verification._lfw_runs import LISTED, STAGES, chosen_rate, listed_pairs_of, validation_auc
 from analyses.verification._lfw_settings import LfwParameters
 from results import builders
-from results.builders import FRACTION
-from results.schema import Axis, Chart, Metric, Scores, Table
+from results.schema import Chart, Metric, Scores, Table
 from results.text import counted
 
-KINDS = {"same": "Same person", "different": "Different people"}
 GRID = tuple(index / 100 for index in range(101))  # false positive rates at which a ROC is drawn
-BANDS = 200  # draws of people that a band of a ROC is of
 
 
 def results_table(metrics: Mapping[str, Metric], runs: Mapping[str, Sequence[Outcome]]) -> Table:
@@ -112,20 +110,9 @@ def _drawn_stages(runs: Mapping[str, Sequence[Outcome]]) -> Iterator[str]:
 
 
 def listed_roc(runs: Mapping[str, Sequence[Outcome]]) -> Chart:
-    import numpy as np
-
-    from lab import verification as pairs
-
-    rates = {}
-    for stage in _drawn_stages(runs):
-        found = [pairs_of(one) for one in runs[stage]]
-        weights = pairs.drawn_again(found[0], BANDS)
-        mean = np.mean([pairs.roc(one, GRID)[0] for one in found], axis=0)
-        drawn = np.mean([pairs.roc(one, GRID, weights) for one in found], axis=0)
-        low, high = np.percentile(drawn, [2.5, 97.5], axis=0)
-        rates[STAGES[stage]] = builders.Rates(
-            GRID, mean.tolist(), np.minimum(low, mean).tolist(), np.maximum(high, mean).tolist()
-        )
+    rates = {
+        STAGES[stage]: judging.roc_curve(listed_pairs_of(runs[stage]), GRID) for stage in _drawn_stages(runs)
+    }
     people = counted(runs["before"][0]["counts"]["test_people"], "people")
     return builders.roc(
         "ROC on the listed pairs, means over seeds.", rates, bands=f"95% intervals over {people}"
@@ -156,20 +143,11 @@ def everyone_roc(runs: Mapping[str, Sequence[Outcome]]) -> Chart:
 
 
 def distance_chart(outcome: Outcome) -> Chart:
-    import numpy as np
-
     everyone = outcome["everyone"]
     width = everyone["largest"] / len(everyone["same"])
-    centres = tuple((at + 0.5) * width for at in range(len(everyone["same"])))
-    shares = {}
-    for kind, label in KINDS.items():
-        counts = np.array(everyone[kind], float)
-        shares[label] = dict(zip(centres, (counts / counts.sum()).tolist(), strict=True))
-    peaks = [max(of_kind, key=lambda centre: of_kind[centre]) for of_kind in shares.values()]
-    return builders.trend(
+    return judging.distance_chart(
         "Distances of every pair after training all layers, shares of each kind (first seed).",
-        shares,
-        builders.number("Share of the pairs", unit=FRACTION),
-        x=Axis(label="Distance"),
-        alt=f"Histograms of distances: same pairs peak at {peaks[0]:.1f}, different ones at {peaks[1]:.1f}.",
+        everyone,
+        [(at + 0.5) * width for at in range(len(everyone["same"]))],
+        decimals=1,
     )

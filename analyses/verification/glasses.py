@@ -18,6 +18,8 @@ from analyses.verification import _judging as judging
 from analyses.verification import _verification as verification
 from analyses.verification._judging import Judged
 from analyses.verification._verification import CROSSED, METHODS, Faces, VerificationParameters
+from analyses.verification._verification_methods import run_method
+from analyses.verification._verification_people import check_people, glasses_of, load_faces, load_named
 from results import builders
 from results.builders import FRACTION
 from results.schema import Chart, Finding, Metric, Table
@@ -66,7 +68,7 @@ class Glasses(Analysis[GlassesParameters]):
         return (parameters.faces.name, *(["meglass"] if parameters.meglass else []))
 
     def check(self, parameters: GlassesParameters) -> None:
-        verification.check_people(parameters, [getattr(parameters, split) for split in SPLITS])
+        check_people(parameters, [getattr(parameters, split) for split in SPLITS])
         for split in SPLITS:
             _check_glasses(parameters.faces, getattr(parameters, split), needed=split == "heldout")
         if parameters.meglass:
@@ -90,13 +92,13 @@ class Glasses(Analysis[GlassesParameters]):
 
     def run(self, cell: Cell, context: Context) -> Outcome:
         faces = Faces.model_validate(cell.settings["faces"])
-        worn = verification.glasses_of(faces)
+        worn = glasses_of(faces)
         if cell.settings.get("meglass"):
             listed, pixels = _meglass(faces)
-            outcome, between = verification.run(cell, context, pixels)
+            outcome, between = run_method(cell, context, pixels)
             outcome["meglass"] = _judged_protocols(listed, between)
         else:
-            outcome, _ = verification.run(cell, context)
+            outcome, _ = run_method(cell, context)
         if "inner" in cell.settings:
             return outcome
         return outcome | {"glasses": [worn[file] for file in outcome["files"]]}
@@ -152,7 +154,7 @@ def _check_glasses(faces: Faces, people: Sequence[str], *, needed: bool) -> None
     from lab.datasets import DataError
     from lab.verification import every
 
-    images, worn = verification.load(faces), verification.glasses_of(faces)
+    images, worn = load_faces(faces), glasses_of(faces)
     chosen = [at for at, label in enumerate(images.labels.tolist()) if images.classes[label] in people]
     missing = [images.files[at] for at in chosen if images.files[at] not in worn]
     if missing:
@@ -177,7 +179,7 @@ def _meglass(faces: Faces) -> tuple[dict[str, list[int]], Any]:
     from lab.datasets import locate
     from lab.datasets.official import meglass_lists
 
-    images = verification.load_named(faces, "meglass")
+    images = load_named(faces, "meglass")
     number = {file.rpartition("/")[2]: at for at, file in enumerate(images.files)}
     lists = {
         name: [number[file] for file in files if file in number]

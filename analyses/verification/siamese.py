@@ -20,16 +20,17 @@ from analyses.verification import _judging as judging
 from analyses.verification import _verification as verification
 from analyses.verification._judging import Judged
 from analyses.verification._verification import IN_TEXT, METHODS, Faces, Tested, VerificationParameters
+from analyses.verification._verification_methods import run_method
+from analyses.verification._verification_people import check_people
 from results import builders
 from results.builders import FRACTION
-from results.schema import Axis, Chart, Finding, Metric, Reference, Series, Table
+from results.schema import Chart, Finding, Metric, Reference, Table
 from results.text import counted
 
 PUBLISHED, HELDOUT = "published_split", "heldout_split"
 NEW, OLD = "mining", "contrastive"
 GRID = tuple(index / 50 for index in range(51))  # false positive rates at which a ROC is drawn
 HARDEST = 5
-BANDS = 200  # draws of people that a band of a ROC is of
 GROUPS = 1_000  # of people of a fold that are looked at, at most
 
 
@@ -78,7 +79,7 @@ class Siamese(Analysis[SiameseParameters]):
         }
 
     def check(self, parameters: SiameseParameters) -> None:
-        verification.check_people(parameters, self.splits(parameters).values())
+        check_people(parameters, self.splits(parameters).values())
 
     def plan(self, parameters: SiameseParameters) -> list[Cell]:
         return [
@@ -89,7 +90,7 @@ class Siamese(Analysis[SiameseParameters]):
         ]
 
     def run(self, cell: Cell, context: Context) -> Outcome:
-        return verification.run(cell, context)[0]
+        return run_method(cell, context)[0]
 
     def summarize(self, parameters: SiameseParameters, outcomes: Mapping[str, Outcome]) -> Summary:
         folds = [f"fold{k}" for k in range(parameters.folds)]
@@ -446,25 +447,9 @@ def _hardest(outcome: Outcome, threshold: float) -> Table:
 
 
 def _roc_chart(judged: Mapping[str, Judged]) -> Chart:
-    import numpy as np
-
-    from lab import verification as pairs
-
-    rates = {}
-    for method, label in METHODS.items():
-        curves, bands = [], []
-        for split, runs in enumerate(judged[method].pairs):
-            weights = pairs.drawn_again(runs[0], BANDS, seed=split)
-            curves.append(np.mean([pairs.roc(one, GRID)[0] for one in runs], axis=0))
-            bands.append(np.mean([pairs.roc(one, GRID, weights) for one in runs], axis=0))
-        mean = np.mean(curves, axis=0)
-        low, high = np.percentile(np.mean(bands, axis=0), [2.5, 97.5], axis=0)
-        rates[label] = builders.Rates(
-            GRID, mean.tolist(), np.minimum(low, mean).tolist(), np.maximum(high, mean).tolist()
-        )
     return builders.roc(
         "ROC on the folds, true positive rates averaged at each false positive rate.",
-        rates,
+        {label: judging.roc_curve(judged[method], GRID) for method, label in METHODS.items()},
         bands=f"95% intervals over {counted(judged[NEW].people, 'people')}",
     )
 
@@ -476,22 +461,18 @@ def _distance_chart(judged: Judged, threshold: float) -> Chart:
     distances = np.concatenate([one.distances for one in pairs])
     same = np.concatenate([one.same for one in pairs])
     edges = np.linspace(0, float(distances.max()) or 1.0, 31)
-    centres = tuple(map(float, (edges[1:] + edges[:-1]) / 2))
-    series = []
-    for label, chosen in (("Same person", same), ("Different people", ~same)):
-        counts, _ = np.histogram(distances[chosen], edges)
-        series.append(Series(label=label, x=centres, y=tuple(map(float, counts / counts.sum()))))
-    peaks = [centres[int(np.argmax(one.y))] for one in series]
-    return Chart(
-        kind="line",
-        caption="Distances of the new network on the folds, of pairs of one person and of different people: "
+    chart = judging.distance_chart(
+        "Distances of the new network on the folds, of pairs of one person and of different people: "
         "shares of each kind. The line is the mean of the folds' thresholds.",
-        alt=f"Histograms of distances: same pairs peak at {peaks[0]:.2f}, different ones at {peaks[1]:.2f}.",
-        x=Axis(label="Distance"),
-        y=Axis(label="Share of the pairs", unit=FRACTION),
-        series=tuple(series),
-        references=(Reference(axis="x", value=threshold, label="threshold"),),
+        {
+            kind: np.histogram(distances[chosen], edges)[0].tolist()
+            for kind, chosen in (("same", same), ("different", ~same))
+        },
+        ((edges[1:] + edges[:-1]) / 2).tolist(),
+        decimals=2,
     )
+    threshold_line = Reference(axis="x", value=threshold, label="threshold")
+    return chart.model_copy(update={"references": (threshold_line,)})
 
 
 analysis = Siamese()

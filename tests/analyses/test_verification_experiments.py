@@ -8,13 +8,13 @@ from PIL import Image
 
 import analyses
 from analyses.verification import _judging as judging
-from analyses.verification import _verification as verification
 from analyses.verification import glasses
 from analyses.verification._lfw_data import divide, listed_pairs
 from analyses.verification._lfw_runs import STAGES
 from analyses.verification._lfw_settings import LfwParameters
 from analyses.verification._lfw_summary import COMPARED
 from analyses.verification._verification import Faces
+from analyses.verification._verification_people import divide_people, load_faces
 from lab.datasets import DataError, load
 from results.store import Store
 from tests.conftest import ROOT
@@ -38,10 +38,10 @@ def folder_of_people(root, images_of):
 
 
 def test_folds_test_everyone_once_and_nobody_is_trained_and_tested_on():
-    images = verification.load(FACES)
+    images = load_faces(FACES)
     seen = []
     for fold in range(5):
-        train, test = verification.divided(FACES, {"fold": fold, "of": 5, "seed": 0})
+        train, test = divide_people(FACES, {"fold": fold, "of": 5, "seed": 0})
         assert not set(images.labels[train].tolist()) & set(images.labels[test].tolist())
         assert len(train) + len(test) == len(images) == 120
         seen += test.tolist()
@@ -178,13 +178,13 @@ def test_people_that_cannot_be_tested_are_told_of(convstudy, setting, told):
 def test_a_person_with_one_image_is_named(tmp_path):
     root = folder_of_people(tmp_path / "own", {"ann": 3, "bob": 1, "cid": 2, "dot": 2})
     with pytest.raises(DataError, match="bob has one image only"):
-        verification.divided(Faces(name=f"folder:{root}", size=32), ("ann", "cid"))
+        divide_people(Faces(name=f"folder:{root}", size=32), ("ann", "cid"))
 
 
 def test_a_split_that_leaves_nobody_to_train_with_is_refused(tmp_path):
     root = folder_of_people(tmp_path / "own", {"ann": 3, "bob": 2, "cid": 2})
     with pytest.raises(DataError, match="leaves no two to train with"):
-        verification.divided(Faces(name=f"folder:{root}", size=32), ("ann", "bob"))
+        divide_people(Faces(name=f"folder:{root}", size=32), ("ann", "bob"))
 
 
 PAIRS = """3\t1
@@ -339,8 +339,8 @@ def test_the_whole_face_is_scaled_and_a_crop_is_a_choice(tmp_path, monkeypatch):
         (tmp_path / person).mkdir()
         for number in range(2):
             Image.fromarray(pixels).save(tmp_path / person / f"{number}.png")
-    whole = verification.load(Faces(name=f"folder:{tmp_path}")).images[0, 0]
-    cropped = verification.load(Faces(name=f"folder:{tmp_path}", crop=True)).images[0, 0]
+    whole = load_faces(Faces(name=f"folder:{tmp_path}")).images[0, 0]
+    cropped = load_faces(Faces(name=f"folder:{tmp_path}", crop=True)).images[0, 0]
     assert whole.shape == cropped.shape == (100, 100)
     assert whole[0].min() > 240 and whole[-1].max() < 15
     assert abs(int(cropped[1].mean()) - 128) < 3 and abs(int(cropped[-2].mean()) - 128) < 3
@@ -357,7 +357,7 @@ def test_thresholds_come_from_people_that_the_networks_have_not_seen():
 
 def test_too_few_people_for_inner_parts_are_refused_before_training():
     with pytest.raises(DataError, match=r"people of .* are left to train with, too few for 5 inner parts"):
-        verification.divided(FACES, ["p00", "p01", "p02"], 5)
+        divide_people(FACES, ["p00", "p01", "p02"], 5)
 
 
 def test_a_difference_must_hold_after_holm():
