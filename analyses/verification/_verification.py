@@ -58,6 +58,19 @@ class Faces(BaseModel):
     damaged: Literal["refuse", "skip"] = "refuse"
 
 
+#: Of the quick profile.
+QUICK: dict[str, Any] = {
+    "faces": Faces(name="faces", people=12),
+    "published": ("p00", "p01", "p02"),
+    "heldout": ("p03", "p04", "p05", "p06"),
+    "pairs": 64,
+    "epochs": 3,
+    "mining_epochs": 5,
+    "batch_people": 4,
+    "seeds": 2,
+    "inner_folds": 2,
+}
+
 #: The people who are tested on, by name; or which of how many folds, drawn by which seed.
 Tested = Sequence[str] | Mapping[str, int]
 

@@ -8,7 +8,7 @@ from PIL import Image
 
 import analyses
 from analyses.verification import _judging as judging
-from analyses.verification import glasses
+from analyses.verification._glasses_pairs import check_glasses
 from analyses.verification._lfw_data import divide, listed_pairs
 from analyses.verification._lfw_runs import STAGES
 from analyses.verification._lfw_settings import LfwParameters
@@ -419,7 +419,7 @@ def test_glasses_of_one_kind_are_refused(tmp_path, labels, told):
     (root / "glasses.csv").write_text("\n".join(["file,subject,glasses", *rows]) + "\n")
     faces = Faces(name=f"folder:{root}", size=32)
     if told is None:
-        glasses._check_glasses(faces, tuple(images_of), needed=True)
+        check_glasses(faces, tuple(images_of), needed=True)
         return
     with pytest.raises(DataError, match=told):
-        glasses._check_glasses(faces, tuple(images_of), needed=True)
+        check_glasses(faces, tuple(images_of), needed=True)
