@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
-from typing import Any, Literal
+from typing import Literal
 
 from analyses.plugin import Outcome
 from lab.evaluation import Difference, Discordance, Estimate
 from results import builders
 from results.builders import FRACTION, SIGNIFICANT
-from results.schema import Chart, Column, Finding, Metric, Table
+from results.schema import Chart, Finding, Metric, Table
 from results.text import counted
 
 COMPARED = {
@@ -69,7 +69,7 @@ class Comparison:
             expected=expected,
         )
 
-    def cells(self, prefix: str = "") -> dict[str, Any]:
+    def cells(self, prefix: str = "") -> dict[str, builders.Cell]:
         """Of a row of a table with `comparison_columns`."""
         found = self.difference
         return {
@@ -79,16 +79,14 @@ class Comparison:
         }
 
 
-def comparison_columns(prefix: str = "", *, fractions: bool = True) -> tuple[Column, ...]:
+def comparison_columns(prefix: str = "", *, fractions: bool = True) -> dict[str, builders.Format]:
     """The difference with its interval, of fractions in percentage points, and what to conclude of it."""
-    shown: dict[str, Any] = (
-        {"unit": "points", "format": "+.1f", "scale": 100} if fractions else {"format": "+.3f"}
-    )
-    return (
-        Column(key=f"{prefix}difference", label="Difference", type="estimate", **shown),
-        Column(key=f"{prefix}p", label="Adjusted p", type="number", format=".3f"),
-        Column(key=f"{prefix}verdict", label="Verdict"),
-    )
+    points = builders.number("Difference", "+.1f", "points", scale=100)
+    return {
+        f"{prefix}difference": points if fractions else builders.number("Difference", "+.3f"),
+        f"{prefix}p": builders.number("Adjusted p", ".3f"),
+        f"{prefix}verdict": builders.text("Verdict"),
+    }
 
 
 def comparison_note(seeds: int, reference: str = "the first row") -> str:
@@ -157,12 +155,7 @@ def _named(outcome: Outcome) -> tuple[str, str]:
 
 def comparison_row(one: Comparison, **cells: builders.Cell) -> dict[str, builders.Cell]:
     """Of a table whose columns end in COMPARED, after the cells that say what is compared."""
-    return {
-        **cells,
-        "difference": builders.estimate(one.difference, one.over),
-        "p": one.p,
-        "verdict": {"more": "higher", "less": "lower"}.get(one.verdict, "not significant"),
-    }
+    return cells | one.cells()
 
 
 def classifier_comparison_table(
