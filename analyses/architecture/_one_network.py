@@ -7,7 +7,8 @@ from typing import ClassVar
 
 from analyses.architecture import _layers as layers
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
-from results.schema import Metric, Table
+from results import builders
+from results.schema import Table
 
 COLUMNS = (
     layers.LAYER,
@@ -46,12 +47,10 @@ class OneNetwork(Analysis[Parameters]):
         rows = [layers.row(layer, COLUMNS, layer.name) for layer in ledger.layers if layer.kind != "Flatten"]
         return Summary(
             metrics={
-                "total_parameters": Metric(
-                    value=ledger.parameters, title=f"Parameters of {self.words}", unit="parameters"
+                "total_parameters": builders.metric(
+                    ledger.parameters, f"Parameters of {self.words}", "parameters"
                 ),
-                "total_macs": Metric(
-                    value=ledger.macs, title=f"Multiply–accumulates of {self.words}", unit="MACs"
-                ),
+                "total_macs": builders.metric(ledger.macs, f"Multiply–accumulates of {self.words}", "MACs"),
             },
             tables={
                 "layers": Table(

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from analyses.architecture import _layers as layers
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
 from lab.ledger import Layer, Ledger
-from results.schema import Axis, Chart, Column, Finding, Metric, Row, Series, Table
+from results import builders
+from results.schema import Axis, Chart, Column, Row, Series, Table
 
 #: Version → (label in tables, metric's prefix).
 VERSIONS = {
@@ -61,24 +62,24 @@ class AlexNet(Analysis[AlexNetParameters]):
         ledgers = {version: layers.from_json(outcomes["all"][version]) for version in VERSIONS}
         shown = {version: _shown(ledger) for version, ledger in ledgers.items()}
         metrics = {
-            f"{prefix}total_parameters": Metric(
-                value=ledgers[version].parameters,
-                title=f"Parameters of AlexNet ({_lower(label)})",
-                unit="parameters",
+            f"{prefix}total_parameters": builders.metric(
+                ledgers[version].parameters,
+                f"Parameters of AlexNet ({_lower(label)})",
+                "parameters",
                 arithmetic=" + ".join(str(layer.parameters) for layer in shown[version] if layer.parameters),
             )
             for version, (label, prefix) in VERSIONS.items()
         }
         dense = sum(layer.parameters for layer in shown["grouped"] if layers.is_linear(layer))
-        metrics["dense_share"] = Metric(
-            value=dense / ledgers["grouped"].parameters,
-            title="Share of the paper network's parameters in its three dense layers",
-            unit="fraction",
+        metrics["dense_share"] = builders.metric(
+            dense / ledgers["grouped"].parameters,
+            "Share of the paper network's parameters in its three dense layers",
+            "fraction",
         )
-        metrics["groups_save"] = Metric(
-            value=ledgers["ungrouped"].parameters - ledgers["grouped"].parameters,
-            title="Parameters that the two groups save",
-            unit="parameters",
+        metrics["groups_save"] = builders.metric(
+            ledgers["ungrouped"].parameters - ledgers["grouped"].parameters,
+            "Parameters that the two groups save",
+            "parameters",
         )
         tables: dict[str, Table] = {}
         for version, (label, _) in VERSIONS.items():
@@ -86,20 +87,21 @@ class AlexNet(Analysis[AlexNetParameters]):
             tables[f"{version}_layers"] = _count_table(shown[version], label)
         tables["versions"] = _versions_table(shown)
         findings = {
-            "groups_explain_ungrouped": Finding(
-                statement="Only layers with groups differ between the paper's network and the one without",
-                holds=all(
+            "groups_explain_ungrouped": builders.statement(
+                "Only layers with groups differ between the paper's network and the one without",
+                all(
                     (a.parameters != b.parameters) == (a.groups == 2)
                     for a, b in zip(
                         _parametrised(shown["grouped"]), _parametrised(shown["ungrouped"]), strict=True
                     )
                 ),
-                metrics=("total_parameters", "ungrouped_total_parameters"),
+                "total_parameters",
+                "ungrouped_total_parameters",
             ),
-            "dense_layers_dominate": Finding(
-                statement="More than nine tenths of the parameters are in the dense layers",
-                holds=dense / ledgers["grouped"].parameters > 0.9,
-                metrics=("dense_share",),
+            "dense_layers_dominate": builders.statement(
+                "More than nine tenths of the parameters are in the dense layers",
+                dense / ledgers["grouped"].parameters > 0.9,
+                "dense_share",
             ),
         }
         return Summary(metrics, tables, {"by_layer": _figure(shown)}, findings)

@@ -21,7 +21,8 @@ from analyses.architecture._claims import read as read_claims
 from analyses.architecture._named import InspectionError, ledger
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
 from lab.ledger import Ledger
-from results.schema import Column, Finding, Metric, Result, Row, Table
+from results import builders
+from results.schema import Column, Metric, Result, Row, Table
 
 PUBLISHED = Path(__file__).with_name("claims.csv")
 QUANTITIES = ("parameters", "weights", "macs", "activations", "output")
@@ -94,14 +95,15 @@ class Audit(Analysis[AuditParameters]):
             )
         holding = sum(row.cells["verdict"] == "holds" for row in rows)
         metrics = {
-            "claims_checked": Metric(value=len(rows), title="Claims checked"),
-            "claims_holding": Metric(value=holding, title="Claims that hold"),
+            "claims_checked": builders.metric(len(rows), "Claims checked"),
+            "claims_holding": builders.metric(holding, "Claims that hold"),
         }
         findings = {
-            "every_claim_holds": Finding(
-                statement="Every claim holds within its tolerance",
-                holds=holding == len(rows),
-                metrics=("claims_checked", "claims_holding"),
+            "every_claim_holds": builders.statement(
+                "Every claim holds within its tolerance",
+                holding == len(rows),
+                "claims_checked",
+                "claims_holding",
             )
         }
         table = Table(

@@ -9,7 +9,7 @@ from analyses.architecture import _layers as layers
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
 from lab.ledger import Layer, Ledger
 from results import builders
-from results.schema import Axis, Chart, Column, Finding, Metric, Row, Series, Table
+from results.schema import Axis, Chart, Column, Metric, Row, Series, Table
 
 NETWORKS = {"convnet": "ConvNet", "mobilenet": "MobileNet-like", "resnet": "ResNet-like"}
 COLUMNS = (
@@ -64,51 +64,49 @@ class BaseNetworks(Analysis[BaseNetworksParameters]):
         metrics: dict[str, Metric] = {}
         for name, label in NETWORKS.items():
             convolutions = [layer for layer in ledgers[name].layers if layers.is_convolution(layer)]
-            metrics[f"{name}_multiplications"] = Metric(
-                value=ledgers[name].macs_of("convolution"),
-                title=f"Multiplications in the convolutions of the {label} network",
-                unit="MACs",
+            metrics[f"{name}_multiplications"] = builders.metric(
+                ledgers[name].macs_of("convolution"),
+                f"Multiplications in the convolutions of the {label} network",
+                "MACs",
                 arithmetic=" + ".join(str(layer.macs) for layer in convolutions),
             )
-            metrics[f"{name}_parameters"] = Metric(
-                value=ledgers[name].parameters, title=f"Parameters of the {label} network", unit="parameters"
+            metrics[f"{name}_parameters"] = builders.metric(
+                ledgers[name].parameters, f"Parameters of the {label} network", "parameters"
             )
         plain = metrics["convnet_multiplications"].value
-        metrics["separable_saving"] = Metric(
-            value=plain / metrics["mobilenet_multiplications"].value,
-            title="How many times fewer multiplications the MobileNet-like network needs than the ConvNet",
+        metrics["separable_saving"] = builders.metric(
+            plain / metrics["mobilenet_multiplications"].value,
+            "How many times fewer multiplications the MobileNet-like network needs than the ConvNet",
         )
         hand_count = _compared(parameters, ledgers["resnet"])
         wrong = [row for row in hand_count if row.claimed != row.layer.macs]
-        metrics["hand_count_total"] = Metric(
-            value=sum(parameters.hand_count),
-            title="Multiplications of the ResNet-like network by a student's hand count",
-            unit="MACs",
+        metrics["hand_count_total"] = builders.metric(
+            sum(parameters.hand_count),
+            "Multiplications of the ResNet-like network by a student's hand count",
+            "MACs",
             arithmetic=" + ".join(map(str, parameters.hand_count)),
         )
-        metrics["hand_count_error"] = Metric(
-            value=metrics["resnet_multiplications"].value - metrics["hand_count_total"].value,
-            title="Multiplications that the hand count of the ResNet-like network misses",
-            unit="MACs",
+        metrics["hand_count_error"] = builders.metric(
+            metrics["resnet_multiplications"].value - metrics["hand_count_total"].value,
+            "Multiplications that the hand count of the ResNet-like network misses",
+            "MACs",
             arithmetic=" + ".join(f"({row.layer.macs} - {row.claimed})" for row in wrong),
         )
-        metrics["hand_count_rows"] = Metric(
-            value=len(hand_count), title="Rows of the hand count", unit="rows"
-        )
-        metrics["hand_count_wrong"] = Metric(value=len(wrong), title="Its wrong rows", unit="rows")
+        metrics["hand_count_rows"] = builders.metric(len(hand_count), "Rows of the hand count", "rows")
+        metrics["hand_count_wrong"] = builders.metric(len(wrong), "Its wrong rows", "rows")
         findings = {
-            "separable_is_cheapest": Finding(
-                statement="The MobileNet-like network needs the fewest multiplications",
-                holds=metrics["mobilenet_multiplications"].value
+            "separable_is_cheapest": builders.statement(
+                "The MobileNet-like network needs the fewest multiplications",
+                metrics["mobilenet_multiplications"].value
                 == min(metrics[f"{name}_multiplications"].value for name in NETWORKS),
-                metrics=tuple(f"{name}_multiplications" for name in NETWORKS),
+                *tuple(f"{name}_multiplications" for name in NETWORKS),
             ),
-            "cause_found": Finding(
-                statement="Every wrong row of the hand count, and no other, has "
+            "cause_found": builders.statement(
+                "Every wrong row of the hand count, and no other, has "
                 f"{parameters.wrong_width} in the place of the number of filters",
-                holds=bool(wrong)
-                and all((row.claimed == row.mistaken) == (row in wrong) for row in hand_count),
-                metrics=("hand_count_wrong", "hand_count_error"),
+                bool(wrong) and all((row.claimed == row.mistaken) == (row in wrong) for row in hand_count),
+                "hand_count_wrong",
+                "hand_count_error",
             ),
         }
         tables = {f"{name}_layers": _table(ledgers[name], label) for name, label in NETWORKS.items()}

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from analyses.architecture import _layers as layers
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
+from results import builders
 from results.schema import Metric, Table
 
 COLUMNS = (
@@ -49,12 +50,10 @@ class Cifar10Designs(Analysis[Parameters]):
             rows = [
                 layers.row(layer, COLUMNS, layer.name) for layer in ledger.layers if layer.kind != "Flatten"
             ]
-            metrics[f"{name}/parameters"] = Metric(
-                value=ledger.parameters, title=f"Parameters of {label}", unit="parameters"
+            metrics[f"{name}/parameters"] = builders.metric(
+                ledger.parameters, f"Parameters of {label}", "parameters"
             )
-            metrics[f"{name}/macs"] = Metric(
-                value=ledger.macs, title=f"Multiply–accumulates of {label}", unit="MACs"
-            )
+            metrics[f"{name}/macs"] = builders.metric(ledger.macs, f"Multiply–accumulates of {label}", "MACs")
             tables[name] = Table(
                 caption=f"{label}, layer by layer, for an image of {layers.shape_text(ledger.input_shape)}.",
                 columns=COLUMNS,

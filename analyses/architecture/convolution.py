@@ -9,7 +9,8 @@ from pydantic import Field
 
 from analyses.architecture import _layers as layers
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
-from results.schema import Column, Finding, Metric, Row, Table
+from results import builders
+from results.schema import Column, Row, Table
 
 
 class ConvolutionParameters(Parameters):
@@ -58,63 +59,58 @@ class Convolution(Analysis[ConvolutionParameters]):
         exact = {size: _exact_width(parameters, size) for size in built}
         example, uneven, smallest = parameters.filter, parameters.uneven_filter, min(built)
         metrics = {
-            "example_output_width": Metric(
-                value=widths[example],
-                title="Output width of the example",
-                unit="pixels",
+            "example_output_width": builders.metric(
+                widths[example],
+                "Output width of the example",
+                "pixels",
                 arithmetic=_text(parameters, example),
             ),
-            "example_parameters": Metric(
-                value=built[example].parameters,
-                title="Parameters of the example",
-                unit="parameters",
+            "example_parameters": builders.metric(
+                built[example].parameters,
+                "Parameters of the example",
+                "parameters",
                 arithmetic=f"{built[example].arithmetic['weights']} + {built[example].arithmetic['biases']}",
             ),
-            "uneven_exact_width": Metric(
-                value=float(exact[uneven]),
-                title="What the formula gives for the uneven filter",
-                unit="pixels",
+            "uneven_exact_width": builders.metric(
+                float(exact[uneven]),
+                "What the formula gives for the uneven filter",
+                "pixels",
                 arithmetic=_text(parameters, uneven),
             ),
-            "uneven_output_width": Metric(
-                value=widths[uneven],
-                title="Output width of the uneven filter, rounded down",
-                unit="pixels",
+            "uneven_output_width": builders.metric(
+                widths[uneven], "Output width of the uneven filter, rounded down", "pixels"
             ),
-            "padded_width": Metric(
-                value=parameters.width + 2 * parameters.padding,
-                title="Width of the padded input",
-                unit="columns",
+            "padded_width": builders.metric(
+                parameters.width + 2 * parameters.padding, "Width of the padded input", "columns"
             ),
-            "uneven_unread": Metric(
-                value=sum(_unread(parameters, uneven)),
-                title="Columns of the padded input that the uneven filter never reads",
-                unit="columns",
+            "uneven_unread": builders.metric(
+                sum(_unread(parameters, uneven)),
+                "Columns of the padded input that the uneven filter never reads",
+                "columns",
             ),
-            "smallest_filter": Metric(value=smallest, title="Smallest filter of the table", unit="columns"),
-            "smallest_unread": Metric(
-                value=sum(_unread(parameters, smallest)),
-                title="Columns of the padded input that the smallest filter never reads",
-                unit="columns",
+            "smallest_filter": builders.metric(smallest, "Smallest filter of the table", "columns"),
+            "smallest_unread": builders.metric(
+                sum(_unread(parameters, smallest)),
+                "Columns of the padded input that the smallest filter never reads",
+                "columns",
             ),
         }
         findings = {
-            "formula_agrees": Finding(
-                statement="The formula, rounded down, gives torch's width for every filter of the table",
-                holds=all(int(exact[size]) == width for size, width in widths.items()),
-                metrics=("example_output_width",),
+            "formula_agrees": builders.statement(
+                "The formula, rounded down, gives torch's width for every filter of the table",
+                all(int(exact[size]) == width for size, width in widths.items()),
+                "example_output_width",
             ),
-            "rounding_loses_columns": Finding(
-                statement="Columns at the edge are unread where the formula gives a fraction, and only there",
-                holds=all(
-                    (exact[size].denominator > 1) == (_unread(parameters, size)[0] > 0) for size in built
-                ),
-                metrics=("uneven_exact_width", "uneven_unread"),
+            "rounding_loses_columns": builders.statement(
+                "Columns at the edge are unread where the formula gives a fraction, and only there",
+                all((exact[size].denominator > 1) == (_unread(parameters, size)[0] > 0) for size in built),
+                "uneven_exact_width",
+                "uneven_unread",
             ),
-            "small_filters_skip": Finding(
-                statement="A filter narrower than the stride also skips columns between its positions",
-                holds=_unread(parameters, smallest)[1] > 0,
-                metrics=("smallest_unread",),
+            "small_filters_skip": builders.statement(
+                "A filter narrower than the stride also skips columns between its positions",
+                _unread(parameters, smallest)[1] > 0,
+                "smallest_unread",
             ),
         }
         return Summary(metrics, {"filters": _table(parameters)}, {}, findings)

@@ -7,7 +7,8 @@ from itertools import combinations
 
 from analyses.architecture import _layers as layers
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
-from results.schema import Axis, Column, Finding, Heatmap, Metric, Row, Table
+from results import builders
+from results.schema import Axis, Column, Heatmap, Row, Table
 
 #: Counter → (label, MACs in one of its units).
 COUNTERS = {"torch": ("FlopCounterMode", 0.5), "fvcore": ("fvcore", 1.0), "torchinfo": ("torchinfo", 1.0)}
@@ -72,38 +73,38 @@ class Crosscheck(Analysis[CrosscheckParameters]):
         )
         transformer = found[parameters.transformer]
         metrics = {
-            "models_compared": Metric(value=len(found), title="Networks compared"),
-            "largest_unexplained_difference": Metric(
-                value=unexplained,
-                title="Largest difference from a counter that is not attributed to a class of operators",
-                unit="MACs",
+            "models_compared": builders.metric(len(found), "Networks compared"),
+            "largest_unexplained_difference": builders.metric(
+                unexplained,
+                "Largest difference from a counter that is not attributed to a class of operators",
+                "MACs",
             ),
             **{
-                f"vit_{counter}_share": Metric(
-                    value=_macs(transformer, counter) / transformer["macs"],
-                    title=f"Share of our MACs that {COUNTERS[counter][0]} counts on {parameters.transformer}",
-                    unit="fraction",
+                f"vit_{counter}_share": builders.metric(
+                    _macs(transformer, counter) / transformer["macs"],
+                    f"Share of our MACs that {COUNTERS[counter][0]} counts on {parameters.transformer}",
+                    "fraction",
                 )
                 for counter in ("fvcore", "torchinfo")
             },
         }
         findings = {
-            "all_explained": Finding(
-                statement="Every difference is attributed to classes of operators, with nothing left",
-                holds=unexplained == 0,
-                metrics=("largest_unexplained_difference",),
+            "all_explained": builders.statement(
+                "Every difference is attributed to classes of operators, with nothing left",
+                unexplained == 0,
+                "largest_unexplained_difference",
             ),
-            "parameters_agree": Finding(
-                statement="Our parameters are the elements of the model's own tensors on every network",
-                holds=all(entry["parameters"] == entry["elements"] for entry in found.values()),
+            "parameters_agree": builders.statement(
+                "Our parameters are the elements of the model's own tensors on every network",
+                all(entry["parameters"] == entry["elements"] for entry in found.values()),
             ),
-            "no_two_counters_agree": Finding(
-                statement="No two of the counters agree on all networks",
-                holds=all(
+            "no_two_counters_agree": builders.statement(
+                "No two of the counters agree on all networks",
+                all(
                     any(_macs(entry, one) != _macs(entry, other) for entry in found.values())
                     for one, other in combinations(COUNTERS, 2)
                 ),
-                metrics=("models_compared",),
+                "models_compared",
             ),
         }
         tables = {

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from analyses.architecture import _layers as layers
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
-from results.schema import Finding, Metric, Table
+from results import builders
+from results.schema import Table
 
 COLUMNS = (
     layers.LAYER,
@@ -42,26 +43,24 @@ class LeNet(Analysis[Parameters]):
         rows = [layers.row(layer, COLUMNS) for layer in shown]
         heaviest = max(shown, key=lambda layer: layer.parameters)
         metrics = {
-            "total_parameters": Metric(
-                value=ledger.parameters,
-                title="Parameters of the LeNet-like network",
-                unit="parameters",
+            "total_parameters": builders.metric(
+                ledger.parameters,
+                "Parameters of the LeNet-like network",
+                "parameters",
                 arithmetic=" + ".join(str(layer.parameters) for layer in shown if layer.parameters),
             ),
-            "total_macs": Metric(
-                value=ledger.macs, title="Multiply–accumulates of the LeNet-like network", unit="MACs"
+            "total_macs": builders.metric(
+                ledger.macs, "Multiply–accumulates of the LeNet-like network", "MACs"
             ),
-            "largest_layer_share": Metric(
-                value=heaviest.parameters / ledger.parameters,
-                title="Share of the parameters in the largest layer",
-                unit="fraction",
+            "largest_layer_share": builders.metric(
+                heaviest.parameters / ledger.parameters,
+                "Share of the parameters in the largest layer",
+                "fraction",
             ),
         }
         findings = {
-            "convolution_is_largest": Finding(
-                statement="The largest layer is a convolution",
-                holds=layers.is_convolution(heaviest),
-                metrics=("largest_layer_share",),
+            "convolution_is_largest": builders.statement(
+                "The largest layer is a convolution", layers.is_convolution(heaviest), "largest_layer_share"
             )
         }
         table = Table(

@@ -11,7 +11,8 @@ from pydantic import Field
 from analyses.architecture import _layers as layers
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
 from lab import formulas
-from results.schema import Axis, Column, Finding, Heatmap, Metric, Row, Table
+from results import builders
+from results.schema import Axis, Heatmap, Table
 
 STACKS = "stacks"
 
@@ -75,45 +76,44 @@ class ReceptiveField(Analysis[ReceptiveFieldParameters]):
         networks = {name: outcomes[name] for name in parameters.networks}
         networks_agreeing = sum(entry["walk"] == entry["gradient"] for entry in networks.values())
         metrics = {
-            "three_5x5": Metric(
-                value=found["three_5x5"]["formula"],
-                title="Side of the receptive field of three 5×5 convolutions",
-                unit="pixels",
+            "three_5x5": builders.metric(
+                found["three_5x5"]["formula"],
+                "Side of the receptive field of three 5×5 convolutions",
+                "pixels",
                 arithmetic="3·5 - 3 + 1",
             ),
-            "5x5_then_3x3": Metric(
-                value=found["5x5_then_3x3"]["formula"],
-                title="Side of the receptive field of a 5×5, then a 3×3 convolution",
-                unit="pixels",
+            "5x5_then_3x3": builders.metric(
+                found["5x5_then_3x3"]["formula"],
+                "Side of the receptive field of a 5×5, then a 3×3 convolution",
+                "pixels",
                 arithmetic="1 + (5 - 1) + (3 - 1)",
             ),
-            "stacks_checked": Metric(value=len(found["stacks"]), title="Random stacks checked by gradients"),
-            "stacks_agreeing": Metric(
-                value=agreeing, title="Random stacks on which formula and gradient agree"
+            "stacks_checked": builders.metric(len(found["stacks"]), "Random stacks checked by gradients"),
+            "stacks_agreeing": builders.metric(agreeing, "Random stacks on which formula and gradient agree"),
+            "deepest_stack": builders.metric(
+                max(len(stack["kernels"]) for stack in found["stacks"]), "Layers of the deepest stack"
             ),
-            "deepest_stack": Metric(
-                value=max(len(stack["kernels"]) for stack in found["stacks"]),
-                title="Layers of the deepest stack",
-            ),
-            "networks_checked": Metric(value=len(networks), title="Networks checked by gradients"),
-            "networks_agreeing": Metric(
-                value=networks_agreeing, title="Networks on which walk and gradient agree"
+            "networks_checked": builders.metric(len(networks), "Networks checked by gradients"),
+            "networks_agreeing": builders.metric(
+                networks_agreeing, "Networks on which walk and gradient agree"
             ),
         }
         findings = {
-            "stacks_agree": Finding(
-                statement="Formula and gradient agree to the pixel on every random stack",
-                holds=agreeing == len(found["stacks"])
+            "stacks_agree": builders.statement(
+                "Formula and gradient agree to the pixel on every random stack",
+                agreeing == len(found["stacks"])
                 and all(
                     found[name]["formula"] == found[name]["gradient"]
                     for name in ("three_5x5", "5x5_then_3x3")
                 ),
-                metrics=("stacks_checked", "stacks_agreeing"),
+                "stacks_checked",
+                "stacks_agreeing",
             ),
-            "networks_agree": Finding(
-                statement="Walk and gradient agree to the pixel on every network",
-                holds=networks_agreeing == len(networks),
-                metrics=("networks_checked", "networks_agreeing"),
+            "networks_agree": builders.statement(
+                "Walk and gradient agree to the pixel on every network",
+                networks_agreeing == len(networks),
+                "networks_checked",
+                "networks_agreeing",
             ),
         }
         figures = {"support": _heatmap(found["support"])}
@@ -192,25 +192,23 @@ def _network(name: str, parameters: ReceptiveFieldParameters) -> Outcome:
 
 
 def _table(networks: Mapping[str, Outcome]) -> Table:
-    return Table(
-        caption="Receptive field of the last feature map, by our walk over the branches and by gradients.",
-        columns=(
-            Column(key="network", label="Network", type="code"),
-            Column(key="layer", label="Last map", type="code"),
-            Column(key="map", label="Shape", type="shape"),
-            Column(key="walk", label="Walk", type="integer", unit="pixels"),
-            Column(key="gradient", label="Gradient", type="integer", unit="pixels"),
-            Column(key="jump", label="Jump", type="integer", unit="pixels"),
-        ),
-        rows=tuple(
-            Row(
-                cells={
-                    "network": name,
-                    **{key: entry[key] for key in ("layer", "map", "walk", "gradient", "jump")},
-                }
-            )
+    return builders.table(
+        "Receptive field of the last feature map, by our walk over the branches and by gradients.",
+        {
+            "network": builders.code("Network"),
+            "layer": builders.code("Last map"),
+            "map": builders.shape("Shape"),
+            "walk": builders.integer("Walk", "pixels"),
+            "gradient": builders.integer("Gradient", "pixels"),
+            "jump": builders.integer("Jump", "pixels"),
+        },
+        [
+            {
+                "network": name,
+                **{key: entry[key] for key in ("layer", "map", "walk", "gradient", "jump")},
+            }
             for name, entry in networks.items()
-        ),
+        ],
         notes=("The jump is the distance in the input between neighbouring units.",),
     )
 

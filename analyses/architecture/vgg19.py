@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from analyses.architecture import _layers as layers
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
 from lab.ledger import Layer, Ledger
-from results.schema import Axis, Chart, Finding, Metric, Row, Series, Table
+from results import builders
+from results.schema import Axis, Chart, Row, Series, Table
 
 COLUMNS = (layers.LAYER, layers.OUTPUT, layers.ACTIVATIONS, layers.WEIGHTS, layers.MACS)
 MAC_COLUMNS = (layers.LAYER, layers.OUTPUT, layers.MACS)
@@ -43,58 +44,58 @@ class Vgg19(Analysis[Vgg19Parameters]):
         forward = activations * parameters.bytes_per_number
         shares = _shares(table.rows[:-1])
         metrics = {
-            "total_weights": Metric(
-                value=ledger.weights, title="Weights of VGG-19, without biases", unit="parameters"
+            "total_weights": builders.metric(
+                ledger.weights, "Weights of VGG-19, without biases", "parameters"
             ),
-            "total_parameters": Metric(
-                value=ledger.parameters,
-                title="Parameters of VGG-19, biases included",
-                unit="parameters",
+            "total_parameters": builders.metric(
+                ledger.parameters,
+                "Parameters of VGG-19, biases included",
+                "parameters",
                 arithmetic=f"{ledger.weights} + {ledger.biases}",
             ),
-            "total_macs": Metric(value=ledger.macs, title="Multiply–accumulates of VGG-19", unit="MACs"),
-            "total_activations": Metric(
-                value=activations,
-                title="Activations of VGG-19: the input, and the output of every convolution, pooling and "
+            "total_macs": builders.metric(ledger.macs, "Multiply–accumulates of VGG-19", "MACs"),
+            "total_activations": builders.metric(
+                activations,
+                "Activations of VGG-19: the input, and the output of every convolution, pooling and "
                 "dense layer",
-                unit="activations",
+                "activations",
             ),
-            "forward_bytes": Metric(
-                value=forward,
-                title="Memory of the activations at fp32, forward pass of one image",
-                unit="bytes",
+            "forward_bytes": builders.metric(
+                forward,
+                "Memory of the activations at fp32, forward pass of one image",
+                "bytes",
                 arithmetic=f"{activations}·{parameters.bytes_per_number}",
             ),
-            "training_bytes": Metric(
-                value=forward * parameters.backward_factor,
-                title="The same with the gradients of the backward pass",
-                unit="bytes",
+            "training_bytes": builders.metric(
+                forward * parameters.backward_factor,
+                "The same with the gradients of the backward pass",
+                "bytes",
                 arithmetic=f"{activations}·{parameters.bytes_per_number}·{parameters.backward_factor}",
             ),
-            "early_activation_share": Metric(
-                value=shares["activations"][0] + shares["activations"][1],
-                title="Share of the activations in the input and the first two stages",
-                unit="fraction",
+            "early_activation_share": builders.metric(
+                shares["activations"][0] + shares["activations"][1],
+                "Share of the activations in the input and the first two stages",
+                "fraction",
             ),
-            "dense_weight_share": Metric(
-                value=shares["weights"][-1], title="Share of the weights in the dense layers", unit="fraction"
+            "dense_weight_share": builders.metric(
+                shares["weights"][-1], "Share of the weights in the dense layers", "fraction"
             ),
-            "convolution_mac_share": Metric(
-                value=ledger.macs_of("convolution") / ledger.macs,
-                title="Share of the multiply–accumulates in the convolutions",
-                unit="fraction",
+            "convolution_mac_share": builders.metric(
+                ledger.macs_of("convolution") / ledger.macs,
+                "Share of the multiply–accumulates in the convolutions",
+                "fraction",
             ),
         }
         findings = {
-            "memory_is_early": Finding(
-                statement="More than half of the activations are in the first two stages",
-                holds=metrics["early_activation_share"].value > 0.5,
-                metrics=("early_activation_share",),
+            "memory_is_early": builders.statement(
+                "More than half of the activations are in the first two stages",
+                metrics["early_activation_share"].value > 0.5,
+                "early_activation_share",
             ),
-            "weights_are_late": Finding(
-                statement="More than half of the weights are in the dense layers",
-                holds=metrics["dense_weight_share"].value > 0.5,
-                metrics=("dense_weight_share",),
+            "weights_are_late": builders.statement(
+                "More than half of the weights are in the dense layers",
+                metrics["dense_weight_share"].value > 0.5,
+                "dense_weight_share",
             ),
         }
         tables = {"layers": table, "macs": _mac_table(ledger)}

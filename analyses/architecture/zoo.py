@@ -14,7 +14,8 @@ from typing import Any
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
 from lab import zoo
 from lab.zoo import Published
-from results.schema import Column, Finding, Metric, Row, Table
+from results import builders
+from results.schema import Column, Metric, Row, Table
 
 BLOCK = 50  # rows a cell
 
@@ -63,48 +64,47 @@ class Zoo(Analysis[ZooParameters]):
         by_gmacs = sorted((e for e in judged if e["gmacs_error"]), key=lambda e: -abs(e["gmacs_error"]))
         named = [entry for entry in by_gmacs if entry["how"] in (FUSED, ANOTHER) or entry["missed"]]
         metrics = {
-            "models": Metric(value=len(rows), title="Models and sizes in the table"),
+            "models": builders.metric(len(rows), "Models and sizes in the table"),
             "parameters_agree": _count(
                 judged, "parameters_agree", "Rows whose parameters are ours to two decimals"
             ),
             "macs_agree": _count(judged, "macs_agree", "Rows whose GMACs are ours to two decimals"),
-            "macs_explained": Metric(
-                value=sum(entry["macs_explained"] for entry in judged),
-                title="Rows whose GMACs are reached to two decimals by a stated way of counting",
+            "macs_explained": builders.metric(
+                sum(entry["macs_explained"] for entry in judged),
+                "Rows whose GMACs are reached to two decimals by a stated way of counting",
             ),
-            "unexplained": Metric(
-                value=len(unexplained),
-                title="Rows of which some figure is not reached by any stated way of counting",
+            "unexplained": builders.metric(
+                len(unexplained), "Rows of which some figure is not reached by any stated way of counting"
             ),
-            "fused": Metric(
-                value=sum(entry["how"] == FUSED for entry in judged),
-                title="Rows measured after the branches of the network had been fused",
+            "fused": builders.metric(
+                sum(entry["how"] == FUSED for entry in judged),
+                "Rows measured after the branches of the network had been fused",
             ),
-            "core_seconds": Metric(
-                value=round(sum(row["seconds"] for row in rows), 1),
-                unit="s",
-                title="Processor time of all counts on one core",
+            "core_seconds": builders.metric(
+                round(sum(row["seconds"] for row in rows), 1), "Processor time of all counts on one core", "s"
             ),
             **_largest(named),
         }
         findings = {
-            "all_explained": Finding(
-                statement="Every published figure is reached to its two decimals",
-                holds=not unexplained,
-                metrics=("models", "unexplained"),
+            "all_explained": builders.statement(
+                "Every published figure is reached to its two decimals",
+                not unexplained,
+                "models",
+                "unexplained",
             ),
-            "rows_of_other_networks": Finding(
-                statement="Some published GMACs are those of another network than the row names: fused, or "
+            "rows_of_other_networks": builders.statement(
+                "Some published GMACs are those of another network than the row names: fused, or "
                 "without the operators that fvcore misses",
-                holds=bool(named),
-                metrics=("models",),
+                bool(named),
+                "models",
             ),
-            "table_mixes_conventions": Finding(
-                statement="The published GMACs of most rows are not multiply–accumulates of the "
+            "table_mixes_conventions": builders.statement(
+                "The published GMACs of most rows are not multiply–accumulates of the "
                 "network as it is "
                 "defined: they add normalisation, miss recurrent layers, or are those of a fused network",
-                holds=2 * metrics["macs_agree"].value < len(rows),
-                metrics=("models", "macs_agree"),
+                2 * metrics["macs_agree"].value < len(rows),
+                "models",
+                "macs_agree",
             ),
         }
         tables = {"ways": _ways(judged), "largest": _largest_table(named[:20]), "rows": _rows(judged)}
@@ -166,7 +166,7 @@ def _twin(row: Mapping[str, Any], published: Published, rows: Sequence[Mapping[s
 
 
 def _count(judged: Sequence[Mapping[str, Any]], key: str, title: str) -> Metric:
-    return Metric(value=sum(entry[key] for entry in judged), title=title)
+    return builders.metric(sum(entry[key] for entry in judged), title)
 
 
 def _largest(named: Sequence[Mapping[str, Any]]) -> dict[str, Metric]:
@@ -175,13 +175,13 @@ def _largest(named: Sequence[Mapping[str, Any]]) -> dict[str, Metric]:
         return {}
     worst = named[0]
     return {
-        "largest_published": Metric(
-            value=worst["published"].gmacs,
-            unit="GMACs",
-            title=f"Published for {worst['model']} at {worst['size']}, the farthest from its definition",
+        "largest_published": builders.metric(
+            worst["published"].gmacs,
+            f"Published for {worst['model']} at {worst['size']}, the farthest from its definition",
+            "GMACs",
         ),
-        "largest_counted": Metric(
-            value=round(worst["ours"][1], 2), unit="GMACs", title=f"Counted for {worst['model']} as defined"
+        "largest_counted": builders.metric(
+            round(worst["ours"][1], 2), f"Counted for {worst['model']} as defined", "GMACs"
         ),
     }
 

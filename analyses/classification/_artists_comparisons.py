@@ -8,11 +8,13 @@ from dataclasses import dataclass, replace
 from math import sqrt
 from statistics import mean, stdev
 
-from analyses import experiments
+from analyses import comparing
 from analyses.classification._artists_settings import ArtistsParameters
-from analyses.experiments import Comparison
+from analyses.comparing import Comparison
 from analyses.plugin import Outcome
 from lab.evaluation import Difference, Estimate, over_seeds, paired_over_seeds
+from results import builders
+from results.builders import FRACTION
 from results.schema import Metric
 
 VERDICTS = {"more": "helps", "less": "hurts", "undecided": "undecided"}
@@ -132,15 +134,15 @@ def accuracies(outcomes: Sequence[Outcome]) -> list[float]:
 
 def folds_metric(parameters: ArtistsParameters, values: Sequence[float], title: str) -> Metric:
     """The mean of fractions over folds."""
-    return experiments.metric(over_folds(values, parameters.folds, (0.0, 1.0)), title, over=FOLDS)
+    return builders.metric(over_folds(values, parameters.folds, (0.0, 1.0)), title, FRACTION, over=FOLDS)
 
 
 def folds_difference(
     parameters: ArtistsParameters, first: Sequence[float], second: Sequence[float], title: str
 ) -> Metric:
     """The mean over folds of first less second."""
-    return experiments.metric(
-        paired_over_folds(first, second, parameters.folds).difference, title, over=FOLDS
+    return builders.metric(
+        paired_over_folds(first, second, parameters.folds).difference, title, FRACTION, over=FOLDS
     )
 
 
@@ -170,7 +172,7 @@ def compared_factors(
             factor_name(*key): paired_over_folds(values(runs), values(baseline), parameters.folds)
             for key, runs in found.items()
         }
-        return experiments.corrected(differences, FOLDS)
+        return comparing.corrected(differences, FOLDS)
 
     differences, train_differences = less_baseline(accuracies), less_baseline(train_accuracies)
     return [
@@ -215,7 +217,7 @@ def compared_methods(
                 )
     return {
         name: replace(one, over=FOLDS if name.endswith("validation") else IMAGES)
-        for name, one in experiments.corrected(found).items()
+        for name, one in comparing.corrected(found).items()
     }
 
 
@@ -230,7 +232,7 @@ def compared_changes(final: Mapping[str, Sequence[Outcome]]) -> dict[str, Compar
             correct_shares(final["best"], "none"), correct["best"]
         )
         found[f"transform/{change}/lead"] = paired_over_seeds(correct["best"], correct["baseline"])
-    return experiments.corrected(found, IMAGES)
+    return comparing.corrected(found, IMAGES)
 
 
 def change_words(name: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import mean
 from typing import Any
 
-from analyses import experiments
+from analyses import comparing, recipe_tables
 from analyses.classification._artists_comparisons import (
     AMOUNTS,
     CHANGES,
@@ -25,10 +25,10 @@ from analyses.classification._artists_comparisons import (
     transform_name,
 )
 from analyses.classification._artists_settings import ArtistsParameters, Setting
-from analyses.experiments import Comparison
+from analyses.comparing import Comparison
 from analyses.plugin import Outcome
 from results import builders
-from results.schema import Chart, Column, Estimate, Metric, Panel, Panels, Picture, Pictures, Row, Table
+from results.schema import Chart, Estimate, Metric, Panel, Panels, Picture, Pictures, Table
 from results.text import counted
 
 
@@ -91,8 +91,8 @@ def comparison_table(methods: Mapping[str, Comparison]) -> Table:
     return builders.table(
         "Differences of accuracy between the methods: paired by fold, with intervals widened for shared "
         "training images, and paired by test image.",
-        {"comparison": builders.text("Compared"), **experiments.COMPARED},
-        [experiments.comparison_row(one, comparison=METHOD_PAIRS[name]) for name, one in methods.items()],
+        {"comparison": builders.text("Compared"), **comparing.COMPARED},
+        [comparing.comparison_row(one, comparison=METHOD_PAIRS[name]) for name, one in methods.items()],
         notes=("p-values are adjusted by Holm's method for the comparisons of the table.",),
     )
 
@@ -171,29 +171,13 @@ def search_table(parameters: ArtistsParameters, outcomes: Mapping[str, Outcome])
 def setting_table(baseline: Setting, best: Setting) -> Table:
     from lab.recipes import Recipe
 
-    said = {
-        name: {
-            **setting.in_words(),
-            **dict(experiments.recipe_rows(Recipe.of(setting.recipe()))),
-        }
-        for name, setting in (("baseline", baseline), ("best", best))
-    }
-    choices = list(dict.fromkeys(choice for words in said.values() for choice in words))
-    return Table(
-        caption="Architecture and hyper-parameters of the baseline and of the best setting.",
-        columns=(
-            Column(key="choice", label="Choice"),
-            *(Column(key=name, label=label) for name, label in LABELS.items()),
-        ),
-        rows=tuple(
-            Row(
-                cells={
-                    "choice": choice.capitalize(),
-                    **{name: words.get(choice, "–") for name, words in said.items()},
-                }
-            )
-            for choice in choices
-        ),
+    return recipe_tables.choices_table(
+        "Architecture and hyper-parameters of the baseline and of the best setting.",
+        LABELS,
+        {
+            name: setting.in_words() | dict(recipe_tables.recipe_rows(Recipe.of(setting.recipe())))
+            for name, setting in (("baseline", baseline), ("best", best))
+        },
     )
 
 

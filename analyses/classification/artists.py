@@ -14,11 +14,11 @@ from functools import lru_cache
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from analyses import experiments
+from analyses import experiments, records
 from analyses.classification import _artists_comparisons as comparisons
-from analyses.classification._artists_findings import summary
 from analyses.classification._artists_media import painted, under_every_change
 from analyses.classification._artists_settings import SPACE, ArtistsParameters, Pictures, Setting
+from analyses.classification._artists_summary import summary
 from analyses.plugin import Analysis, Cell, Context, Outcome, Profile, Summary
 from results.schema import Figure
 
@@ -203,7 +203,7 @@ def _parts(chosen: Pictures) -> tuple[ImageSet, ImageSet]:
             "`--set data.images=…`"
         )
     test = round(chosen.test * count)
-    pool, kept = experiments.divided(images, [count - test, test], chosen.split_seed)
+    pool, kept = experiments.stratified_split(images, [count - test, test], chosen.split_seed)
     return pool, kept
 
 
@@ -221,7 +221,7 @@ def _fold(pool: ImageSet, folds: int, number: int) -> tuple[ImageSet, ImageSet]:
 def _held_back(training: ImageSet, share: float, seed: int) -> list[ImageSet]:
     """The training images, without and within the share that decides when early stopping stops."""
     held = round(share * len(training))
-    return experiments.divided(training, [len(training) - held, held], seed)
+    return experiments.stratified_split(training, [len(training) - held, held], seed)
 
 
 def _trained(
@@ -239,11 +239,11 @@ def _trained(
     if "inner" in settings:
         first, inner = _held_back(training, settings["inner"], cell.seed or 0)
         data = _data(context, first, validation=inner)
-        _, stopped = _fitted(cell, context, recipe, data, len(training.classes), "inner.pt")
+        _, stopped = _fitted(cell, context, recipe, data, len(training.classes), "inner")
         recipe = replace(recipe, epochs=stopped.best_epoch or 1, patience=0)
         seconds = stopped.seconds
     data = _data(context, training, test=watched if settings["keep"] else None)
-    model, history = _fitted(cell, context, recipe, data, len(training.classes), "checkpoint.pt")
+    model, history = _fitted(cell, context, recipe, data, len(training.classes))
     history.seconds = [*seconds, *history.seconds]
     return model, data, history
 
@@ -266,24 +266,15 @@ def _data(
 
 
 def _fitted(
-    cell: Cell, context: Context, recipe: Recipe, data: Data, classes: int, checkpoint: str
+    cell: Cell, context: Context, recipe: Recipe, data: Data, classes: int, checkpoint: str = "checkpoint"
 ) -> tuple[nn.Module, History]:
     import torch
 
     from lab.networks.simple import SimpleCNN
-    from lab.training import fit
 
     torch.manual_seed(cell.seed or 0)
     model = SimpleCNN(classes, size=data.train.images.shape[-1], **cell.settings["network"])
-    history = fit(
-        model,
-        data,
-        recipe,
-        seed=cell.seed or 0,
-        checkpoint=context.scratch / checkpoint,
-        report=context.report,
-    )
-    return model, history
+    return model, experiments.fit(model, data, recipe, cell, context, name=checkpoint)
 
 
 def _grown(forest: dict[str, int], seed: int, training: ImageSet) -> Forest:
@@ -298,8 +289,8 @@ def _judged(labels: list[int], predicted: list[int]) -> Outcome:
     return {
         "accuracy": right / len(labels),
         "held_out": len(labels),
-        "labels": experiments.as_text(labels),
-        "predictions": experiments.as_text(predicted),
+        "labels": records.as_text(labels),
+        "predictions": records.as_text(predicted),
     }
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from analyses import experiments
+from analyses import classifiers, experiments, recipe_tables, records
 from analyses.experiments import DataChoice
 from analyses.pictures import samples
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
@@ -64,26 +64,26 @@ class Cifar10Baseline(Analysis[BaselineParameters]):
     def summarize(self, parameters: BaselineParameters, outcomes: Mapping[str, Outcome]) -> Summary:
         runs = list(outcomes.values())
         metrics = {
-            **experiments.measured("baseline", runs, "the baseline"),
-            "baseline/lowest_validation_epoch": experiments.lowest_validation(runs),
+            **classifiers.measured("baseline", runs, "the baseline"),
+            "baseline/lowest_validation_epoch": records.lowest_validation(runs),
             "baseline/epochs": builders.metric(parameters.epochs, "Epochs of training", "epochs"),
         }
         gap = metrics["baseline/train_accuracy"].value - metrics["baseline/test_accuracy"].value
         metrics["baseline/gap"] = builders.metric(gap, "Training accuracy above test accuracy", FRACTION)
-        confusions, confused = experiments.confusion_parts(runs, "Test images of the baseline, all seeds.")
+        confusions, confused = classifiers.confusion_parts(runs, "Test images of the baseline, all seeds.")
         return Summary(
             metrics=metrics,
             tables={
-                "results": experiments.classifiers_table(
+                "results": classifiers.classifiers_table(
                     "Losses, accuracies (%) and training time of the baseline after "
                     f"{counted(parameters.epochs, 'epochs')}. Means over "
                     f"{counted(len(runs), 'seeds')}.",
                     {"baseline": "LeNet-like"},
                     metrics,
-                    experiments.table_notes(runs),
+                    classifiers.table_notes(runs),
                 ),
-                "classes": experiments.class_table(runs, "Test accuracy (%) of the baseline by class."),
-                "recipe": experiments.recipe_table(
+                "classes": classifiers.class_table(runs, "Test accuracy (%) of the baseline by class."),
+                "recipe": recipe_tables.recipe_table(
                     {"LeNet-like": _recipe(parameters)}, caption="Hyper-parameters of the baseline."
                 ),
                 **confused,
@@ -91,7 +91,7 @@ class Cifar10Baseline(Analysis[BaselineParameters]):
             figures={
                 "curves": builders.learning_curves(
                     "Loss and accuracy of the baseline by epoch, on training, validation and test images.",
-                    experiments.histories(runs),
+                    records.histories(runs),
                 ),
                 **confusions,
             },
@@ -102,8 +102,8 @@ class Cifar10Baseline(Analysis[BaselineParameters]):
                     "baseline/lowest_validation_epoch",
                     "baseline/epochs",
                 ),
-                "classes_differ": experiments.class_finding(runs, "The baseline"),
-                "no_run_diverged": experiments.none_diverged(outcomes),
+                "classes_differ": classifiers.class_finding(runs, "The baseline"),
+                "no_run_diverged": records.none_diverged(outcomes),
             },
         )
 

@@ -13,8 +13,9 @@ from typing import Any
 
 from pydantic import Field
 
-from analyses import experiments
-from analyses.experiments import Comparison, DataChoice
+from analyses import classifiers, comparing, experiments, recipe_tables, records
+from analyses.comparing import Comparison
+from analyses.experiments import DataChoice
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
 from results import builders
 from results.builders import FRACTION
@@ -139,20 +140,20 @@ class Cifar10Designs(Analysis[DesignsParameters]):
         if cell.id.startswith("design_b") and data.test is not None:
             dtype = precision_of(Recipe.of(cell.settings["recipe"]), context.device, model)
             logits = predict(model, data.test.images, data, dtype, six_views=True)
-            outcome["six_views"] = experiments.classified(logits, data.test.labels, outcome["classes"])
+            outcome["six_views"] = records.classified(logits, data.test.labels, outcome["classes"])
             outcome["six_views_test_accuracy"] = outcome["six_views"]["test_accuracy"]
         return outcome
 
     def summarize(self, parameters: DesignsParameters, outcomes: Mapping[str, Outcome]) -> Summary:
-        designs = {name: experiments.of(outcomes, name) for name in DESIGNS}
-        ablation = {name: experiments.of(outcomes, f"ablation/{name}") for name in CHANGES}
+        designs = {name: records.runs_named(outcomes, name) for name in DESIGNS}
+        ablation = {name: records.runs_named(outcomes, f"ablation/{name}") for name in CHANGES}
         metrics = _metrics(designs, parameters)
-        differences = experiments.compared(_ablation_pairs(ablation))
+        differences = comparing.compared(_ablation_pairs(ablation))
         for name, one in differences.items():
             metrics |= one.metrics(f"ablation/{name}/", f"Change of validation accuracy: {WORDS[name]}")
         metrics |= _ablation_metrics(ablation, parameters)
         pairs = _design_pairs(designs)
-        between = experiments.compared_classifiers(pairs)
+        between = comparing.compared_classifiers(pairs)
         for name, one in between.items():
             metrics |= one.metrics(f"{name}/", f"Test accuracy: {PAIRS[name]}")
         best = max(DESIGNS, key=lambda name: metrics[f"{name}/validation_accuracy"].value)
@@ -164,7 +165,7 @@ class Cifar10Designs(Analysis[DesignsParameters]):
         return Summary(
             metrics=metrics,
             tables={
-                "results": experiments.classifiers_table(
+                "results": classifiers.classifiers_table(
                     f"Losses, accuracies (%) and training time of the two designs after {parameters.epochs} "
                     f"epochs on {parameters.data.train:,} training images.",
                     {**DESIGNS, "six_views": SIX_VIEWS},
@@ -172,17 +173,17 @@ class Cifar10Designs(Analysis[DesignsParameters]):
                     (
                         "Means over the seeds. Six views: the outputs for six views of each test image are "
                         "averaged; training and validation are of one view.",
-                        *experiments.table_notes(designs["design_a"]),
+                        *classifiers.table_notes(designs["design_a"]),
                     ),
                 ),
                 "recipes": _recipes(parameters),
-                "designs": experiments.classifier_comparison_table(
+                "designs": comparing.classifier_comparison_table(
                     f"The two designs compared on {len(designs['design_a'][0]['labels']):,} test images.",
                     {name: PAIRS[name] for name in pairs},
                     pairs,
                     between,
                 ),
-                "classes": experiments.class_table(
+                "classes": classifiers.class_table(
                     designs[best], f"Test accuracy (%) of {DESIGNS[best]} by class, one view per image."
                 ),
                 "ablation": _ablation_table(metrics, ablation, differences, parameters),
@@ -191,7 +192,7 @@ class Cifar10Designs(Analysis[DesignsParameters]):
                 "curves": builders.learning_curves(
                     f"Loss and accuracy of {DESIGNS[best]} by epoch, on training, validation and test images "
                     "(one view each).",
-                    experiments.histories(designs[best]),
+                    records.histories(designs[best]),
                 ),
                 "differences": builders.intervals(
                     "Change in the validation accuracy of design A when one of its choices is changed "
@@ -206,8 +207,8 @@ class Cifar10Designs(Analysis[DesignsParameters]):
             findings={
                 **_design_findings(metrics, between, parameters),
                 **_ablation_findings(differences),
-                "classes_differ": experiments.class_finding(designs[best], DESIGNS[best]),
-                "no_run_diverged": experiments.none_diverged(outcomes),
+                "classes_differ": classifiers.class_finding(designs[best], DESIGNS[best]),
+                "no_run_diverged": records.none_diverged(outcomes),
             },
         )
 
@@ -234,18 +235,18 @@ def _design_pairs(
 def _metrics(designs: Mapping[str, Sequence[Outcome]], parameters: DesignsParameters) -> dict[str, Metric]:
     metrics = {"required": builders.metric(REQUIRED, "Test accuracy asked for", FRACTION)}
     for name, label in DESIGNS.items():
-        metrics |= experiments.measured(name, designs[name], label)
+        metrics |= classifiers.measured(name, designs[name], label)
         metrics[f"{name}/parameters"] = builders.metric(
             designs[name][0]["parameters"], f"Parameters of {label}", "parameters"
         )
-    metrics["design_b/six_views_test_accuracy"] = experiments.over_seeds(
+    metrics["design_b/six_views_test_accuracy"] = records.over_seeds(
         designs["design_b"], "six_views_test_accuracy", "Test accuracy of Design B, mean of six views"
     )
     return metrics
 
 
 def _recipes(parameters: DesignsParameters) -> Table:
-    return experiments.recipe_table(
+    return recipe_tables.recipe_table(
         {
             "Design A": recipe_a(parameters.epochs),
             "Design B": recipe_b(parameters.epochs, parameters.ema),
@@ -331,7 +332,7 @@ def _ablation_metrics(
     }
     for name, words in WORDS.items():
         if runs := [run for run in ablation[name] if not run["diverged"]]:
-            metrics[f"ablation/{name}/validation_accuracy"] = experiments.over_seeds(
+            metrics[f"ablation/{name}/validation_accuracy"] = records.over_seeds(
                 runs,
                 "validation_accuracy",
                 f"Validation accuracy of design A {words.removeprefix('Design A ')}",
@@ -348,40 +349,40 @@ def _design_findings(
 
     reached = ("design_a/test_accuracy", "design_b/test_accuracy")
     return {
-        "both_pass": Finding(
-            statement="Both designs pass the required test accuracy within ten epochs, with their intervals",
-            holds=parameters.epochs <= 10 and all(lowest(name) >= REQUIRED for name in reached),
-            metrics=reached,
+        "both_pass": builders.statement(
+            "Both designs pass the required test accuracy within ten epochs, with their intervals",
+            parameters.epochs <= 10 and all(lowest(name) >= REQUIRED for name in reached),
+            *reached,
         ),
-        "aim_reached": Finding(
-            statement="The interval of the better design's test accuracy lies above the aim",
-            holds=lowest("best/test_accuracy") >= AIM,
-            metrics=("best/test_accuracy",),
+        "aim_reached": builders.statement(
+            "The interval of the better design's test accuracy lies above the aim",
+            lowest("best/test_accuracy") >= AIM,
+            "best/test_accuracy",
         ),
-        "b_is_chosen": Finding(
-            statement="Design B has the higher validation accuracy",
-            holds=metrics["design_b/validation_accuracy"].value
-            > metrics["design_a/validation_accuracy"].value,
-            metrics=tuple(f"{name}/validation_accuracy" for name in DESIGNS),
+        "b_is_chosen": builders.statement(
+            "Design B has the higher validation accuracy",
+            metrics["design_b/validation_accuracy"].value > metrics["design_a/validation_accuracy"].value,
+            *tuple(f"{name}/validation_accuracy" for name in DESIGNS),
         ),
-        "b_is_better": Finding(
-            statement="Design B is the more accurate on the test images, after Holm's correction",
-            holds=between["b_over_a"].verdict == "more",
-            metrics=("b_over_a/difference",),
+        "b_is_better": builders.statement(
+            "Design B is the more accurate on the test images, after Holm's correction",
+            between["b_over_a"].verdict == "more",
+            "b_over_a/difference",
         ),
-        "a_is_better": Finding(
-            statement="Design A is the more accurate on the test images, after Holm's correction",
-            holds=between["b_over_a"].verdict == "less",
-            metrics=("b_over_a/difference",),
+        "a_is_better": builders.statement(
+            "Design A is the more accurate on the test images, after Holm's correction",
+            between["b_over_a"].verdict == "less",
+            "b_over_a/difference",
         ),
-        "same_budget": Finding(
-            statement="The ablation has the training images and epochs of the designs",
-            holds=(parameters.ablation_train, parameters.ablation_epochs)
+        "same_budget": builders.statement(
+            "The ablation has the training images and epochs of the designs",
+            (parameters.ablation_train, parameters.ablation_epochs)
             == (parameters.data.train, parameters.epochs),
-            metrics=("ablation/train", "ablation/epochs"),
+            "ablation/train",
+            "ablation/epochs",
         ),
-        "averages_weights": Finding(
-            statement="Design B is judged by an average of its weights", holds=parameters.ema > 0
+        "averages_weights": builders.statement(
+            "Design B is judged by an average of its weights", parameters.ema > 0
         ),
     }
 
@@ -389,10 +390,10 @@ def _design_findings(
 def _ablation_findings(differences: Mapping[str, Comparison]) -> dict[str, Finding]:
     """Of each change whether it hurts, and whether it helps; and of all which do."""
     found = {
-        f"{name}_{word}": Finding(
-            statement=f"Design A {WORDS[name]}: the change {word}, after Holm's correction within its table",
-            holds=one.verdict == verdict,
-            metrics=(f"ablation/{name}/difference",),
+        f"{name}_{word}": builders.statement(
+            f"Design A {WORDS[name]}: the change {word}, after Holm's correction within its table",
+            one.verdict == verdict,
+            f"ablation/{name}/difference",
         )
         for name, one in differences.items()
         for word, verdict in (("hurts", "less"), ("helps", "more"))
@@ -422,7 +423,7 @@ def _ablation_table(
             "accuracy": metrics.get(f"ablation/{name}/validation_accuracy"),
             "diverged": sum(run["diverged"] for run in ablation[name]),
         }
-        rows.append(experiments.comparison_row(differences[name], **cells) if name in differences else cells)
+        rows.append(comparing.comparison_row(differences[name], **cells) if name in differences else cells)
     return builders.table(
         f"Validation accuracy (%) of design A and of variants with one choice changed, after "
         f"{parameters.ablation_epochs} epochs on {parameters.ablation_train:,} training images. Means over "
@@ -431,7 +432,7 @@ def _ablation_table(
         {
             "change": builders.text("Change"),
             "accuracy": builders.percent("Accuracy"),
-            **experiments.COMPARED,
+            **comparing.COMPARED,
             "diverged": builders.integer("Diverged", "runs"),
         },
         rows,

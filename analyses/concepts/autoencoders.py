@@ -14,9 +14,10 @@ from typing import Any
 
 from pydantic import Field
 
-from analyses import experiments
+from analyses import experiments, recipe_tables, records
 from analyses.pictures import png
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
+from results import builders
 from results.schema import Column, Finding, Metric, Picture, Pictures, Row, Table
 
 DIGITS = "digits"
@@ -102,26 +103,24 @@ class Autoencoders(Analysis[AutoencoderParameters]):
         return _baselines(cell) if cell.id == BASELINES else _trained(cell, context)
 
     def summarize(self, parameters: AutoencoderParameters, outcomes: Mapping[str, Outcome]) -> Summary:
-        runs = {kind: experiments.of(outcomes, kind) for kind in KINDS}
+        runs = {kind: records.runs_named(outcomes, kind) for kind in KINDS}
         simple = outcomes[BASELINES]
         metrics = {
-            "images/train": Metric(value=simple["train"], title="Training digits", unit="images"),
-            "images/test": Metric(value=simple["test"], title="Test digits", unit="images"),
-            "pixels": Metric(value=simple["pixels"], title="Pixels of a digit", unit="pixels"),
-            "units": Metric(value=parameters.units, title="Units of the code"),
-            "noise": Metric(value=parameters.noise, title="Standard deviation of the noise"),
-            "sparsity": Metric(value=parameters.sparsity, title="Weight of the L1 penalty"),
-            "seeds": Metric(value=parameters.seeds, title="Seeds"),
-            "components/count": Metric(value=simple["count"], title="Principal components"),
-            "gaussian/width": Metric(
-                value=simple["width"], title="Standard deviation of the filter", unit="pixels"
-            ),
+            "images/train": builders.metric(simple["train"], "Training digits", "images"),
+            "images/test": builders.metric(simple["test"], "Test digits", "images"),
+            "pixels": builders.metric(simple["pixels"], "Pixels of a digit", "pixels"),
+            "units": builders.metric(parameters.units, "Units of the code"),
+            "noise": builders.metric(parameters.noise, "Standard deviation of the noise"),
+            "sparsity": builders.metric(parameters.sparsity, "Weight of the L1 penalty"),
+            "seeds": builders.metric(parameters.seeds, "Seeds"),
+            "components/count": builders.metric(simple["count"], "Principal components"),
+            "gaussian/width": builders.metric(simple["width"], "Standard deviation of the filter", "pixels"),
         }
         for name, words in SIMPLE.items():
             metrics |= {
-                f"{name}/psnr": Metric(value=simple[name]["psnr"], title=f"{words}: PSNR", unit=DECIBEL),
-                f"{name}/absolute": Metric(
-                    value=simple[name]["absolute"], title=f"{words}: mean absolute error"
+                f"{name}/psnr": builders.metric(simple[name]["psnr"], f"{words}: PSNR", DECIBEL),
+                f"{name}/absolute": builders.metric(
+                    simple[name]["absolute"], f"{words}: mean absolute error"
                 ),
             }
         for kind, words in KINDS.items():
@@ -129,15 +128,15 @@ class Autoencoders(Analysis[AutoencoderParameters]):
                 ("psnr", "PSNR on noisy digits", DECIBEL),
                 ("absolute", "mean absolute error on noisy digits", ""),
                 ("clean_psnr", "PSNR on clean digits", DECIBEL),
-                ("active", "share of units that are active", experiments.FRACTION),
+                ("active", "share of units that are active", builders.FRACTION),
             ):
-                metrics[f"{kind}/{key}"] = experiments.over_seeds(runs[kind], key, f"{words}: {title}", unit)
+                metrics[f"{kind}/{key}"] = records.over_seeds(runs[kind], key, f"{words}: {title}", unit)
         metrics |= _differences(runs)
         return Summary(
             metrics=metrics,
             tables={
                 "results": _results(metrics),
-                "recipe": experiments.recipe_table(
+                "recipe": recipe_tables.recipe_table(
                     {"Autoencoders": parameters.recipe()},
                     {
                         "Autoencoders": {
@@ -215,22 +214,15 @@ def _trained(cell: Cell, context: Context) -> Outcome:
     from lab.networks.autoencoder import Autoencoder
     from lab.recipes import Recipe
     from lab.reconstruction import Reconstruction
-    from lab.training import Data, Images, fit
+    from lab.training import Data, Images
 
     settings, seed = cell.settings, cell.seed or 0
     digits = load(DIGITS, "train")
     data = Data(Images.of(digits.images, digits.labels, context.device), (0.0,), (1.0,))
     torch.manual_seed(seed)
     model = Autoencoder(tuple(digits.images.shape[1:]), settings["units"])
-    history = fit(
-        model,
-        data,
-        Recipe.of(settings["recipe"]),
-        Reconstruction(**settings["objective"]),
-        seed=seed,
-        checkpoint=context.scratch / "checkpoint.pt",
-        report=context.report,
-    )
+    recipe, objective = Recipe.of(settings["recipe"]), Reconstruction(**settings["objective"])
+    history = experiments.fit(model, data, recipe, cell, context, objective)
     model.eval()
     _, test = _images()
     seen = _noisy_test(test, settings)
@@ -280,7 +272,7 @@ def _differences(runs: Mapping[str, Sequence[Outcome]]) -> dict[str, Metric]:
         "plain_over_squared/clean_psnr": ("plain", "squared", DECIBEL),
         "sparse_over_plain/psnr": ("sparse", "plain", DECIBEL),
         "sparse_over_plain/clean_psnr": ("sparse", "plain", DECIBEL),
-        "sparse_over_plain/active": ("sparse", "plain", experiments.FRACTION),
+        "sparse_over_plain/active": ("sparse", "plain", builders.FRACTION),
     }
     said = {
         "psnr": "PSNR on noisy digits",
@@ -289,7 +281,7 @@ def _differences(runs: Mapping[str, Sequence[Outcome]]) -> dict[str, Metric]:
         "active": "share of active units",
     }
     return {
-        name: experiments.metric(
+        name: builders.metric(
             paired_over_seeds([run[key] for run in runs[one]], [run[key] for run in runs[other]]).difference,
             f"Difference in {said[key]}: {KINDS[one].lower()} less {KINDS[other].lower()}",
             unit,
@@ -307,15 +299,15 @@ def _clear(difference: Metric, *, above: bool) -> bool:
 
 def _findings(metrics: Mapping[str, Metric]) -> dict[str, Finding]:
     def finding(statement: str, name: str, *, above: bool) -> Finding:
-        return Finding(statement=statement, holds=_clear(metrics[name], above=above), metrics=(name,))
+        return builders.statement(statement, _clear(metrics[name], above=above), name)
 
     best = max(metrics[f"{name}/psnr"].value for name in SIMPLE)
     lows = [metrics[f"{kind}/psnr"].low for kind in DENOISING]
     return {
-        "denoising_beats_the_simple": Finding(
-            statement="With every loss, a denoising autoencoder has a higher PSNR than filter and components",
-            holds=all(low is not None and low > best for low in lows),
-            metrics=tuple(f"{name}/psnr" for name in (*DENOISING, *SIMPLE)),
+        "denoising_beats_the_simple": builders.statement(
+            "With every loss, a denoising autoencoder has a higher PSNR than filter and components",
+            all(low is not None and low > best for low in lows),
+            *tuple(f"{name}/psnr" for name in (*DENOISING, *SIMPLE)),
         ),
         "squared_is_better_by_squares": finding(
             "Trained by the squared error, PSNR is higher than by the absolute error",
@@ -347,11 +339,11 @@ def _findings(metrics: Mapping[str, Metric]) -> dict[str, Finding]:
             "plain_over_squared/clean_psnr",
             above=True,
         ),
-        "plain_loses_to_components": Finding(
-            statement="The plain autoencoder takes away less noise than principal components",
-            holds=(metrics["plain/psnr"].high or metrics["plain/psnr"].value)
-            < metrics["components/psnr"].value,
-            metrics=("plain/psnr", "components/psnr"),
+        "plain_loses_to_components": builders.statement(
+            "The plain autoencoder takes away less noise than principal components",
+            (metrics["plain/psnr"].high or metrics["plain/psnr"].value) < metrics["components/psnr"].value,
+            "plain/psnr",
+            "components/psnr",
         ),
         "sparse_is_sparser": finding(
             "The penalty makes fewer units active", "sparse_over_plain/active", above=False
@@ -371,8 +363,8 @@ def _findings(metrics: Mapping[str, Metric]) -> dict[str, Finding]:
 
 
 def _none_diverged(runs: Mapping[str, Sequence[Outcome]]) -> Finding:
-    return Finding(
-        statement="No run diverged", holds=not any(run["diverged"] for some in runs.values() for run in some)
+    return builders.statement(
+        "No run diverged", not any(run["diverged"] for some in runs.values() for run in some)
     )
 
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Literal
 
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
-from results.schema import Column, Finding, Metric, Row, Table
+from results import builders
+from results.schema import Column, Row, Table
 
 
 class DenseConnectionsParameters(Parameters):
@@ -64,36 +65,36 @@ class DenseConnections(Analysis[DenseConnectionsParameters]):
         direct = sum(9 * taken * added for taken, _, added in layers)
         plain = sum(9 * taken * taken for taken, _, _ in layers)
         metrics = {
-            "growth": Metric(value=growth, title="Growth rate: maps that a layer adds", unit="channels"),
-            "squeezed": Metric(
-                value=layers[0][1], title="Maps to which a bottleneck squeezes its input", unit="channels"
+            "growth": builders.metric(growth, "Growth rate: maps that a layer adds", "channels"),
+            "squeezed": builders.metric(
+                layers[0][1], "Maps to which a bottleneck squeezes its input", "channels"
             ),
-            "layers": Metric(value=len(layers), title="Dense layers"),
-            "deepest_layers": Metric(value=len(deepest), title="Layers of the longest block"),
-            "deepest_connections": Metric(
-                value=len(deepest) * (len(deepest) + 1) // 2,
-                title="Connections within the longest block",
+            "layers": builders.metric(len(layers), "Dense layers"),
+            "deepest_layers": builders.metric(len(deepest), "Layers of the longest block"),
+            "deepest_connections": builders.metric(
+                len(deepest) * (len(deepest) + 1) // 2,
+                "Connections within the longest block",
                 arithmetic=f"{len(deepest)}·({len(deepest)} + 1)/2",
             ),
-            "deepest_taken": Metric(
-                value=deepest[-1][0], title="Maps that the last layer of the longest block takes"
+            "deepest_taken": builders.metric(
+                deepest[-1][0], "Maps that the last layer of the longest block takes"
             ),
-            "parameters": Metric(
-                value=network["parameters"], title=f"Parameters of {parameters.network}", unit="parameters"
+            "parameters": builders.metric(
+                network["parameters"], f"Parameters of {parameters.network}", "parameters"
             ),
-            "rival_parameters": Metric(
-                value=rival["parameters"], title=f"Parameters of {parameters.rival}", unit="parameters"
+            "rival_parameters": builders.metric(
+                rival["parameters"], f"Parameters of {parameters.rival}", "parameters"
             ),
-            "macs": Metric(value=network["macs"], title=f"MACs of {parameters.network}", unit="MACs"),
-            "rival_macs": Metric(value=rival["macs"], title=f"MACs of {parameters.rival}", unit="MACs"),
-            "weights": Metric(value=weights, title="Weights of the dense layers", unit="parameters"),
-            "direct_weights": Metric(
-                value=direct, title="Weights of the dense layers without bottlenecks", unit="parameters"
+            "macs": builders.metric(network["macs"], f"MACs of {parameters.network}", "MACs"),
+            "rival_macs": builders.metric(rival["macs"], f"MACs of {parameters.rival}", "MACs"),
+            "weights": builders.metric(weights, "Weights of the dense layers", "parameters"),
+            "direct_weights": builders.metric(
+                direct, "Weights of the dense layers without bottlenecks", "parameters"
             ),
-            "plain_weights": Metric(
-                value=plain,
-                title="Weights of 3×3 convolutions that give as many maps as each dense layer takes",
-                unit="parameters",
+            "plain_weights": builders.metric(
+                plain,
+                "Weights of 3×3 convolutions that give as many maps as each dense layer takes",
+                "parameters",
             ),
         }
         named = {"stem": "Stem", "head": "Head"}
@@ -125,15 +126,14 @@ class DenseConnections(Analysis[DenseConnectionsParameters]):
                 )
             },
             findings={
-                "needs_fewer_parameters": Finding(
-                    statement=f"{parameters.network} has fewer parameters than {parameters.rival}",
-                    holds=network["parameters"] < rival["parameters"],
-                    metrics=("parameters", "rival_parameters"),
+                "needs_fewer_parameters": builders.statement(
+                    f"{parameters.network} has fewer parameters than {parameters.rival}",
+                    network["parameters"] < rival["parameters"],
+                    "parameters",
+                    "rival_parameters",
                 ),
-                "bottlenecks_save": Finding(
-                    statement="Bottlenecks save weights",
-                    holds=weights < direct,
-                    metrics=("weights", "direct_weights"),
+                "bottlenecks_save": builders.statement(
+                    "Bottlenecks save weights", weights < direct, "weights", "direct_weights"
                 ),
             },
         )

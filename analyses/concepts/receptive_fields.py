@@ -8,7 +8,8 @@ from itertools import pairwise
 from pydantic import Field
 
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
-from results.schema import Column, Finding, Metric, Row, Table
+from results import builders
+from results.schema import Column, Row, Table
 
 BRANCHES = {"one": "1×1", "three": "3×3", "five": "5×5", "pool": "Pooling"}
 
@@ -59,15 +60,15 @@ class ReceptiveFields(Analysis[ReceptiveFieldsParameters]):
         modules = [name for name in found if name != "alone"]
         last = modules[-1]
         metrics = {
-            f"{module}/{branch}": Metric(
-                value=found[module][branch],
-                title=f"Side of what a unit of the {words.lower()} branch of {_named(module)} sees",
-                unit="pixels",
+            f"{module}/{branch}": builders.metric(
+                found[module][branch],
+                f"Side of what a unit of the {words.lower()} branch of {_named(module)} sees",
+                "pixels",
             )
             for module in found
             for branch, words in BRANCHES.items()
         }
-        metrics["image"] = Metric(value=parameters.side, title="Side of the image", unit="pixels")
+        metrics["image"] = builders.metric(parameters.side, "Side of the image", "pixels")
         widest = [max(found[module][branch] for branch in BRANCHES) for module in modules]
         return Summary(
             metrics=metrics,
@@ -93,15 +94,16 @@ class ReceptiveFields(Analysis[ReceptiveFieldsParameters]):
                 )
             },
             findings={
-                "branches_see_more_than_the_image": Finding(
-                    statement="In the last module of GoogLeNet every branch sees more than the image",
-                    holds=min(found[last][branch] for branch in BRANCHES) > parameters.side,
-                    metrics=(*(f"{last}/{branch}" for branch in BRANCHES), "image"),
+                "branches_see_more_than_the_image": builders.statement(
+                    "In the last module of GoogLeNet every branch sees more than the image",
+                    min(found[last][branch] for branch in BRANCHES) > parameters.side,
+                    *(f"{last}/{branch}" for branch in BRANCHES),
+                    "image",
                 ),
-                "every_module_sees_farther": Finding(
-                    statement="Every module of GoogLeNet sees farther than the one before",
-                    holds=all(b > a for a, b in pairwise(widest)),
-                    metrics=tuple(f"{module}/five" for module in modules),
+                "every_module_sees_farther": builders.statement(
+                    "Every module of GoogLeNet sees farther than the one before",
+                    all(b > a for a, b in pairwise(widest)),
+                    *tuple(f"{module}/five" for module in modules),
                 ),
             },
         )

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from analyses.experiments import FRACTION
+from analyses import experiments, records
 from analyses.plugin import Cell, Context, Outcome
 from lab.canvas import CANVAS
 from results import builders
+from results.builders import FRACTION
 from results.schema import Axis, Chart, Metric, Panel, Panels, Reference, Series, Table
 from results.text import counted
 
@@ -220,7 +221,7 @@ def trained(cell: Cell, context: Context) -> tuple[Outcome, ProposalNetwork, Dat
 
     from lab.detection import DetectionObjective
     from lab.recipes import Recipe
-    from lab.training import LOST, fit, judged, precision_of
+    from lab.training import LOST, judged, precision_of
 
     settings, seed = cell.settings, cell.seed or 0
     data, classes = load(CanvasChoice.model_validate(settings["data"]), context.device)
@@ -236,30 +237,10 @@ def trained(cell: Cell, context: Context) -> tuple[Outcome, ProposalNetwork, Dat
     plan = Recipe.of(settings["recipe"])
     if alone := settings.get("alone", 0):
         first = replace(objective, weights=(*objective.weights[:2], 0.0))
-        fit(
-            model,
-            train_only,
-            replace(plan, epochs=alone),
-            first,
-            seed=seed,
-            checkpoint=context.scratch / "alone.pt",
-            report=context.report,
-        )
-    history = fit(
-        model,
-        train_only,
-        plan,
-        objective,
-        seed=seed,
-        checkpoint=context.scratch / "checkpoint.pt",
-        report=context.report,
+        experiments.fit(model, train_only, replace(plan, epochs=alone), cell, context, first, name="alone")
+    outcome = records.trained_record(
+        experiments.fit(model, train_only, plan, cell, context, objective), model
     )
-    outcome: Outcome = {
-        "history": history.as_outcome(),
-        "diverged": history.outcome == "diverged",
-        "training_seconds": sum(history.seconds),
-        "parameters": sum(parameter.numel() for parameter in model.parameters()),
-    }
     told = judged(model, part, data, objective, precision_of(plan, context.device, model))
     outcome |= {
         f"measured_{name}": value if isfinite(value) else WORST.get(name, LOST)

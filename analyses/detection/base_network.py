@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import Field
 
-from analyses import experiments
+from analyses import classifiers, experiments, recipe_tables, records
 from analyses.detection import _detection as detection
 from analyses.experiments import DataChoice
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
@@ -61,7 +61,7 @@ class BaseNetwork(Analysis[BaseNetworkParameters]):
 
     def summarize(self, parameters: BaseNetworkParameters, outcomes: Mapping[str, Outcome]) -> Summary:
         runs = list(outcomes.values())
-        metrics = experiments.measured("base", runs, "the base network")
+        metrics = classifiers.measured("base", runs, "the base network")
         for key, value, title, unit in (
             ("base/required", parameters.required, "Test accuracy that is asked for", FRACTION),
             ("training/images", parameters.data.train, "Training images", "images"),
@@ -73,21 +73,21 @@ class BaseNetwork(Analysis[BaseNetworkParameters]):
         return Summary(
             metrics=metrics,
             tables={
-                "results": experiments.classifiers_table(
+                "results": classifiers.classifiers_table(
                     "Losses and accuracies (%) of the base network at the end of training.",
                     {"base": LABEL},
                     metrics,
                     (
                         f"Means over {len(runs)} seeds, with their 95% interval.",
-                        *experiments.table_notes(runs),
+                        *classifiers.table_notes(runs),
                     ),
                 ),
-                "recipe": experiments.recipe_table({LABEL: _recipe(parameters)}),
+                "recipe": recipe_tables.recipe_table({LABEL: _recipe(parameters)}),
             },
             figures={
-                "accuracy": experiments.by_iteration(runs, "the base network"),
+                "accuracy": classifiers.by_iteration(runs, "the base network"),
                 "curves": builders.learning_curves(
-                    "Loss and accuracy of the base network by epoch.", experiments.histories(runs)
+                    "Loss and accuracy of the base network by epoch.", records.histories(runs)
                 ),
             },
             findings={
@@ -97,7 +97,7 @@ class BaseNetwork(Analysis[BaseNetworkParameters]):
                     "base/test_accuracy",
                     "base/required",
                 ),
-                "no_run_diverged": experiments.none_diverged(outcomes),
+                "no_run_diverged": records.none_diverged(outcomes),
             },
         )
 

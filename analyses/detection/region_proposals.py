@@ -13,13 +13,14 @@ from typing import Any
 
 from pydantic import Field
 
-from analyses import experiments
+from analyses import comparing, recipe_tables, records
 from analyses.detection import _detection as detection
 from analyses.detection._detection import CanvasChoice
-from analyses.experiments import FRACTION
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
 from lab.canvas import ANCHOR, CANVAS, NEGATIVE, OBJECTS, STRIDE
-from results.schema import Column, Finding, Metric, Row, Table
+from results import builders
+from results.builders import FRACTION
+from results.schema import Column, Metric, Row, Table
 
 PUBLISHED_THRESHOLD = 0.7
 MEASURED = {  # name of the metric → what is measured, title, unit
@@ -96,19 +97,19 @@ class RegionProposals(Analysis[ProposalParameters]):
         }
 
     def summarize(self, parameters: ProposalParameters, outcomes: Mapping[str, Outcome]) -> Summary:
-        runs = {name: experiments.of(outcomes, name) for name in _thresholds(parameters)}
+        runs = {name: records.runs_named(outcomes, name) for name in _thresholds(parameters)}
         metrics: dict[str, Metric] = {}
         for name, found in runs.items():
             for key, (measure, title, unit) in MEASURED.items():
-                metrics[f"{name}/{key}"] = experiments.over_seeds(found, measure, title, unit)
+                metrics[f"{name}/{key}"] = records.over_seeds(found, measure, title, unit)
             for key, title in (
                 ("coverage", "Share of the test images with a positive cell"),
                 ("positive_cells", "Positive cells"),
                 ("negative_cells", "Negative cells"),
             ):
-                metrics[f"{name}/{key}"] = Metric(value=found[0][key], title=title, unit=FRACTION)
-            metrics[f"{name}/positive_threshold"] = Metric(
-                value=_thresholds(parameters)[name], title="IoU above which a cell is positive"
+                metrics[f"{name}/{key}"] = builders.metric(found[0][key], title, FRACTION)
+            metrics[f"{name}/positive_threshold"] = builders.metric(
+                _thresholds(parameters)[name], "IoU above which a cell is positive"
             )
         for key, value, title, unit in (
             ("seeds", len(runs["proposal"]), "Seeds", "seeds"),
@@ -122,19 +123,19 @@ class RegionProposals(Analysis[ProposalParameters]):
             ("epochs", parameters.epochs, "Epochs", "epochs"),
             ("images", parameters.data.train, "Training canvases", "images"),
         ):
-            metrics[f"training/{key}"] = Metric(value=value, title=title, unit=unit)
+            metrics[f"training/{key}"] = builders.metric(value, title, unit)
         main = runs["proposal"]
         metrics |= detection.loss_metrics("proposal", main, "")
         for overlap in ("0.5", "0.7", "0.9"):
             for place, count in ((0, "first"), (-1, "all")):
                 values = [{"recall": run["recall"][overlap][place]} for run in main]
-                metrics[f"proposal/recall_{count}_{overlap}"] = experiments.over_seeds(
+                metrics[f"proposal/recall_{count}_{overlap}"] = records.over_seeds(
                     values,
                     "recall",
                     f"Recall at IoU {overlap} with {detection.PROPOSALS[place]} proposals an image",
                 )
         iou = {name: [run["measured_iou"] for run in found] for name, found in runs.items()}
-        closer = experiments.compared({"": (iou["proposal"], iou["published"])})[""]
+        closer = comparing.compared({"": (iou["proposal"], iou["published"])})[""]
         metrics |= closer.metrics(
             "proposal/over_published_", "Mean IoU with the default threshold less that with the text's"
         )
@@ -143,7 +144,7 @@ class RegionProposals(Analysis[ProposalParameters]):
             metrics=metrics,
             tables={
                 "results": _table(metrics, runs),
-                "recipe": experiments.recipe_table(_recipes(parameters)),
+                "recipe": recipe_tables.recipe_table(_recipes(parameters)),
             },
             figures={
                 "losses": detection.losses({"": main}, "The two losses of the proposal network"),
@@ -154,29 +155,28 @@ class RegionProposals(Analysis[ProposalParameters]):
                 ),
             },
             findings={
-                "published_threshold_leaves_out": Finding(
-                    statement="With the threshold of the text, more than a third of the images have no "
-                    "positive cell",
-                    holds=strict < 2 / 3,
-                    metrics=("published/coverage",),
+                "published_threshold_leaves_out": builders.statement(
+                    "With the threshold of the text, more than a third of the images have no positive cell",
+                    strict < 2 / 3,
+                    "published/coverage",
                 ),
-                "default_covers_all": Finding(
-                    statement="With the default threshold, every image has a positive cell",
-                    holds=metrics["proposal/coverage"].value == 1,
-                    metrics=("proposal/coverage",),
+                "default_covers_all": builders.statement(
+                    "With the default threshold, every image has a positive cell",
+                    metrics["proposal/coverage"].value == 1,
+                    "proposal/coverage",
                 ),
                 **{
-                    f"{name}_is_closer": Finding(
-                        statement=f"With {words} the best proposal has a significantly higher mean IoU",
-                        holds=closer.verdict == verdict,
-                        metrics=("proposal/over_published_difference",),
+                    f"{name}_is_closer": builders.statement(
+                        f"With {words} the best proposal has a significantly higher mean IoU",
+                        closer.verdict == verdict,
+                        "proposal/over_published_difference",
                     )
                     for name, words, verdict in (
                         ("default", "the default threshold", "more"),
                         ("published", "the threshold of the text", "less"),
                     )
                 },
-                "no_run_diverged": experiments.none_diverged(outcomes),
+                "no_run_diverged": records.none_diverged(outcomes),
             },
             note=_note(parameters),
         )

@@ -13,27 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, model_validator
 
+from analyses import boxes
+from analyses.boxes import Place
 from analyses.detection import _detection as detection
 from analyses.detection._detection import CanvasChoice, Predicted
-from analyses.experiments import FRACTION
 from analyses.pictures import png
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
-from results.schema import (
-    Axis,
-    Box,
-    BoxStyle,
-    Chart,
-    Column,
-    Finding,
-    Heatmap,
-    Metric,
-    Picture,
-    Pictures,
-    Row,
-    Series,
-    Suppression,
-    Table,
-)
+from results import builders
+from results.builders import FRACTION
+from results.schema import Axis, Box, BoxStyle, Heatmap, Picture, Pictures, Suppression, Table
 
 if TYPE_CHECKING:
     from lab.training import Images
@@ -144,64 +132,58 @@ class SuppressionExample(Analysis[SuppressionParameters]):
         outcome = _in_tenths(next(iter(outcomes.values())))
         order = sorted(range(len(outcome["objectness"])), key=lambda cell: -outcome["objectness"][cell])
         candidates = [cell for cell in order if outcome["objectness"][cell] >= parameters.least] or order[:1]
-        boxes = [outcome["proposals"][cell] for cell in candidates]
+        places = [outcome["proposals"][cell] for cell in candidates]
         scores = [outcome["objectness"][cell] for cell in candidates]
-        remaining = {threshold: suppressed(boxes, threshold) for threshold in THRESHOLDS}
-        kept = suppressed(boxes, parameters.threshold)
+        remaining = {threshold: boxes.suppressed(places, threshold) for threshold in THRESHOLDS}
+        kept = boxes.suppressed(places, parameters.threshold)
         counts = {threshold: len(one) for threshold, one in remaining.items()}
-        pair = (boxes[0], boxes[1]) if len(boxes) > 1 else (boxes[0], outcome["examples"][0]["truth"])
+        pair = (places[0], places[1]) if len(places) > 1 else (places[0], outcome["examples"][0]["truth"])
         metrics = {
-            "suppression/candidates": Metric(
-                value=len(candidates), title="Proposals before suppression", unit="boxes"
+            "suppression/candidates": builders.metric(
+                len(candidates), "Proposals before suppression", "boxes"
             ),
-            "suppression/kept": Metric(value=len(kept), title="Boxes that remain", unit="boxes"),
-            "suppression/threshold": Metric(value=parameters.threshold, title="Threshold of IoU"),
-            "suppression/cells": Metric(value=len(order), title="Cells that propose", unit="boxes"),
-            "suppression/least": Metric(
-                value=parameters.least, title="Objectness that a candidate needs", unit=FRACTION
+            "suppression/kept": builders.metric(len(kept), "Boxes that remain", "boxes"),
+            "suppression/threshold": builders.metric(parameters.threshold, "Threshold of IoU"),
+            "suppression/cells": builders.metric(len(order), "Cells that propose", "boxes"),
+            "suppression/least": builders.metric(
+                parameters.least, "Objectness that a candidate needs", FRACTION
             ),
-            "example/iou": Metric(
-                value=plain_iou(outcome["examples"][0]["best"], outcome["examples"][0]["truth"]),
-                title="IoU of the best proposal with the true box",
-                unit=FRACTION,
+            "example/iou": builders.metric(
+                boxes.iou(outcome["examples"][0]["best"], outcome["examples"][0]["truth"]),
+                "IoU of the best proposal with the true box",
+                FRACTION,
             ),
-            "worked/iou": Metric(
-                value=plain_iou(*pair), title="IoU of the two best proposals", unit=FRACTION
-            ),
-            "detector/test_accuracy": Metric(
-                value=outcome["measured_accuracy"],
-                title="Test accuracy of the detector of the example",
-                unit=FRACTION,
+            "worked/iou": builders.metric(boxes.iou(*pair), "IoU of the two best proposals", FRACTION),
+            "detector/test_accuracy": builders.metric(
+                outcome["measured_accuracy"], "Test accuracy of the detector of the example", FRACTION
             ),
             **{
-                f"kept/{threshold:g}": Metric(
-                    value=count, title=f"Boxes that remain at {threshold:g}", unit="boxes"
-                )
+                f"kept/{threshold:g}": builders.metric(count, f"Boxes that remain at {threshold:g}", "boxes")
                 for threshold, count in counts.items()
             },
         }
         return Summary(
             metrics=metrics,
-            tables={"worked": _worked(*pair), "proposals": _proposals(boxes, scores, kept)},
-            figures=_figures(outcome, boxes, scores, kept, counts, parameters),
+            tables={"worked": _worked(*pair), "proposals": _proposals(places, scores, kept)},
+            figures=_figures(outcome, places, scores, kept, counts, parameters),
             findings={
-                "some_go": Finding(
-                    statement="Suppression removes some of the candidates",
-                    holds=len(kept) < len(candidates),
-                    metrics=("suppression/kept", "suppression/candidates"),
+                "some_go": builders.statement(
+                    "Suppression removes some of the candidates",
+                    len(kept) < len(candidates),
+                    "suppression/kept",
+                    "suppression/candidates",
                 ),
-                "one_remains": Finding(
-                    statement="One box remains", holds=len(kept) == 1, metrics=("suppression/kept",)
+                "one_remains": builders.statement("One box remains", len(kept) == 1, "suppression/kept"),
+                "second_is_suppressed": builders.statement(
+                    "The second best proposal is suppressed by the best",
+                    boxes.iou(*pair) > parameters.threshold,
+                    "worked/iou",
+                    "suppression/threshold",
                 ),
-                "second_is_suppressed": Finding(
-                    statement="The second best proposal is suppressed by the best",
-                    holds=plain_iou(*pair) > parameters.threshold,
-                    metrics=("worked/iou", "suppression/threshold"),
-                ),
-                "more_remain_at_a_higher_threshold": Finding(
-                    statement="A higher threshold never leaves fewer boxes here",
-                    holds=list(counts.values()) == sorted(counts.values()),
-                    metrics=tuple(f"kept/{threshold:g}" for threshold in THRESHOLDS),
+                "more_remain_at_a_higher_threshold": builders.statement(
+                    "A higher threshold never leaves fewer boxes here",
+                    list(counts.values()) == sorted(counts.values()),
+                    *tuple(f"kept/{threshold:g}" for threshold in THRESHOLDS),
                 ),
             },
         )
@@ -221,114 +203,54 @@ def _in_tenths(outcome: Outcome) -> Outcome:
     }
 
 
-def plain_iou(first: Sequence[float], second: Sequence[float]) -> float:
-    """Of two boxes (row, column, width), as it is worked out by hand."""
-    shared = 1.0
-    for axis in (0, 1):
-        low = max(first[axis] - first[2] / 2, second[axis] - second[2] / 2)
-        high = min(first[axis] + first[2] / 2, second[axis] + second[2] / 2)
-        shared *= max(0.0, high - low)
-    return shared / (first[2] ** 2 + second[2] ** 2 - shared)
-
-
-def suppressed(boxes: Sequence[Sequence[float]], threshold: float) -> list[int]:
-    """Which of the boxes, best first, remain: `lab.detection.suppress` without torch."""
-    remaining: list[int] = []
-    for number, box in enumerate(boxes):
-        if all(plain_iou(box, boxes[other]) <= threshold for other in remaining):
-            remaining.append(number)
-    return remaining
-
-
-def _worked(first: Sequence[float], second: Sequence[float]) -> Table:
-    """Intersection over union of two boxes, line by line."""
-
-    def edges(box: Sequence[float], axis: int) -> tuple[float, float]:
-        return box[axis] - box[2] / 2, box[axis] + box[2] / 2
-
-    sides = []
-    rows = []
-    for axis, name in ((0, "Height"), (1, "Width")):
-        (low, high), (other_low, other_high) = edges(first, axis), edges(second, axis)
-        side = max(0.0, min(high, other_high) - max(low, other_low))
-        sides.append(side)
-        rows.append(
-            Row(
-                cells={
-                    "step": f"{name} of the intersection",
-                    "how": f"min({high:.2f}, {other_high:.2f}) − max({low:.2f}, {other_low:.2f})",
-                    "value": side,
-                }
-            )
-        )
-    shared = sides[0] * sides[1]
-    union = first[2] ** 2 + second[2] ** 2 - shared
-    rows += [
-        Row(cells={"step": "Intersection", "how": f"{sides[0]:.2f} × {sides[1]:.2f}", "value": shared}),
-        Row(
-            cells={
-                "step": "Union",
-                "how": f"{first[2]:.1f}² + {second[2]:.1f}² − {shared:.2f}",
-                "value": union,
-            }
-        ),
-        Row(cells={"step": "IoU", "how": f"{shared:.2f} ÷ {union:.2f}", "value": shared / union}),
-    ]
-    return Table(
-        caption="Intersection over union of the two best proposals, worked out (pixels).",
-        columns=(
-            Column(key="step", label="Step"),
-            Column(key="how", label="How"),
-            Column(key="value", label="Value", type="number", format=".3f"),
-        ),
-        rows=tuple(rows),
-        notes=(
-            "Boxes as row, column and width of the square: "
-            + " and ".join(f"({', '.join(f'{value:.1f}' for value in box)})" for box in (first, second))
-            + ".",
-        ),
+def _worked(first: Place, second: Place) -> Table:
+    places = [", ".join(f"{value:.1f}" for value in box) for box in (first, second)]
+    return boxes.worked_iou(
+        "Intersection over union of the two best proposals, worked out (pixels).",
+        first,
+        second,
+        f"Boxes as row, column and width of the square: ({places[0]}) and ({places[1]}).",
+        edge=".2f",
+        width=".1f",
+        times="×",
+        value=builders.number("Value", ".3f"),
     )
 
 
-def _proposals(boxes: Sequence[Sequence[float]], scores: Sequence[float], kept: Sequence[int]) -> Table:
+def _proposals(places: Sequence[Place], scores: Sequence[float], kept: Sequence[int]) -> Table:
     """Each candidate, best first: whether it remains, and with which better one it overlaps most."""
-    rows = []
-    for number, (box, score) in enumerate(zip(boxes[:LISTED], scores, strict=False)):
-        better = [(plain_iou(box, boxes[other]), other + 1) for other in kept if other < number]
+    rows: list[dict[str, builders.Cell]] = []
+    for number, (place, score) in enumerate(zip(places[:LISTED], scores, strict=False)):
+        better = [(boxes.iou(place, places[other]), other + 1) for other in kept if other < number]
         overlap, rival = max(better, default=(None, None))
         rows.append(
-            Row(
-                cells={
-                    "number": number + 1,
-                    "score": score,
-                    "row": box[0],
-                    "column": box[1],
-                    "width": box[2],
-                    "overlap": overlap,
-                    "rival": rival,
-                    "fate": "remains" if number in kept else "goes",
-                }
-            )
+            {
+                "number": number + 1,
+                "score": score,
+                **dict(zip(("row", "column", "width"), place, strict=True)),
+                "overlap": overlap,
+                "rival": rival,
+                "fate": "remains" if number in kept else "goes",
+            }
         )
-    place: dict[str, Any] = {"type": "number", "format": ".1f"}
-    return Table(
-        caption=f"The {min(LISTED, len(boxes))} best of the {len(boxes)} candidates of the example, and the "
+    return builders.table(
+        f"The {min(LISTED, len(places))} best of the {len(places)} candidates of the example, and the "
         "largest IoU of each with a better one that remains. Row and column: of the centre, in pixels.",
-        columns=(
-            Column(key="number", label="Box", type="integer"),
-            Column(key="score", label="Objectness", type="number", format=".3f"),
-            Column(key="row", label="Row", **place),
-            Column(key="column", label="Column", **place),
-            Column(key="width", label="Width", **place),
-            Column(key="overlap", label="IoU", type="number", format=".3f"),
-            Column(key="rival", label="with box", type="integer"),
-            Column(key="fate", label="It"),
-        ),
-        rows=tuple(rows),
+        {
+            "number": builders.integer("Box"),
+            "score": builders.number("Objectness", ".3f"),
+            "row": builders.number("Row", ".1f"),
+            "column": builders.number("Column", ".1f"),
+            "width": builders.number("Width", ".1f"),
+            "overlap": builders.number("IoU", ".3f"),
+            "rival": builders.integer("with box"),
+            "fate": builders.text("It"),
+        },
+        rows,
     )
 
 
-def _box(place: Sequence[float], style: BoxStyle, **more: Any) -> Box:
+def _box(place: Place, style: BoxStyle, **more: Any) -> Box:
     row, column, width = place
     return Box(row=row, column=column, width=max(width, 1.0), style=style, **more)
 
@@ -346,7 +268,7 @@ def _look(example: Outcome, split: str) -> tuple[Picture, Picture]:
 
 def _figures(
     outcome: Outcome,
-    boxes: Sequence[Sequence[float]],
+    places: Sequence[Place],
     scores: Sequence[float],
     kept: Sequence[int],
     counts: Mapping[float, int],
@@ -362,11 +284,11 @@ def _figures(
     ]
     true = _box(example["truth"], "truth", label=example["class"])
     drawn = tuple(
-        _box(box, "kept" if number in kept else "suppressed", score=score)
-        for number, (box, score) in enumerate(zip(boxes, scores, strict=True))
+        _box(place, "kept" if number in kept else "suppressed", score=score)
+        for number, (place, score) in enumerate(zip(places, scores, strict=True))
     )
     remain = "one remains" if len(kept) == 1 else f"{len(kept)} remain"
-    said = f"{len(boxes)} candidates, of which {remain} at a threshold of {parameters.threshold:g}"
+    said = f"{len(places)} candidates, of which {remain} at a threshold of {parameters.threshold:g}"
     values = tuple(
         tuple(round(value, 4) for value in outcome["objectness"][cells * row : cells * (row + 1)])
         for row in range(cells)
@@ -389,7 +311,7 @@ def _figures(
             pictures=(
                 Picture(title="Anchors", png=example["png"], boxes=(*anchors, true)),
                 Picture(
-                    title=f"{len(boxes)} candidates",
+                    title=f"{len(places)} candidates",
                     png=example["png"],
                     boxes=tuple(box.model_copy(update={"style": "suppressed"}) for box in drawn),
                 ),
@@ -423,19 +345,12 @@ def _figures(
             value_label="Objectness",
             numbers=True,
         ),
-        "counts": Chart(
-            kind="bar",
-            caption="Boxes of the example that remain, by the threshold of suppression.",
+        "counts": builders.bars(
+            "Boxes of the example that remain, by the threshold of suppression.",
+            {"Boxes": {f"{threshold:g}": count for threshold, count in counts.items()}},
+            builders.integer("Boxes that remain"),
+            x="Threshold (IoU)",
             alt=f"Bars: {words}.",
-            x=Axis(label="Threshold (IoU)", categories=tuple(f"{threshold:g}" for threshold in counts)),
-            y=Axis(label="Boxes that remain"),
-            series=(
-                Series(
-                    label="Boxes",
-                    x=tuple(map(float, range(len(counts)))),
-                    y=tuple(map(float, counts.values())),
-                ),
-            ),
         ),
         "transformer": Pictures(
             caption="What the spatial transformer shows the head: training and test canvases, each with its "

@@ -13,7 +13,8 @@ from pydantic import Field
 from analyses.interpretation import _interpretation as shared
 from analyses.interpretation._interpretation import NetworkParameters
 from analyses.plugin import Analysis, Cell, Context, Outcome, Profile, Summary
-from results.schema import Column, Finding, Metric, Row, Table
+from results import builders
+from results.schema import Table
 
 FRACTION = "fraction"
 
@@ -57,25 +58,23 @@ class Filters(Analysis[FilterParameters]):
         architecture = outcome["weights"]["architecture"]
         network = shared.NAMES.get(architecture, architecture)
         metrics = {
-            "image/probability": Metric(
-                value=outcome["said"][0][1], title=f"Probability of {outcome['said'][0][0]}", unit=FRACTION
+            "image/probability": builders.metric(
+                outcome["said"][0][1], f"Probability of {outcome['said'][0][0]}", FRACTION
             ),
-            "filters/count": Metric(value=outcome["filter_size"][0], title="Filters of the first layer"),
-            "filters/size": Metric(
-                value=outcome["filter_size"][2], title="Height and width of the first filters", unit="pixels"
+            "filters/count": builders.metric(outcome["filter_size"][0], "Filters of the first layer"),
+            "filters/size": builders.metric(
+                outcome["filter_size"][2], "Height and width of the first filters", "pixels"
             ),
         }
         for place, found in (("first", first), ("last", last)):
             metrics |= {
-                f"{place}/channels": Metric(value=found["shape"][0], title=f"Maps of the {place} layer"),
-                f"{place}/side": Metric(value=found["shape"][1], title="Height and width of such a map"),
-                f"{place}/zero": Metric(
-                    value=found["zero"],
-                    title=f"Share of its values that are not positive, {place}",
-                    unit=FRACTION,
+                f"{place}/channels": builders.metric(found["shape"][0], f"Maps of the {place} layer"),
+                f"{place}/side": builders.metric(found["shape"][1], "Height and width of such a map"),
+                f"{place}/zero": builders.metric(
+                    found["zero"], f"Share of its values that are not positive, {place}", FRACTION
                 ),
-                f"{place}/silent": Metric(
-                    value=found["silent"], title=f"Share of its maps that are silent, {place}", unit=FRACTION
+                f"{place}/silent": builders.metric(
+                    found["silent"], f"Share of its maps that are silent, {place}", FRACTION
                 ),
             }
         return Summary(
@@ -83,10 +82,11 @@ class Filters(Analysis[FilterParameters]):
             tables={"said": _said_table(outcome, parameters)},
             figures=shared.map_figures(outcome, network, parameters.image),
             findings={
-                "last_is_sparser": Finding(
-                    statement="The last layer's values are more often zero than the first's",
-                    holds=last["zero"] > first["zero"],
-                    metrics=("first/zero", "last/zero"),
+                "last_is_sparser": builders.statement(
+                    "The last layer's values are more often zero than the first's",
+                    last["zero"] > first["zero"],
+                    "first/zero",
+                    "last/zero",
                 ),
             },
             note=f"Weights: {outcome['weights']['source']}, SHA-256 {outcome['weights']['sha256']}.",
@@ -94,13 +94,10 @@ class Filters(Analysis[FilterParameters]):
 
 
 def _said_table(outcome: Outcome, parameters: FilterParameters) -> Table:
-    return Table(
-        caption=f"What the network says of the photograph ({parameters.image}).",
-        columns=(
-            Column(key="class", label="Class"),
-            Column(key="share", label="Probability", type="number", format=".3f"),
-        ),
-        rows=tuple(Row(cells={"class": name, "share": share}) for name, share in outcome["said"]),
+    return builders.table(
+        f"What the network says of the photograph ({parameters.image}).",
+        {"class": builders.text("Class"), "share": builders.number("Probability", ".3f")},
+        [{"class": name, "share": share} for name, share in outcome["said"]],
     )
 
 

@@ -13,12 +13,13 @@ from statistics import mean
 
 from pydantic import Field
 
-from analyses import experiments
+from analyses import records
 from analyses.interpretation import _interpretation as shared
 from analyses.interpretation._interpretation import NetworkParameters
 from analyses.pictures import heat, png
 from analyses.plugin import Analysis, Cell, Context, Outcome, Profile, Summary
-from results.schema import Axis, Chart, Column, Finding, Metric, Picture, Pictures, Row, Series, Table
+from results import builders
+from results.schema import Axis, Chart, Column, Metric, Picture, Pictures, Row, Series, Table
 
 NAMES = {"gradient": "Gradient", "guided": "Guided backpropagation", "integrated": "Integrated gradients"}
 DEPTHS = {
@@ -115,23 +116,23 @@ class Saliency(Analysis[SaliencyParameters]):
         metrics: dict[str, Metric] = {}
         for method, name in NAMES.items():
             for depth, words in DEPTHS.items():
-                metrics[f"{method}/likeness/{depth}"] = experiments.metric(
+                metrics[f"{method}/likeness/{depth}"] = builders.metric(
                     over_seeds(likeness[method][depth], bounds=(-1.0, 1.0)),
                     f"Likeness with {words} randomised, {name.lower()}",
                     RATIO,
-                    "randomisations",
+                    over="randomisations",
                 )
         others = [method for method in NAMES if method != "guided"]
         differences = [
             paired_over_seeds(likeness["guided"]["half"], likeness[other]["half"]) for other in others
         ]
         for other, difference in zip(others, differences, strict=True):
-            metrics[f"guided/over/{other}"] = experiments.metric(
+            metrics[f"guided/over/{other}"] = builders.metric(
                 difference.difference,
                 "Difference in likeness with half of the layers randomised between guided backpropagation "
                 f"and {NAMES[other].lower()}",
                 RATIO,
-                "randomisations",
+                over="randomisations",
             )
         larger = {
             other: p is not None and p < SIGNIFICANT and difference.difference.value > 0
@@ -141,8 +142,8 @@ class Saliency(Analysis[SaliencyParameters]):
         }
         for image in parameters.images:
             one = outcomes[f"{image}/0"]
-            metrics[f"image/{_key(image)}/probability"] = Metric(
-                value=one["probability"], title=f"Probability of {one['class']}", unit=experiments.FRACTION
+            metrics[f"image/{_key(image)}/probability"] = builders.metric(
+                one["probability"], f"Probability of {one['class']}", builders.FRACTION
             )
         guided = metrics["guided/likeness/half"]
         ends = [metrics[f"{method}/likeness/all"] for method in NAMES]
@@ -151,24 +152,25 @@ class Saliency(Analysis[SaliencyParameters]):
             tables={"likeness": _table(metrics, parameters)},
             figures={"cascade": _cascade(metrics), "maps": _maps(parameters, outcomes)},
             findings={
-                "guided_fails": Finding(
-                    statement="With half of the layers randomised, guided backpropagation keeps "
+                "guided_fails": builders.statement(
+                    "With half of the layers randomised, guided backpropagation keeps "
                     "significantly more of its map than the gradient, and a rank correlation significantly "
                     "above one half",
-                    holds=larger["gradient"] and guided.low is not None and guided.low > 0.5,
-                    metrics=("guided/likeness/half", "guided/over/gradient"),
+                    larger["gradient"] and guided.low is not None and guided.low > 0.5,
+                    "guided/likeness/half",
+                    "guided/over/gradient",
                 ),
-                "guided_is_least_sensitive": Finding(
-                    statement="With half of the layers randomised, guided backpropagation keeps "
+                "guided_is_least_sensitive": builders.statement(
+                    "With half of the layers randomised, guided backpropagation keeps "
                     "significantly more of its map than each other method",
-                    holds=all(larger.values()),
-                    metrics=tuple(f"guided/over/{other}" for other in others),
+                    all(larger.values()),
+                    *tuple(f"guided/over/{other}" for other in others),
                 ),
-                "all_change_in_the_end": Finding(
-                    statement="With all layers randomised, no attribution keeps a rank correlation of one "
+                "all_change_in_the_end": builders.statement(
+                    "With all layers randomised, no attribution keeps a rank correlation of one "
                     "half within its interval",
-                    holds=all((one.value if one.high is None else one.high) < 0.5 for one in ends),
-                    metrics=tuple(f"{method}/likeness/all" for method in NAMES),
+                    all((one.value if one.high is None else one.high) < 0.5 for one in ends),
+                    *tuple(f"{method}/likeness/all" for method in NAMES),
                 ),
             },
             note="Weights: {source}, SHA-256 {sha256}.".format(**next(iter(outcomes.values()))["weights"]),
@@ -213,7 +215,7 @@ def _cascade(metrics: Mapping[str, Metric]) -> Chart:
                 label=name,
                 x=tuple(map(float, range(len(found)))),
                 y=tuple(one.value for one in found),
-                **experiments.interval(found),
+                **records.interval(found),
             )
         )
     said = ", ".join(f"{one.label} from {one.y[0]:.2f} to {one.y[-1]:.2f}" for one in series)

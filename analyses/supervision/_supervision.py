@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from analyses import experiments
+from analyses import comparing, experiments, records
 from analyses.classification.cifar10_designs import recipe_a
-from analyses.experiments import Comparison, DataChoice, classified
+from analyses.comparing import Comparison
+from analyses.experiments import DataChoice
 from analyses.plugin import Cell, Context, Outcome, Parameters
+from analyses.records import classified
 from analyses.transfer import _transfer as transfer
 from analyses.transfer._transfer import Domain
 from results import builders
@@ -101,7 +103,7 @@ def transferred(
     from lab import weights
     from lab.heads import fit_heads
     from lab.recipes import Recipe
-    from lab.training import Images, fit, precision_of, predict
+    from lab.training import Images, precision_of, predict
 
     seed, settings = cell.seed or 0, cell.settings
     recipes = {name: Recipe.of(one) for name, one in settings["recipes"].items()}
@@ -109,15 +111,8 @@ def transferred(
     parts = transfer.load(domain)
 
     def trained(model: Any, shown: Data, name: str, **more: Any) -> Any:
-        return fit(
-            model,
-            replace(shown, test=None),
-            recipes[name],
-            seed=seed,
-            checkpoint=context.scratch / f"{name}.pt",
-            report=context.report,
-            **more,
-        )
+        data = replace(shown, test=None)
+        return experiments.fit(model, data, recipes[name], cell, context, name=name, **more)
 
     def tested(model: Any, shown: Data, names: Sequence[str]) -> Outcome:
         assert shown.test is not None
@@ -171,14 +166,14 @@ def transferred(
 def accuracies(prefix: str, words: str, runs: Sequence[Outcome]) -> dict[str, Metric]:
     """Mean test accuracies over seeds."""
     return {
-        f"{prefix}/{part}_accuracy": experiments.over_seeds(runs, part, f"Test accuracy {said}: {words}")
+        f"{prefix}/{part}_accuracy": records.over_seeds(runs, part, f"Test accuracy {said}: {words}")
         for part, said in PARTS.items()
     }
 
 
 def compared(rows: Mapping[str, Sequence[Outcome]], reference: Sequence[Outcome]) -> dict[str, Comparison]:
     """Test accuracies of some rows less those of the reference, by "PREFIX/PART_": one family."""
-    return experiments.compared(
+    return comparing.compared(
         {
             f"{prefix}/{part}_": ([run[part] for run in found], [run[part] for run in reference])
             for prefix, found in rows.items()
@@ -259,11 +254,9 @@ def difference_finding(words: str, name: str, one: Comparison, subject: str, whe
     is meant.
     """
     number = f"{{{name}:points ci unit}}"
-    return builders.comparison(
+    return one.finding(
         words,
         name,
-        one.difference,
-        adjusted_p=1.0 if one.p is None else one.p,
         more=f"{subject} significantly raises {where}: the difference is {number}.",
         less=f"{subject} significantly lowers {where}: the difference is {number}.",
         same=f"{subject} does not change {where} significantly: the difference is {number}.",
@@ -273,7 +266,7 @@ def difference_finding(words: str, name: str, one: Comparison, subject: str, whe
 def setting_metrics(parameters: SourceParameters, outcome: Outcome) -> dict[str, Metric]:
     """How much data there was."""
     return {
-        f"data/{key}": Metric(value=value, title=title, unit=unit)
+        f"data/{key}": builders.metric(value, title, unit)
         for key, value, title, unit in (
             ("source", parameters.data.train, "Images of the source", "images"),
             ("target", outcome["sizes"]["train"], "Images of the target to train with", "images"),

@@ -12,8 +12,8 @@ from typing import Annotated
 
 from pydantic import Field, field_validator
 
-from analyses import experiments
-from analyses.experiments import Comparison
+from analyses import comparing, recipe_tables, records
+from analyses.comparing import Comparison
 from analyses.plugin import Analysis, Cell, Context, Outcome, Profile, Summary
 from analyses.supervision import _supervision as supervision
 from analyses.supervision._supervision import SourceParameters
@@ -78,13 +78,13 @@ class LabelNoise(Analysis[NoiseParameters]):
         return supervision.transferred(cell, context, noisy, classes) | {"wrong": wrong}
 
     def summarize(self, parameters: NoiseParameters, outcomes: Mapping[str, Outcome]) -> Summary:
-        runs = {noise: experiments.of(outcomes, f"noise/{noise}") for noise in parameters.noise}
+        runs = {noise: records.runs_named(outcomes, f"noise/{noise}") for noise in parameters.noise}
         metrics: dict[str, Metric] = supervision.setting_metrics(parameters, runs[0][0])
         words = {f"noise/{noise}": f"{noise}% of the labels replaced" for noise in parameters.noise}
         for noise, found in runs.items():
             name = f"noise/{noise}"
             metrics |= supervision.accuracies(name, words[name], found)
-            metrics[f"{name}/wrong"] = experiments.over_seeds(
+            metrics[f"{name}/wrong"] = records.over_seeds(
                 found, "wrong", f"Labels that are wrong: {words[name]}"
             )
         changed = {name: said for name, said in words.items() if name != "noise/0"}
@@ -95,7 +95,7 @@ class LabelNoise(Analysis[NoiseParameters]):
             [noisy[part] - clean[part] for noisy, clean in zip(runs[most], runs[0], strict=True)]
             for part in ("source", "probe")
         ]
-        apart = experiments.compared({"": (lost[0], lost[1])})[""]
+        apart = comparing.compared({"": (lost[0], lost[1])})[""]
         metrics |= apart.metrics(
             f"noise/{most}/source_over_probe_", "Change on the source less that by linear probe"
         )
@@ -121,7 +121,7 @@ class LabelNoise(Analysis[NoiseParameters]):
                     parameters.seeds,
                 ),
                 "published": _published_table(parameters, metrics, published),
-                "recipe": experiments.recipe_table(
+                "recipe": recipe_tables.recipe_table(
                     {
                         title: parameters.recipes()[part]
                         for part, title in (("source", "Source"), ("finetune", "Fine-tuning"))
@@ -131,12 +131,10 @@ class LabelNoise(Analysis[NoiseParameters]):
             figures={"accuracy": _chart(parameters, metrics)},
             findings=_findings(parameters, metrics, comparisons, published)
             | {
-                "source_loses_more": builders.comparison(
+                "source_loses_more": apart.finding(
                     "The most noise costs significantly more on the source than by linear probe on the "
                     "target",
                     f"noise/{most}/source_over_probe_difference",
-                    apart.difference,
-                    adjusted_p=1.0 if apart.p is None else apart.p,
                     expected="less",
                     less=f"With {most}% replaced, accuracy on the source itself changes by "
                     f"{{noise/{most}/source_difference:points ci unit}}, significantly more than that of the "
@@ -148,19 +146,19 @@ class LabelNoise(Analysis[NoiseParameters]):
                     f"{{noise/{most}/source_difference:points ci unit}}, which does not differ significantly "
                     "from the change of the probe on the target.",
                 ),
-                "whole_source": Finding(
-                    statement="The source has as many images as the protocol asks for",
-                    holds=parameters.data.train >= NoiseParameters().data.train,
-                    metrics=("data/source",),
+                "whole_source": builders.statement(
+                    "The source has as many images as the protocol asks for",
+                    parameters.data.train >= NoiseParameters().data.train,
+                    "data/source",
                 ),
-                "no_run_diverged": experiments.none_diverged(outcomes),
+                "no_run_diverged": records.none_diverged(outcomes),
             },
         )
 
 
 def _published(parameters: NoiseParameters, runs: Mapping[int, Sequence[Outcome]]) -> dict[str, Comparison]:
     """By "noise/N/over_published_": what the linear probe loses, beside what the paper's target does."""
-    return experiments.compared(
+    return comparing.compared(
         {
             f"noise/{noise}/over_published_": (
                 [run["probe"] for run in runs[noise]],
@@ -213,11 +211,9 @@ def _findings(
 ) -> dict[str, Finding]:
     most = max(parameters.noise)
     findings = {
-        f"{part}_loses_by_the_most_noise": builders.comparison(
+        f"{part}_loses_by_the_most_noise": comparisons[f"noise/{most}/{part}_"].finding(
             f"With most labels replaced the accuracy {said} is significantly lower",
             f"noise/{most}/{part}_difference",
-            comparisons[f"noise/{most}/{part}_"].difference,
-            adjusted_p=_p(comparisons[f"noise/{most}/{part}_"]),
             expected="less",
             more=f"With {most}% of the labels replaced, accuracy {said} rises significantly: the change is "
             f"{{noise/{most}/{part}_difference:points ci unit}}.",
@@ -237,30 +233,24 @@ def _findings(
             f"With {name.split('/')[1]}% replaced, the accuracy of the probe changes by "
             f"{{{name}probe_difference:points ci unit}}"
         )
-        findings[f"{name}over_published"] = builders.comparison(
+        findings[f"{name}over_published"] = one.finding(
             "The linear probe loses less than the paper's target",
             f"{key}difference",
-            one.difference,
-            adjusted_p=_p(one),
             more=f"{changes}, significantly less than the loss of {paper}.",
             less=f"{changes}, significantly more than the loss of {paper}.",
             same=f"{changes}, which does not differ significantly from the loss of {paper}.",
         )
-        findings[f"{name}holds_published"] = Finding(
-            statement="The interval of the change by linear probe holds the paper's figure",
-            holds=change.low is not None and change.high is not None and change.low <= -cost <= change.high,
-            metrics=(f"{name}probe_difference",),
+        findings[f"{name}holds_published"] = builders.statement(
+            "The interval of the change by linear probe holds the paper's figure",
+            change.low is not None and change.high is not None and change.low <= -cost <= change.high,
+            f"{name}probe_difference",
         )
-        findings[f"{name}loses_more_than_published"] = Finding(
-            statement="The linear probe loses significantly more than the paper's target",
-            holds=one.verdict == "less",
-            metrics=(f"{key}difference",),
+        findings[f"{name}loses_more_than_published"] = builders.statement(
+            "The linear probe loses significantly more than the paper's target",
+            one.verdict == "less",
+            f"{key}difference",
         )
     return findings
-
-
-def _p(one: Comparison) -> float:
-    return 1.0 if one.p is None else one.p
 
 
 def _chart(parameters: NoiseParameters, metrics: Mapping[str, Metric]) -> Chart:

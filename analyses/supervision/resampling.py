@@ -11,11 +11,13 @@ from dataclasses import replace
 
 from pydantic import Field
 
-from analyses import experiments
-from analyses.experiments import Comparison, DataChoice
+from analyses import comparing, recipe_tables, records
+from analyses.comparing import Comparison
+from analyses.experiments import DataChoice
 from analyses.plugin import Analysis, Cell, Context, Outcome, Profile, Summary
 from analyses.supervision import _supervision as supervision
 from analyses.supervision._supervision import SourceParameters
+from results import builders
 from results.schema import Finding, Metric
 
 WAYS = {"natural": 1.0, "sqrt": 0.5, "uniform": 0.0}
@@ -83,12 +85,12 @@ class Resampling(Analysis[ResamplingParameters]):
         }
 
     def summarize(self, parameters: ResamplingParameters, outcomes: Mapping[str, Outcome]) -> Summary:
-        runs = {way: experiments.of(outcomes, way) for way in WAYS}
+        runs = {way: records.runs_named(outcomes, way) for way in WAYS}
         sizes = runs["natural"][0]["class_sizes"]
         metrics: dict[str, Metric] = supervision.setting_metrics(parameters, runs["natural"][0]) | {
-            "data/source": Metric(value=sum(sizes), title="Images of the source", unit="images"),
-            "data/largest": Metric(value=sizes[0], title="Images of the largest class", unit="images"),
-            "data/smallest": Metric(value=sizes[-1], title="Images of the smallest class", unit="images"),
+            "data/source": builders.metric(sum(sizes), "Images of the source", "images"),
+            "data/largest": builders.metric(sizes[0], "Images of the largest class", "images"),
+            "data/smallest": builders.metric(sizes[-1], "Images of the smallest class", "images"),
         }
         words = {way: f"{said} sampling" for way, said in WORDS.items()}
         for way, found in runs.items():
@@ -97,7 +99,7 @@ class Resampling(Analysis[ResamplingParameters]):
         changed = {way: said for way, said in words.items() if way != "natural"}
         comparisons = supervision.compared({way: runs[way] for way in changed}, runs["natural"])
         metrics |= supervision.comparison_metrics(comparisons, changed)
-        published = experiments.compared(
+        published = comparing.compared(
             {
                 f"{way}/over_published_": (
                     [run["probe"] for run in runs[way]],
@@ -128,15 +130,14 @@ class Resampling(Analysis[ResamplingParameters]):
                     comparisons,
                     parameters.seeds,
                 ),
-                "recipe": experiments.recipe_table(
+                "recipe": recipe_tables.recipe_table(
                     {
                         title: parameters.recipes()[part]
                         for part, title in (("source", "Source"), ("finetune", "Fine-tuning"))
                     }
                 ),
             },
-            findings=_findings(comparisons, published)
-            | {"no_run_diverged": experiments.none_diverged(outcomes)},
+            findings=_findings(comparisons, published) | {"no_run_diverged": records.none_diverged(outcomes)},
         )
 
 
@@ -144,10 +145,10 @@ def _findings(
     comparisons: Mapping[str, Comparison], published: Mapping[str, Comparison]
 ) -> dict[str, Finding]:
     findings = {
-        "published_gain_is_excluded": Finding(
-            statement="Neither way gives the linear probe as much as the least gain on the paper's target",
-            holds=all(one.verdict == "less" for one in published.values()),
-            metrics=tuple(f"{key}difference" for key in published),
+        "published_gain_is_excluded": builders.statement(
+            "Neither way gives the linear probe as much as the least gain on the paper's target",
+            all(one.verdict == "less" for one in published.values()),
+            *tuple(f"{key}difference" for key in published),
         )
     }
     for way in ("sqrt", "uniform"):
@@ -167,11 +168,11 @@ def _findings(
             (f"{way}_harms", "probe", "less"),
             (f"{way}_helps_the_source", "source", "more"),
         ):
-            findings[name] = Finding(
-                statement=f"{WORDS[way].capitalize()} sampling: the accuracy {supervision.PARTS[part]} is "
+            findings[name] = builders.statement(
+                f"{WORDS[way].capitalize()} sampling: the accuracy {supervision.PARTS[part]} is "
                 f"significantly {'higher' if verdict == 'more' else 'lower'}",
-                holds=comparisons[f"{way}/{part}_"].verdict == verdict,
-                metrics=(f"{way}/{part}_difference",),
+                comparisons[f"{way}/{part}_"].verdict == verdict,
+                f"{way}/{part}_difference",
             )
     return findings
 

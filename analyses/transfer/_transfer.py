@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from analyses import experiments
-from analyses.experiments import Comparison
+from analyses import comparing
+from analyses.comparing import Comparison
 from analyses.plugin import Outcome
 from results import builders
+from results.builders import FRACTION
 from results.schema import Metric, Table
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ def duplicate_metrics(outcome: Outcome, prefix: str = "") -> dict[str, Metric]:
         "train_test": ("Test images with a near-duplicate among the training images", "images"),
     }
     return {
-        f"{prefix}duplicates/{key}": Metric(value=outcome["duplicates"][key], title=title, unit=unit)
+        f"{prefix}duplicates/{key}": builders.metric(outcome["duplicates"][key], title, unit)
         for key, (title, unit) in titles.items()
         if "duplicates" in outcome
     }
@@ -189,7 +190,7 @@ def compare(
     test = paired_over_images if over == "test images" else paired_over_seeds
     found = {name: test(values[one], values[other]) for name, (one, other) in pairs.items()}
     firsts = _firsts(pairs)
-    corrected = experiments.corrected({name: found[name] for name in set(firsts.values())}, over)
+    corrected = comparing.corrected({name: found[name] for name in set(firsts.values())}, over)
     return {name: Comparison(found[name].difference, corrected[firsts[name]].p, over) for name in pairs}
 
 
@@ -207,9 +208,10 @@ def comparison_metrics(
 ) -> dict[str, Metric]:
     """ "NAME/gain" of each comparison."""
     return {
-        f"{prefix}{name}/gain": experiments.metric(
+        f"{prefix}{name}/gain": builders.metric(
             compared[name].difference,
             f"Difference in test accuracy between {titles[one]} and {titles[other]}",
+            FRACTION,
             over=compared[name].over,
         )
         for name, (one, other) in pairs.items()
@@ -265,4 +267,4 @@ def _is_correct(run: Outcome) -> list[bool]:
 def accuracy(correct: NDArray[Any], title: str) -> Metric:
     from lab.evaluation import over_images
 
-    return experiments.metric(over_images(correct), f"Test accuracy, {title}", over="test images")
+    return builders.metric(over_images(correct), f"Test accuracy, {title}", FRACTION, over="test images")

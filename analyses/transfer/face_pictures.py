@@ -13,14 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
-from analyses import experiments
+from analyses import records
 from analyses.interpretation._interpretation import CREDITS, NAMES, drawn
 from analyses.pictures import heat, png
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
+from analyses.transfer import _facescrub_training as training
 from analyses.transfer import facescrub
-from analyses.transfer.facescrub import FaceParameters, FixedFeatures, person
+from analyses.transfer._facescrub_settings import FaceParameters
+from analyses.transfer._facescrub_tables import unit_pictures
+from analyses.transfer._facescrub_training import FixedFeatures
+from analyses.transfer._facescrub_worked import person
 from results import builders
-from results.schema import Figure, Metric, Picture, Pictures
+from results.schema import Figure, Picture, Pictures
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -71,22 +75,22 @@ class FacePictures(Analysis[PictureParameters]):
     def run(self, cell: Cell, context: Context) -> Outcome:
         if "portrait" in cell.settings:
             return _portrait(cell, context)
-        trained = facescrub.perceptron(cell, context)
+        trained = training.train_perceptron(cell, context)
         return {key: trained[key] for key in ("diverged", "units", "validation_accuracy")}
 
     def summarize(self, parameters: PictureParameters, outcomes: Mapping[str, Outcome]) -> Summary:
         found = outcomes["portrait"]
         units = {name: outcomes[f"units/{name}"]["units"] for name in parameters.faces.perceptrons()}
         network = NAMES.get(found["architecture"]) or str(found["architecture"])
-        probability = Metric(
-            value=found["probability"],
-            title=f"Probability of {person(found['class'])} for the portrait",
-            unit=experiments.FRACTION,
+        probability = builders.metric(
+            found["probability"],
+            f"Probability of {person(found['class'])} for the portrait",
+            builders.FRACTION,
         )
         return Summary(
             metrics={"portrait/probability": probability},
             figures={
-                "units": facescrub.unit_pictures(parameters.faces, units),
+                "units": unit_pictures(parameters.faces, units),
                 "portrait": _portrait_pictures(
                     "Guided backpropagation for a portrait that may be shown "
                     f"({CREDITS.get(parameters.portrait.image, parameters.portrait.image)})",
@@ -102,7 +106,7 @@ class FacePictures(Analysis[PictureParameters]):
                     yes=f"The classifier takes this person for {person(found['class'])}, with a probability "
                     "of {portrait/probability:percent}, because it can only choose among those it knows.",
                 ),
-                "no_run_diverged": experiments.none_diverged(outcomes),
+                "no_run_diverged": records.none_diverged(outcomes),
             },
         )
 
@@ -163,8 +167,8 @@ def _explained(cell: Cell, context: Context, face_of: Callable[[FixedFeatures], 
 
     from lab.interpretation import attribute
 
-    fixed = facescrub.fixed_features(cell.settings, context)
-    heads = facescrub.linear_layers(cell.settings, fixed, context)
+    fixed = training.fixed_features(cell.settings, context)
+    heads = training.linear_layers(cell.settings, fixed, context)
     reached = [course.accuracy["validation"][-1] for course in heads.courses[0]]
     best = reached.index(max(reached))
     model = _classifier(fixed, heads.weight[0, best].cpu(), heads.bias[0, best].cpu())

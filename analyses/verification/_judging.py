@@ -8,18 +8,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from analyses import experiments
-from analyses.experiments import FRACTION
+from analyses import records
 from analyses.plugin import Outcome
 from lab.verification import Pairs
 from results import builders
-from results.schema import Finding, Metric, Table
+from results.builders import FRACTION
+from results.schema import Axis, Chart, Finding, Metric, Table
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
 RESAMPLES = 999
+BANDS = 200  # draws of people that a band of a ROC is of
+KINDS = {"same": "Same person", "different": "Different people"}
 
 #: A mean, and what it is when people are drawn again, (RESAMPLES,).
 Drawn = tuple[float, Any]
@@ -203,7 +205,7 @@ def compared(
 def comparison_metrics(found: Mapping[str, Comparison]) -> dict[str, Metric]:
     """The differences by name, and NAME_p."""
     return {name: one.difference for name, one in found.items()} | {
-        f"{name}_p": Metric(value=one.p, title=f"Adjusted p-value. {one.difference.title}")
+        f"{name}_p": builders.metric(one.p, f"Adjusted p-value. {one.difference.title}")
         for name, one in found.items()
     }
 
@@ -283,14 +285,57 @@ def error_rate(judged: Judged) -> float:
     return mean(verification.equal_error_rate(pairs) for runs in judged.pairs for pairs in runs)
 
 
+def roc_curve(judged: Judged, rates: Sequence[float]) -> builders.Rates:
+    """True positive rates at some false positive rates, means over splits and seeds, with a 95% band over
+    people.
+    """
+    import numpy as np
+
+    from lab import verification
+
+    curves, bands = [], []
+    for split, runs in enumerate(judged.pairs):
+        weights = verification.drawn_again(runs[0], BANDS, seed=split)
+        curves.append(np.mean([verification.roc(one, rates)[0] for one in runs], axis=0))
+        bands.append(np.mean([verification.roc(one, rates, weights) for one in runs], axis=0))
+    mean = np.mean(curves, axis=0)
+    low, high = np.percentile(np.mean(bands, axis=0), [2.5, 97.5], axis=0)
+    return builders.Rates(
+        rates, mean.tolist(), np.minimum(low, mean).tolist(), np.maximum(high, mean).tolist()
+    )
+
+
+def distance_chart(
+    caption: str, counts: Mapping[str, Sequence[float]], centres: Sequence[float], decimals: int
+) -> Chart:
+    """Histograms of the distances of same and of different pairs, each as shares of its kind; counts: of
+    "same" and of "different", by the centres of their bins. decimals: of the peaks in the alternative text.
+    """
+    shares = {
+        label: {
+            centre: count / sum(counts[kind]) for centre, count in zip(centres, counts[kind], strict=True)
+        }
+        for kind, label in KINDS.items()
+    }
+    same, different = (max(of_kind, key=lambda at: of_kind[at]) for of_kind in shares.values())
+    return builders.trend(
+        caption,
+        shares,
+        builders.number("Share of the pairs", unit=FRACTION),
+        x=Axis(label="Distance"),
+        alt=f"Histograms of distances: same pairs peak at {same:.{decimals}f}, different ones at "
+        f"{different:.{decimals}f}.",
+    )
+
+
 def split_runs(outcomes: Mapping[str, Outcome], splits: Sequence[str], method: str) -> Judged:
     """The runs of a method on each split, with the thresholds that its inner folds chose there, means over
     their seeds; of a method without training its own.
     """
-    runs = [experiments.of(outcomes, f"{split}/{method}") for split in splits]
+    runs = [records.runs_named(outcomes, f"{split}/{method}") for split in splits]
     thresholds = []
     for split, found in zip(splits, runs, strict=True):
-        inner = [one["thresholds"] for one in experiments.of(outcomes, f"{split}/{method}_inner")]
+        inner = [one["thresholds"] for one in records.runs_named(outcomes, f"{split}/{method}_inner")]
         if inner:
             means = {name: sum(one[name] for one in inner) / len(inner) for name in inner[0]}
             thresholds.append([means] * len(found))

@@ -1,4 +1,4 @@
-"""What the verification experiments share: faces divided by person, and six ways to tell people apart.
+"""What the verification experiments share: their methods in words, their parameters, and their cells.
 
 A cell's settings are `faces` (Faces), `test` (the people who are tested on; all others are trained on),
 `method` and the settings of that method.
@@ -6,24 +6,14 @@ A cell's settings are `faces` (Faces), `test` (the people who are tested on; all
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from analyses import experiments
-from analyses.plugin import Cell, Context, Outcome, Parameters
-from lab.verification import Pairs
+from analyses import recipe_tables
+from analyses.plugin import Cell, Outcome, Parameters
 from results.schema import Table
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from lab.datasets import ImageSet
 
 #: Words of each method, in the order of tables.
 METHODS = {
@@ -32,7 +22,7 @@ METHODS = {
     "contrastive": "Siamese network, contrastive loss",
     "mining": "New network, mined pairs",
 }
-#: The other two of two networks and two losses, so that what each of the two brings can be told apart.
+#: The other two of two networks and two losses, so that what each of the two brings can be outcome apart.
 CROSSED = {
     "tutorial_mining": "Siamese network, mined pairs",
     "new_contrastive": "New network, contrastive loss",
@@ -50,7 +40,6 @@ TOWER = ("contrastive", "tutorial_mining")  # trained from scratch; the other tr
 TRAINED = (*TOWER, "mining", "new_contrastive")
 COSINE = ("backbone", "mining", "tutorial_mining")  # the others are judged by Euclidean distances
 RATES = (0.01, 0.1)  # false positive rates at which thresholds are fixed also
-PAIR_FIELDS = ("distances", "first", "second")
 
 
 class Faces(BaseModel):
@@ -68,6 +57,19 @@ class Faces(BaseModel):
     crop: bool = False
     damaged: Literal["refuse", "skip"] = "refuse"
 
+
+#: Of the quick profile.
+QUICK: dict[str, Any] = {
+    "faces": Faces(name="faces", people=12),
+    "published": ("p00", "p01", "p02"),
+    "heldout": ("p03", "p04", "p05", "p06"),
+    "pairs": 64,
+    "epochs": 3,
+    "mining_epochs": 5,
+    "batch_people": 4,
+    "seeds": 2,
+    "inner_folds": 2,
+}
 
 #: The people who are tested on, by name; or which of how many folds, drawn by which seed.
 Tested = Sequence[str] | Mapping[str, int]
@@ -165,365 +167,10 @@ class VerificationParameters(Parameters):
         ]
 
 
-def check_people(parameters: VerificationParameters, tests: Iterable[Tested]) -> None:
-    """DataError where a split cannot be trained and tested."""
-    for test in tests:
-        divided(parameters.faces, test, max(parameters.inner_folds, parameters.tower_inner_folds))
-
-
-@lru_cache(maxsize=1)
-def load(faces: Faces) -> ImageSet:
-    """All faces, grey; those of the first people where not all are wanted."""
-    import numpy as np
-
-    images = load_named(faces, faces.name, faces.split)
-    if faces.people is None:
-        return images
-    return images.select(np.flatnonzero(images.labels < faces.people))
-
-
-def load_named(faces: Faces, name: str, split: str = "all") -> ImageSet:
-    """The images of any data set, of the size and shape of the faces."""
-    from lab.datasets import Whole
-    from lab.datasets import load as load_images
-
-    square = (faces.size, faces.size)
-    size = square if faces.crop else Whole(*square)
-    return load_images(name, split, size=size, grey=True, damaged=faces.damaged)
-
-
-def tested_people(faces: Faces, test: Tested) -> list[str]:
-    """By name. DataError where someone is not there, or there are too few for so many folds."""
-    import numpy as np
-
-    from lab.datasets import DataError
-
-    images = load(faces)
-    there = [images.classes[label] for label in sorted(set(images.labels.tolist()))]
-    if isinstance(test, Mapping):
-        if len(there) < 2 * test["of"]:
-            raise DataError(
-                f"{len(there)} people are too few for {test['of']} folds of two; ask for fewer folds"
-            )
-        order = np.random.default_rng(test["seed"]).permutation(len(there))
-        return [there[index] for index in sorted(np.array_split(order, test["of"])[test["fold"]])]
-    unknown = [person for person in test if person not in there]
-    if unknown:
-        raise DataError(
-            f"{images.name} has no person {unknown[0]}; it has {there[0]} … {there[-1]}; who is tested on is "
-            "chosen with --set published=… and heldout=…"
-        )
-    if len(set(test)) < 2:
-        raise DataError(f"{test[0]} alone makes no pair of two people; test on two at least")
-    if len(set(there) - set(test)) < 2:
-        raise DataError(
-            f"of {len(there)} people {len(set(test))} are tested on, which leaves no two to train with"
-        )
-    return list(test)
-
-
-def divided(faces: Faces, test: Tested, inner: int = 1) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Indices of the images to train with and to test on, which share no person.
-
-    DataError also where a person has one image only, or where the people to train with are too few for so
-    many `inner` parts of two.
-    """
-    import numpy as np
-
-    from lab.datasets import DataError
-
-    people = tested_people(faces, test)
-    images = load(faces)
-    counts = np.bincount(images.labels)
-    if 1 in counts:
-        raise DataError(
-            f"{images.classes[counts.tolist().index(1)]} has one image only in {images.name}, and no pair of "
-            "the same person; add another, or leave the person out"
-        )
-    left = len(set(images.labels.tolist())) - len(people)
-    if left < 2 * inner:
-        raise DataError(
-            f"{left} people of {images.name} are left to train with, too few for {inner} inner parts of two; "
-            "test on fewer people, or ask for fewer parts with --set inner_folds=2 and tower_inner_folds=2"
-        )
-    tested = np.isin(images.labels, [images.classes.index(person) for person in people])
-    return np.flatnonzero(~tested), np.flatnonzero(tested)
-
-
-def glasses_of(faces: Faces) -> dict[str, bool]:
-    """File → whether it shows glasses, from the data set's glasses.csv (file, subject, glasses)."""
-    from lab.datasets import DataError, locate
-
-    text = locate(faces.name).text("glasses.csv")
-    try:
-        return {row["file"]: bool(int(row["glasses"])) for row in csv.DictReader(text.splitlines())}
-    except (KeyError, TypeError, ValueError) as error:
-        raise DataError(
-            f"glasses.csv of {faces.name} cannot be read ({error}); its columns are file, subject, glasses"
-        ) from None
-
-
-def run(
-    cell: Cell, context: Context, others: NDArray[np.uint8] | None = None
-) -> tuple[Outcome, NDArray[np.float64]]:
-    """Distances of all pairs of the test images; and the distances between `others`, (N, 1, size, size), of
-    people that nothing was trained on: (N, N), empty without them. Of a cell of inner folds: thresholds.
-    """
-    import numpy as np
-    from scipy.spatial.distance import squareform
-
-    from lab import verification
-
-    settings = cell.settings
-    faces = Faces.model_validate(settings["faces"])
-    train, test = divided(faces, settings["test"], settings.get("inner", 1))
-    if "inner" in settings:
-        return _inner(cell, context, load(faces), train), np.zeros((0, 0))
-    images = load(faces)
-    embed, told = _WORK[settings["method"]](cell, context, images, train)
-    cosine = settings["method"] in COSINE
-    points = embed(images.images)
-    known, strangers = (_pairs(points, images, indices, cosine) for indices in (train, test))
-    if settings["method"] not in TRAINED:  # its training people are strangers to it
-        told |= {"thresholds": _thresholds(known)}
-    between = np.zeros((0, 0)) if others is None else squareform(_distances(embed(others), cosine))
-    return told | {
-        "diverged": told.get("diverged", False),
-        "files": [images.files[index] for index in test],
-        "people": [images.classes[label] for label in images.labels[test]],
-        "distances": np.round(strangers.distances, 5).tolist(),
-        "train_auc": float(verification.auc(known)[0]),
-        "faces": {"people": len(set(images.labels.tolist())), "images": len(images)},
-    }, between
-
-
-def _inner(cell: Cell, context: Context, images: ImageSet, train: NDArray[np.int64]) -> Outcome:
-    """Thresholds of the pairs of training people whom networks have not seen: those of each part, by a
-    network that was trained on the other parts. Pairs of one part only, as the networks differ.
-    """
-    import numpy as np
-
-    from lab import verification
-
-    settings, count = cell.settings, cell.settings["inner"]
-    people = np.random.default_rng((cell.seed or 0, count)).permutation(np.unique(images.labels[train]))
-    found, histories, diverged = [], [], False
-    for part, left_out in enumerate(np.array_split(people, count)):
-        out = np.isin(images.labels[train], left_out)
-
-        def report(fraction: float, message: str, part: int = part) -> None:
-            context.report((part + fraction) / count, f"part {part + 1} of {count}, {message}")
-
-        there = replace(context, scratch=context.scratch / f"part{part}", report=report)
-        there.scratch.mkdir(parents=True, exist_ok=True)
-        embed, told = _WORK[settings["method"]](cell, there, images, train[~out])
-        points = embed(images.images)
-        found.append(_pairs(points, images, train[out], settings["method"] in COSINE))
-        histories.append(told["training_seconds"])
-        diverged |= told["diverged"]
-    pooled = Pairs(*(np.concatenate([getattr(one, name) for one in found]) for name in PAIR_FIELDS))
-    thresholds = _thresholds(pooled)
-    rates = verification.rates(pooled, thresholds["balanced"])
-    return {
-        "thresholds": thresholds,
-        "diverged": diverged,
-        "training_seconds": sum(histories),
-        "auc": float(verification.auc(pooled)[0]),
-        "true_positive": rates.true_positive,
-        "false_positive": rates.false_positive,
-        "people": len(people),
-    }
-
-
-def _pairs(points: Any, images: ImageSet, indices: NDArray[np.int64], cosine: bool) -> Pairs:
-    from lab import verification
-
-    first, second = verification.every(len(indices))
-    labels = images.labels[indices]
-    return Pairs.of(_distances(points[indices], cosine), labels[first], labels[second])
-
-
-def _thresholds(pairs: Pairs) -> dict[str, float]:
-    """The balanced one, and those at fixed false positive rates."""
-    from lab import verification
-
-    fixed = {f"{rate:g}": float(verification.threshold_at(pairs, rate)) for rate in RATES}
-    return {"balanced": float(verification.balanced_threshold(pairs)), **fixed}
-
-
-def _distances(points: NDArray[np.float64], cosine: bool) -> NDArray[np.float64]:
-    """Of all pairs: Euclidean, or one less the cosine. Networks that diverged give no numbers: all alike."""
-    import numpy as np
-    from scipy.spatial.distance import pdist
-
-    points = np.asarray(points.reshape(len(points), -1), np.float64)
-    if not np.isfinite(points).all():
-        return np.zeros(len(points) * (len(points) - 1) // 2)
-    if not cosine:
-        return np.asarray(pdist(points))
-    lengths = np.linalg.norm(points, axis=1, keepdims=True)
-    return np.asarray(pdist(points / np.maximum(lengths, 1e-12), "sqeuclidean") / 2)
-
-
-#: uint8 images (N, 1, size, size) → where they are placed, (N, …).
-Embed = Callable[[Any], Any]
-
-
-def _pixels(cell: Cell, context: Context, images: ImageSet, train: Any) -> tuple[Embed, Outcome]:
-    return lambda pixels: pixels / 255, {}
-
-
-def _network(settings: Mapping[str, Any]) -> Any:
-    from lab import weights
-
-    return weights.load(
-        settings["weights"], settings["architecture"], size=settings["view"], download=settings["download"]
-    )
-
-
-def _backbone(cell: Cell, context: Context, images: ImageSet, train: Any) -> tuple[Embed, Outcome]:
-    from lab import weights
-    from lab.features import cached_features
-
-    network = _network(cell.settings)
-
-    def embed(pixels: Any) -> Any:
-        return cached_features(network, pixels, device=context.device).numpy()
-
-    return embed, {"weights": weights.describe(network)}
-
-
-def _fitted(cell: Cell, context: Context, model: Any, data: Any, objective: Any, order: Any) -> Outcome:
-    from lab.recipes import Recipe
-    from lab.training import fit
-
-    history = fit(
-        model,
-        data,
-        Recipe.of(cell.settings["recipe"]),
-        objective,
-        order=order,
-        seed=cell.seed or 0,
-        checkpoint=context.scratch / "checkpoint.pt",
-        report=context.report,
-    )
-    return {
-        "history": history.as_outcome(),
-        "diverged": history.outcome == "diverged",
-        "training_seconds": sum(history.seconds),
-        "parameters": sum(parameter.numel() for parameter in model.parameters()),
-    }
-
-
-def _tower(cell: Cell, context: Context, images: ImageSet, train: Any) -> tuple[Embed, Outcome]:
-    """The published network on pixels from 0 to 1: with the published loss of pairs drawn anew every epoch,
-    or with mined pairs, for which its two outputs become `width`, since two cosines place no 37 people.
-    """
-    import numpy as np
-    import torch
-
-    from lab.networks.siamese import SiameseTower, TowerWithPeople
-    from lab.pair_training import Contrastive, DrawnPairs
-    from lab.recipes import Recipe
-    from lab.training import Data, Images, precision_of, predict
-
-    settings = cell.settings
-    people = np.unique(images.labels[train], return_inverse=True)[1].astype(np.int64)
-    data = Data(Images.of(images.images[train], people, context.device), (0.0,), (1.0,))
-    torch.manual_seed(cell.seed or 0)
-    model: SiameseTower
-    if settings["method"] == "contrastive":
-        model = SiameseTower()
-        objective, order = Contrastive(settings["margin"]), DrawnPairs(settings["pairs"])
-        told = _fitted(cell, context, model, data, objective, order)
-    else:
-        model = TowerWithPeople(settings["width"], int(people.max()) + 1)
-        told = _fitted(cell, context, model, data, *_mined(settings))
-    dtype = precision_of(Recipe.of(settings["recipe"]), context.device, model)
-
-    def embed(pixels: Any) -> Any:
-        placed = torch.from_numpy(pixels[:]).to(context.device)
-        return predict(model, placed, data, dtype).cpu().numpy()
-
-    return embed, told
-
-
-def _mined(settings: Mapping[str, Any]) -> tuple[Any, Any]:
-    """The loss of mined pairs, and batches that it can mine."""
-    from lab.pair_training import Balanced, MiningContrastive
-
-    return (
-        MiningContrastive(settings["share"], settings["scale"]),
-        Balanced(settings["batch_people"], settings["batch_each"], settings["batches"]),
-    )
-
-
-def _new(cell: Cell, context: Context, images: ImageSet, train: Any) -> tuple[Embed, Outcome]:
-    """A linear layer on a pre-trained network's activations, which are kept; of the images, of their mirror
-    images, and with glasses drawn. With mined pairs, or with the published loss of drawn pairs.
-    """
-    import numpy as np
-    import torch
-
-    from lab import weights
-    from lab.datasets.faces import with_glasses
-    from lab.features import cached_features
-    from lab.networks.siamese import LinearEmbedding
-    from lab.pair_training import Contrastive, DrawnPairs
-    from lab.recipes import Recipe
-    from lab.training import Data, Images, precision_of, predict
-
-    settings = cell.settings
-    network = _network(settings)
-
-    def kept(pixels: Any) -> Any:
-        return cached_features(
-            network, pixels, settings["layer"], kept_as=torch.float16, device=context.device
-        )
-
-    views = [images.images, images.images[..., ::-1]]
-    for seed in range(settings["glasses"]):
-        worn = with_glasses(images.images, seed)
-        views.append(worn[..., ::-1] if seed % 2 else worn)
-    activations = [kept(view)[train] for view in views]  # of all images: other splits find them again
-    people = np.unique(images.labels[train], return_inverse=True)[1].astype(np.int64)
-    shown = Images(
-        torch.cat(activations).to(context.device),
-        torch.from_numpy(np.tile(people, len(views))).to(context.device),
-    )
-    own = activations[0].float()
-    axes = (0, *range(2, own.ndim))
-    mean, spread = own.mean(axes) / 255, own.std(axes).clamp(min=1e-3) / 255
-    data = Data(shown, tuple(mean.tolist()), tuple(spread.tolist()))
-    torch.manual_seed(cell.seed or 0)
-    model = LinearEmbedding(own.shape[1:], settings["width"], int(people.max()) + 1)
-    if settings["method"] == "mining":
-        told = _fitted(cell, context, model, data, *_mined(settings))
-    else:
-        objective, order = Contrastive(settings["margin"]), DrawnPairs(settings["pairs"])
-        told = _fitted(cell, context, model, data, objective, order)
-    dtype = precision_of(Recipe.of(settings["recipe"]), context.device, model)
-
-    def embed(pixels: Any) -> Any:
-        return predict(model, kept(pixels).to(context.device), data, dtype).cpu().numpy()
-
-    return embed, told | {"weights": weights.describe(network)}
-
-
-_WORK: dict[str, Callable[..., tuple[Embed, Outcome]]] = {
-    "pixels": _pixels,
-    "backbone": _backbone,
-    "contrastive": _tower,
-    "tutorial_mining": _tower,
-    "mining": _new,
-    "new_contrastive": _new,
-}
-
-
 def weights_note(outcomes: Mapping[str, Outcome]) -> str:
     """The pre-trained weights that some cell has used."""
-    told = next(one["weights"] for one in outcomes.values() if "weights" in one)
-    return f"Weights: {told['source']} ({told['architecture']}), SHA-256 {told['sha256']}."
+    weights = next(one["weights"] for one in outcomes.values() if "weights" in one)
+    return f"Weights: {weights['source']} ({weights['architecture']}), SHA-256 {weights['sha256']}."
 
 
 def recipe_table(parameters: VerificationParameters, methods: Sequence[str]) -> Table:
@@ -548,7 +195,7 @@ def recipe_table(parameters: VerificationParameters, methods: Sequence[str]) -> 
         "new_contrastive": {"network": linear} | contrastive | drawn | views,
         "mining": {"network": linear} | mining | mined | views,
     }
-    return experiments.recipe_table(
+    return recipe_tables.recipe_table(
         {names[method]: parameters.recipe(method) for method in methods},
         {names[method]: besides[method] for method in methods},
     )

@@ -8,48 +8,17 @@ people whom inner folds left out: a network knows its own training people by hea
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from itertools import combinations, islice
-from statistics import fmean
+from collections.abc import Mapping
 
-from pydantic import Field
-
-from analyses import experiments
-from analyses.pictures import shown
 from analyses.plugin import Analysis, Cell, Context, Outcome, Profile, Summary
 from analyses.verification import _judging as judging
-from analyses.verification import _verification as verification
-from analyses.verification._judging import Judged
-from analyses.verification._verification import IN_TEXT, METHODS, Faces, Tested, VerificationParameters
-from results import builders
-from results.builders import FRACTION
-from results.schema import (
-    Axis,
-    Chart,
-    Figure,
-    Finding,
-    Metric,
-    Picture,
-    Pictures,
-    Reference,
-    Series,
-    Table,
-)
-from results.text import counted
-
-PUBLISHED, HELDOUT = "published_split", "heldout_split"
-NEW, OLD = "mining", "contrastive"
-GRID = tuple(index / 50 for index in range(51))  # false positive rates at which a ROC is drawn
-HARDEST = 5
-BANDS = 200  # draws of people that a band of a ROC is of
-GROUPS = 1_000  # of people of a fold that are looked at, at most
-
-
-class SiameseParameters(VerificationParameters):
-    """folds: parts of the people, each tested on by networks that were trained on the others."""
-
-    folds: int = Field(5, ge=2)
-    fold_seed: int = 0
+from analyses.verification._siamese_pairs import example_pairs, hardest_pairs, pair_pictures
+from analyses.verification._siamese_settings import HELDOUT, NEW, OLD, PUBLISHED, SiameseParameters
+from analyses.verification._siamese_summary import summary
+from analyses.verification._verification import IN_TEXT, METHODS, QUICK, Tested
+from analyses.verification._verification_methods import run_method
+from analyses.verification._verification_people import check_people
+from results.schema import Figure
 
 
 class Siamese(Analysis[SiameseParameters]):
@@ -61,18 +30,7 @@ class Siamese(Analysis[SiameseParameters]):
 
     def parameters(self, profile: Profile) -> SiameseParameters:
         if profile == "quick":
-            return SiameseParameters(
-                faces=Faces(name="faces", people=12),
-                published=("p00", "p01", "p02"),
-                heldout=("p03", "p04", "p05", "p06"),
-                pairs=64,
-                epochs=3,
-                mining_epochs=5,
-                batch_people=4,
-                folds=2,
-                seeds=2,
-                inner_folds=2,
-            )
+            return SiameseParameters(**QUICK, folds=2)
         return SiameseParameters()
 
     def datasets(self, parameters: SiameseParameters) -> tuple[str, ...]:
@@ -90,7 +48,7 @@ class Siamese(Analysis[SiameseParameters]):
         }
 
     def check(self, parameters: SiameseParameters) -> None:
-        verification.check_people(parameters, self.splits(parameters).values())
+        check_people(parameters, self.splits(parameters).values())
 
     def plan(self, parameters: SiameseParameters) -> list[Cell]:
         return [
@@ -101,463 +59,24 @@ class Siamese(Analysis[SiameseParameters]):
         ]
 
     def run(self, cell: Cell, context: Context) -> Outcome:
-        return verification.run(cell, context)[0]
+        return run_method(cell, context)[0]
 
     def summarize(self, parameters: SiameseParameters, outcomes: Mapping[str, Outcome]) -> Summary:
-        folds = [f"fold{k}" for k in range(parameters.folds)]
-        parts = {PUBLISHED: [PUBLISHED], HELDOUT: [HELDOUT], "folds": folds}
-        judged = {
-            part: {method: judging.split_runs(outcomes, splits, method) for method in METHODS}
-            for part, splits in parts.items()
-        }
-        areas = {
-            part: {method: judging.aucs(one) for method, one in methods.items()}
-            for part, methods in judged.items()
-        }
-        faces = outcomes[f"{PUBLISHED}/pixels/0"]["faces"]
-        found = _compared(judged, areas)
-        metrics = _metrics(parameters, judged, areas, faces) | judging.comparison_metrics(found)
-        for part, splits in parts.items():
-            metrics |= _own_people_metrics(part, outcomes, splits)
-        seeds = f"Means over {counted(parameters.seeds, 'seeds')} of what is trained."
-        return Summary(
-            metrics=metrics,
-            tables={
-                "results": _table(
-                    metrics, f"{seeds} Intervals (95%) are over people, drawn again fold by fold."
-                ),
-                "thresholds": _thresholds_table(metrics, seeds),
-                "rates": _rates_table(judged["folds"], f"{seeds} Every fold has its own threshold."),
-                "comparisons": judging.comparison_table(
-                    found, "Differences of AUC on people that were not trained on."
-                ),
-                "examples": _examples(outcomes[f"{PUBLISHED}/{OLD}/0"], metrics[f"threshold/{OLD}"].value),
-                "hardest": _hardest(
-                    outcomes[f"{HELDOUT}/{NEW}/0"], metrics[f"threshold/{NEW}/{HELDOUT}"].value
-                ),
-                "recipe": verification.recipe_table(parameters, (OLD, NEW)),
-            },
-            figures={
-                "roc": _roc_chart(judged["folds"]),
-                "distances": _distance_chart(judged["folds"][NEW], metrics[f"threshold/{NEW}/folds"].value),
-                "loss": builders.curves(
-                    "Contrastive loss of the tutorial's network, of pairs drawn from its training people.",
-                    {
-                        METHODS[OLD]: [
-                            history["train_loss"]
-                            for history in experiments.histories(
-                                experiments.of(outcomes, f"{PUBLISHED}/{OLD}")
-                            )
-                        ]
-                    },
-                    builders.number("Contrastive loss", ".4f"),
-                ),
-            },
-            findings=_findings(metrics, found, outcomes),
-            note=verification.weights_note(outcomes),
-        )
+        return summary(parameters, outcomes)
 
     def media(self, parameters: SiameseParameters, outcomes: Mapping[str, Outcome]) -> Mapping[str, Figure]:
         drawn = {
-            "pairs": (PUBLISHED, OLD, _example_pairs, "Pairs of the published test people"),
-            "hardest_pairs": (HELDOUT, NEW, _hardest_pairs, "The hardest pairs of the people held out"),
+            "pairs": (PUBLISHED, OLD, example_pairs, "Pairs of the published test people"),
+            "hardest_pairs": (HELDOUT, NEW, hardest_pairs, "The hardest pairs of the people held out"),
         }
         figures = {}
         for name, (split, method, choose, what) in drawn.items():
             outcome = outcomes[f"{split}/{method}/0"]
             threshold = judging.split_runs(outcomes, [split], method).threshold()
-            figures[name] = _pair_pictures(
+            figures[name] = pair_pictures(
                 parameters.faces, outcome, choose(outcome), threshold, what, IN_TEXT[method]
             )
         return figures
-
-
-PARTS = {PUBLISHED: "the published people", HELDOUT: "the people held out", "folds": "the folds"}
-
-
-def _metrics(
-    parameters: SiameseParameters,
-    judged: Mapping[str, Mapping[str, Judged]],
-    areas: Mapping[str, Mapping[str, judging.Drawn]],
-    faces: Mapping[str, int],
-) -> dict[str, Metric]:
-    metrics: dict[str, Metric] = {}
-    for part, methods in judged.items():
-        for method, one in methods.items():
-            title = f"{METHODS[method]} on {PARTS[part]}"
-            metrics[f"{method}/{part}/auc"] = judging.estimated(
-                *areas[part][method], f"AUC: {title}", one.people
-            )
-            metrics[f"threshold/{method}/{part}"] = Metric(
-                value=one.threshold(), title=f"Threshold of the distance: {title}"
-            )
-            rates = judging.rates_of(one)
-            for key, value, what in (
-                ("eer", judging.error_rate(one), "Equal error rate"),
-                ("accuracy", rates["accuracy"], "Accuracy"),
-                ("balanced_accuracy", rates["balanced"], "Balanced accuracy"),
-                ("best_balanced_accuracy", judging.best_balanced(one), "Balanced accuracy, best threshold"),
-                ("true_positive_rate", rates["true_positive"], "True positive rate"),
-                ("false_positive_rate", rates["false_positive"], "False positive rate"),
-            ):
-                metrics[f"{method}/{part}/{key}"] = Metric(
-                    value=value, title=f"{what}: {title}", unit=FRACTION
-                )
-            metrics[f"{method}/{part}/left_out_people"] = Metric(
-                value=faces["people"] - one.people // len(one.pairs),
-                title=f"Training people that chose the threshold: {title}",
-                unit="people",
-            )
-    for part in (PUBLISHED, HELDOUT):
-        for key in ("auc", "accuracy"):
-            metrics[f"{part}/{key}"] = metrics[f"{NEW}/{part}/{key}"]
-    for method in METHODS:
-        metrics[f"threshold/{method}"] = metrics[f"threshold/{method}/{PUBLISHED}"]
-    return metrics | {
-        "data/people": Metric(value=faces["people"], title="People", unit="people"),
-        "data/images": Metric(value=faces["images"], title="Images", unit="images"),
-        "data/folds": Metric(value=parameters.folds, title="Folds of people"),
-        "data/seeds": Metric(value=parameters.seeds, title="Seeds of every network on every split"),
-        "pixels/easier_groups": Metric(
-            value=_easier_groups(judged[PUBLISHED]["pixels"], judged["folds"]["pixels"]),
-            title="Groups of people within a fold on which raw pixels do worse than on the published people",
-            unit=FRACTION,
-        ),
-    }
-
-
-def _own_people_metrics(
-    part: str, outcomes: Mapping[str, Outcome], splits: Sequence[str]
-) -> dict[str, Metric]:
-    """AUC on the people trained on, and on those whom inner folds left out; for a method without training
-    both are strangers.
-    """
-    metrics = {}
-    for method, label in METHODS.items():
-        runs = [one for split in splits for one in experiments.of(outcomes, f"{split}/{method}")]
-        inner = [one for split in splits for one in experiments.of(outcomes, f"{split}/{method}_inner")]
-        for key, values, what in (
-            ("train_auc", [one["train_auc"] for one in runs], "the people trained on"),
-            ("left_out_auc", [one["auc"] for one in inner], "training people that inner folds left out"),
-        ):
-            if values:
-                metrics[f"{method}/{part}/{key}"] = Metric(
-                    value=fmean(values), title=f"AUC on {what}: {label}, {PARTS[part]} tested", unit=FRACTION
-                )
-    return metrics
-
-
-def _easier_groups(published: Judged, folds: Judged) -> float:
-    """Of all groups of as many people as the published ones, each within a fold, the share on which raw
-    pixels have a lower AUC than on these.
-    """
-    import numpy as np
-
-    from lab.verification import auc
-
-    area = float(auc(published.pairs[0][0])[0])
-    found = []
-    for (pairs,) in folds.pairs:
-        everyone = np.unique(np.concatenate([pairs.first, pairs.second]))
-        for group in islice(combinations(everyone, min(published.people, len(everyone))), GROUPS):
-            inside = np.isin(pairs.first, group) & np.isin(pairs.second, group)
-            found.append(float(auc(pairs.where(inside))[0]) < area)
-    return fmean(found)
-
-
-#: One table, one family. The published people are too few to draw again: no claim is made on them.
-COMPARED = {
-    f"{first}_over_{second}/{part}/auc": judging.Compared(
-        IN_TEXT[first], IN_TEXT[second], where=f"on {PARTS[part]}"
-    )
-    for part in ("folds", HELDOUT)
-    for first, second in ((NEW, "pixels"), (NEW, "backbone"), (OLD, "pixels"), (NEW, OLD))
-}
-
-
-def _compared(
-    judged: Mapping[str, Mapping[str, Judged]], areas: Mapping[str, Mapping[str, judging.Drawn]]
-) -> dict[str, judging.Comparison]:
-    pairs, people = {}, {}
-    for name in COMPARED:
-        methods, part, _ = name.split("/")
-        first, _, second = methods.partition("_over_")
-        pairs[name] = areas[part][first], areas[part][second]
-        people[name] = judged[part][first].people
-    return judging.compared(pairs, COMPARED, people)
-
-
-def _findings(
-    metrics: Mapping[str, Metric], found: Mapping[str, judging.Comparison], outcomes: Mapping[str, Outcome]
-) -> dict[str, Finding]:
-    names: dict[str, tuple[str, builders.Verdict]] = {
-        "new_beats_pixels": (f"{NEW}_over_pixels", "more"),
-        "new_beats_backbone": (f"{NEW}_over_backbone", "more"),
-        "new_beats_old": (f"{NEW}_over_{OLD}", "more"),
-        "old_loses_to_pixels": (f"{OLD}_over_pixels", "less"),
-    }
-    return {
-        **{
-            f"{finding}_on_{words}": found[f"{name}/{part}/auc"].finding(f"{name}/{part}/auc", expected)
-            for finding, (name, expected) in names.items()
-            for part, words in (("folds", "folds"), (HELDOUT, "held_out"))
-        },
-        "published_people_are_easy": builders.statement(
-            "Raw pixels have a higher AUC on the published people than on most groups of as many people",
-            metrics["pixels/easier_groups"].value > 0.5,
-            "pixels/easier_groups",
-        ),
-        "no_run_diverged": experiments.none_diverged(outcomes),
-    }
-
-
-def _table(metrics: Mapping[str, Metric], note: str) -> Table:
-    return builders.table(
-        "AUC on people that were not trained on, and equal error rate on the folds.",
-        {
-            "method": builders.text("Distance"),
-            PUBLISHED: builders.number("Published", ".3f"),
-            HELDOUT: builders.number("Held out", ".3f"),
-            "folds": builders.number("Folds", ".3f"),
-            "eer": builders.percent("EER, folds"),
-        },
-        [
-            {
-                "method": label,
-                **{part: metrics[f"{method}/{part}/auc"] for part in PARTS},
-                "eer": metrics[f"{method}/folds/eer"].value,
-            }
-            for method, label in METHODS.items()
-        ],
-        notes=(note,),
-    )
-
-
-def _thresholds_table(metrics: Mapping[str, Metric], seeds: str) -> Table:
-    rows = []
-    for part, words in PARTS.items():
-        for method, label in METHODS.items():
-            own = f"{method}/{part}"
-            chosen_on = metrics.get(f"{own}/left_out_auc", metrics[f"{own}/train_auc"])
-            rows.append(
-                {
-                    "part": words.removeprefix("the ").capitalize(),
-                    "method": label,
-                    "people": metrics[f"{own}/left_out_people"].value,
-                    "auc": chosen_on.value,
-                    "threshold": metrics[f"threshold/{own}"].value,
-                    "tpr": metrics[f"{own}/true_positive_rate"].value,
-                    "fpr": metrics[f"{own}/false_positive_rate"].value,
-                    "balanced": metrics[f"{own}/balanced_accuracy"].value,
-                    "possible": metrics[f"{own}/best_balanced_accuracy"].value,
-                }
-            )
-    return builders.table(
-        "The threshold of each distance, with the best balanced accuracy on training people that the network "
-        "had not seen, and what it gives on the people tested.",
-        {
-            "part": builders.text("Tested"),
-            "method": builders.text("Distance"),
-            "people": builders.integer("Chosen on", "people"),
-            "auc": builders.number("AUC there", ".3f"),
-            "threshold": builders.number("Threshold", ".3f"),
-            "tpr": builders.percent("TPR"),
-            "fpr": builders.percent("FPR"),
-            "balanced": builders.percent("Balanced"),
-            "possible": builders.percent("Best possible"),
-        },
-        rows,
-        notes=(
-            "A pair is called the same below the threshold. Balanced: mean of true positive and true "
-            "negative rate; best possible: with the threshold that the tested people themselves would have "
-            f"chosen. Every fold has its own threshold. {seeds}",
-        ),
-    )
-
-
-def _rates_table(judged: Mapping[str, Judged], note: str) -> Table:
-    rows = []
-    for threshold in ("balanced", *(f"{rate:g}" for rate in verification.RATES)):
-        for method, label in METHODS.items():
-            found = judging.rates_of(judged[method], threshold)
-            rows.append(
-                {
-                    "chosen": "balanced accuracy"
-                    if threshold == "balanced"
-                    else f"FPR {float(threshold):.0%}",
-                    "method": label,
-                    "threshold": judged[method].threshold(threshold),
-                    "tpr": found["true_positive"],
-                    "fpr": found["false_positive"],
-                    "accuracy": found["accuracy"],
-                }
-            )
-    return builders.table(
-        "Rates on the folds at thresholds fixed on training people whom inner folds left out: by the best "
-        "balanced accuracy, or by a false positive rate.",
-        {
-            "chosen": builders.text("Fixed by"),
-            "method": builders.text("Distance"),
-            "threshold": builders.number("Threshold", ".3f"),
-            "tpr": builders.percent("TPR"),
-            "fpr": builders.percent("FPR"),
-            "accuracy": builders.percent("Accuracy"),
-        },
-        rows,
-        notes=(note,),
-    )
-
-
-Chosen = list[tuple[int, int]]  # pairs of the tested images, by number
-
-
-def _distances(outcome: Outcome) -> dict[tuple[int, int], float]:
-    """The distance of every pair of the tested images."""
-    from lab.verification import every
-
-    ends = zip(*every(len(outcome["files"])), strict=True)
-    return {(int(a), int(b)): d for (a, b), d in zip(ends, outcome["distances"], strict=True)}
-
-
-def _example_pairs(outcome: Outcome) -> Chosen:
-    """Of the first three people: two images of each, and an image of each two."""
-    people = list(dict.fromkeys(outcome["people"]))[:3]
-    own = [[at for at, name in enumerate(outcome["people"]) if name == person] for person in people]
-    same = [(images[0], images[1]) for images in own]
-    return [*same, *((a[0], b[0]) for a, b in combinations(own, 2))]
-
-
-def _hardest_pairs(outcome: Outcome) -> Chosen:
-    """The same pairs that lie furthest apart, and the different ones that lie closest."""
-    import numpy as np
-
-    from lab.verification import every
-
-    first, second = every(len(outcome["files"]))
-    distances, people = np.array(outcome["distances"]), np.array(outcome["people"])
-    same = people[first] == people[second]
-    chosen = []
-    for kind, sign in ((same, -1), (~same, 1)):
-        where = np.flatnonzero(kind)
-        hardest = where[np.argsort(sign * distances[where], kind="stable")][:HARDEST]
-        chosen += [(int(first[at]), int(second[at])) for at in hardest]
-    return chosen
-
-
-def _pairs_table(caption: str, outcome: Outcome, chosen: Chosen, threshold: float) -> Table:
-    """Some pairs, and what the threshold calls them."""
-    distance = _distances(outcome)
-    return builders.table(
-        caption,
-        {
-            "people": builders.text("People"),
-            "first": builders.text("First image"),
-            "second": builders.text("Second image"),
-            "distance": builders.number("Distance", ".3f"),
-            "called": builders.text("Called"),
-        },
-        [
-            {
-                "people": _in_truth(outcome, pair),
-                "first": outcome["files"][pair[0]],
-                "second": outcome["files"][pair[1]],
-                "distance": distance[pair],
-                "called": "same" if distance[pair] < threshold else "different",
-            }
-            for pair in chosen
-        ],
-    )
-
-
-def _in_truth(outcome: Outcome, pair: tuple[int, int]) -> str:
-    first, second = (outcome["people"][at] for at in pair)
-    return "same" if first == second else "different"
-
-
-def _examples(outcome: Outcome, threshold: float) -> Table:
-    return _pairs_table(
-        "Pairs of the published people and their distances in the tutorial's network (first seed), and what "
-        f"its threshold of {threshold:.3f} calls them.",
-        *(outcome, _example_pairs(outcome), threshold),
-    )
-
-
-def _hardest(outcome: Outcome, threshold: float) -> Table:
-    return _pairs_table(
-        "The hardest pairs of the people held out, by the new network (first seed): one person furthest "
-        f"apart, and different people closest; its threshold is {threshold:.3f}.",
-        *(outcome, _hardest_pairs(outcome), threshold),
-    )
-
-
-def _pair_pictures(
-    faces: Faces, outcome: Outcome, chosen: Chosen, threshold: float, what: str, network: str
-) -> Pictures:
-    """Each pair side by side, its distance above the second image."""
-    images, distance = verification.load(faces), _distances(outcome)
-    number = {file: at for at, file in enumerate(images.files)}
-    found = []
-    for pair in chosen:
-        first, second = (shown(images.images[number[outcome["files"][at]]]) for at in pair)
-        called = "same" if distance[pair] < threshold else "different"
-        found.append(Picture(png=first, title=f"{_in_truth(outcome, pair)} in truth"))
-        found.append(Picture(png=second, title=f"{distance[pair]:.2f}: {called}"))
-    return Pictures(
-        caption=f"{what}. Each two photographs are a pair; above them stand whether it shows one person, its "
-        f"distance in {network} (first seed), and what its threshold of {threshold:.3f} calls it.",
-        alt=f"{len(chosen)} pairs of faces with their distances.",
-        columns=6,
-        pictures=tuple(found),
-    )
-
-
-def _roc_chart(judged: Mapping[str, Judged]) -> Chart:
-    import numpy as np
-
-    from lab import verification as pairs
-
-    rates = {}
-    for method, label in METHODS.items():
-        curves, bands = [], []
-        for split, runs in enumerate(judged[method].pairs):
-            weights = pairs.drawn_again(runs[0], BANDS, seed=split)
-            curves.append(np.mean([pairs.roc(one, GRID)[0] for one in runs], axis=0))
-            bands.append(np.mean([pairs.roc(one, GRID, weights) for one in runs], axis=0))
-        mean = np.mean(curves, axis=0)
-        low, high = np.percentile(np.mean(bands, axis=0), [2.5, 97.5], axis=0)
-        rates[label] = builders.Rates(
-            GRID, mean.tolist(), np.minimum(low, mean).tolist(), np.maximum(high, mean).tolist()
-        )
-    return builders.roc(
-        "ROC on the folds, true positive rates averaged at each false positive rate.",
-        rates,
-        bands=f"95% intervals over {counted(judged[NEW].people, 'people')}",
-    )
-
-
-def _distance_chart(judged: Judged, threshold: float) -> Chart:
-    import numpy as np
-
-    pairs = [one for runs in judged.pairs for one in runs]
-    distances = np.concatenate([one.distances for one in pairs])
-    same = np.concatenate([one.same for one in pairs])
-    edges = np.linspace(0, float(distances.max()) or 1.0, 31)
-    centres = tuple(map(float, (edges[1:] + edges[:-1]) / 2))
-    series = []
-    for label, chosen in (("Same person", same), ("Different people", ~same)):
-        counts, _ = np.histogram(distances[chosen], edges)
-        series.append(Series(label=label, x=centres, y=tuple(map(float, counts / counts.sum()))))
-    peaks = [centres[int(np.argmax(one.y))] for one in series]
-    return Chart(
-        kind="line",
-        caption="Distances of the new network on the folds, of pairs of one person and of different people: "
-        "shares of each kind. The line is the mean of the folds' thresholds.",
-        alt=f"Histograms of distances: same pairs peak at {peaks[0]:.2f}, different ones at {peaks[1]:.2f}.",
-        x=Axis(label="Distance"),
-        y=Axis(label="Share of the pairs", unit=FRACTION),
-        series=tuple(series),
-        references=(Reference(axis="x", value=threshold, label="threshold"),),
-    )
 
 
 analysis = Siamese()

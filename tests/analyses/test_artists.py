@@ -13,7 +13,7 @@ from analyses.classification import _artists_findings as findings
 from analyses.classification import artists as module
 from analyses.classification._artists_comparisons import CHANGES, Compared, factor_name, over_folds
 from analyses.classification._artists_settings import ArtistsParameters, Pictures, Setting
-from analyses.experiments import Comparison
+from analyses.comparing import Comparison
 from lab import augmentation
 from lab.counting import count
 from lab.evaluation import Estimate

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import analyses
-from analyses import experiments
+from analyses import recipe_tables, records
 from analyses.classification.cifar10_designs import CHANGES, DesignsParameters
 from lab.datasets import DataError
 from lab.recipes import Recipe
@@ -72,11 +72,11 @@ def test_the_confusion_matrix_holds_every_test_image(baseline):
 def test_the_recipe_that_is_printed_is_the_recipe_that_was_run():
     plan = analyses.get("classification.cifar10_designs").plan(DesignsParameters())
     recipe = Recipe.of(next(cell for cell in plan if cell.id == "design_a/0").settings["recipe"])
-    said = dict(experiments.recipe_rows(recipe))
+    said = dict(recipe_tables.recipe_rows(recipe))
     assert said["optimizer"] == "SGD, momentum 0.9 (Nesterov)"
     assert said["augmentation"] == "mirrored (alternating), moved by up to 3 pixels"
     assert said["label smoothing"] == "0.1"
-    table = experiments.recipe_table({"A": recipe.as_settings()}, {"A": {"batch": "64 pairs"}})
+    table = recipe_tables.recipe_table({"A": recipe.as_settings()}, {"A": {"batch": "64 pairs"}})
     cells = {row.cells["choice"]: row.cells["recipe0"] for row in table.rows}
     assert cells["Batch"] == "64 pairs" and cells["Label smoothing"] == "0.1"
 
@@ -250,7 +250,7 @@ def test_a_rate_that_diverges_is_shown_and_does_not_crash(convstudy, tmp_path):
 
 def test_predictions_of_any_number_of_classes_are_kept_a_character_each():
     numbers = list(range(1_000))
-    text = experiments.as_text(numbers)
+    text = records.as_text(numbers)
     assert len(set(text)) == len(text) == 1_000
-    assert experiments.class_numbers(text) == numbers
-    assert experiments.as_text([0, 9, 10, 35]) == "09az"
+    assert records.class_numbers(text) == numbers
+    assert records.as_text([0, 9, 10, 35]) == "09az"

@@ -9,7 +9,7 @@ from PIL import Image
 import analyses
 from analyses.detection import _detection as detection
 from analyses.detection._detection import CanvasChoice
-from analyses.experiments import class_numbers
+from analyses.records import class_numbers
 from lab.datasets import load
 from results.store import Store
 from tests.conftest import ROOT

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import analyses
-from analyses.experiments import class_numbers
+from analyses.records import class_numbers
 from analyses.supervision._supervision import PARTS
 from results.store import Store
 from tests.conftest import ROOT

@@ -278,10 +278,10 @@ def test_a_person_with_too_few_images_is_named(convstudy):
 
 
 def test_faces_and_small_grey_faces_are_split_alike():
-    from analyses.transfer import facescrub
+    from analyses.transfer import _facescrub_training as training
 
     small, large = (
-        facescrub._faces("digits", "train", "refuse", 20, 0, None, *form)[0]
+        training.load_faces("digits", "train", "refuse", 20, 0, None, *form)[0]
         for form in ((16, True), (32, False))
     )
     assert [part.files for part in small] == [part.files for part in large]
@@ -290,11 +290,11 @@ def test_faces_and_small_grey_faces_are_split_alike():
 
 
 def test_a_photograph_that_is_there_twice_is_in_one_part_of_the_faces(tmp_path):
-    from analyses.transfer import facescrub
+    from analyses.transfer import _facescrub_training as training
 
     name = copies(tmp_path / "people")
     for seed in range(3):
-        faces, counted = facescrub._faces(name, "all", "refuse", 20, seed, 0.85, 32, True)
+        faces, counted = training.load_faces(name, "all", "refuse", 20, seed, 0.85, 32, True)
         assert counted["duplicates"] == {"groups": 8, "images": 16, "train_test": 0}
         assert [np.bincount(part.labels).tolist() for part in faces] == [[20, 20], [7, 7], [7, 7]]
 

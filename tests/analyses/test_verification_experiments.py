@@ -8,9 +8,13 @@ from PIL import Image
 
 import analyses
 from analyses.verification import _judging as judging
-from analyses.verification import _verification as verification
-from analyses.verification import glasses, lfw
+from analyses.verification._glasses_pairs import check_glasses
+from analyses.verification._lfw_data import divide, listed_pairs
+from analyses.verification._lfw_runs import STAGES
+from analyses.verification._lfw_settings import LfwParameters
+from analyses.verification._lfw_summary import COMPARED
 from analyses.verification._verification import Faces
+from analyses.verification._verification_people import divide_people, load_faces
 from lab.datasets import DataError, load
 from results.store import Store
 from tests.conftest import ROOT
@@ -34,10 +38,10 @@ def folder_of_people(root, images_of):
 
 
 def test_folds_test_everyone_once_and_nobody_is_trained_and_tested_on():
-    images = verification.load(FACES)
+    images = load_faces(FACES)
     seen = []
     for fold in range(5):
-        train, test = verification.divided(FACES, {"fold": fold, "of": 5, "seed": 0})
+        train, test = divide_people(FACES, {"fold": fold, "of": 5, "seed": 0})
         assert not set(images.labels[train].tolist()) & set(images.labels[test].tolist())
         assert len(train) + len(test) == len(images) == 120
         seen += test.tolist()
@@ -174,13 +178,13 @@ def test_people_that_cannot_be_tested_are_told_of(convstudy, setting, told):
 def test_a_person_with_one_image_is_named(tmp_path):
     root = folder_of_people(tmp_path / "own", {"ann": 3, "bob": 1, "cid": 2, "dot": 2})
     with pytest.raises(DataError, match="bob has one image only"):
-        verification.divided(Faces(name=f"folder:{root}", size=32), ("ann", "cid"))
+        divide_people(Faces(name=f"folder:{root}", size=32), ("ann", "cid"))
 
 
 def test_a_split_that_leaves_nobody_to_train_with_is_refused(tmp_path):
     root = folder_of_people(tmp_path / "own", {"ann": 3, "bob": 2, "cid": 2})
     with pytest.raises(DataError, match="leaves no two to train with"):
-        verification.divided(Faces(name=f"folder:{root}", size=32), ("ann", "bob"))
+        divide_people(Faces(name=f"folder:{root}", size=32), ("ann", "bob"))
 
 
 PAIRS = """3\t1
@@ -205,7 +209,7 @@ def lfw_root(tmp_path, monkeypatch):
 
 def test_listed_pairs_are_those_whose_images_are_here(lfw_root):
     images = load("lfw", "all", size=(40, 40))
-    folds, listed, missing = lfw.listed_pairs("lfw", images)
+    folds, listed, missing = listed_pairs("lfw", images)
     named = [[[images.files[at].rpartition("/")[2] for at in pair] for pair in fold] for fold in folds]
     assert named == [
         [["ann_0001.png", "ann_0002.png"], ["ann_0001.png", "bob_0001.png"]],
@@ -216,7 +220,7 @@ def test_listed_pairs_are_those_whose_images_are_here(lfw_root):
 
 
 def test_nobody_is_in_two_of_training_validation_and_test(lfw_root):
-    divided = lfw._divided("lfw", "all", "refuse", 40, (0,), (1,))
+    divided = divide("lfw", "all", "refuse", 40, (0,), (1,))
     people = [
         [divided.images.classes[label] for label in divided.images.labels[part]]
         for part in (divided.train, divided.validation, divided.test)
@@ -238,14 +242,14 @@ def test_nobody_is_in_two_of_training_validation_and_test(lfw_root):
 )
 def test_a_list_of_pairs_that_is_of_no_use_is_told_of(lfw_root, text, folds, told):
     (lfw_root / "pairs.txt").write_text(text)
-    lfw._divided.cache_clear()
+    divide.cache_clear()
     with pytest.raises(DataError, match=told):
-        lfw._divided("lfw", "all", "refuse", 40, *folds)
+        divide("lfw", "all", "refuse", 40, *folds)
 
 
 def test_a_fold_to_choose_by_is_not_tested_on():
     with pytest.raises(ValueError, match="fold 4 is both in test_folds and in validation_folds"):
-        lfw.LfwParameters(validation_folds=(4, 5))
+        LfwParameters(validation_folds=(4, 5))
 
 
 def test_listed_pairs_and_every_pair_are_judged_before_and_after(convstudy, tmp_path):
@@ -270,15 +274,15 @@ def test_listed_pairs_and_every_pair_are_judged_before_and_after(convstudy, tmp_
         assert (everyone.over, everyone.n) == ("people", 8)
     for name in ("pairs/auc_before", "pairs/auc_after", "everyone/auc_before", "everyone/auc_after"):
         assert 0 <= metrics[name].value <= 1
-    assert [row.cells["stage"] for row in result.tables["results"].rows] == [lfw.STAGES[s] for s in stages]
+    assert [row.cells["stage"] for row in result.tables["results"].rows] == [STAGES[s] for s in stages]
     gain = metrics["gain/everyone/auc"].value
     assert gain == pytest.approx(metrics["all/everyone/auc"].value - metrics["before/everyone/auc"].value)
-    assert len(result.tables["comparisons"].rows) == 2 * len(lfw.COMPARED)
+    assert len(result.tables["comparisons"].rows) == 2 * len(COMPARED)
     assert (metrics["all/epochs"].value, metrics["all/pairs"].value) == (1, 60)
     assert not result.findings["protocol_network"].holds
     for which in ("pairs", "everyone"):
         if result.findings[f"beats_vgg16_{which}"].holds:
-            assert metrics[f"{which}/auc_after"].value > lfw.LfwParameters().published["vgg16"][which]
+            assert metrics[f"{which}/auc_after"].value > LfwParameters().published["vgg16"][which]
     assert {series.label for series in result.figures["roc_listed"].series} == {
         series.label for series in result.figures["roc"].series
     }
@@ -314,7 +318,7 @@ def test_the_result_as_it_was_recorded_can_be_summarized_again():
     result = store.read("verification.lfw", "full")
     bundle = store.read_outcomes("verification.lfw", "full")
     outcomes = {cell.id: cell.outcome for cell in bundle.cells}
-    recorded = lfw.LfwParameters.model_validate(result.provenance.parameters)
+    recorded = LfwParameters.model_validate(result.provenance.parameters)
     again = analyses.get("verification.lfw").summarize(recorded, outcomes)
     assert again.metrics["pairs/auc_after"].value == result.metrics["pairs/auc_after"].value
     assert again.findings["training_helps_pairs"].p < 0.05
@@ -322,9 +326,9 @@ def test_the_result_as_it_was_recorded_can_be_summarized_again():
 
 def test_listed_pairs_of_one_kind_are_refused(lfw_root):
     (lfw_root / "pairs.txt").write_text("3\t1\nann\t1\t2\nann\t1\t2\ncid\t1\t2\ncid\t1\tdot\t1\n")
-    lfw._divided.cache_clear()
+    divide.cache_clear()
     with pytest.raises(DataError, match="all 2 pairs of lfw in the tested folds are of one person"):
-        lfw._divided("lfw", "all", "refuse", 40, (0,), (1,))
+        divide("lfw", "all", "refuse", 40, (0,), (1,))
 
 
 def test_the_whole_face_is_scaled_and_a_crop_is_a_choice(tmp_path, monkeypatch):
@@ -335,8 +339,8 @@ def test_the_whole_face_is_scaled_and_a_crop_is_a_choice(tmp_path, monkeypatch):
         (tmp_path / person).mkdir()
         for number in range(2):
             Image.fromarray(pixels).save(tmp_path / person / f"{number}.png")
-    whole = verification.load(Faces(name=f"folder:{tmp_path}")).images[0, 0]
-    cropped = verification.load(Faces(name=f"folder:{tmp_path}", crop=True)).images[0, 0]
+    whole = load_faces(Faces(name=f"folder:{tmp_path}")).images[0, 0]
+    cropped = load_faces(Faces(name=f"folder:{tmp_path}", crop=True)).images[0, 0]
     assert whole.shape == cropped.shape == (100, 100)
     assert whole[0].min() > 240 and whole[-1].max() < 15
     assert abs(int(cropped[1].mean()) - 128) < 3 and abs(int(cropped[-2].mean()) - 128) < 3
@@ -353,7 +357,7 @@ def test_thresholds_come_from_people_that_the_networks_have_not_seen():
 
 def test_too_few_people_for_inner_parts_are_refused_before_training():
     with pytest.raises(DataError, match=r"people of .* are left to train with, too few for 5 inner parts"):
-        verification.divided(FACES, ["p00", "p01", "p02"], 5)
+        divide_people(FACES, ["p00", "p01", "p02"], 5)
 
 
 def test_a_difference_must_hold_after_holm():
@@ -415,7 +419,7 @@ def test_glasses_of_one_kind_are_refused(tmp_path, labels, told):
     (root / "glasses.csv").write_text("\n".join(["file,subject,glasses", *rows]) + "\n")
     faces = Faces(name=f"folder:{root}", size=32)
     if told is None:
-        glasses._check_glasses(faces, tuple(images_of), needed=True)
+        check_glasses(faces, tuple(images_of), needed=True)
         return
     with pytest.raises(DataError, match=told):
-        glasses._check_glasses(faces, tuple(images_of), needed=True)
+        check_glasses(faces, tuple(images_of), needed=True)

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torchvision.ops import roi_align
 
-from analyses.detection.suppression import plain_iou, suppressed
+from analyses.boxes import iou as plain_iou
+from analyses.boxes import suppressed
 from lab.datasets import scenes
 from lab.detection import (
     CANVAS,

@@ -7,11 +7,11 @@ import re
 import numpy as np
 import pytest
 
-from analyses import experiments
+from analyses import classifiers, experiments, records
 from analyses.classification.cifar10_baseline import BaselineParameters
 from analyses.experiments import DataChoice
 from analyses.fitting import fitted
-from analyses.transfer.learning_rates import LearningRateParameters
+from analyses.transfer._learning_rates_settings import LearningRateParameters
 from lab.datasets import DataError, locate
 from lab.datasets.inventory import verify
 from lab.datasets.repetitions import also_in_training
@@ -64,19 +64,19 @@ def test_any_number_of_classes_is_divided_and_shown(root, kinds):
     write(root / "pets", classes({f"kind{number:03d}": 5 for number in range(kinds)}))
     chosen, test = experiments.parts(choice(root, train=3 * kinds, validation=kinds, test=kinds))
     assert all(len(np.unique(part.labels)) == kinds for part in (*chosen, test))
-    labels = experiments.as_text(range(kinds))
+    labels = records.as_text(range(kinds))
     outcome = {"classes": list(test.classes), "labels": labels, "predictions": labels[1:] + labels[:1]}
-    figures, tables = experiments.confusion_parts([outcome], "All wrong.")
-    if kinds <= experiments.MOST_CLASSES:
+    figures, tables = classifiers.confusion_parts([outcome], "All wrong.")
+    if kinds <= classifiers.MOST_CLASSES:
         assert len(figures["confusion"].values) == kinds
     else:
-        assert len(tables["confusion"].rows) == experiments.PAIRS
+        assert len(tables["confusion"].rows) == classifiers.PAIRS
         assert tables["confusion"].rows[0].cells["count"] == 1
 
 
 def test_a_confusion_matrix_stands_a_class_without_test_images():
     outcome = {"classes": ["a", "b", "c"], "labels": "0011", "predictions": "0101"}
-    figure = experiments.confusion_figure([outcome], "Some.")
+    figure = classifiers.confusion_figure([outcome], "Some.")
     assert figure.values[2] == (0.0, 0.0, 0.0)
 
 

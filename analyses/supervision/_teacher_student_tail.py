@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from analyses import experiments
-from analyses.experiments import Comparison
+from analyses import comparing, records
+from analyses.comparing import Comparison
 from analyses.plugin import Outcome
 from results import builders
 from results.schema import Finding, Metric, Table
@@ -44,7 +44,7 @@ class Tail:
         """By "tail/p/P/MEASURE_"; one family."""
         measured = self.measured()
         (_, reference), *others = measured.items()
-        return experiments.compared(
+        return comparing.compared(
             {
                 f"tail/p/{p}/{key}_": ([one[key] for one in found], [one[key] for one in reference])
                 for p, found in others
@@ -56,9 +56,9 @@ class Tail:
         metrics: dict[str, Metric] = {}
         for p, found in self.measured().items():
             for key, title in MEASURED.items():
-                unit = "images" if key == "rare_labels" else experiments.FRACTION
+                unit = "images" if key == "rare_labels" else builders.FRACTION
                 title = f"{title}: long tail, top {p} classes per image"
-                metrics[f"tail/p/{p}/{key}"] = experiments.over_seeds(found, key, title, unit)
+                metrics[f"tail/p/{p}/{key}"] = records.over_seeds(found, key, title, unit)
         for key, one in self.comparisons().items():
             metrics |= one.metrics(key, f"Change of {MEASURED[key.split('/')[-1][:-1]].lower()}")
         sizes = sorted(next(iter(self.runs.values()))[0]["class_sizes"], reverse=True)
@@ -68,8 +68,8 @@ class Tail:
             ("smallest", sizes[-1], "Images of its smallest class"),
             ("k", self.k, "K on the long-tailed pool"),
         ):
-            metrics[f"tail/{key}"] = Metric(value=value, title=title, unit="images")
-        return metrics | {"tail/seeds": Metric(value=self.seeds, title="Seeds of the long-tailed pool")}
+            metrics[f"tail/{key}"] = builders.metric(value, title, "images")
+        return metrics | {"tail/seeds": builders.metric(self.seeds, "Seeds of the long-tailed pool")}
 
     def table(self, metrics: Mapping[str, Metric]) -> Table:
         comparisons = self.comparisons()
@@ -112,10 +112,10 @@ class Tail:
     def findings(self) -> dict[str, Finding]:
         comparisons = self.comparisons()
         return {
-            f"tail_more_classes_{word}{suffix}": Finding(
-                statement=f"On the long-tailed pool some larger P gives a significantly {said} {what}",
-                holds=any(one.verdict == verdict for one in found.values()),
-                metrics=tuple(f"{key}difference" for key in found),
+            f"tail_more_classes_{word}{suffix}": builders.statement(
+                f"On the long-tailed pool some larger P gives a significantly {said} {what}",
+                any(one.verdict == verdict for one in found.values()),
+                *tuple(f"{key}difference" for key in found),
             )
             for key, suffix, what in (
                 ("test_accuracy", "", "test accuracy"),
@@ -130,9 +130,7 @@ def _measured(run: Outcome) -> dict[str, float]:
     """Of one student, what MEASURED names."""
     sizes = run["class_sizes"]
     rare = set(sorted(range(len(sizes)), key=lambda kind: sizes[kind])[: len(sizes) // 2])
-    predicted, labels = (
-        experiments.class_numbers(run["predicted"][key]) for key in ("predictions", "labels")
-    )
+    predicted, labels = (records.class_numbers(run["predicted"][key]) for key in ("predictions", "labels"))
     of_rare = [said == true for said, true in zip(predicted, labels, strict=True) if true in rare]
     chosen = sum(run["class_labels"][kind] for kind in rare)
     return {

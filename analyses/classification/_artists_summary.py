@@ -1,0 +1,251 @@
+"""What the outcomes of the artists study say: its metrics, with tables, figures and findings."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from statistics import mean
+
+from analyses import records
+from analyses.classification import _artists_tables as tables
+from analyses.classification._artists_comparisons import (
+    CHANGES,
+    FOLDS,
+    IMAGES,
+    LABELS,
+    METHOD_PAIRS,
+    METHODS,
+    TRAINING,
+    VERDICTS,
+    Compared,
+    accuracies,
+    change_words,
+    compared_changes,
+    compared_factors,
+    compared_methods,
+    correct_shares,
+    folds_difference,
+    folds_metric,
+    folds_of,
+    train_accuracies,
+    train_accuracy,
+    transform_name,
+    winner,
+)
+from analyses.classification._artists_findings import (
+    curve_findings,
+    search_findings,
+    single_findings,
+    transform_findings,
+)
+from analyses.classification._artists_settings import ArtistsParameters
+from analyses.plugin import Outcome, Summary
+from lab.evaluation import wilson
+from results import builders
+from results.builders import FRACTION
+from results.schema import Metric
+
+
+def summary(parameters: ArtistsParameters, outcomes: Mapping[str, Outcome]) -> Summary:
+    best_number = winner(parameters, outcomes)
+    folds = {
+        "forest": folds_of(outcomes, "forest"),
+        "baseline": folds_of(outcomes, "baseline"),
+        "best": folds_of(outcomes, f"search/{best_number}"),
+    }
+    folds = {name: found for name, found in folds.items() if found}
+    final = {name: folds_of(outcomes, f"final/{name}") for name in METHODS if name in folds}
+    factors = compared_factors(parameters, folds["baseline"], outcomes)
+    methods = compared_methods(parameters, folds, final)
+    changes = compared_changes(final)
+    setting = parameters.searched()[best_number]
+    metrics = {
+        **_counts(parameters, final["best"][0], factors),
+        "baseline/untrained_folds": _untrained(folds["baseline"], final["baseline"][0]),
+        **_on_folds(parameters, folds),
+        "best/train_difference": folds_difference(
+            parameters,
+            train_accuracies(folds["best"]),
+            train_accuracies(folds["baseline"]),
+            "Training accuracy of the best setting, less the baseline's",
+        ),
+        **_on_test(final),
+    }
+    for one in factors:
+        metrics |= {f"{one.name}/validation_accuracy": one.accuracy, f"{one.name}/train_accuracy": one.train}
+        title = f"Validation accuracy of {one.factor} {one.value}, less the baseline's"
+        metrics |= one.difference.metrics(f"{one.name}/", title)
+        title = f"Training accuracy of {one.factor} {one.value}, less the baseline's"
+        metrics |= one.train_difference.metrics(f"{one.name}/train_", title)
+    for name, difference in methods.items():
+        metrics |= difference.metrics(f"{name}/", METHOD_PAIRS[name])
+    for name, difference in changes.items():
+        metrics |= difference.metrics(f"{name}/", change_words(name))
+    metrics |= _largest(factors)
+    return Summary(
+        metrics=metrics,
+        tables={
+            "classes": tables.class_table(final["best"][0]),
+            "methods": tables.method_table(metrics, folds),
+            "comparisons": tables.comparison_table(methods),
+            "factors": tables.factor_table(folds["baseline"], factors, metrics),
+            "search": tables.search_table(parameters, outcomes),
+            "setting": tables.setting_table(parameters.baseline, setting),
+            "transforms": tables.transform_table(metrics, changes, parameters.seeds),
+        },
+        figures={
+            "differences": tables.factor_figure(parameters, factors, metrics),
+            **{
+                f"{name}_curves": builders.learning_curves(
+                    f"Loss and accuracy of the {LABELS[name].lower()} by epoch, on training images (running "
+                    "means over an epoch) and on the images of the fold that is held out.",
+                    records.histories(folds[name]),
+                    FOLDS,
+                )
+                for name in LABELS
+            },
+            **tables.photograph(outcomes),
+        },
+        findings={
+            **single_findings(factors),
+            **curve_findings(folds["baseline"]),
+            **search_findings(metrics, methods, setting),
+            **transform_findings(metrics, changes),
+            "no_run_diverged": records.none_diverged(outcomes),
+        },
+    )
+
+
+def _on_folds(parameters: ArtistsParameters, folds: Mapping[str, Sequence[Outcome]]) -> dict[str, Metric]:
+    metrics = {}
+    for name, runs in folds.items():
+        label = METHODS[name].lower()
+        metrics[f"{name}/validation_accuracy"] = folds_metric(
+            parameters, accuracies(runs), f"Validation accuracy, {label}"
+        )
+        if name in LABELS:
+            metrics[f"{name}/train_accuracy"] = train_accuracy(
+                parameters, runs, f"Running training accuracy of the last epoch, {label}"
+            )
+    return metrics
+
+
+def _counts(parameters: ArtistsParameters, final: Outcome, factors: Sequence[Compared]) -> dict[str, Metric]:
+    """How much there is of everything."""
+    labels, pool = final["labels"], final["training_labels"]
+    everything = Counter(labels + pool)
+    largest, images = everything.most_common(1)[0]
+    counts = {
+        "data/images": (len(labels) + len(pool), "Images in all", "images"),
+        "data/test_images": (len(labels), "Test images", "images"),
+        "data/development_images": (len(pool), "Images that choices are made on", "images"),
+        "data/classes": (len(everything), "Classes", "classes"),
+        "data/largest_class": (images, f"Images of {final['classes'][largest]}, the largest class", "images"),
+        "data/smallest_class": (min(everything.values()), "Images of the smallest class", "images"),
+        "protocol/folds": (parameters.folds * parameters.repeats, "Folds", "folds"),
+        "protocol/epochs": (parameters.baseline.epochs, "Epochs of the baseline", "epochs"),
+        "protocol/seeds": (parameters.seeds, "Final networks of each kind", "networks"),
+        "search/settings": (parameters.search_settings, "Settings drawn by the search", "settings"),
+        "search/folds": (parameters.search_folds, "Folds that a drawn setting is first tried on", "folds"),
+        "search/finalists": (parameters.finalists, "Settings tried on all folds", "settings"),
+        "search/most_multiplications": (
+            parameters.most_multiplications,
+            "Most multiplications that the convolutions of a drawn setting may take an image",
+            "multiplications",
+        ),
+        "factors/compared": (
+            len(factors),
+            "Settings that differ from the baseline in one factor",
+            "settings",
+        ),
+        **{
+            f"factors/{verdict}": (
+                sum(one.verdict == verdict for one in factors),
+                f"Changes of one factor with the verdict: {verdict}",
+                "settings",
+            )
+            for verdict in VERDICTS.values()
+        },
+    }
+    share = images / (len(labels) + len(pool))
+    on_test = sum(label == largest for label in labels)
+    return {name: builders.metric(value, title, unit) for name, (value, title, unit) in counts.items()} | {
+        "majority/share": builders.metric(share, "Share of the largest class in all images", FRACTION),
+        "majority/test_accuracy": builders.metric(
+            wilson(on_test, len(labels)),
+            "Test accuracy of always naming the largest class",
+            FRACTION,
+            over=IMAGES,
+        ),
+    }
+
+
+def _untrained(folds: Sequence[Outcome], final: Outcome) -> Metric:
+    """Folds whose network is hardly more accurate on its training images than naming the largest class."""
+    labels = final["labels"] + final["training_labels"]
+    largest = max(Counter(labels).values()) / len(labels)
+    return Metric(
+        value=sum((one["train_accuracy"] or 0.0) < 1.5 * largest for one in folds),
+        title="Folds on which the baseline hardly learns its training images",
+        unit="folds",
+        n=len(folds),
+    )
+
+
+def _largest(factors: Sequence[Compared]) -> dict[str, Metric]:
+    """The largest differences to the baseline: of all changes, and of those of the training alone."""
+    found: dict[str, Metric] = {}
+    for key, chosen, words in (
+        ("factors", factors, "of one factor"),
+        ("training", [one for one in factors if one.factor in TRAINING], "of the training"),
+    ):
+        if chosen:
+            best = max(chosen, key=lambda one: one.difference.difference.value)
+            title = f"Largest gain by a change {words}: {best.factor} {best.value}"
+            found |= best.difference.metrics(f"{key}/largest/", title)
+    return found
+
+
+def _test_accuracy(correct: Sequence[float], title: str) -> Metric:
+    """A network's accuracy, mean over seeds, with the interval that so many test images allow: Wilson's for
+    the mean number of right images, rounded. n counts images.
+    """
+    bounds = wilson(round(sum(correct)), len(correct))
+    assert bounds.low is not None and bounds.high is not None
+    value = mean(correct)
+    return Metric(
+        value=value,
+        title=title,
+        unit=FRACTION,
+        low=min(bounds.low, value),
+        high=max(bounds.high, value),
+        n=len(correct),
+        over=IMAGES,
+    )
+
+
+def _on_test(final: Mapping[str, Sequence[Outcome]]) -> dict[str, Metric]:
+    metrics: dict[str, Metric] = {}
+    for name, outcomes in final.items():
+        label = METHODS[name].lower()
+        metrics[f"{name}/test_accuracy"] = _test_accuracy(
+            correct_shares(outcomes, "none"), f"Test accuracy, {label}"
+        )
+        if name not in LABELS:
+            continue
+        metrics[f"{name}/parameters"] = builders.metric(
+            outcomes[0]["parameters"], f"Parameters, {label}", "parameters"
+        )
+        single = [
+            mean(float(a == b) for a, b in zip(one["labels"], one["predictions"]["none"], strict=True))
+            for one in outcomes
+        ]
+        for end, value in (("lowest", min(single)), ("highest", max(single))):
+            metrics[f"{name}/{end}_test_accuracy"] = builders.metric(
+                value, f"{end.capitalize()} test accuracy of one network, {label}", FRACTION
+            )
+        for change, words in list(CHANGES.items())[1:]:
+            metrics[transform_name(name, change)] = _test_accuracy(
+                correct_shares(outcomes, change), f"Accuracy, {label}, test images {words.lower()}"
+            )
+    return metrics

@@ -1,0 +1,54 @@
+"""The choices of the study of base networks, and its networks and kinds of training in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import Field
+
+from analyses.experiments import DataChoice
+from analyses.plugin import Outcome, Parameters
+
+NETWORKS = {"convnet": "ConvNet", "mobilenet": "MobileNet-like", "resnet": "ResNet-like"}
+#: How the names of the cells of each kind of training begin.
+AUGMENTED = "augmented/"
+LETTER = ""
+COUPLED = "coupled/"
+KINDS = {LETTER: "as assigned", COUPLED: "with coupled L2", AUGMENTED: "with augmentation"}
+LABELS = {kind: words[0].upper() + words[1:] for kind, words in KINDS.items()}
+PREFIXES = {LETTER: "letter/", COUPLED: "coupled/", AUGMENTED: ""}  # how their metrics begin
+SUFFIXES = {LETTER: "letter", COUPLED: "coupled", AUGMENTED: "augmented"}  # how their findings end
+Runs = Mapping[str, Mapping[str, Sequence[Outcome]]]  # by kind of training and by network
+
+
+class BaseNetworksParameters(Parameters):
+    """shift: pixels by which an augmented image is moved at most. Weight decay is decoupled (AdamW) but in
+    the runs with coupled L2 (Adam), and acts on weights, not on biases and batch norm.
+    """
+
+    data: DataChoice = DataChoice(train=10_000, validation=0, subset="batch 1")
+    seeds: int = 3
+    epochs: int = 20  # of 100 steps: 2,000
+    batch: int = 100
+    weight_decay: float = 0.05
+    shift: int = 4
+    timed_batch: int = 100
+    timed_repeats: int = 20
+    published: dict[str, float] = Field(  # a student's notebook, one run
+        default={"convnet": 0.646, "mobilenet": 0.516, "resnet": 0.684}
+    )
+
+
+def recipe_of(parameters: BaseNetworksParameters, kind: str) -> dict[str, Any]:
+    augmentation = {"flip": "random", "shift": parameters.shift} if kind == AUGMENTED else {}
+    return {
+        **({"augmentation": augmentation} if augmentation else {}),
+        "epochs": parameters.epochs,
+        "batch": parameters.batch,
+        "optimizer": "adam" if kind == COUPLED else "adamw",
+        "learning_rate": 1e-3,
+        "weight_decay": parameters.weight_decay,
+        "schedule": "exponential",
+        "final_factor": 0.1,
+    }

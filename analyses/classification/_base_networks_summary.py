@@ -1,0 +1,223 @@
+"""What the outcomes of the study of base networks say: metrics, comparisons and findings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from analyses import comparing, recipe_tables, records
+from analyses.classification import _base_networks_tables as tables
+from analyses.classification._base_networks_comparisons import (
+    comparison_words,
+    network_pairs,
+    published_pairs,
+    second_pairs,
+    training_pairs,
+)
+from analyses.classification._base_networks_settings import (
+    AUGMENTED,
+    COUPLED,
+    KINDS,
+    LABELS,
+    LETTER,
+    NETWORKS,
+    PREFIXES,
+    SUFFIXES,
+    BaseNetworksParameters,
+    Runs,
+    recipe_of,
+)
+from analyses.classification._base_networks_times import time_metrics, time_table
+from analyses.comparing import Comparison
+from analyses.plugin import Outcome, Summary
+from results import builders
+from results.schema import Finding, Metric
+
+
+def summary(parameters: BaseNetworksParameters, outcomes: Mapping[str, Outcome]) -> Summary:
+    everything = {
+        kind: {name: records.runs_named(outcomes, f"{kind}{name}") for name in NETWORKS} for kind in KINDS
+    }
+    runs: Runs = {kind: found for kind, found in everything.items() if all(found.values())}
+    times = {name: outcomes[f"time/{name}"]["kinds"] for name in NETWORKS if f"time/{name}" in outcomes}
+    networks = network_pairs(runs)
+    training = training_pairs(runs)
+    differences = {
+        "networks": comparing.compared_classifiers(networks),
+        "training": comparing.compared_classifiers(training),
+        "published": comparing.compared(published_pairs(runs, parameters)),
+        "seconds": comparing.compared(second_pairs(runs)),
+    }
+    words = comparison_words(runs)
+    metrics = _metrics(parameters, runs) | time_metrics(times)
+    for name, family in differences.items():
+        what = "Training time (s)" if name == "seconds" else "Test accuracy"
+        for key, one in family.items():
+            metrics |= one.metrics(f"{key}/", f"{what}: {words[key]}")
+    shown = {
+        "results": tables.results_table(metrics, runs, parameters),
+        "networks": comparing.classifier_comparison_table(
+            "The base networks compared on the same test images.",
+            {key: words[key] for key in networks},
+            networks,
+            differences["networks"],
+        ),
+        "training": comparing.classifier_comparison_table(
+            "Change of test accuracy by augmentation" + (" and by coupled L2." if COUPLED in runs else "."),
+            {key: words[key] for key in training},
+            training,
+            differences["training"],
+        ),
+        "published": tables.published_table(runs, words, differences["published"]),
+        "recipe": recipe_tables.recipe_table(
+            {LABELS[kind]: recipe_of(parameters, kind) for kind in runs},
+            caption="Hyper-parameters of the base networks, by kind of training.",
+        ),
+    }
+    if times:
+        shown["time"] = time_table(times, parameters)
+    return Summary(
+        metrics=metrics,
+        tables=shown,
+        figures={
+            "accuracy": tables.accuracy_chart(metrics, runs, parameters),
+            "learning": tables.learning_curves(runs[LETTER], "accuracy", KINDS[LETTER]),
+            "loss": tables.learning_curves(runs[LETTER], "loss", KINDS[LETTER]),
+            "loss_augmented": tables.learning_curves(runs[AUGMENTED], "loss", KINDS[AUGMENTED]),
+        },
+        findings=_findings(metrics, runs, differences)
+        | {
+            "no_run_diverged": records.none_diverged(
+                {name: one for name, one in outcomes.items() if "diverged" in one}
+            )
+        },
+    )
+
+
+def _metrics(parameters: BaseNetworksParameters, runs: Runs) -> dict[str, Metric]:
+    metrics: dict[str, Metric] = {}
+    for name, label in NETWORKS.items():
+        for kind, found in runs.items():
+            how = KINDS[kind]
+            metrics[f"{PREFIXES[kind]}{name}/test_accuracy"] = records.over_seeds(
+                found[name], "test_accuracy", f"Test accuracy {how}, {label}"
+            )
+            metrics[f"{PREFIXES[kind]}{name}/train_accuracy"] = records.at_the_end(
+                found[name], "train_accuracy", f"Training accuracy {how} in the last epoch, {label}"
+            )
+        metrics[f"{name}/training_seconds"] = records.over_seeds(
+            runs[LETTER][name],
+            "training_seconds",
+            f"Training time without augmentation, {label}",
+            "seconds",
+        )
+        metrics[f"{name}/forward_ms"] = builders.metric(
+            min(run["forward_ms"] for found in runs.values() for run in found[name]),
+            f"Forward pass of {parameters.timed_batch} images, the shortest of all, {label}",
+            "ms",
+        )
+    for key, measured, what in (
+        ("forward_saving", "forward_ms", "forward pass"),
+        ("training_saving", "training_seconds", "training"),
+    ):
+        plain, separable = (metrics[f"{name}/{measured}"].value for name in ("convnet", "mobilenet"))
+        metrics[key] = builders.metric(
+            plain / separable, f"Time of a {what} of the ConvNet over that of the MobileNet-like network"
+        )
+    budget = {
+        "images": (parameters.data.train, "Training images", "images"),
+        "steps": (parameters.epochs * parameters.data.train // parameters.batch, "Steps", "steps"),
+        "epochs": (parameters.epochs, "Epochs", "epochs"),
+        "seeds": (parameters.seeds, "Seeds", "seeds"),
+        "weight_decay": (parameters.weight_decay, "Weight decay", ""),
+    }
+    return metrics | {
+        f"training/{key}": builders.metric(value, title, unit) for key, (value, title, unit) in budget.items()
+    }
+
+
+def _findings(
+    metrics: Mapping[str, Metric],
+    runs: Runs,
+    differences: Mapping[str, Mapping[str, Comparison]],
+) -> dict[str, Finding]:
+    def of_family(statement: str, family: str, verdict: str, *keys: str) -> Finding:
+        return builders.statement(
+            f"{statement}, after Holm's correction within its table",
+            all(differences[family][key].verdict == verdict for key in keys),
+            *tuple(f"{key}/difference" for key in keys),
+        )
+
+    findings = {}
+    for kind in runs:
+        prefix, suffix, how = PREFIXES[kind], SUFFIXES[kind], LABELS[kind]
+        for name, label in NETWORKS.items():
+            for word, verdict, relation in (("reaches", "more", "above"), ("misses", "less", "below")):
+                findings[f"{name}_{word}_published_{suffix}"] = of_family(
+                    f"{how}, {label} is {relation} what was published",
+                    "published",
+                    verdict,
+                    f"{prefix}{name}_over_published",
+                )
+        findings[f"published_reached_{suffix}"] = of_family(
+            f"{how}, every network is above what was published",
+            "published",
+            "more",
+            *(f"{prefix}{name}_over_published" for name in NETWORKS),
+        )
+        findings[f"residual_is_best_{suffix}"] = of_family(
+            f"{how}, the residual network is more accurate than either of the others",
+            "networks",
+            "more",
+            f"{prefix}resnet_over_convnet",
+            f"{prefix}resnet_over_mobilenet",
+        )
+        findings[f"separable_is_worst_{suffix}"] = of_family(
+            f"{how}, the separable network is less accurate than either of the others",
+            "networks",
+            "more",
+            f"{prefix}convnet_over_mobilenet",
+            f"{prefix}resnet_over_mobilenet",
+        )
+        if kind != LETTER:
+            for name, label in NETWORKS.items():
+                for word, verdict in (("helps", "more"), ("hurts", "less")):
+                    findings[f"{name}_{suffix}_{word}"] = of_family(
+                        f"{how}, {label} is {verdict} accurate than as assigned",
+                        "training",
+                        verdict,
+                        f"{kind}{name}_over_letter",
+                    )
+    findings["augmentation_helps_all"] = of_family(
+        "Augmentation raises the test accuracy of every network",
+        "training",
+        "more",
+        *(f"{AUGMENTED}{name}_over_letter" for name in NETWORKS),
+    )
+    findings["separable_is_fastest"] = of_family(
+        "The network of separable convolutions trains in less time than either of the others",
+        "seconds",
+        "less",
+        "seconds/mobilenet_over_convnet",
+        "seconds/mobilenet_over_resnet",
+    )
+    fitted = tuple(f"letter/{name}/train_accuracy" for name in NETWORKS)
+    findings["all_fit_training"] = builders.statement(
+        "As assigned, every network fits at least 99% of its training images",
+        all(metrics[name].value >= 0.99 for name in fitted),
+        *fitted,
+    )
+    if "time/ms_saving" in metrics:
+        savings = ("time/ms_saving", "time/multiplications_saving")
+        findings["time_saves_less"] = builders.statement(
+            "A forward pass of the separable network saves less time than multiplications",
+            metrics[savings[0]].value < metrics[savings[1]].value,
+            *savings,
+        )
+        shares = tuple(f"time/{name}/without_multiplications" for name in ("mobilenet", "convnet"))
+        findings["rest_matters_more"] = builders.statement(
+            "Layers that multiply nothing take a larger share of the separable network's time than "
+            "of the ConvNet's",
+            metrics[shares[0]].value > metrics[shares[1]].value,
+            *shares,
+        )
+    return findings

@@ -1,0 +1,111 @@
+"""How long the base networks take: a forward pass, and its layers by kind."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any, cast
+
+from analyses import experiments
+from analyses.classification._base_networks_settings import NETWORKS, BaseNetworksParameters
+from analyses.plugin import Context, Outcome
+from results import builders
+from results.schema import Metric, Table
+from results.text import counted
+
+WITHOUT = ("batch norm", "other layers")  # kinds of layer that multiply nothing, or next to nothing
+Times = Mapping[str, Mapping[str, Mapping[str, float]]]  # by network and kind of layer
+
+
+def layer_times(name: str, batch: int, repeats: int, context: Context) -> Outcome:
+    """Times and multiplications of the layers of a network, by their kind; its weights do not matter."""
+    import torch
+
+    from lab.layer_times import by_kind
+
+    model = experiments.network(name, {}, 10)
+    shape = (batch, *cast("tuple[int, ...]", model.input_shape))
+    images = torch.randn(shape, generator=torch.Generator().manual_seed(0)).to(context.device)
+    images = images.contiguous(memory_format=torch.channels_last)
+    model = model.to(context.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    kinds = by_kind(model, images, repeats)
+    return {"kinds": {kind: {"ms": one.ms, "macs": one.multiplications} for kind, one in kinds.items()}}
+
+
+def forward_ms(model: Any, data: Any, batch: int, repeats: int) -> float:
+    """Time of one forward pass of `batch` test images in float32: the shortest of `repeats`, as other work on
+    the machine can only lengthen one.
+    """
+    import torch
+
+    images = data.normalised(data.test.images[:batch])
+    cuda = images.device.type == "cuda"
+    times = []
+    with torch.no_grad():
+        for _ in range(repeats):
+            started = time.perf_counter()
+            model(images)
+            if cuda:
+                torch.cuda.synchronize()
+            times.append(time.perf_counter() - started)
+    return 1000 * min(times)
+
+
+def time_metrics(times: Times) -> dict[str, Metric]:
+    metrics = {}
+    for name, kinds in times.items():
+        whole = sum(one["ms"] for one in kinds.values())
+        rest = sum(one["ms"] for kind, one in kinds.items() if kind in WITHOUT)
+        metrics[f"time/{name}/without_multiplications"] = builders.metric(
+            rest / whole,
+            f"Share of a forward pass in batch norm, activations and pooling, {NETWORKS[name]}",
+            builders.FRACTION,
+        )
+        metrics[f"time/{name}/multiplications"] = builders.metric(
+            sum(int(one["macs"]) for kind, one in kinds.items() if "convolution" in kind),
+            f"Multiplications in the convolutions, {NETWORKS[name]}",
+            "MACs",
+        )
+        metrics[f"time/{name}/ms"] = builders.metric(
+            whole, f"Sum of the times of all layers, {NETWORKS[name]}", "ms"
+        )
+    if set(times) == set(NETWORKS):
+        for key, title in (("ms", "Time of the layers"), ("multiplications", "Multiplications")):
+            one, other = (metrics[f"time/{name}/{key}"].value for name in ("convnet", "mobilenet"))
+            metrics[f"time/{key}_saving"] = builders.metric(
+                one / other, f"{title} of the ConvNet ÷ those of the MobileNet-like network"
+            )
+    return metrics
+
+
+def time_table(times: Times, parameters: BaseNetworksParameters) -> Table:
+    rows: list[dict[str, builders.Cell]] = []
+    for name, kinds in times.items():
+        whole = sum(one["ms"] for one in kinds.values())
+        multiplied = sum(one["macs"] for one in kinds.values())
+        for kind, one in sorted(kinds.items(), key=lambda item: -item[1]["ms"]):
+            rows.append(
+                {
+                    "network": NETWORKS[name],
+                    "kind": kind[0].upper() + kind[1:],
+                    "macs": int(one["macs"]),
+                    "macs_share": one["macs"] / multiplied,
+                    "ms": one["ms"],
+                    "ms_share": one["ms"] / whole,
+                }
+            )
+    return builders.table(
+        "Multiplications per image and time of a forward pass by kind of layer "
+        f"({parameters.timed_batch} images in float32 on one CPU thread). Of each layer the shortest of "
+        f"{counted(parameters.timed_repeats, 'passes')} counts. Other layers: activations and "
+        "pooling.",
+        {
+            "network": builders.text("Network"),
+            "kind": builders.text("Layers"),
+            "macs": builders.integer("Multiplications"),
+            "macs_share": builders.percent("Share"),
+            "ms": builders.number("Time", ".1f", "ms"),
+            "ms_share": builders.percent("Share of time"),
+        },
+        rows,
+    )

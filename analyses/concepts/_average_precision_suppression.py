@@ -1,0 +1,117 @@
+"""Greedy suppression of the candidates of the example, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from analyses.concepts._average_precision_figures import canvas, drawn
+from analyses.concepts._average_precision_ranking import Overlaps, best_first
+from analyses.concepts._average_precision_settings import AveragePrecisionParameters
+from analyses.plugin import Outcome, Summary
+from lab import average_precision as ap
+from results import builders
+from results.schema import Picture, Pictures, Suppression
+
+#: Cells by column of a table.
+Row = Mapping[str, builders.Cell]
+
+
+def _greedy(parameters: AveragePrecisionParameters, overlaps: Overlaps) -> tuple[list[int], list[Row]]:
+    """The candidates that stay, and what becomes of each, best first."""
+    kept: list[int] = []
+    rows: list[Row] = []
+    for number, one in enumerate(best_first(parameters.candidates)):
+        share, rival = max(((overlaps[number][other], other) for other in kept), default=(None, None))
+        stays = share is None or share <= parameters.suppression
+        if stays:
+            kept.append(number)
+        rows.append(
+            {
+                "box": number + 1,
+                "score": one.score,
+                "row": one.row,
+                "column": one.column,
+                "width": one.width,
+                "iou": share,
+                "rival": None if rival is None else rival + 1,
+                "fate": "stays" if stays else f"goes, because of {(rival or 0) + 1}",
+            }
+        )
+    return kept, rows
+
+
+def suppression_summary(parameters: AveragePrecisionParameters, outcome: Outcome) -> Summary:
+    """Greedy suppression, candidate after candidate, beside what torchvision's leaves."""
+    kept, rows = _greedy(parameters, outcome["candidates"])
+
+    def found(numbers: Sequence[int]) -> int:
+        chosen = ap.matches([outcome["objects"][number] for number in numbers], parameters.threshold)
+        return sum(one is not None for one in chosen)
+
+    before, after = found(range(len(rows))), found(kept)
+    return Summary(
+        metrics={
+            "suppression/threshold": builders.metric(parameters.suppression, "IoU above which a box goes"),
+            "suppression/candidates": builders.metric(len(rows), "Candidates", "boxes"),
+            "suppression/kept": builders.metric(len(kept), "Boxes that remain", "boxes"),
+            "suppression/objects": builders.metric(len(parameters.objects), "Objects of the example"),
+            "suppression/found_before": builders.metric(before, "Objects found by the candidates"),
+            "suppression/found_after": builders.metric(after, "Objects found by what remains"),
+        },
+        tables={
+            "steps": builders.table(
+                "Greedy suppression, best candidate first: the largest IoU with a box that stays.",
+                {
+                    "box": builders.integer("Box"),
+                    "score": builders.number("Score", ".2f"),
+                    "row": builders.number("Row", "g"),
+                    "column": builders.number("Column", "g"),
+                    "width": builders.number("Side", "g"),
+                    "iou": builders.number("IoU", ".3f"),
+                    "rival": builders.integer("with box"),
+                    "fate": builders.text("It"),
+                },
+                rows,
+            )
+        },
+        figures={"suppression": _suppression_figure(parameters, kept)},
+        findings={
+            "torchvision_agrees": builders.statement(
+                "torchvision's suppression leaves the same boxes", kept == outcome["kept"], "suppression/kept"
+            ),
+            "an_object_is_lost": builders.statement(
+                "Suppression takes the only box of an object that overlaps another",
+                after < before,
+                "suppression/found_before",
+                "suppression/found_after",
+            ),
+        },
+    )
+
+
+def _suppression_figure(parameters: AveragePrecisionParameters, kept: Sequence[int]) -> Pictures:
+    sheet, candidates = canvas(parameters.side, parameters.objects), best_first(parameters.candidates)
+    said = f"{len(candidates)} candidates, of which {len(kept)} remain at {parameters.suppression:g}"
+    return Pictures(
+        caption=f"Suppression of {len(candidates)} candidates at a threshold of "
+        f"{parameters.suppression:g}, numbered as they are ranked.",
+        alt=f"A sheet with {len(parameters.objects)} objects, and one with the candidates. {said}.",
+        columns=2,
+        pictures=(
+            Picture(
+                title="Objects",
+                png=sheet,
+                boxes=tuple(drawn(one, "truth") for one in parameters.objects),
+            ),
+            Picture(
+                title="Candidates",
+                png=sheet,
+                boxes=tuple(
+                    drawn(one, "kept" if number in kept else "suppressed", str(number + 1), one.score)
+                    for number, one in enumerate(candidates)
+                ),
+            ),
+        ),
+        legend=(("truth", "Object"), ("kept", "Stays"), ("suppressed", "Goes")),
+        suppression=Suppression(picture=1, threshold=parameters.suppression),
+    )

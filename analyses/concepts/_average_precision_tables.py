@@ -1,0 +1,73 @@
+"""Tables of average precision: an IoU worked out, the ranking, and the conventions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from analyses import boxes
+from analyses.concepts._average_precision_figures import low_middle_high, overlapping_pairs
+from analyses.concepts._average_precision_ranking import Overlaps
+from analyses.concepts._average_precision_settings import AveragePrecisionParameters
+from results import builders
+from results.schema import Table
+
+
+def worked_table(parameters: AveragePrecisionParameters, overlaps: Overlaps) -> Table:
+    """Intersection over union of the middle pair, line by line."""
+    three = low_middle_high(overlapping_pairs(parameters, overlaps))
+    _, detected, true = three[len(three) // 2]
+    places = [", ".join(f"{value:g}" for value in square.place) for square in (detected, true)]
+    return boxes.worked_iou(
+        "Intersection over union of a detection and a true box, worked out (pixels).",
+        detected.place,
+        true.place,
+        f"The detection of score {detected.score:g} on image {detected.image}. Squares as row and column of "
+        f"the centre, and side: ({places[0]}) and ({places[1]}).",
+        value=builders.number("Value", "g"),
+        decimals=3,
+    )
+
+
+def ranking_table(parameters: AveragePrecisionParameters, ranking: Sequence[Mapping[str, Any]]) -> Table:
+    return builders.table(
+        f"The detections of class {parameters.shown}, best first: the largest IoU with a true "
+        f"{parameters.shown}, whether it is right at a threshold of {parameters.threshold:g}, and precision "
+        "and recall of all detections so far.",
+        {
+            "rank": builders.integer("Rank"),
+            "image": builders.integer("Image"),
+            "score": builders.number("Score", ".2f"),
+            "iou": builders.number("IoU", ".2f"),
+            "verdict": builders.text("It is"),
+            "right": builders.integer("Right so far"),
+            "precision": builders.number("Precision", ".3f"),
+            "recall": builders.number("Recall", ".3f"),
+            "envelope": builders.number("Envelope", ".3f"),
+        },
+        ranking,
+    )
+
+
+def conventions_table(
+    parameters: AveragePrecisionParameters,
+    averages: Mapping[str, Mapping[str, float]],
+    means: Mapping[str, float],
+) -> Table:
+    at = f"{parameters.threshold:g}"
+    labels = {
+        "plain": f"No envelope, {at}",
+        "eleven": f"11 points, {at}",
+        "envelope": f"Area, {at}",
+        "coco": f"101 points, {at}",
+        "strict": "101 points, 0.5–0.95",
+    }
+    return builders.table(
+        "Average precision of each class, and its mean over the classes, by convention and IoU.",
+        {
+            "kind": builders.text("Class"),
+            **{key: builders.number(label, ".3f") for key, label in labels.items()},
+        },
+        [{"kind": kind, **found} for kind, found in averages.items()],
+        total={"kind": "Mean", **means},
+    )

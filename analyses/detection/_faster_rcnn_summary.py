@@ -1,0 +1,258 @@
+"""What the outcomes of the study of Faster R-CNN say: metrics, comparisons and findings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import combinations
+from typing import Any
+
+from analyses import comparing, recipe_tables, records
+from analyses.comparing import Comparison
+from analyses.detection import _detection as detection
+from analyses.detection import _faster_rcnn_tables as tables
+from analyses.detection._detection import NETWORKS
+from analyses.detection._faster_rcnn_settings import REFERENCE, VARIANTS, Change, DetectorParameters
+from analyses.detection._faster_rcnn_tables import COMPARED, MEASURED
+from analyses.plugin import Outcome, Summary
+from results import builders
+from results.schema import Finding, Metric
+
+
+def summary(parameters: DetectorParameters, outcomes: Mapping[str, Outcome]) -> Summary:
+    runs = {name: records.runs_named(outcomes, name) for name in NETWORKS}
+    variants = {
+        f"{base}/{name}": found
+        for base, changes in VARIANTS.items()
+        for name, found in _there(outcomes, base, changes).items()
+    }
+    ablation = _there(outcomes, "ablation", parameters.changes())
+    words = {name: parameters.changes()[name].words for name in ablation}
+    changed = {name: found for name, found in ablation.items() if name != REFERENCE}
+    accuracy = {name: [run["measured_accuracy"] for run in found] for name, found in runs.items()}
+    differences = comparing.compared(
+        {f"{one}/over_{other}_": (accuracy[one], accuracy[other]) for other, one in combinations(NETWORKS, 2)}
+    )
+    for family in (  # a family a table
+        *(
+            _pairs(base, _there(outcomes, base, changes), runs[base], COMPARED)
+            for base, changes in VARIANTS.items()
+        ),
+        *(_pairs("ablation", changed, ablation[REFERENCE], (suffix,)) for suffix in COMPARED),
+    ):
+        differences |= comparing.compared(family)
+    metrics = _metrics(parameters, runs | variants, ablation)
+    for key, one in differences.items():
+        what = "mean IoU of the best proposal" if key.endswith("iou_") else "accuracy"
+        metrics |= one.metrics(key, f"Difference of {what}")
+    shown = {
+        "results": tables.results_table(metrics, parameters),
+        "loss_ends": detection.loss_table(
+            metrics,
+            NETWORKS,
+            "The three losses of the detector: means over the last epoch of training, on mirrored and "
+            f"shifted canvases, and on the {parameters.data.test:,} test canvases after it.",
+        ),
+        "networks": tables.networks_table(parameters, differences),
+        "ablation": tables.ablation_table(metrics, parameters, words, differences, boxes=False),
+        "ablation_boxes": tables.ablation_table(metrics, parameters, words, differences, boxes=True),
+        "recipe": recipe_tables.recipe_table({"All networks": _recipe(parameters)}),
+    }
+    for base, caption in (
+        ("convnet", "What the head is shown in training, on the ConvNet"),
+        ("mobilenet", "The MobileNet-like detector with and without its inner ReLU"),
+    ):
+        if any(name.startswith(f"{base}/") for name in variants):
+            shown[f"{base}_variants"] = tables.variants_table(base, caption, metrics, parameters, differences)
+    best = max(NETWORKS, key=lambda name: metrics[f"{name}/test_accuracy"].value)
+    return Summary(
+        metrics=metrics,
+        tables=shown,
+        figures={
+            "losses": detection.losses(
+                {label: runs[name] for name, label in NETWORKS.items()},
+                "The three losses of the detector on each base network",
+            ),
+            "recall": detection.recall_chart(
+                runs[best],
+                f"Recall of the objects against the number of proposals per image, {NETWORKS[best]}; "
+                f"means over {parameters.seeds} seeds.",
+            ),
+            "differences": comparing.differences_chart(metrics, words, "the detector"),
+        },
+        findings=_findings(metrics, parameters, differences, words)
+        | {"no_run_diverged": records.none_diverged(outcomes)},
+    )
+
+
+def _recipe(parameters: DetectorParameters) -> dict[str, Any]:
+    return detection.recipe(parameters.epochs, parameters.data.mirror, parameters.data.shift)
+
+
+def _there(
+    outcomes: Mapping[str, Outcome], folder: str, changes: Mapping[str, Change]
+) -> dict[str, list[Outcome]]:
+    """The runs of each change that was run: older outcomes lack some."""
+    found = {name: records.runs_named(outcomes, f"{folder}/{name}") for name in changes}
+    return {name: runs for name, runs in found.items() if runs}
+
+
+def _pairs(
+    folder: str,
+    changes: Mapping[str, Sequence[Outcome]],
+    reference: Sequence[Outcome],
+    suffixes: Iterable[str],
+) -> dict[str, tuple[list[float], list[float]]]:
+    """What is compared of each change and of the reference, seed by seed, by "FOLDER/NAME/SUFFIX"."""
+    return {
+        f"{folder}/{name}/{suffix}": (
+            [run[COMPARED[suffix]] for run in found],
+            [run[COMPARED[suffix]] for run in reference],
+        )
+        for name, found in changes.items()
+        for suffix in suffixes
+    }
+
+
+def _metrics(
+    parameters: DetectorParameters,
+    runs: Mapping[str, Sequence[Outcome]],
+    ablation: Mapping[str, Sequence[Outcome]],
+) -> dict[str, Metric]:
+    """What was measured of every detector, and the budget of the ablation."""
+    metrics: dict[str, Metric] = {}
+    for name, found in runs.items():
+        base, _, variant = name.partition("/")
+        label = NETWORKS[base] + (f", {VARIANTS[base][variant].words}" if variant else "")
+        for key, (measure, title, unit) in MEASURED.items():
+            metrics[f"{name}/{key}"] = records.over_seeds(found, measure, f"{title}, {label}", unit)
+        metrics[f"{name}/parameters"] = builders.metric(
+            found[0]["parameters"], f"Parameters, {label}", "parameters"
+        )
+        metrics |= detection.loss_metrics(name, found, label)
+    for key, value, title, unit in (
+        ("train", parameters.ablation_train, "Training canvases of the ablation", "images"),
+        ("validation", parameters.ablation_validation, "Canvases that judge the ablation", "images"),
+        ("epochs", parameters.ablation_epochs, "Epochs of the ablation", "epochs"),
+        ("seeds", parameters.ablation_seeds, "Seeds of the ablation", ""),
+    ):
+        metrics[f"ablation/{key}"] = builders.metric(value, title, unit)
+    for name, found in ablation.items():
+        words = parameters.changes()[name].words
+        for key, measure, title in (
+            ("accuracy", "measured_accuracy", "Validation accuracy"),
+            ("iou", "measured_iou", "Mean IoU on validation canvases"),
+        ):
+            metrics[f"ablation/{name}/{key}"] = records.over_seeds(found, measure, f"{title}: {words}")
+    return metrics
+
+
+def _findings(
+    metrics: Mapping[str, Metric],
+    parameters: DetectorParameters,
+    differences: Mapping[str, Comparison],
+    words: Mapping[str, str],
+) -> dict[str, Finding]:
+    def reached(name: str) -> bool:
+        low = metrics[f"{name}/test_accuracy"].low
+        return low is not None and low >= parameters.published[name]
+
+    def holds(statement: str, keys: Sequence[str], verdict: str) -> Finding:
+        return builders.statement(
+            f"{statement}, after Holm's correction within its table",
+            all(differences[key].verdict == verdict for key in keys),
+            *tuple(f"{key}difference" for key in keys),
+        )
+
+    findings = {
+        "published_reached": builders.statement(
+            "The interval of every network lies above the published accuracy",
+            all(map(reached, NETWORKS)),
+            *tuple(f"{name}/test_accuracy" for name in NETWORKS),
+        ),
+        "residual_is_best": holds(
+            "The residual network is more accurate than either of the others",
+            ("resnet/over_convnet_", "resnet/over_mobilenet_"),
+            "more",
+        ),
+        "separable_is_worst": holds(
+            "The separable network is less accurate than the ConvNet", ("mobilenet/over_convnet_",), "less"
+        ),
+    }
+    for key, one, other in tables.network_pairs():
+        findings[key.replace("/", "_").rstrip("_")] = _network_finding(key, one, other, differences[key])
+    findings["class_overfits"] = builders.statement(
+        "On every base network, the loss of the class is higher on test canvases than in training",
+        all(
+            metrics[f"{name}/test_class_loss"].value > metrics[f"{name}/train_class_loss"].value
+            for name in NETWORKS
+        ),
+        *(f"{name}/{part}_class_loss" for name in NETWORKS for part in ("train", "test")),
+    )
+    for name, label in NETWORKS.items():
+        findings[f"{name}_reaches_published"] = builders.statement(
+            f"The interval of the {label} lies above the published accuracy",
+            reached(name),
+            f"{name}/test_accuracy",
+        )
+    changes = [(f"ablation/{name}", name, said) for name, said in words.items() if name != REFERENCE]
+    changes += [
+        (f"{base}/{name}", f"full_{name}", change.words)
+        for base, variants in VARIANTS.items()
+        for name, change in variants.items()
+        if f"{base}/{name}/" in differences
+    ]
+    for key, name, said in changes:
+        for suffix, box, what in (("", "", "accuracy"), ("iou_", "box_", "IoU of the best proposal")):
+            for found, verdict, word in (("helps", "more", "higher"), ("hurts", "less", "lower")):
+                findings[f"{name}_{box}{found}"] = holds(
+                    f"With {said}, the {what} is {word}", (f"{key}/{suffix}",), verdict
+                )
+    families = (
+        ("", "help", "more", "raises accuracy significantly", "raise accuracy significantly"),
+        ("", "hurt", "less", "lowers accuracy significantly", "lower accuracy significantly"),
+        (
+            "iou_",
+            "fit",
+            "more",
+            "improves the best proposal significantly",
+            "improve the best proposal significantly",
+        ),
+        (
+            "iou_",
+            "misfit",
+            "less",
+            "impairs the best proposal significantly",
+            "impair the best proposal significantly",
+        ),
+    )
+    for suffix, key, verdict, one, many in families:
+        members = {
+            said: differences[f"ablation/{name}/{suffix}"].verdict == verdict
+            for name, said in words.items()
+            if name != REFERENCE
+        }
+        findings[f"changes_that_{key}"] = builders.family(
+            f"Some change of the ablation {one}",
+            members,
+            *(f"ablation/{name}/{suffix}difference" for name in words if name != REFERENCE),
+            none=f"No change {one}.",
+            one=f"One change {one}: {{members}}.",
+            many=f"These changes {many}: {{members}}.",
+        )
+    return findings
+
+
+def _network_finding(key: str, one: str, other: str, found: Comparison) -> Finding:
+    name = f"{key}difference"
+    size = builders.shown(name, "points", ci=True, unit=True, unsigned=True)
+    difference = builders.shown(name, "points", ci=True, unit=True)
+    return builders.comparison(
+        f"The detector is more accurate on the {one} than on the {other}",
+        name,
+        found.difference,
+        adjusted_p=1.0 if found.p is None else found.p,
+        more=f"On the {one}, the detector is significantly more accurate than on the {other}, by {size}.",
+        less=f"On the {one}, the detector is significantly less accurate than on the {other}, by {size}.",
+        same=f"On the {one} and on the {other}, the accuracy of the detector does not differ "
+        f"significantly: the difference is {difference}.",
+    )

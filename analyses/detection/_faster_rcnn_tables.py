@@ -1,0 +1,152 @@
+"""Tables of the study of Faster R-CNN."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import combinations
+from typing import Any
+
+from analyses import comparing
+from analyses.comparing import Comparison
+from analyses.detection import _detection as detection
+from analyses.detection._detection import NETWORKS
+from analyses.detection._faster_rcnn_settings import REFERENCE, VARIANTS, DetectorParameters
+from results import builders
+from results.builders import FRACTION
+from results.schema import Metric, Table
+from results.text import counted
+
+#: How names of a difference begin → of what it is.
+COMPARED = {"": "measured_accuracy", "iou_": "measured_iou"}
+MEASURED = {  # name of the metric → what is measured, title, unit
+    "test_accuracy": ("measured_accuracy", "Test accuracy", FRACTION),
+    "map_50": ("map_50", "Mean average precision at IoU 0.5", FRACTION),
+    "map_50_95": ("map_50_95", "Mean average precision at IoU 0.5 to 0.95", FRACTION),
+    "mean_iou": ("measured_iou", "Mean IoU of the best proposal", FRACTION),
+    "centre_error_px": ("measured_centre_error", "Mean centre error", "pixels"),
+    "training_seconds": ("training_seconds", "Training time", "seconds"),
+}
+
+
+def results_table(metrics: Mapping[str, Metric], parameters: DetectorParameters) -> Table:
+    rows: list[dict[str, Any]] = []
+    for name, label in NETWORKS.items():
+        found = {key: metrics[f"{name}/{key}"] for key in (*MEASURED, "parameters")}
+        cells: dict[str, Any] = {key: one.value for key, one in found.items() if key != "training_seconds"}
+        cells |= {"network": label, "test_accuracy": builders.estimate(found["test_accuracy"], "seeds")}
+        rows.append(cells | {"published": parameters.published[name]})
+    return builders.table(
+        f"Faster R-CNN on {parameters.data.test:,} test canvases, with three kinds of base network: means "
+        f"over {counted(parameters.seeds, 'seeds')}, with Student's 95% intervals over them. Published: one "
+        "run in a student's notebook. mAP: mean average precision at an intersection over union (IoU) of "
+        f"0.5, and over IoUs from 0.5 to 0.95, of up to {detection.DETECTIONS} proposals per image.",
+        {
+            "network": builders.text("Base network"),
+            "test_accuracy": builders.percent("Test accuracy", best="highest"),
+            "published": builders.percent("Published"),
+            "map_50": builders.percent("mAP, 0.5"),
+            "map_50_95": builders.percent("mAP, 0.5–0.95"),
+            "mean_iou": builders.number("Mean IoU", ".3f"),
+            "centre_error_px": builders.number("Centre error", ".2f", "pixels"),
+            "parameters": builders.integer("Parameters"),
+        },
+        rows,
+        notes=("The accuracy is of the class that the head names at the best proposal.",),
+    )
+
+
+def networks_table(parameters: DetectorParameters, differences: Mapping[str, Comparison]) -> Table:
+    rows = [
+        {"comparison": f"{one} less {other}", **differences[key].cells()}
+        for key, one, other in network_pairs()
+    ]
+    return builders.table(
+        "The detector on one base network compared with that on another: difference in test accuracy "
+        "(percentage points).",
+        {
+            "comparison": builders.text("Comparison"),
+            "difference": builders.number("Difference", "+.1f", scale=100.0),
+            "p": builders.number("Adjusted p", ".3f"),
+            "verdict": builders.text("Verdict"),
+        },
+        rows,
+        notes=(
+            f"Paired by seed (n = {parameters.seeds}), with Student's 95% intervals over seeds; p-values are "
+            "adjusted by Holm's method for the comparisons of the table.",
+        ),
+    )
+
+
+def network_pairs() -> list[tuple[str, str, str]]:
+    """Name of each comparison, and the two networks in words."""
+    return [
+        (f"{one}/over_{other}_", NETWORKS[one], NETWORKS[other]) for other, one in combinations(NETWORKS, 2)
+    ]
+
+
+def variants_table(
+    base: str,
+    caption: str,
+    metrics: Mapping[str, Metric],
+    parameters: DetectorParameters,
+    differences: Mapping[str, Comparison],
+) -> Table:
+    """The detector on a network, and what is compared with it at its own budget."""
+    rows = []
+    names = {"": "The detector as it is"} | {name: one.words for name, one in VARIANTS[base].items()}
+    for name, said in names.items():
+        prefix = f"{base}/{name}".rstrip("/")
+        if f"{prefix}/test_accuracy" not in metrics:
+            continue
+        cells: dict[str, Any] = {"variant": said[:1].upper() + said[1:]}
+        cells |= {key: metrics[f"{prefix}/{key}"].value for key in ("test_accuracy", "mean_iou")}
+        for suffix in COMPARED if name else ():
+            cells |= differences[f"{prefix}/{suffix}"].cells(suffix)
+        rows.append(cells)
+    return builders.table(
+        f"{caption}, on {parameters.data.test:,} test canvases.",
+        {
+            "variant": builders.text("Detector"),
+            "test_accuracy": builders.percent("Test accuracy"),
+            **comparing.comparison_columns(),
+            "mean_iou": builders.number("Mean IoU", ".3f"),
+            **comparing.comparison_columns("iou_", fractions=False),
+        },
+        rows,
+        notes=(comparing.comparison_note(parameters.seeds),),
+    )
+
+
+def ablation_table(
+    metrics: Mapping[str, Metric],
+    parameters: DetectorParameters,
+    words: Mapping[str, str],
+    differences: Mapping[str, Comparison],
+    *,
+    boxes: bool,
+) -> Table:
+    """By accuracy, or by how well the best proposal fits: each table is a family of comparisons."""
+    measured, suffix, label = ("iou", "iou_", "Mean IoU") if boxes else ("accuracy", "", "Accuracy")
+    rows = []
+    for name, said in words.items():
+        cells: dict[str, Any] = {"change": said[:1].upper() + said[1:]}
+        cells["measured"] = metrics[f"ablation/{name}/{measured}"].value
+        if name != REFERENCE:
+            cells |= differences[f"ablation/{name}/{suffix}"].cells()
+        rows.append(cells)
+    what = "the best proposal's IoU" if boxes else "accuracy"
+    return builders.table(
+        f"Ablation of the detector: {what} on {parameters.ablation_validation:,} validation canvases when "
+        "one choice is changed.",
+        {
+            "change": builders.text("Change"),
+            "measured": builders.number(label, ".3f") if boxes else builders.percent(label),
+            **comparing.comparison_columns(fractions=not boxes),
+        },
+        rows,
+        notes=(
+            f"ConvNet; {parameters.ablation_train:,} training canvases and {parameters.ablation_epochs} "
+            "epochs unless the change says more: a smaller budget than the detectors'.",
+            comparing.comparison_note(parameters.ablation_seeds),
+        ),
+    )

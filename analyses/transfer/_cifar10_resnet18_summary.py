@@ -1,0 +1,146 @@
+"""What the outcomes of the study of a pretrained network's last stage say: metrics and findings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from analyses import classifiers, records
+from analyses.comparing import Comparison
+from analyses.interpretation import _interpretation as interpretation
+from analyses.plugin import Outcome, Summary
+from analyses.transfer import _cifar10_resnet18_tables as tables
+from analyses.transfer import _transfer as transfer
+from analyses.transfer._cifar10_resnet18_settings import OWN, LastStageParameters, Runs
+from results import builders
+from results.builders import FRACTION
+from results.schema import Figure, Finding, Metric
+
+
+def summary(parameters: LastStageParameters, outcomes: Mapping[str, Outcome]) -> Summary:
+    runs = {name: records.runs_named(outcomes, name) for name in (*parameters.candidates(), OWN)}
+    titles = tables.titles_of(parameters, runs)
+    accuracies = {name: [run["test_accuracy"] for run in found] for name, found in runs.items()}
+    pairs = {name: (name, OWN) for name in parameters.candidates()}
+    compared = transfer.compare(accuracies, pairs, "seeds")
+    metrics = _metrics(parameters, runs, titles)
+    metrics |= transfer.comparison_metrics(compared, pairs, titles)
+    metrics |= transfer.duplicate_metrics(outcomes.get("duplicates", {}))
+    best, title = runs["pretrained"], titles["pretrained"]
+    figures: dict[str, Figure] = {
+        "curves": builders.learning_curves(
+            f"Loss and accuracy by epoch of {title}. Those of training images are running means over an "
+            "epoch.",
+            records.histories(best),
+        ),
+        "losses": tables.loss_curves(runs, titles),
+        "courses": tables.accuracy_curves(parameters, runs, titles),
+    }
+    maps = best[0].get("maps")
+    if maps:
+        figures |= interpretation.map_figures(maps, title, parameters.image)
+        named, share = maps["said"][0]
+        metrics["image/probability"] = builders.metric(
+            share, f"Probability of {named} for the photograph of the figures", FRACTION
+        )
+        for place in ("first", "last"):
+            metrics |= _map_metrics(place, maps[place])
+    return Summary(
+        metrics=metrics,
+        tables={
+            "results": tables.results_table(parameters, metrics, titles, runs),
+            "comparisons": transfer.comparison_table(
+                f"Networks compared in test accuracy on {parameters.data.title}.", compared, pairs, titles
+            ),
+            "recipe": tables.recipe_table(parameters, runs, titles),
+        },
+        figures=figures,
+        findings=_findings(metrics, runs, outcomes, compared),
+        note="; ".join(
+            f"{name}: {run['weights']['source']} ({run['weights']['architecture']}), "
+            + (f"SHA-256 {run['weights']['sha256']}" if run["weights"]["sha256"] else "trained whole")
+            for name in parameters.candidates()
+            for run in runs[name][:1]
+        )
+        + ".",
+    )
+
+
+def _metrics(
+    parameters: LastStageParameters,
+    runs: Runs,
+    titles: Mapping[str, str],
+) -> dict[str, Metric]:
+    metrics: dict[str, Metric] = {}
+    for name, title in titles.items():
+        metrics |= classifiers.measured(name, runs[name], title)
+        metrics[f"{name}/lowest_validation"] = records.lowest_validation(runs[name])
+    for name, candidate in parameters.candidates().items():
+        for key, value, words, unit in (
+            ("trained", runs[name][0]["trained"], "Trained parameters", "parameters"),
+            ("parameters", runs[name][0]["parameters"], "Parameters", "parameters"),
+            ("size", candidate.size, "Height and width of the enlarged images", "pixels"),
+            ("epochs", candidate.epochs, "Epochs", "epochs"),
+        ):
+            metrics[f"{name}/{key}"] = builders.metric(value, f"{words}: {titles[name]}", unit)
+    metrics["data/train"] = builders.metric(parameters.data.train, "Training images", "images")
+    metrics[f"{OWN}/epochs"] = builders.metric(parameters.own_epochs, f"Epochs: {titles[OWN]}", "epochs")
+    return metrics
+
+
+def _map_metrics(place: str, found: Mapping[str, Any]) -> dict[str, Metric]:
+    return {
+        f"{place}/channels": builders.metric(found["shape"][0], f"Maps of the {place} layer"),
+        f"{place}/side": builders.metric(found["shape"][1], "Height and width of such a map"),
+        f"{place}/zero": builders.metric(
+            found["zero"], f"Share of its values that are not positive, {place}", FRACTION
+        ),
+        f"{place}/silent": builders.metric(
+            found["silent"], f"Share of its maps that are silent, {place}", FRACTION
+        ),
+    }
+
+
+def _findings(
+    metrics: Mapping[str, Metric],
+    runs: Runs,
+    outcomes: Mapping[str, Outcome],
+    compared: Mapping[str, Comparison],
+) -> dict[str, Finding]:
+    first = {name: records.mean_curve(runs[name], "validation_loss")[0][0] for name in runs}
+    found = {
+        "protocol_network": builders.statement(
+            "The pretrained network is ResNet-18, of which the last stage was trained",
+            any(
+                run["weights"]["architecture"] == "resnet18"
+                and run["weights"]["sha256"]
+                and run["trained"] < run["parameters"]
+                for name in compared
+                for run in runs[name]
+            ),
+        ),
+        "pretrained_is_best": builders.statement(
+            "The pretrained network is significantly more accurate than our best network",
+            compared["pretrained"].verdict == "more",
+            "pretrained/gain",
+        ),
+        "own_is_best": builders.statement(
+            "Our best network is significantly more accurate than the pretrained one",
+            compared["pretrained"].verdict == "less",
+            "pretrained/gain",
+        ),
+        "pretrained_starts_lower": builders.statement(
+            "After the first epoch the pretrained network has the lower validation loss",
+            first["pretrained"] < first[OWN],
+        ),
+        "no_run_diverged": records.none_diverged(outcomes),
+    }
+    for name in ("pretrained", OWN):
+        lowest, epochs = metrics[f"{name}/lowest_validation"], metrics[f"{name}/epochs"]
+        found[f"{name}_loss_rises"] = builders.statement(
+            f"The validation loss of {name} is lowest before its last epoch",
+            lowest.value < epochs.value,
+            f"{name}/lowest_validation",
+            f"{name}/epochs",
+        )
+    return found

@@ -1,0 +1,112 @@
+"""Tables and figures of the study of a pretrained network's last stage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from analyses import recipe_tables, records
+from analyses.classification.cifar10_designs import recipe_b
+from analyses.interpretation import _interpretation as interpretation
+from analyses.transfer._cifar10_resnet18_settings import OWN, Candidate, LastStageParameters, Runs
+from results import builders
+from results.schema import Chart, Metric, Table
+from results.text import counted
+
+
+def titles_of(parameters: LastStageParameters, runs: Runs) -> dict[str, str]:
+    def title(name: str, candidate: Candidate) -> str:
+        weights = runs[name][0]["weights"]
+        network = interpretation.NAMES.get(weights["architecture"], weights["architecture"])
+        if not candidate.layer:
+            return f"{network}, all layers, " + ("from scratch" if not weights["sha256"] else "pretrained")
+        return f"{network}, last stage, " + ("pretrained" if weights["sha256"] else "drawn")
+
+    candidates = parameters.candidates()
+    return {name: title(name, candidate) for name, candidate in candidates.items()} | {
+        OWN: "Design B, from scratch"
+    }
+
+
+def results_table(
+    parameters: LastStageParameters, metrics: Mapping[str, Metric], titles: Mapping[str, str], runs: Runs
+) -> Table:
+    return builders.table(
+        f"Accuracy on {parameters.data.title} from {parameters.data.train:,} training images, of the last "
+        "stage of a pretrained network and of a network trained from scratch.",
+        {
+            "network": builders.text("Network"),
+            "trained": builders.integer("Trained", "parameters"),
+            "epochs": builders.integer("Epochs"),
+            "seconds": builders.number("Training", ".0f", "s"),
+            "train": builders.percent("Train"),
+            "validation": builders.percent("Validation"),
+            "test": builders.percent("Test", best="highest"),
+        },
+        [
+            {
+                "network": title,
+                "trained": runs[name][0].get("trained", runs[name][0]["parameters"]),
+                "epochs": int(metrics[f"{name}/epochs"].value),
+                "seconds": metrics[f"{name}/training_seconds"].value,
+                "train": metrics[f"{name}/train_accuracy"].value,
+                "validation": metrics[f"{name}/validation_accuracy"].value,
+                "test": metrics[f"{name}/test_accuracy"],
+            }
+            for name, title in titles.items()
+        ],
+        notes=[
+            f"Means over {counted(parameters.seeds, 'seeds')}. Training accuracies are running means over "
+            "the last epoch. Seconds are of training alone; the frozen layers were run once per image before."
+        ],
+    )
+
+
+def recipe_table(parameters: LastStageParameters, runs: Runs, titles: Mapping[str, str]) -> Table:
+    candidates = parameters.candidates()
+    beside = {
+        titles[name]: {
+            "trained layers": f"those after {candidate.layer}" if candidate.layer else "all",
+            "image size": f"enlarged to {candidate.size} × {candidate.size} pixels",
+            "arithmetic": runs[name][0]["history"]["precision"],
+        }
+        for name, candidate in candidates.items()
+    }
+    beside[titles[OWN]] = {
+        "trained layers": "all",
+        "image size": "as it is",
+        "arithmetic": runs[OWN][0]["history"]["precision"],
+    }
+    recipes = {titles[name]: parameters.recipe(candidate) for name, candidate in candidates.items()}
+    return recipe_tables.recipe_table(
+        recipes | {titles[OWN]: recipe_b(parameters.own_epochs)},
+        beside,
+        "Hyper-parameters of the last stage of the pretrained network and of the network from scratch.",
+    )
+
+
+def loss_curves(runs: Runs, titles: Mapping[str, str]) -> Chart:
+    """Training and validation loss of the pretrained network and of the best of our own."""
+    return builders.curves(
+        "Training and validation loss by epoch of the pretrained network and of our best network, trained on "
+        "the same images. Training losses are running means over an epoch.",
+        {
+            f"{titles[name]}: {records.PARTS[part].lower()}": [
+                history[f"{part}_loss"] for history in records.histories(runs[name])
+            ]
+            for name in ("pretrained", OWN)
+            for part in ("train", "validation")
+        },
+        builders.number("Cross-entropy", ".3f", "nats"),
+    )
+
+
+def accuracy_curves(parameters: LastStageParameters, runs: Runs, titles: Mapping[str, str]) -> Chart:
+    return builders.curves(
+        f"Validation accuracy by epoch of each network, on {parameters.data.validation:,} images of "
+        f"{parameters.data.title}.",
+        {
+            title: [history["validation_accuracy"] for history in records.histories(runs[name])]
+            for name, title in titles.items()
+        },
+        builders.percent("Accuracy"),
+    )

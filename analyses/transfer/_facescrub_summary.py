@@ -1,0 +1,219 @@
+"""What the outcomes of the study of nine people's faces say: metrics, comparisons and findings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from analyses import records
+from analyses.comparing import Comparison
+from analyses.plugin import Outcome, Summary
+from analyses.transfer import _facescrub_tables as tables
+from analyses.transfer import _facescrub_worked as examples
+from analyses.transfer import _transfer as transfer
+from analyses.transfer._facescrub_settings import FaceParameters
+from analyses.transfer._facescrub_tables import best_rate, titles_of
+from results import builders
+from results.schema import Figure, Finding, Metric
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+OVERFITTED = 0.05  # of a training accuracy above the validation accuracy
+
+
+def summary(parameters: FaceParameters, outcomes: Mapping[str, Outcome]) -> Summary:
+    runs = {name: records.runs_named(outcomes, name) for name in parameters.perceptrons()}
+    runs["finetuned"] = records.runs_named(outcomes, "finetuned")
+    head = outcomes["conv4"]
+    runs["conv4"] = head["runs"][best_rate(head)]
+    correct = {name: transfer.share_correct(found) for name, found in runs.items()}
+    pairs = _pairs(parameters)
+    compared = transfer.compare(correct, pairs)
+    titles = titles_of(parameters)
+    metrics = _metrics(parameters, runs, head, correct)
+    metrics |= transfer.comparison_metrics(compared, pairs, titles)
+    first = f"mlp{parameters.hidden[0]}"
+    worked = examples.worked_examples(runs["finetuned"][0])
+    metrics |= examples.worked_metrics(worked)
+    figures: dict[str, Figure] = {
+        "curves": builders.learning_curves(
+            f"Loss and accuracy by epoch of a perceptron with {parameters.hidden[0]} hidden units on "
+            "pixels. Those of training images are running means over an epoch.",
+            records.histories(runs[first]),
+        ),
+    }
+    if all("units" in runs[name][0] for name in parameters.perceptrons()):
+        figures["units"] = tables.unit_pictures(
+            parameters, {name: runs[name][0]["units"] for name in parameters.perceptrons()}
+        )
+    return Summary(
+        metrics=metrics,
+        tables={
+            "results": tables.results_table(metrics, parameters),
+            "comparisons": transfer.comparison_table(
+                f"Classifiers compared on the {metrics['data/test'].value} test images.",
+                compared,
+                pairs,
+                {name: title[:1].upper() + title[1:] for name, title in titles.items()},
+            ),
+            "recipe": tables.recipe_table(parameters, runs, head),
+            "worked": examples.worked_table(worked),
+        },
+        figures=figures,
+        findings=_findings(metrics, parameters, outcomes, compared, worked),
+        note=f"Weights: {head['weights']['source']} ({head['weights']['architecture']}), SHA-256 "
+        f"{head['weights']['sha256']}; kept activations: {head['layer']}."
+        + (f" {head['checked']}." if head.get("checked") else ""),
+    )
+
+
+def _pairs(parameters: FaceParameters) -> dict[str, tuple[str, str]]:
+    """Each classifier with the one that it is to improve on."""
+    first = f"mlp{parameters.hidden[0]}"
+    others = {"conv4": first, "finetuned": "conv4", f"{first}_l2": first}
+    others |= {f"mlp{hidden}": first for hidden in parameters.hidden[1:]}
+    return {name: (name, other) for name, other in others.items()}
+
+
+def _metrics(
+    parameters: FaceParameters,
+    runs: Mapping[str, Sequence[Outcome]],
+    head: Outcome,
+    correct: Mapping[str, NDArray[Any]],
+) -> dict[str, Metric]:
+    from lab.evaluation import paired_over_seeds
+
+    first = f"mlp{parameters.hidden[0]}"
+    sizes = runs[first][0]["sizes"]
+    metrics = {
+        f"data/{key}": builders.metric(value, title, unit)
+        for key, value, title, unit in (
+            ("classes", len(runs[first][0]["classes"]), "People", "classes"),
+            ("train", sizes[0], "Training images", "images"),
+            ("validation", sizes[1], "Validation images", "images"),
+            ("test", sizes[2], "Test images", "images"),
+            ("person", parameters.person, "Training images of each person", "images"),
+            ("seeds", parameters.seeds, "Networks of each kind", "networks"),
+        )
+    }
+    metrics |= transfer.duplicate_metrics(runs[first][0])
+    metrics["conv4/width"] = builders.metric(head["width"], "Kept activations of an image")
+    metrics["conv4/rate"] = builders.metric(float(best_rate(head)), "Learning rate that validation chose")
+    metrics["finetuned/epochs"] = builders.metric(
+        parameters.finetune_epochs, "Epochs of fine-tuning", "epochs"
+    )
+    for name, title in titles_of(parameters).items():
+        metrics[f"{name}/test_accuracy"] = transfer.accuracy(correct[name], title)
+        for part in ("train", "validation"):
+            metrics[f"{name}/{part}_accuracy"] = records.over_seeds(
+                runs[name],
+                f"{part}_accuracy",
+                f"{part.capitalize()} accuracy, {title}",
+            )
+    for name in parameters.perceptrons():
+        metrics[f"{name}/roughness"] = records.over_seeds(
+            runs[name],
+            "roughness",
+            f"Mean difference of neighbouring weights ÷ their deviation, {titles_of(parameters)[name]}",
+            "",
+        )
+    smooth, rough = ([run["roughness"] for run in runs[name]] for name in (f"{first}_l2", first))
+    metrics[f"{first}_l2/roughness_difference"] = builders.metric(
+        paired_over_seeds(smooth, rough).difference, "Its difference with and without L2", "", over="seeds"
+    )
+    return metrics
+
+
+def _findings(
+    metrics: Mapping[str, Metric],
+    parameters: FaceParameters,
+    outcomes: Mapping[str, Outcome],
+    compared: Mapping[str, Comparison],
+    worked: Sequence[Mapping[str, Any]],
+) -> dict[str, Finding]:
+    first, wide = f"mlp{parameters.hidden[0]}", f"mlp{parameters.hidden[-1]}"
+    rougher = metrics[f"{first}_l2/roughness_difference"]
+    reached = f"{{{first}/test_accuracy:percent}}"
+    by_penalty, by_width = (f"{{{name}/gain:points ci unit}}" for name in (f"{first}_l2", wide))
+    return {
+        "published_reached": builders.statement(
+            "The perceptron on pixels reaches the published accuracy",
+            metrics[f"{first}/test_accuracy"].value >= parameters.published,
+            f"{first}/test_accuracy",
+        ),
+        "perceptron_overfits": builders.statement(
+            "The perceptron on pixels names its training images better than the validation images, "
+            f"by more than {OVERFITTED:g}",
+            metrics[f"{first}/train_accuracy"].value
+            > metrics[f"{first}/validation_accuracy"].value + OVERFITTED,
+            f"{first}/train_accuracy",
+            f"{first}/validation_accuracy",
+        ),
+        "equal_epochs": builders.statement(
+            "Fine-tuning has as many epochs as the linear layer",
+            parameters.finetune_epochs == parameters.head_epochs,
+            "finetuned/epochs",
+        ),
+        "features_beat_pixels": compared["conv4"].finding(
+            "Features of a pretrained network are significantly more accurate than pixels",
+            "conv4/gain",
+            more="On faces, a linear classifier on pretrained features reaches a test accuracy of "
+            f"{{conv4/test_accuracy:percent}}, significantly more than the {reached} of a perceptron on "
+            "pixels.",
+            less="On faces, a linear classifier on pretrained features reaches a test accuracy of "
+            f"{{conv4/test_accuracy:percent}}, significantly less than the {reached} of a perceptron on "
+            "pixels.",
+            same="On faces, a linear classifier on pretrained features does not differ significantly from a "
+            "perceptron on pixels.",
+        ),
+        "finetuning_over_features": compared["finetuned"].finding(
+            "Fine-tuning is significantly more accurate than a linear layer on fixed features",
+            "finetuned/gain",
+            more="It is significantly more accurate than the linear classifier on fixed features, by "
+            "{finetuned/gain:points ci unit}.",
+            less="It is significantly less accurate than the linear classifier on fixed features: the "
+            "difference is {finetuned/gain:points ci unit}.",
+            same="It does not differ significantly from the linear classifier on fixed features: the "
+            "difference is {finetuned/gain:points ci unit}.",
+        ),
+        "penalty_changes": compared[f"{first}_l2"].finding(
+            "The penalty raises the perceptron's test accuracy significantly",
+            f"{first}_l2/gain",
+            more=f"A penalty on the weights raises test accuracy significantly, by {by_penalty}.",
+            less=f"A penalty on the weights lowers test accuracy significantly, by {by_penalty}.",
+            same="A penalty on the weights does not change test accuracy significantly: the difference is "
+            f"{by_penalty}.",
+        ),
+        "finetuning_beats_features": builders.statement(
+            "Fine-tuning is significantly more accurate than kept activations",
+            compared["finetuned"].verdict == "more",
+            "finetuned/gain",
+        ),
+        "features_beat_finetuning": builders.statement(
+            "Kept activations are significantly more accurate than fine-tuning",
+            compared["finetuned"].verdict == "less",
+            "finetuned/gain",
+        ),
+        "penalty_smooths": builders.statement(
+            "With the penalty the weights of the hidden units are smoother, with an interval below zero",
+            rougher.high is not None and rougher.high < 0,
+            f"{first}_l2/roughness_difference",
+        ),
+        "worked_right": examples.worked_finding(worked, right=True),
+        "worked_wrong": examples.worked_finding(worked, right=False),
+        "no_run_diverged": records.none_diverged(outcomes),
+    } | (
+        {}
+        if wide == first
+        else {
+            "width_changes": compared[wide].finding(
+                "More hidden units raise the test accuracy significantly",
+                f"{wide}/gain",
+                more=f"More hidden units raise test accuracy significantly, by {by_width}.",
+                less=f"More hidden units lower test accuracy significantly, by {by_width}.",
+                same="More hidden units do not change test accuracy significantly: the difference is "
+                f"{by_width}.",
+            )
+        }
+    )

@@ -1,0 +1,122 @@
+"""Tables and pictures of the study of nine people's faces."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from statistics import mean
+
+from analyses import recipe_tables
+from analyses.interpretation._interpretation import NAMES
+from analyses.plugin import Outcome
+from analyses.transfer._facescrub_settings import FaceParameters
+from analyses.transfer._facescrub_training import SHOWN
+from analyses.transfer._facescrub_worked import person
+from results import builders
+from results.schema import Metric, Picture, Pictures, Table
+from results.text import counted, listing
+
+
+def titles_of(parameters: FaceParameters) -> dict[str, str]:
+    perceptrons = {
+        name: f"perceptron with {hidden} hidden units" + (" and L2 penalty" if decay else "")
+        for name, (hidden, decay) in parameters.perceptrons().items()
+    }
+    return perceptrons | {"conv4": "linear layer on fixed features", "finetuned": "all layers fine-tuned"}
+
+
+def results_table(metrics: Mapping[str, Metric], parameters: FaceParameters) -> Table:
+    sizes = [int(metrics[f"data/{part}"].value) for part in ("classes", "train", "validation", "test")]
+    return builders.table(
+        "Accuracy (%) of naming {} people: perceptrons on pixels, a linear layer on the fixed features of a "
+        "pretrained network, and this network with all layers fine-tuned ({:,} training, {:,} validation "
+        "and {:,} test images). Brackets are 95% confidence intervals over test images.".format(*sizes),
+        {
+            "what": builders.text("Classifier"),
+            "train": builders.percent("Training"),
+            "validation": builders.percent("Validation"),
+            "test": builders.percent("Test", best="highest"),
+        },
+        [
+            {
+                "what": title[:1].upper() + title[1:],
+                "train": metrics[f"{name}/train_accuracy"].value,
+                "validation": metrics[f"{name}/validation_accuracy"].value,
+                "test": metrics[f"{name}/test_accuracy"],
+            }
+            for name, title in titles_of(parameters).items()
+        ],
+        notes=[
+            f"Means over {counted(parameters.seeds, 'seeds')}. All layers were fine-tuned for "
+            f"{counted(parameters.finetune_epochs, 'epochs')}."
+        ],
+    )
+
+
+def best_rate(head: Outcome) -> str:
+    """Of the linear layer, by mean validation accuracy."""
+    runs: Mapping[str, Sequence[Outcome]] = head["runs"]
+    return max(runs, key=lambda rate: mean(run["validation_accuracy"] for run in runs[rate]))
+
+
+def recipe_table(parameters: FaceParameters, runs: Mapping[str, Sequence[Outcome]], head: Outcome) -> Table:
+    """Every choice of the three systems, with what they are given and what they are."""
+    from lab.recipes import Recipe
+
+    widths, network = " or ".join(map(str, parameters.hidden)), head["weights"]["architecture"]
+    penalties = " or ".join(
+        dict(recipe_tables.recipe_rows(Recipe.of(parameters.mlp_recipe(decay))))["weight decay"]
+        for decay in (0.0, parameters.penalty)
+    )
+    drawn = "uniform in ±1/√inputs"
+    rows = {
+        "Perceptron": {
+            "weight decay": penalties,
+            "input": f"{parameters.size} × {parameters.size} grey pixels, standardised",
+            "layers": f"{widths} hidden units (ReLU)",
+            "first weights": drawn,
+        },
+        "Linear layer": {
+            "augmentation": "mirrored (random)" if parameters.mirror else "none",
+            "arithmetic": "float32",
+            "input": f"{head['width']:,} activations of {head['layer']}, standardised",
+            "layers": "none hidden",
+            "first weights": drawn,
+        },
+        "All layers": {
+            "arithmetic": runs["finetuned"][0]["history"]["precision"],
+            "input": f"{parameters.view} × {parameters.view} colour pixels",
+            "layers": f"those of {NAMES.get(network, network)}",
+            "first weights": f"pretrained; of the last layer {drawn}",
+        },
+    }
+    return recipe_tables.recipe_table(
+        {
+            "Perceptron": parameters.mlp_recipe(0.0),
+            "Linear layer": parameters.head_recipe() | {"learning_rate": float(best_rate(head))},
+            "All layers": parameters.finetune_recipe(),
+        },
+        rows,
+        "The three systems that name people: input, layers, initialisation and hyper-parameters.",
+    )
+
+
+def unit_pictures(parameters: FaceParameters, units: Mapping[str, Sequence[Outcome]]) -> Pictures:
+    """The drawn units of every perceptron, by its name."""
+
+    shown = [(name, unit) for name in parameters.perceptrons() for unit in units[name]]
+    sides = [f"{'for' if unit['for'] else 'against'} {person(unit['class'])}" for _, unit in shown]
+
+    def title(name: str) -> str:
+        hidden, decay = parameters.perceptrons()[name]
+        return f"{hidden}, L2" if decay else str(hidden)
+
+    return Pictures(
+        caption=f"Weights from the pixels to hidden units: of each perceptron the {counted(SHOWN, 'units')} "
+        "with the largest weights; the title gives the number of hidden units. From left to right, they "
+        "count "
+        f"most {listing(sides)}. Mid-grey is zero; light pixels of the photograph raise the unit where its "
+        "weights are light, and lower it where they are dark.",
+        alt=f"{SHOWN} hidden units of each perceptron as grey pictures.",
+        columns=len(shown),
+        pictures=tuple(Picture(title=title(name), png=unit["png"]) for name, unit in shown),
+    )

@@ -1,0 +1,216 @@
+"""What the outcomes of the study of learning rates say: metrics, tables, figures and findings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from analyses import records
+from analyses.plugin import Outcome, Summary
+from analyses.transfer import _learning_rates_tables as tables
+from analyses.transfer import _transfer as transfer
+from analyses.transfer._learning_rates_settings import TITLES, LearningRateParameters
+from analyses.transfer._learning_rates_standing import (
+    Runs,
+    Standing,
+    class_counts,
+    in_words,
+    rank,
+    rate_of,
+    runs_of,
+)
+from results import builders
+from results.builders import FRACTION
+from results.schema import Figure, Finding, Metric, Table
+
+
+def summary(parameters: LearningRateParameters, outcomes: Mapping[str, Outcome]) -> Summary:
+    metrics: dict[str, Metric] = {}
+    shown: dict[str, Table] = {}
+    figures: dict[str, Figure] = {}
+    findings: dict[str, Finding] = {}
+    for number, (name, domain) in enumerate(parameters.used.items()):
+        prefix, suffix = (f"{name}/", f"_{name}") if number else ("", "")
+        runs = runs_of(parameters, name, outcomes)
+        first = outcomes[f"{name}/heads"]
+        standing = rank(runs)
+        metrics |= _data_metrics(prefix, name, first) | _metrics(prefix, name, runs, standing)
+        findings |= _findings(name, prefix, suffix, metrics, runs, standing)
+        shown[f"results{suffix}"] = tables.results_table(
+            name, prefix, metrics, runs, standing, parameters, domain
+        )
+        shown[f"comparisons{suffix}"] = transfer.comparison_table(
+            f"Settings compared on the {first['sizes']['test']:,} test images: {name}.",
+            standing.compared,
+            standing.pairs,
+            {setting: in_words(setting).capitalize() for setting in runs},
+        )
+        figures[f"classes{suffix}"] = tables.class_chart(name, first)
+        figures[f"courses{suffix}"] = tables.curve_chart(name, runs, standing, parameters)
+        best = standing.best["finetune"]
+        if runs[best][0]["history"].get("test_loss"):
+            figures[f"best_course{suffix}"] = builders.learning_curves(
+                f"Loss and accuracy by epoch of {in_words(best)}, the setting of fine-tuning that "
+                f"validation images select, on the {name}. Those of training images are running means "
+                "over an epoch.",
+                records.histories(runs[best]),
+            )
+    for kind, epochs in (("finetune", parameters.finetune_epochs), ("head", parameters.head_epochs)):
+        metrics[f"{kind}/epochs"] = builders.metric(epochs, f"Epochs: {TITLES[kind].lower()}", "epochs")
+    findings["equal_epochs"] = builders.statement(
+        "Both approaches had the same number of epochs",
+        parameters.finetune_epochs == parameters.head_epochs,
+        "finetune/epochs",
+        "head/epochs",
+    )
+    weights = next(iter(outcomes.values()))["weights"]
+    findings["network_differs"] = builders.statement(
+        "The network is another than the protocol's ResNet-50", weights["architecture"] != "resnet50"
+    )
+    shown["recipe"] = tables.recipe_table(parameters, outcomes)
+    return Summary(
+        metrics=metrics,
+        tables=shown,
+        figures=figures,
+        findings=findings,
+        note=f"Weights: {weights['source']} ({weights['architecture']}), SHA-256 {weights['sha256']}. "
+        f"Fine-tuning had {parameters.finetune_epochs} epochs, the last layer {parameters.head_epochs}.",
+    )
+
+
+LAG = 0.02  # of a training accuracy behind another, from which on training was not finished
+
+
+def _data_metrics(prefix: str, name: str, first: Outcome) -> dict[str, Metric]:
+    counts = class_counts(first)
+    metrics = {
+        f"{prefix}data/{key}": builders.metric(value, f"{title}, {name}", unit)
+        for key, value, title, unit in (
+            ("classes", len(counts), "Classes", "classes"),
+            ("train", first["sizes"]["train"], "Training images", "images"),
+            ("validation", first["sizes"]["validation"], "Validation images", "images"),
+            ("test", first["sizes"]["test"], "Test images", "images"),
+            ("smallest_class", min(counts), "Training images of the smallest class", "images"),
+            ("largest_class", max(counts), "Training images of the largest class", "images"),
+            ("size", first["weights"]["size"], "Height and width of the images", "pixels"),
+        )
+    }
+    metrics[f"{prefix}head/training_seconds"] = builders.metric(
+        first["training_seconds"], f"Training of all last layers, {name}", "seconds"
+    )
+    if "black_bordered" in first:
+        metrics[f"{prefix}data/black_bordered"] = builders.metric(
+            first["black_bordered"],
+            f"Share of the training images with a black border of an eighth or more, {name}",
+            FRACTION,
+        )
+    return metrics | transfer.duplicate_metrics(first, prefix)
+
+
+def _metrics(prefix: str, name: str, runs: Runs, standing: Standing) -> dict[str, Metric]:
+    metrics: dict[str, Metric] = {}
+    for setting, found in runs.items():
+        words = f"{in_words(setting)}, {name}"
+        metrics[f"{prefix}{setting}/test_accuracy"] = transfer.accuracy(standing.correct[setting], words)
+        for part, title in (("validation", "Validation"), ("train", "Training")):
+            metrics[f"{prefix}{setting}/{part}_accuracy"] = records.at_the_end(
+                found, f"{part}_accuracy", f"{title} accuracy, {words}"
+            )
+    for kind, best in standing.best.items():
+        rates = sorted((one for one in runs if one.startswith(kind)), key=rate_of)
+        by_test = sorted(rates, key=lambda one: metrics[f"{prefix}{one}/test_accuracy"].value)
+        chosen = {
+            "best/test_accuracy": f"{best}/test_accuracy",
+            "best/train_accuracy": f"{best}/train_accuracy",
+            "smallest/train_accuracy": f"{rates[0]}/train_accuracy",
+            "lowest_test_accuracy": f"{by_test[0]}/test_accuracy",
+            "highest_test_accuracy": f"{by_test[-1]}/test_accuracy",
+        }
+        metrics |= {f"{prefix}{kind}/{key}": metrics[f"{prefix}{one}"] for key, one in chosen.items()}
+        metrics[f"{prefix}{kind}/best_rate"] = builders.metric(
+            rate_of(best), f"Learning rate that validation chose, {TITLES[kind].lower()}, {name}"
+        )
+    winner = standing.ranking[0]
+    metrics[f"{prefix}winner/test_accuracy"] = metrics[f"{prefix}{winner}/test_accuracy"]
+    metrics[f"{prefix}winner/rate"] = builders.metric(rate_of(winner), f"Learning rate of {in_words(winner)}")
+    titles = {setting: in_words(setting) for setting in runs}
+    return metrics | transfer.comparison_metrics(standing.compared, standing.pairs, titles, prefix)
+
+
+def _findings(
+    name: str, prefix: str, suffix: str, metrics: Mapping[str, Metric], runs: Runs, standing: Standing
+) -> dict[str, Finding]:
+    def value(metric: str) -> float:
+        return metrics[f"{prefix}{metric}"].value
+
+    finetune = sorted((one for one in runs if one.startswith("finetune")), key=rate_of)
+    tests = {one: value(f"{one}/test_accuracy") for one in runs}
+    ranges = [f"{kind}/{end}_test_accuracy" for kind in TITLES for end in ("highest", "lowest")]
+    approach = standing.compared["approach"].verdict
+    stated = {
+        "classes_are_balanced": (
+            "The largest class has at most two training images more than the smallest",
+            value("data/largest_class") - value("data/smallest_class") <= 2,
+            ("data/smallest_class", "data/largest_class"),
+        ),
+        "finetuning_wins": (
+            "The best on validation images is fine-tuned",
+            standing.ranking[0].startswith("finetune"),
+            ("winner/test_accuracy",),
+        ),
+        "winner_is_clear": (
+            "The best on validation images is significantly more accurate on the test images than the second",
+            standing.compared["winner"].verdict == "more",
+            ("winner/gain",),
+        ),
+        "finetuning_beats_frozen": (
+            "At their best rates, fine-tuning is significantly more accurate than the frozen backbone",
+            approach == "more",
+            ("approach/gain",),
+        ),
+        "frozen_beats_finetuning": (
+            "At their best rates, the frozen backbone is significantly more accurate than fine-tuning",
+            approach == "less",
+            ("approach/gain",),
+        ),
+        "largest_finetune_rate_is_worst": (
+            "Of the rates of fine-tuning, the largest has the lowest test accuracy",
+            min(finetune, key=lambda one: tests[one]) == finetune[-1],
+            tuple(f"{one}/test_accuracy" for one in finetune),
+        ),
+        "largest_finetune_rate_is_best": (
+            "Of the rates of fine-tuning, the largest has the highest validation accuracy",
+            standing.best["finetune"] == finetune[-1],
+            ("finetune/best_rate",),
+        ),
+        "head_rate_matters_less": (
+            "Test accuracy varies less over the rates of the last layer than over those of fine-tuning",
+            value(ranges[2]) - value(ranges[3]) < value(ranges[0]) - value(ranges[1]),
+            tuple(ranges),
+        ),
+        "smallest_head_rate_lags": (
+            "At its smallest rate the last layer fits fewer of its training images than at its best",
+            value("head/smallest/train_accuracy") < value("head/best/train_accuracy") - LAG,
+            ("head/smallest/train_accuracy", "head/best/train_accuracy"),
+        ),
+        "smallest_finetune_rate_lags": (
+            "At its smallest rate fine-tuning fits fewer of its training images than at its best",
+            value("finetune/smallest/train_accuracy") < value("finetune/best/train_accuracy") - LAG,
+            ("finetune/smallest/train_accuracy", "finetune/best/train_accuracy"),
+        ),
+        "best_finetuning_underfits": (
+            "At their best rates, fine-tuning fits fewer of the training images than the frozen backbone",
+            value("finetune/best/train_accuracy") < value("head/best/train_accuracy") - LAG,
+            ("finetune/best/train_accuracy", "head/best/train_accuracy"),
+        ),
+        "no_run_diverged": (
+            "No run diverged",
+            not any(run["diverged"] for found in runs.values() for run in found),
+            (),
+        ),
+    }
+    return {
+        f"{key}{suffix}": builders.statement(
+            f"{statement} ({name})", holds, *tuple(f"{prefix}{metric}" for metric in names)
+        )
+        for key, (statement, holds, names) in stated.items()
+    }

@@ -1,0 +1,21 @@
+"""The choices of the study of glasses, and its networks and kinds of pairs in words."""
+
+from __future__ import annotations
+
+from analyses.verification._verification import CROSSED, METHODS, VerificationParameters
+
+KINDS = {"none": "neither", "both": "both", "cross": "one of the two"}
+BARE = "mining_glasses"  # the new network without drawn glasses
+ROWS = {
+    "contrastive": METHODS["contrastive"],
+    **CROSSED,
+    BARE: "New network, no glasses drawn",
+    "mining": "New network, glasses drawn",
+}
+SPLITS = {"heldout": "people with both", "published": "published people"}
+
+
+class GlassesParameters(VerificationParameters):
+    """meglass: whether the networks are tried on the lists of MeGlass too, whose images must be here."""
+
+    meglass: bool = False

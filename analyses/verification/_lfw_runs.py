@@ -1,0 +1,51 @@
+"""The runs of each stage of the study of Labeled Faces in the Wild, and the learning rates chosen by them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from analyses import records
+from analyses.plugin import Outcome
+from analyses.verification._judging import Judged
+from analyses.verification._lfw_settings import Which
+from lab.verification import Pairs
+
+#: Rows of the tables.
+STAGES = {
+    "pixels": "Raw pixels",
+    "before": "Network of ImageNet, before training",
+    "last": "Network of ImageNet, last layer trained",
+    "flawed": "Network of ImageNet, last layer with the published flaws",
+    "all": "Network of ImageNet, all layers trained",
+    "scratch_before": "Siamese tower, before training",
+    "scratch": "Siamese tower, trained from scratch",
+}
+LISTED: dict[Which, str] = {"pairs": "listed pairs", "everyone": "every pair"}
+
+
+def runs_of(outcomes: Mapping[str, Outcome], stage: str, rates: Mapping[str, float]) -> list[Outcome]:
+    """Of a stage by seed: at the rate that was chosen, where only the cells that chose it were measured."""
+    if stage == "scratch_before":
+        return [one["before"] for one in records.runs_named(outcomes, "scratch") if "before" in one]
+    found = records.runs_named(outcomes, stage)
+    if found or stage not in rates:
+        return found
+    return records.runs_named(outcomes, f"{stage}/{rates[stage]:g}")
+
+
+def chosen_rate(outcomes: Mapping[str, Outcome], stage: str, rates: Sequence[float]) -> float:
+    """That with the highest mean AUC over seeds on every pair of the validation people."""
+    return max(rates, key=lambda rate: validation_auc(records.runs_named(outcomes, f"{stage}/{rate:g}")))
+
+
+def validation_auc(runs: Sequence[Outcome]) -> float:
+    return sum(run["validation"]["auc"] for run in runs) / len(runs)
+
+
+def pairs_of(outcome: Outcome) -> Pairs:
+    return Pairs.of(outcome["distances"], outcome["first"], outcome["second"])
+
+
+def listed_pairs_of(runs: Sequence[Outcome]) -> Judged:
+    """The listed pairs of the runs of a stage, by seed."""
+    return Judged([[pairs_of(run) for run in runs]], [[{} for _ in runs]])

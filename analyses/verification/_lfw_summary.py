@@ -1,0 +1,217 @@
+"""What the outcomes of the study of Labeled Faces in the Wild say: metrics, comparisons and findings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from analyses import records
+from analyses.plugin import Outcome, Summary
+from analyses.verification import _judging as judging
+from analyses.verification import _lfw_tables as tables
+from analyses.verification import _verification as verification
+from analyses.verification._lfw_runs import LISTED, STAGES, chosen_rate, listed_pairs_of, pairs_of, runs_of
+from analyses.verification._lfw_settings import LfwParameters, Which
+from results import builders
+from results.builders import FRACTION
+from results.schema import Finding, Metric
+
+#: The stages within a sentence.
+IN_TEXT = {
+    "before": "the network of ImageNet before training",
+    "last": "the network with its last layer trained",
+    "flawed": "the last layer trained with the published flaws",
+    "all": "the network with all layers trained",
+    "scratch_before": "the tower before training",
+    "scratch": "the tower trained from scratch",
+}
+#: One table, one family, on listed pairs and on every pair: name → which two stages.
+COMPARED = {
+    "gain": ("all", "before"),
+    "last_gain": ("last", "before"),
+    "layers": ("all", "last"),
+    "flaws": ("flawed", "last"),
+    "scratch_gain": ("scratch", "scratch_before"),
+    "scratch_over_before": ("scratch", "before"),
+}
+
+
+def summary(parameters: LfwParameters, outcomes: Mapping[str, Outcome]) -> Summary:
+    rates = {
+        stage: chosen_rate(outcomes, stage, choice)
+        for stage, choice in (("last", parameters.last_rates), ("all", parameters.all_rates))
+    }
+    runs = {stage: found for stage in STAGES if (found := runs_of(outcomes, stage, rates))}
+    areas = {which: _areas(runs, which) for which in LISTED}
+    compared = _compared(areas, runs)
+    whole = bool(records.runs_named(outcomes, "all"))  # else all layers as the search has them
+    metrics = (
+        _metrics(parameters, runs, areas)
+        | judging.comparison_metrics(compared)
+        | {
+            f"{stage}/rate": builders.metric(rate, f"Learning rate: {STAGES[stage]}")
+            for stage, rate in rates.items()
+        }
+        | {
+            f"all/{key}": builders.metric(value, f"{title} of training all layers", unit)
+            for key, value, title, unit in (
+                ("epochs", parameters.all_epochs if whole else parameters.search_epochs, "Epochs", "epochs"),
+                ("pairs", parameters.all_pairs if whole else parameters.pairs, "Pairs an epoch", "pairs"),
+            )
+        }
+    )
+    return Summary(
+        metrics=metrics,
+        tables={
+            "results": tables.results_table(metrics, runs),
+            "comparisons": judging.comparison_table(compared, "Differences of AUC on the test people."),
+            "rates": tables.rates_table(parameters, outcomes),
+            "recipe": tables.recipe_table(parameters, rates, "all" if whole else "search"),
+        },
+        figures={
+            "roc_listed": tables.listed_roc(runs),
+            "roc": tables.everyone_roc(runs),
+            "distances": tables.distance_chart(runs["all"][0]),
+        },
+        findings=_findings(metrics, areas, compared, parameters, outcomes),
+        note=verification.weights_note(outcomes),
+    )
+
+
+def _areas(runs: Mapping[str, Sequence[Outcome]], which: Which) -> dict[str, judging.Drawn]:
+    """Mean AUC over seeds, and when people are drawn again, of the stages that know the latter."""
+    import numpy as np
+
+    if which == "pairs":
+        return {stage: judging.aucs(listed_pairs_of(found)) for stage, found in runs.items()}
+    return {
+        stage: (
+            float(np.mean([one["everyone"]["auc"] for one in found])),
+            np.mean([one["everyone"]["resampled"] for one in found], axis=0),
+        )
+        for stage, found in runs.items()
+        if all("resampled" in one["everyone"] for one in found)
+    }
+
+
+def _compared(
+    areas: Mapping[Which, Mapping[str, judging.Drawn]], runs: Mapping[str, Sequence[Outcome]]
+) -> dict[str, judging.Comparison]:
+    people = runs["before"][0]["counts"]["test_people"]
+    pairs = {
+        f"{name}/{which}/auc": (found[first], found[second])
+        for which, found in areas.items()
+        for name, (first, second) in COMPARED.items()
+        if first in found and second in found
+    }
+    words = {
+        f"{name}/{which}/auc": judging.Compared(IN_TEXT[first], IN_TEXT[second], where=f"on {said}")
+        for which, said in LISTED.items()
+        for name, (first, second) in COMPARED.items()
+    }
+    return judging.compared(pairs, words, dict.fromkeys(pairs, people))
+
+
+def _metrics(
+    parameters: LfwParameters,
+    runs: Mapping[str, Sequence[Outcome]],
+    areas: Mapping[Which, Mapping[str, judging.Drawn]],
+) -> dict[str, Metric]:
+    first = runs["before"][0]
+    counts = first["counts"]
+    metrics: dict[str, Metric] = {}
+    for stage, found in runs.items():
+        label = STAGES[stage]
+        for which, said in LISTED.items():
+            title = f"AUC on {said}: {label}"
+            metrics[f"{stage}/{which}/auc"] = (
+                judging.estimated(*areas[which][stage], title, counts["test_people"])
+                if stage in areas[which]
+                else records.over_seeds([one[which] for one in found], "auc", title)
+            )
+        metrics[f"{stage}/pairs/eer"] = builders.metric(
+            judging.error_rate(listed_pairs_of(found)), f"Equal error rate on listed pairs: {label}", FRACTION
+        )
+        metrics[f"{stage}/everyone/eer"] = records.over_seeds(
+            [one["everyone"] for one in found], "eer", f"Equal error rate on every pair: {label}"
+        )
+        metrics[f"{stage}/seeds"] = builders.metric(len(found), f"Seeds: {label}")
+    for key, stage in (("before", "before"), ("after", "all")):
+        for which in LISTED:
+            metrics[f"{which}/auc_{key}"] = metrics[f"{stage}/{which}/auc"]
+    metrics["everyone/pairs"] = builders.metric(
+        first["everyone"]["pairs"], "Every pair of the test images", "pairs"
+    )
+    for key, value, title, unit in (
+        ("test_pairs", len(first["distances"]), "Listed pairs tested on", "pairs"),
+        ("test_same", int(pairs_of(first).same.sum()), "Of these of the same person", "pairs"),
+        ("listed", counts["listed"], "Pairs listed", "pairs"),
+        ("missing", counts["missing"], "Listed pairs that lack an image here", "pairs"),
+        ("train_images", counts["train_images"], "Training images", "images"),
+        ("train_people", counts["train_people"], "Training people", "people"),
+        ("validation_people", counts["validation_people"], "Validation people", "people"),
+        ("test_images", counts["test_images"], "Test images", "images"),
+        ("test_people", counts["test_people"], "Test people", "people"),
+        ("seeds", parameters.seeds, "Seeds", ""),
+    ):
+        metrics[f"data/{key}"] = builders.metric(value, title, unit)
+    return metrics
+
+
+def _findings(
+    metrics: dict[str, Metric],
+    areas: Mapping[Which, Mapping[str, judging.Drawn]],
+    compared: Mapping[str, judging.Comparison],
+    parameters: LfwParameters,
+    outcomes: Mapping[str, Outcome],
+) -> dict[str, Finding]:
+    names: dict[str, tuple[str, builders.Verdict]] = {
+        "training_helps": ("gain", "more"),
+        "last_layer_helps": ("last_gain", "more"),
+        "more_layers_help": ("layers", "more"),
+        "flaws_hurt": ("flaws", "less"),
+        "scratch_helps": ("scratch_gain", "more"),
+        "scratch_is_behind": ("scratch_over_before", "less"),
+    }
+    return {
+        "protocol_network": builders.statement(
+            "The network is AlexNet or VGG-16, as by protocol",
+            parameters.architecture in ("alexnet", "vgg16"),
+        ),
+        **{
+            f"{finding}_{which}": compared[key].finding(key, expected)
+            for finding, (name, expected) in names.items()
+            for which in LISTED
+            if (key := f"{name}/{which}/auc") in compared
+        },
+        **_published_findings(metrics, areas, parameters),
+        "no_run_diverged": records.none_diverged(outcomes),
+    }
+
+
+def _published_findings(
+    metrics: Mapping[str, Metric],
+    areas: Mapping[Which, Mapping[str, judging.Drawn]],
+    parameters: LfwParameters,
+) -> dict[str, Finding]:
+    """Whether the AUC after training lies above what was published, over our people; the project gives no
+    interval of its own. All are one family.
+    """
+    from lab.evaluation import holm, p_of_resamples
+
+    asked = [
+        (network, which, value)
+        for network, values in parameters.published.items()
+        for which, value in values.items()
+        if "all" in areas[which]
+    ]
+    adjusted = holm([p_of_resamples(areas[which]["all"][1] - value) for _, which, value in asked])
+    names = {"alexnet": "AlexNet", "vgg16": "VGG-16"}
+    return {
+        f"beats_{network}_{which}": builders.statement(
+            f"The AUC after training on {LISTED[which]} lies above what was published of "
+            f"{names.get(network, network)}, by an interval over our test people, after Holm's correction",
+            metrics[f"{which}/auc_after"].value > value and p is not None and p < builders.SIGNIFICANT,
+            f"{which}/auc_after",
+        )
+        for (network, which, value), p in zip(asked, adjusted, strict=True)
+    }

@@ -1,0 +1,211 @@
+"""What the outcomes of the study of Siamese networks say: metrics, comparisons and findings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations, islice
+from statistics import fmean
+
+from analyses import records
+from analyses.plugin import Outcome, Summary
+from analyses.verification import _judging as judging
+from analyses.verification import _siamese_tables as tables
+from analyses.verification import _verification as verification
+from analyses.verification._judging import Judged
+from analyses.verification._siamese_pairs import examples_table, hardest_table
+from analyses.verification._siamese_settings import HELDOUT, NEW, OLD, PARTS, PUBLISHED, SiameseParameters
+from analyses.verification._verification import IN_TEXT, METHODS
+from results import builders
+from results.builders import FRACTION
+from results.schema import Finding, Metric
+from results.text import counted
+
+
+def summary(parameters: SiameseParameters, outcomes: Mapping[str, Outcome]) -> Summary:
+    folds = [f"fold{k}" for k in range(parameters.folds)]
+    parts = {PUBLISHED: [PUBLISHED], HELDOUT: [HELDOUT], "folds": folds}
+    judged = {
+        part: {method: judging.split_runs(outcomes, splits, method) for method in METHODS}
+        for part, splits in parts.items()
+    }
+    areas = {
+        part: {method: judging.aucs(one) for method, one in methods.items()}
+        for part, methods in judged.items()
+    }
+    faces = outcomes[f"{PUBLISHED}/pixels/0"]["faces"]
+    found = _compared(judged, areas)
+    metrics = _metrics(parameters, judged, areas, faces) | judging.comparison_metrics(found)
+    for part, splits in parts.items():
+        metrics |= _own_people_metrics(part, outcomes, splits)
+    seeds = f"Means over {counted(parameters.seeds, 'seeds')} of what is trained."
+    return Summary(
+        metrics=metrics,
+        tables={
+            "results": tables.results_table(
+                metrics, f"{seeds} Intervals (95%) are over people, drawn again fold by fold."
+            ),
+            "thresholds": tables.thresholds_table(metrics, seeds),
+            "rates": tables.rates_table(judged["folds"], f"{seeds} Every fold has its own threshold."),
+            "comparisons": judging.comparison_table(
+                found, "Differences of AUC on people that were not trained on."
+            ),
+            "examples": examples_table(outcomes[f"{PUBLISHED}/{OLD}/0"], metrics[f"threshold/{OLD}"].value),
+            "hardest": hardest_table(
+                outcomes[f"{HELDOUT}/{NEW}/0"], metrics[f"threshold/{NEW}/{HELDOUT}"].value
+            ),
+            "recipe": verification.recipe_table(parameters, (OLD, NEW)),
+        },
+        figures={
+            "roc": tables.roc_chart(judged["folds"]),
+            "distances": tables.distance_chart(judged["folds"][NEW], metrics[f"threshold/{NEW}/folds"].value),
+            "loss": builders.curves(
+                "Contrastive loss of the tutorial's network, of pairs drawn from its training people.",
+                {
+                    METHODS[OLD]: [
+                        history["train_loss"]
+                        for history in records.histories(records.runs_named(outcomes, f"{PUBLISHED}/{OLD}"))
+                    ]
+                },
+                builders.number("Contrastive loss", ".4f"),
+            ),
+        },
+        findings=_findings(metrics, found, outcomes),
+        note=verification.weights_note(outcomes),
+    )
+
+
+GROUPS = 1_000  # of people of a fold that are looked at, at most
+
+
+def _metrics(
+    parameters: SiameseParameters,
+    judged: Mapping[str, Mapping[str, Judged]],
+    areas: Mapping[str, Mapping[str, judging.Drawn]],
+    faces: Mapping[str, int],
+) -> dict[str, Metric]:
+    metrics: dict[str, Metric] = {}
+    for part, methods in judged.items():
+        for method, one in methods.items():
+            title = f"{METHODS[method]} on {PARTS[part]}"
+            metrics[f"{method}/{part}/auc"] = judging.estimated(
+                *areas[part][method], f"AUC: {title}", one.people
+            )
+            metrics[f"threshold/{method}/{part}"] = builders.metric(
+                one.threshold(), f"Threshold of the distance: {title}"
+            )
+            rates = judging.rates_of(one)
+            for key, value, what in (
+                ("eer", judging.error_rate(one), "Equal error rate"),
+                ("accuracy", rates["accuracy"], "Accuracy"),
+                ("balanced_accuracy", rates["balanced"], "Balanced accuracy"),
+                ("best_balanced_accuracy", judging.best_balanced(one), "Balanced accuracy, best threshold"),
+                ("true_positive_rate", rates["true_positive"], "True positive rate"),
+                ("false_positive_rate", rates["false_positive"], "False positive rate"),
+            ):
+                metrics[f"{method}/{part}/{key}"] = builders.metric(value, f"{what}: {title}", FRACTION)
+            metrics[f"{method}/{part}/left_out_people"] = builders.metric(
+                faces["people"] - one.people // len(one.pairs),
+                f"Training people that chose the threshold: {title}",
+                "people",
+            )
+    for part in (PUBLISHED, HELDOUT):
+        for key in ("auc", "accuracy"):
+            metrics[f"{part}/{key}"] = metrics[f"{NEW}/{part}/{key}"]
+    for method in METHODS:
+        metrics[f"threshold/{method}"] = metrics[f"threshold/{method}/{PUBLISHED}"]
+    return metrics | {
+        "data/people": builders.metric(faces["people"], "People", "people"),
+        "data/images": builders.metric(faces["images"], "Images", "images"),
+        "data/folds": builders.metric(parameters.folds, "Folds of people"),
+        "data/seeds": builders.metric(parameters.seeds, "Seeds of every network on every split"),
+        "pixels/easier_groups": builders.metric(
+            _easier_groups(judged[PUBLISHED]["pixels"], judged["folds"]["pixels"]),
+            "Groups of people within a fold on which raw pixels do worse than on the published people",
+            FRACTION,
+        ),
+    }
+
+
+def _own_people_metrics(
+    part: str, outcomes: Mapping[str, Outcome], splits: Sequence[str]
+) -> dict[str, Metric]:
+    """AUC on the people trained on, and on those whom inner folds left out; for a method without training
+    both are strangers.
+    """
+    metrics = {}
+    for method, label in METHODS.items():
+        runs = [one for split in splits for one in records.runs_named(outcomes, f"{split}/{method}")]
+        inner = [one for split in splits for one in records.runs_named(outcomes, f"{split}/{method}_inner")]
+        for key, values, what in (
+            ("train_auc", [one["train_auc"] for one in runs], "the people trained on"),
+            ("left_out_auc", [one["auc"] for one in inner], "training people that inner folds left out"),
+        ):
+            if values:
+                metrics[f"{method}/{part}/{key}"] = builders.metric(
+                    fmean(values), f"AUC on {what}: {label}, {PARTS[part]} tested", FRACTION
+                )
+    return metrics
+
+
+def _easier_groups(published: Judged, folds: Judged) -> float:
+    """Of all groups of as many people as the published ones, each within a fold, the share on which raw
+    pixels have a lower AUC than on these.
+    """
+    import numpy as np
+
+    from lab.verification import auc
+
+    area = float(auc(published.pairs[0][0])[0])
+    found = []
+    for (pairs,) in folds.pairs:
+        everyone = np.unique(np.concatenate([pairs.first, pairs.second]))
+        for group in islice(combinations(everyone, min(published.people, len(everyone))), GROUPS):
+            inside = np.isin(pairs.first, group) & np.isin(pairs.second, group)
+            found.append(float(auc(pairs.where(inside))[0]) < area)
+    return fmean(found)
+
+
+#: One table, one family. The published people are too few to draw again: no claim is made on them.
+COMPARED = {
+    f"{first}_over_{second}/{part}/auc": judging.Compared(
+        IN_TEXT[first], IN_TEXT[second], where=f"on {PARTS[part]}"
+    )
+    for part in ("folds", HELDOUT)
+    for first, second in ((NEW, "pixels"), (NEW, "backbone"), (OLD, "pixels"), (NEW, OLD))
+}
+
+
+def _compared(
+    judged: Mapping[str, Mapping[str, Judged]], areas: Mapping[str, Mapping[str, judging.Drawn]]
+) -> dict[str, judging.Comparison]:
+    pairs, people = {}, {}
+    for name in COMPARED:
+        methods, part, _ = name.split("/")
+        first, _, second = methods.partition("_over_")
+        pairs[name] = areas[part][first], areas[part][second]
+        people[name] = judged[part][first].people
+    return judging.compared(pairs, COMPARED, people)
+
+
+def _findings(
+    metrics: Mapping[str, Metric], found: Mapping[str, judging.Comparison], outcomes: Mapping[str, Outcome]
+) -> dict[str, Finding]:
+    names: dict[str, tuple[str, builders.Verdict]] = {
+        "new_beats_pixels": (f"{NEW}_over_pixels", "more"),
+        "new_beats_backbone": (f"{NEW}_over_backbone", "more"),
+        "new_beats_old": (f"{NEW}_over_{OLD}", "more"),
+        "old_loses_to_pixels": (f"{OLD}_over_pixels", "less"),
+    }
+    return {
+        **{
+            f"{finding}_on_{words}": found[f"{name}/{part}/auc"].finding(f"{name}/{part}/auc", expected)
+            for finding, (name, expected) in names.items()
+            for part, words in (("folds", "folds"), (HELDOUT, "held_out"))
+        },
+        "published_people_are_easy": builders.statement(
+            "Raw pixels have a higher AUC on the published people than on most groups of as many people",
+            metrics["pixels/easier_groups"].value > 0.5,
+            "pixels/easier_groups",
+        ),
+        "no_run_diverged": records.none_diverged(outcomes),
+    }

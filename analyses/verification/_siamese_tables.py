@@ -1,0 +1,142 @@
+"""Tables and figures of the study of Siamese networks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from analyses.verification import _judging as judging
+from analyses.verification import _verification as verification
+from analyses.verification._judging import Judged
+from analyses.verification._siamese_settings import HELDOUT, NEW, PARTS, PUBLISHED
+from analyses.verification._verification import METHODS
+from results import builders
+from results.schema import Chart, Metric, Reference, Table
+from results.text import counted
+
+GRID = tuple(index / 50 for index in range(51))  # false positive rates at which a ROC is drawn
+
+
+def results_table(metrics: Mapping[str, Metric], note: str) -> Table:
+    return builders.table(
+        "AUC on people that were not trained on, and equal error rate on the folds.",
+        {
+            "method": builders.text("Distance"),
+            PUBLISHED: builders.number("Published", ".3f"),
+            HELDOUT: builders.number("Held out", ".3f"),
+            "folds": builders.number("Folds", ".3f"),
+            "eer": builders.percent("EER, folds"),
+        },
+        [
+            {
+                "method": label,
+                **{part: metrics[f"{method}/{part}/auc"] for part in PARTS},
+                "eer": metrics[f"{method}/folds/eer"].value,
+            }
+            for method, label in METHODS.items()
+        ],
+        notes=(note,),
+    )
+
+
+def thresholds_table(metrics: Mapping[str, Metric], seeds: str) -> Table:
+    rows = []
+    for part, words in PARTS.items():
+        for method, label in METHODS.items():
+            own = f"{method}/{part}"
+            chosen_on = metrics.get(f"{own}/left_out_auc", metrics[f"{own}/train_auc"])
+            rows.append(
+                {
+                    "part": words.removeprefix("the ").capitalize(),
+                    "method": label,
+                    "people": metrics[f"{own}/left_out_people"].value,
+                    "auc": chosen_on.value,
+                    "threshold": metrics[f"threshold/{own}"].value,
+                    "tpr": metrics[f"{own}/true_positive_rate"].value,
+                    "fpr": metrics[f"{own}/false_positive_rate"].value,
+                    "balanced": metrics[f"{own}/balanced_accuracy"].value,
+                    "possible": metrics[f"{own}/best_balanced_accuracy"].value,
+                }
+            )
+    return builders.table(
+        "The threshold of each distance, with the best balanced accuracy on training people that the network "
+        "had not seen, and what it gives on the people tested.",
+        {
+            "part": builders.text("Tested"),
+            "method": builders.text("Distance"),
+            "people": builders.integer("Chosen on", "people"),
+            "auc": builders.number("AUC there", ".3f"),
+            "threshold": builders.number("Threshold", ".3f"),
+            "tpr": builders.percent("TPR"),
+            "fpr": builders.percent("FPR"),
+            "balanced": builders.percent("Balanced"),
+            "possible": builders.percent("Best possible"),
+        },
+        rows,
+        notes=(
+            "A pair is called the same below the threshold. Balanced: mean of true positive and true "
+            "negative rate; best possible: with the threshold that the tested people themselves would have "
+            f"chosen. Every fold has its own threshold. {seeds}",
+        ),
+    )
+
+
+def rates_table(judged: Mapping[str, Judged], note: str) -> Table:
+    rows = []
+    for threshold in ("balanced", *(f"{rate:g}" for rate in verification.RATES)):
+        for method, label in METHODS.items():
+            found = judging.rates_of(judged[method], threshold)
+            rows.append(
+                {
+                    "chosen": "balanced accuracy"
+                    if threshold == "balanced"
+                    else f"FPR {float(threshold):.0%}",
+                    "method": label,
+                    "threshold": judged[method].threshold(threshold),
+                    "tpr": found["true_positive"],
+                    "fpr": found["false_positive"],
+                    "accuracy": found["accuracy"],
+                }
+            )
+    return builders.table(
+        "Rates on the folds at thresholds fixed on training people whom inner folds left out: by the best "
+        "balanced accuracy, or by a false positive rate.",
+        {
+            "chosen": builders.text("Fixed by"),
+            "method": builders.text("Distance"),
+            "threshold": builders.number("Threshold", ".3f"),
+            "tpr": builders.percent("TPR"),
+            "fpr": builders.percent("FPR"),
+            "accuracy": builders.percent("Accuracy"),
+        },
+        rows,
+        notes=(note,),
+    )
+
+
+def roc_chart(judged: Mapping[str, Judged]) -> Chart:
+    return builders.roc(
+        "ROC on the folds, true positive rates averaged at each false positive rate.",
+        {label: judging.roc_curve(judged[method], GRID) for method, label in METHODS.items()},
+        bands=f"95% intervals over {counted(judged[NEW].people, 'people')}",
+    )
+
+
+def distance_chart(judged: Judged, threshold: float) -> Chart:
+    import numpy as np
+
+    pairs = [one for runs in judged.pairs for one in runs]
+    distances = np.concatenate([one.distances for one in pairs])
+    same = np.concatenate([one.same for one in pairs])
+    edges = np.linspace(0, float(distances.max()) or 1.0, 31)
+    chart = judging.distance_chart(
+        "Distances of the new network on the folds, of pairs of one person and of different people: "
+        "shares of each kind. The line is the mean of the folds' thresholds.",
+        {
+            kind: np.histogram(distances[chosen], edges)[0].tolist()
+            for kind, chosen in (("same", same), ("different", ~same))
+        },
+        ((edges[1:] + edges[:-1]) / 2).tolist(),
+        decimals=2,
+    )
+    threshold_line = Reference(axis="x", value=threshold, label="threshold")
+    return chart.model_copy(update={"references": (threshold_line,)})
