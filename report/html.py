@@ -93,11 +93,12 @@ def write_document(
     pictures: Files = {}
 
     def draw(item: Item) -> str:
+        place = live.block(item, document.results)
         if item.kind == "table":
-            return str(parts.table(html_views.table_view(item))) + live.block(item, document.results)
+            return str(parts.table(html_views.table_view(item)) + place)
         view = html_views.figure_view(item, drawings)
         pictures.update({f"{study.id}/{path}": content for path, content in view.files.items()})
-        return str(parts.figure(view))
+        return str(parts.figure(view, place))
 
     abstract, *bodies = html_text.texts(document, draw)
     for image in own_pictures.images([document.abstract, *(s.blocks for s in document.sections)]):
@@ -127,7 +128,7 @@ def write_document(
             shared,
             section=section,
             text=text,
-            scripts=[name for name in sorted(live.SCRIPTS) if f'data-live="{name}"' in text.body],
+            scripts=live.scripts(text.body),
             before=around[n],
             after=around[n + 2],
         )
@@ -201,7 +202,7 @@ def write_assets(templates: Path = TEMPLATES) -> Files:
     return {
         "assets/site.css": _joined(templates, "styles", STYLES, "css"),
         "assets/site.js": _joined(templates, "scripts", SCRIPTS, "js"),
-        **{f"assets/{name}.js": _joined(templates, "live", [name], "js") for name in sorted(live.SCRIPTS)},
+        **{f"assets/{name}.js": _joined(templates, "live", [name], "js") for name in live.SCRIPTS},
     }
 
 

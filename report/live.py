@@ -1,4 +1,7 @@
-"""Live figures: below a table, a place for a script that begins at the numbers of the table's result."""
+"""Live figures: a place for a script that begins at the numbers of a result.
+
+It stands below a table, or in the place of a figure's drawing, which stays where there is no script.
+"""
 
 from __future__ import annotations
 
@@ -25,19 +28,33 @@ def _memory(result: Result) -> Any:
     return [(cells["layer"], cells["activations"], cells["weights"]) for cells in rows]
 
 
-#: What a table begins: the script, and the numbers that it begins at.
+def _inception(result: Result) -> Any:
+    """Of every module its name, the width and channels of its input, and its filters; the printed first."""
+    table = result.tables["filters"]
+    return [[row.cells[column.key] for column in table.columns] for row in table.rows]
+
+
+#: What a table or figure begins: the script, and the numbers that it begins at.
 BEGINS: Mapping[str, tuple[str, Callable[[Result], Any]]] = {
     "architecture.convolution/filters": ("stack", _stack),
     "architecture.vgg19/layers": ("memory", _memory),
+    "architecture.inception/branches": ("inception", _inception),
 }
-SCRIPTS = {script for script, _ in BEGINS.values()}
+SHARED = "parts"
+SCRIPTS = (SHARED, *sorted({script for script, _ in BEGINS.values()}))
 
 
-def block(item: Item, results: Mapping[str, Result]) -> str:
-    """The place for the script below an item, or "" where there is none; without a script it is not seen."""
+def scripts(page: str) -> list[str]:
+    """The scripts of the places on a page, in the order in which they are loaded."""
+    used = [name for name in SCRIPTS if f'data-live="{name}"' in page]
+    return [SHARED, *used] if used else []
+
+
+def block(item: Item, results: Mapping[str, Result]) -> Markup:
+    """The place for the script of an item, empty where there is none; without a script it is not seen."""
     if item.target not in BEGINS:
-        return ""
+        return Markup("")
     script, start = BEGINS[item.target]
     numbers = json.dumps(start(results[item.target.partition("/")[0]]), separators=(",", ":"))
     place = '<div class="live" id="{}:live" data-live="{}" data-start="{}"></div>'
-    return str(Markup(place).format(item.target, script, numbers))
+    return Markup(place).format(item.target, script, numbers)

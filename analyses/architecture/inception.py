@@ -99,9 +99,7 @@ class Inception(Analysis[InceptionParameters]):
                 "reduced": _branch_table(module["reduced"], "dimension-reduced"),
                 "lecture": _comparison_table(module, lecture),
                 "googlenet": _googlenet_table(pairs),
-                "filters": _filters_table(
-                    {"This study": module, "The lecture": lecture} | pairs
-                ),
+                "filters": _filters_table({"This study": module, "The lecture": lecture} | pairs),
             },
             figures={"branches": _figure(module)},
             findings={

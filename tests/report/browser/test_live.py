@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from report import html
-from report.live import BEGINS
+from report.live import BEGINS, SHARED
 from results.schema import Result
 from results.store import Store
 from tests.report.conftest import TEMPLATES, open_workshop
-from tests.report.pages import put, site
+from tests.report.pages import put
 
 RECORDED = Store(TEMPLATES.parent / "results")
 
@@ -22,24 +21,43 @@ def recorded(analysis: str) -> Result:
     return RECORDED.read(analysis, "full")
 
 
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A page of all live figures."""
+    workshop = open_workshop(tmp_path_factory.mktemp("workshop"))
+    text = "# Live\n"
+    for analysis in sorted({target.partition("/")[0] for target in BEGINS}):
+        workshop.store.write(recorded(analysis))
+    for target in BEGINS:
+        analysis, _, name = target.partition("/")
+        kind = "table" if name in recorded(analysis).tables else "figure"
+        text += f'\n{{{{ {kind}("{target}") }}}}\n'
+    workshop.section("live", text)
+    pages = html.write_document(workshop.document("live"), workshop.templates)
+    folder = put({**pages, **html.write_assets()}, tmp_path_factory.mktemp("site"))
+    return (folder / "small" / "live.html").as_uri()
+
+
 @pytest.fixture
-def live(chromium: Any, tmp_path: Path) -> Iterator[Any]:
-    """The page of the live figures, with the state of one where it is given."""
-    workshop = open_workshop(tmp_path)
-    workshop.store.write(recorded("architecture.convolution"))
-    workshop.store.write(recorded("architecture.vgg19"))
-    tables = "".join(f'{{{{ table("{target}") }}}}\n\n' for target in BEGINS)
-    workshop.section("counted", f"# Counted\n\n{tables}")
-    folder = put(site(workshop.document("counted"), workshop.templates), tmp_path / "site")
-    page = chromium.new_page()
+def live(window: Any, address: str) -> Any:
+    """The page of all live figures, with the state of one where it is given."""
 
     def opened(state: str = "") -> Any:
-        page.goto("about:blank")
-        page.goto((folder / "small" / "counted.html").as_uri() + state)
-        return page
+        window.goto("about:blank")
+        window.goto(address + state)
+        return window
 
-    yield opened
+    return opened
+
+
+@pytest.fixture(scope="module")
+def window(chromium: Any) -> Iterator[Any]:
+    """One for all tests; nothing may have gone wrong in it."""
+    page, faults = chromium.new_page(), []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    yield page
     page.close()
+    assert faults == []
 
 
 def numbers(page: Any, row: int) -> list[str]:
@@ -131,8 +149,48 @@ def test_the_memory_of_vgg19_begins_at_what_was_recorded_and_follows_batch_bits_
     assert "at least one" in output.inner_text()
 
 
+def test_the_inception_module_begins_at_the_printed_bars_and_computes_every_recorded_module(
+    live: Any,
+) -> None:
+    page = live()
+    result = recorded("architecture.inception")
+    place = page.locator("[data-live=inception]")
+    output = place.locator("output")
+
+    def counted() -> list[list[str]]:
+        """Operations of each branch, naive and reduced."""
+        script = "(rows) => rows.map((row) => [...row.cells].slice(1, 3).map((cell) => cell.textContent))"
+        found: list[list[str]] = place.locator("tbody tr").evaluate_all(script)
+        return found
+
+    rows = result.tables["lecture"].rows[:-1]
+    for button, kinds in (
+        ("The lecture", ("lecture_naive", "lecture_reduced")),
+        ("This study", ("naive", "reduced")),
+    ):
+        place.get_by_role("button", name=button).click()
+        assert counted() == [[f"{row.cells[kind]:,}" for kind in kinds] for row in rows]
+    saving = result.metrics["saving"].value
+    assert f"{result.metrics['naive_output_channels'].value} channels" in output.inner_text()
+    assert output.inner_text().endswith(f" {saving} times fewer.")
+    for row in result.tables["googlenet"].rows[:-1]:
+        cells = row.cells
+        place.get_by_role("button", name=str(cells["layer"]), exact=True).click()
+        assert output.inner_text() == (
+            f"Naive: {cells['naive_channels']} channels, {cells['naive']:,} MACs. "
+            f"Reduced: {cells['reduced_channels']} channels, {cells['reduced']:,} MACs, "
+            f"{cells['saving']:.2f} times fewer."
+        )
+    place.get_by_role("spinbutton", name="5×5 reduce").fill("0")
+    assert "at least 1" in output.inner_text()
+    page = live("#architecture.inception/branches:live=8,2,1,1,1,1,1,1")
+    assert counted()[2] == ["3,200", "1,728"]
+    assert "Your numbers" in output.inner_text()
+
+
 def test_a_live_figure_is_small_and_unseen_without_a_script() -> None:
     files = html.write_assets()
+    shared = len(files[f"assets/{SHARED}.js"])
     for script, _ in BEGINS.values():
-        assert len(files[f"assets/{script}.js"]) < 15_000
+        assert shared + len(files[f"assets/{script}.js"]) < 15_000
     assert b".live:empty" in files["assets/site.css"]
