@@ -34,11 +34,25 @@ def _inception(result: Result) -> Any:
     return [[row.cells[column.key] for column in table.columns] for row in table.rows]
 
 
+def _precision(result: Result) -> Any:
+    """The true boxes, the detections, best first, and what the conventions are called."""
+    given = result.provenance.parameters
+    place = ("image", "kind", "row", "column", "width")
+    ranked = sorted(given["detections"], key=lambda one: -one["score"])
+    return {
+        "truth": [[one[key] for key in place] for one in given["truth"]],
+        "detections": [[one[key] for key in (*place, "score")] for one in ranked],
+        **{key: given[key] for key in ("shown", "threshold", "nothing")},
+        "conventions": {c.key: c.label for c in result.tables["conventions"].columns[1:]},
+    }
+
+
 #: What a table or figure begins: the script, and the numbers that it begins at.
 BEGINS: Mapping[str, tuple[str, Callable[[Result], Any]]] = {
     "architecture.convolution/filters": ("stack", _stack),
     "architecture.vgg19/layers": ("memory", _memory),
     "architecture.inception/branches": ("inception", _inception),
+    "concepts.average_precision/curve": ("precision", _precision),
 }
 SHARED = "parts"
 SCRIPTS = (SHARED, *sorted({script for script, _ in BEGINS.values()}))

@@ -59,3 +59,45 @@ const bars = (label, names, heads) => {
   };
   return { table: scrolling(label, table), set };
 };
+
+// Round numbers that span an axis.
+const steps = (low, high) => {
+  const power = 10 ** Math.floor(Math.log10((high - low) / 4));
+  const step = [1, 2, 5, 10].map((n) => n * power).find((n) => n >= (high - low) / 4);
+  const first = Math.floor(low / step);
+  return Array.from({ length: Math.ceil(high / step) - first + 1 }, (_, n) => +((first + n) * step).toPrecision(6));
+};
+
+// A chart with an axis as { label, ticks, log }. `set` draws lines, each with its class, and dots on their points.
+const chart = (title, x, y) => {
+  const [wide, high, left, below] = [340, 230, 40, 34];
+  const span = ({ ticks, log }) => `${ticks[0]} ${ticks.at(-1)} ${log ? "log" : "linear"}`;
+  const across = scale(span(x), left, wide - 12);
+  const down = scale(span(y), high - below, 10);
+  const text = (at, up, words, anchor) => draw("text", { x: at, y: up, "text-anchor": anchor }, String(words));
+  const axes = [
+    ...x.ticks.map((tick) => text(across.place(tick), high - below + 14, tick.toLocaleString("en"), "middle")),
+    ...y.ticks.flatMap((tick) => [
+      draw("path", { class: "grid", d: `M${left} ${down.place(tick).toFixed(1)}H${wide - 12}` }),
+      text(left - 5, down.place(tick) + 4, tick.toLocaleString("en"), "end"),
+    ]),
+    text((left + wide) / 2, high - 4, x.label, "middle"),
+    draw("text", { transform: `translate(10 ${(high - below) / 2}) rotate(-90)`, "text-anchor": "middle" }, y.label),
+  ];
+  const drawn = draw("g");
+  const svg = draw("svg", { viewBox: `0 0 ${wide} ${high}`, role: "img", class: "chart" }, draw("title", {}, title), ...axes, drawn);
+  const place = ([a, b]) => `${across.place(a).toFixed(1)} ${down.place(b).toFixed(1)}`;
+  const set = (lines) =>
+    drawn.replaceChildren(...lines.flatMap(([kind, points, dots]) => [
+      draw("path", { class: kind, d: points.map((point, n) => `${n ? "L" : "M"}${place(point)}`).join("") }),
+      ...(dots ? points : []).map(([a, b]) => draw("circle", { class: kind, cx: across.place(a).toFixed(1), cy: down.place(b).toFixed(1), r: 3 })),
+    ]));
+  return { svg, set };
+};
+
+// A table of texts; the first column names the rows, and what is not text is put in as it is.
+const grid = (label, heads, body) => {
+  const cells = (texts) => texts.map((text, n) => (n ? make("td", { className: "n" }, text) : make("th", { scope: "row" }, text)));
+  const top = heads.map((head, n) => make("th", { scope: "col", className: n ? "n" : "s" }, head));
+  return scrolling(label, make("table", {}, make("thead", {}, make("tr", {}, ...top)), make("tbody", {}, ...body.map((texts) => make("tr", {}, ...cells(texts))))));
+};

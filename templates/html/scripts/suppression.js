@@ -1,12 +1,5 @@
 // Non-maximum suppression: a slider moves the threshold; boxes go, because a better one overlaps them more.
 ready(() => {
-  const overlap = (a, b) => {
-    const side = (n) =>
-      Math.max(0, Math.min(a[n] + a[2] / 2, b[n] + b[2] / 2) - Math.max(a[n] - a[2] / 2, b[n] - b[2] / 2));
-    const shared = side(0) * side(1);
-    return shared / (a[2] ** 2 + b[2] ** 2 - shared);
-  };
-
   for (const figure of document.querySelectorAll("figure[data-suppression]")) {
     const { picture, threshold, boxes } = JSON.parse(figure.dataset.suppression);
     const drawn = boxes.map((_, n) => figure.querySelectorAll(`.box[data-picture="${picture}"][data-box="${n}"]`));
@@ -23,7 +16,7 @@ ready(() => {
       const kept = [];
       let [most, least] = [0, Infinity];
       for (const n of order) {
-        const highest = Math.max(0, ...kept.map((other) => overlap(boxes[n], boxes[other])));
+        const highest = Math.max(0, ...kept.map((other) => iou(boxes[n], boxes[other])));
         if (highest > limit) least = Math.min(least, highest);
         else {
           most = Math.max(most, highest);

@@ -14,6 +14,7 @@ from results.store import Store
 from tests.report.conftest import TEMPLATES, open_workshop
 from tests.report.pages import put
 
+STACK = "[data-live=stack]"
 RECORDED = Store(TEMPLATES.parent / "results")
 
 
@@ -60,38 +61,38 @@ def window(chromium: Any) -> Iterator[Any]:
     assert faults == []
 
 
-def numbers(page: Any, row: int) -> list[str]:
+def numbers(stack: Any, row: int) -> list[str]:
     """Size, receptive field, jump, parameters and MACs of a layer, without their arithmetic."""
     script = "(row) => [...row.cells].slice(6).map((cell) => cell.firstChild?.textContent ?? '')"
-    found: list[str] = page.locator("[data-live=stack] tbody tr").nth(row).evaluate(script)
+    found: list[str] = stack.locator("tbody tr").nth(row).evaluate(script)
     return found
 
 
 def test_the_stack_begins_at_the_printed_layer_and_computes_every_recorded_row(live: Any) -> None:
-    page = live()
+    stack = live().locator(STACK)
     result = recorded("architecture.convolution")
-    assert page.get_by_role("button", name="As printed").get_attribute("aria-pressed") == "true"
+    assert stack.get_by_role("button", name="As printed").get_attribute("aria-pressed") == "true"
     metrics = result.metrics
     width, parameters = metrics["example_output_width"].value, metrics["example_parameters"].value
-    assert numbers(page, 0)[0] == f"{width}×{width}×32" and numbers(page, 0)[3] == f"{parameters:,}"
-    field = page.get_by_role("spinbutton", name="Filter F")
+    assert numbers(stack, 0)[0] == f"{width}×{width}×32" and numbers(stack, 0)[3] == f"{parameters:,}"
+    field = stack.get_by_role("spinbutton", name="Filter F")
     for row in result.tables["filters"].rows:
         field.fill(str(row.cells["filter"]))
-        found = numbers(page, 0)
+        found = numbers(stack, 0)
         assert found[0] == f"{row.cells['width']}×{row.cells['width']}×32"
         assert found[3] == f"{row.cells['parameters']:,}"
-    assert "Your numbers" in page.locator("[data-live=stack] output").inner_text()
+    assert "Your numbers" in stack.locator("output").inner_text()
 
 
 def test_the_stack_sees_what_was_recorded_of_networks_and_counts_the_weights_of_vgg19(live: Any) -> None:
-    page = live()
+    stack = live().locator(STACK)
     fields = {
         row.cells["network"]: row for row in recorded("architecture.receptive_field").tables["networks"].rows
     }
     for button, network in (("AlexNet", "alexnet"), ("VGG-19", "vgg19")):
-        page.get_by_role("button", name=button).click()
-        layers = page.locator("[data-live=stack] tbody tr").count()
-        _, sees, jump, *_ = numbers(page, layers - 1)
+        stack.get_by_role("button", name=button).click()
+        layers = stack.locator("tbody tr").count()
+        _, sees, jump, *_ = numbers(stack, layers - 1)
         side = fields[network].cells["walk"]
         assert (sees, jump) == (f"{side}×{side}", str(fields[network].cells["jump"]))
     rows = [
@@ -99,31 +100,30 @@ def test_the_stack_sees_what_was_recorded_of_networks_and_counts_the_weights_of_
         for row in recorded("architecture.vgg19").tables["layers"].rows
         if "CONV" in str(row.cells["layer"])
     ]
-    sizes = [numbers(page, n) for n in range(page.locator("[data-live=stack] tbody tr").count())]
+    sizes = [numbers(stack, n) for n in range(stack.locator("tbody tr").count())]
     convolutions = [found for found in sizes if found[4] != "0"]
     assert [found[0] for found in convolutions] == [row.cells["output"] for row in rows]
     assert [found[4] for found in convolutions] == [f"{row.cells['macs']:,}" for row in rows]
-    page.get_by_role("button", name="Three 5×5").click()
+    stack.get_by_role("button", name="Three 5×5").click()
     side = recorded("architecture.receptive_field").metrics["three_5x5"].value
-    assert numbers(page, 2)[1] == f"{side}×{side}"
+    assert numbers(stack, 2)[1] == f"{side}×{side}"
 
 
 def test_layers_come_and_go_refuse_what_is_no_layer_and_keep_their_state_in_the_link(
     live: Any,
 ) -> None:
-    page = live()
-    page.get_by_role("button", name="Add a layer").focus()
-    page.keyboard.press("Enter")
-    assert page.locator("[data-live=stack] tbody tr").count() == 2
-    page.get_by_role("spinbutton", name="Filter F").nth(1).fill("99")
-    assert "does not fit" in page.locator("[data-live=stack] output").inner_text()
-    page.get_by_role("spinbutton", name="Stride S").first.fill("0")
-    assert "whole number" in page.locator("[data-live=stack] output").inner_text()
-    page.get_by_role("button", name="Remove the last").click()
-    page.get_by_role("button", name="As printed").click()
-    page = live("#architecture.convolution/filters:live=16,3;3,1,2,2,8;2,2,1,0,0")
-    assert numbers(page, 0)[:3] == ["16×16×8", "5×5", "1"]
-    assert numbers(page, 1)[:4] == ["8×8×8", "6×6", "2", "0"]
+    stack = live().locator(STACK)
+    stack.get_by_role("button", name="Add a layer").press("Enter")
+    assert stack.locator("tbody tr").count() == 2
+    stack.get_by_role("spinbutton", name="Filter F").nth(1).fill("99")
+    assert "does not fit" in stack.locator("output").inner_text()
+    stack.get_by_role("spinbutton", name="Stride S").first.fill("0")
+    assert "whole number" in stack.locator("output").inner_text()
+    stack.get_by_role("button", name="Remove the last").click()
+    stack.get_by_role("button", name="As printed").click()
+    live("#architecture.convolution/filters:live=16,3;3,1,2,2,8;2,2,1,0,0")
+    assert numbers(stack, 0)[:3] == ["16×16×8", "5×5", "1"]
+    assert numbers(stack, 1)[:4] == ["8×8×8", "6×6", "2", "0"]
 
 
 def test_the_memory_of_vgg19_begins_at_what_was_recorded_and_follows_batch_bits_and_training(
@@ -186,6 +186,44 @@ def test_the_inception_module_begins_at_the_printed_bars_and_computes_every_reco
     page = live("#architecture.inception/branches:live=8,2,1,1,1,1,1,1")
     assert counted()[2] == ["3,200", "1,728"]
     assert "Your numbers" in output.inner_text()
+
+
+def test_average_precision_begins_at_the_recorded_conventions_and_follows_the_scores(live: Any) -> None:
+    page = live()
+    result = recorded("concepts.average_precision")
+    place = page.locator("[data-live=precision]")
+
+    def cells(region: str) -> list[list[str]]:
+        script = "(rows) => rows.map((row) => [...row.cells].map((cell) => cell.textContent))"
+        found: list[list[str]] = (
+            place.get_by_role("region", name=region).locator("tbody tr").evaluate_all(script)
+        )
+        return found
+
+    conventions = [
+        [
+            str(row.cells["kind"]),
+            *(f"{row.cells[key]:.3f}" for key in ("plain", "eleven", "envelope", "coco", "strict")),
+        ]
+        for row in result.tables["conventions"].rows
+    ]
+    ranking = result.tables["ranking"].rows
+    assert cells("Average precision") == conventions
+    assert cells("Detections") == [
+        ["", f"{row.cells['score']:.2f}", str(row.cells["rank"]), row.cells["verdict"]] for row in ranking
+    ]
+    # Below the fourth, the three false detections in front of it no longer cost it anything.
+    for slider in place.get_by_role("slider").all()[1:3]:
+        slider.focus()
+        page.keyboard.press("Home")
+    assert [row[2] for row in cells("Detections")] == ["1", "6", "7", "2", "3", "4", "5"]
+    assert cells("Average precision")[0][1:4] == ["0.750", f"{8 / 11:.3f}", "0.750"]
+    assert cells("Average precision")[1] == conventions[1]
+    assert "Your numbers" in place.locator("output").inner_text()
+    place.get_by_role("combobox", name="Class").select_option("dog")
+    assert [row[3] for row in cells("Detections")] == ["right", "nothing there", "right"]
+    place.get_by_role("button", name="As printed").click()
+    assert cells("Average precision") == conventions
 
 
 def test_a_live_figure_is_small_and_unseen_without_a_script() -> None:
