@@ -47,12 +47,38 @@ def _precision(result: Result) -> Any:
     }
 
 
+def _counters(result: Result) -> Any:
+    """Of every network its name, our count, and of each program: name, unit, count, and reasons with amounts.
+
+    A program that counts FLOPs counts every multiply–accumulate once more.
+    """
+    totals, differences = result.tables["totals"], result.tables["differences_by_network"]
+    programs = [column for column in totals.columns if column.unit and column.key != "macs"]
+    found = []
+    for row in totals.rows:
+        network, macs = row.cells["network"], row.cells["macs"]
+        counts = []
+        for program in programs:
+            reasons = [
+                (line.cells["reason"], line.cells["amount"])
+                for line in differences.rows
+                if (line.cells["network"], line.cells["counter"]) == (network, program.label)
+                and line.cells["amount"]
+            ]
+            if program.unit == "FLOPs":
+                reasons.insert(0, ("counts two FLOPs a multiply–accumulate", macs))
+            counts.append([program.label, program.unit, row.cells[program.key], reasons])
+        found.append([network, macs, counts])
+    return found
+
+
 #: What a table or figure begins: the script, and the numbers that it begins at.
 BEGINS: Mapping[str, tuple[str, Callable[[Result], Any]]] = {
     "architecture.convolution/filters": ("stack", _stack),
     "architecture.vgg19/layers": ("memory", _memory),
     "architecture.inception/branches": ("inception", _inception),
     "concepts.average_precision/curve": ("precision", _precision),
+    "architecture.crosscheck/differences": ("counters", _counters),
 }
 SHARED = "parts"
 SCRIPTS = (SHARED, *sorted({script for script, _ in BEGINS.values()}))

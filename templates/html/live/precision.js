@@ -62,7 +62,7 @@ live("precision", (block, { truth, detections, shown, threshold, nothing, conven
   const reset = push("As printed", () => set(printed));
   const output = make("output");
   const ticks = [0, 0.25, 0.5, 0.75, 1];
-  const drawing = chart("Precision by recall after each detection, and the envelope", { label: "Recall", ticks }, { label: "Precision", ticks });
+  const drawing = chart("Precision by recall after each detection, and the envelope", { label: "Recall (dashed: the envelope)", ticks }, { label: "Precision", ticks });
   const lines = make("div");
   const names = Object.keys(conventions);
   const values = [...kinds, "Mean"].map((name) => [name, ...names.map(() => make("span"))]);

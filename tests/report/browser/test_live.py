@@ -226,6 +226,37 @@ def test_average_precision_begins_at_the_recorded_conventions_and_follows_the_sc
     assert cells("Average precision") == conventions
 
 
+def test_the_conventions_of_every_counter_close_its_gap_on_every_network(live: Any) -> None:
+    place = live().locator("[data-live=counters]")
+    result = recorded("architecture.crosscheck")
+    output, following = place.locator("output"), place.get_by_role("button", name="Switch on the next")
+    rows = place.locator("tbody td")
+    ours = {row.cells["network"]: row.cells for row in result.tables["totals"].rows}
+    assert rows.first.inner_text() == f"{ours['vit_b_16']['macs']:,}"
+    assert rows.last.inner_text() == f"{ours['vit_b_16']['torchinfo']:,}"
+    gap = ours["vit_b_16"]["torchinfo"] - ours["vit_b_16"]["macs"]
+    assert output.inner_text() == f"The gap is −{-gap:,} operations."
+    place.get_by_role("checkbox").last.press("Space")
+    assert output.inner_text() != f"The gap is −{-gap:,} operations."
+    choose = """([network, program, next]) => {
+      const said = [];
+      const change = (input, value) => {
+        input.value = value;
+        input.dispatchEvent(new Event("input"));
+      };
+      for (const { value: n } of network.options) for (const { value: p } of program.options) {
+        change(network, n);
+        change(program, p);
+        while (!next.disabled) next.click();
+        said.push(next.closest(".live").querySelector("output").textContent);
+      }
+      return said;
+    }"""
+    controls = [place.get_by_role("combobox", name=name) for name in ("Network", "Program")]
+    said = place.page.evaluate(choose, [each.element_handle() for each in (*controls, following)])
+    assert said == ["The gap is 0: the conventions explain it."] * 3 * len(ours)
+
+
 def test_a_live_figure_is_small_and_unseen_without_a_script() -> None:
     files = html.write_assets()
     shared = len(files[f"assets/{SHARED}.js"])
