@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from markupsafe import Markup
 
 from report.document import Item
-from results.schema import Result
+from results.schema import Estimate, Panels, Result
 
 
 def _stack(result: Result) -> Any:
@@ -59,7 +60,7 @@ def _counters(result: Result) -> Any:
         network, macs = row.cells["network"], row.cells["macs"]
         counts = []
         for program in programs:
-            reasons = [
+            reasons: list[tuple[Any, Any]] = [
                 (line.cells["reason"], line.cells["amount"])
                 for line in differences.rows
                 if (line.cells["network"], line.cells["counter"]) == (network, program.label)
@@ -72,6 +73,35 @@ def _counters(result: Result) -> Any:
     return found
 
 
+def _rates(result: Result, domain: str = "") -> Any:
+    """Of every setting its validation accuracy by epoch, and its results."""
+    suffix = f"_{domain}" if domain else ""
+    drawn = result.figures[f"courses{suffix}"]
+    assert isinstance(drawn, Panels)
+    curves = {
+        f"{panel.title} {line.label}": [[x, round(y, 2)] for x, y in zip(line.x, line.y, strict=True)]
+        for panel in drawn.panels
+        for line in panel.series
+    }
+    settings = [row.cells for row in result.tables[f"results{suffix}"].rows]
+    return [
+        {
+            "trained": cells["trained"],
+            "rate": f"{cells['rate']:g}",
+            "curve": curves[f"{cells['trained']} {cells['rate']:g}"],
+            **{part: cells[part] for part in ("train", "validation", "test")},
+        }
+        for cells in settings
+    ]
+
+
+def _students(result: Result) -> Any:
+    """What the teacher, the labelled images alone and every student reach, and the K that was chosen."""
+    teacher, alone, *students = (row.cells for row in result.tables["results"].rows)
+    best = result.metrics["best_k"].value
+    return {"teacher": teacher["accuracy"], "alone": alone["accuracy"], "students": students, "best": best}
+
+
 #: What a table or figure begins: the script, and the numbers that it begins at.
 BEGINS: Mapping[str, tuple[str, Callable[[Result], Any]]] = {
     "architecture.convolution/filters": ("stack", _stack),
@@ -79,6 +109,9 @@ BEGINS: Mapping[str, tuple[str, Callable[[Result], Any]]] = {
     "architecture.inception/branches": ("inception", _inception),
     "concepts.average_precision/curve": ("precision", _precision),
     "architecture.crosscheck/differences": ("counters", _counters),
+    "transfer.learning_rates/courses": ("rates", _rates),
+    "transfer.learning_rates/courses_signs": ("rates", partial(_rates, domain="signs")),
+    "supervision.teacher_student/k": ("students", _students),
 }
 SHARED = "parts"
 SCRIPTS = (SHARED, *sorted({script for script, _ in BEGINS.values()}))
@@ -90,11 +123,17 @@ def scripts(page: str) -> list[str]:
     return [SHARED, *used] if used else []
 
 
+def _values(estimate: Estimate) -> dict[str, Any]:
+    return estimate.model_dump(exclude_none=True)
+
+
 def block(item: Item, results: Mapping[str, Result]) -> Markup:
     """The place for the script of an item, empty where there is none; without a script it is not seen."""
     if item.target not in BEGINS:
         return Markup("")
     script, start = BEGINS[item.target]
-    numbers = json.dumps(start(results[item.target.partition("/")[0]]), separators=(",", ":"))
+    numbers = json.dumps(
+        start(results[item.target.partition("/")[0]]), default=_values, separators=(",", ":")
+    )
     place = '<div class="live" id="{}:live" data-live="{}" data-start="{}"></div>'
     return Markup(place).format(item.target, script, numbers)

@@ -31,7 +31,7 @@ live("counters", (block, networks) => { // [network, our count, [program, its un
     count = make("span");
     place.replaceChildren(grid("Conventions", [`${name} on ${networks[+network.value][0]}`, "Operations"], [
       ["Our multiply–accumulates", whole(ours)],
-      ...reasons.map(([reason, amount], n) => [make("label", {}, boxes[n], ` ${name} ${reason}`), signed(amount)]),
+      ...reasons.map(([reason, amount], n) => [make("label", {}, boxes[n], reason), signed(amount)]),
       ["Our count with what is switched on", count],
       [`${name} reports (${unit})`, whole(theirs)],
     ]));

@@ -68,17 +68,17 @@ const steps = (low, high) => {
   return Array.from({ length: Math.ceil(high / step) - first + 1 }, (_, n) => +((first + n) * step).toPrecision(6));
 };
 
-// A chart with an axis as { label, ticks, log }. `set` draws lines, each with its class, and dots on their points.
+// A chart with an axis as { label, ticks, log }. `set` draws lines: class, points, whether they have dots, a word above.
 const chart = (title, x, y) => {
-  const [wide, high, left, below] = [340, 230, 40, 34];
+  const [wide, high, left, right, below] = [340, 230, 40, 18, 34];
   const span = ({ ticks, log }) => `${ticks[0]} ${ticks.at(-1)} ${log ? "log" : "linear"}`;
-  const across = scale(span(x), left, wide - 12);
+  const across = scale(span(x), left, wide - right);
   const down = scale(span(y), high - below, 10);
   const text = (at, up, words, anchor) => draw("text", { x: at, y: up, "text-anchor": anchor }, String(words));
   const axes = [
     ...x.ticks.map((tick) => text(across.place(tick), high - below + 14, tick.toLocaleString("en"), "middle")),
     ...y.ticks.flatMap((tick) => [
-      draw("path", { class: "grid", d: `M${left} ${down.place(tick).toFixed(1)}H${wide - 12}` }),
+      draw("path", { class: "grid", d: `M${left} ${down.place(tick).toFixed(1)}H${wide - right}` }),
       text(left - 5, down.place(tick) + 4, tick.toLocaleString("en"), "end"),
     ]),
     text((left + wide) / 2, high - 4, x.label, "middle"),
@@ -88,9 +88,10 @@ const chart = (title, x, y) => {
   const svg = draw("svg", { viewBox: `0 0 ${wide} ${high}`, role: "img", class: "chart" }, draw("title", {}, title), ...axes, drawn);
   const place = ([a, b]) => `${across.place(a).toFixed(1)} ${down.place(b).toFixed(1)}`;
   const set = (lines) =>
-    drawn.replaceChildren(...lines.flatMap(([kind, points, dots]) => [
+    drawn.replaceChildren(...lines.flatMap(([kind, points, dots, word]) => [
       draw("path", { class: kind, d: points.map((point, n) => `${n ? "L" : "M"}${place(point)}`).join("") }),
       ...(dots ? points : []).map(([a, b]) => draw("circle", { class: kind, cx: across.place(a).toFixed(1), cy: down.place(b).toFixed(1), r: 3 })),
+      ...(word ? [text(across.place(points[0][0]) + 3, down.place(points[0][1]) - 4, word, "start")] : []),
     ]));
   return { svg, set };
 };
@@ -98,6 +99,6 @@ const chart = (title, x, y) => {
 // A table of texts; the first column names the rows, and what is not text is put in as it is.
 const grid = (label, heads, body) => {
   const cells = (texts) => texts.map((text, n) => (n ? make("td", { className: "n" }, text) : make("th", { scope: "row" }, text)));
-  const top = heads.map((head, n) => make("th", { scope: "col", className: n ? "n" : "s" }, head));
+  const top = heads.map((head, n) => make(head ? "th" : "td", { className: n ? "n" : "s" }, head));
   return scrolling(label, make("table", {}, make("thead", {}, make("tr", {}, ...top)), make("tbody", {}, ...body.map((texts) => make("tr", {}, ...cells(texts))))));
 };

@@ -257,6 +257,53 @@ def test_the_conventions_of_every_counter_close_its_gap_on_every_network(live: A
     assert said == ["The gap is 0: the conventions explain it."] * 3 * len(ours)
 
 
+@pytest.mark.parametrize("suffix", ["", "_signs"])
+def test_every_learning_rate_has_the_recorded_accuracies_and_its_rank(live: Any, suffix: str) -> None:
+    result = recorded("transfer.learning_rates")
+    place = live().locator(f"[id='transfer.learning_rates/courses{suffix}:live']")
+    settings = [row.cells for row in result.tables[f"results{suffix}"].rows]
+    ranked = sorted(settings, key=lambda cells: -cells["validation"])
+    output = place.locator("output")
+
+    def said(cells: Any) -> str:
+        test = cells["test"]
+        within = f"{100 * test.value:.1f}% [{100 * test.low:.1f}, {100 * test.high:.1f}] (95% interval over"
+        return (
+            f"{cells['trained']} at {cells['rate']:g}: rank {ranked.index(cells) + 1} of {len(ranked)}, "
+            f"with {100 * cells['validation']:.1f}% of the validation images right; test accuracy {within} "
+            f"{test.n:,} {test.over}); training {100 * cells['train']:.1f}%."
+        )
+
+    assert output.inner_text() == said(ranked[0])
+    for cells in settings:
+        place.get_by_role("combobox", name="What is trained").select_option(cells["trained"])
+        place.get_by_role("combobox", name="Learning rate").select_option(f"{cells['rate']:g}")
+        assert output.inner_text() == said(cells)
+        assert f"{cells['trained']} at {cells['rate']:g}" in place.locator("tr.on").inner_text()
+
+
+def test_every_student_has_the_recorded_labels_and_accuracies(live: Any) -> None:
+    result = recorded("supervision.teacher_student")
+    place = live().locator("[data-live=students]")
+    teacher, alone, *students = (row.cells for row in result.tables["results"].rows)
+    sizes = sorted({cells["k"] for cells in students})
+    slider, choice = place.get_by_role("slider"), place.get_by_role("combobox")
+    assert slider.input_value() == str(sizes.index(result.metrics["best_k"].value))
+    assert place.locator("option:disabled").count() == 2
+    for cells in students:
+        slider.fill(str(sizes.index(cells["k"])))
+        choice.select_option(str(cells["p"]))
+        accuracy = cells["accuracy"]
+        low, value, high = (100 * end for end in (accuracy.low, accuracy.value, accuracy.high))
+        gains = (value - 100 * other["accuracy"].value for other in (alone, teacher))
+        assert place.locator("tbody td").all_inner_texts() == [
+            f"{100 * cells['precision']:.1f}",
+            f"{100 * cells['before']:.1f}",
+            f"{value:.1f} [{low:.1f}, {high:.1f}]",
+            *(f"{gain:+.1f}".replace("-", "−") for gain in gains),
+        ]
+
+
 def test_a_live_figure_is_small_and_unseen_without_a_script() -> None:
     files = html.write_assets()
     shared = len(files[f"assets/{SHARED}.js"])
