@@ -42,7 +42,7 @@ live("students", (block, { teacher, alone, students, best }) => {
   block.append(
     row(make("label", {}, "K ", slider), p),
     row(output),
-    make("div", { className: "beside" }, drawing.svg, grid("The student", ["Student", ""], values)),
+    make("div", { className: "beside" }, drawing.svg, grid("The student", ["Student", "Value"], values)),
   );
   show();
 });

@@ -27,9 +27,10 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A page of all live figures."""
     workshop = open_workshop(tmp_path_factory.mktemp("workshop"))
     text = "# Live\n"
-    for analysis in sorted({target.partition("/")[0] for target in BEGINS}):
+    targets = (*BEGINS, "detection.suppression/live", "concepts.average_precision/suppression")
+    for analysis in sorted({target.partition("/")[0] for target in targets}):
         workshop.store.write(recorded(analysis))
-    for target in BEGINS:
+    for target in targets:
         analysis, _, name = target.partition("/")
         kind = "table" if name in recorded(analysis).tables else "figure"
         text += f'\n{{{{ {kind}("{target}") }}}}\n'
@@ -152,40 +153,43 @@ def test_the_memory_of_vgg19_begins_at_what_was_recorded_and_follows_batch_bits_
 def test_the_inception_module_begins_at_the_printed_bars_and_computes_every_recorded_module(
     live: Any,
 ) -> None:
-    page = live()
+    place = live().locator("[data-live=inception]")
     result = recorded("architecture.inception")
-    place = page.locator("[data-live=inception]")
-    output = place.locator("output")
+    press_all = """(place) => {
+      const all = [...place.querySelectorAll("button[aria-pressed]")].map((button) => {
+        button.click();
+        const rows = [...place.querySelectorAll("tbody tr")];
+        const operations = rows.map((row) => [...row.cells].slice(1, 3).map((cell) => cell.textContent));
+        return [button.textContent, [place.querySelector("output").textContent, operations]];
+      });
+      return Object.fromEntries(all);
+    }"""
+    assert place.get_by_role("button", pressed=True).inner_text() == "This study"
+    begun = place.locator("output").inner_text()
+    found = place.evaluate(press_all)
+    assert begun == found["This study"][0]
+    assert begun.endswith(f" {result.metrics['saving'].value} times fewer.")
 
-    def counted() -> list[list[str]]:
-        """Operations of each branch, naive and reduced."""
-        script = "(rows) => rows.map((row) => [...row.cells].slice(1, 3).map((cell) => cell.textContent))"
-        found: list[list[str]] = place.locator("tbody tr").evaluate_all(script)
-        return found
-
-    rows = result.tables["lecture"].rows[:-1]
-    for button, kinds in (
-        ("The lecture", ("lecture_naive", "lecture_reduced")),
-        ("This study", ("naive", "reduced")),
-    ):
-        place.get_by_role("button", name=button).click()
-        assert counted() == [[f"{row.cells[kind]:,}" for kind in kinds] for row in rows]
-    saving = result.metrics["saving"].value
-    assert f"{result.metrics['naive_output_channels'].value} channels" in output.inner_text()
-    assert output.inner_text().endswith(f" {saving} times fewer.")
+    branches = result.tables["lecture"].rows[:-1]
+    for name, prefix in (("This study", ""), ("The lecture", "lecture_")):
+        kinds = (f"{prefix}naive", f"{prefix}reduced")
+        assert found[name][1] == [[f"{row.cells[kind]:,}" for kind in kinds] for row in branches]
     for row in result.tables["googlenet"].rows[:-1]:
         cells = row.cells
-        place.get_by_role("button", name=str(cells["layer"]), exact=True).click()
-        assert output.inner_text() == (
+        assert found[cells["layer"]][0] == (
             f"Naive: {cells['naive_channels']} channels, {cells['naive']:,} MACs. "
             f"Reduced: {cells['reduced_channels']} channels, {cells['reduced']:,} MACs, "
             f"{cells['saving']:.2f} times fewer."
         )
+
+
+def test_an_inception_module_of_the_readers_own_is_in_the_link_and_refuses_no_filters(live: Any) -> None:
+    place = live("#architecture.inception/branches:live=8,2,1,1,1,1,1,1").locator("[data-live=inception]")
+    output = place.locator("output")
+    operations = f"{(25 * 2 + 9 * 2 + 2) * 64:,} MACs. Reduced: 4 channels, {(4 * 2 + 9 + 25) * 64:,} MACs"
+    assert operations in output.inner_text() and "Your numbers" in output.inner_text()
     place.get_by_role("spinbutton", name="5×5 reduce").fill("0")
     assert "at least 1" in output.inner_text()
-    page = live("#architecture.inception/branches:live=8,2,1,1,1,1,1,1")
-    assert counted()[2] == ["3,200", "1,728"]
-    assert "Your numbers" in output.inner_text()
 
 
 def test_average_precision_begins_at_the_recorded_conventions_and_follows_the_scores(live: Any) -> None:
@@ -302,6 +306,23 @@ def test_every_student_has_the_recorded_labels_and_accuracies(live: Any) -> None
             f"{value:.1f} [{low:.1f}, {high:.1f}]",
             *(f"{gain:+.1f}".replace("-", "−") for gain in gains),
         ]
+
+
+def test_suppression_leaves_what_was_recorded_at_every_threshold(live: Any) -> None:
+    page = live()
+    metrics = recorded("detection.suppression").metrics
+    place = page.locator("[id='detection.suppression/live']")
+    slider, output = place.get_by_role("slider"), place.locator("output")
+    for name, kept in metrics.items():
+        if name.startswith("kept/"):
+            slider.fill(name.removeprefix("kept/"))
+            said = f": {kept.value} of {metrics['suppression/candidates'].value} boxes remain."
+            assert said in output.inner_text()
+            assert place.locator(".box.kept").count() == kept.value
+    several = recorded("concepts.average_precision").metrics
+    kept, candidates = (several[f"suppression/{name}"].value for name in ("kept", "candidates"))
+    output = page.locator("[id='concepts.average_precision/suppression'] output")
+    assert f"{kept} of {candidates} boxes remain" in output.inner_text()
 
 
 def test_a_live_figure_is_small_and_unseen_without_a_script() -> None:
