@@ -19,7 +19,7 @@ live("rates", (block, settings) => {
     return draw("svg", { class: "span", viewBox: "0 0 100 15", "aria-hidden": "true" },
       draw("path", { d: `M${a} 7.5H${c}` }), draw("circle", { cx: b, cy: 7.5, r: 2 }));
   };
-  const table = grid("Settings by validation accuracy", ["Setting", "Validation", "Test", "Interval of the test"],
+  const table = grid(`Settings by validation accuracy, ${$("figcaption b", block.parentElement).textContent}`, ["Setting", "Validation", "Test", "Interval of the test"],
     ranked.map((one, n) => [`${n + 1}. ${one.trained} at ${one.rate}`, percent(one.validation), percent(one.test.value), interval(one.test)]));
   const rows = $$("tbody tr", table);
   const heights = settings.flatMap(({ curve }) => curve.map(([, height]) => height));

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib.resources import files
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from report import html
 from report.live import BEGINS, SHARED
 from results.schema import Result
 from results.store import Store
+from tests.report.browser.test_pages import violations
 from tests.report.conftest import TEMPLATES, open_workshop
 from tests.report.pages import put
 
@@ -325,9 +327,19 @@ def test_suppression_leaves_what_was_recorded_at_every_threshold(live: Any) -> N
     assert f"{kept} of {candidates} boxes remain" in output.inner_text()
 
 
+def test_live_figures_are_accessible_and_no_wider_than_a_small_window(live: Any) -> None:
+    page = live()
+    page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8"))
+    kinds = ("aria", "forms", "keyboard", "name-role-value", "semantics", "tables")
+    assert violations(page, *(f"cat.{kind}" for kind in kinds), within=".live") == []
+    page.set_viewport_size({"width": 320, "height": 900})
+    assert page.evaluate("document.documentElement.scrollWidth") == 320
+    page.set_viewport_size({"width": 1280, "height": 900})
+
+
 def test_a_live_figure_is_small_and_unseen_without_a_script() -> None:
-    files = html.write_assets()
-    shared = len(files[f"assets/{SHARED}.js"])
+    assets = html.write_assets()
+    shared = len(assets[f"assets/{SHARED}.js"])
     for script, _ in BEGINS.values():
-        assert shared + len(files[f"assets/{script}.js"]) < 15_000
-    assert b".live:empty" in files["assets/site.css"]
+        assert shared + len(assets[f"assets/{script}.js"]) < 15_000
+    assert b".live:empty" in assets["assets/site.css"]
