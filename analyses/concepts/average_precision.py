@@ -635,7 +635,7 @@ def _suppressed(parameters: AveragePrecisionParameters, outcome: Outcome) -> dic
                 ),
             ),
             legend=(("truth", "Object"), ("kept", "Stays"), ("suppressed", "Goes")),
-            suppression=Suppression(picture=1, threshold=parameters.suppression),
+            suppression=Suppression(picture=1, threshold=parameters.suppression, match=parameters.threshold),
         ),
         "findings": {
             "torchvision_agrees": Finding(

@@ -322,9 +322,16 @@ def test_suppression_leaves_what_was_recorded_at_every_threshold(live: Any) -> N
             assert said in output.inner_text()
             assert place.locator(".box.kept").count() == kept.value
     several = recorded("concepts.average_precision").metrics
-    kept, candidates = (several[f"suppression/{name}"].value for name in ("kept", "candidates"))
-    output = page.locator("[id='concepts.average_precision/suppression'] output")
-    assert f"{kept} of {candidates} boxes remain" in output.inner_text()
+    kept, candidates, objects, before, after = (
+        several[f"suppression/{name}"].value
+        for name in ("kept", "candidates", "objects", "found_before", "found_after")
+    )
+    place = page.locator("[id='concepts.average_precision/suppression']")
+    said = f"{kept} of {candidates} boxes remain. They find {after} of {objects} objects."
+    assert said in place.locator("output").inner_text()
+    place.get_by_role("slider").press("End")
+    said = f"{candidates} of {candidates} boxes remain. They find {before} of {objects} objects."
+    assert said in place.locator("output").inner_text()
 
 
 def test_live_figures_are_accessible_and_no_wider_than_a_small_window(live: Any) -> None:
