@@ -4,6 +4,7 @@
     <study>/index.html              title, abstract, contents        write_document
     <study>/<section>.html          a page a section
     <study>/pictures/<hash>.png     the pictures in its figures
+    glossary.html                   words of the field              write_glossary
     results/index.html              every result                     write_results_index
     results/<analysis>.html, .json  one result, to read and to load  write_result
     results/<analysis>/<table>.csv
@@ -34,6 +35,7 @@ from report import (
     downloads,
     figures,
     formatting,
+    glossary,
     html_home,
     html_text,
     html_views,
@@ -100,7 +102,7 @@ def write_document(
         pictures.update({f"{study.id}/{path}": content for path, content in view.files.items()})
         return str(parts.figure(view, place))
 
-    abstract, *bodies = html_text.texts(document, draw)
+    abstract, *bodies = html_text.texts(document, draw, glossary.load(templates))
     for image in own_pictures.images([document.abstract, *(s.blocks for s in document.sections)]):
         name, content = own_pictures.on_page(Path(image["c"][2][0]))
         pictures[f"{study.id}/pictures/{name}"] = content
@@ -190,6 +192,12 @@ def write_index(
     metrics = sum(len(result.metrics) for result in results)
     context = {"cards": cards, "results": results, "metrics": metrics, "commit": commit, "site": site}
     return {"index.html": _render(templates, "index.html", {"root": ""}, **context)}
+
+
+def write_glossary(templates: Path = TEMPLATES, site: Mapping[str, str] = NO_SITE) -> Files:
+    """The page that explains words of the field."""
+    page = _render(templates, "glossary.html", {"root": ""}, terms=glossary.load(templates), site=site)
+    return {glossary.PAGE: page}
 
 
 def write_search(studies: Sequence[Study], pages: Files, results: Iterable[Result]) -> Files:
