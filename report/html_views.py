@@ -125,7 +125,7 @@ class FigureView:
 
     @property
     def candidates(self) -> str:
-        """For the script: the boxes that a reader may suppress, with their scores, and what they are to find."""
+        """For the script: the boxes that may be suppressed, with scores, and what they are to find."""
         if not isinstance(self.figure, Pictures) or not self.figure.suppression:
             return ""
         chosen = self.figure.suppression

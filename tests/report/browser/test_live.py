@@ -38,7 +38,9 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> str:
         text += f'\n{{{{ {kind}("{target}") }}}}\n'
     workshop.section("live", text)
     pages = html.write_document(workshop.document("live"), workshop.templates)
-    folder = put({**pages, **html.write_assets()}, tmp_path_factory.mktemp("site"))
+    metrics = recorded("transfer.learning_rates").model_copy(update={"tables": {}, "figures": {}})
+    pages |= {**html.write_result(metrics), **html.write_assets()}
+    folder = put(pages, tmp_path_factory.mktemp("site"))
     return (folder / "small" / "live.html").as_uri()
 
 
@@ -342,6 +344,23 @@ def test_live_figures_are_accessible_and_no_wider_than_a_small_window(live: Any)
     page.set_viewport_size({"width": 320, "height": 900})
     assert page.evaluate("document.documentElement.scrollWidth") == 320
     page.set_viewport_size({"width": 1280, "height": 900})
+
+
+def test_a_long_list_of_metrics_can_be_filtered_and_fits_a_phone(window: Any, address: str) -> None:
+    names = recorded("transfer.learning_rates").metrics
+    window.goto(address.replace("small/live.html", "results/transfer.learning_rates.html"))
+    field, rows = window.get_by_role("searchbox"), window.locator(".metrics tbody tr")
+    field.fill("signs best")
+    shown = [name for name in names if "signs" in name and "best" in name]
+    seen = "(rows) => rows.filter((row) => row.checkVisibility()).map((row) => row.cells[0].textContent)"
+    assert rows.evaluate_all(seen) == sorted(shown)
+    assert window.get_by_role("status").inner_text() == f"{len(shown)} of {len(names)}"
+    field.fill("")
+    assert len(rows.evaluate_all(seen)) == len(names)
+    window.set_viewport_size({"width": 390, "height": 900})
+    box = window.locator(".metrics .scroll")
+    assert box.evaluate("(box) => box.scrollWidth <= box.clientWidth")
+    window.set_viewport_size({"width": 1280, "height": 900})
 
 
 def test_a_live_figure_is_small_and_unseen_without_a_script() -> None:
