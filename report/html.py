@@ -4,6 +4,7 @@
     <study>/index.html              title, abstract, contents        write_document
     <study>/<section>.html          a page a section
     <study>/pictures/<hash>.png     the pictures in its figures
+    <study>/share.png               its figure, for those who share its address
     glossary.html                   words of the field              write_glossary
     results/index.html              every result                     write_results_index
     results/<analysis>.html, .json  one result, to read and to load  write_result
@@ -44,8 +45,9 @@ from report import (
     search_index,
 )
 from report import pictures as own_pictures
+from report.colours import coloured
 from report.document import Document, Item, Study
-from results.schema import Finding, Metric, Network, Result, Table
+from results.schema import Figure, Finding, Metric, Network, Result, Table
 from results.store import encode
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
@@ -109,6 +111,9 @@ def write_document(
     pages = [Page(s.id, s.number, s.title, f"{s.id}.html") for s in document.sections]
     shared = {"root": "../", "document": document, "study": study, "pages": pages, "pdf": pdf}
     shared["site"] = study.site
+    shared["share"] = share = _share(document)
+    if share:
+        pictures[f"{study.id}/share.png"] = figures.png(share)
     address = html_text.Anchors(document).target
     files = {
         f"{study.id}/index.html": _render(
@@ -257,6 +262,15 @@ def _check_names(document: Document) -> None:
             raise SiteError(
                 f"{study.id}: no section can be called {section.id!r}, the page of contents; rename it"
             )
+
+
+def _share(document: Document) -> Figure | None:
+    """The figure that stands for a study where its address is shared; none for a study without an address."""
+    study = document.study
+    analysis, _, name = study.figure.partition("/")
+    if not study.address or analysis not in document.results:
+        return None
+    return coloured(document.results[analysis].figures).get(name)
 
 
 def _facts(document: Document) -> list[tuple[str, str]]:
