@@ -118,6 +118,7 @@ def _build(
             files = {
                 **html.write_index(cards, results, commit or "", templates, site),
                 **pages,
+                **html.write_glossary(templates, site),
                 **html.write_search(listed, printed, results),
                 **html.write_assets(templates),
             }

@@ -4,6 +4,8 @@
     <study>/index.html              title, abstract, contents        write_document
     <study>/<section>.html          a page a section
     <study>/pictures/<hash>.png     the pictures in its figures
+    <study>/share.png               its figure, for those who share its address
+    glossary.html                   words of the field              write_glossary
     results/index.html              every result                     write_results_index
     results/<analysis>.html, .json  one result, to read and to load  write_result
     results/<analysis>/<table>.csv
@@ -34,6 +36,7 @@ from report import (
     downloads,
     figures,
     formatting,
+    glossary,
     html_home,
     html_text,
     html_views,
@@ -42,8 +45,9 @@ from report import (
     search_index,
 )
 from report import pictures as own_pictures
+from report.colours import coloured
 from report.document import Document, Item, Study
-from results.schema import Finding, Metric, Network, Result, Table
+from results.schema import Figure, Finding, Metric, Network, Result, Table
 from results.store import encode
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
@@ -54,8 +58,8 @@ RESERVED_SECTIONS = ("index",)
 #: The parts of the style and of the script, in the order in which they are joined.
 STYLES = ("frame", "text", "cards", "tables", "figures", "search", "home", "live", "print")
 SCRIPTS = (
-    "base", "theme", "copy", "contents", "cards", "tables", "figures", "threshold", "suppression", "takeaway",
-    "search", "reach",
+    "base", "theme", "copy", "contents", "cards", "tables", "filter", "figures", "threshold", "suppression",
+    "takeaway", "search", "reach",
 )  # fmt: skip
 SCRIPTS_OF_TABLES = ("base", "theme", "copy", "tables", "reach")
 
@@ -93,19 +97,23 @@ def write_document(
     pictures: Files = {}
 
     def draw(item: Item) -> str:
+        place = live.block(item, document.results)
         if item.kind == "table":
-            return str(parts.table(html_views.table_view(item))) + live.block(item, document.results)
+            return str(parts.table(html_views.table_view(item)) + place)
         view = html_views.figure_view(item, drawings)
         pictures.update({f"{study.id}/{path}": content for path, content in view.files.items()})
-        return str(parts.figure(view))
+        return str(parts.figure(view, place))
 
-    abstract, *bodies = html_text.texts(document, draw)
+    abstract, *bodies = html_text.texts(document, draw, glossary.load(templates))
     for image in own_pictures.images([document.abstract, *(s.blocks for s in document.sections)]):
         name, content = own_pictures.on_page(Path(image["c"][2][0]))
         pictures[f"{study.id}/pictures/{name}"] = content
     pages = [Page(s.id, s.number, s.title, f"{s.id}.html") for s in document.sections]
     shared = {"root": "../", "document": document, "study": study, "pages": pages, "pdf": pdf}
     shared["site"] = study.site
+    shared["share"] = share = _share(document)
+    if share:
+        pictures[f"{study.id}/share.png"] = figures.png(share)
     address = html_text.Anchors(document).target
     files = {
         f"{study.id}/index.html": _render(
@@ -127,7 +135,7 @@ def write_document(
             shared,
             section=section,
             text=text,
-            scripts=[name for name in sorted(live.SCRIPTS) if f'data-live="{name}"' in text.body],
+            scripts=live.scripts(text.body),
             before=around[n],
             after=around[n + 2],
         )
@@ -191,6 +199,12 @@ def write_index(
     return {"index.html": _render(templates, "index.html", {"root": ""}, **context)}
 
 
+def write_glossary(templates: Path = TEMPLATES, site: Mapping[str, str] = NO_SITE) -> Files:
+    """The page that explains words of the field."""
+    page = _render(templates, "glossary.html", {"root": ""}, terms=glossary.load(templates), site=site)
+    return {glossary.PAGE: page}
+
+
 def write_search(studies: Sequence[Study], pages: Files, results: Iterable[Result]) -> Files:
     """The index of the search; `pages` are those of the studies, which are in reading order."""
     return {"assets/search.js": search_index.write(studies, pages, results)}
@@ -201,7 +215,7 @@ def write_assets(templates: Path = TEMPLATES) -> Files:
     return {
         "assets/site.css": _joined(templates, "styles", STYLES, "css"),
         "assets/site.js": _joined(templates, "scripts", SCRIPTS, "js"),
-        **{f"assets/{name}.js": _joined(templates, "live", [name], "js") for name in sorted(live.SCRIPTS)},
+        **{f"assets/{name}.js": _joined(templates, "live", [name], "js") for name in live.SCRIPTS},
     }
 
 
@@ -248,6 +262,15 @@ def _check_names(document: Document) -> None:
             raise SiteError(
                 f"{study.id}: no section can be called {section.id!r}, the page of contents; rename it"
             )
+
+
+def _share(document: Document) -> Figure | None:
+    """The figure that stands for a study where its address is shared; none for a study without an address."""
+    study = document.study
+    analysis, _, name = study.figure.partition("/")
+    if not study.address or analysis not in document.results:
+        return None
+    return coloured(document.results[analysis].figures).get(name)
 
 
 def _facts(document: Document) -> list[tuple[str, str]]:

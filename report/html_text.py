@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from report import pandoc, pictures
 from report.document import Block, Document, Item, Study, elements, marker, plain_text, rewrite
+from report.glossary import Term, mark
 from report.numbering import words
 from results.schema import Result
 
@@ -89,12 +90,15 @@ def origin(name: str, result: Result) -> str:
     return f"{name} · {result.profile} · {commit}"
 
 
-def texts(document: Document, draw: Callable[[Item], str]) -> list[Text]:
-    """The abstract, then every section, by one call of pandoc; `draw` gives the HTML of a table or figure."""
+def texts(document: Document, draw: Callable[[Item], str], terms: Sequence[Term] = ()) -> list[Text]:
+    """The abstract, then every section, by one call of pandoc; `draw` gives the HTML of a table or figure.
+
+    The first use of each of the terms in a section leads to the glossary.
+    """
     anchors = Anchors(document)
     bodies = [
         _numbered(document.abstract, ""),
-        *(_with_run_ins(_numbered(s.blocks, s.number), s.id) for s in document.sections),
+        *(mark(_with_run_ins(_numbered(s.blocks, s.number), s.id), terms) for s in document.sections),
     ]
     trees = [
         _tree(rewrite(body, lambda element: _as_html(element, anchors, draw)), document.bibliography)

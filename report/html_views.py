@@ -125,16 +125,19 @@ class FigureView:
 
     @property
     def candidates(self) -> str:
-        """For the script: the boxes that a reader may suppress, as row, column, width and score."""
+        """For the script: the boxes that may be suppressed, with scores, and what they are to find."""
         if not isinstance(self.figure, Pictures) or not self.figure.suppression:
             return ""
         chosen = self.figure.suppression
         boxes = self.figure.pictures[chosen.picture].boxes
+        true = [box for picture in self.figure.pictures for box in picture.boxes if box.style == "truth"]
         return json.dumps(
             {
                 "picture": chosen.picture,
                 "threshold": chosen.threshold,
                 "boxes": [(box.row, box.column, box.width, box.score) for box in boxes],
+                "match": chosen.match,
+                "objects": [(box.row, box.column, box.width) for box in true] if chosen.match else [],
             }
         )
 

@@ -369,6 +369,9 @@ class Suppression(Record):
         ge=0, description="Which of the pictures has the candidates as its boxes, with scores"
     )
     threshold: float = Field(ge=0, le=1, description="The one that is drawn")
+    match: float | None = Field(
+        None, gt=0, le=1, description="IoU from which a box finds one of the true boxes that are drawn"
+    )
 
 
 class Pictures(Record):

@@ -15,6 +15,14 @@ from results.builders import Format, integer, number, shape, text
 from results.schema import Chart, Column, Metric, Table
 
 BRANCHES = {"one": "1×1", "three": "3×3", "five": "5×5", "pool": "pool"}
+FILTERS = {
+    "one": "1×1",
+    "three_reduce": "3×3 reduce",
+    "three": "3×3",
+    "five_reduce": "5×5 reduce",
+    "five": "5×5",
+    "pool_projection": "Pool projection",
+}
 COLUMNS: dict[str, Format | Column] = {
     "layer": text("Branch"),
     "filter": shape("Filter"),
@@ -91,6 +99,7 @@ class Inception(Analysis[InceptionParameters]):
                 "reduced": _branch_table(module["reduced"], "dimension-reduced"),
                 "lecture": _comparison_table(module, lecture),
                 "googlenet": _googlenet_table(pairs),
+                "filters": _filters_table({"This study": module, "The lecture": lecture} | pairs),
             },
             figures={"branches": _figure(module)},
             findings={
@@ -257,6 +266,24 @@ def _googlenet_table(pairs: Mapping[str, Mapping[str, Ledger]]) -> Table:
         ],
         total={"layer": "Total", "naive": naive, "reduced": reduced, "saving": naive / reduced},
         notes=["Each module keeps the input that it has in GoogLeNet."],
+    )
+
+
+def _filters_table(pairs: Mapping[str, Mapping[str, Ledger]]) -> Table:
+    rows = []
+    for name, pair in pairs.items():
+        channels, _, width = pair["reduced"].input_shape
+        filters = [
+            layer.output_shape[0] for layer in _shown(pair["reduced"]) if layer.macs and layer.output_shape
+        ]
+        rows.append(
+            {"layer": name, "width": width, "channels": channels, **dict(zip(FILTERS, filters, strict=True))}
+        )
+    return builders.table(
+        "Input and filters of every module that is counted.",
+        {"layer": text("Module"), "width": integer("Width", "pixels"), "channels": integer("Channels")}
+        | {key: integer(label) for key, label in FILTERS.items()},
+        rows,
     )
 
 

@@ -113,5 +113,5 @@ def _suppression_figure(parameters: AveragePrecisionParameters, kept: Sequence[i
             ),
         ),
         legend=(("truth", "Object"), ("kept", "Stays"), ("suppressed", "Goes")),
-        suppression=Suppression(picture=1, threshold=parameters.suppression),
+        suppression=Suppression(picture=1, threshold=parameters.suppression, match=parameters.threshold),
     )

@@ -93,6 +93,7 @@ def site(document: Document, templates: Path, pdf: str = "") -> html.Files:
         **{name: content for files in pages for name, content in files.items()},
         **html.write_results_index(results, templates),
         **html.write_index(cards, [*results], "89abcdef", templates),
+        **html.write_glossary(templates),
         **html.write_assets(templates),
         "manifest.json": b"{}",
     }

@@ -236,7 +236,7 @@ def test_a_study_that_is_gone_leaves_the_site(workplace):
         "site: built",
     ]
     left = {path.parts[0] for path in map(Path, files(workplace.output))}
-    assert left == {"assets", "index.html", "manifest.json", "results", "two", "two.ipynb"}
+    assert left == {"assets", "glossary.html", "index.html", "manifest.json", "results", "two", "two.ipynb"}
     assert not (workplace.output / "one").exists()
     assert "one/index.html" not in (workplace.output / "index.html").read_text()
 

@@ -319,6 +319,21 @@ def test_a_study_is_cited_with_its_commit_and_its_address(workshop: Workshop) ->
     assert str(metas["og:description"]).startswith("We count VGG-19")
 
 
+def test_a_study_with_an_address_is_shared_with_its_figure(workshop: Workshop) -> None:
+    document = workshop.document()
+    study = replace(document.study, address="https://example.org/small", figure="architecture.vgg19/memory")
+    files = html.write_document(replace(document, study=study), workshop.templates)
+    figure = vgg19().figures["memory"]
+    for name in ("index", "layers"):
+        page = parse(files[f"small/{name}.html"])
+        metas = {node.attributes.get("property"): node.attributes.get("content") for node in page.all("meta")}
+        assert metas["og:image"] == "https://example.org/small/share.png"
+        assert metas["og:image:alt"] == figure.alt
+    assert files["small/share.png"].startswith(b"\x89PNG")
+    here = html.write_document(replace(document, study=replace(study, address="")), workshop.templates)
+    assert "small/share.png" not in here and b"og:image" not in here["small/index.html"]
+
+
 def test_a_study_shows_the_columns_it_selects_in_its_order(workshop: Workshop) -> None:
     workshop.section(
         "chosen", '# Chosen\n\n{{ table("architecture.vgg19/layers", columns=["weights", "layer"]) }}\n'

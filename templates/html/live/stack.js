@@ -1,14 +1,11 @@
 // A stack of convolutions of the reader's own: sizes, receptive field, parameters and MACs, with their arithmetic.
 "use strict";
 
-ready(() => {
-  const block = $("[data-live=stack]");
-  if (!block) return;
+live("stack", (block, printed) => {
   // A layer: filter, stride, dilation, padding, filters; a pooling has 0 filters.
   const conv = (filters, f = 3, s = 1, p = 1) => [f, s, 1, p, filters];
   const pool = (f, s) => [f, s, 1, 0, 0];
   const vgg = [64, 64, 0, 128, 128, 0, 256, 256, 256, 256, 0, 512, 512, 512, 512, 0, 512, 512, 512, 512, 0];
-  const printed = JSON.parse(block.dataset.start);
   const presets = {
     "As printed": printed,
     "Three 5×5": [[32, 3], [conv(32, 5, 1, 2), conv(32, 5, 1, 2), conv(32, 5, 1, 2)]],
@@ -17,12 +14,7 @@ ready(() => {
   };
   const FIELDS = [["Filter F", 1, 99], ["Stride S", 1, 32], ["Dilation D", 1, 32], ["Padding P", 0, 99], ["Filters K", 0, 65536]];
   const MOST_LAYERS = 40;
-  const whole = (value) => value.toLocaleString("en");
-  const field = (label, value, min, max) => {
-    const input = make("input", { type: "number", min, max, step: 1, required: true, inputMode: "numeric", value, ariaLabel: label });
-    input.addEventListener("input", () => show());
-    return input;
-  };
+  const field = (label, value, min, max) => entry(label, min, max, value, () => show());
 
   // Every layer with its size, receptive field, jump, parameters and MACs; undefined sizes end the list.
   const walk = ([width, channels], layers) => {
@@ -47,14 +39,16 @@ ready(() => {
   let rows = [];
   const width = field("Width of the input", 32, 1, 4096);
   const channels = field("Channels of the input", 3, 1, 4096);
-  const buttons = Object.keys(presets).map((name) => {
-    const button = make("button", { type: "button" }, name);
-    button.addEventListener("click", () => set(presets[name]));
-    return button;
+  const buttons = Object.keys(presets).map((name) => push(name, () => set(presets[name])));
+  const more = push("Add a layer", () => {
+    rows.push(line(rows.at(-1).inputs.map(({ value }) => +value)));
+    body.append(rows.at(-1).row);
+    show();
   });
-  const more = make("button", { type: "button" }, "Add a layer");
-  const less = make("button", { type: "button" }, "Remove the last");
-  const link = make("button", { type: "button" }, "Copy link");
+  const less = push("Remove the last", () => {
+    rows.pop().row.remove();
+    show();
+  });
   const body = make("tbody");
   const cells = (tag, texts) => texts.map((text, n) => make(tag, { className: n ? "n" : "s" }, text));
   const head = ["Layer", ...FIELDS.map(([name]) => name), "Size", "Sees", "Jump", "Parameters", "MACs"];
@@ -104,7 +98,7 @@ ready(() => {
     const last = found.at(-1);
     const sum = (key) => whole(found.reduce((before, one) => before + one[key], 0));
     total.textContent = `${sum("parameters")} parameters, ${sum("macs")} MACs; a unit of the last layer sees ${last.r}×${last.r} pixels` +
-      `${own ? ". Your numbers, computed in this page." : "."}`;
+      `.${own ? ` ${OWN}` : ""}`;
     drawing.style.visibility = "visible";
     const side = Math.max(state[0][0], last.r);
     const place = (rect, size) => Object.entries({ x: 100 - (95 * size) / side, y: 100 - (95 * size) / side, width: (190 * size) / side, height: (190 * size) / side })
@@ -114,27 +108,14 @@ ready(() => {
     $("title", drawing).textContent = `The square of ${last.r} pixels that a unit sees, on the input of ${state[0][0]}`;
   }
 
-  more.addEventListener("click", () => {
-    rows.push(line(rows.at(-1).inputs.map(({ value }) => +value)));
-    body.append(rows.at(-1).row);
-    show();
-  });
-  less.addEventListener("click", () => {
-    rows.pop().row.remove();
-    show();
-  });
-  link.addEventListener("click", () => copy(`${location.href.split("#")[0]}#${block.id}=${code(read())}`, link));
-
   block.append(
     make("h2", {}, "Your own layers"),
-    make("p", { className: "row" }, ...buttons),
-    make("p", { className: "row" }, make("label", {}, "Width of the input ", width), make("label", {}, "Channels ", channels)),
-    make("div", { className: "scroll", role: "region", tabIndex: 0, ariaLabel: "Your layers" }, table),
-    make("p", { className: "row" }, more, less, link),
+    row(...buttons),
+    row(make("label", {}, "Width of the input ", width), make("label", {}, "Channels ", channels)),
+    scrolling("Your layers", table),
+    row(more, less, linked(block, () => code(read()))),
     make("div", { className: "outcome" }, drawing, total),
   );
-  const [place, given] = decodeURIComponent(location.hash.slice(1)).split("=");
-  const [input, ...layers] = (place === block.id && given ? given : "").split(";").map((part) => part.split(",").map(Number));
+  const [input, ...layers] = given(block).split(";").map((part) => part.split(",").map(Number));
   set(layers.length && layers.every((layer) => layer.length === FIELDS.length) ? [input, layers.slice(0, MOST_LAYERS)] : printed);
-  if (place === block.id && given) block.scrollIntoView();
 });

@@ -44,3 +44,10 @@ const scale = (text, from, to) => {
     value: (place) => back(a + ((place - from) / (to - from)) * (b - a)),
   };
 };
+
+// Intersection over union of two squares, given by row and column of their centre and by their side.
+const iou = (a, b) => {
+  const side = (n) => Math.max(0, Math.min(a[n] + a[2] / 2, b[n] + b[2] / 2) - Math.max(a[n] - a[2] / 2, b[n] - b[2] / 2));
+  const shared = side(0) * side(1);
+  return shared / (a[2] ** 2 + b[2] ** 2 - shared);
+};

@@ -1,6 +1,6 @@
-// One card shows what a citation, footnote, table, figure or number is: on hover and on focus; Escape closes it.
+// One card shows what a citation, footnote, term, table, figure or number is: on hover and on focus; Escape closes it.
 ready(() => {
-  const KINDS = "a.value, a.ref, a[role=doc-biblioref], a[role=doc-noteref]";
+  const KINDS = "a.value, a.term, a.ref, a[role=doc-biblioref], a[role=doc-noteref]";
   const ROWS = 6;
   const card = make("div", { className: "card", id: "card", popover: "manual", role: "tooltip" });
   const titles = new Map();

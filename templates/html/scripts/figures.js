@@ -165,7 +165,7 @@ ready(() => {
     keys(svg, hidden, () => touched && show(+slider.value));
   };
 
-  for (const figure of document.querySelectorAll("figure[data-kind]")) {
+  for (const figure of document.querySelectorAll("figure[data-kind]:not(:has([data-live]))")) {
     const svg = figure.querySelector("svg");
     const table = figure.parentElement.querySelector(".numbers table");
     if (svg?.dataset.box && figure.dataset.positions) reader(figure, svg, table);

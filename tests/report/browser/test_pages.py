@@ -23,10 +23,10 @@ class Quiet(SimpleHTTPRequestHandler):
         """No lines among the test's output."""
 
 
-def violations(page: Any, *rules: str) -> list[tuple[str, str, str]]:
+def violations(page: Any, *rules: str, within: str = "html") -> list[tuple[str, str, str]]:
     """What axe finds on a page: rule, element, explanation. All rules where none is named."""
     only = {"runOnly": list(rules)} if rules else {}
-    found = page.evaluate("(options) => axe.run(options)", {"preload": False, **only})
+    found = page.evaluate("([part, options]) => axe.run(part, options)", [within, {"preload": False, **only}])
     assert found["passes"]
     return [
         (violation["id"], node["html"][:200], node["failureSummary"])
