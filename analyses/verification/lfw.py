@@ -1,6 +1,6 @@
 """verification.lfw: are two photographs of the same person? Labeled Faces in the Wild, listed pairs and all.
 
-After a course project (JHU 520.638, homework 3): two images go through a network of ImageNet, and the
+After a course project (JHU 520.638, homework 3): two images go through a pretrained network, and the
 distance of their 1,000 outputs, divided by a normaliser, is the probability of two people; first the last
 layer is trained, then all. By protocol AlexNet and VGG-16. A Siamese tower of ours, from scratch, is the
 second network. The official folds of pairs share no person: some of them are tested on, by others the
@@ -35,15 +35,15 @@ if TYPE_CHECKING:
 #: Rows of the tables; and their words within a sentence.
 STAGES = {
     "pixels": "Raw pixels",
-    "before": "Network of ImageNet, before training",
-    "last": "Network of ImageNet, last layer trained",
-    "flawed": "Network of ImageNet, last layer with the published flaws",
-    "all": "Network of ImageNet, all layers trained",
+    "before": "Pretrained network, before training",
+    "last": "Pretrained network, last layer trained",
+    "flawed": "Pretrained network, last layer trained with the published flaws",
+    "all": "Pretrained network, all layers trained",
     "scratch_before": "Siamese tower, before training",
     "scratch": "Siamese tower, trained from scratch",
 }
 IN_TEXT = {
-    "before": "the network of ImageNet before training",
+    "before": "the pretrained network before training",
     "last": "the network with its last layer trained",
     "flawed": "the last layer trained with the published flaws",
     "all": "the network with all layers trained",
@@ -148,7 +148,7 @@ class Lfw(Analysis[LfwParameters]):
 
     id = "verification.lfw"
     title = "Labeled Faces in the Wild: listed pairs and every pair"
-    question = "How well does a network of ImageNet tell strangers apart, before and after training on pairs?"
+    question = "How well does a pretrained network tell strangers apart, before and after training on pairs?"
     libraries = ("torch", "torchvision", "timm")
 
     def parameters(self, profile: Profile) -> LfwParameters:
@@ -243,6 +243,8 @@ class Lfw(Analysis[LfwParameters]):
         areas = {which: _areas(runs, which) for which in LISTED}
         found = _compared(areas, runs)
         metrics = _metrics(parameters, runs, areas) | judging.comparison_metrics(found)
+        by_seed = _by_seed(runs, areas)
+        metrics |= by_seed
         for stage, rate in rates.items():
             metrics[f"{stage}/rate"] = Metric(value=rate, title=f"Learning rate: {STAGES[stage]}")
         whole = bool(experiments.of(outcomes, "all"))  # else all layers as the search has them
@@ -257,7 +259,10 @@ class Lfw(Analysis[LfwParameters]):
             metrics=metrics,
             tables={
                 "results": _table(metrics, runs),
-                "comparisons": judging.comparison_table(found, "Differences of AUC on the test people."),
+                "comparisons": judging.comparison_table(
+                    found, "Differences in AUC between the stages of training, on the test people of LFW."
+                ),
+                **({"everyone": _by_seed_table(by_seed, runs)} if by_seed else {}),
                 "rates": _rates_table(parameters, outcomes),
                 "recipe": _recipe_table(parameters, rates, "all" if whole else "search"),
             },
@@ -265,6 +270,7 @@ class Lfw(Analysis[LfwParameters]):
                 "roc_listed": _listed_roc(runs),
                 "roc": _everyone_roc(runs),
                 "distances": _distance_chart(runs["all"][0]),
+                "loss": _loss_chart(runs),
             },
             findings=_findings(metrics, areas, found, parameters, outcomes),
             note=verification.weights_note(outcomes),
@@ -697,6 +703,45 @@ def _compared(
     return judging.compared(pairs, words, dict.fromkeys(pairs, people))
 
 
+def _by_seed(
+    runs: Mapping[str, Sequence[Outcome]], areas: Mapping[Which, Mapping[str, judging.Drawn]]
+) -> dict[str, Metric]:
+    """Differences on every pair over seeds, of stages that know no draws of people there; before training
+    there is one value for all seeds.
+    """
+    from lab.evaluation import paired_over_seeds
+
+    found = {}
+    for name, (first, second) in COMPARED.items():
+        if first not in runs or second not in runs or {first, second} <= set(areas["everyone"]):
+            continue
+        one, other = ([run["everyone"]["auc"] for run in runs[stage]] for stage in (first, second))
+        other = other * len(one) if len(other) == 1 else other
+        if len(one) == len(other) > 1:
+            title = f"AUC on every pair, by seed: {IN_TEXT[first]}, less {IN_TEXT[second]}"
+            difference = paired_over_seeds(one, other).difference
+            found[f"{name}/everyone/auc"] = experiments.metric(difference, title, over="seeds")
+    return found
+
+
+def _by_seed_table(differences: Mapping[str, Metric], runs: Mapping[str, Sequence[Outcome]]) -> Table:
+    rows = []
+    for name, metric in differences.items():
+        first, second = COMPARED[name.partition("/")[0]]
+        rows.append({"first": IN_TEXT[first], "second": IN_TEXT[second], "difference": metric})
+    everyone = runs["before"][0]["everyone"]["pairs"]
+    return builders.table(
+        f"Differences in AUC on every pair of the test people of LFW ({everyone:,} pairs).",
+        {
+            "first": builders.text("First"),
+            "second": builders.text("Second"),
+            "difference": builders.number("Difference", "+.3f"),
+        },
+        rows,
+        notes=("They say how much training varies, and not how much the choice of people does.",),
+    )
+
+
 def _metrics(
     parameters: LfwParameters,
     runs: Mapping[str, Sequence[Outcome]],
@@ -746,15 +791,17 @@ def _metrics(
 
 
 def _table(metrics: Mapping[str, Metric], runs: Mapping[str, Sequence[Outcome]]) -> Table:
-    people = counted(runs["before"][0]["counts"]["test_people"], "people")
+    first = runs["before"][0]
     return builders.table(
-        "AUC and equal error rate on the listed pairs of the test people, and on every pair of their images.",
+        "Verification on LFW by distance: area under the ROC curve (AUC) and equal error rate (EER) on the "
+        f"{len(first['distances']):,} listed pairs of the test people and on every pair of their images "
+        f"({first['everyone']['pairs']:,} pairs). Means over seeds.",
         {
             "stage": builders.text("Distance"),
             "seeds": builders.integer("Seeds"),
-            "pairs": builders.number("AUC, listed", ".4f"),
+            "pairs": builders.number("AUC, listed", ".3f"),
             "pairs_eer": builders.percent("EER, listed"),
-            "everyone": builders.number("AUC, every", ".4f"),
+            "everyone": builders.number("AUC, every", ".3f"),
             "everyone_eer": builders.percent("EER, every"),
         },
         [
@@ -766,10 +813,6 @@ def _table(metrics: Mapping[str, Metric], runs: Mapping[str, Sequence[Outcome]])
             }
             for stage, found in runs.items()
         ],
-        notes=(
-            f"Means over the seeds. Intervals (95%) are over {people}, drawn again; where nobody was drawn "
-            "again for every pair, they are over seeds.",
-        ),
     )
 
 
@@ -784,19 +827,20 @@ def _rates_table(parameters: LfwParameters, outcomes: Mapping[str, Outcome]) -> 
             cells |= {"low": min(areas), "high": max(areas), "chosen": "yes" if rate == chosen else ""}
             rows.append(cells)
     return builders.table(
-        "AUC on every pair of the validation people, by the learning rate.",
+        "Choice of the learning rate: area under the ROC curve (AUC) on every pair of the validation people "
+        f"of LFW. Mean, lowest and highest of {counted(parameters.seeds, 'seeds')}.",
         {
             "stage": builders.text("Trained"),
             "rate": builders.number("Learning rate", "g"),
-            "auc": builders.number("AUC", ".4f"),
-            "low": builders.number("lowest", ".4f"),
-            "high": builders.number("highest", ".4f"),
-            "chosen": builders.text("Taken"),
+            "auc": builders.number("AUC", ".3f"),
+            "low": builders.number("Lowest", ".3f"),
+            "high": builders.number("Highest", ".3f"),
+            "chosen": builders.text("Chosen"),
         },
         rows,
         notes=(
-            f"Means, lowest and highest of {counted(parameters.seeds, 'seeds')}; of all layers after "
-            f"{counted(parameters.search_epochs, 'epochs')} of {parameters.pairs:,} pairs.",
+            f"All layers are compared after {counted(parameters.search_epochs, 'epochs')} of "
+            f"{parameters.pairs:,} pairs.",
         ),
     )
 
@@ -821,7 +865,7 @@ def _recipe_table(parameters: LfwParameters, rates: Mapping[str, float], of_all:
         },
         {
             STAGES[stage]: {
-                "epochs": f"{parameters.recipe(recipe)['epochs']} of {pairs:,} pairs drawn anew",
+                "epochs": f"{parameters.recipe(recipe)['epochs']} of {pairs:,} pairs, drawn for each",
                 "batch": f"{batch} pairs",
                 "loss": loss,
                 "images": f"{parameters.scratch_size}×{parameters.scratch_size} grey"
@@ -830,6 +874,8 @@ def _recipe_table(parameters: LfwParameters, rates: Mapping[str, float], of_all:
             }
             for stage, (recipe, pairs, batch, loss) in columns.items()
         },
+        caption="Hyper-parameters of training on pairs from LFW: the pretrained network's last layer, then "
+        "all of its layers, and the Siamese tower.",
     )
 
 
@@ -846,16 +892,22 @@ def _listed_roc(runs: Mapping[str, Sequence[Outcome]]) -> Chart:
     rates = {}
     for stage in _drawn_stages(runs):
         found = [_pairs(one) for one in runs[stage]]
-        weights = pairs.drawn_again(found[0], BANDS)
         mean = np.mean([pairs.roc(one, GRID)[0] for one in found], axis=0)
-        drawn = np.mean([pairs.roc(one, GRID, weights) for one in found], axis=0)
-        low, high = np.percentile(drawn, [2.5, 97.5], axis=0)
-        rates[STAGES[stage]] = builders.Rates(
-            GRID, mean.tolist(), np.minimum(low, mean).tolist(), np.maximum(high, mean).tolist()
-        )
-    people = counted(runs["before"][0]["counts"]["test_people"], "people")
+        rates[STAGES[stage]] = builders.Rates(GRID, mean.tolist())
+        if stage == "all":  # bands of all stages would cover each other
+            weights = pairs.drawn_again(found[0], BANDS)
+            drawn = np.mean([pairs.roc(one, GRID, weights) for one in found], axis=0)
+            low, high = np.percentile(drawn, [2.5, 97.5], axis=0)
+            ends = np.minimum(low, mean).tolist(), np.maximum(high, mean).tolist()
+            rates[STAGES[stage]] = builders.Rates(GRID, mean.tolist(), *ends)
+    first = runs["before"][0]
+    people = counted(first["counts"]["test_people"], "test people")
     return builders.roc(
-        "ROC on the listed pairs, means over seeds.", rates, bands=f"95% intervals over {people}"
+        f"ROC curves on the {len(first['distances']):,} listed pairs of the {people} of LFW: share of the "
+        "pairs of one person that are accepted (true positive rate) by share of the pairs of two people that "
+        "are. Lines are means over seeds. The band, of the network with all layers trained, is a 95% "
+        "bootstrap interval over people.",
+        rates,
     )
 
 
@@ -871,7 +923,11 @@ def _everyone_roc(runs: Mapping[str, Sequence[Outcome]]) -> Chart:
         rates[STAGES[stage]] = builders.Rates(GRID, curve.tolist())
     first = runs["all"][0]
     everyone = first["everyone"]
-    chart = builders.roc("ROC on every pair of the test people's images (first seed).", rates)
+    chart = builders.roc(
+        f"ROC curves on every pair of the test people of LFW ({everyone['pairs']:,} pairs), of the first "
+        "seed. A point of a line is a threshold on the distance.",
+        rates,
+    )
     scores = Scores(
         label=STAGES["all"],
         same=tuple(everyone["same"]),
@@ -895,12 +951,33 @@ def _distance_chart(outcome: Outcome) -> Chart:
     peaks = [centres[int(np.argmax(one.y))] for one in series]
     return Chart(
         kind="line",
-        caption="Distances of every pair after training all layers, shares of each kind (first seed).",
+        caption="Distribution of the distances of every pair of the test people of LFW after all layers are "
+        "trained, for pairs of one person and of two people (first seed). Each histogram sums to one; where "
+        "the two overlap, a threshold makes errors.",
         alt=f"Histograms of distances: same pairs peak at {peaks[0]:.1f}, different ones at {peaks[1]:.1f}.",
         x=Axis(label="Distance"),
         y=Axis(label="Share of the pairs", unit=FRACTION),
         series=tuple(series),
     )
+
+
+def _loss_chart(runs: Mapping[str, Sequence[Outcome]]) -> Chart:
+    """Of the last layer, and then of all layers, whose epochs follow."""
+    loss = builders.number("Training loss", ".2f")
+    last, then = (
+        [run[history]["train_loss"] for run in runs[stage] if history in run]
+        for stage, history in (("last", "history"), ("all", "all_history"))
+    )
+    courses = {"Last layer alone": last, "Then all layers": then}
+    chart = builders.curves(
+        "Cross-entropy on the drawn training pairs of LFW by epoch: first the last layer of the pretrained "
+        "network is trained, then all of its layers.",
+        {label: found for label, found in courses.items() if found},
+        loss,
+    )
+    first, *later = chart.series
+    moved = [one.model_copy(update={"x": tuple(at + len(first.x) for at in one.x)}) for one in later]
+    return chart.model_copy(update={"series": (first, *moved)})
 
 
 def _findings(
@@ -930,8 +1007,39 @@ def _findings(
             if (key := f"{name}/{which}/auc") in found
         },
         **_published_findings(metrics, areas, parameters),
+        **{
+            f"{stage}_rate_is_at_an_edge": builders.statement(
+                f"The learning rate chosen for {IN_TEXT[stage]} is the lowest or the highest of those tried",
+                metrics[f"{stage}/rate"].value in (min(rates), max(rates)),
+                f"{stage}/rate",
+            )
+            for stage, rates in (("last", parameters.last_rates), ("all", parameters.all_rates))
+        },
+        "larger_rate_hurts_validation": builders.statement(
+            "The highest rate tried for all layers does not have the best mean AUC on the validation people",
+            metrics["all/rate"].value < max(parameters.all_rates),
+            "all/rate",
+        ),
+        "loss_still_falls": builders.statement(
+            "In the last tenth of its epochs, the training loss of the last layer is lower than in the tenth "
+            "before, in every run",
+            _still_falls([run["history"]["train_loss"] for run in _runs_of_last(outcomes, metrics)]),
+        ),
         "no_run_diverged": experiments.none_diverged(outcomes),
     }
+
+
+def _runs_of_last(outcomes: Mapping[str, Outcome], metrics: Mapping[str, Metric]) -> list[Outcome]:
+    return _runs(outcomes, "last", {"last": float(metrics["last/rate"].value)})
+
+
+def _still_falls(losses: Sequence[Sequence[float]]) -> bool:
+    """Whether each run's mean of the last tenth lies below that of the tenth before."""
+    from statistics import mean
+
+    tenth = max(1, len(losses[0]) // 10)
+    ends = [(mean(one[-tenth:]), mean(one[-2 * tenth : -tenth])) for one in losses if len(one) >= 2 * tenth]
+    return len(ends) == len(losses) and all(last < before for last, before in ends)
 
 
 def _published_findings(
