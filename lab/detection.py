@@ -17,10 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchvision.ops import box_iou, nms
 
-CANVAS = 48
-STRIDE = 8
-ANCHOR = 32
-NEGATIVE = 0.1  # IoU up to which an anchor is background
+from lab.canvas import ANCHOR, CANVAS, NEGATIVE, STRIDE
 
 REVISION = 1  # to be raised when the same boxes give other masks, offsets or scores
 

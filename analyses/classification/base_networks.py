@@ -254,6 +254,15 @@ def _metrics(parameters: BaseNetworksParameters, runs: Runs) -> dict[str, Metric
             title=f"Forward pass of {parameters.timed_batch} images, the shortest of all, {label}",
             unit="ms",
         )
+    for key, measured, what in (
+        ("forward_saving", "forward_ms", "forward pass"),
+        ("training_saving", "training_seconds", "training"),
+    ):
+        plain, separable = (metrics[f"{name}/{measured}"].value for name in ("convnet", "mobilenet"))
+        metrics[key] = Metric(
+            value=plain / separable,
+            title=f"Time of a {what} of the ConvNet over that of the MobileNet-like network",
+        )
     budget = {
         "images": (parameters.data.train, "Training images", "images"),
         "steps": (parameters.epochs * parameters.data.train // parameters.batch, "Steps", "steps"),

@@ -16,7 +16,10 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from analyses.experiments import FRACTION
 from analyses.plugin import Cell, Context, Outcome
-from results.schema import Axis, Chart, Panel, Panels, Reference, Series
+from lab.canvas import CANVAS
+from results import builders
+from results.schema import Axis, Chart, Metric, Panel, Panels, Reference, Series, Table
+from results.text import counted
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -136,7 +139,7 @@ def made_of(images: ImageSet, choice: CanvasChoice, split: str, count: int, colo
         where = scenes.boxes(count, int(random.integers(2**31)))
     if choice.background == "mean":
         ground = np.broadcast_to(
-            np.rint(colour).astype(np.uint8)[None, :, None, None], (count, 3, scenes.CANVAS, scenes.CANVAS)
+            np.rint(colour).astype(np.uint8)[None, :, None, None], (count, 3, CANVAS, CANVAS)
         )
     else:
         ground = scenes.enlarged(
@@ -362,41 +365,99 @@ def precisions(model: Detector, predicted: Predicted, labels: Tensor) -> tuple[f
 LOSSES = {"objectness": "Objectness", "box": "Box", "class": "Class"}
 
 
-def losses(runs: Sequence[Outcome], caption: str) -> Panels:
-    """A panel for each training loss, by epoch, with a line at that loss on the test canvases at the end."""
+def losses(runs: Mapping[str, Sequence[Outcome]], what: str) -> Panels:
+    """A row of panels for each network, by its label, with one for each training loss by epoch, and a line at
+    that loss on the test canvases at the end. what: whose losses they are, as a caption begins.
+    """
     panels, ends = [], []
-    for key, title in LOSSES.items():
-        courses = [run["history"]["parts"].get(f"train/{key}_loss") for run in runs]
-        if None in courses:
-            continue  # a network without a head has no class
-        epochs = list(zip(*courses, strict=False))  # as far as every run went
-        tested = fmean(run[f"measured_{key}_loss"] for run in runs)
-        mean = tuple(map(fmean, epochs))
-        training = Series(
-            label="Training",
-            x=tuple(float(epoch) for epoch in range(1, len(epochs) + 1)),
-            y=mean,
-            low=tuple(map(min, epochs)) if len(runs) > 1 else (),
-            high=tuple(map(max, epochs)) if len(runs) > 1 else (),
-        )
-        panels.append(
-            Panel(
-                kind="line",
-                title=title,
-                x=Axis(label="Epoch"),
-                y=Axis(label="Loss", scale="log"),
-                series=(training,),
-                references=(Reference(axis="y", value=tested, label="Test, at the end"),),
-            )
-        )
-        ends.append(f"{title.lower()} {mean[-1]:.4f} ({tested:.4f} on test canvases)")
+    for label, some in runs.items():
+        for key, title in LOSSES.items():
+            found = _loss_panel(some, key, f"{label}: {title.lower()}" if len(runs) > 1 else title)
+            if found:
+                panel, tested = found
+                panels.append(panel)
+                ends.append(f"{panel.title} {panel.series[0].y[-1]:.4f} ({tested:.4f} on test canvases)")
+    seeds = counted(min(map(len, runs.values())), "seeds")
     return Panels(
-        caption=f"{caption} Lines are means over {len(runs)} seeds, bands reach from the lowest to the "
-        "highest; the level lines are the same losses on the test canvases after training, means over seeds.",
+        caption=f"{what} by epoch, means over {seeds}; bands reach from the lowest to the highest seed. The "
+        "dashed line is the mean of the same loss on the test canvases after training. Axes are logarithmic "
+        "where a loss falls by more than a factor of ten.",
         alt=f"Training losses by epoch end at: {', '.join(ends)}.",
         panels=tuple(panels),
-        columns=len(panels),
+        columns=len(panels) // len(runs),
         share_x=True,
+    )
+
+
+def _loss_panel(runs: Sequence[Outcome], key: str, title: str) -> tuple[Panel, float] | None:
+    """The panel, and the mean on test canvases; None for the class of a network without a head."""
+    courses = [run["history"]["parts"].get(f"train/{key}_loss") for run in runs]
+    if None in courses:
+        return None
+    epochs = list(zip(*courses, strict=False))  # as far as every run went
+    tested = fmean(run[f"measured_{key}_loss"] for run in runs)
+    mean = tuple(map(fmean, epochs))
+    training = Series(
+        label="Training",
+        x=tuple(float(epoch) for epoch in range(1, len(epochs) + 1)),
+        y=mean,
+        low=tuple(map(min, epochs)) if len(runs) > 1 else (),
+        high=tuple(map(max, epochs)) if len(runs) > 1 else (),
+    )
+    spread = max(*mean, tested) > 10 * min(*mean, tested) > 0
+    return (
+        Panel(
+            kind="line",
+            title=title,
+            x=Axis(label="Epoch"),
+            y=Axis(label="Loss", scale="log" if spread else "linear"),
+            series=(training,),
+            references=(Reference(axis="y", value=tested, label="test"),),
+        ),
+        tested,
+    )
+
+
+def loss_metrics(name: str, runs: Sequence[Outcome], label: str) -> dict[str, Metric]:
+    """Every loss in the last epoch of training and on the test canvases: "NAME/train_class_loss"."""
+    found = {}
+    for key, title in LOSSES.items():
+        ends = [run["history"]["parts"].get(f"train/{key}_loss", [None])[-1] for run in runs]
+        if None not in ends:
+            tested = fmean(run[f"measured_{key}_loss"] for run in runs)
+            for part, value in (("train", fmean(ends)), ("test", tested)):
+                where = "in the last epoch of training" if part == "train" else "on test canvases"
+                found[f"{name}/{part}_{key}_loss"] = Metric(
+                    value=value, title=f"{title} loss {where}, {label}".strip(", ")
+                )
+    return found
+
+
+def loss_table(metrics: Mapping[str, Metric], labels: Mapping[str, str], caption: str) -> Table:
+    """A row a network, and of every loss its two ends. labels: names to words."""
+    keys = [key for key in LOSSES if f"{next(iter(labels))}/train_{key}_loss" in metrics]
+    digits = {"objectness": ".5f", "box": ".5f", "class": ".3f"}
+    return builders.table(
+        caption,
+        {
+            "network": builders.text("Network"),
+            **{
+                f"{part}_{key}": builders.number(f"{LOSSES[key]}, {part}", digits[key])
+                for key in keys
+                for part in ("train", "test")
+            },
+        },
+        [
+            {
+                "network": words,
+                **{
+                    f"{part}_{key}": metrics[f"{name}/{part}_{key}_loss"].value
+                    for key in keys
+                    for part in ("train", "test")
+                },
+            }
+            for name, words in labels.items()
+        ],
     )
 
 

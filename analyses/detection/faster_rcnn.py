@@ -211,6 +211,13 @@ class FasterRcnn(Analysis[DetectorParameters]):
             metrics |= one.metrics(key, f"Difference of {what}")
         tables = {
             "results": _table(metrics, parameters),
+            "loss_ends": detection.loss_table(
+                metrics,
+                NETWORKS,
+                "The three losses of the detector: means over the last epoch of training, on mirrored and "
+                f"shifted canvases, and on the {parameters.data.test:,} test canvases after it.",
+            ),
+            "networks": _networks_table(parameters, differences),
             "ablation": _ablation_table(metrics, parameters, words, differences, boxes=False),
             "ablation_boxes": _ablation_table(metrics, parameters, words, differences, boxes=True),
             "recipe": experiments.recipe_table({"All networks": _recipe(parameters)}),
@@ -226,12 +233,10 @@ class FasterRcnn(Analysis[DetectorParameters]):
             metrics=metrics,
             tables=tables,
             figures={
-                **{
-                    f"losses_{name}": detection.losses(
-                        runs[name], f"The three losses of the detector on the {label} by epoch."
-                    )
-                    for name, label in NETWORKS.items()
-                },
+                "losses": detection.losses(
+                    {label: runs[name] for name, label in NETWORKS.items()},
+                    "The three losses of the detector on each base network",
+                ),
                 "recall": detection.recall_chart(
                     runs[best],
                     f"Recall of the objects against the number of proposals per image, {NETWORKS[best]}; "
@@ -291,6 +296,7 @@ def _metrics(
         metrics[f"{name}/parameters"] = Metric(
             value=found[0]["parameters"], title=f"Parameters, {label}", unit="parameters"
         )
+        metrics |= detection.loss_metrics(name, found, label)
     for key, value, title, unit in (
         ("train", parameters.ablation_train, "Training canvases of the ablation", "images"),
         ("validation", parameters.ablation_validation, "Canvases that judge the ablation", "images"),
@@ -340,6 +346,28 @@ def _findings(
             "The separable network is less accurate than the ConvNet", ("mobilenet/over_convnet_",), "less"
         ),
     }
+    for key, one, other in _network_pairs():
+        found = differences[key]
+        difference = builders.shown(f"{key}difference", "points", ci=True, unit=True)
+        size = builders.shown(f"{key}difference", "points", ci=True, unit=True, unsigned=True)
+        findings[key.replace("/", "_").rstrip("_")] = builders.comparison(
+            f"The detector is more accurate on the {one} than on the {other}",
+            f"{key}difference",
+            found.difference,
+            adjusted_p=1.0 if found.p is None else found.p,
+            more=f"On the {one}, the detector is significantly more accurate than on the {other}, by {size}.",
+            less=f"On the {one}, the detector is significantly less accurate than on the {other}, by {size}.",
+            same=f"On the {one} and on the {other}, the accuracy of the detector does not differ "
+            f"significantly: the difference is {difference}.",
+        )
+    findings["class_overfits"] = builders.statement(
+        "On every base network, the loss of the class is higher on test canvases than in training",
+        all(
+            metrics[f"{name}/test_class_loss"].value > metrics[f"{name}/train_class_loss"].value
+            for name in NETWORKS
+        ),
+        *(f"{name}/{part}_class_loss" for name in NETWORKS for part in ("train", "test")),
+    )
     for name, label in NETWORKS.items():
         findings[f"{name}_reaches_published"] = Finding(
             statement=f"The interval of the {label} lies above the published accuracy",
@@ -423,6 +451,35 @@ def _table(metrics: Mapping[str, Metric], parameters: DetectorParameters) -> Tab
         rows,
         notes=("The accuracy is of the class that the head names at the best proposal.",),
     )
+
+
+def _networks_table(parameters: DetectorParameters, differences: Mapping[str, Comparison]) -> Table:
+    rows = [
+        {"comparison": f"{one} less {other}", **differences[key].cells()}
+        for key, one, other in _network_pairs()
+    ]
+    return builders.table(
+        "The detector on one base network compared with that on another: difference in test accuracy "
+        "(percentage points).",
+        {
+            "comparison": builders.text("Comparison"),
+            "difference": builders.number("Difference", "+.1f", scale=100.0),
+            "p": builders.number("Adjusted p", ".3f"),
+            "verdict": builders.text("Verdict"),
+        },
+        rows,
+        notes=(
+            f"Paired by seed (n = {parameters.seeds}), with Student's 95% intervals over seeds; p-values are "
+            "adjusted by Holm's method for the comparisons of the table.",
+        ),
+    )
+
+
+def _network_pairs() -> list[tuple[str, str, str]]:
+    """Name of each comparison, and the two networks in words."""
+    return [
+        (f"{one}/over_{other}_", NETWORKS[one], NETWORKS[other]) for other, one in combinations(NETWORKS, 2)
+    ]
 
 
 def _variants_table(

@@ -18,6 +18,7 @@ from analyses.detection import _detection as detection
 from analyses.detection._detection import CanvasChoice
 from analyses.experiments import FRACTION
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
+from lab.canvas import ANCHOR, CANVAS, NEGATIVE, OBJECTS, STRIDE
 from results.schema import Column, Finding, Metric, Row, Table
 
 PUBLISHED_THRESHOLD = 0.7
@@ -110,12 +111,21 @@ class RegionProposals(Analysis[ProposalParameters]):
                 value=_thresholds(parameters)[name], title="IoU above which a cell is positive"
             )
         for key, value, title, unit in (
+            ("seeds", len(runs["proposal"]), "Seeds", "seeds"),
+            ("test", parameters.data.test, "Test canvases", "images"),
+            ("canvas", CANVAS, "Height and width of a canvas", "pixels"),
+            ("smallest", OBJECTS[0], "Smallest width of an object", "pixels"),
+            ("largest", OBJECTS[1], "Largest width of an object", "pixels"),
+            ("anchor", ANCHOR, "Width of an anchor", "pixels"),
+            ("cells", (CANVAS // STRIDE) ** 2, "Cells of the map", "cells"),
+            ("negative", NEGATIVE, "IoU up to which an anchor is background", ""),
             ("epochs", parameters.epochs, "Epochs", "epochs"),
             ("images", parameters.data.train, "Training canvases", "images"),
         ):
             metrics[f"training/{key}"] = Metric(value=value, title=title, unit=unit)
         main = runs["proposal"]
-        for overlap in ("0.5", "0.7"):
+        metrics |= detection.loss_metrics("proposal", main, "")
+        for overlap in ("0.5", "0.7", "0.9"):
             for place, count in ((0, "first"), (-1, "all")):
                 values = [{"recall": run["recall"][overlap][place]} for run in main]
                 metrics[f"proposal/recall_{count}_{overlap}"] = experiments.over_seeds(
@@ -136,7 +146,7 @@ class RegionProposals(Analysis[ProposalParameters]):
                 "recipe": experiments.recipe_table(_recipes(parameters)),
             },
             figures={
-                "losses": detection.losses(main, "The two losses of the proposal network by epoch."),
+                "losses": detection.losses({"": main}, "The two losses of the proposal network"),
                 "recall": detection.recall_chart(
                     main,
                     "Recall of the objects against the number of proposals per image, by required IoU; means "

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from lab.canvas import CANVAS, OBJECTS
 from lab.datasets.drawing import (
     Floats,
     box,
@@ -24,7 +25,6 @@ from lab.datasets.drawing import (
 
 Distance = Callable[[Floats, Floats], Floats]
 SIDE = 32
-CANVAS = 48
 FIFTHS = (
     (0.0, -1.0),
     (0.951057, -0.309017),
@@ -119,7 +119,7 @@ def boxes(count: int, seed: int) -> NDArray[np.int64]:
     often, and every place alike often where the square lies on the canvas.
     """
     drawn = np.random.default_rng((seed, count, CANVAS))
-    width = drawn.integers(24, 41, count)
+    width = drawn.integers(*OBJECTS, count, endpoint=True)
     row, column = (
         drawn.integers(width // 2, CANVAS - (width + 1) // 2, count, endpoint=True) for _ in range(2)
     )

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 from torchvision.ops import roi_align
 
-from lab.detection import CANVAS, STRIDE, corners, crop, theta
+from lab.canvas import CANVAS, STRIDE
+from lab.detection import corners, crop, theta
 from lab.networks.base import WIDTHS, plain
 
 START = (24.0, 24.0, 32.0)  # row, column and width of every proposal before training
