@@ -41,7 +41,9 @@ KEYS = {
         '["my-section", "lenet", "text/method.md"]',
         required=True,
     ),
-    "contents": Key(bool, "true prints a table of contents below the abstract; a site always has one", "true"),
+    "contents": Key(
+        bool, "true prints a table of contents below the abstract, which a site has anyway", "true"
+    ),
     "page_limit": Key(int, "pages before the references; more are reported", "8"),
     "language": Key(str, "the language for browsers, screen readers and PDF viewers (BCP 47)", '"en-GB"'),
     "typed_numbers": Key(

@@ -30,13 +30,14 @@ from results.schema import (
     Suppression,
     Table,
 )
+from results.text import counted
 
 THRESHOLDS = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))  # of COCO
 CONVENTIONS = {"eleven": "at 11 points", "envelope": "area", "coco": "at 101 points"}
-RIGHT = "right"
+RIGHT = "correct"
 FRACTION = "fraction"
 PIXELS: dict[str, Any] = {"type": "number", "format": "g"}
-SHARE: dict[str, Any] = {"type": "number", "format": ".3f"}
+SHARE: dict[str, Any] = {"type": "number", "format": ".1f", "unit": "%", "scale": 100}
 
 
 class Square(BaseModel):
@@ -390,23 +391,24 @@ def _worked(parameters: AveragePrecisionParameters, overlaps: Sequence[Sequence[
         Row(
             cells={
                 "step": "Union",
-                "how": f"{detected.width:g}² + {true.width:g}² − {shared:g}",
+                "how": f"{detected.width**2:,g} + {true.width**2:,g} − {shared:,g}",
                 "value": union,
             }
         ),
-        Row(cells={"step": "IoU", "how": f"{shared:g} ÷ {union:g}", "value": round(shared / union, 3)}),
+        Row(cells={"step": "IoU", "how": f"{shared:,g} ÷ {union:,g}", "value": round(shared / union, 3)}),
     ]
     return Table(
-        caption="Intersection over union of a detection and a true box, worked out (pixels).",
+        caption="Intersection over union (IoU) of a detection and a true box, step by step, in pixels.",
         columns=(
             Column(key="step", label="Step"),
             Column(key="how", label="How"),
-            Column(key="value", label="Value", type="number", format="g"),
+            Column(key="value", label="Value", type="number", format=",.4g"),
         ),
         rows=tuple(rows),
         notes=(
-            f"The detection of score {detected.score:g} on image {detected.image}. Squares as row and column "
-            f"of the centre, and side: ({', '.join(f'{value:g}' for value in detected.place)}) and "
+            f"The detection with score {detected.score:g} on image {detected.image}. Both boxes are squares, "
+            f"given by the row and column of the centre and the side: "
+            f"({', '.join(f'{value:g}' for value in detected.place)}) and "
             f"({', '.join(f'{value:g}' for value in true.place)}).",
         ),
     )
@@ -419,16 +421,17 @@ def _ranking_table(parameters: AveragePrecisionParameters, ranking: Sequence[Map
         Column(key="image", label="Image", **whole),
         Column(key="score", label="Score", type="number", format=".2f"),
         Column(key="iou", label="IoU", type="number", format=".2f"),
-        Column(key="verdict", label="It is"),
-        Column(key="right", label="Right so far", **whole),
+        Column(key="verdict", label="Verdict"),
+        Column(key="right", label="Correct so far", **whole),
         Column(key="precision", label="Precision", **SHARE),
         Column(key="recall", label="Recall", **SHARE),
         Column(key="envelope", label="Envelope", **SHARE),
     )
     return Table(
-        caption=f"The detections of class {parameters.shown}, best first: the largest IoU with a true "
-        f"{parameters.shown}, whether it is right at a threshold of {parameters.threshold:g}, and precision "
-        "and recall of all detections so far.",
+        caption=f"Detections of the class {parameters.shown}, best first: the largest IoU with a true box "
+        f"of the class, whether the detection is correct at a threshold of {parameters.threshold:g}, and "
+        "precision and recall of all detections up to this one. Envelope: the highest precision at this or "
+        "any higher recall.",
         columns=columns,
         rows=tuple(Row(cells=dict(one)) for one in ranking),
     )
@@ -448,7 +451,8 @@ def _conventions_table(
         "strict": "101 points, 0.5–0.95",
     }
     return Table(
-        caption="Average precision of each class, and its mean over the classes, by convention and IoU.",
+        caption="Average precision (%) of each class of the example, and its mean over the classes, by "
+        "convention and IoU threshold.",
         columns=(
             Column(key="kind", label="Class"),
             *(Column(key=key, label=label, **SHARE) for key, label in labels.items()),
@@ -483,7 +487,8 @@ def _overlap_figure(parameters: AveragePrecisionParameters, overlaps: Sequence[S
     three = _three(_pairs(parameters, overlaps))
     words = ", ".join(f"{share:.2f}" for share, _, _ in three)
     return Pictures(
-        caption="Intersection over union: the dark area divided by the shaded one.",
+        caption="Intersection over union (IoU) of three pairs of a detection and a true box: the dark area "
+        "divided by the whole shaded area.",
         alt=f"Pairs of squares with an intersection over union of {words}.",
         columns=3,
         pictures=tuple(
@@ -519,12 +524,13 @@ def _detections_figure(
         ]
         pictures.append(Picture(title=f"Image {image}", png=sheet, boxes=(*true, *said)))
     return Pictures(
-        caption="The example: true boxes, and detections with class and score.",
+        caption="The example of this section: true boxes, and detections with their class and score. "
+        "Continuous boxes are correct detections.",
         alt=f"{len(images)} sheets with {len(parameters.truth)} true boxes and {len(ranked)} detections, of "
         f"which {len(right)} are right.",
         columns=3,
         pictures=tuple(pictures),
-        legend=(("truth", "True box"), ("kept", "Right"), ("suppressed", "False")),
+        legend=(("truth", "True box"), ("kept", "Correct"), ("suppressed", "Wrong")),
     )
 
 
@@ -540,8 +546,9 @@ def _curve(parameters: AveragePrecisionParameters, ranking: Sequence[Mapping[str
     told = ", ".join(f"{one['precision']:.2f} at {one['recall']:.2f}" for one in ranking)
     return Chart(
         kind="line",
-        caption=f"Precision and recall after each detection of class {parameters.shown}, and the envelope, "
-        "whose area is the average precision.",
+        caption=f"Precision against recall after each detection of the class {parameters.shown}, and the "
+        "envelope, the highest precision at this or any higher recall. The area under the envelope is the "
+        "average precision.",
         alt=f"Precision by recall, detection by detection: {told}. The envelope falls in steps and is zero "
         f"beyond a recall of {last:.2f}.",
         x=Axis(label="Recall", unit=FRACTION),
@@ -577,7 +584,7 @@ def _suppressed(parameters: AveragePrecisionParameters, outcome: Outcome) -> dic
                     "width": one.width,
                     "iou": share,
                     "rival": None if rival is None else rival + 1,
-                    "fate": "stays" if stays else f"goes, because of {(rival or 0) + 1}",
+                    "fate": "stays" if stays else f"removed by {(rival or 0) + 1}",
                 }
             )
         )
@@ -601,7 +608,8 @@ def _suppressed(parameters: AveragePrecisionParameters, outcome: Outcome) -> dic
     return {
         "metrics": metrics,
         "table": Table(
-            caption="Greedy suppression, best candidate first: the largest IoU with a box that stays.",
+            caption="Greedy suppression of the candidates, best first: the largest IoU with a better box "
+            "that stays, and what follows from it.",
             columns=(
                 Column(key="box", label="Box", type="integer"),
                 Column(key="score", label="Score", type="number", format=".2f"),
@@ -609,14 +617,15 @@ def _suppressed(parameters: AveragePrecisionParameters, outcome: Outcome) -> dic
                 Column(key="column", label="Column", **PIXELS),
                 Column(key="width", label="Side", **PIXELS),
                 Column(key="iou", label="IoU", type="number", format=".3f"),
-                Column(key="rival", label="with box", type="integer"),
-                Column(key="fate", label="It"),
+                Column(key="rival", label="With box", type="integer"),
+                Column(key="fate", label="Verdict"),
             ),
             rows=tuple(rows),
         ),
         "figure": Pictures(
-            caption=f"Suppression of {len(ranked)} candidates at a threshold of "
-            f"{parameters.suppression:g}, numbered as they are ranked.",
+            caption=f"Greedy suppression of {counted(len(ranked), 'candidates')} at an IoU threshold of "
+            f"{parameters.suppression:g}. Left: the true objects. Right: the candidates, numbered by "
+            "their rank.",
             alt=f"A sheet with {len(parameters.objects)} objects, and one with the candidates. {said}.",
             columns=2,
             pictures=(
@@ -634,7 +643,7 @@ def _suppressed(parameters: AveragePrecisionParameters, outcome: Outcome) -> dic
                     ),
                 ),
             ),
-            legend=(("truth", "Object"), ("kept", "Stays"), ("suppressed", "Goes")),
+            legend=(("truth", "Object"), ("kept", "Stays"), ("suppressed", "Removed")),
             suppression=Suppression(picture=1, threshold=parameters.suppression),
         ),
         "findings": {
