@@ -763,10 +763,10 @@ def by_iteration(outcomes: Sequence[Outcome], label: str) -> Chart:
 def recipe_table(
     recipes: Mapping[str, Mapping[str, Any]],
     besides: Mapping[str, Mapping[str, str]] | None = None,
-    caption: str = "Every choice of the training.",
+    caption: str = "",
 ) -> Table:
     """Every choice of some recipes side by side, in words. besides: by name, what the experiment does in the
-    place of a recipe's choice.
+    place of a recipe's choice. Without a caption, the names say what the table holds.
     """
     from lab.recipes import Recipe
 
@@ -776,7 +776,7 @@ def recipe_table(
     }
     choices = list(dict.fromkeys(choice for rows in said.values() for choice in rows))
     return Table(
-        caption=caption,
+        caption=caption or f"Hyper-parameters of training: {'; '.join(said)}.",
         columns=(
             Column(key="choice", label="Choice"),
             *(Column(key=f"recipe{index}", label=name) for index, name in enumerate(said)),

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 #: Words of each method, in the order of tables.
 METHODS = {
     "pixels": "Raw pixels",
-    "backbone": "Features of ImageNet",
+    "backbone": "Pretrained features",
     "contrastive": "Siamese network, contrastive loss",
     "mining": "New network, mined pairs",
 }
@@ -40,7 +40,7 @@ CROSSED = {
 #: Words of each within a sentence.
 IN_TEXT = {
     "pixels": "raw pixels",
-    "backbone": "the features of ImageNet",
+    "backbone": "the pretrained features",
     "contrastive": "the tutorial's network",
     "mining": "the new network",
     "tutorial_mining": "the tutorial's network with mined pairs",
@@ -551,4 +551,7 @@ def recipe_table(parameters: VerificationParameters, methods: Sequence[str]) -> 
     return experiments.recipe_table(
         {names[method]: parameters.recipe(method) for method in methods},
         {names[method]: besides[method] for method in methods},
+        caption="Hyper-parameters of the Siamese network and of the new network."
+        if len(methods) == 2
+        else "Hyper-parameters of the Siamese network and of the new network, each with both losses.",
     )
