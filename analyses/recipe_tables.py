@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 def recipe_table(
     recipes: Mapping[str, Mapping[str, Any]],
     besides: Mapping[str, Mapping[str, str]] | None = None,
-    caption: str = "Every choice of the training.",
+    caption: str = "",
 ) -> Table:
     """Every choice of some recipes side by side, in words. besides: by name, what the experiment does in the
-    place of a recipe's choice.
+    place of a recipe's choice. Without a caption, the names say what the table holds.
     """
     from lab.recipes import Recipe
 
@@ -26,6 +26,7 @@ def recipe_table(
         f"recipe{index}": dict(recipe_rows(Recipe.of(recipe))) | dict((besides or {}).get(name, {}))
         for index, (name, recipe) in enumerate(recipes.items())
     }
+    caption = caption or f"Hyper-parameters of training: {'; '.join(recipes)}."
     return choices_table(caption, dict(zip(words, recipes, strict=True)), words)
 
 

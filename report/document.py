@@ -54,6 +54,7 @@ class Study:
     abstract: str  # the name of a section template
     sections: tuple[str, ...]
     subtitle: str = ""
+    contents: bool = False  # whether the PDF has a table of contents
     page_limit: int | None = None
     affiliation: str = ""  # of all of them
     date: str = ""  # as it is printed; that of the newest result if empty

@@ -76,6 +76,7 @@ def write(document: Document, templates: Path) -> str:
         date=_date(document),
         abstract_id=study.abstract,
         abstract=abstract,
+        contents=study.contents,
         body="\n\n".join(sections[:-1]),
         appendix=sections[-1],
         cites=bool(_cited(document)),

@@ -187,7 +187,7 @@ class Macros:
             return _span("value", "metric", f"{analysis}/{part.metric}", placeholder(part, metric))
 
         try:
-            return sentence(self._finding(name), show, markdown)
+            return sentence(self._finding(name), show, lambda words: markdown(words.replace("'", "’")))
         except ValueError as error:
             raise MacroError(f"the finding {name} cannot be printed as a sentence: {error}") from None
 

@@ -44,6 +44,9 @@ KEYS = {
         '["my-section", "lenet", "text/method.md"]',
         required=True,
     ),
+    "contents": Key(
+        bool, "true prints a table of contents below the abstract, which a site has anyway", "true"
+    ),
     "page_limit": Key(int, "pages before the references; more are reported", "8"),
     "language": Key(str, "the language for browsers, screen readers and PDF viewers (BCP 47)", '"en-GB"'),
     "typed_numbers": Key(
@@ -141,6 +144,7 @@ def load(path: Path, templates: Path, typed_numbers: str = "refuse") -> Study:
         people=people,
         abstract=abstract,
         sections=tuple(sections),
+        contents=data.get("contents", False),
         page_limit=data.get("page_limit"),
         affiliation="" if data.get("anonymous") else data.get("affiliation", ""),
         date=data.get("date", ""),

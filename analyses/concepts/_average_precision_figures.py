@@ -57,7 +57,8 @@ def overlap_figure(parameters: AveragePrecisionParameters, overlaps: Overlaps) -
     three = low_middle_high(overlapping_pairs(parameters, overlaps))
     words = ", ".join(f"{share:.2f}" for share, _, _ in three)
     return Pictures(
-        caption="Intersection over union: the dark area divided by the shaded one.",
+        caption="Intersection over union (IoU) of three pairs of a detection and a true box: the dark area "
+        "divided by the whole shaded area.",
         alt=f"Pairs of squares with an intersection over union of {words}.",
         columns=3,
         pictures=tuple(
@@ -91,12 +92,13 @@ def detections_figure(parameters: AveragePrecisionParameters, overlaps: Overlaps
         ]
         pictures.append(Picture(title=f"Image {image}", png=sheet, boxes=(*true, *said)))
     return Pictures(
-        caption="The example: true boxes, and detections with class and score.",
+        caption="The example of this section: true boxes, and detections with their class and score. "
+        "Continuous boxes are correct detections.",
         alt=f"{len(images)} sheets with {len(parameters.truth)} true boxes and {len(ranked)} detections, of "
         f"which {len(right)} are right.",
         columns=3,
         pictures=tuple(pictures),
-        legend=(("truth", "True box"), ("kept", "Right"), ("suppressed", "False")),
+        legend=(("truth", "True box"), ("kept", "Correct"), ("suppressed", "Wrong")),
     )
 
 
@@ -112,8 +114,9 @@ def curve_figure(parameters: AveragePrecisionParameters, ranking: Sequence[Mappi
     told = ", ".join(f"{one['precision']:.2f} at {one['recall']:.2f}" for one in ranking)
     return Chart(
         kind="line",
-        caption=f"Precision and recall after each detection of class {parameters.shown}, and the envelope, "
-        "whose area is the average precision.",
+        caption=f"Precision against recall after each detection of the class {parameters.shown}, and the "
+        "envelope, the highest precision at this or any higher recall. The area under the envelope is the "
+        "average precision.",
         alt=f"Precision by recall, detection by detection: {told}. The envelope falls in steps and is zero "
         f"beyond a recall of {last:.2f}.",
         x=Axis(label="Recall", unit=FRACTION),

@@ -9,7 +9,7 @@ from analyses.concepts._average_precision_settings import AveragePrecisionParame
 from lab import average_precision as ap
 
 THRESHOLDS = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))  # of COCO
-RIGHT = "right"
+RIGHT = "correct"
 #: IoU of each detection, best first, with each true box.
 Overlaps = Sequence[Sequence[float]]
 

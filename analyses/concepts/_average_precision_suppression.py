@@ -11,6 +11,7 @@ from analyses.plugin import Outcome, Summary
 from lab import average_precision as ap
 from results import builders
 from results.schema import Picture, Pictures, Suppression
+from results.text import counted
 
 #: Cells by column of a table.
 Row = Mapping[str, builders.Cell]
@@ -34,7 +35,7 @@ def _greedy(parameters: AveragePrecisionParameters, overlaps: Overlaps) -> tuple
                 "width": one.width,
                 "iou": share,
                 "rival": None if rival is None else rival + 1,
-                "fate": "stays" if stays else f"goes, because of {(rival or 0) + 1}",
+                "fate": "stays" if stays else f"removed by {(rival or 0) + 1}",
             }
         )
     return kept, rows
@@ -60,7 +61,8 @@ def suppression_summary(parameters: AveragePrecisionParameters, outcome: Outcome
         },
         tables={
             "steps": builders.table(
-                "Greedy suppression, best candidate first: the largest IoU with a box that stays.",
+                "Greedy suppression of the candidates, best first: the largest IoU with a better box that "
+                "stays, and what follows from it.",
                 {
                     "box": builders.integer("Box"),
                     "score": builders.number("Score", ".2f"),
@@ -68,8 +70,8 @@ def suppression_summary(parameters: AveragePrecisionParameters, outcome: Outcome
                     "column": builders.number("Column", "g"),
                     "width": builders.number("Side", "g"),
                     "iou": builders.number("IoU", ".3f"),
-                    "rival": builders.integer("with box"),
-                    "fate": builders.text("It"),
+                    "rival": builders.integer("With box"),
+                    "fate": builders.text("Verdict"),
                 },
                 rows,
             )
@@ -93,8 +95,8 @@ def _suppression_figure(parameters: AveragePrecisionParameters, kept: Sequence[i
     sheet, candidates = canvas(parameters.side, parameters.objects), best_first(parameters.candidates)
     said = f"{len(candidates)} candidates, of which {len(kept)} remain at {parameters.suppression:g}"
     return Pictures(
-        caption=f"Suppression of {len(candidates)} candidates at a threshold of "
-        f"{parameters.suppression:g}, numbered as they are ranked.",
+        caption=f"Greedy suppression of {counted(len(candidates), 'candidates')} at an IoU threshold of "
+        f"{parameters.suppression:g}. Left: the true objects. Right: the candidates, numbered by their rank.",
         alt=f"A sheet with {len(parameters.objects)} objects, and one with the candidates. {said}.",
         columns=2,
         pictures=(
@@ -112,6 +114,6 @@ def _suppression_figure(parameters: AveragePrecisionParameters, kept: Sequence[i
                 ),
             ),
         ),
-        legend=(("truth", "Object"), ("kept", "Stays"), ("suppressed", "Goes")),
+        legend=(("truth", "Object"), ("kept", "Stays"), ("suppressed", "Removed")),
         suppression=Suppression(picture=1, threshold=parameters.suppression, match=parameters.threshold),
     )

@@ -19,31 +19,32 @@ def worked_table(parameters: AveragePrecisionParameters, overlaps: Overlaps) -> 
     _, detected, true = three[len(three) // 2]
     places = [", ".join(f"{value:g}" for value in square.place) for square in (detected, true)]
     return boxes.worked_iou(
-        "Intersection over union of a detection and a true box, worked out (pixels).",
+        "Intersection over union (IoU) of a detection and a true box, step by step, in pixels.",
         detected.place,
         true.place,
-        f"The detection of score {detected.score:g} on image {detected.image}. Squares as row and column of "
-        f"the centre, and side: ({places[0]}) and ({places[1]}).",
-        value=builders.number("Value", "g"),
+        f"The detection with score {detected.score:g} on image {detected.image}. Both boxes are squares, "
+        f"given by the row and column of the centre and the side: ({places[0]}) and ({places[1]}).",
+        value=builders.number("Value", ",.4g"),
         decimals=3,
     )
 
 
 def ranking_table(parameters: AveragePrecisionParameters, ranking: Sequence[Mapping[str, Any]]) -> Table:
     return builders.table(
-        f"The detections of class {parameters.shown}, best first: the largest IoU with a true "
-        f"{parameters.shown}, whether it is right at a threshold of {parameters.threshold:g}, and precision "
-        "and recall of all detections so far.",
+        f"Detections of the class {parameters.shown}, best first: the largest IoU with a true box of the "
+        f"class, whether the detection is correct at a threshold of {parameters.threshold:g}, and precision "
+        "and recall of all detections up to this one. Envelope: the highest precision at this or any higher "
+        "recall.",
         {
             "rank": builders.integer("Rank"),
             "image": builders.integer("Image"),
             "score": builders.number("Score", ".2f"),
             "iou": builders.number("IoU", ".2f"),
-            "verdict": builders.text("It is"),
-            "right": builders.integer("Right so far"),
-            "precision": builders.number("Precision", ".3f"),
-            "recall": builders.number("Recall", ".3f"),
-            "envelope": builders.number("Envelope", ".3f"),
+            "verdict": builders.text("Verdict"),
+            "right": builders.integer("Correct so far"),
+            "precision": builders.percent("Precision"),
+            "recall": builders.percent("Recall"),
+            "envelope": builders.percent("Envelope"),
         },
         ranking,
     )
@@ -63,10 +64,11 @@ def conventions_table(
         "strict": "101 points, 0.5–0.95",
     }
     return builders.table(
-        "Average precision of each class, and its mean over the classes, by convention and IoU.",
+        "Average precision (%) of each class of the example, and its mean over the classes, by convention "
+        "and IoU threshold.",
         {
             "kind": builders.text("Class"),
-            **{key: builders.number(label, ".3f") for key, label in labels.items()},
+            **{key: builders.percent(label) for key, label in labels.items()},
         },
         [{"kind": kind, **found} for kind, found in averages.items()],
         total={"kind": "Mean", **means},

@@ -2,7 +2,7 @@
 
 Five autoencoders of one shape, with more units than there are pixels: three learn to take noise away, by the
 squared error, the binary cross-entropy and the absolute error; a plain and a sparse one see no noise in
-training. Expected: each loss is best by its own measure; the plain one gives clean digits back best and
+training. Expected: each loss is best by its own measure; the plain one reconstructs clean digits best and
 noisy ones worse than those that were trained on noise; the sparse one uses half as many units.
 `python runner.py run concepts.autoencoders --profile full`
 """
@@ -18,7 +18,8 @@ from analyses import experiments, recipe_tables, records
 from analyses.pictures import png
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
 from results import builders
-from results.schema import Column, Finding, Metric, Picture, Pictures, Row, Table
+from results.schema import Finding, Metric, Picture, Pictures, Table
+from results.text import counted
 
 DIGITS = "digits"
 DENOISING = {"squared": "squared error", "cross_entropy": "cross-entropy", "absolute": "absolute error"}
@@ -146,6 +147,7 @@ class Autoencoders(Analysis[AutoencoderParameters]):
                             "penalty": f"{parameters.sparsity:g} × mean of the code, for the sparse one",
                         }
                     },
+                    caption="Hyper-parameters of the five autoencoders of handwritten digits.",
                 ),
             },
             figures=_figures(simple, runs),
@@ -319,6 +321,11 @@ def _findings(metrics: Mapping[str, Metric]) -> dict[str, Finding]:
             "squared_over_absolute/absolute",
             above=True,
         ),
+        "squared_has_the_highest_psnr": Finding(
+            statement="Of the three losses, the squared error has the highest mean PSNR",
+            holds=max(DENOISING, key=lambda kind: metrics[f"{kind}/psnr"].value) == "squared",
+            metrics=tuple(f"{kind}/psnr" for kind in DENOISING),
+        ),
         "cross_entropy_beats_squared": finding(
             "Trained by cross-entropy, PSNR is higher than by the squared error",
             "cross_entropy_over_squared/psnr",
@@ -330,17 +337,17 @@ def _findings(metrics: Mapping[str, Metric]) -> dict[str, Finding]:
             above=False,
         ),
         "noise_in_training_helps": finding(
-            "Trained with noise, an autoencoder takes noise away better than without",
+            "Trained with noise, an autoencoder removes noise better than without",
             "squared_over_plain/psnr",
             above=True,
         ),
         "plain_copies_better": finding(
-            "Trained without noise, an autoencoder gives clean digits back better",
+            "Trained without noise, an autoencoder reconstructs clean digits better",
             "plain_over_squared/clean_psnr",
             above=True,
         ),
         "plain_loses_to_components": builders.statement(
-            "The plain autoencoder takes away less noise than principal components",
+            "The plain autoencoder removes less noise than principal components",
             (metrics["plain/psnr"].high or metrics["plain/psnr"].value) < metrics["components/psnr"].value,
             "plain/psnr",
             "components/psnr",
@@ -369,32 +376,32 @@ def _none_diverged(runs: Mapping[str, Sequence[Outcome]]) -> Finding:
 
 
 def _results(metrics: Mapping[str, Metric]) -> Table:
-    ratio: dict[str, Any] = {"type": "number", "format": ".2f"}
-    rows = [
-        Row(cells={"what": words, **{key: metrics[f"{name}/{key}"].value for key in ("psnr", "absolute")}})
+    keys = ("psnr", "absolute", "clean_psnr", "active")
+    rows: list[dict[str, Any]] = [
+        {"what": words, **{key: metrics[f"{name}/{key}"].value for key in keys[:2]}}
         for name, words in SIMPLE.items()
     ]
-    for kind, words in KINDS.items():
-        found = {key: metrics[f"{kind}/{key}"] for key in ("psnr", "absolute", "clean_psnr", "active")}
-        cells = {key: one.value for key, one in found.items()}
-        rows.append(Row(cells={"what": words, **cells, "low": found["psnr"].low, "high": found["psnr"].high}))
-    return Table(
-        caption="Noisy test digits given back: peak signal-to-noise ratio with its 95% interval over seeds, "
-        "mean absolute error; clean digits given back; share of the code's units above zero on clean digits.",
-        columns=(
-            Column(key="what", label="Method"),
-            Column(key="psnr", label="PSNR", unit=DECIBEL, **ratio),
-            Column(key="low", label="from", **ratio),
-            Column(key="high", label="to", **ratio),
-            Column(key="absolute", label="Absolute error", type="number", format=".4f"),
-            Column(key="clean_psnr", label="Clean", unit=DECIBEL, **ratio),
-            Column(key="active", label="Active", type="number", format=".2f"),
-        ),
-        rows=tuple(rows),
+    rows += [
+        {"what": words, **{key: metrics[f"{kind}/{key}"] for key in keys[:3]}}
+        | {"active": metrics[f"{kind}/active"].value}
+        for kind, words in KINDS.items()
+    ]
+    return builders.table(
+        f"Reconstruction of {metrics['images/test'].value} test digits: peak signal-to-noise ratio (PSNR) "
+        "and mean absolute error on noisy digits, PSNR on clean digits, and share of the code's units that "
+        f"are above zero on clean digits. Means over {counted(int(metrics['seeds'].value), 'seeds')}.",
+        {
+            "what": builders.text("Method"),
+            "psnr": builders.number("Noisy (dB)", ".2f", best="highest"),
+            "absolute": builders.number("Absolute error", ".4f", best="lowest"),
+            "clean_psnr": builders.number("Clean (dB)", ".2f", best="highest"),
+            "active": builders.percent("Active"),
+        },
+        rows,
         notes=(
-            f"{metrics['seeds'].value} seeds; the noise on the test digits is the same for all. Training "
-            f"digits chose the filter's width, {metrics['gaussian/width'].value:g} pixels, and the number of "
-            f"components, {metrics['components/count'].value}.",
+            "The noise on the test digits is the same for all. Chosen on training digits: the filter's width "
+            f"of {metrics['gaussian/width'].value:g} pixels and the {metrics['components/count'].value} "
+            "principal components.",
         ),
     )
 
@@ -410,15 +417,16 @@ def _figures(simple: Outcome, runs: Mapping[str, Sequence[Outcome]]) -> dict[str
     features = {"Plain": "plain", "Sparse": "sparse", "Denoising": "squared"}
     return {
         "digits": Pictures(
-            caption="Test digits, with noise, and given back by principal components and by denoising "
-            "autoencoders with three losses.",
+            caption=f"The same {SHOWN**2} test digits, with noise, and as they are reconstructed by "
+            "principal components and by denoising autoencoders with three losses.",
             alt=f"Six sheets of the same {SHOWN**2} digits: {', '.join(shown).lower()}.",
             columns=len(shown),
             pictures=tuple(Picture(title=title, png=picture) for title, picture in shown.items()),
         ),
         "features": Pictures(
-            caption="What units of the code add to the picture, those that are active most often: grey is "
-            "nothing, white makes lighter, black darker. Squared error.",
+            caption=f"What a unit of the code adds to the image, for the {FEATURES**2} units that are "
+            "active most often, of three autoencoders trained with the squared error. Grey adds nothing, "
+            "white makes a pixel lighter and black darker; each image is scaled to its own range.",
             alt=f"Three sheets of {FEATURES**2} features each, of the plain, the sparse and the denoising "
             "autoencoder.",
             columns=len(features),

@@ -109,13 +109,13 @@ class DenseConnections(Analysis[DenseConnectionsParameters]):
             metrics=metrics,
             tables={
                 "blocks": Table(
-                    caption=f"{_named(parameters)}, part by part: maps taken and given, parameters and "
-                    "multiply–accumulates.",
+                    caption=f"{_named(parameters)}, part by part: dense layers, input and output maps, "
+                    "parameters and multiply–accumulates (MACs).",
                     columns=(
                         Column(key="part", label="Part"),
                         Column(key="layers", label="Layers", type="integer"),
-                        Column(key="taken", label="Takes", type="integer", unit="maps"),
-                        Column(key="given", label="Gives", type="integer", unit="maps"),
+                        Column(key="taken", label="Input", type="integer", unit="maps"),
+                        Column(key="given", label="Output", type="integer", unit="maps"),
                         Column(key="parameters", label="Parameters", type="integer"),
                         Column(key="macs", label="MACs", type="integer"),
                     ),

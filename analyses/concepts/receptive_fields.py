@@ -74,8 +74,9 @@ class ReceptiveFields(Analysis[ReceptiveFieldsParameters]):
             metrics=metrics,
             tables={
                 "branches": Table(
-                    caption="Receptive fields of the branches of an Inception module, alone in pixels of its "
-                    "input, and at each place in GoogLeNet in pixels of the image: the side of the square.",
+                    caption="Receptive fields of the branches of an Inception module: side of the square "
+                    "that one unit sees, for a module alone in pixels of its input, and for each module of "
+                    "GoogLeNet in pixels of the image.",
                     columns=(
                         Column(key="module", label="Module"),
                         *(

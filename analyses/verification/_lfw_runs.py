@@ -13,10 +13,10 @@ from lab.verification import Pairs
 #: Rows of the tables.
 STAGES = {
     "pixels": "Raw pixels",
-    "before": "Network of ImageNet, before training",
-    "last": "Network of ImageNet, last layer trained",
-    "flawed": "Network of ImageNet, last layer with the published flaws",
-    "all": "Network of ImageNet, all layers trained",
+    "before": "Pretrained network, before training",
+    "last": "Pretrained network, last layer trained",
+    "flawed": "Pretrained network, last layer trained with the published flaws",
+    "all": "Pretrained network, all layers trained",
     "scratch_before": "Siamese tower, before training",
     "scratch": "Siamese tower, trained from scratch",
 }

@@ -17,7 +17,7 @@ from results.schema import Finding, Metric
 
 #: The stages within a sentence.
 IN_TEXT = {
-    "before": "the network of ImageNet before training",
+    "before": "the pretrained network before training",
     "last": "the network with its last layer trained",
     "flawed": "the last layer trained with the published flaws",
     "all": "the network with all layers trained",
@@ -43,10 +43,12 @@ def summary(parameters: LfwParameters, outcomes: Mapping[str, Outcome]) -> Summa
     runs = {stage: found for stage in STAGES if (found := runs_of(outcomes, stage, rates))}
     areas = {which: _areas(runs, which) for which in LISTED}
     compared = _compared(areas, runs)
+    by_seed = _by_seed(runs, areas)
     whole = bool(records.runs_named(outcomes, "all"))  # else all layers as the search has them
     metrics = (
         _metrics(parameters, runs, areas)
         | judging.comparison_metrics(compared)
+        | by_seed
         | {
             f"{stage}/rate": builders.metric(rate, f"Learning rate: {STAGES[stage]}")
             for stage, rate in rates.items()
@@ -63,7 +65,10 @@ def summary(parameters: LfwParameters, outcomes: Mapping[str, Outcome]) -> Summa
         metrics=metrics,
         tables={
             "results": tables.results_table(metrics, runs),
-            "comparisons": judging.comparison_table(compared, "Differences of AUC on the test people."),
+            "comparisons": judging.comparison_table(
+                compared, "Differences in AUC between the stages of training, on the test people of LFW."
+            ),
+            **({"everyone": tables.by_seed_table(_in_words(by_seed), runs)} if by_seed else {}),
             "rates": tables.rates_table(parameters, outcomes),
             "recipe": tables.recipe_table(parameters, rates, "all" if whole else "search"),
         },
@@ -71,6 +76,7 @@ def summary(parameters: LfwParameters, outcomes: Mapping[str, Outcome]) -> Summa
             "roc_listed": tables.listed_roc(runs),
             "roc": tables.everyone_roc(runs),
             "distances": tables.distance_chart(runs["all"][0]),
+            "loss": tables.loss_chart(runs),
         },
         findings=_findings(metrics, areas, compared, parameters, outcomes),
         note=verification.weights_note(outcomes),
@@ -109,6 +115,33 @@ def _compared(
         for name, (first, second) in COMPARED.items()
     }
     return judging.compared(pairs, words, dict.fromkeys(pairs, people))
+
+
+def _by_seed(
+    runs: Mapping[str, Sequence[Outcome]], areas: Mapping[Which, Mapping[str, judging.Drawn]]
+) -> dict[str, Metric]:
+    """Differences on every pair over seeds, of stages that know no draws of people there; before training
+    there is one value for all seeds.
+    """
+    from lab.evaluation import paired_over_seeds
+
+    found = {}
+    for name, (first, second) in COMPARED.items():
+        if first not in runs or second not in runs or {first, second} <= set(areas["everyone"]):
+            continue
+        one, other = ([run["everyone"]["auc"] for run in runs[stage]] for stage in (first, second))
+        other = other * len(one) if len(other) == 1 else other
+        if len(one) == len(other) > 1:
+            title = f"AUC on every pair, by seed: {IN_TEXT[first]}, less {IN_TEXT[second]}"
+            difference = paired_over_seeds(one, other).difference
+            found[f"{name}/everyone/auc"] = builders.metric(difference, title, FRACTION, over="seeds")
+    return found
+
+
+def _in_words(differences: Mapping[str, Metric]) -> list[tuple[str, str, Metric]]:
+    """Each difference with the two stages that it is of."""
+    stages = {name: COMPARED[name.partition("/")[0]] for name in differences}
+    return [(IN_TEXT[stages[name][0]], IN_TEXT[stages[name][1]], one) for name, one in differences.items()]
 
 
 def _metrics(
@@ -184,8 +217,39 @@ def _findings(
             if (key := f"{name}/{which}/auc") in compared
         },
         **_published_findings(metrics, areas, parameters),
+        **{
+            f"{stage}_rate_is_at_an_edge": builders.statement(
+                f"The learning rate chosen for {IN_TEXT[stage]} is the lowest or the highest of those tried",
+                metrics[f"{stage}/rate"].value in (min(rates), max(rates)),
+                f"{stage}/rate",
+            )
+            for stage, rates in (("last", parameters.last_rates), ("all", parameters.all_rates))
+        },
+        "larger_rate_hurts_validation": builders.statement(
+            "The highest rate tried for all layers does not have the best mean AUC on the validation people",
+            metrics["all/rate"].value < max(parameters.all_rates),
+            "all/rate",
+        ),
+        "loss_still_falls": builders.statement(
+            "In the last tenth of its epochs, the training loss of the last layer is lower than in the tenth "
+            "before, in every run",
+            _still_falls([run["history"]["train_loss"] for run in _runs_of_last(outcomes, metrics)]),
+        ),
         "no_run_diverged": records.none_diverged(outcomes),
     }
+
+
+def _runs_of_last(outcomes: Mapping[str, Outcome], metrics: Mapping[str, Metric]) -> list[Outcome]:
+    return runs_of(outcomes, "last", {"last": float(metrics["last/rate"].value)})
+
+
+def _still_falls(losses: Sequence[Sequence[float]]) -> bool:
+    """Whether each run's mean of the last tenth lies below that of the tenth before."""
+    from statistics import mean
+
+    tenth = max(1, len(losses[0]) // 10)
+    ends = [(mean(one[-tenth:]), mean(one[-2 * tenth : -tenth])) for one in losses if len(one) >= 2 * tenth]
+    return len(ends) == len(losses) and all(last < before for last, before in ends)
 
 
 def _published_findings(

@@ -17,15 +17,17 @@ GRID = tuple(index / 100 for index in range(101))  # false positive rates at whi
 
 
 def results_table(metrics: Mapping[str, Metric], runs: Mapping[str, Sequence[Outcome]]) -> Table:
-    people = counted(runs["before"][0]["counts"]["test_people"], "people")
+    first = runs["before"][0]
     return builders.table(
-        "AUC and equal error rate on the listed pairs of the test people, and on every pair of their images.",
+        "Verification on LFW by distance: area under the ROC curve (AUC) and equal error rate (EER) on the "
+        f"{len(first['distances']):,} listed pairs of the test people and on every pair of their images "
+        f"({first['everyone']['pairs']:,} pairs). Means over seeds.",
         {
             "stage": builders.text("Distance"),
             "seeds": builders.integer("Seeds"),
-            "pairs": builders.number("AUC, listed", ".4f"),
+            "pairs": builders.number("AUC, listed", ".3f"),
             "pairs_eer": builders.percent("EER, listed"),
-            "everyone": builders.number("AUC, every", ".4f"),
+            "everyone": builders.number("AUC, every", ".3f"),
             "everyone_eer": builders.percent("EER, every"),
         },
         [
@@ -37,10 +39,6 @@ def results_table(metrics: Mapping[str, Metric], runs: Mapping[str, Sequence[Out
             }
             for stage, found in runs.items()
         ],
-        notes=(
-            f"Means over the seeds. Intervals (95%) are over {people}, drawn again; where nobody was drawn "
-            "again for every pair, they are over seeds.",
-        ),
     )
 
 
@@ -55,19 +53,20 @@ def rates_table(parameters: LfwParameters, outcomes: Mapping[str, Outcome]) -> T
             cells |= {"low": min(areas), "high": max(areas), "chosen": "yes" if rate == chosen else ""}
             rows.append(cells)
     return builders.table(
-        "AUC on every pair of the validation people, by the learning rate.",
+        "Choice of the learning rate: area under the ROC curve (AUC) on every pair of the validation people "
+        f"of LFW. Mean, lowest and highest of {counted(parameters.seeds, 'seeds')}.",
         {
             "stage": builders.text("Trained"),
             "rate": builders.number("Learning rate", "g"),
-            "auc": builders.number("AUC", ".4f"),
-            "low": builders.number("lowest", ".4f"),
-            "high": builders.number("highest", ".4f"),
-            "chosen": builders.text("Taken"),
+            "auc": builders.number("AUC", ".3f"),
+            "low": builders.number("Lowest", ".3f"),
+            "high": builders.number("Highest", ".3f"),
+            "chosen": builders.text("Chosen"),
         },
         rows,
         notes=(
-            f"Means, lowest and highest of {counted(parameters.seeds, 'seeds')}; of all layers after "
-            f"{counted(parameters.search_epochs, 'epochs')} of {parameters.pairs:,} pairs.",
+            f"All layers are compared after {counted(parameters.search_epochs, 'epochs')} of "
+            f"{parameters.pairs:,} pairs.",
         ),
     )
 
@@ -92,7 +91,7 @@ def recipe_table(parameters: LfwParameters, rates: Mapping[str, float], of_all: 
         },
         {
             STAGES[stage]: {
-                "epochs": f"{parameters.recipe(recipe)['epochs']} of {pairs:,} pairs drawn anew",
+                "epochs": f"{parameters.recipe(recipe)['epochs']} of {pairs:,} pairs, drawn for each",
                 "batch": f"{batch} pairs",
                 "loss": loss,
                 "images": f"{parameters.scratch_size}×{parameters.scratch_size} grey"
@@ -101,6 +100,8 @@ def recipe_table(parameters: LfwParameters, rates: Mapping[str, float], of_all: 
             }
             for stage, (recipe, pairs, batch, loss) in columns.items()
         },
+        caption="Hyper-parameters of training on pairs from LFW: the pretrained network's last layer, then "
+        "all of its layers, and the Siamese tower.",
     )
 
 
@@ -109,13 +110,37 @@ def _drawn_stages(runs: Mapping[str, Sequence[Outcome]]) -> Iterator[str]:
     return (stage for stage in runs if stage != "flawed")
 
 
+def by_seed_table(
+    differences: Sequence[tuple[str, str, Metric]], runs: Mapping[str, Sequence[Outcome]]
+) -> Table:
+    """differences: of the first stage less the second."""
+    everyone = runs["before"][0]["everyone"]["pairs"]
+    return builders.table(
+        f"Differences in AUC on every pair of the test people of LFW ({everyone:,} pairs).",
+        {
+            "first": builders.text("First"),
+            "second": builders.text("Second"),
+            "difference": builders.number("Difference", "+.3f"),
+        },
+        [{"first": first, "second": second, "difference": one} for first, second, one in differences],
+        notes=("They say how much training varies, and not how much the choice of people does.",),
+    )
+
+
 def listed_roc(runs: Mapping[str, Sequence[Outcome]]) -> Chart:
-    rates = {
-        STAGES[stage]: judging.roc_curve(listed_pairs_of(runs[stage]), GRID) for stage in _drawn_stages(runs)
-    }
-    people = counted(runs["before"][0]["counts"]["test_people"], "people")
+    rates = {}
+    for stage in _drawn_stages(runs):
+        found = judging.roc_curve(listed_pairs_of(runs[stage]), GRID)
+        # bands of all stages would cover each other
+        rates[STAGES[stage]] = found if stage == "all" else builders.Rates(GRID, found.true_positive)
+    first = runs["before"][0]
+    people = counted(first["counts"]["test_people"], "test people")
     return builders.roc(
-        "ROC on the listed pairs, means over seeds.", rates, bands=f"95% intervals over {people}"
+        f"ROC curves on the {len(first['distances']):,} listed pairs of the {people} of LFW: share of the "
+        "pairs of one person that are accepted (true positive rate) by share of the pairs of two people that "
+        "are. Lines are means over seeds. The band, of the network with all layers trained, is a 95% "
+        "bootstrap interval over people.",
+        rates,
     )
 
 
@@ -131,7 +156,11 @@ def everyone_roc(runs: Mapping[str, Sequence[Outcome]]) -> Chart:
         rates[STAGES[stage]] = builders.Rates(GRID, curve.tolist())
     first = runs["all"][0]
     everyone = first["everyone"]
-    chart = builders.roc("ROC on every pair of the test people's images (first seed).", rates)
+    chart = builders.roc(
+        f"ROC curves on every pair of the test people of LFW ({everyone['pairs']:,} pairs), of the first "
+        "seed. A point of a line is a threshold on the distance.",
+        rates,
+    )
     scores = Scores(
         label=STAGES["all"],
         same=tuple(everyone["same"]),
@@ -146,8 +175,28 @@ def distance_chart(outcome: Outcome) -> Chart:
     everyone = outcome["everyone"]
     width = everyone["largest"] / len(everyone["same"])
     return judging.distance_chart(
-        "Distances of every pair after training all layers, shares of each kind (first seed).",
+        "Distribution of the distances of every pair of the test people of LFW after all layers are "
+        "trained, for pairs of one person and of two people (first seed). Each histogram sums to one; where "
+        "the two overlap, a threshold makes errors.",
         everyone,
         [(at + 0.5) * width for at in range(len(everyone["same"]))],
         decimals=1,
     )
+
+
+def loss_chart(runs: Mapping[str, Sequence[Outcome]]) -> Chart:
+    """Of the last layer, and then of all layers, whose epochs follow."""
+    last, then = (
+        [run[history]["train_loss"] for run in runs[stage] if history in run]
+        for stage, history in (("last", "history"), ("all", "all_history"))
+    )
+    courses = {"Last layer alone": last, "Then all layers": then}
+    chart = builders.curves(
+        "Cross-entropy on the drawn training pairs of LFW by epoch: first the last layer of the pretrained "
+        "network is trained, then all of its layers.",
+        {label: found for label, found in courses.items() if found},
+        builders.number("Training loss", ".2f"),
+    )
+    first, *later = chart.series
+    moved = [one.model_copy(update={"x": tuple(at + len(first.x) for at in one.x)}) for one in later]
+    return chart.model_copy(update={"series": (first, *moved)})

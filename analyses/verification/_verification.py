@@ -18,7 +18,7 @@ from results.schema import Table
 #: Words of each method, in the order of tables.
 METHODS = {
     "pixels": "Raw pixels",
-    "backbone": "Features of ImageNet",
+    "backbone": "Pretrained features",
     "contrastive": "Siamese network, contrastive loss",
     "mining": "New network, mined pairs",
 }
@@ -30,7 +30,7 @@ CROSSED = {
 #: Words of each within a sentence.
 IN_TEXT = {
     "pixels": "raw pixels",
-    "backbone": "the features of ImageNet",
+    "backbone": "the pretrained features",
     "contrastive": "the tutorial's network",
     "mining": "the new network",
     "tutorial_mining": "the tutorial's network with mined pairs",
@@ -198,4 +198,7 @@ def recipe_table(parameters: VerificationParameters, methods: Sequence[str]) -> 
     return recipe_tables.recipe_table(
         {names[method]: parameters.recipe(method) for method in methods},
         {names[method]: besides[method] for method in methods},
+        caption="Hyper-parameters of the Siamese network and of the new network."
+        if len(methods) == 2
+        else "Hyper-parameters of the Siamese network and of the new network, each with both losses.",
     )

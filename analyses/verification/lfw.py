@@ -1,6 +1,6 @@
 """verification.lfw: are two photographs of the same person? Labeled Faces in the Wild, listed pairs and all.
 
-After a course project (JHU 520.638, homework 3): two images go through a network of ImageNet, and the
+After a course project (JHU 520.638, homework 3): two images go through a pretrained network, and the
 distance of their 1,000 outputs, divided by a normaliser, is the probability of two people; first the last
 layer is trained, then all. By protocol AlexNet and VGG-16. A Siamese tower of ours, from scratch, is the
 second network. The official folds of pairs share no person: some of them are tested on, by others the
@@ -28,7 +28,7 @@ class Lfw(Analysis[LfwParameters]):
 
     id = "verification.lfw"
     title = "Labeled Faces in the Wild: listed pairs and every pair"
-    question = "How well does a network of ImageNet tell strangers apart, before and after training on pairs?"
+    question = "How well does a pretrained network tell strangers apart, before and after training on pairs?"
     libraries = ("torch", "torchvision", "timm")
 
     def parameters(self, profile: Profile) -> LfwParameters:

@@ -180,3 +180,18 @@ def test_autoencoders_without_sense_are_refused_in_a_sentence(convstudy, setting
     finished = convstudy("run", "concepts.autoencoders", "--profile", "quick", "--set", setting)
     assert finished.returncode == 2
     assert told in finished.stderr and "Traceback" not in finished.stderr
+
+
+def test_three_segmentations_of_one_scene_differ():
+    found = summary("concepts.segmentation")
+    metrics = found.metrics
+    assert (metrics["objects"].value, metrics["regions"].value, metrics["found"].value) == (4, 3, 3)
+    # the region of both disks is their union, of which the front one hides a part of the back one
+    assert metrics["front_iou"].value + metrics["back_iou"].value == pytest.approx(1)
+    assert metrics["square/iou"].value < metrics["disk/iou"].value < metrics["background/iou"].value
+    assert all(finding.holds for finding in found.findings.values())
+    assert [picture.title for picture in found.figures["tasks"].pictures][1:] == [
+        "Plain",
+        "Semantic",
+        "Instance",
+    ]

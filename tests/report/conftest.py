@@ -398,7 +398,7 @@ class Workshop:
         file.write_text(
             'title = "A small study of VGG-19 & others"\nauthors = ["Ada Łukasz", "Émile Жук"]\n'
             f'abstract = "abstract"\nsections = [{names}]\n'
-            + "".join(f"{key} = {value}\n" for key, value in keys.items()),
+            + "".join(f"{key} = {str(value).lower()}\n" for key, value in keys.items()),
             "utf-8",
         )
         return studies.load(file, self.templates)

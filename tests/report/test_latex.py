@@ -170,6 +170,14 @@ def test_an_official_style_is_used_when_it_is_there(workshop: Workshop, tmp_path
         assert "Submitted to a conference" not in text_of(pdf)
 
 
+def test_a_table_of_contents_is_printed_where_the_study_asks_for_it(workshop: Workshop) -> None:
+    document = workshop.document()
+    with_contents = replace(document, study=replace(document.study, contents=True))
+    plain, asked = (latex.write(one, workshop.templates) for one in (document, with_contents))
+    assert "tableofcontents" not in plain
+    assert asked.index(r"\end{abstract}") < asked.index(r"\tableofcontents") < asked.index(r"\section{")
+
+
 @needs_tex
 def test_the_pdf_is_byte_identical_from_any_folder(workshop: Workshop, tmp_path: Path) -> None:
     first = build(workshop, tmp_path / "a").read_bytes()

@@ -15,6 +15,7 @@ def test_a_study_is_named_after_its_file(workshop: Workshop) -> None:
     study = workshop.study("layers", page_limit=8)
     assert (study.id, study.sections, study.page_limit) == ("small", ("layers",), 8)
     assert study.authors == ("Ada Łukasz", "Émile Жук")
+    assert not study.contents and workshop.study("layers", contents=True).contents
 
 
 @pytest.mark.parametrize(
@@ -24,6 +25,7 @@ def test_a_study_is_named_after_its_file(workshop: Workshop) -> None:
         ("title = 3", 'wrong.toml:4: title must be a text, not 3; write title = "Who painted it?"'),
         ('authors = "Ada"', "authors must be a list of texts"),
         ("page_limit = 0", "page_limit must be a whole number above 0"),
+        ("contents = 1", "contents must be true or false, not 1"),
         ("page_limit = true", "page_limit must be a whole number above 0"),
         ('sections = ["layer"]', "there is no section 'layer'.*did you mean layers?"),
         ('sections = ["../layers"]', "there is no section '../layers'"),
