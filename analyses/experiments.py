@@ -295,6 +295,11 @@ def classifiers_table(
         "network": builders.text("Network"),
         "train_loss": builders.number("Train loss", ".3f", "nats"),
         "validation_loss": builders.number("Validation loss", ".3f", "nats"),
+        **(
+            {"test_loss": builders.number("Test loss", ".3f", "nats")}
+            if any(f"{prefix}/test_loss" in metrics for prefix in rows)
+            else {}
+        ),
         "train_accuracy": builders.percent("Train"),
         "validation_accuracy": builders.percent("Validation"),
         "test_accuracy": builders.percent("Test", best="highest"),
@@ -310,6 +315,13 @@ def classifiers_table(
         ],
         notes=notes,
     )
+
+
+def test_loss(prefix: str, outcomes: Sequence[Outcome], what: str) -> dict[str, Metric]:
+    """ "PREFIX/test_loss", which `classifiers_table` then shows; nothing where a run has none."""
+    if any(outcome["test_loss"] is None for outcome in outcomes):
+        return {}
+    return {f"{prefix}/test_loss": over_seeds(outcomes, "test_loss", f"Test loss of {what}", "nats")}
 
 
 def histories(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
