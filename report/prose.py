@@ -12,6 +12,7 @@ stands on a line of its own that begins with "%", and a sentence on a line of it
 Numbers come only through macros; "analysis/name" stands for every name below too:
 
     {{ percent("metric", ci=True) }}                                 84.3% (95% CI 80.0–88.3)
+    {{ value("count", format="words") }}                             "three", or "12"
     {{ points("metric", ci=True, unit=True, unsigned=True) }}        14.7 percentage points (95% CI 6.3–23.0)
     {{ value("metric", format=".3f", scale=100, interval="CI", "±" or "[]", partial=True) }}
     ${{ plain("metric") }} \\times 2$, ${{ plain("published:key") }}$    digits alone, for mathematics

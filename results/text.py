@@ -12,8 +12,12 @@ _SIGNED_ZERO = re.compile(r"[+-](0[0.,]*)(e[+-]?\d+)?(%?)")
 def number(value: int | float, spec: str = "") -> str:
     """Thousands separators for integers, four significant digits otherwise; `spec` is Python's own.
 
-    A minus is a real one, and what is rounded to zero has no sign.
+    A minus is a real one, and what is rounded to zero has no sign. spec "words": "three", or "12".
     """
+    if spec == "words":
+        if value != int(value):
+            raise ValueError(f"{value} is no count")
+        return count(int(value))
     if not spec:
         whole = isinstance(value, int) or (value.is_integer() and abs(value) < 1e15)
         value, spec = (int(value), ",") if whole else (value, ",.4g")

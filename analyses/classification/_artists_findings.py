@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from statistics import mean
 
 from analyses import experiments
@@ -61,6 +62,10 @@ def summary(parameters: ArtistsParameters, outcomes: Mapping[str, Outcome]) -> S
         **_counts(parameters, final["best"][0], factors),
         "baseline/untrained_folds": _untrained(folds["baseline"], final["baseline"][0]),
         **_on_folds(parameters, folds),
+        **_on_curves(folds["baseline"]),
+        **_sizes(parameters, setting),
+        "methods/compared": Metric(value=len(methods), title="Comparisons between methods"),
+        **_led(changes),
         "best/train_difference": folds_difference(
             parameters,
             train_accuracies(folds["best"]),
@@ -75,6 +80,15 @@ def summary(parameters: ArtistsParameters, outcomes: Mapping[str, Outcome]) -> S
         metrics |= one.difference.metrics(f"{one.name}/", title)
         title = f"Training accuracy of {one.factor} {one.value}, less the baseline's"
         metrics |= one.train_difference.metrics(f"{one.name}/train_", title)
+        if one.factor == "early stopping":
+            stops = [outcomes[f"{one.name}/{fold}"]["epochs"] or 0 for fold in range(one.accuracy.n)]
+            for key, epochs, words in (
+                ("epochs", mean(stops), "on average"),
+                ("first_stop", min(stops), "at the earliest"),
+                ("last_stop", max(stops), "at the latest"),
+            ):
+                title = f"Epochs after which training stops {words}, {one.value}"
+                metrics[f"{one.name}/{key}"] = Metric(value=epochs, title=title, unit="epochs")
     for name, difference in methods.items():
         metrics |= difference.metrics(f"{name}/", METHOD_PAIRS[name])
     for name, difference in changes.items():
@@ -106,7 +120,7 @@ def summary(parameters: ArtistsParameters, outcomes: Mapping[str, Outcome]) -> S
         },
         findings={
             **_single_findings(factors),
-            **_curve_findings(folds["baseline"]),
+            **_curve_findings(folds["baseline"], metrics),
             **_search_findings(metrics, methods, setting),
             **_transform_findings(metrics, changes),
             "no_run_diverged": experiments.none_diverged(outcomes),
@@ -126,6 +140,68 @@ def _on_folds(parameters: ArtistsParameters, folds: Mapping[str, Sequence[Outcom
                 parameters, runs, f"Running training accuracy of the last epoch, {label}"
             )
     return metrics
+
+
+SPIKE = 1.0  # nats by which a training loss rises from one epoch to the next
+
+
+def _on_curves(baseline: Sequence[Outcome]) -> dict[str, Metric]:
+    """Where the baseline's curves turn, and where its training loss jumps."""
+    training, _, _ = experiments.mean_course(baseline, "train_loss")
+    loss, _, _ = experiments.mean_course(baseline, "validation_loss")
+    accuracy, _, _ = experiments.mean_course(baseline, "validation_accuracy")
+    rises = [later - earlier for earlier, later in pairwise(training)]
+    spike = rises.index(max(rises)) + 1
+    lowest = loss.index(min(loss))
+    jumped = [
+        one
+        for one in baseline
+        if (course := one["history"]["train_loss"])[spike] - course[spike - 1] >= SPIKE
+    ]
+    return {
+        "baseline/spike_epoch": Metric(
+            value=spike + 1, title="Epoch before which the baseline's mean training loss rises most"
+        ),
+        "baseline/spike_folds": Metric(
+            value=len(jumped), title="Folds on which it rises by a nat or more", unit="folds"
+        ),
+        "baseline/lowest_loss_epoch": Metric(
+            value=lowest + 1, title="Epoch of the baseline's lowest mean validation loss", unit="epochs"
+        ),
+        "baseline/lowest_loss_accuracy": Metric(
+            value=accuracy[lowest], title="Validation accuracy in that epoch", unit=experiments.FRACTION
+        ),
+    }
+
+
+def _sizes(parameters: ArtistsParameters, best: Setting) -> dict[str, Metric]:
+    """What the dense layer is given, which is most of what a small network has to memorise with."""
+    size, baseline = parameters.data.size, parameters.baseline
+    pooled = parameters.factors.get("pooling", {}).get("2 × 2", {"pool": 2})
+    return {
+        f"{name}/dense_inputs": Metric(
+            value=setting.dense_inputs(size), title=f"Inputs of the dense layer, {words}", unit="values"
+        )
+        for name, setting, words in (
+            ("baseline", baseline, "baseline"),
+            ("pooled", baseline.changed(pooled), "baseline with max-pooling"),
+            ("best", best, "best setting"),
+        )
+    }
+
+
+def _led(changes: Mapping[str, Comparison]) -> dict[str, Metric]:
+    """On how many kinds of changed images the best setting is ahead, and what inversion leaves out."""
+    leads = [one for name, one in changes.items() if name.endswith("/lead")]
+    return {
+        "changes/compared": Metric(value=len(leads), title="Changes of the test images", unit="changes"),
+        "changes/led": Metric(
+            value=sum(one.verdict == "more" for one in leads),
+            title="Changes under which the best setting is significantly more accurate than the baseline",
+            unit="changes",
+        ),
+        "changes/comparisons": Metric(value=len(changes), title="Comparisons on changed images"),
+    }
 
 
 def _counts(parameters: ArtistsParameters, final: Outcome, factors: Sequence[Compared]) -> dict[str, Metric]:
@@ -323,8 +399,8 @@ def _factor_finding(among: Sequence[Compared], what: str, key: str) -> Finding:
         none = f"{none[:1].upper()}{none[1:]}percentage points."
     elif len(among) == 2:
         none = (
-            f"Neither {names[0]} nor {names[1]} changes {what} accuracy significantly: the differences are "
-            f"{numbers[0]} and {numbers[1]} percentage points."
+            f"{names[0][:1].upper()}{names[0][1:]} changes {what} accuracy by {numbers[0]} percentage "
+            f"points, and {names[1]} by {numbers[1]}; neither difference is significant."
         )
     else:
         differences = [change(one).difference.value for one in among]
@@ -376,8 +452,8 @@ def _effective_findings(factors: Sequence[Compared]) -> dict[str, Finding]:
                 adjusted_p=_p(best.difference),
                 more=f"The most effective of the {kind} is {_words(best)}, with a significant gain of "
                 f"{larger}.",
-                same=f"Of the {kind}, the one with the highest mean validation accuracy is "
-                f"{_words(best)}: its difference from the baseline, {larger}, is not significant.",
+                same=f"Of the {kind}, the largest mean gain is that of {_words(best)}, {larger}, which is "
+                "not significant.",
                 less=f"All {kind} lower validation accuracy. The smallest loss is that of {_words(best)}, "
                 f"{larger}.",
             )
@@ -412,11 +488,16 @@ def _single_findings(factors: Sequence[Compared]) -> dict[str, Finding]:
     return found | _effective_findings(factors) | _factor_findings(factors)
 
 
-def _curve_findings(baseline: Sequence[Outcome]) -> dict[str, Finding]:
+def _curve_findings(baseline: Sequence[Outcome], metrics: Mapping[str, Metric]) -> dict[str, Finding]:
     """What training for longer does to the baseline, in the means over the folds."""
     accuracy, _, _ = experiments.mean_course(baseline, "validation_accuracy")
     loss, _, _ = experiments.mean_course(baseline, "validation_loss")
     return {
+        "training_loss_spikes": Finding(
+            statement="On some fold the baseline's training loss jumps by a nat or more",
+            holds=metrics["baseline/spike_folds"].value > 0,
+            metrics=("baseline/spike_epoch", "baseline/spike_folds"),
+        ),
         "validation_accuracy_is_kept": Finding(
             statement="The baseline's mean validation accuracy ends within two points of its highest",
             holds=bool(accuracy) and accuracy[-1] >= max(accuracy) - 0.02,
@@ -448,8 +529,8 @@ def _method_finding(name: str, one: Comparison) -> Finding:
         f"{difference}.",
         less=f"{where}, {subject} is significantly less accurate than {other}: the difference is "
         f"{difference}.",
-        same=f"{where}, {subject} does not differ significantly from {other}: the difference is "
-        f"{difference}.",
+        same=f"{where}, {subject} does not differ significantly from {other} after correction: the "
+        f"difference is {difference}.",
     )
 
 
@@ -514,6 +595,9 @@ def _search_findings(
     }
 
 
+WITHIN = 0.05  # of an accuracy: a smaller effect is called none
+
+
 def _transform_findings(
     metrics: Mapping[str, Metric], comparisons: Mapping[str, Comparison]
 ) -> dict[str, Finding]:
@@ -552,6 +636,36 @@ def _transform_findings(
         none="Every change of the test images lowers its accuracy significantly.",
         one="One change does not lower it significantly ({members}).",
         many="The following do not lower it significantly: {members}.",
+    )
+    mirrored = [metrics[transform_name("baseline", change)].value for change in ("none", "flipped")]
+    found["baseline_keeps_mirrored"] = Finding(
+        statement="The baseline's mean accuracy on mirrored test images is within two points of that on "
+        "images as they are",
+        holds=abs(mirrored[0] - mirrored[1]) <= 0.02,
+        metrics=("baseline/test_accuracy", transform_name("baseline", "flipped")),
+    )
+    narrow = [
+        change
+        for change in changes
+        if (bounds := lost[change].difference).low is not None
+        and bounds.high is not None
+        and max(-bounds.low, bounds.high) <= WITHIN
+    ]
+    found["changes_within"] = builders.family(
+        f"Of some change, the interval lies within {WITHIN:g} of zero",
+        {f"{CHANGES[change].lower()} images": change in narrow for change in changes},
+        *differences,
+        none="For no change does the interval exclude an effect of five percentage points.",
+        one="Only for {members} does the interval exclude an effect of five percentage points, in either "
+        "direction: the best setting is nearly invariant to this change.",
+        many="For {members} the intervals exclude an effect of five percentage points, in either direction: "
+        "the best setting is nearly invariant to these changes.",
+    )
+    majority = metrics["majority/test_accuracy"].value
+    found["baseline_inverted_fails"] = Finding(
+        statement="The baseline on inverted images is no more accurate than always naming the largest class",
+        holds=not _above(metrics[transform_name("baseline", "inverted")], majority),
+        metrics=(transform_name("baseline", "inverted"), "majority/test_accuracy"),
     )
     for change in changes:
         found[f"{change}_costs"] = Finding(

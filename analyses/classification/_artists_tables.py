@@ -180,7 +180,8 @@ def setting_table(baseline: Setting, best: Setting) -> Table:
     }
     choices = list(dict.fromkeys(choice for words in said.values() for choice in words))
     return Table(
-        caption="Architecture and hyper-parameters of the baseline and of the best setting.",
+        caption="Architecture and hyper-parameters of the baseline and of the best setting. Two numbers are "
+        "those of the first and of the second convolution.",
         columns=(
             Column(key="choice", label="Choice"),
             *(Column(key=name, label=label) for name, label in LABELS.items()),
@@ -221,7 +222,10 @@ def transform_table(metrics: Mapping[str, Metric], changes: Mapping[str, Compari
             "lead_p": builders.number("p", ".3f"),
         },
         rows,
-        notes=(f"p-values are adjusted by Holm's method for the {len(changes)} comparisons of the table.",),
+        notes=(
+            f"p-values are adjusted by Holm's method for the {len(changes)} comparisons of the table; the "
+            "intervals are not.",
+        ),
     )
 
 
@@ -244,7 +248,7 @@ def photograph(outcomes: Mapping[str, Outcome]) -> dict[str, Pictures]:
     return {
         "changes": Pictures(
             caption=f"The changes of the test images, shown on a photograph ({CREDIT}) because "
-            f"the reproductions of the paintings may not be passed on. {AMOUNTS}",
+            f"the reproductions of the paintings cannot be redistributed. {AMOUNTS}",
             alt=f"One photograph {len(drawn['pictures'])} times: "
             + ", ".join(CHANGES[name].lower() for name in drawn["pictures"])
             + ".",

@@ -23,7 +23,7 @@ from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profil
 from analyses.transfer import _transfer as transfer
 from results import builders
 from results.schema import Figure, Finding, Metric, Picture, Pictures, Table
-from results.text import counted, listing
+from results.text import counted
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 #: By architecture: the layer whose activations are kept, conv4 of AlexNet or what lies as deep elsewhere.
 LAYERS = {"alexnet": "features.9", "tf_efficientnet_lite0": "blocks.4", "resnet18": "layer3"}
 SHOWN = 2  # hidden units drawn of each perceptron
+UNIT_COLUMNS = 8  # of them beside each other
 OVERFITTED = 0.05  # of a training accuracy above the validation accuracy
 
 
@@ -107,7 +108,7 @@ class FaceParameters(Parameters):
 class Facescrub(Analysis[FaceParameters]):
     id = "transfer.facescrub"
     title = "Nine people"
-    question = "What do features learnt on other images bring to telling faces apart?"
+    question = "What do features learned on other images bring to telling faces apart?"
     libraries = ("torch", "torchvision", "timm")
 
     def parameters(self, profile: Profile) -> FaceParameters:
@@ -177,8 +178,8 @@ class Facescrub(Analysis[FaceParameters]):
         metrics |= _worked_metrics(worked)
         figures: dict[str, Figure] = {
             "curves": builders.learning_curves(
-                f"Loss and accuracy by epoch of a perceptron with {parameters.hidden[0]} hidden units on "
-                "pixels. Those of training images are running means over an epoch.",
+                f"Loss and accuracy by epoch of a perceptron with {parameters.hidden[0]} hidden units on the "
+                "pixels of faces. Training values are running means over each epoch.",
                 experiments.histories(runs[first]),
             ),
         }
@@ -542,6 +543,17 @@ def _findings(
             > metrics[f"{first}/validation_accuracy"].value + OVERFITTED,
             metrics=(f"{first}/train_accuracy", f"{first}/validation_accuracy"),
         ),
+        "test_courses_kept": Finding(
+            statement="The perceptron was measured on the test images after every epoch",
+            holds=all(bool(run["history"].get("test_accuracy")) for run in experiments.of(outcomes, first)),
+        ),
+        "finetuning_overfits": Finding(
+            statement="The fine-tuned network names its training images better than the validation images, "
+            f"by more than {OVERFITTED:g}",
+            holds=metrics["finetuned/train_accuracy"].value
+            > metrics["finetuned/validation_accuracy"].value + OVERFITTED,
+            metrics=("finetuned/train_accuracy", "finetuned/validation_accuracy"),
+        ),
         "equal_epochs": Finding(
             statement="Fine-tuning has as many epochs as the linear layer",
             holds=parameters.finetune_epochs == parameters.head_epochs,
@@ -626,7 +638,7 @@ def _worked_finding(worked: Sequence[Mapping[str, Any]], *, right: bool) -> Find
         none = f"The recorded outcomes hold no example of a {kind} answer."
         return builders.statement(words, False, yes=none, no=none)
     one = chosen[0]
-    face = f"the test photograph {one['file']} of {person(one['truth'])}"
+    face = f"a test photograph of {person(one['truth'])}"
     ends = (
         f"It names {face} correctly, with a probability of {{{name}/named:percent}}."
         if right
@@ -710,7 +722,7 @@ def _table(metrics: Mapping[str, Metric], parameters: FaceParameters) -> Table:
     return builders.table(
         "Accuracy (%) of naming {} people: perceptrons on pixels, a linear layer on the fixed features of a "
         "pretrained network, and this network with all layers fine-tuned ({:,} training, {:,} validation "
-        "and {:,} test images). Brackets are 95% confidence intervals over test images.".format(*sizes),
+        "and {:,} test images).".format(*sizes),
         {
             "what": builders.text("Classifier"),
             "train": builders.percent("Training"),
@@ -782,7 +794,7 @@ def _worked_table(worked: Sequence[Mapping[str, Any]]) -> Table:
         for number, one in enumerate(worked)
     }
     faces = " and ".join(
-        f"of {person(one['truth'])} ({one['file']}), which it names "
+        f"of {person(one['truth'])}, which it names "
         + ("correctly" if _is_right(one) else f"{person(_named(one))}, wrongly")
         for one in worked
     )
@@ -805,21 +817,20 @@ def unit_pictures(parameters: FaceParameters, units: Mapping[str, Sequence[Outco
     """The drawn units of every perceptron, by its name."""
 
     shown = [(name, unit) for name in parameters.perceptrons() for unit in units[name]]
-    sides = [f"{'for' if unit['for'] else 'against'} {person(unit['class'])}" for _, unit in shown]
 
-    def title(name: str) -> str:
+    def title(name: str, unit: Mapping[str, Any]) -> str:
         hidden, decay = parameters.perceptrons()[name]
-        return f"{hidden}, L2" if decay else str(hidden)
+        side = f"{'for' if unit['for'] else 'against'} {person(unit['class']).split()[-1]}"
+        return f"{hidden}{', L2' if decay else ''}\n{side}"
 
     return Pictures(
         caption=f"Weights from the pixels to hidden units: of each perceptron the {counted(SHOWN, 'units')} "
-        "with the largest weights; the title gives the number of hidden units. From left to right, they "
-        "count "
-        f"most {listing(sides)}. Mid-grey is zero; light pixels of the photograph raise the unit where its "
-        "weights are light, and lower it where they are dark.",
+        "with the largest weights. Titles give the number of hidden units, and for or against whom the unit "
+        "counts most. Mid-grey is zero; light pixels of the photograph raise the unit where its weights are "
+        "light, and lower it where they are dark.",
         alt=f"{SHOWN} hidden units of each perceptron as grey pictures.",
-        columns=len(shown),
-        pictures=tuple(Picture(title=title(name), png=unit["png"]) for name, unit in shown),
+        columns=UNIT_COLUMNS,
+        pictures=tuple(Picture(title=title(name, unit), png=unit["png"]) for name, unit in shown),
     )
 
 

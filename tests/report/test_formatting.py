@@ -35,6 +35,7 @@ def test_integers_keep_every_digit(value: int) -> None:
 
 def test_scaling_keeps_whole_integers_whole() -> None:
     assert formatting.number(formatting.scaled(60_000_000, 1e-6)) == "60"
+    assert (formatting.number(9, "words"), formatting.number(10, "words")) == ("nine", "10")
     assert formatting.number(formatting.scaled(0.7124, 100), ".1f") == "71.2"
 
 
