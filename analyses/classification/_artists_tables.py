@@ -211,7 +211,7 @@ def transform_table(metrics: Mapping[str, Metric], changes: Mapping[str, Compari
     return builders.table(
         "Test accuracy (%) of the baseline and of the best setting on changed images, with the change of the "
         "best setting and its difference from the baseline (percentage points). Means over "
-        f"{counted(seeds, 'networks')} of each kind; brackets are 95% confidence intervals over test images.",
+        f"{counted(seeds, 'networks')} of each kind.",
         {
             "change": builders.text("Test images"),
             "baseline": builders.percent("Baseline"),
@@ -252,8 +252,11 @@ def photograph(outcomes: Mapping[str, Outcome]) -> dict[str, Pictures]:
             alt=f"One photograph {len(drawn['pictures'])} times: "
             + ", ".join(CHANGES[name].lower() for name in drawn["pictures"])
             + ".",
-            columns=5,
-            pictures=tuple(Picture(png=png, title=CHANGES[name]) for name, png in drawn["pictures"].items()),
+            columns=9,
+            pictures=tuple(
+                Picture(png=png, title=CHANGES[name].replace(" ", "\n", 1))
+                for name, png in drawn["pictures"].items()
+            ),
         )
     }
 

@@ -287,6 +287,11 @@ def _recipes(parameters: DesignsParameters) -> Table:
     )
 
 
+def fixed_parameters(widths: Sequence[int]) -> int:
+    """Of design B: the weights of the whitening, and the two scales of batch norm of each block."""
+    return 24 * 3 * 2 * 2 + 2 * sum(widths)
+
+
 def recipe_a(epochs: int) -> dict[str, Any]:
     return {
         "epochs": epochs,

@@ -14,6 +14,7 @@ from analyses.interpretation import _interpretation as shared
 from analyses.interpretation._interpretation import NetworkParameters
 from analyses.plugin import Analysis, Cell, Context, Outcome, Profile, Summary
 from results.schema import Column, Finding, Metric, Row, Table
+from results.text import count
 
 FRACTION = "fraction"
 
@@ -95,10 +96,11 @@ class Filters(Analysis[FilterParameters]):
 
 def _said_table(outcome: Outcome, parameters: FilterParameters) -> Table:
     return Table(
-        caption=f"What the network says of the photograph ({parameters.image}).",
+        caption=f"The {count(len(outcome['said']))} classes that the network finds most probable for the "
+        f"photograph of the maps ({parameters.image}).",
         columns=(
             Column(key="class", label="Class"),
-            Column(key="share", label="Probability", type="number", format=".3f"),
+            Column(key="share", label="Probability", type="number", unit="%", format=".1f", scale=100),
         ),
         rows=tuple(Row(cells={"class": name, "share": share}) for name, share in outcome["said"]),
     )

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from analyses import experiments
-from analyses.classification.cifar10_designs import recipe_b
+from analyses.classification.cifar10_designs import fixed_parameters, recipe_b
 from analyses.experiments import FRACTION, Comparison, DataChoice
 from analyses.interpretation import _interpretation as interpretation
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
@@ -160,8 +160,8 @@ class Cifar10Resnet18(Analysis[LastStageParameters]):
         best, title = runs["pretrained"], titles["pretrained"]
         figures: dict[str, Figure] = {
             "curves": builders.learning_curves(
-                f"Loss and accuracy by epoch of {title}. Those of training images are running means over an "
-                "epoch.",
+                f"Loss and accuracy by epoch of {title}, on {parameters.data.train:,} training images of "
+                f"{parameters.data.title}. Training values are running means over each epoch.",
                 experiments.histories(best),
             ),
             "losses": _losses(runs, titles),
@@ -345,6 +345,11 @@ def _metrics(
         ):
             metrics[f"{name}/{key}"] = Metric(value=value, title=f"{words}: {titles[name]}", unit=unit)
     metrics["data/train"] = Metric(value=parameters.data.train, title="Training images", unit="images")
+    metrics[f"{OWN}/trained"] = Metric(
+        value=runs[OWN][0]["parameters"] - fixed_parameters(parameters.own_widths),
+        title=f"Trained parameters: {titles[OWN]}",
+        unit="parameters",
+    )
     metrics[f"{OWN}/epochs"] = Metric(
         value=parameters.own_epochs, title=f"Epochs: {titles[OWN]}", unit="epochs"
     )
@@ -368,8 +373,9 @@ def _table(
     parameters: LastStageParameters, metrics: Mapping[str, Metric], titles: Mapping[str, str], runs: Runs
 ) -> Table:
     return builders.table(
-        f"Accuracy on {parameters.data.title} from {parameters.data.train:,} training images, of the last "
-        "stage of a pretrained network and of a network trained from scratch.",
+        f"Accuracy (%) on {parameters.data.title} from {parameters.data.train:,} training images: the last "
+        "stage of a pretrained network, and networks trained from scratch. Means over "
+        f"{counted(parameters.seeds, 'seeds')}.",
         {
             "network": builders.text("Network"),
             "trained": builders.integer("Trained", "parameters"),
@@ -382,7 +388,7 @@ def _table(
         [
             {
                 "network": title,
-                "trained": runs[name][0].get("trained", runs[name][0]["parameters"]),
+                "trained": int(metrics[f"{name}/trained"].value),
                 "epochs": int(metrics[f"{name}/epochs"].value),
                 "seconds": metrics[f"{name}/training_seconds"].value,
                 "train": metrics[f"{name}/train_accuracy"].value,
@@ -392,8 +398,8 @@ def _table(
             for name, title in titles.items()
         ],
         notes=[
-            f"Means over {counted(parameters.seeds, 'seeds')}. Training accuracies are running means over "
-            "the last epoch. Seconds are of training alone; the frozen layers were run once per image before."
+            "Training accuracies are running means over the last epoch. Seconds are of training alone; the "
+            "frozen layers were run once per image before."
         ],
     )
 
@@ -402,7 +408,7 @@ def _recipe_table(parameters: LastStageParameters, runs: Runs, titles: Mapping[s
     candidates = parameters.candidates()
     beside = {
         titles[name]: {
-            "trained layers": f"those after {candidate.layer}" if candidate.layer else "all",
+            "trained layers": f"those after stage {candidate.layer}" if candidate.layer else "all",
             "image size": f"enlarged to {candidate.size} × {candidate.size} pixels",
             "arithmetic": runs[name][0]["history"]["precision"],
         }
@@ -415,7 +421,7 @@ def _recipe_table(parameters: LastStageParameters, runs: Runs, titles: Mapping[s
     }
     recipes = {titles[name]: parameters.recipe(candidate) for name, candidate in candidates.items()}
     table = experiments.recipe_table(recipes | {titles[OWN]: recipe_b(parameters.own_epochs)}, beside)
-    caption = "Hyper-parameters of the last stage of the pretrained network and of the network from scratch."
+    caption = "Hyper-parameters of the last stage of the pretrained network and of the networks from scratch."
     return table.model_copy(update={"caption": caption})
 
 
@@ -423,7 +429,7 @@ def _losses(runs: Runs, titles: Mapping[str, str]) -> Chart:
     """Training and validation loss of the pretrained network and of the best of our own."""
     return builders.curves(
         "Training and validation loss by epoch of the pretrained network and of our best network, trained on "
-        "the same images. Training losses are running means over an epoch.",
+        "the same images.",
         {
             f"{titles[name]}: {experiments.PARTS[part].lower()}": [
                 history[f"{part}_loss"] for history in experiments.histories(runs[name])
@@ -474,6 +480,10 @@ def _findings(
             statement="Our best network is significantly more accurate than the pretrained one",
             holds=compared["pretrained"].verdict == "less",
             metrics=("pretrained/gain",),
+        ),
+        "test_courses_kept": Finding(
+            statement="The pretrained network was measured on the test images after every epoch",
+            holds=all(bool(run["history"].get("test_loss")) for run in runs["pretrained"]),
         ),
         "pretrained_starts_lower": Finding(
             statement="After the first epoch the pretrained network has the lower validation loss",

@@ -211,14 +211,13 @@ def _explained(cell: Cell, context: Context, face_of: Callable[[FixedFeatures], 
 def _portrait_pictures(what: str, found: Outcome, network: str) -> Pictures:
     explained = found["explained"]
     return Pictures(
-        caption=f"{what}: the gradient, with respect to the pixels, of the outputs of the "
-        f"{counted(len(explained), 'people')} that the classifier finds most probable (absolute values, "
-        f"summed over the colours). The classifier is a linear layer on features of {network}. Black is zero, "
-        "white is large.",
+        caption=f"{what}, for the {counted(len(explained), 'people')} that a linear layer on features of "
+        f"{network} finds most probable: the gradient of their outputs with respect to the pixels (absolute "
+        "values, summed over the colours). Black is zero, white is large.",
         alt="A portrait, and maps of what speaks for "
         + listing([person(one["class"]) for one in explained])
         + " in it.",
-        columns=4,
+        columns=5,
         pictures=(
             Picture(png=found["portrait"], title="Portrait"),
             *(

@@ -670,25 +670,20 @@ def _compared(words: str, name: str, one: Comparison, *, more: str, less: str, s
 
 def _recipe_table(parameters: FaceParameters, runs: Mapping[str, Sequence[Outcome]], head: Outcome) -> Table:
     """Every choice of the three systems, with what they are given and what they are."""
-    from lab.recipes import Recipe
-
     widths, network = " or ".join(map(str, parameters.hidden)), head["weights"]["architecture"]
-    penalties = " or ".join(
-        dict(experiments.recipe_rows(Recipe.of(parameters.mlp_recipe(decay))))["weight decay"]
-        for decay in (0.0, parameters.penalty)
-    )
+    penalties = f"none or {parameters.penalty:g}"
     drawn = "uniform in ±1/√inputs"
     rows = {
         "Perceptron": {
             "weight decay": penalties,
-            "input": f"{parameters.size} × {parameters.size} grey pixels, standardised",
-            "layers": f"{widths} hidden units (ReLU)",
+            "input": f"{parameters.size} × {parameters.size} grey pixels",
+            "layers": f"{widths} hidden units",
             "first weights": drawn,
         },
         "Linear layer": {
             "augmentation": "mirrored (random)" if parameters.mirror else "none",
             "arithmetic": "float32",
-            "input": f"{head['width']:,} activations of {head['layer']}, standardised",
+            "input": f"{head['width']:,} activations of {head['layer']}",
             "layers": "none hidden",
             "first weights": drawn,
         },
@@ -696,7 +691,7 @@ def _recipe_table(parameters: FaceParameters, runs: Mapping[str, Sequence[Outcom
             "arithmetic": runs["finetuned"][0]["history"]["precision"],
             "input": f"{parameters.view} × {parameters.view} colour pixels",
             "layers": f"those of {NAMES.get(network, network)}",
-            "first weights": f"pretrained; of the last layer {drawn}",
+            "first weights": "pretrained; last layer as left",
         },
     }
     table = experiments.recipe_table(
@@ -707,8 +702,12 @@ def _recipe_table(parameters: FaceParameters, runs: Mapping[str, Sequence[Outcom
         },
         rows,
     )
-    caption = "The three systems that name people: input, layers, initialisation and hyper-parameters."
-    return table.model_copy(update={"caption": caption})
+    caption = (
+        "The three systems that name people: hyper-parameters, input, layers and initial weights. Inputs are "
+        "standardised."
+    )
+    rows_shown = tuple(row for row in table.rows if set(row.cells.values()) != {"Label smoothing", "0"})
+    return table.model_copy(update={"caption": caption, "rows": rows_shown})
 
 
 def _best_rate(head: Outcome) -> str:
@@ -825,9 +824,8 @@ def unit_pictures(parameters: FaceParameters, units: Mapping[str, Sequence[Outco
 
     return Pictures(
         caption=f"Weights from the pixels to hidden units: of each perceptron the {counted(SHOWN, 'units')} "
-        "with the largest weights. Titles give the number of hidden units, and for or against whom the unit "
-        "counts most. Mid-grey is zero; light pixels of the photograph raise the unit where its weights are "
-        "light, and lower it where they are dark.",
+        "with the largest weights, and for or against whom they count most. Mid-grey is zero; light pixels "
+        "of the photograph raise the unit where its weights are light, and lower it where they are dark.",
         alt=f"{SHOWN} hidden units of each perceptron as grey pictures.",
         columns=UNIT_COLUMNS,
         pictures=tuple(Picture(title=title(name, unit), png=unit["png"]) for name, unit in shown),
