@@ -303,6 +303,6 @@ def _factor_chart(factors: Sequence[Compared], metrics: Mapping[str, Metric]) ->
         "",
         {label: metrics[f"{one.name}/difference"] for label, one in labels.items()},
         builders.points("Change"),
-        groups={label: one.factor.capitalize() for label, one in labels.items()},
+        groups={label: one.factor.capitalize().replace("izer", "iser") for label, one in labels.items()},
         significant=[label for label, one in labels.items() if one.difference.verdict != "undecided"],
     )

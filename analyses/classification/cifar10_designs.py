@@ -527,7 +527,8 @@ def _ablation_table(
         rows.append(experiments.comparison_row(differences[name], **cells) if name in differences else cells)
     return builders.table(
         f"Training and validation accuracy (%) of design A and of variants with one choice changed, after "
-        f"{parameters.ablation_epochs} epochs on {parameters.ablation_train:,} training images. Means over "
+        f"{counted(parameters.ablation_epochs, 'epochs')} on {parameters.ablation_train:,} training images. "
+        "Means over "
         f"{counted(parameters.ablation_seeds, 'seeds')}; differences from design A are paired by "
         "seed.",
         {

@@ -702,10 +702,7 @@ def _recipe_table(parameters: FaceParameters, runs: Mapping[str, Sequence[Outcom
         },
         rows,
     )
-    caption = (
-        "The three systems that name people: hyper-parameters, input, layers and initial weights. Inputs are "
-        "standardised."
-    )
+    caption = "Hyper-parameters, inputs and layers of the three systems. Inputs are standardised."
     rows_shown = tuple(row for row in table.rows if set(row.cells.values()) != {"Label smoothing", "0"})
     return table.model_copy(update={"caption": caption, "rows": rows_shown})
 
