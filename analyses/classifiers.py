@@ -49,6 +49,11 @@ def classifiers_table(
         "network": builders.text("Network"),
         "train_loss": builders.number("Train loss", ".3f", "nats"),
         "validation_loss": builders.number("Validation loss", ".3f", "nats"),
+        **(
+            {"test_loss": builders.number("Test loss", ".3f", "nats")}
+            if any(f"{prefix}/test_loss" in metrics for prefix in rows)
+            else {}
+        ),
         "train_accuracy": builders.percent("Train"),
         "validation_accuracy": builders.percent("Validation"),
         "test_accuracy": builders.percent("Test", best="highest"),

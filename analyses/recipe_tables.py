@@ -73,7 +73,7 @@ def recipe_rows(recipe: Recipe) -> list[tuple[str, str]]:
     rows = [
         ("epochs", str(recipe.epochs)),
         ("batch", str(recipe.batch)),
-        ("optimizer", optimizer),
+        ("optimiser", optimizer),
         ("learning rate", f"{recipe.learning_rate:g}, {schedule}"),
         ("weight decay", f"{recipe.weight_decay:g} on {decayed}" if recipe.weight_decay else "none"),
         ("label smoothing", f"{recipe.label_smoothing:g}"),

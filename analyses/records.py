@@ -85,6 +85,13 @@ def over_seeds(outcomes: Sequence[Outcome], key: str, title: str, unit: str = FR
     )
 
 
+def test_loss(prefix: str, outcomes: Sequence[Outcome], what: str) -> dict[str, Metric]:
+    """ "PREFIX/test_loss", which `classifiers_table` then shows; nothing where a run has none."""
+    if any(outcome["test_loss"] is None for outcome in outcomes):
+        return {}
+    return {f"{prefix}/test_loss": over_seeds(outcomes, "test_loss", f"Test loss of {what}", "nats")}
+
+
 def histories(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
     """What is drawn as learning curves: of the runs that did not diverge, or of all where every one did."""
     return [outcome["history"] for outcome in finished(outcomes) or outcomes]

@@ -184,7 +184,7 @@ def _size(figure: Plot) -> tuple[float, float]:
     numbers stand in them and square ones otherwise."""
     if isinstance(figure, Pictures):
         across = min(figure.columns, len(figure.pictures))
-        side = min(1.9, WIDTH / across)
+        side = min(1.9, WIDTH / figure.columns)
         rows = ceil(len(figure.pictures) / across)
         return side * across, rows * (side + 0.2) + (0.25 if figure.legend else 0)
     if isinstance(figure, Heatmap):

@@ -30,7 +30,7 @@ CHANGES = {
     "darkened": "Darkened",
     "high_contrast": "High contrast",
     "low_contrast": "Low contrast",
-    "flipped": "Flipped",
+    "flipped": "Mirrored",
     "upside_down": "Upside down",
     "inverted": "Inverted",
 }
@@ -39,7 +39,7 @@ CHANGES = {
 AMOUNTS = (
     "Translated: by a tenth of the width to the right and down, with the border repeated. Brightened and "
     "darkened: by 20% of the range of values. High and low contrast: 1.5 and 0.5 times the distance from "
-    "mid-grey. Flipped: left to right."
+    "mid-grey. Mirrored: left to right. Upside down: top to bottom. Inverted: the negative of the colours."
 )
 
 

@@ -91,8 +91,8 @@ def _factor_finding(among: Sequence[Compared], what: str, key: str) -> Finding:
         none = f"{none[:1].upper()}{none[1:]}percentage points."
     elif len(among) == 2:
         none = (
-            f"Neither {names[0]} nor {names[1]} changes {what} accuracy significantly: the differences are "
-            f"{numbers[0]} and {numbers[1]} percentage points."
+            f"{names[0][:1].upper()}{names[0][1:]} changes {what} accuracy by {numbers[0]} percentage "
+            f"points, and {names[1]} by {numbers[1]}; neither difference is significant."
         )
     else:
         differences = [change(one).difference.value for one in among]
@@ -142,8 +142,8 @@ def _effective_findings(factors: Sequence[Compared]) -> dict[str, Finding]:
                 metric,
                 more=f"The most effective of the {kind} is {_in_words(best)}, with a significant gain of "
                 f"{larger}.",
-                same=f"Of the {kind}, the one with the highest mean validation accuracy is "
-                f"{_in_words(best)}: its difference from the baseline, {larger}, is not significant.",
+                same=f"Of the {kind}, the largest mean gain is that of {_in_words(best)}, {larger}, which is "
+                "not significant.",
                 less=f"All {kind} lower validation accuracy. The smallest loss is that of {_in_words(best)}, "
                 f"{larger}.",
             )
@@ -178,11 +178,17 @@ def single_findings(factors: Sequence[Compared]) -> dict[str, Finding]:
     return found | _effective_findings(factors) | _factor_findings(factors)
 
 
-def curve_findings(baseline: Sequence[Outcome]) -> dict[str, Finding]:
+def curve_findings(baseline: Sequence[Outcome], metrics: Mapping[str, Metric]) -> dict[str, Finding]:
     """What training for longer does to the baseline, in the means over the folds."""
     accuracy, _, _ = records.mean_curve(baseline, "validation_accuracy")
     loss, _, _ = records.mean_curve(baseline, "validation_loss")
     return {
+        "training_loss_spikes": builders.statement(
+            "On some fold the baseline's training loss jumps by a nat or more",
+            metrics["baseline/spike_folds"].value > 0,
+            "baseline/spike_epoch",
+            "baseline/spike_folds",
+        ),
         "validation_accuracy_is_kept": builders.statement(
             "The baseline's mean validation accuracy ends within two points of its highest",
             bool(accuracy) and accuracy[-1] >= max(accuracy) - 0.02,
@@ -212,8 +218,8 @@ def _method_finding(name: str, one: Comparison) -> Finding:
         f"{difference}.",
         less=f"{where}, {subject} is significantly less accurate than {other}: the difference is "
         f"{difference}.",
-        same=f"{where}, {subject} does not differ significantly from {other}: the difference is "
-        f"{difference}.",
+        same=f"{where}, {subject} does not differ significantly from {other} after correction: the "
+        f"difference is {difference}.",
     )
 
 
@@ -276,6 +282,9 @@ def search_findings(
     }
 
 
+WITHIN = 0.05  # of an accuracy: a smaller effect is called none
+
+
 def transform_findings(
     metrics: Mapping[str, Metric], comparisons: Mapping[str, Comparison]
 ) -> dict[str, Finding]:
@@ -311,6 +320,36 @@ def transform_findings(
         none="Every change of the test images lowers its accuracy significantly.",
         one="One change does not lower it significantly ({members}).",
         many="The following do not lower it significantly: {members}.",
+    )
+    mirrored = [metrics[transform_name("baseline", change)].value for change in ("none", "flipped")]
+    found["baseline_keeps_mirrored"] = Finding(
+        statement="The baseline's mean accuracy on mirrored test images is within two points of that on "
+        "images as they are",
+        holds=abs(mirrored[0] - mirrored[1]) <= 0.02,
+        metrics=("baseline/test_accuracy", transform_name("baseline", "flipped")),
+    )
+    narrow = [
+        change
+        for change in changes
+        if (bounds := lost[change].difference).low is not None
+        and bounds.high is not None
+        and max(-bounds.low, bounds.high) <= WITHIN
+    ]
+    found["changes_within"] = builders.family(
+        f"Of some change, the interval lies within {WITHIN:g} of zero",
+        {f"{CHANGES[change].lower()} images": change in narrow for change in changes},
+        *differences,
+        none="For no change does the interval exclude an effect of five percentage points.",
+        one="Only for {members} does the interval exclude an effect of five percentage points, in either "
+        "direction: the best setting is nearly invariant to this change.",
+        many="For {members} the intervals exclude an effect of five percentage points, in either direction: "
+        "the best setting is nearly invariant to these changes.",
+    )
+    majority = metrics["majority/test_accuracy"].value
+    found["baseline_inverted_fails"] = Finding(
+        statement="The baseline on inverted images is no more accurate than always naming the largest class",
+        holds=not _above(metrics[transform_name("baseline", "inverted")], majority),
+        metrics=(transform_name("baseline", "inverted"), "majority/test_accuracy"),
     )
     for change in changes:
         found[f"{change}_costs"] = builders.statement(

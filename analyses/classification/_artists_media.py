@@ -45,7 +45,9 @@ def painted(images: ImageSet) -> dict[str, Pictures]:
             alt=f"One painting {len(changed)} times: "
             + ", ".join(CHANGES[name].lower() for name in changed)
             + ".",
-            columns=5,
-            pictures=tuple(Picture(png=one, title=CHANGES[name]) for name, one in changed.items()),
+            columns=9,
+            pictures=tuple(
+                Picture(png=one, title=CHANGES[name].replace(" ", "\n", 1)) for name, one in changed.items()
+            ),
         ),
     }

@@ -99,11 +99,19 @@ class Setting(BaseModel):
             inputs = width
         return count if size else None
 
+    def dense_inputs(self, size: int) -> int:
+        """What the dense layer is given of an image of size × size pixels."""
+        for _, _, stride in self.stages():
+            size = -(-size // stride)
+            size = size // self.pool if self.pool else size
+        return size * size * self.filters[-1]
+
     def in_words(self) -> dict[str, str]:
         """The network's choices, by name."""
         return {
             "filters": "–".join(map(str, self.filters)),
-            "kernel": f"{self.kernel} × {self.kernel}",
+            "filter size": f"{self.kernel} × {self.kernel}",
+            "padding": str(self.kernel // 2),
             "strides": "–".join(str(stride) for _, _, stride in self.stages()),
             "max-pooling": f"{self.pool} × {self.pool}" if self.pool else "none",
             "batch norm": "yes" if self.normalised else "no",
@@ -130,7 +138,7 @@ class Setting(BaseModel):
     def in_short(self) -> tuple[str, str]:
         """The network and its training, in a few words each."""
         words = self.in_words()
-        network = [f"{words['filters']} filters of {words['kernel']}", f"strides {words['strides']}"]
+        network = [f"{words['filters']} filters of {words['filter size']}", f"strides {words['strides']}"]
         network += [f"pool {words['max-pooling']}"] if self.pool else []
         network += ["batch norm"] if self.normalised else []
         network += [f"dropout {words['dropout']}"] if self.dropout else []

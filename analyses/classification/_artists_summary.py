@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from statistics import mean
 
 from analyses import records
@@ -38,7 +39,8 @@ from analyses.classification._artists_findings import (
     single_findings,
     transform_findings,
 )
-from analyses.classification._artists_settings import ArtistsParameters
+from analyses.classification._artists_settings import ArtistsParameters, Setting
+from analyses.comparing import Comparison
 from analyses.plugin import Outcome, Summary
 from lab.evaluation import wilson
 from results import builders
@@ -63,6 +65,10 @@ def summary(parameters: ArtistsParameters, outcomes: Mapping[str, Outcome]) -> S
         **_counts(parameters, final["best"][0], factors),
         "baseline/untrained_folds": _untrained(folds["baseline"], final["baseline"][0]),
         **_on_folds(parameters, folds),
+        **_on_curves(folds["baseline"]),
+        **_sizes(parameters, setting),
+        "methods/compared": Metric(value=len(methods), title="Comparisons between methods"),
+        **_led(changes),
         "best/train_difference": folds_difference(
             parameters,
             train_accuracies(folds["best"]),
@@ -77,6 +83,15 @@ def summary(parameters: ArtistsParameters, outcomes: Mapping[str, Outcome]) -> S
         metrics |= one.difference.metrics(f"{one.name}/", title)
         title = f"Training accuracy of {one.factor} {one.value}, less the baseline's"
         metrics |= one.train_difference.metrics(f"{one.name}/train_", title)
+        if one.factor == "early stopping":
+            stops = [outcomes[f"{one.name}/{fold}"]["epochs"] or 0 for fold in range(one.accuracy.n)]
+            for key, epochs, words in (
+                ("epochs", mean(stops), "on average"),
+                ("first_stop", min(stops), "at the earliest"),
+                ("last_stop", max(stops), "at the latest"),
+            ):
+                title = f"Epochs after which training stops {words}, {one.value}"
+                metrics[f"{one.name}/{key}"] = Metric(value=epochs, title=title, unit="epochs")
     for name, difference in methods.items():
         metrics |= difference.metrics(f"{name}/", METHOD_PAIRS[name])
     for name, difference in changes.items():
@@ -108,7 +123,7 @@ def summary(parameters: ArtistsParameters, outcomes: Mapping[str, Outcome]) -> S
         },
         findings={
             **single_findings(factors),
-            **curve_findings(folds["baseline"]),
+            **curve_findings(folds["baseline"], metrics),
             **search_findings(metrics, methods, setting),
             **transform_findings(metrics, changes),
             "no_run_diverged": records.none_diverged(outcomes),
@@ -128,6 +143,68 @@ def _on_folds(parameters: ArtistsParameters, folds: Mapping[str, Sequence[Outcom
                 parameters, runs, f"Running training accuracy of the last epoch, {label}"
             )
     return metrics
+
+
+SPIKE = 1.0  # nats by which a training loss rises from one epoch to the next
+
+
+def _on_curves(baseline: Sequence[Outcome]) -> dict[str, Metric]:
+    """Where the baseline's curves turn, and where its training loss jumps."""
+    training, _, _ = records.mean_curve(baseline, "train_loss")
+    loss, _, _ = records.mean_curve(baseline, "validation_loss")
+    accuracy, _, _ = records.mean_curve(baseline, "validation_accuracy")
+    rises = [later - earlier for earlier, later in pairwise(training)]
+    spike = rises.index(max(rises)) + 1
+    lowest = loss.index(min(loss))
+    jumped = [
+        one
+        for one in baseline
+        if (course := one["history"]["train_loss"])[spike] - course[spike - 1] >= SPIKE
+    ]
+    return {
+        "baseline/spike_epoch": Metric(
+            value=spike + 1, title="Epoch before which the baseline's mean training loss rises most"
+        ),
+        "baseline/spike_folds": Metric(
+            value=len(jumped), title="Folds on which it rises by a nat or more", unit="folds"
+        ),
+        "baseline/lowest_loss_epoch": Metric(
+            value=lowest + 1, title="Epoch of the baseline's lowest mean validation loss", unit="epochs"
+        ),
+        "baseline/lowest_loss_accuracy": Metric(
+            value=accuracy[lowest], title="Validation accuracy in that epoch", unit=FRACTION
+        ),
+    }
+
+
+def _sizes(parameters: ArtistsParameters, best: Setting) -> dict[str, Metric]:
+    """What the dense layer is given, which is most of what a small network has to memorise with."""
+    size, baseline = parameters.data.size, parameters.baseline
+    pooled = parameters.factors.get("pooling", {}).get("2 × 2", {"pool": 2})
+    return {
+        f"{name}/dense_inputs": Metric(
+            value=setting.dense_inputs(size), title=f"Inputs of the dense layer, {words}", unit="values"
+        )
+        for name, setting, words in (
+            ("baseline", baseline, "baseline"),
+            ("pooled", baseline.changed(pooled), "baseline with max-pooling"),
+            ("best", best, "best setting"),
+        )
+    }
+
+
+def _led(changes: Mapping[str, Comparison]) -> dict[str, Metric]:
+    """On how many kinds of changed images the best setting is ahead, and what inversion leaves out."""
+    leads = [one for name, one in changes.items() if name.endswith("/lead")]
+    return {
+        "changes/compared": Metric(value=len(leads), title="Changes of the test images", unit="changes"),
+        "changes/led": Metric(
+            value=sum(one.verdict == "more" for one in leads),
+            title="Changes under which the best setting is significantly more accurate than the baseline",
+            unit="changes",
+        ),
+        "changes/comparisons": Metric(value=len(changes), title="Comparisons on changed images"),
+    }
 
 
 def _counts(parameters: ArtistsParameters, final: Outcome, factors: Sequence[Compared]) -> dict[str, Metric]:

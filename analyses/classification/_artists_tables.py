@@ -172,7 +172,8 @@ def setting_table(baseline: Setting, best: Setting) -> Table:
     from lab.recipes import Recipe
 
     return recipe_tables.choices_table(
-        "Architecture and hyper-parameters of the baseline and of the best setting.",
+        "Architecture and hyper-parameters of the baseline and of the best setting. Two numbers are those "
+        "of the first and of the second convolution.",
         LABELS,
         {
             name: setting.in_words() | dict(recipe_tables.recipe_rows(Recipe.of(setting.recipe())))
@@ -194,7 +195,7 @@ def transform_table(metrics: Mapping[str, Metric], changes: Mapping[str, Compari
     return builders.table(
         "Test accuracy (%) of the baseline and of the best setting on changed images, with the change of the "
         "best setting and its difference from the baseline (percentage points). Means over "
-        f"{counted(seeds, 'networks')} of each kind; brackets are 95% confidence intervals over test images.",
+        f"{counted(seeds, 'networks')} of each kind.",
         {
             "change": builders.text("Test images"),
             "baseline": builders.percent("Baseline"),
@@ -205,7 +206,10 @@ def transform_table(metrics: Mapping[str, Metric], changes: Mapping[str, Compari
             "lead_p": builders.number("p", ".3f"),
         },
         rows,
-        notes=(f"p-values are adjusted by Holm's method for the {len(changes)} comparisons of the table.",),
+        notes=(
+            f"p-values are adjusted by Holm's method for the {len(changes)} comparisons of the table; the "
+            "intervals are not.",
+        ),
     )
 
 
@@ -228,12 +232,15 @@ def photograph(outcomes: Mapping[str, Outcome]) -> dict[str, Pictures]:
     return {
         "changes": Pictures(
             caption=f"The changes of the test images, shown on a photograph ({CREDIT}) because "
-            f"the reproductions of the paintings may not be passed on. {AMOUNTS}",
+            f"the reproductions of the paintings cannot be redistributed. {AMOUNTS}",
             alt=f"One photograph {len(drawn['pictures'])} times: "
             + ", ".join(CHANGES[name].lower() for name in drawn["pictures"])
             + ".",
-            columns=5,
-            pictures=tuple(Picture(png=png, title=CHANGES[name]) for name, png in drawn["pictures"].items()),
+            columns=9,
+            pictures=tuple(
+                Picture(png=png, title=CHANGES[name].replace(" ", "\n", 1))
+                for name, png in drawn["pictures"].items()
+            ),
         )
     }
 
@@ -280,6 +287,6 @@ def _factor_chart(factors: Sequence[Compared], metrics: Mapping[str, Metric]) ->
         "",
         {label: metrics[f"{one.name}/difference"] for label, one in labels.items()},
         builders.points("Change"),
-        groups={label: one.factor.capitalize() for label, one in labels.items()},
+        groups={label: one.factor.capitalize().replace("izer", "iser") for label, one in labels.items()},
         significant=[label for label, one in labels.items() if one.difference.verdict != "undecided"],
     )

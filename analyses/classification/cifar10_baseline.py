@@ -65,11 +65,13 @@ class Cifar10Baseline(Analysis[BaselineParameters]):
         runs = list(outcomes.values())
         metrics = {
             **classifiers.measured("baseline", runs, "the baseline"),
+            **records.test_loss("baseline", runs, "the baseline"),
             "baseline/lowest_validation_epoch": records.lowest_validation(runs),
             "baseline/epochs": builders.metric(parameters.epochs, "Epochs of training", "epochs"),
         }
         gap = metrics["baseline/train_accuracy"].value - metrics["baseline/test_accuracy"].value
         metrics["baseline/gap"] = builders.metric(gap, "Training accuracy above test accuracy", FRACTION)
+        test, _, _ = records.mean_curve(runs, "test_loss")
         confusions, confused = classifiers.confusion_parts(runs, "Test images of the baseline, all seeds.")
         return Summary(
             metrics=metrics,
@@ -101,6 +103,10 @@ class Cifar10Baseline(Analysis[BaselineParameters]):
                     metrics["baseline/lowest_validation_epoch"].value < parameters.epochs,
                     "baseline/lowest_validation_epoch",
                     "baseline/epochs",
+                ),
+                "test_loss_rises": builders.statement(
+                    "Test loss is lowest before the last epoch, and rises after",
+                    bool(test) and test[-1] > min(test),
                 ),
                 "classes_differ": classifiers.class_finding(runs, "The baseline"),
                 "no_run_diverged": records.none_diverged(outcomes),

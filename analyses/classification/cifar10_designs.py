@@ -32,7 +32,11 @@ EMA = 0.98  # of design B
 #: What the ablation changes of design A: name → words, changes of the network, changes of the recipe.
 CHANGES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     REFERENCE: ("Design A as it is", {}, {}),
-    "no_batch_norm": ("without batch norm", {"normalised": False}, {"learning_rate": 0.02}),
+    "no_batch_norm": (
+        "without batch normalisation, learning rate 0.02",
+        {"normalised": False},
+        {"learning_rate": 0.02},
+    ),
     "filters_3x3": ("3×3 filters instead of 5×5", {"kernel": 3}, {}),
     "filters_7x7": ("7×7 filters instead of 5×5", {"kernel": 7}, {}),
     "strided": ("strided convolutions instead of max-pooling", {"strided": True}, {}),
@@ -40,17 +44,28 @@ CHANGES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "no_augmentation": ("without augmentation", {}, {"augmentation": {}}),
     "no_smoothing": ("without label smoothing", {}, {"label_smoothing": 0.0}),
     "adamw": (
-        "AdamW instead of SGD",
+        "AdamW instead of SGD, learning rate 0.002",
         {},
         {"optimizer": "adamw", "learning_rate": 2e-3, "weight_decay": 0.05},
     ),
     "constant_rate": (
-        "a constant learning rate instead of one cycle",
+        "a constant learning rate of 0.02 instead of one cycle",
         {},
         {"schedule": "constant", "learning_rate": 0.02},
     ),
 }
 WORDS = {name: words for name, (words, _, _) in CHANGES.items()}
+DONE = {  # the changes as the subject of a sentence
+    "no_batch_norm": "removing batch normalisation",
+    "filters_3x3": "replacing the filters of 5×5 by filters of 3×3",
+    "filters_7x7": "replacing the filters of 5×5 by filters of 7×7",
+    "strided": "replacing max-pooling by strided convolutions",
+    "relu": "replacing GELU by ReLU",
+    "no_augmentation": "removing augmentation",
+    "no_smoothing": "removing label smoothing",
+    "adamw": "replacing SGD by AdamW",
+    "constant_rate": "keeping the learning rate constant",
+}
 
 
 class DesignsParameters(Parameters):
@@ -166,13 +181,15 @@ class Cifar10Designs(Analysis[DesignsParameters]):
             metrics=metrics,
             tables={
                 "results": classifiers.classifiers_table(
-                    f"Losses, accuracies (%) and training time of the two designs after {parameters.epochs} "
-                    f"epochs on {parameters.data.train:,} training images.",
+                    f"Losses, accuracies (%) and training time of the two designs after "
+                    f"{counted(parameters.epochs, 'epochs')} on {parameters.data.train:,} training images. "
+                    f"Means over {counted(parameters.seeds, 'seeds')} for design A and "
+                    f"{counted(parameters.seeds_b, 'seeds')} for design B.",
                     {**DESIGNS, "six_views": SIX_VIEWS},
                     metrics | {"six_views/test_accuracy": metrics["design_b/six_views_test_accuracy"]},
                     (
-                        "Means over the seeds. Six views: the outputs for six views of each test image are "
-                        "averaged; training and validation are of one view.",
+                        "Six views: the outputs for six views of each test image are averaged; all other "
+                        "figures are of one view.",
                         *classifiers.table_notes(designs["design_a"]),
                     ),
                 ),
@@ -206,7 +223,9 @@ class Cifar10Designs(Analysis[DesignsParameters]):
             },
             findings={
                 **_design_findings(metrics, between, parameters),
+                **_curve_findings(designs[best]),
                 **_ablation_findings(differences),
+                **_fit_findings(metrics),
                 "classes_differ": classifiers.class_finding(designs[best], DESIGNS[best]),
                 "no_run_diverged": records.none_diverged(outcomes),
             },
@@ -236,6 +255,7 @@ def _metrics(designs: Mapping[str, Sequence[Outcome]], parameters: DesignsParame
     metrics = {"required": builders.metric(REQUIRED, "Test accuracy asked for", FRACTION)}
     for name, label in DESIGNS.items():
         metrics |= classifiers.measured(name, designs[name], label)
+        metrics |= records.test_loss(name, designs[name], label)
         metrics[f"{name}/parameters"] = builders.metric(
             designs[name][0]["parameters"], f"Parameters of {label}", "parameters"
         )
@@ -253,19 +273,24 @@ def _recipes(parameters: DesignsParameters) -> Table:
         },
         {
             "Design A": {
-                "initial weights": "uniform, after He (torch's default)",
-                "batch norm": "scale and shift learnt, running mean 0.9 old + 0.1 new",
-                "judged on": "one view of each image",
+                "initial weights": "uniform in ±1/√inputs (PyTorch's default)",
+                "batch norm": "scale and shift learned; running mean 0.9 old + 0.1 new",
+                "evaluated on": "one view of each image",
             },
             "Design B": {
                 "initial weights": "first layer: whitening of 2 × 2 patches of 5,000 training images, kept; "
-                "others: identity on the first channels (Dirac), the rest uniform, after He",
-                "batch norm": "scale kept at 1, shift learnt, running mean 0.6 old + 0.4 new",
-                "judged on": "one view, and six views of each test image, averaged before the softmax",
+                "convolutions: identity on the first channels; all others uniform in ±1/√inputs",
+                "batch norm": "scale kept at 1, shift learned; running mean 0.6 old + 0.4 new",
+                "evaluated on": "one view, and six views of each test image, averaged before the softmax",
             },
         },
         "Hyper-parameters of the two designs.",
     )
+
+
+def fixed_parameters(widths: Sequence[int]) -> int:
+    """Of design B: the weights of the whitening, and the two scales of batch norm of each block."""
+    return 24 * 3 * 2 * 2 + 2 * sum(widths)
 
 
 def recipe_a(epochs: int) -> dict[str, Any]:
@@ -328,14 +353,24 @@ def _ablation_metrics(
             ("train", parameters.ablation_train, "Training images", "images"),
             ("epochs", parameters.ablation_epochs, "Epochs", "epochs"),
             ("seeds", parameters.ablation_seeds, "Seeds", "seeds"),
+            ("comparisons", len(CHANGES) - 1, "Comparisons", "comparisons"),
         )
     }
+    for name in (REFERENCE, "no_batch_norm"):
+        rate = (recipe_a(parameters.ablation_epochs) | CHANGES[name][2])["learning_rate"]
+        title = f"Largest learning rate of design A {WORDS[name].removeprefix('Design A ')}"
+        metrics[f"ablation/{name}/rate"] = builders.metric(rate, title)
     for name, words in WORDS.items():
         if runs := [run for run in ablation[name] if not run["diverged"]]:
             metrics[f"ablation/{name}/validation_accuracy"] = records.over_seeds(
                 runs,
                 "validation_accuracy",
                 f"Validation accuracy of design A {words.removeprefix('Design A ')}",
+            )
+            metrics[f"ablation/{name}/train_accuracy"] = records.at_the_end(
+                runs,
+                "train_accuracy",
+                f"Training accuracy of design A {words.removeprefix('Design A ')}",
             )
     return metrics
 
@@ -346,6 +381,10 @@ def _design_findings(
     def lowest(name: str) -> float:
         found = metrics[name]
         return found.value if found.low is None else found.low
+
+    def highest(name: str) -> float:
+        found = metrics[name]
+        return found.value if found.high is None else found.high
 
     reached = ("design_a/test_accuracy", "design_b/test_accuracy")
     return {
@@ -374,6 +413,12 @@ def _design_findings(
             between["b_over_a"].verdict == "less",
             "b_over_a/difference",
         ),
+        "b_fits_more": builders.statement(
+            "The interval of design B's training accuracy lies above that of design A's",
+            lowest("design_b/train_accuracy") > highest("design_a/train_accuracy"),
+            "design_a/train_accuracy",
+            "design_b/train_accuracy",
+        ),
         "same_budget": builders.statement(
             "The ablation has the training images and epochs of the designs",
             (parameters.ablation_train, parameters.ablation_epochs)
@@ -385,6 +430,46 @@ def _design_findings(
             "Design B is judged by an average of its weights", parameters.ema > 0
         ),
     }
+
+
+def _curve_findings(runs: Sequence[Outcome]) -> dict[str, Finding]:
+    """What the learning curves of the better design show, in the means over its seeds."""
+    losses = [records.mean_curve(runs, f"{part}_loss")[0] for part in ("train", "validation", "test")]
+    last = [records.mean_curve(runs, f"{part}_accuracy")[0][-1:] or [0.0] for part in ("validation", "test")]
+    return {
+        "losses_fall": Finding(
+            statement="The better design's training, validation and test loss are lowest in the last epoch",
+            holds=all(bool(course) and course[-1] == min(course) for course in losses),
+        ),
+        "test_follows_validation": Finding(
+            statement="The better design's validation and test accuracy end within two points of each other",
+            holds=abs(last[0][0] - last[1][0]) <= 0.02,
+        ),
+    }
+
+
+def _fit_findings(metrics: Mapping[str, Metric]) -> dict[str, Finding]:
+    """Of each change, whether the network fits fewer of its training images than design A, and whether it
+    fits more of them than of the validation images.
+    """
+    found = {}
+    reference = f"ablation/{REFERENCE}/train_accuracy"
+    for name in DONE:
+        train, validation = (f"ablation/{name}/{part}_accuracy" for part in ("train", "validation"))
+        if not {train, validation, reference} <= set(metrics):
+            continue
+        found[f"{name}_fits_less"] = Finding(
+            statement=f"Design A {WORDS[name]} fits fewer of its training images, in the mean",
+            holds=metrics[train].value < metrics[reference].value,
+            metrics=(train, reference),
+        )
+        found[f"{name}_overfits"] = Finding(
+            statement=f"Design A {WORDS[name]} classifies its training images more accurately than the "
+            "validation images, by two points or more",
+            holds=metrics[train].value >= metrics[validation].value + 0.02,
+            metrics=(train, validation),
+        )
+    return found
 
 
 def _ablation_findings(differences: Mapping[str, Comparison]) -> dict[str, Finding]:
@@ -401,11 +486,24 @@ def _ablation_findings(differences: Mapping[str, Comparison]) -> dict[str, Findi
     for word, verdict, does in (("hurts", "less", "lowers"), ("helps", "more", "raises")):
         found[f"changes_that_{word.removesuffix('s')}"] = builders.family(
             f"Some change of design A {does} validation accuracy significantly",
-            {WORDS[name]: one.verdict == verdict for name, one in differences.items()},
+            {DONE[name]: one.verdict == verdict for name, one in differences.items()},
             *(f"ablation/{name}/difference" for name in differences),
             none=f"No change {does} validation accuracy significantly.",
-            one=f"One change {does} validation accuracy significantly: design A {{members}}.",
+            one=f"Only {{members}} {does} validation accuracy significantly.",
             many=f"These changes {does.removesuffix('s')} validation accuracy significantly: {{members}}.",
+        )
+    for name, one in differences.items():
+        number = builders.shown(f"ablation/{name}/difference", "points", ci=True, unit=True)
+        done = DONE[name][:1].upper() + DONE[name][1:]
+        found[f"{name}_changes"] = builders.comparison(
+            f"Design A {WORDS[name]}: validation accuracy changes",
+            f"ablation/{name}/difference",
+            one.difference,
+            adjusted_p=1.0 if one.p is None else one.p,
+            more=f"{done} raises validation accuracy significantly, by {number}.",
+            less=f"{done} lowers validation accuracy significantly, with a difference of {number}.",
+            same=f"{done} changes validation accuracy by {number}, which is not significant after "
+            "correction.",
         )
     return found
 
@@ -416,27 +514,36 @@ def _ablation_table(
     differences: Mapping[str, Comparison],
     parameters: DesignsParameters,
 ) -> Table:
+    diverged = any(run["diverged"] for runs in ablation.values() for run in runs)
     rows: list[dict[str, builders.Cell]] = []
     for name, words in WORDS.items():
         cells: dict[str, builders.Cell] = {
             "change": words,
+            "train": found.value if (found := metrics.get(f"ablation/{name}/train_accuracy")) else None,
             "accuracy": metrics.get(f"ablation/{name}/validation_accuracy"),
-            "diverged": sum(run["diverged"] for run in ablation[name]),
         }
+        if diverged:
+            cells["diverged"] = sum(run["diverged"] for run in ablation[name])
         rows.append(comparing.comparison_row(differences[name], **cells) if name in differences else cells)
     return builders.table(
-        f"Validation accuracy (%) of design A and of variants with one choice changed, after "
-        f"{parameters.ablation_epochs} epochs on {parameters.ablation_train:,} training images. Means over "
+        f"Training and validation accuracy (%) of design A and of variants with one choice changed, after "
+        f"{counted(parameters.ablation_epochs, 'epochs')} on {parameters.ablation_train:,} training images. "
+        "Means over "
         f"{counted(parameters.ablation_seeds, 'seeds')}; differences from design A are paired by "
         "seed.",
         {
             "change": builders.text("Change"),
-            "accuracy": builders.percent("Accuracy"),
+            "train": builders.percent("Training"),
+            "accuracy": builders.percent("Validation"),
             **comparing.COMPARED,
-            "diverged": builders.integer("Diverged", "runs"),
+            **({"diverged": builders.integer("Diverged", "runs")} if diverged else {}),
         },
         rows,
-        notes=("p-values are adjusted by Holm's method for the comparisons of the table.",),
+        notes=(
+            "Training accuracies are running means over the last epoch, on augmented images where images are "
+            "augmented. p-values are adjusted by Holm's method for the "
+            f"{counted(len(differences), 'comparisons')} of the table.",
+        ),
     )
 
 

@@ -128,7 +128,7 @@ def map_figures(outcome: Outcome, network: str, image: str) -> dict[str, Picture
         found = outcome[place]
         figures[f"{place}_maps"] = Pictures(
             caption=f"A photograph, and the {len(found['maps'])} most active of the {found['shape'][0]:,} "
-            f"maps that the {words} of {network} makes of it ({found['layer']}, {found['shape'][1]} × "
+            f"maps that the {words} of {network} makes of it (after the activation, {found['shape'][1]} × "
             f"{found['shape'][2]} values each). Black is zero, and white is large; numbers are those of the "
             f"maps.{credit(image)}",
             alt=f"A photograph that the network calls {outcome['said'][0][0]}, and maps of its {words}.",

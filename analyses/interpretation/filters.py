@@ -15,6 +15,7 @@ from analyses.interpretation._interpretation import NetworkParameters
 from analyses.plugin import Analysis, Cell, Context, Outcome, Profile, Summary
 from results import builders
 from results.schema import Table
+from results.text import count
 
 FRACTION = "fraction"
 
@@ -95,8 +96,9 @@ class Filters(Analysis[FilterParameters]):
 
 def _said_table(outcome: Outcome, parameters: FilterParameters) -> Table:
     return builders.table(
-        f"What the network says of the photograph ({parameters.image}).",
-        {"class": builders.text("Class"), "share": builders.number("Probability", ".3f")},
+        f"The {count(len(outcome['said']))} classes that the network finds most probable for the photograph "
+        f"of the maps ({parameters.image}).",
+        {"class": builders.text("Class"), "share": builders.percent("Probability")},
         [{"class": name, "share": share} for name, share in outcome["said"]],
     )
 

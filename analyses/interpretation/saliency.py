@@ -1,8 +1,8 @@
-"""interpretation.saliency: where does a network look, and does the answer depend on what it has learnt?
+"""interpretation.saliency: where does a network look, and does the answer depend on what it has learned?
 
 Gradients, guided backpropagation (Springenberg et al. 2015) and integrated gradients (Sundararajan et al.
 2017) of two photographs. Then the sanity check of Adebayo et al. 2018: layers are randomised from the output
-downwards, and an attribution that stays as it was does not speak of what those layers had learnt. Guided
+downwards, and an attribution that stays as it was does not speak of what those layers had learned. Guided
 backpropagation is known to fail it.
 """
 
@@ -20,6 +20,7 @@ from analyses.pictures import heat, png
 from analyses.plugin import Analysis, Cell, Context, Outcome, Profile, Summary
 from results import builders
 from results.schema import Axis, Chart, Column, Metric, Picture, Pictures, Row, Series, Table
+from results.text import counted
 
 NAMES = {"gradient": "Gradient", "guided": "Guided backpropagation", "integrated": "Integrated gradients"}
 DEPTHS = {
@@ -42,7 +43,7 @@ class SaliencyParameters(NetworkParameters):
 class Saliency(Analysis[SaliencyParameters]):
     id = "interpretation.saliency"
     title = "Where a network looks, and a check of the answer"
-    question = "Which attributions depend on what a network has learnt?"
+    question = "Which attributions depend on what a network has learned?"
     libraries = ("torch", "torchvision", "timm", "captum")
 
     def parameters(self, profile: Profile) -> SaliencyParameters:
@@ -150,7 +151,7 @@ class Saliency(Analysis[SaliencyParameters]):
         return Summary(
             metrics=metrics,
             tables={"likeness": _table(metrics, parameters)},
-            figures={"cascade": _cascade(metrics), "maps": _maps(parameters, outcomes)},
+            figures={"cascade": _cascade(metrics, parameters), "maps": _maps(parameters, outcomes)},
             findings={
                 "guided_fails": builders.statement(
                     "With half of the layers randomised, guided backpropagation keeps "
@@ -165,6 +166,19 @@ class Saliency(Analysis[SaliencyParameters]):
                     "significantly more of its map than each other method",
                     all(larger.values()),
                     *tuple(f"guided/over/{other}" for other in others),
+                ),
+                "stay_above_half": builders.family(
+                    "With all layers randomised, the mean rank correlation of some method is above one half",
+                    {
+                        name.lower(): metrics[f"{method}/likeness/all"].value > 0.5
+                        for method, name in NAMES.items()
+                    },
+                    *(f"{method}/likeness/all" for method in NAMES),
+                    none="With all layers randomised, no mean correlation remains above one half.",
+                    one="With all layers randomised, the mean correlation remains above one half for "
+                    "{members} only.",
+                    many="With all layers randomised, the mean correlation remains above one half for "
+                    "{members}.",
                 ),
                 "all_change_in_the_end": builders.statement(
                     "With all layers randomised, no attribution keeps a rank correlation of one "
@@ -206,7 +220,7 @@ def _table(metrics: Mapping[str, Metric], parameters: SaliencyParameters) -> Tab
     )
 
 
-def _cascade(metrics: Mapping[str, Metric]) -> Chart:
+def _cascade(metrics: Mapping[str, Metric], parameters: SaliencyParameters) -> Chart:
     series = []
     for method, name in NAMES.items():
         found = [metrics[f"{method}/likeness/{depth}"] for depth in DEPTHS]
@@ -222,9 +236,9 @@ def _cascade(metrics: Mapping[str, Metric]) -> Chart:
     return Chart(
         kind="bar",
         caption="Rank correlation between the attribution of the trained network and that of the same "
-        "network by how many of its layers were randomised, starting at the output. Error bars are "
-        "intervals over randomisations. An attribution that depends on what the network has learned should "
-        "fall to zero.",
+        "network by how many of its layers were randomised, starting at the output (means over "
+        f"{counted(len(parameters.images), 'photographs')}). Error bars are 95% confidence intervals over "
+        f"{counted(parameters.seeds, 'randomisations')}.",
         alt=f"Bars of rank correlations by the share of layers randomised: {said}.",
         x=Axis(label="Layers randomised", categories=tuple(words.capitalize() for words in DEPTHS.values())),
         y=Axis(label="Rank correlation"),

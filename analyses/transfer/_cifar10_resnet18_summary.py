@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from analyses import classifiers, records
+from analyses.classification.cifar10_designs import fixed_parameters
 from analyses.comparing import Comparison
 from analyses.interpretation import _interpretation as interpretation
 from analyses.plugin import Outcome, Summary
@@ -29,8 +30,8 @@ def summary(parameters: LastStageParameters, outcomes: Mapping[str, Outcome]) ->
     best, title = runs["pretrained"], titles["pretrained"]
     figures: dict[str, Figure] = {
         "curves": builders.learning_curves(
-            f"Loss and accuracy by epoch of {title}. Those of training images are running means over an "
-            "epoch.",
+            f"Loss and accuracy by epoch of {title}, on {parameters.data.train:,} training images of "
+            f"{parameters.data.title}. Training values are running means over each epoch.",
             records.histories(best),
         ),
         "losses": tables.loss_curves(runs, titles),
@@ -84,6 +85,11 @@ def _metrics(
         ):
             metrics[f"{name}/{key}"] = builders.metric(value, f"{words}: {titles[name]}", unit)
     metrics["data/train"] = builders.metric(parameters.data.train, "Training images", "images")
+    metrics[f"{OWN}/trained"] = builders.metric(
+        runs[OWN][0]["parameters"] - fixed_parameters(parameters.own_widths),
+        f"Trained parameters: {titles[OWN]}",
+        "parameters",
+    )
     metrics[f"{OWN}/epochs"] = builders.metric(parameters.own_epochs, f"Epochs: {titles[OWN]}", "epochs")
     return metrics
 
@@ -128,6 +134,10 @@ def _findings(
             "Our best network is significantly more accurate than the pretrained one",
             compared["pretrained"].verdict == "less",
             "pretrained/gain",
+        ),
+        "test_courses_kept": builders.statement(
+            "The pretrained network was measured on the test images after every epoch",
+            all(bool(run["history"].get("test_loss")) for run in runs["pretrained"]),
         ),
         "pretrained_starts_lower": builders.statement(
             "After the first epoch the pretrained network has the lower validation loss",

@@ -31,8 +31,9 @@ def results_table(
     parameters: LastStageParameters, metrics: Mapping[str, Metric], titles: Mapping[str, str], runs: Runs
 ) -> Table:
     return builders.table(
-        f"Accuracy on {parameters.data.title} from {parameters.data.train:,} training images, of the last "
-        "stage of a pretrained network and of a network trained from scratch.",
+        f"Accuracy (%) on {parameters.data.title} from {parameters.data.train:,} training images: the last "
+        "stage of a pretrained network, and networks trained from scratch. Means over "
+        f"{counted(parameters.seeds, 'seeds')}.",
         {
             "network": builders.text("Network"),
             "trained": builders.integer("Trained", "parameters"),
@@ -45,7 +46,7 @@ def results_table(
         [
             {
                 "network": title,
-                "trained": runs[name][0].get("trained", runs[name][0]["parameters"]),
+                "trained": int(metrics[f"{name}/trained"].value),
                 "epochs": int(metrics[f"{name}/epochs"].value),
                 "seconds": metrics[f"{name}/training_seconds"].value,
                 "train": metrics[f"{name}/train_accuracy"].value,
@@ -55,8 +56,8 @@ def results_table(
             for name, title in titles.items()
         ],
         notes=[
-            f"Means over {counted(parameters.seeds, 'seeds')}. Training accuracies are running means over "
-            "the last epoch. Seconds are of training alone; the frozen layers were run once per image before."
+            "Training accuracies are running means over the last epoch. Seconds are of training alone; the "
+            "frozen layers were run once per image before."
         ],
     )
 
@@ -65,7 +66,7 @@ def recipe_table(parameters: LastStageParameters, runs: Runs, titles: Mapping[st
     candidates = parameters.candidates()
     beside = {
         titles[name]: {
-            "trained layers": f"those after {candidate.layer}" if candidate.layer else "all",
+            "trained layers": f"those after stage {candidate.layer}" if candidate.layer else "all",
             "image size": f"enlarged to {candidate.size} × {candidate.size} pixels",
             "arithmetic": runs[name][0]["history"]["precision"],
         }
@@ -80,7 +81,7 @@ def recipe_table(parameters: LastStageParameters, runs: Runs, titles: Mapping[st
     return recipe_tables.recipe_table(
         recipes | {titles[OWN]: recipe_b(parameters.own_epochs)},
         beside,
-        "Hyper-parameters of the last stage of the pretrained network and of the network from scratch.",
+        "Hyper-parameters of the last stage of the pretrained network and of the networks from scratch.",
     )
 
 
@@ -88,7 +89,7 @@ def loss_curves(runs: Runs, titles: Mapping[str, str]) -> Chart:
     """Training and validation loss of the pretrained network and of the best of our own."""
     return builders.curves(
         "Training and validation loss by epoch of the pretrained network and of our best network, trained on "
-        "the same images. Training losses are running means over an epoch.",
+        "the same images.",
         {
             f"{titles[name]}: {records.PARTS[part].lower()}": [
                 history[f"{part}_loss"] for history in records.histories(runs[name])

@@ -38,8 +38,8 @@ def summary(parameters: FaceParameters, outcomes: Mapping[str, Outcome]) -> Summ
     metrics |= examples.worked_metrics(worked)
     figures: dict[str, Figure] = {
         "curves": builders.learning_curves(
-            f"Loss and accuracy by epoch of a perceptron with {parameters.hidden[0]} hidden units on "
-            "pixels. Those of training images are running means over an epoch.",
+            f"Loss and accuracy by epoch of a perceptron with {parameters.hidden[0]} hidden units on the "
+            "pixels of faces. Training values are running means over each epoch.",
             records.histories(runs[first]),
         ),
     }
@@ -149,6 +149,18 @@ def _findings(
             > metrics[f"{first}/validation_accuracy"].value + OVERFITTED,
             f"{first}/train_accuracy",
             f"{first}/validation_accuracy",
+        ),
+        "test_courses_kept": builders.statement(
+            "The perceptron was measured on the test images after every epoch",
+            all(bool(run["history"].get("test_accuracy")) for run in records.runs_named(outcomes, first)),
+        ),
+        "finetuning_overfits": builders.statement(
+            "The fine-tuned network names its training images better than the validation images, by more "
+            f"than {OVERFITTED:g}",
+            metrics["finetuned/train_accuracy"].value
+            > metrics["finetuned/validation_accuracy"].value + OVERFITTED,
+            "finetuned/train_accuracy",
+            "finetuned/validation_accuracy",
         ),
         "equal_epochs": builders.statement(
             "Fine-tuning has as many epochs as the linear layer",

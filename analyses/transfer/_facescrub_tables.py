@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from statistics import mean
+from typing import Any
 
 from analyses import recipe_tables
 from analyses.interpretation._interpretation import NAMES
@@ -13,7 +14,9 @@ from analyses.transfer._facescrub_training import SHOWN
 from analyses.transfer._facescrub_worked import person
 from results import builders
 from results.schema import Metric, Picture, Pictures, Table
-from results.text import counted, listing
+from results.text import counted
+
+UNIT_COLUMNS = 8  # of the drawn units beside each other
 
 
 def titles_of(parameters: FaceParameters) -> dict[str, str]:
@@ -29,7 +32,7 @@ def results_table(metrics: Mapping[str, Metric], parameters: FaceParameters) -> 
     return builders.table(
         "Accuracy (%) of naming {} people: perceptrons on pixels, a linear layer on the fixed features of a "
         "pretrained network, and this network with all layers fine-tuned ({:,} training, {:,} validation "
-        "and {:,} test images). Brackets are 95% confidence intervals over test images.".format(*sizes),
+        "and {:,} test images).".format(*sizes),
         {
             "what": builders.text("Classifier"),
             "train": builders.percent("Training"),
@@ -60,25 +63,19 @@ def best_rate(head: Outcome) -> str:
 
 def recipe_table(parameters: FaceParameters, runs: Mapping[str, Sequence[Outcome]], head: Outcome) -> Table:
     """Every choice of the three systems, with what they are given and what they are."""
-    from lab.recipes import Recipe
-
     widths, network = " or ".join(map(str, parameters.hidden)), head["weights"]["architecture"]
-    penalties = " or ".join(
-        dict(recipe_tables.recipe_rows(Recipe.of(parameters.mlp_recipe(decay))))["weight decay"]
-        for decay in (0.0, parameters.penalty)
-    )
     drawn = "uniform in ±1/√inputs"
     rows = {
         "Perceptron": {
-            "weight decay": penalties,
-            "input": f"{parameters.size} × {parameters.size} grey pixels, standardised",
-            "layers": f"{widths} hidden units (ReLU)",
+            "weight decay": f"none or {parameters.penalty:g}",
+            "input": f"{parameters.size} × {parameters.size} grey pixels",
+            "layers": f"{widths} hidden units",
             "first weights": drawn,
         },
         "Linear layer": {
             "augmentation": "mirrored (random)" if parameters.mirror else "none",
             "arithmetic": "float32",
-            "input": f"{head['width']:,} activations of {head['layer']}, standardised",
+            "input": f"{head['width']:,} activations of {head['layer']}",
             "layers": "none hidden",
             "first weights": drawn,
         },
@@ -86,37 +83,37 @@ def recipe_table(parameters: FaceParameters, runs: Mapping[str, Sequence[Outcome
             "arithmetic": runs["finetuned"][0]["history"]["precision"],
             "input": f"{parameters.view} × {parameters.view} colour pixels",
             "layers": f"those of {NAMES.get(network, network)}",
-            "first weights": f"pretrained; of the last layer {drawn}",
+            "first weights": "pretrained; last layer as left",
         },
     }
-    return recipe_tables.recipe_table(
+    table = recipe_tables.recipe_table(
         {
             "Perceptron": parameters.mlp_recipe(0.0),
             "Linear layer": parameters.head_recipe() | {"learning_rate": float(best_rate(head))},
             "All layers": parameters.finetune_recipe(),
         },
         rows,
-        "The three systems that name people: input, layers, initialisation and hyper-parameters.",
+        "Hyper-parameters, inputs and layers of the three systems. Inputs are standardised.",
     )
+    shown = tuple(row for row in table.rows if set(row.cells.values()) != {"Label smoothing", "0"})
+    return table.model_copy(update={"rows": shown})
 
 
 def unit_pictures(parameters: FaceParameters, units: Mapping[str, Sequence[Outcome]]) -> Pictures:
     """The drawn units of every perceptron, by its name."""
 
     shown = [(name, unit) for name in parameters.perceptrons() for unit in units[name]]
-    sides = [f"{'for' if unit['for'] else 'against'} {person(unit['class'])}" for _, unit in shown]
 
-    def title(name: str) -> str:
+    def title(name: str, unit: Mapping[str, Any]) -> str:
         hidden, decay = parameters.perceptrons()[name]
-        return f"{hidden}, L2" if decay else str(hidden)
+        side = f"{'for' if unit['for'] else 'against'} {person(unit['class']).split()[-1]}"
+        return f"{hidden}{', L2' if decay else ''}\n{side}"
 
     return Pictures(
         caption=f"Weights from the pixels to hidden units: of each perceptron the {counted(SHOWN, 'units')} "
-        "with the largest weights; the title gives the number of hidden units. From left to right, they "
-        "count "
-        f"most {listing(sides)}. Mid-grey is zero; light pixels of the photograph raise the unit where its "
-        "weights are light, and lower it where they are dark.",
+        "with the largest weights, and for or against whom they count most. Mid-grey is zero; light pixels "
+        "of the photograph raise the unit where its weights are light, and lower it where they are dark.",
         alt=f"{SHOWN} hidden units of each perceptron as grey pictures.",
-        columns=len(shown),
-        pictures=tuple(Picture(title=title(name), png=unit["png"]) for name, unit in shown),
+        columns=UNIT_COLUMNS,
+        pictures=tuple(Picture(title=title(name, unit), png=unit["png"]) for name, unit in shown),
     )

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 #: By architecture: the layer whose activations are kept, conv4 of AlexNet or what lies as deep elsewhere.
 LAYERS = {"alexnet": "features.9", "tf_efficientnet_lite0": "blocks.4", "resnet18": "layer3"}
 SHOWN = 2  # hidden units drawn of each perceptron
+UNIT_COLUMNS = 8  # of them beside each other
 
 
 class Faces(NamedTuple):

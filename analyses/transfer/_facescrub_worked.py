@@ -40,7 +40,7 @@ def worked_table(worked: Sequence[Mapping[str, Any]]) -> Table:
         for number, one in enumerate(worked)
     }
     faces = " and ".join(
-        f"of {person(one['truth'])} ({one['file']}), which it names "
+        f"of {person(one['truth'])}, which it names "
         + ("correctly" if _is_right(one) else f"{person(_named(one))}, wrongly")
         for one in worked
     )
@@ -82,7 +82,7 @@ def worked_finding(worked: Sequence[Mapping[str, Any]], *, right: bool) -> Findi
         none = f"The recorded outcomes hold no example of a {kind} answer."
         return builders.statement(words, False, yes=none, no=none)
     one = chosen[0]
-    face = f"the test photograph {one['file']} of {person(one['truth'])}"
+    face = f"a test photograph of {person(one['truth'])}"
     ends = (
         f"It names {face} correctly, with a probability of {{{name}/named:percent}}."
         if right

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from analyses import records
 from analyses.plugin import Outcome, Summary
@@ -202,15 +202,49 @@ def _findings(
             value("finetune/best/train_accuracy") < value("head/best/train_accuracy") - LAG,
             ("finetune/best/train_accuracy", "head/best/train_accuracy"),
         ),
+        "best_finetuning_overfits": (
+            "At its best rate, fine-tuning fits more of the training images than it classifies correctly of "
+            "the test images, by more than a tenth",
+            value("finetune/best/train_accuracy") > value("finetune/best/test_accuracy") + 0.1,
+            ("finetune/best/train_accuracy", "finetune/best/test_accuracy"),
+        ),
+        "best_finetuning_flattens": (
+            "At its best rate, the mean validation accuracy of fine-tuning changes by less than two points "
+            "in the last third of the epochs",
+            _flattens(runs[standing.best["finetune"]]),
+            (),
+        ),
         "no_run_diverged": (
             "No run diverged",
             not any(run["diverged"] for found in runs.values() for run in found),
             (),
         ),
     }
+    second, gain = standing.ranking[1], f"{{{prefix}winner/gain:points ci unit}}"
+    words = {"finetune": "fine-tuning", "head": "the frozen backbone"}[second.split("/")[0]]
+    against = f"the setting with the second-highest validation accuracy, {words} at {rate_of(second):g}"
+    winner = standing.compared["winner"]
     return {
         f"{key}{suffix}": builders.statement(
             f"{statement} ({name})", holds, *tuple(f"{prefix}{metric}" for metric in names)
         )
         for key, (statement, holds, names) in stated.items()
+    } | {
+        f"winner_over_second{suffix}": builders.comparison(
+            f"The best on validation images is more accurate on the test images than the second ({name})",
+            f"{prefix}winner/gain",
+            winner.difference,
+            adjusted_p=1.0 if winner.p is None else winner.p,
+            more=f"On the test images, it is significantly more accurate than {against}, by {gain}.",
+            less=f"On the test images, however, it is significantly less accurate than {against}: the "
+            f"difference is {gain}.",
+            same=f"On the test images, it does not differ significantly from {against}: the difference is "
+            f"{gain}.",
+        )
     }
+
+
+def _flattens(runs: Sequence[Outcome]) -> bool:
+    course, _, _ = records.mean_curve(runs, "validation_accuracy")
+    late = course[-max(2, len(course) // 3) :]
+    return len(course) > 2 and max(late) - min(late) < 0.02

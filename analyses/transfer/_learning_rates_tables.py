@@ -76,8 +76,8 @@ def results_table(
     return builders.table(
         f"Accuracy (%) of fine-tuning and of a frozen backbone by learning rate, on the {name} ({sizes[0]:,} "
         f"training, {sizes[1]:,} validation and {sizes[2]:,} test images). Means over "
-        f"{counted(parameters.seeds, 'seeds')}; brackets are 95% confidence intervals over test images. The "
-        "highest validation accuracy of each approach selects its setting.",
+        f"{counted(parameters.seeds, 'seeds')}. The highest validation accuracy of each approach selects its "
+        "setting.",
         {
             "trained": builders.text("Approach"),
             "rate": builders.number("Rate", "g"),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict
 
 from analyses import records
-from analyses.interpretation._interpretation import CREDITS, NAMES, drawn
+from analyses.interpretation._interpretation import CREDITS, NAMES
 from analyses.pictures import heat, png
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
 from analyses.transfer import _facescrub_training as training
@@ -25,9 +25,13 @@ from analyses.transfer._facescrub_training import FixedFeatures
 from analyses.transfer._facescrub_worked import person
 from results import builders
 from results.schema import Figure, Picture, Pictures
+from results.text import counted, listing
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+EXPLAINED = 2  # people, the most probable of a face
+ALIKE = 0.9  # a rank correlation from which on two maps are nearly the same
 
 
 class Portrait(BaseModel):
@@ -63,7 +67,11 @@ class FacePictures(Analysis[PictureParameters]):
     def plan(self, parameters: PictureParameters) -> list[Cell]:
         """The first seed of every perceptron, and the linear layer of the first seed."""
         cells = {cell.id: cell for cell in facescrub.analysis.plan(parameters.faces)}
-        portrait = cells["conv4"].settings | {"seeds": [0], "portrait": parameters.portrait.model_dump()}
+        portrait = cells["conv4"].settings | {
+            "seeds": [0],
+            "portrait": parameters.portrait.model_dump(),
+            "explained": EXPLAINED,
+        }
         return [
             Cell("portrait", portrait),
             *(
@@ -80,15 +88,19 @@ class FacePictures(Analysis[PictureParameters]):
 
     def summarize(self, parameters: PictureParameters, outcomes: Mapping[str, Outcome]) -> Summary:
         found = outcomes["portrait"]
+        first = found["explained"][0]
         units = {name: outcomes[f"units/{name}"]["units"] for name in parameters.faces.perceptrons()}
         network = NAMES.get(found["architecture"]) or str(found["architecture"])
         probability = builders.metric(
-            found["probability"],
-            f"Probability of {person(found['class'])} for the portrait",
+            first["probability"],
+            f"Probability of {person(first['class'])} for the portrait",
             builders.FRACTION,
         )
+        likeness = builders.metric(
+            found["likeness"], "Rank correlation of the maps for the two most probable people"
+        )
         return Summary(
-            metrics={"portrait/probability": probability},
+            metrics={"portrait/probability": probability, "portrait/likeness": likeness},
             figures={
                 "units": unit_pictures(parameters.faces, units),
                 "portrait": _portrait_pictures(
@@ -103,8 +115,13 @@ class FacePictures(Analysis[PictureParameters]):
                     "Whom the linear layer takes the portrait for",
                     True,
                     "portrait/probability",
-                    yes=f"The classifier takes this person for {person(found['class'])}, with a probability "
+                    yes=f"The classifier takes this person for {person(first['class'])}, with a probability "
                     "of {portrait/probability:percent}, because it can only choose among those it knows.",
+                ),
+                "classes_look_alike": builders.statement(
+                    f"The maps for the two most probable people have a rank correlation of {ALIKE:g} or more",
+                    found["likeness"] >= ALIKE,
+                    "portrait/likeness",
                 ),
                 "no_run_diverged": records.none_diverged(outcomes),
             },
@@ -165,40 +182,51 @@ def _explained(cell: Cell, context: Context, face_of: Callable[[FixedFeatures], 
     """What the linear layer says of a face, uint8 (1, 3, H, W), and guided backpropagation of that."""
     import torch
 
-    from lab.interpretation import attribute
+    from lab.interpretation import attribute, likeness
 
     fixed = training.fixed_features(cell.settings, context)
     heads = training.linear_layers(cell.settings, fixed, context)
     reached = [course.accuracy["validation"][-1] for course in heads.courses[0]]
-    best = reached.index(max(reached))
-    model = _classifier(fixed, heads.weight[0, best].cpu(), heads.bias[0, best].cpu())
+    rate = reached.index(max(reached))
+    model = _classifier(fixed, heads.weight[0, rate].cpu(), heads.bias[0, rate].cpu())
     face = face_of(fixed)
     seen = fixed.network.prepared(face)
     with torch.no_grad():
         shares = model(seen).softmax(1)[0]
-    found = attribute(model, seen, shares.argmax()[None], "guided")[0]
+    best = shares.topk(cell.settings["explained"]).indices
+    maps = attribute(model, seen.expand(len(best), -1, -1, -1), best, "guided")
     return {
         "diverged": False,
         "architecture": fixed.network.architecture,
-        "portrait": png(drawn(face[0]).round().clamp(0, 255).to(torch.uint8)),
-        "guided": heat(drawn(found.abs().sum(0, keepdim=True))[0]),
-        "class": fixed.faces.train.classes[int(shares.argmax())],
-        "probability": float(shares.max()),
+        "portrait": png(face[0].round().clamp(0, 255).to(torch.uint8)),
+        "explained": [
+            {
+                "class": fixed.faces.train.classes[int(kind)],
+                "probability": float(shares[kind]),
+                "guided": heat(found.abs().sum(0)),
+            }
+            for kind, found in zip(best, maps, strict=True)
+        ],
+        "likeness": likeness(maps[0], maps[1]),
     }
 
 
 def _portrait_pictures(what: str, found: Outcome, network: str) -> Pictures:
-    named = person(found["class"])
+    explained = found["explained"]
     return Pictures(
-        caption=f"{what}: the gradient of the output of the person for whom the classifier takes it "
-        "with respect to the pixels "
-        f"(absolute values, summed over the colours). The classifier is a linear layer on features of "
-        f"{network}. Black is zero, white is large.",
-        alt=f"A portrait, and a map of what speaks for {named} in it.",
-        columns=4,
+        caption=f"{what}, for the {counted(len(explained), 'people')} that a linear layer on features of "
+        f"{network} finds most probable: the gradient of their outputs with respect to the pixels (absolute "
+        "values, summed over the colours). Black is zero, white is large.",
+        alt="A portrait, and maps of what speaks for "
+        + listing([person(one["class"]) for one in explained])
+        + " in it.",
+        columns=5,
         pictures=(
             Picture(png=found["portrait"], title="Portrait"),
-            Picture(png=found["guided"], title=f"For {named}"),
+            *(
+                Picture(png=one["guided"], title=f"{person(one['class'])}, {one['probability']:.1%}")
+                for one in explained
+            ),
         ),
     )
 

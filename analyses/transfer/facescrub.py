@@ -21,7 +21,7 @@ from results.schema import Figure
 class Facescrub(Analysis[FaceParameters]):
     id = "transfer.facescrub"
     title = "Nine people"
-    question = "What do features learnt on other images bring to telling faces apart?"
+    question = "What do features learned on other images bring to telling faces apart?"
     libraries = ("torch", "torchvision", "timm")
 
     def parameters(self, profile: Profile) -> FaceParameters:

@@ -73,7 +73,7 @@ def test_the_recipe_that_is_printed_is_the_recipe_that_was_run():
     plan = analyses.get("classification.cifar10_designs").plan(DesignsParameters())
     recipe = Recipe.of(next(cell for cell in plan if cell.id == "design_a/0").settings["recipe"])
     said = dict(recipe_tables.recipe_rows(recipe))
-    assert said["optimizer"] == "SGD, momentum 0.9 (Nesterov)"
+    assert said["optimiser"] == "SGD, momentum 0.9 (Nesterov)"
     assert said["augmentation"] == "mirrored (alternating), moved by up to 3 pixels"
     assert said["label smoothing"] == "0.1"
     table = recipe_tables.recipe_table({"A": recipe.as_settings()}, {"A": {"batch": "64 pairs"}})
