@@ -12,12 +12,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from lab.canvas import CANVAS
 from lab.datasets import splits
 from lab.datasets.decoding import Damaged, Size, reshaped
 from lab.datasets.files import Files, Reader, first_of, open_files
 from lab.datasets.images import DataError, ImageSet
 from lab.datasets.layouts import Content, Release
-from lab.datasets.scenes import CANVAS
 
 BATCH = 10_000
 # Files of each class, airplane … truck, in training batch 1; a pack sorted by class keeps the batches' order.
