@@ -51,6 +51,9 @@ from report.numbering import DeadReference, Kind, Linker, Offer, RepeatedName, n
 from results.schema import Result
 from results.store import Profile, ResultError, Store
 
+#: A marker as it is rendered, and a macro within backquotes as it is typed.
+MARKED = re.compile(r"\]\{\.(value|quoted|ref) ")
+IN_BACKQUOTES = re.compile(r"`[^`]*\{\{[^`]*`")
 #: What sets the numbers of a profile apart from those of the protocol.
 NOT_FULL = {
     "quick": "measured on small embedded data, with short training, in place of the data of the protocol",
@@ -124,6 +127,7 @@ def _compose(
     texts = pandoc.read_markdown([*titles, *(draft.markdown for draft in drafts)])
     headings, trees = [blocks[0]["c"][2] for blocks in texts[: len(drafts)]], texts[len(drafts) :]
     trees = [_with_pictures(draft, tree) for draft, tree in zip(drafts, trees, strict=True)]
+    _check_code(drafts, trees)
     _check_citations(drafts, trees, templates / "references.bib")
     offers = {**macros.offers, provenance.TARGET: Offer("table", provenance.table(results))}
     names = [*_names(study), provenance.SECTION]
@@ -354,6 +358,16 @@ def _prefix_ids(blocks: list[Block], section: str) -> list[Block]:
         if element["t"] == "Header" and element["c"][1][0]:
             element["c"][1][0] = f"{section}-{element['c'][1][0]}"
     return blocks
+
+
+def _check_code(drafts: Sequence[_Draft], trees: Sequence[list[Block]]) -> None:
+    """ProseError where a macro stands within code, which would print its marks."""
+    for draft, tree in zip(drafts, trees, strict=True):
+        if any(element["t"] == "Code" and MARKED.search(element["c"][1]) for element in elements(tree)):
+            lines = enumerate(draft.source.splitlines(), 1)
+            line = next((number for number, text in lines if IN_BACKQUOTES.search(text)), 1)
+            message = f"{draft.file}:{line}: a macro stands within backquotes; take it out of them"
+            raise ProseError(message, draft.file.stem)
 
 
 def _check_citations(drafts: Sequence[_Draft], trees: Sequence[list[Block]], bibliography: Path) -> None:

@@ -532,3 +532,12 @@ def test_a_picture_that_is_here_is_a_numbered_figure(workshop: Workshop) -> None
     )
     document = workshop.document("layers")
     assert document.items["classification.trained/samples"].label == "Figure 1"
+
+
+def test_a_macro_within_code_is_refused_with_its_line(workshop: Workshop) -> None:
+    workshop.section(
+        "layers",
+        '# Layers\n% do about("architecture.vgg19")\n\nIt has `{{ value("total_parameters") }}` of them.\n',
+    )
+    with pytest.raises(ProseError, match=r"layers.md:4: a macro stands within backquotes"):
+        workshop.document("layers")
