@@ -198,7 +198,7 @@ def _label_problems(path: Path, document: Document) -> Iterator[str]:
     body = [f"{prefixes[i.kind]}:{i.target}" for i in document.items.values() if i.section != "provenance"]
     pages = max((labels[name][1] for name in ("study:end", *body) if name in labels), default=0)
     study = document.study
-    if study.page_limit and pages > study.page_limit:
+    if study.page_limit and pages > study.page_limit and not document.illustrations:
         yield f"{study.id} has {pages} pages before its references; its limit is {study.page_limit}"
 
 

@@ -129,6 +129,7 @@ class Document:
     notices: tuple[
         str, ...
     ] = ()  # on numbers typed by hand where that is allowed, HTML, and floats without mention
+    illustrations: frozenset[str] = frozenset()  # figures of data that is here, which not everyone's PDF has
     unanswered: tuple[str, ...] = ()  # the sentence on questions that no section answers, where there are any
 
 

@@ -74,6 +74,7 @@ class Macros:
     loaded: dict[str, Result] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
     offers: dict[str, Offer] = field(default_factory=dict)
+    illustrations: set[str] = field(default_factory=set)  # pictures of data that is at hand
     subject: str = ""
     subjects: set[str] = field(default_factory=set)  # all that the present section is about
     lacking: dict[str, ResultError] = field(default_factory=dict)  # what it borrows in vain
@@ -286,6 +287,7 @@ class Macros:
         sentence on what it shows ("Four textures of two classes") and how to draw it.
         """
         if self.has(name):
+            self.illustrations.add(self._full(name))
             return self.figure(name)
         analysis, _ = self._split(name)
         return (

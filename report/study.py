@@ -47,7 +47,11 @@ KEYS = {
     "contents": Key(
         bool, "true prints a table of contents below the abstract, which a site has anyway", "true"
     ),
-    "page_limit": Key(int, "pages before the references; more are reported", "8"),
+    "page_limit": Key(
+        int,
+        "pages before the references; more are reported, except with pictures of data that is at hand",
+        "8",
+    ),
     "language": Key(str, "the language for browsers, screen readers and PDF viewers (BCP 47)", '"en-GB"'),
     "typed_numbers": Key(
         str,

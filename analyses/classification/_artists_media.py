@@ -37,7 +37,7 @@ def painted(images: ImageSet) -> dict[str, Pictures]:
             caption="The first painting of each painter in the data set, scaled to a square as the networks "
             "are given it, with the number of the painter's paintings.",
             alt=f"{len(images.classes)} paintings, one of each painter.",
-            columns=6,
+            columns=8,
             pictures=tuple(samples(images, images.classes, 1, counted=True)),
         ),
         "painting_changes": Pictures(

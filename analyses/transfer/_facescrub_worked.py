@@ -102,7 +102,7 @@ def worked_pictures(parameters: FaceParameters, worked: Sequence[Mapping[str, An
         caption="The test photographs of the worked examples, as the network is given them, with the person "
         "that it names and the probability.",
         alt="; ".join(f"a face of {person(one['truth'])}, named {person(_named(one))}" for one in worked),
-        columns=4,
+        columns=6,
         pictures=tuple(
             Picture(
                 png=shown(images.images[images.files.index(one["file"])]),

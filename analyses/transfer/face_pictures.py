@@ -138,11 +138,8 @@ class FacePictures(Analysis[PictureParameters]):
 
         found = _explained(cells["portrait"], Context(), first)
         network = NAMES.get(found["architecture"]) or str(found["architecture"])
-        return {
-            "guided": _portrait_pictures(
-                "The first test photograph, and guided backpropagation of it", found, network
-            )
-        }
+        what = "The first test photograph, and guided backpropagation of it"
+        return {"guided": _portrait_pictures(what, found, network).model_copy(update={"columns": 7})}
 
 
 def _classifier(fixed: FixedFeatures, weight: Tensor, bias: Tensor) -> nn.Module:

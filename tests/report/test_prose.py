@@ -532,6 +532,7 @@ def test_a_picture_that_is_here_is_a_numbered_figure(workshop: Workshop) -> None
     )
     document = workshop.document("layers")
     assert document.items["classification.trained/samples"].label == "Figure 1"
+    assert document.illustrations == {"classification.trained/samples"}
 
 
 def test_a_macro_within_code_is_refused_with_its_line(workshop: Workshop) -> None:
