@@ -74,7 +74,7 @@ class Macros:
     loaded: dict[str, Result] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
     offers: dict[str, Offer] = field(default_factory=dict)
-    illustrations: set[str] = field(default_factory=set)  # pictures of data that is at hand
+    local: set[str] = field(default_factory=set)  # pictures of data that is at hand
     subject: str = ""
     subjects: set[str] = field(default_factory=set)  # all that the present section is about
     lacking: dict[str, ResultError] = field(default_factory=dict)  # what it borrows in vain
@@ -129,7 +129,9 @@ class Macros:
         if not name:
             raise MacroError('name an analysis, or begin with `% do about("analysis")`')
         if name not in self.loaded:
-            self.loaded[name] = self.store.illustrated(self.store.best(name, self.prefer))
+            recorded = self.store.best(name, self.prefer)
+            self.loaded[name] = self.store.illustrated(recorded)
+            self.local |= {f"{name}/{one}" for one in self.loaded[name].figures.keys() - recorded.figures}
         self.used.add(name)
         return self.loaded[name]
 
@@ -287,7 +289,6 @@ class Macros:
         sentence on what it shows ("Four textures of two classes") and how to draw it.
         """
         if self.has(name):
-            self.illustrations.add(self._full(name))
             return self.figure(name)
         analysis, _ = self._split(name)
         return (

@@ -165,7 +165,7 @@ def _compose(
             *(notice for draft in drafts for notice in draft.notices),
             *_unmentioned({name: numbered[name] for name in _names(study)}, items, drafts),
         ),
-        illustrations=frozenset(macros.illustrations),
+        illustrations=frozenset(macros.local & macros.offers.keys()),
         unanswered=tuple(questions.unanswered(study.questions, answered)),
     )
 
