@@ -47,13 +47,14 @@ def table_csv(table: Table) -> str:
         extra["leaves_out"] = lambda row: "; ".join(row.partial)
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    heads = [name for c in table.columns for name in (c.key, *(f"{c.key}_{end}" for end in _ends(c, table)))]
+    ends = {column.key: _ends(column, table) for column in table.columns}
+    heads = [name for key, found in ends.items() for name in (key, *(f"{key}_{end}" for end in found))]
     writer.writerow([*heads, *extra])
     for row in table.rows:
         cells: list[Scalar] = []
         for column in table.columns:
             cells.append(value_of(column, row))
-            cells += [getattr(row.cells.get(column.key), end, None) for end in _ends(column, table)]
+            cells += [getattr(row.cells.get(column.key), end, None) for end in ends[column.key]]
         writer.writerow([*cells, *(text(row) for text in extra.values())])
     return buffer.getvalue()
 

@@ -71,8 +71,8 @@ def test_the_example_of_average_precision_is_that_worked_by_hand(example):
 def test_every_kind_of_mistake_is_in_the_example(example):
     verdicts = [row.cells["verdict"] for row in example.tables["ranking"].rows]
     wrong = {"found already", "another class", "nothing there", "fits badly"}
-    assert set(verdicts) == wrong | {"right"}
-    assert verdicts.count("right") == example.metrics["found"].value
+    assert set(verdicts) == wrong | {"correct"}
+    assert verdicts.count("correct") == example.metrics["found"].value
 
 
 def test_the_worked_overlap_is_that_of_torchvision(example):

@@ -124,9 +124,9 @@ def test_broken_plugins_are_named_and_stop_nothing_else(trials):
     (row,) = trials.explain("broken.missing")
     assert (row["state"], "No module named 'nowhere'" in row["reasons"][0]) == ("refused", True)
     assert trials("run", "broken.missing").returncode == 2
-    built = trials("build", "architectures", "--format", "html")
+    built = trials("build", "photographs", "--format", "ipynb")
     assert built.returncode == 0, built.stderr
-    assert "architectures.html: built" in built.stdout
+    assert "photographs.ipynb: built" in built.stdout
     assert "Traceback" not in built.stderr
 
     ran = trials("run", "tests", "broken", "--jobs", "1")
@@ -191,7 +191,7 @@ def test_build_summarizes_what_is_stale_and_measures_nothing(trials):
     assert trials("run", "tests.trial", "--jobs", "1").returncode == 0
     before = trials.store.read("tests.trial", "quick")
     stale(trials.store)
-    built = trials("build", "architectures", "--format", "html")
+    built = trials("build", "photographs", "--format", "ipynb")
     assert "tests.trial: recorded" in built.stdout, built.stderr
     assert "tests.other: recorded" not in built.stdout  # never measured
     assert trials.store.read("tests.trial", "quick") == before
@@ -199,7 +199,7 @@ def test_build_summarizes_what_is_stale_and_measures_nothing(trials):
 
     stale(trials.store)
     trials.store.outcomes_path("tests.trial", "quick").unlink()
-    built = trials("build", "architectures", "--format", "html")
+    built = trials("build", "photographs", "--format", "ipynb")
     assert "tests.trial" not in built.stdout + built.stderr
     assert trials.runs == ["0", "1", "2"]
 

@@ -43,7 +43,7 @@ live("precision", (block, { truth, detections, shown, threshold, nothing, conven
   };
   const verdict = (n, found) => {
     const most = (own) => Math.max(0, ...truth.filter((box) => (box[1] === detections[n][1]) === own).map((box) => overlap(detections[n], box)));
-    if (found >= 0) return "right";
+    if (found >= 0) return "correct";
     if (most(true) >= threshold) return "found already";
     if (most(false) >= threshold) return "another class";
     return most(true) >= nothing ? "fits badly" : "nothing there";
@@ -91,7 +91,7 @@ live("precision", (block, { truth, detections, shown, threshold, nothing, conven
     values.forEach(([, ...cells], n) => cells.forEach((cell, c) => (cell.textContent = (n < each.length ? each[n][names[c]] : means(names[c])).toFixed(3))));
     const own = `${scores}` !== `${printed}`;
     reset.setAttribute("aria-pressed", String(!own));
-    output.textContent = `${found.filter((one) => one >= 0).length} of ${order.length} detections of ${kind} are right.${own ? ` ${OWN}` : ""}`;
+    output.textContent = `${found.filter((one) => one >= 0).length} of ${order.length} detections of ${kind} are correct.${own ? ` ${OWN}` : ""}`;
   }
   const list = () => lines.replaceChildren(grid("Detections", ["Score", "", "Rank", "It is"],
     detections.flatMap((box, n) => (box[1] === picked.value ? [[rows[n].slider, rows[n].score, rows[n].rank, rows[n].said]] : []))));

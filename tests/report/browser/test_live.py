@@ -229,7 +229,7 @@ def test_average_precision_begins_at_the_recorded_conventions_and_follows_the_sc
     assert cells("Average precision")[1] == conventions[1]
     assert "Your numbers" in place.locator("output").inner_text()
     place.get_by_role("combobox", name="Class").select_option("dog")
-    assert [row[3] for row in cells("Detections")] == ["right", "nothing there", "right"]
+    assert [row[3] for row in cells("Detections")] == ["correct", "nothing there", "correct"]
     place.get_by_role("button", name="As printed").click()
     assert cells("Average precision") == conventions
 
