@@ -167,9 +167,14 @@ def test_a_small_detector_is_trained_judged_and_compared(convstudy, tmp_path):
     for name in (*detection.NETWORKS, "convnet/truth", "convnet/roi_align", "mobilenet/linear"):
         for what in ("test_accuracy", "map_50", "map_50_95"):
             assert 0 <= result.metrics[f"{name}/{what}"].value <= 1
-    for name in detection.NETWORKS:
-        panels = result.figures[f"losses_{name}"].panels
-        assert [panel.title for panel in panels] == ["Objectness", "Box", "Class"]
+    assert [panel.title for panel in result.figures["losses"].panels] == [
+        f"{label}: {loss}" for label in detection.NETWORKS.values() for loss in ("objectness", "box", "class")
+    ]
+    for row in result.tables["loss_ends"].rows:
+        name = next(key for key, label in detection.NETWORKS.items() if label == row.cells["network"])
+        runs = [run for run in bundle.cells if run.id.rpartition("/")[0] == name]
+        losses = [run.outcome["measured_class_loss"] for run in runs]
+        assert row.cells["test_class"] == pytest.approx(np.mean(losses))
     assert len(result.tables["ablation"].rows) == len(result.tables["ablation_boxes"].rows) == 8
     verdicts = {
         base: [row.cells.get("verdict") for row in result.tables[f"{base}_variants"].rows]
