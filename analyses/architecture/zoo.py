@@ -204,16 +204,16 @@ def _ways(judged: Sequence[Mapping[str, Any]]) -> Table:
             rows.append(
                 Row(cells={"how": how or "unexplained", "what": text, "rows": len(of), "agree": agree})
             )
-    return Table(
-        caption="How the published figures are reached, all three to their two decimals, and of how many of "
+    return builders.table(
+        "How the published figures are reached, all three to their two decimals, and of how many of "
         "these rows the published GMACs are the multiply–accumulates of the network as it is defined.",
-        columns=(
-            Column(key="how", label="Reached by"),
-            Column(key="what", label="What is counted"),
-            Column(key="rows", label="Rows", type="integer"),
-            Column(key="agree", label="GMACs agree", type="integer"),
-        ),
-        rows=tuple(rows),
+        {
+            "how": builders.text("Reached by"),
+            "what": builders.text("What is counted"),
+            "rows": builders.integer("Rows"),
+            "agree": builders.integer("GMACs agree"),
+        },
+        rows,
     )
 
 

@@ -18,7 +18,7 @@ from analyses import experiments, recipe_tables, records
 from analyses.pictures import png
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
 from results import builders
-from results.schema import Column, Finding, Metric, Picture, Pictures, Row, Table
+from results.schema import Finding, Metric, Picture, Pictures, Table
 
 DIGITS = "digits"
 DENOISING = {"squared": "squared error", "cross_entropy": "cross-entropy", "absolute": "absolute error"}
@@ -369,28 +369,27 @@ def _none_diverged(runs: Mapping[str, Sequence[Outcome]]) -> Finding:
 
 
 def _results(metrics: Mapping[str, Metric]) -> Table:
-    ratio: dict[str, Any] = {"type": "number", "format": ".2f"}
-    rows = [
-        Row(cells={"what": words, **{key: metrics[f"{name}/{key}"].value for key in ("psnr", "absolute")}})
+    rows: list[dict[str, builders.Cell]] = [
+        {"what": words, **{key: metrics[f"{name}/{key}"].value for key in ("psnr", "absolute")}}
         for name, words in SIMPLE.items()
     ]
     for kind, words in KINDS.items():
         found = {key: metrics[f"{kind}/{key}"] for key in ("psnr", "absolute", "clean_psnr", "active")}
         cells = {key: one.value for key, one in found.items()}
-        rows.append(Row(cells={"what": words, **cells, "low": found["psnr"].low, "high": found["psnr"].high}))
-    return Table(
-        caption="Noisy test digits given back: peak signal-to-noise ratio with its 95% interval over seeds, "
+        rows.append({"what": words, **cells, "low": found["psnr"].low, "high": found["psnr"].high})
+    return builders.table(
+        "Noisy test digits given back: peak signal-to-noise ratio with its 95% interval over seeds, "
         "mean absolute error; clean digits given back; share of the code's units above zero on clean digits.",
-        columns=(
-            Column(key="what", label="Method"),
-            Column(key="psnr", label="PSNR", unit=DECIBEL, **ratio),
-            Column(key="low", label="from", **ratio),
-            Column(key="high", label="to", **ratio),
-            Column(key="absolute", label="Absolute error", type="number", format=".4f"),
-            Column(key="clean_psnr", label="Clean", unit=DECIBEL, **ratio),
-            Column(key="active", label="Active", type="number", format=".2f"),
-        ),
-        rows=tuple(rows),
+        {
+            "what": builders.text("Method"),
+            "psnr": builders.number("PSNR", ".2f", DECIBEL),
+            "low": builders.number("from", ".2f"),
+            "high": builders.number("to", ".2f"),
+            "absolute": builders.number("Absolute error", ".4f"),
+            "clean_psnr": builders.number("Clean", ".2f", DECIBEL),
+            "active": builders.number("Active", ".2f"),
+        },
+        rows,
         notes=(
             f"{metrics['seeds'].value} seeds; the noise on the test digits is the same for all. Training "
             f"digits chose the filter's width, {metrics['gaussian/width'].value:g} pixels, and the number of "

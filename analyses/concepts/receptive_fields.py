@@ -9,7 +9,6 @@ from pydantic import Field
 
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
 from results import builders
-from results.schema import Column, Row, Table
 
 BRANCHES = {"one": "1×1", "three": "3×3", "five": "5×5", "pool": "Pooling"}
 
@@ -73,20 +72,15 @@ class ReceptiveFields(Analysis[ReceptiveFieldsParameters]):
         return Summary(
             metrics=metrics,
             tables={
-                "branches": Table(
-                    caption="Receptive fields of the branches of an Inception module, alone in pixels of its "
+                "branches": builders.table(
+                    "Receptive fields of the branches of an Inception module, alone in pixels of its "
                     "input, and at each place in GoogLeNet in pixels of the image: the side of the square.",
-                    columns=(
-                        Column(key="module", label="Module"),
-                        *(
-                            Column(key=branch, label=label, type="integer", unit="pixels")
-                            for branch, label in BRANCHES.items()
-                        ),
-                        Column(key="jump", label="Jump", type="integer", unit="pixels"),
-                    ),
-                    rows=tuple(
-                        Row(cells={"module": module.capitalize(), **seen}) for module, seen in found.items()
-                    ),
+                    {
+                        "module": builders.text("Module"),
+                        **{branch: builders.integer(label, "pixels") for branch, label in BRANCHES.items()},
+                        "jump": builders.integer("Jump", "pixels"),
+                    },
+                    [{"module": module.capitalize(), **seen} for module, seen in found.items()],
                     notes=(
                         "A module of GoogLeNet takes all branches of the one before, so that its fields add "
                         "to the widest of those. The jump is the distance between neighbouring units.",

@@ -19,7 +19,7 @@ from analyses.interpretation._interpretation import NetworkParameters
 from analyses.pictures import heat, png
 from analyses.plugin import Analysis, Cell, Context, Outcome, Profile, Summary
 from results import builders
-from results.schema import Axis, Chart, Column, Metric, Picture, Pictures, Row, Series, Table
+from results.schema import Axis, Chart, Metric, Picture, Pictures, Series, Table
 
 NAMES = {"gradient": "Gradient", "guided": "Guided backpropagation", "integrated": "Integrated gradients"}
 DEPTHS = {
@@ -182,23 +182,20 @@ def _key(image: str) -> str:
 
 
 def _table(metrics: Mapping[str, Metric], parameters: SaliencyParameters) -> Table:
-    number = {"type": "number", "format": ".3f"}
-    return Table(
-        caption="Rank correlation between the attribution of the trained network and that of the same "
+    return builders.table(
+        "Rank correlation between the attribution of the trained network and that of the same "
         "network after some layers were randomised, from the output downwards.",
-        columns=(
-            Column(key="method", label="Attribution"),
-            *(Column(key=depth, label=words.capitalize(), **number) for depth, words in DEPTHS.items()),
-        ),
-        rows=tuple(
-            Row(
-                cells={
-                    "method": name,
-                    **{depth: metrics[f"{method}/likeness/{depth}"].value for depth in DEPTHS},
-                }
-            )
+        {
+            "method": builders.text("Attribution"),
+            **{depth: builders.number(words.capitalize(), ".3f") for depth, words in DEPTHS.items()},
+        },
+        [
+            {
+                "method": name,
+                **{depth: metrics[f"{method}/likeness/{depth}"].value for depth in DEPTHS},
+            }
             for method, name in NAMES.items()
-        ),
+        ],
         notes=(
             f"Means over {len(parameters.images)} photographs and {parameters.seeds} randomisations; "
             "absolute attributions, summed over the channels.",
