@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from analyses import classifiers, records
 from analyses.comparing import Comparison
@@ -43,8 +42,7 @@ def summary(parameters: LastStageParameters, outcomes: Mapping[str, Outcome]) ->
         metrics["image/probability"] = builders.metric(
             share, f"Probability of {named} for the photograph of the figures", FRACTION
         )
-        for place in ("first", "last"):
-            metrics |= _map_metrics(place, maps[place])
+        metrics |= interpretation.map_metrics(maps)
     return Summary(
         metrics=metrics,
         tables={
@@ -86,19 +84,6 @@ def _metrics(
     metrics["data/train"] = builders.metric(parameters.data.train, "Training images", "images")
     metrics[f"{OWN}/epochs"] = builders.metric(parameters.own_epochs, f"Epochs: {titles[OWN]}", "epochs")
     return metrics
-
-
-def _map_metrics(place: str, found: Mapping[str, Any]) -> dict[str, Metric]:
-    return {
-        f"{place}/channels": builders.metric(found["shape"][0], f"Maps of the {place} layer"),
-        f"{place}/side": builders.metric(found["shape"][1], "Height and width of such a map"),
-        f"{place}/zero": builders.metric(
-            found["zero"], f"Share of its values that are not positive, {place}", FRACTION
-        ),
-        f"{place}/silent": builders.metric(
-            found["silent"], f"Share of its maps that are silent, {place}", FRACTION
-        ),
-    }
 
 
 def _findings(
