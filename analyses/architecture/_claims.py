@@ -275,8 +275,7 @@ def _decimal_comma(path: Path, claims: Sequence[tuple[int, dict[str, str]]]) -> 
     if len(shown) == 2:
         raise ClaimsError(
             f"{path} writes decimals with a comma in line {shown[True]} and with a point in line "
-            f"{shown[False]}; "
-            "use one of them"
+            f"{shown[False]}; use one of them"
         )
     return next(iter(shown), None)
 

@@ -57,8 +57,7 @@ def read_value(text: str, comma: bool | None = None) -> Value:
     if not match:
         raise ValueError(
             f"{text.strip()!r} is neither a number (25.6M, 4.1 GMACs, 97.8 MB, 76.1%, a range) "
-            f"nor a shape such "
-            "as 55x55x96"
+            f"nor a shape such as 55x55x96"
         )
     found, step = _number(match[1], comma)
     factor, unit = _unit(match[2])

@@ -99,8 +99,7 @@ class Zoo(Analysis[ZooParameters]):
                 "models",
             ),
             "table_mixes_conventions": builders.statement(
-                "The published GMACs of most rows are not multiply–accumulates of the "
-                "network as it is "
+                "The published GMACs of most rows are not multiply–accumulates of the network as it is "
                 "defined: they add normalisation, miss recurrent layers, or are those of a fused network",
                 2 * metrics["macs_agree"].value < len(rows),
                 "models",
@@ -189,8 +188,7 @@ def _largest(named: Sequence[Mapping[str, Any]]) -> dict[str, Metric]:
 def _ways(judged: Sequence[Mapping[str, Any]]) -> Table:
     meaning = {
         PLAIN: "the network as defined: products, and 2 operations an output of batch "
-        "normalisation, 5 of layer "
-        "normalisation, and others; recurrent layers and fused attention missed",
+        "normalisation, 5 of layer normalisation, and others; recurrent layers and fused attention missed",
         FUSED: "the same, after branches and normalisations were fused into single convolutions",
         ROTARY: "the same, and an outer product for every mixed rotary position",
         ANOTHER: "all figures are those of another network of the table",

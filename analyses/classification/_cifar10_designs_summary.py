@@ -181,7 +181,7 @@ def _design_findings(
         "b_is_chosen": builders.statement(
             "Design B has the higher validation accuracy",
             metrics["design_b/validation_accuracy"].value > metrics["design_a/validation_accuracy"].value,
-            *tuple(f"{name}/validation_accuracy" for name in DESIGNS),
+            *(f"{name}/validation_accuracy" for name in DESIGNS),
         ),
         "b_is_better": builders.statement(
             "Design B is the more accurate on the test images, after Holm's correction",

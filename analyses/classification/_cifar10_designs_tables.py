@@ -53,8 +53,7 @@ def ablation_table(
     return builders.table(
         f"Validation accuracy (%) of design A and of variants with one choice changed, after "
         f"{parameters.ablation_epochs} epochs on {parameters.ablation_train:,} training images. Means over "
-        f"{counted(parameters.ablation_seeds, 'seeds')}; differences from design A are paired by "
-        "seed.",
+        f"{counted(parameters.ablation_seeds, 'seeds')}; differences from design A are paired by seed.",
         {
             "change": builders.text("Change"),
             "accuracy": builders.percent("Accuracy"),

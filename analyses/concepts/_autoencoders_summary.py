@@ -116,7 +116,7 @@ def _findings(metrics: Mapping[str, Metric]) -> dict[str, Finding]:
         "denoising_beats_the_simple": builders.statement(
             "With every loss, a denoising autoencoder has a higher PSNR than filter and components",
             all(low is not None and low > best for low in lows),
-            *tuple(f"{name}/psnr" for name in (*DENOISING, *SIMPLE)),
+            *(f"{name}/psnr" for name in (*DENOISING, *SIMPLE)),
         ),
         "squared_is_better_by_squares": finding(
             "Trained by the squared error, PSNR is higher than by the absolute error",

@@ -97,7 +97,7 @@ class ReceptiveFields(Analysis[ReceptiveFieldsParameters]):
                 "every_module_sees_farther": builders.statement(
                     "Every module of GoogLeNet sees farther than the one before",
                     all(b > a for a, b in pairwise(widest)),
-                    *tuple(f"{module}/five" for module in modules),
+                    *(f"{module}/five" for module in modules),
                 ),
             },
         )

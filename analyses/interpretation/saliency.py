@@ -164,13 +164,13 @@ class Saliency(Analysis[SaliencyParameters]):
                     "With half of the layers randomised, guided backpropagation keeps "
                     "significantly more of its map than each other method",
                     all(larger.values()),
-                    *tuple(f"guided/over/{other}" for other in others),
+                    *(f"guided/over/{other}" for other in others),
                 ),
                 "all_change_in_the_end": builders.statement(
                     "With all layers randomised, no attribution keeps a rank correlation of one "
                     "half within its interval",
                     all((one.value if one.high is None else one.high) < 0.5 for one in ends),
-                    *tuple(f"{method}/likeness/all" for method in NAMES),
+                    *(f"{method}/likeness/all" for method in NAMES),
                 ),
             },
             note="Weights: {source}, SHA-256 {sha256}.".format(**next(iter(outcomes.values()))["weights"]),
