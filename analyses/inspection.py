@@ -13,6 +13,7 @@ from analyses.architecture import _side_by_side as side_by_side
 from analyses.architecture._named import InspectionError, counted
 from lab.inputs import Input, InputError, parse_all
 from lab.ledger import Ledger
+from results import builders
 from results.schema import Block, Column, Network, NetworkPanel, Row, Table
 
 if TYPE_CHECKING:
@@ -235,14 +236,14 @@ def difference_table(inspection: Inspection) -> Table:
             Row(cells={"counter": "", "reason": difference.reason, "amount": difference.amount})
             for difference in _of(inspection.differences, reading.counter)
         ]
-    return Table(
-        caption=f"Independent counters beside our {inspection.ledger.macs:,} multiply–accumulates.",
-        columns=(
-            Column(key="counter", label="Counter"),
-            Column(key="reason", label="Reason"),
-            Column(key="amount", label="Amount", type="integer"),
-        ),
-        rows=tuple(rows),
+    return builders.table(
+        f"Independent counters beside our {inspection.ledger.macs:,} multiply–accumulates.",
+        {
+            "counter": builders.text("Counter"),
+            "reason": builders.text("Reason"),
+            "amount": builders.integer("Amount"),
+        },
+        rows,
         notes=tuple(inspection.failures.values()),
     )
 

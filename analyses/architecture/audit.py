@@ -112,8 +112,7 @@ class Audit(Analysis[AuditParameters]):
             rows=tuple(rows),
             notes=(
                 "A claim without a tolerance must be exact, or where it is rounded, be what the "
-                "computed number "
-                "rounds to.",
+                "computed number rounds to.",
             ),
         )
         return Summary(metrics, {"claims": table}, {}, findings)

@@ -99,7 +99,7 @@ class BaseNetworks(Analysis[BaseNetworksParameters]):
                 "The MobileNet-like network needs the fewest multiplications",
                 metrics["mobilenet_multiplications"].value
                 == min(metrics[f"{name}_multiplications"].value for name in NETWORKS),
-                *tuple(f"{name}_multiplications" for name in NETWORKS),
+                *(f"{name}_multiplications" for name in NETWORKS),
             ),
             "cause_found": builders.statement(
                 "Every wrong row of the hand count, and no other, has "

@@ -180,17 +180,17 @@ def _reason_table(found: Mapping[str, Outcome]) -> Table:
         rest = max(unexplained, key=abs)
         cells = {"counter": label, "reason": "left unexplained", "networks": sum(map(bool, unexplained))}
         rows.append(Row(cells={**cells, "smallest": rest, "largest": rest}))
-    return Table(
-        caption="Why the counters differ from our multiply–accumulates: every reason, on how many networks "
+    return builders.table(
+        "Why the counters differ from our multiply–accumulates: every reason, on how many networks "
         "it matters, and its smallest and largest amount.",
-        columns=(
-            Column(key="counter", label="Counter"),
-            Column(key="reason", label="What it does"),
-            Column(key="networks", label="Networks", type="integer"),
-            Column(key="smallest", label="Smallest", type="integer", unit="MACs"),
-            Column(key="largest", label="Largest", type="integer", unit="MACs"),
-        ),
-        rows=tuple(rows),
+        {
+            "counter": builders.text("Counter"),
+            "reason": builders.text("What it does"),
+            "networks": builders.integer("Networks"),
+            "smallest": builders.integer("Smallest", "MACs"),
+            "largest": builders.integer("Largest", "MACs"),
+        },
+        rows,
     )
 
 
@@ -201,15 +201,15 @@ def _difference_table(found: Mapping[str, Outcome]) -> Table:
         for counter in COUNTERS
         for reason, amount in entry["differences"][counter]
     ]
-    return Table(
-        caption="Every difference between a counter and our multiply–accumulates, attributed.",
-        columns=(
-            Column(key="network", label="Network", type="code"),
-            Column(key="counter", label="Counter"),
-            Column(key="reason", label="What it does"),
-            Column(key="amount", label="Amount", type="integer", unit="MACs"),
-        ),
-        rows=tuple(rows),
+    return builders.table(
+        "Every difference between a counter and our multiply–accumulates, attributed.",
+        {
+            "network": builders.code("Network"),
+            "counter": builders.text("Counter"),
+            "reason": builders.text("What it does"),
+            "amount": builders.integer("Amount", "MACs"),
+        },
+        rows,
     )
 
 

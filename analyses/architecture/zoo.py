@@ -99,8 +99,7 @@ class Zoo(Analysis[ZooParameters]):
                 "models",
             ),
             "table_mixes_conventions": builders.statement(
-                "The published GMACs of most rows are not multiply–accumulates of the "
-                "network as it is "
+                "The published GMACs of most rows are not multiply–accumulates of the network as it is "
                 "defined: they add normalisation, miss recurrent layers, or are those of a fused network",
                 2 * metrics["macs_agree"].value < len(rows),
                 "models",
@@ -189,8 +188,7 @@ def _largest(named: Sequence[Mapping[str, Any]]) -> dict[str, Metric]:
 def _ways(judged: Sequence[Mapping[str, Any]]) -> Table:
     meaning = {
         PLAIN: "the network as defined: products, and 2 operations an output of batch "
-        "normalisation, 5 of layer "
-        "normalisation, and others; recurrent layers and fused attention missed",
+        "normalisation, 5 of layer normalisation, and others; recurrent layers and fused attention missed",
         FUSED: "the same, after branches and normalisations were fused into single convolutions",
         ROTARY: "the same, and an outer product for every mixed rotary position",
         ANOTHER: "all figures are those of another network of the table",
@@ -204,16 +202,16 @@ def _ways(judged: Sequence[Mapping[str, Any]]) -> Table:
             rows.append(
                 Row(cells={"how": how or "unexplained", "what": text, "rows": len(of), "agree": agree})
             )
-    return Table(
-        caption="How the published figures are reached, all three to their two decimals, and of how many of "
+    return builders.table(
+        "How the published figures are reached, all three to their two decimals, and of how many of "
         "these rows the published GMACs are the multiply–accumulates of the network as it is defined.",
-        columns=(
-            Column(key="how", label="Reached by"),
-            Column(key="what", label="What is counted"),
-            Column(key="rows", label="Rows", type="integer"),
-            Column(key="agree", label="GMACs agree", type="integer"),
-        ),
-        rows=tuple(rows),
+        {
+            "how": builders.text("Reached by"),
+            "what": builders.text("What is counted"),
+            "rows": builders.integer("Rows"),
+            "agree": builders.integer("GMACs agree"),
+        },
+        rows,
     )
 
 

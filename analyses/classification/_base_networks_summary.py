@@ -144,7 +144,7 @@ def _findings(
         return builders.statement(
             f"{statement}, after Holm's correction within its table",
             all(differences[family][key].verdict == verdict for key in keys),
-            *tuple(f"{key}/difference" for key in keys),
+            *(f"{key}/difference" for key in keys),
         )
 
     findings = {}

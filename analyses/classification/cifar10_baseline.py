@@ -78,8 +78,7 @@ class Cifar10Baseline(Analysis[BaselineParameters]):
             tables={
                 "results": classifiers.classifiers_table(
                     "Losses, accuracies (%) and training time of the baseline after "
-                    f"{counted(parameters.epochs, 'epochs')}. Means over "
-                    f"{counted(len(runs), 'seeds')}.",
+                    f"{counted(parameters.epochs, 'epochs')}. Means over {counted(len(runs), 'seeds')}.",
                     {"baseline": "LeNet-like"},
                     metrics,
                     classifiers.table_notes(runs),

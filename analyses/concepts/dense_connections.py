@@ -7,7 +7,7 @@ from typing import Literal
 
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
 from results import builders
-from results.schema import Column, Row, Table
+from results.schema import Row
 
 
 class DenseConnectionsParameters(Parameters):
@@ -102,27 +102,22 @@ class DenseConnections(Analysis[DenseConnectionsParameters]):
         for name, part in parts.items():
             kind = "Block" if name.startswith("dense") else "Transition"
             cells = {"part": named.get(name, f"{kind} {name[-1]}"), "layers": len(part["layers"]) or None}
-            rows.append(
-                Row(cells=cells | {key: part[key] for key in ("taken", "given", "parameters", "macs")})
-            )
+            rows.append(cells | {key: part[key] for key in ("taken", "given", "parameters", "macs")})
         return Summary(
             metrics=metrics,
             tables={
-                "blocks": Table(
-                    caption=f"{_named(parameters)}, part by part: dense layers, input and output maps, "
-                    "parameters and multiply–accumulates (MACs).",
-                    columns=(
-                        Column(key="part", label="Part"),
-                        Column(key="layers", label="Layers", type="integer"),
-                        Column(key="taken", label="Input", type="integer", unit="maps"),
-                        Column(key="given", label="Output", type="integer", unit="maps"),
-                        Column(key="parameters", label="Parameters", type="integer"),
-                        Column(key="macs", label="MACs", type="integer"),
-                    ),
-                    rows=(
-                        *rows,
-                        Row(cells={"part": "Total", "layers": len(layers), **network}, kind="total"),
-                    ),
+                "blocks": builders.table(
+                    f"{_named(parameters)}, part by part: dense layers, input and output maps, parameters "
+                    "and multiply–accumulates (MACs).",
+                    {
+                        "part": builders.text("Part"),
+                        "layers": builders.integer("Layers"),
+                        "taken": builders.integer("Input", "maps"),
+                        "given": builders.integer("Output", "maps"),
+                        "parameters": builders.integer("Parameters"),
+                        "macs": builders.integer("MACs"),
+                    },
+                    [*rows, Row(cells={"part": "Total", "layers": len(layers), **network}, kind="total")],
                 )
             },
             findings={

@@ -9,7 +9,6 @@ from pydantic import Field
 
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
 from results import builders
-from results.schema import Column, Row, Table
 
 BRANCHES = {"one": "1×1", "three": "3×3", "five": "5×5", "pool": "Pooling"}
 
@@ -73,21 +72,16 @@ class ReceptiveFields(Analysis[ReceptiveFieldsParameters]):
         return Summary(
             metrics=metrics,
             tables={
-                "branches": Table(
-                    caption="Receptive fields of the branches of an Inception module: side of the square "
-                    "that one unit sees, for a module alone in pixels of its input, and for each module of "
-                    "GoogLeNet in pixels of the image.",
-                    columns=(
-                        Column(key="module", label="Module"),
-                        *(
-                            Column(key=branch, label=label, type="integer", unit="pixels")
-                            for branch, label in BRANCHES.items()
-                        ),
-                        Column(key="jump", label="Jump", type="integer", unit="pixels"),
-                    ),
-                    rows=tuple(
-                        Row(cells={"module": module.capitalize(), **seen}) for module, seen in found.items()
-                    ),
+                "branches": builders.table(
+                    "Receptive fields of the branches of an Inception module: side of the square that one "
+                    "unit sees, for a module alone in pixels of its input, and for each module of GoogLeNet "
+                    "in pixels of the image.",
+                    {
+                        "module": builders.text("Module"),
+                        **{branch: builders.integer(label, "pixels") for branch, label in BRANCHES.items()},
+                        "jump": builders.integer("Jump", "pixels"),
+                    },
+                    [{"module": module.capitalize(), **seen} for module, seen in found.items()],
                     notes=(
                         "A module of GoogLeNet takes all branches of the one before, so that its fields add "
                         "to the widest of those. The jump is the distance between neighbouring units.",
@@ -104,7 +98,7 @@ class ReceptiveFields(Analysis[ReceptiveFieldsParameters]):
                 "every_module_sees_farther": builders.statement(
                     "Every module of GoogLeNet sees farther than the one before",
                     all(b > a for a, b in pairwise(widest)),
-                    *tuple(f"{module}/five" for module in modules),
+                    *(f"{module}/five" for module in modules),
                 ),
             },
         )

@@ -160,14 +160,14 @@ def _findings(
         return builders.statement(
             f"{statement}, after Holm's correction within its table",
             all(differences[key].verdict == verdict for key in keys),
-            *tuple(f"{key}difference" for key in keys),
+            *(f"{key}difference" for key in keys),
         )
 
     findings = {
         "published_reached": builders.statement(
             "The interval of every network lies above the published accuracy",
             all(map(reached, NETWORKS)),
-            *tuple(f"{name}/test_accuracy" for name in NETWORKS),
+            *(f"{name}/test_accuracy" for name in NETWORKS),
         ),
         "residual_is_best": holds(
             "The residual network is more accurate than either of the others",

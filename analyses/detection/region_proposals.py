@@ -20,7 +20,7 @@ from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profil
 from lab.canvas import ANCHOR, CANVAS, NEGATIVE, OBJECTS, STRIDE
 from results import builders
 from results.builders import FRACTION
-from results.schema import Column, Metric, Row, Table
+from results.schema import Metric, Table
 
 PUBLISHED_THRESHOLD = 0.7
 MEASURED = {  # name of the metric → what is measured, title, unit
@@ -203,30 +203,27 @@ def _table(metrics: Mapping[str, Metric], runs: Mapping[str, Any]) -> Table:
     for name in runs:
         found = {key: metrics[f"{name}/{key}"] for key in MEASURED}
         rows.append(
-            Row(
-                cells={
-                    "threshold": metrics[f"{name}/positive_threshold"].value,
-                    "coverage": metrics[f"{name}/coverage"].value,
-                    **{key: one.value for key, one in found.items()},
-                    "low": found["mean_iou"].low,
-                    "high": found["mean_iou"].high,
-                }
-            )
+            {
+                "threshold": metrics[f"{name}/positive_threshold"].value,
+                "coverage": metrics[f"{name}/coverage"].value,
+                **{key: one.value for key, one in found.items()},
+                "low": found["mean_iou"].low,
+                "high": found["mean_iou"].high,
+            }
         )
-    number: dict[str, Any] = {"type": "number", "format": ".3f"}
-    return Table(
-        caption="Proposals with two thresholds for a positive cell, on the test canvases.",
-        columns=(
-            Column(key="threshold", label="Positive above IoU", type="number", format=".1f"),
-            Column(key="coverage", label="Images with a positive cell", **number),
-            Column(key="test_accuracy", label="Cells told right", type="number", format=".4f"),
-            Column(key="mean_iou", label="Mean IoU", **number),
-            Column(key="low", label="95% from", **number),
-            Column(key="high", label="to", **number),
-            Column(key="centre_error_px", label="Centre error", unit="pixels", type="number", format=".2f"),
-            Column(key="regression_loss", label="Box loss", type="number", format=".5f"),
-        ),
-        rows=tuple(rows),
+    return builders.table(
+        "Proposals with two thresholds for a positive cell, on the test canvases.",
+        {
+            "threshold": builders.number("Positive above IoU", ".1f"),
+            "coverage": builders.number("Images with a positive cell", ".3f"),
+            "test_accuracy": builders.number("Cells told right", ".4f"),
+            "mean_iou": builders.number("Mean IoU", ".3f"),
+            "low": builders.number("95% from", ".3f"),
+            "high": builders.number("to", ".3f"),
+            "centre_error_px": builders.number("Centre error", ".2f", "pixels"),
+            "regression_loss": builders.number("Box loss", ".5f"),
+        },
+        rows,
         notes=(
             f"Means over {len(runs['proposal'])} seeds, with Student's interval over them. IoU and centre "
             "error are of the proposal with the highest objectness. Each row's accuracy and loss are over "

@@ -183,7 +183,7 @@ class SuppressionExample(Analysis[SuppressionParameters]):
                 "more_remain_at_a_higher_threshold": builders.statement(
                     "A higher threshold never leaves fewer boxes here",
                     list(counts.values()) == sorted(counts.values()),
-                    *tuple(f"kept/{threshold:g}" for threshold in THRESHOLDS),
+                    *(f"kept/{threshold:g}" for threshold in THRESHOLDS),
                 ),
             },
         )

@@ -8,7 +8,9 @@ from pydantic import Field
 
 from analyses.pictures import heat, png, signed
 from analyses.plugin import Outcome, Parameters
-from results.schema import Picture, Pictures
+from results import builders
+from results.builders import FRACTION
+from results.schema import Metric, Picture, Pictures
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -149,6 +151,23 @@ def map_figures(outcome: Outcome, network: str, image: str) -> dict[str, Picture
             pictures=tuple(Picture(png=one) for one in outcome["filters"]),
         )
     return figures
+
+
+def map_metrics(outcome: Outcome) -> dict[str, Metric]:
+    """How many maps of the first and of the last convolution there are, and how many of their values are
+    zero.
+    """
+    return {
+        f"{place}/{key}": builders.metric(value, title, unit)
+        for place in ("first", "last")
+        for found in (outcome[place],)
+        for key, value, title, unit in (
+            ("channels", found["shape"][0], f"Maps of the {place} layer", ""),
+            ("side", found["shape"][1], "Height and width of such a map", ""),
+            ("zero", found["zero"], f"Share of its values that are not positive, {place}", FRACTION),
+            ("silent", found["silent"], f"Share of its maps that are silent, {place}", FRACTION),
+        )
+    }
 
 
 def shown(network: Network, image: Tensor) -> Tensor:

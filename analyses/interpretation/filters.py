@@ -67,17 +67,7 @@ class Filters(Analysis[FilterParameters]):
                 outcome["filter_size"][2], "Height and width of the first filters", "pixels"
             ),
         }
-        for place, found in (("first", first), ("last", last)):
-            metrics |= {
-                f"{place}/channels": builders.metric(found["shape"][0], f"Maps of the {place} layer"),
-                f"{place}/side": builders.metric(found["shape"][1], "Height and width of such a map"),
-                f"{place}/zero": builders.metric(
-                    found["zero"], f"Share of its values that are not positive, {place}", FRACTION
-                ),
-                f"{place}/silent": builders.metric(
-                    found["silent"], f"Share of its maps that are silent, {place}", FRACTION
-                ),
-            }
+        metrics |= shared.map_metrics(outcome)
         return Summary(
             metrics=metrics,
             tables={"said": _said_table(outcome, parameters)},

@@ -19,7 +19,7 @@ from analyses.interpretation._interpretation import NetworkParameters
 from analyses.pictures import heat, png
 from analyses.plugin import Analysis, Cell, Context, Outcome, Profile, Summary
 from results import builders
-from results.schema import Axis, Chart, Column, Metric, Picture, Pictures, Row, Series, Table
+from results.schema import Axis, Chart, Metric, Picture, Pictures, Series, Table
 from results.text import counted
 
 NAMES = {"gradient": "Gradient", "guided": "Guided backpropagation", "integrated": "Integrated gradients"}
@@ -165,7 +165,7 @@ class Saliency(Analysis[SaliencyParameters]):
                     "With half of the layers randomised, guided backpropagation keeps "
                     "significantly more of its map than each other method",
                     all(larger.values()),
-                    *tuple(f"guided/over/{other}" for other in others),
+                    *(f"guided/over/{other}" for other in others),
                 ),
                 "stay_above_half": builders.family(
                     "With all layers randomised, the mean rank correlation of some method is above one half",
@@ -184,7 +184,7 @@ class Saliency(Analysis[SaliencyParameters]):
                     "With all layers randomised, no attribution keeps a rank correlation of one "
                     "half within its interval",
                     all((one.value if one.high is None else one.high) < 0.5 for one in ends),
-                    *tuple(f"{method}/likeness/all" for method in NAMES),
+                    *(f"{method}/likeness/all" for method in NAMES),
                 ),
             },
             note="Weights: {source}, SHA-256 {sha256}.".format(**next(iter(outcomes.values()))["weights"]),
@@ -196,23 +196,20 @@ def _key(image: str) -> str:
 
 
 def _table(metrics: Mapping[str, Metric], parameters: SaliencyParameters) -> Table:
-    number = {"type": "number", "format": ".3f"}
-    return Table(
-        caption="Rank correlation between the attribution of the trained network and that of the same "
+    return builders.table(
+        "Rank correlation between the attribution of the trained network and that of the same "
         "network after some layers were randomised, from the output downwards.",
-        columns=(
-            Column(key="method", label="Attribution"),
-            *(Column(key=depth, label=words.capitalize(), **number) for depth, words in DEPTHS.items()),
-        ),
-        rows=tuple(
-            Row(
-                cells={
-                    "method": name,
-                    **{depth: metrics[f"{method}/likeness/{depth}"].value for depth in DEPTHS},
-                }
-            )
+        {
+            "method": builders.text("Attribution"),
+            **{depth: builders.number(words.capitalize(), ".3f") for depth, words in DEPTHS.items()},
+        },
+        [
+            {
+                "method": name,
+                **{depth: metrics[f"{method}/likeness/{depth}"].value for depth in DEPTHS},
+            }
             for method, name in NAMES.items()
-        ),
+        ],
         notes=(
             f"Means over {len(parameters.images)} photographs and {parameters.seeds} randomisations; "
             "absolute attributions, summed over the channels.",

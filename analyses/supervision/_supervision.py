@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from analyses import comparing, experiments, records
-from analyses.classification.cifar10_designs import recipe_a
+from analyses.classification._cifar10_designs_settings import recipe_a
 from analyses.comparing import Comparison
 from analyses.experiments import DataChoice
 from analyses.plugin import Cell, Context, Outcome, Parameters

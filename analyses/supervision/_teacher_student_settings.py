@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
-from analyses.classification.cifar10_designs import recipe_a, recipe_b
+from analyses.classification._cifar10_designs_settings import recipe_a, recipe_b
 from analyses.experiments import DataChoice
 from analyses.plugin import Cell, Parameters
 from analyses.supervision import _supervision as supervision

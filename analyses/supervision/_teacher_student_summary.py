@@ -143,7 +143,7 @@ def _findings(
         return builders.statement(
             f"{statement}, significantly after Holm's correction",
             any(comparisons[name][0].verdict == verdict for name in names),
-            *tuple(f"{name}/difference" for name in names),
+            *(f"{name}/difference" for name in names),
         )
 
     others = [f"p/{p}" for p in parameters.p[1:]]
@@ -167,7 +167,7 @@ def _findings(
                 metrics[f"k/{more}/precision"].value < metrics[f"k/{fewer}/precision"].value
                 for fewer, more in zip(sorted(parameters.k), sorted(parameters.k)[1:], strict=False)
             ),
-            *tuple(f"k/{k}/precision" for k in parameters.k),
+            *(f"k/{k}/precision" for k in parameters.k),
         ),
         "p_matters_at_the_largest_k_only": builders.statement(
             "Below the largest K as many labels are chosen, and as many are right, whatever P is",
@@ -209,8 +209,7 @@ def _findings(
             more="From the best to the largest K, it rises significantly, by {}.",
             less="From the best to the largest K, it falls significantly: the difference is {}.",
             same="From the best to the largest K, the change of {} is not significant, so that our "
-            "experiment "
-            "does not show the fall.",
+            "experiment does not show the fall.",
         ),
         "more_classes_help": significant(f"Some P above {first} does better than it", "more", *others),
         "more_classes_harm": significant(f"Some P above {first} does worse than it", "less", *others),

@@ -138,8 +138,7 @@ def precision_chart(parameters: TeacherParameters, teachers: Sequence[Outcome]) 
         kind="line",
         caption="Share of correct labels among the selected images by their rank within their class, from "
         f"the image of which the teacher is most confident. Each point is of {parameters.bin} ranks and a "
-        f"mean "
-        f"over {counted(parameters.seeds, 'seeds')}; the band reaches from the lowest to the highest.",
+        f"mean over {counted(parameters.seeds, 'seeds')}; the band reaches from the lowest to the highest.",
         alt=f"The share of correct labels falls from {series.y[0]:.0f}% among the first ranks to "
         f"{series.y[-1]:.0f}% among the last.",
         x=Axis(label="Rank within the class"),

@@ -115,7 +115,7 @@ class Tail:
             f"tail_more_classes_{word}{suffix}": builders.statement(
                 f"On the long-tailed pool some larger P gives a significantly {said} {what}",
                 any(one.verdict == verdict for one in found.values()),
-                *tuple(f"{key}difference" for key in found),
+                *(f"{key}difference" for key in found),
             )
             for key, suffix, what in (
                 ("test_accuracy", "", "test accuracy"),

@@ -148,7 +148,7 @@ def _findings(
         "published_gain_is_excluded": builders.statement(
             "Neither way gives the linear probe as much as the least gain on the paper's target",
             all(one.verdict == "less" for one in published.values()),
-            *tuple(f"{key}difference" for key in published),
+            *(f"{key}difference" for key in published),
         )
     }
     for way in ("sqrt", "uniform"):

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from analyses import classifiers, records
-from analyses.classification.cifar10_designs import fixed_parameters
+from analyses.classification._cifar10_designs_settings import fixed_parameters
 from analyses.comparing import Comparison
 from analyses.interpretation import _interpretation as interpretation
 from analyses.plugin import Outcome, Summary
@@ -44,8 +43,7 @@ def summary(parameters: LastStageParameters, outcomes: Mapping[str, Outcome]) ->
         metrics["image/probability"] = builders.metric(
             share, f"Probability of {named} for the photograph of the figures", FRACTION
         )
-        for place in ("first", "last"):
-            metrics |= _map_metrics(place, maps[place])
+        metrics |= interpretation.map_metrics(maps)
     return Summary(
         metrics=metrics,
         tables={
@@ -92,19 +90,6 @@ def _metrics(
     )
     metrics[f"{OWN}/epochs"] = builders.metric(parameters.own_epochs, f"Epochs: {titles[OWN]}", "epochs")
     return metrics
-
-
-def _map_metrics(place: str, found: Mapping[str, Any]) -> dict[str, Metric]:
-    return {
-        f"{place}/channels": builders.metric(found["shape"][0], f"Maps of the {place} layer"),
-        f"{place}/side": builders.metric(found["shape"][1], "Height and width of such a map"),
-        f"{place}/zero": builders.metric(
-            found["zero"], f"Share of its values that are not positive, {place}", FRACTION
-        ),
-        f"{place}/silent": builders.metric(
-            found["silent"], f"Share of its maps that are silent, {place}", FRACTION
-        ),
-    }
 
 
 def _findings(

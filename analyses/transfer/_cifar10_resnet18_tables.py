@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from analyses import recipe_tables, records
-from analyses.classification.cifar10_designs import recipe_b
+from analyses.classification._cifar10_designs_settings import recipe_b
 from analyses.interpretation import _interpretation as interpretation
 from analyses.transfer._cifar10_resnet18_settings import OWN, Candidate, LastStageParameters, Runs
 from results import builders

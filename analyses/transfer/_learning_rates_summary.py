@@ -226,7 +226,7 @@ def _findings(
     winner = standing.compared["winner"]
     return {
         f"{key}{suffix}": builders.statement(
-            f"{statement} ({name})", holds, *tuple(f"{prefix}{metric}" for metric in names)
+            f"{statement} ({name})", holds, *(f"{prefix}{metric}" for metric in names)
         )
         for key, (statement, holds, names) in stated.items()
     } | {

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from analyses import experiments
-from analyses.classification.cifar10_designs import recipe_b
+from analyses.classification._cifar10_designs_settings import recipe_b
 from analyses.experiments import DataChoice
 from analyses.plugin import Analysis, Cell, Context, Outcome, Profile, Summary
 from analyses.transfer._cifar10_resnet18_settings import OWN, Candidate, LastStageParameters

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from analyses.architecture import _claims as claims
-from analyses.architecture._claims import Claim, ClaimsError, holds, read_value
+from analyses.architecture._claims import Claim, ClaimsError, holds
+from analyses.architecture._claims_values import read_value
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 
 import analyses
 from analyses import recipe_tables, records
-from analyses.classification.cifar10_designs import CHANGES, DesignsParameters
+from analyses.classification._cifar10_designs_settings import CHANGES, DesignsParameters
 from lab.datasets import DataError
 from lab.recipes import Recipe
 from results.store import Store

@@ -1,0 +1,113 @@
+"""The choices of the study of two designs for CIFAR-10: their recipes, and the changes of the ablation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import Field
+
+from analyses.experiments import DataChoice
+from analyses.plugin import Parameters
+
+DESIGNS = {"design_a": "Design A", "design_b": "Design B"}
+REFERENCE = "reference"
+EMA = 0.98  # of design B
+#: What the ablation changes of design A: name → words, changes of the network, changes of the recipe.
+CHANGES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
+    REFERENCE: ("Design A as it is", {}, {}),
+    "no_batch_norm": (
+        "without batch normalisation, learning rate 0.02",
+        {"normalised": False},
+        {"learning_rate": 0.02},
+    ),
+    "filters_3x3": ("3×3 filters instead of 5×5", {"kernel": 3}, {}),
+    "filters_7x7": ("7×7 filters instead of 5×5", {"kernel": 7}, {}),
+    "strided": ("strided convolutions instead of max-pooling", {"strided": True}, {}),
+    "relu": ("ReLU instead of GELU", {"activation": "relu"}, {}),
+    "no_augmentation": ("without augmentation", {}, {"augmentation": {}}),
+    "no_smoothing": ("without label smoothing", {}, {"label_smoothing": 0.0}),
+    "adamw": (
+        "AdamW instead of SGD, learning rate 0.002",
+        {},
+        {"optimizer": "adamw", "learning_rate": 2e-3, "weight_decay": 0.05},
+    ),
+    "constant_rate": (
+        "a constant learning rate of 0.02 instead of one cycle",
+        {},
+        {"schedule": "constant", "learning_rate": 0.02},
+    ),
+}
+WORDS = {name: words for name, (words, _, _) in CHANGES.items()}
+DONE = {  # the changes as the subject of a sentence
+    "no_batch_norm": "removing batch normalisation",
+    "filters_3x3": "replacing the filters of 5×5 by filters of 3×3",
+    "filters_7x7": "replacing the filters of 5×5 by filters of 7×7",
+    "strided": "replacing max-pooling by strided convolutions",
+    "relu": "replacing GELU by ReLU",
+    "no_augmentation": "removing augmentation",
+    "no_smoothing": "removing label smoothing",
+    "adamw": "replacing SGD by AdamW",
+    "constant_rate": "keeping the learning rate constant",
+}
+
+
+class DesignsParameters(Parameters):
+    """Rates were chosen on validation data in single runs. Design B's recipe is Jordan's, scaled to its
+    batch; its average of the weights takes the place of his lookahead.
+
+    ema: decay a step of that average, 0 for none. ablation_train, ablation_epochs: the budget of the
+    ablation; at that of the designs its reference is design A itself, and is not trained twice. Two choices
+    bring a rate of their own, as they diverge or stall with that of the reference: no batch norm and a
+    constant rate.
+    """
+
+    data: DataChoice = DataChoice()
+    seeds: int = Field(3, ge=1)
+    seeds_b: int = Field(3, ge=1)
+    epochs: int = Field(10, ge=1)
+    widths: tuple[int, int, int] = (64, 256, 256)
+    ema: float = Field(0.0, ge=0, lt=1)
+    ablation_seeds: int = Field(3, ge=1)
+    ablation_train: int = Field(45_000, ge=1)
+    ablation_epochs: int = Field(10, ge=1)
+
+
+def fixed_parameters(widths: Sequence[int]) -> int:
+    """Of design B: the weights of the whitening, and the two scales of batch norm of each block."""
+    return 24 * 3 * 2 * 2 + 2 * sum(widths)
+
+
+def recipe_a(epochs: int) -> dict[str, Any]:
+    return {
+        "epochs": epochs,
+        "batch": 128,
+        "optimizer": "sgd",
+        "learning_rate": 0.1,
+        "weight_decay": 5e-4,
+        "schedule": "onecycle",
+        "warm_up": 0.25,
+        "label_smoothing": 0.1,
+        "augmentation": {"flip": "alternating", "shift": 3},
+    }
+
+
+def recipe_b(epochs: int, ema: float = 0.0) -> dict[str, Any]:
+    """Of design B. Jordan's rate 11.5 and decay 0.0153 are of 1,024 examples and decoupled from momentum: see
+    lab.recipes.
+    """
+    return {
+        **({"ema": ema} if ema else {}),
+        "epochs": epochs,
+        "batch": 500,
+        "optimizer": "sgd",
+        "learning_rate": 0.6,
+        "momentum": 0.85,
+        "weight_decay": 1.5e-3,
+        "decay_all": True,
+        "bias_factor": 64.0,
+        "schedule": "onecycle",
+        "warm_up": 0.23,
+        "label_smoothing": 0.2,
+        "augmentation": {"flip": "alternating", "shift": 2},
+    }

@@ -1,0 +1,310 @@
+"""What the outcomes of the study of two designs for CIFAR-10 say: metrics, comparisons and findings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from analyses import classifiers, comparing, records
+from analyses.classification import _cifar10_designs_tables as tables
+from analyses.classification._cifar10_designs_settings import (
+    CHANGES,
+    DESIGNS,
+    DONE,
+    REFERENCE,
+    WORDS,
+    DesignsParameters,
+    recipe_a,
+)
+from analyses.comparing import Comparison
+from analyses.plugin import Outcome, Summary
+from results import builders
+from results.builders import FRACTION
+from results.schema import Finding, Metric
+from results.text import counted
+
+
+def summary(parameters: DesignsParameters, outcomes: Mapping[str, Outcome]) -> Summary:
+    designs = {name: records.runs_named(outcomes, name) for name in DESIGNS}
+    ablation = {name: records.runs_named(outcomes, f"ablation/{name}") for name in CHANGES}
+    metrics = _metrics(designs, parameters)
+    differences = comparing.compared(_ablation_pairs(ablation))
+    for name, one in differences.items():
+        metrics |= one.metrics(f"ablation/{name}/", f"Change of validation accuracy: {WORDS[name]}")
+    metrics |= _ablation_metrics(ablation, parameters)
+    pairs = _design_pairs(designs)
+    between = comparing.compared_classifiers(pairs)
+    for name, one in between.items():
+        metrics |= one.metrics(f"{name}/", f"Test accuracy: {PAIRS[name]}")
+    best = max(DESIGNS, key=lambda name: metrics[f"{name}/validation_accuracy"].value)
+    metrics["best/epochs"] = builders.metric(parameters.epochs, "Epochs of the better design", "epochs")
+    views = "six_views_test_accuracy" if best == "design_b" else "test_accuracy"
+    metrics["best/test_accuracy"] = metrics[f"{best}/{views}"].model_copy(
+        update={"title": f"Test accuracy of the better design ({DESIGNS[best]})"}
+    )
+    return Summary(
+        metrics=metrics,
+        tables={
+            "results": classifiers.classifiers_table(
+                f"Losses, accuracies (%) and training time of the two designs after "
+                f"{counted(parameters.epochs, 'epochs')} on {parameters.data.train:,} training images. "
+                f"Means over {counted(parameters.seeds, 'seeds')} for design A and "
+                f"{counted(parameters.seeds_b, 'seeds')} for design B.",
+                {**DESIGNS, "six_views": SIX_VIEWS},
+                metrics | {"six_views/test_accuracy": metrics["design_b/six_views_test_accuracy"]},
+                (
+                    "Six views: the outputs for six views of each test image are averaged; all other figures "
+                    "are of one view.",
+                    *classifiers.table_notes(designs["design_a"]),
+                ),
+            ),
+            "recipes": tables.recipes_table(parameters),
+            "designs": comparing.classifier_comparison_table(
+                f"The two designs compared on {len(designs['design_a'][0]['labels']):,} test images.",
+                {name: PAIRS[name] for name in pairs},
+                pairs,
+                between,
+            ),
+            "classes": classifiers.class_table(
+                designs[best], f"Test accuracy (%) of {DESIGNS[best]} by class, one view per image."
+            ),
+            "ablation": tables.ablation_table(metrics, ablation, differences, parameters),
+        },
+        figures={
+            "curves": builders.learning_curves(
+                f"Loss and accuracy of {DESIGNS[best]} by epoch, on training, validation and test images "
+                "(one view each).",
+                records.histories(designs[best]),
+            ),
+            "differences": builders.intervals(
+                "Change in the validation accuracy of design A when one of its choices is changed "
+                f"({parameters.ablation_train:,} training images, {parameters.ablation_epochs} epochs).",
+                {WORDS[name]: metrics[f"ablation/{name}/difference"] for name in differences},
+                builders.points("Change of accuracy"),
+                significant=[WORDS[name] for name, one in differences.items() if one.verdict != "undecided"],
+            ),
+        },
+        findings={
+            **_design_findings(metrics, between, parameters),
+            **_curve_findings(designs[best]),
+            **_ablation_findings(differences),
+            **_fit_findings(metrics),
+            "classes_differ": classifiers.class_finding(designs[best], DESIGNS[best]),
+            "no_run_diverged": records.none_diverged(outcomes),
+        },
+    )
+
+
+SIX_VIEWS = "Design B, six views"
+REQUIRED = 0.75  # of each design, by the assignment
+AIM = 0.92  # of the better one
+PAIRS = {
+    "b_over_a": "Design B − Design A",
+    "six_views_over_a": f"{SIX_VIEWS} − Design A",
+    "six_views_over_one": f"{SIX_VIEWS} − Design B, one view",
+}
+
+
+def _design_pairs(
+    designs: Mapping[str, Sequence[Outcome]],
+) -> dict[str, tuple[Sequence[Outcome], Sequence[Outcome]]]:
+    """The designs on the same test images, B also by six views where its predictions are kept so."""
+    a, b = designs["design_a"], designs["design_b"]
+    six = [run["six_views"] for run in b if "six_views" in run]
+    pairs: dict[str, tuple[Sequence[Outcome], Sequence[Outcome]]] = {"b_over_a": (b, a)}
+    if len(six) == len(b):
+        pairs |= {"six_views_over_a": (six, a), "six_views_over_one": (six, b)}
+    return pairs
+
+
+def _metrics(designs: Mapping[str, Sequence[Outcome]], parameters: DesignsParameters) -> dict[str, Metric]:
+    metrics = {"required": builders.metric(REQUIRED, "Test accuracy asked for", FRACTION)}
+    for name, label in DESIGNS.items():
+        metrics |= classifiers.measured(name, designs[name], label)
+        metrics |= records.test_loss(name, designs[name], label)
+        metrics[f"{name}/parameters"] = builders.metric(
+            designs[name][0]["parameters"], f"Parameters of {label}", "parameters"
+        )
+    metrics["design_b/six_views_test_accuracy"] = records.over_seeds(
+        designs["design_b"], "six_views_test_accuracy", "Test accuracy of Design B, mean of six views"
+    )
+    return metrics
+
+
+def _ablation_pairs(
+    ablation: Mapping[str, Sequence[Outcome]],
+) -> dict[str, tuple[list[float], list[float]]]:
+    """Validation accuracies of each change and of the reference, of the seeds that diverged in neither."""
+    pairs = {}
+    for name in CHANGES:
+        both = [
+            (run["validation_accuracy"], reference["validation_accuracy"])
+            for run, reference in zip(ablation[name], ablation[REFERENCE], strict=False)
+            if not run["diverged"] and not reference["diverged"]
+        ]
+        if name != REFERENCE and both:
+            pairs[name] = ([one for one, _ in both], [other for _, other in both])
+    return pairs
+
+
+def _ablation_metrics(
+    ablation: Mapping[str, Sequence[Outcome]], parameters: DesignsParameters
+) -> dict[str, Metric]:
+    metrics = {
+        f"ablation/{key}": builders.metric(value, f"{title} of the ablation", unit)
+        for key, value, title, unit in (
+            ("train", parameters.ablation_train, "Training images", "images"),
+            ("epochs", parameters.ablation_epochs, "Epochs", "epochs"),
+            ("seeds", parameters.ablation_seeds, "Seeds", "seeds"),
+            ("comparisons", len(CHANGES) - 1, "Comparisons", "comparisons"),
+        )
+    }
+    for name in (REFERENCE, "no_batch_norm"):
+        rate = (recipe_a(parameters.ablation_epochs) | CHANGES[name][2])["learning_rate"]
+        title = f"Largest learning rate of design A {WORDS[name].removeprefix('Design A ')}"
+        metrics[f"ablation/{name}/rate"] = builders.metric(rate, title)
+    for name, words in WORDS.items():
+        if runs := [run for run in ablation[name] if not run["diverged"]]:
+            metrics[f"ablation/{name}/validation_accuracy"] = records.over_seeds(
+                runs,
+                "validation_accuracy",
+                f"Validation accuracy of design A {words.removeprefix('Design A ')}",
+            )
+            metrics[f"ablation/{name}/train_accuracy"] = records.at_the_end(
+                runs,
+                "train_accuracy",
+                f"Training accuracy of design A {words.removeprefix('Design A ')}",
+            )
+    return metrics
+
+
+def _design_findings(
+    metrics: Mapping[str, Metric], between: Mapping[str, Comparison], parameters: DesignsParameters
+) -> dict[str, Finding]:
+    def lowest(name: str) -> float:
+        found = metrics[name]
+        return found.value if found.low is None else found.low
+
+    def highest(name: str) -> float:
+        found = metrics[name]
+        return found.value if found.high is None else found.high
+
+    reached = ("design_a/test_accuracy", "design_b/test_accuracy")
+    return {
+        "both_pass": builders.statement(
+            "Both designs pass the required test accuracy within ten epochs, with their intervals",
+            parameters.epochs <= 10 and all(lowest(name) >= REQUIRED for name in reached),
+            *reached,
+        ),
+        "aim_reached": builders.statement(
+            "The interval of the better design's test accuracy lies above the aim",
+            lowest("best/test_accuracy") >= AIM,
+            "best/test_accuracy",
+        ),
+        "b_is_chosen": builders.statement(
+            "Design B has the higher validation accuracy",
+            metrics["design_b/validation_accuracy"].value > metrics["design_a/validation_accuracy"].value,
+            *(f"{name}/validation_accuracy" for name in DESIGNS),
+        ),
+        "b_is_better": builders.statement(
+            "Design B is the more accurate on the test images, after Holm's correction",
+            between["b_over_a"].verdict == "more",
+            "b_over_a/difference",
+        ),
+        "a_is_better": builders.statement(
+            "Design A is the more accurate on the test images, after Holm's correction",
+            between["b_over_a"].verdict == "less",
+            "b_over_a/difference",
+        ),
+        "b_fits_more": builders.statement(
+            "The interval of design B's training accuracy lies above that of design A's",
+            lowest("design_b/train_accuracy") > highest("design_a/train_accuracy"),
+            "design_a/train_accuracy",
+            "design_b/train_accuracy",
+        ),
+        "same_budget": builders.statement(
+            "The ablation has the training images and epochs of the designs",
+            (parameters.ablation_train, parameters.ablation_epochs)
+            == (parameters.data.train, parameters.epochs),
+            "ablation/train",
+            "ablation/epochs",
+        ),
+        "averages_weights": builders.statement(
+            "Design B is judged by an average of its weights", parameters.ema > 0
+        ),
+    }
+
+
+def _curve_findings(runs: Sequence[Outcome]) -> dict[str, Finding]:
+    """What the learning curves of the better design show, in the means over its seeds."""
+    losses = [records.mean_curve(runs, f"{part}_loss")[0] for part in ("train", "validation", "test")]
+    last = [records.mean_curve(runs, f"{part}_accuracy")[0][-1:] or [0.0] for part in ("validation", "test")]
+    return {
+        "losses_fall": Finding(
+            statement="The better design's training, validation and test loss are lowest in the last epoch",
+            holds=all(bool(course) and course[-1] == min(course) for course in losses),
+        ),
+        "test_follows_validation": Finding(
+            statement="The better design's validation and test accuracy end within two points of each other",
+            holds=abs(last[0][0] - last[1][0]) <= 0.02,
+        ),
+    }
+
+
+def _fit_findings(metrics: Mapping[str, Metric]) -> dict[str, Finding]:
+    """Of each change, whether the network fits fewer of its training images than design A, and whether it
+    fits more of them than of the validation images.
+    """
+    found = {}
+    reference = f"ablation/{REFERENCE}/train_accuracy"
+    for name in DONE:
+        train, validation = (f"ablation/{name}/{part}_accuracy" for part in ("train", "validation"))
+        if not {train, validation, reference} <= set(metrics):
+            continue
+        found[f"{name}_fits_less"] = Finding(
+            statement=f"Design A {WORDS[name]} fits fewer of its training images, in the mean",
+            holds=metrics[train].value < metrics[reference].value,
+            metrics=(train, reference),
+        )
+        found[f"{name}_overfits"] = Finding(
+            statement=f"Design A {WORDS[name]} classifies its training images more accurately than the "
+            "validation images, by two points or more",
+            holds=metrics[train].value >= metrics[validation].value + 0.02,
+            metrics=(train, validation),
+        )
+    return found
+
+
+def _ablation_findings(differences: Mapping[str, Comparison]) -> dict[str, Finding]:
+    """Of each change whether it hurts, and whether it helps; and of all which do."""
+    found = {
+        f"{name}_{word}": builders.statement(
+            f"Design A {WORDS[name]}: the change {word}, after Holm's correction within its table",
+            one.verdict == verdict,
+            f"ablation/{name}/difference",
+        )
+        for name, one in differences.items()
+        for word, verdict in (("hurts", "less"), ("helps", "more"))
+    }
+    for word, verdict, does in (("hurts", "less", "lowers"), ("helps", "more", "raises")):
+        found[f"changes_that_{word.removesuffix('s')}"] = builders.family(
+            f"Some change of design A {does} validation accuracy significantly",
+            {DONE[name]: one.verdict == verdict for name, one in differences.items()},
+            *(f"ablation/{name}/difference" for name in differences),
+            none=f"No change {does} validation accuracy significantly.",
+            one=f"Only {{members}} {does} validation accuracy significantly.",
+            many=f"These changes {does.removesuffix('s')} validation accuracy significantly: {{members}}.",
+        )
+    for name, one in differences.items():
+        number = builders.shown(f"ablation/{name}/difference", "points", ci=True, unit=True)
+        done = DONE[name][:1].upper() + DONE[name][1:]
+        found[f"{name}_changes"] = builders.comparison(
+            f"Design A {WORDS[name]}: validation accuracy changes",
+            f"ablation/{name}/difference",
+            one.difference,
+            adjusted_p=1.0 if one.p is None else one.p,
+            more=f"{done} raises validation accuracy significantly, by {number}.",
+            less=f"{done} lowers validation accuracy significantly, with a difference of {number}.",
+            same=f"{done} changes validation accuracy by {number}, which is not significant after "
+            "correction.",
+        )
+    return found
