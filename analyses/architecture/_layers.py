@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from lab.ledger import Layer, Ledger
-from results.schema import Column, Row, Scalar
+from results.schema import Column, Row, Scalar, Table
 
 _LEDGER: TypeAdapter[Ledger] = TypeAdapter(Ledger)
 
@@ -24,6 +24,8 @@ BIASES = Column(key="biases", label="Biases", type="integer")
 PARAMETERS = Column(key="parameters", label="Parameters", type="integer")
 ACTIVATIONS = Column(key="activations", label="Activations", type="integer")
 MACS = Column(key="macs", label="MACs", type="integer", unit="MACs")
+#: Of a table of all layers of a network.
+EVERY_LAYER = (LAYER, FILTER, STRIDE, PADDING, OUTPUT, PARAMETERS, MACS)
 
 
 def to_json(ledger: Ledger) -> Any:
@@ -138,3 +140,13 @@ def total(rows: Sequence[Row], columns: Iterable[Column], label: str = "Total") 
             sums[column.key] = sum([whole(row.cells.get(column.key)) for row in rows])
     partial = tuple(dict.fromkeys(name for row in rows for name in row.partial))
     return Row(cells=sums, kind="total", partial=partial)
+
+
+def layers_table(ledger: Ledger, what: str) -> Table:
+    """Every layer but those that only flatten, with totals. what: the caption, without the input's size."""
+    rows = [row(layer, EVERY_LAYER, layer.name) for layer in ledger.layers if layer.kind != "Flatten"]
+    return Table(
+        caption=f"{what}, layer by layer, for an image of {shape_text(ledger.input_shape)}.",
+        columns=EVERY_LAYER,
+        rows=(*rows, total(rows, EVERY_LAYER)),
+    )

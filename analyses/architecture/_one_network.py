@@ -8,28 +8,17 @@ from typing import ClassVar
 from analyses.architecture import _layers as layers
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
 from results import builders
-from results.schema import Table
-
-COLUMNS = (
-    layers.LAYER,
-    layers.FILTER,
-    layers.STRIDE,
-    layers.PADDING,
-    layers.OUTPUT,
-    layers.PARAMETERS,
-    layers.MACS,
-)
 
 
 class OneNetwork(Analysis[Parameters]):
     """network: "module:Class" of a class with an `input_shape`. words: what it is called in a sentence.
-    caption: of the table, without the size of the input.
+    what: as the caption of its table begins.
     """
 
     analytic = True
     network: ClassVar[str]
     words: ClassVar[str]
-    caption: ClassVar[str]
+    what: ClassVar[str]
 
     def parameters(self, profile: Profile) -> Parameters:
         return Parameters()
@@ -44,7 +33,6 @@ class OneNetwork(Analysis[Parameters]):
 
     def summarize(self, parameters: Parameters, outcomes: Mapping[str, Outcome]) -> Summary:
         ledger = layers.from_json(outcomes["all"]["ledger"])
-        rows = [layers.row(layer, COLUMNS, layer.name) for layer in ledger.layers if layer.kind != "Flatten"]
         return Summary(
             metrics={
                 "total_parameters": builders.metric(
@@ -52,11 +40,5 @@ class OneNetwork(Analysis[Parameters]):
                 ),
                 "total_macs": builders.metric(ledger.macs, f"Multiply–accumulates of {self.words}", "MACs"),
             },
-            tables={
-                "layers": Table(
-                    caption=f"{self.caption}, for an image of {layers.shape_text(ledger.input_shape)}.",
-                    columns=COLUMNS,
-                    rows=(*rows, layers.total(rows, COLUMNS)),
-                )
-            },
+            tables={"layers": layers.layers_table(ledger, self.what)},
         )

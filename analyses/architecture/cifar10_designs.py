@@ -9,15 +9,6 @@ from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profil
 from results import builders
 from results.schema import Metric, Table
 
-COLUMNS = (
-    layers.LAYER,
-    layers.FILTER,
-    layers.STRIDE,
-    layers.PADDING,
-    layers.OUTPUT,
-    layers.PARAMETERS,
-    layers.MACS,
-)
 NETWORKS = {
     "design_a": ("Design A", "lab.networks.cifar:NormalisedLeNet"),
     "design_b": ("Design B", "lab.networks.cifar:WhitenedNetwork"),
@@ -47,18 +38,11 @@ class Cifar10Designs(Analysis[Parameters]):
         tables: dict[str, Table] = {}
         for name, (label, _) in NETWORKS.items():
             ledger = layers.from_json(outcomes["all"][name])
-            rows = [
-                layers.row(layer, COLUMNS, layer.name) for layer in ledger.layers if layer.kind != "Flatten"
-            ]
             metrics[f"{name}/parameters"] = builders.metric(
                 ledger.parameters, f"Parameters of {label}", "parameters"
             )
             metrics[f"{name}/macs"] = builders.metric(ledger.macs, f"Multiply–accumulates of {label}", "MACs")
-            tables[name] = Table(
-                caption=f"{label}, layer by layer, for an image of {layers.shape_text(ledger.input_shape)}.",
-                columns=COLUMNS,
-                rows=(*rows, layers.total(rows, COLUMNS)),
-            )
+            tables[name] = layers.layers_table(ledger, label)
         return Summary(metrics, tables)
 
 

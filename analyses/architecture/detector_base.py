@@ -11,7 +11,7 @@ class DetectorBase(OneNetwork):
     question = "What is the base network of the detector made of, layer by layer?"
     network = "lab.networks.detector:BaseClassifier"
     words = "the base network"
-    caption = "The base network of the detector with a linear classifier, layer by layer"
+    what = "The base network of the detector with a linear classifier"
 
 
 analysis = DetectorBase()

@@ -11,7 +11,7 @@ class Siamese(OneNetwork):
     question = "What is the Siamese network made of, layer by layer?"
     network = "lab.networks.siamese:SiameseTower"
     words = "the Siamese network"
-    caption = "The tutorial's Siamese network, layer by layer"
+    what = "The tutorial's Siamese network"
 
 
 analysis = Siamese()

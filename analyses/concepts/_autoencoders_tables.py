@@ -20,11 +20,9 @@ def results_table(metrics: Mapping[str, Metric]) -> Table:
         {"what": words, **{key: metrics[f"{name}/{key}"].value for key in keys[:2]}}
         for name, words in SIMPLE.items()
     ]
-    rows += [
-        {"what": words, **{key: metrics[f"{kind}/{key}"] for key in keys[:3]}}
-        | {"active": metrics[f"{kind}/active"].value}
-        for kind, words in KINDS.items()
-    ]
+    for kind, words in KINDS.items():
+        cells: dict[str, builders.Cell] = {key: metrics[f"{kind}/{key}"] for key in keys[:3]}
+        rows.append({"what": words, **cells, "active": metrics[f"{kind}/active"].value})
     return builders.table(
         f"Reconstruction of {metrics['images/test'].value} test digits: peak signal-to-noise ratio (PSNR) "
         "and mean absolute error on noisy digits, PSNR on clean digits, and share of the code's units that "

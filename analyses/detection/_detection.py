@@ -6,10 +6,9 @@ pixels and laid somewhere on a canvas of 48. Any other image data set can take C
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import lru_cache
 from math import isfinite
-from statistics import fmean
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -17,10 +16,6 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from analyses import experiments, records
 from analyses.plugin import Cell, Context, Outcome
 from lab.canvas import CANVAS
-from results import builders
-from results.builders import FRACTION
-from results.schema import Axis, Chart, Metric, Panel, Panels, Reference, Series, Table
-from results.text import counted
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -340,121 +335,4 @@ def precisions(model: Detector, predicted: Predicted, labels: Tensor) -> tuple[f
         (score * share.nan_to_num(0.0)).cpu(),
         number.cpu(),
         kind.cpu(),
-    )
-
-
-LOSSES = {"objectness": "Objectness", "box": "Box", "class": "Class"}
-
-
-def losses(runs: Mapping[str, Sequence[Outcome]], what: str) -> Panels:
-    """A row of panels for each network, by its label, with one for each training loss by epoch, and a line at
-    that loss on the test canvases at the end. what: whose losses they are, as a caption begins.
-    """
-    panels, ends = [], []
-    for label, some in runs.items():
-        for key, title in LOSSES.items():
-            found = _loss_panel(some, key, f"{label}: {title.lower()}" if len(runs) > 1 else title)
-            if found:
-                panel, tested = found
-                panels.append(panel)
-                ends.append(f"{panel.title} {panel.series[0].y[-1]:.4f} ({tested:.4f} on test canvases)")
-    seeds = counted(min(map(len, runs.values())), "seeds")
-    return Panels(
-        caption=f"{what} by epoch, means over {seeds}; bands reach from the lowest to the highest seed. The "
-        "dashed line is the mean of the same loss on the test canvases after training. Axes are logarithmic "
-        "where a loss falls by more than a factor of ten.",
-        alt=f"Training losses by epoch end at: {', '.join(ends)}.",
-        panels=tuple(panels),
-        columns=len(panels) // len(runs),
-        share_x=True,
-    )
-
-
-def _loss_panel(runs: Sequence[Outcome], key: str, title: str) -> tuple[Panel, float] | None:
-    """The panel, and the mean on test canvases; None for the class of a network without a head."""
-    courses = [run["history"]["parts"].get(f"train/{key}_loss") for run in runs]
-    if None in courses:
-        return None
-    epochs = list(zip(*courses, strict=False))  # as far as every run went
-    tested = fmean(run[f"measured_{key}_loss"] for run in runs)
-    mean = tuple(map(fmean, epochs))
-    training = Series(
-        label="Training",
-        x=tuple(float(epoch) for epoch in range(1, len(epochs) + 1)),
-        y=mean,
-        low=tuple(map(min, epochs)) if len(runs) > 1 else (),
-        high=tuple(map(max, epochs)) if len(runs) > 1 else (),
-    )
-    spread = max(*mean, tested) > 10 * min(*mean, tested) > 0
-    return (
-        Panel(
-            kind="line",
-            title=title,
-            x=Axis(label="Epoch"),
-            y=Axis(label="Loss", scale="log" if spread else "linear"),
-            series=(training,),
-            references=(Reference(axis="y", value=tested, label="test"),),
-        ),
-        tested,
-    )
-
-
-def loss_metrics(name: str, runs: Sequence[Outcome], label: str) -> dict[str, Metric]:
-    """Every loss in the last epoch of training and on the test canvases: "NAME/train_class_loss"."""
-    found = {}
-    for key, title in LOSSES.items():
-        ends = [run["history"]["parts"].get(f"train/{key}_loss", [None])[-1] for run in runs]
-        if None not in ends:
-            tested = fmean(run[f"measured_{key}_loss"] for run in runs)
-            for part, value in (("train", fmean(ends)), ("test", tested)):
-                where = "in the last epoch of training" if part == "train" else "on test canvases"
-                found[f"{name}/{part}_{key}_loss"] = Metric(
-                    value=value, title=f"{title} loss {where}, {label}".strip(", ")
-                )
-    return found
-
-
-def loss_table(metrics: Mapping[str, Metric], labels: Mapping[str, str], caption: str) -> Table:
-    """A row a network, and of every loss its two ends. labels: names to words."""
-    keys = [key for key in LOSSES if f"{next(iter(labels))}/train_{key}_loss" in metrics]
-    digits = {"objectness": ".5f", "box": ".5f", "class": ".3f"}
-    return builders.table(
-        caption,
-        {
-            "network": builders.text("Network"),
-            **{
-                f"{part}_{key}": builders.number(f"{LOSSES[key]}, {part}", digits[key])
-                for key in keys
-                for part in ("train", "test")
-            },
-        },
-        [
-            {
-                "network": words,
-                **{
-                    f"{part}_{key}": metrics[f"{name}/{part}_{key}_loss"].value
-                    for key in keys
-                    for part in ("train", "test")
-                },
-            }
-            for name, words in labels.items()
-        ],
-    )
-
-
-def recall_chart(runs: Sequence[Outcome], caption: str) -> Chart:
-    """Recall against the number of proposals, a line for each IoU."""
-    series = []
-    for overlap in OVERLAPS:
-        values = [run["recall"][f"{overlap:g}"] for run in runs]
-        mean = tuple(sum(at) / len(at) for at in zip(*values, strict=True))
-        series.append(Series(label=f"IoU ≥ {overlap:g}", x=tuple(map(float, PROPOSALS)), y=mean))
-    said = ", ".join(f"{one.y[0]:.2f} to {one.y[-1]:.2f} at {one.label}" for one in series)
-    return Chart(
-        kind="line",
-        caption=caption,
-        alt=f"Recall with {PROPOSALS[0]} to {PROPOSALS[-1]} proposals an image: {said}.",
-        x=Axis(label="Proposals an image", scale="log"),
-        y=Axis(label="Recall", unit=FRACTION),
-        series=tuple(series),
     )

@@ -9,6 +9,7 @@ from typing import Any
 from analyses import comparing, recipe_tables, records
 from analyses.comparing import Comparison
 from analyses.detection import _detection as detection
+from analyses.detection import _detection_charts as charts
 from analyses.detection import _faster_rcnn_tables as tables
 from analyses.detection._detection import NETWORKS
 from analyses.detection._faster_rcnn_settings import REFERENCE, VARIANTS, Change, DetectorParameters
@@ -46,7 +47,7 @@ def summary(parameters: DetectorParameters, outcomes: Mapping[str, Outcome]) -> 
         metrics |= one.metrics(key, f"Difference of {what}")
     shown = {
         "results": tables.results_table(metrics, parameters),
-        "loss_ends": detection.loss_table(
+        "loss_ends": charts.loss_table(
             metrics,
             NETWORKS,
             "The three losses of the detector: means over the last epoch of training, on mirrored and "
@@ -68,11 +69,11 @@ def summary(parameters: DetectorParameters, outcomes: Mapping[str, Outcome]) -> 
         metrics=metrics,
         tables=shown,
         figures={
-            "losses": detection.losses(
+            "losses": charts.losses(
                 {label: runs[name] for name, label in NETWORKS.items()},
                 "The three losses of the detector on each base network",
             ),
-            "recall": detection.recall_chart(
+            "recall": charts.recall_chart(
                 runs[best],
                 f"Recall of the objects against the number of proposals per image, {NETWORKS[best]}; "
                 f"means over {parameters.seeds} seeds.",
@@ -128,7 +129,7 @@ def _metrics(
         metrics[f"{name}/parameters"] = builders.metric(
             found[0]["parameters"], f"Parameters, {label}", "parameters"
         )
-        metrics |= detection.loss_metrics(name, found, label)
+        metrics |= charts.loss_metrics(name, found, label)
     for key, value, title, unit in (
         ("train", parameters.ablation_train, "Training canvases of the ablation", "images"),
         ("validation", parameters.ablation_validation, "Canvases that judge the ablation", "images"),

@@ -15,6 +15,7 @@ from pydantic import Field
 
 from analyses import comparing, recipe_tables, records
 from analyses.detection import _detection as detection
+from analyses.detection import _detection_charts as charts
 from analyses.detection._detection import CanvasChoice
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
 from lab.canvas import ANCHOR, CANVAS, NEGATIVE, OBJECTS, STRIDE
@@ -125,7 +126,7 @@ class RegionProposals(Analysis[ProposalParameters]):
         ):
             metrics[f"training/{key}"] = builders.metric(value, title, unit)
         main = runs["proposal"]
-        metrics |= detection.loss_metrics("proposal", main, "")
+        metrics |= charts.loss_metrics("proposal", main, "")
         for overlap in ("0.5", "0.7", "0.9"):
             for place, count in ((0, "first"), (-1, "all")):
                 values = [{"recall": run["recall"][overlap][place]} for run in main]
@@ -147,8 +148,8 @@ class RegionProposals(Analysis[ProposalParameters]):
                 "recipe": recipe_tables.recipe_table(_recipes(parameters)),
             },
             figures={
-                "losses": detection.losses({"": main}, "The two losses of the proposal network"),
-                "recall": detection.recall_chart(
+                "losses": charts.losses({"": main}, "The two losses of the proposal network"),
+                "recall": charts.recall_chart(
                     main,
                     "Recall of the objects against the number of proposals per image, by required IoU; means "
                     f"over {len(main)} seeds.",
