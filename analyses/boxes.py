@@ -45,7 +45,6 @@ def worked_iou(
     *,
     edge: str = "g",
     width: str = "g",
-    times: str = "·",
     value: builders.Format,
     decimals: int | None = None,
 ) -> Table:
@@ -62,7 +61,7 @@ def worked_iou(
     union = first[2] ** 2 + second[2] ** 2 - shared
     quotient = shared / union if decimals is None else round(shared / union, decimals)
     for step, how, result in (
-        ("Intersection", f"{sides[0]:{edge}} {times} {sides[1]:{edge}}", shared),
+        ("Intersection", f"{sides[0]:{edge}} · {sides[1]:{edge}}", shared),
         ("Union", f"{first[2]:{width}}² + {second[2]:{width}}² − {shared:{edge}}", union),
         ("IoU", f"{shared:{edge}} ÷ {union:{edge}}", quotient),
     ):

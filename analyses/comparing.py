@@ -207,9 +207,8 @@ def differences_chart(metrics: Mapping[str, Metric], changes: Mapping[str, str],
         if f"ablation/{name}/p" in metrics
     }
     return builders.intervals(
-        f"Change of validation accuracy when one choice of {what} is changed. Points are means over seeds, "
-        "with 95% intervals of each comparison alone; filled points differ significantly from zero after "
-        "Holm's correction.",
+        f"Change of validation accuracy when one choice of {what} is changed. Points are means over seeds; "
+        "their intervals are of each comparison alone, and their significance is after Holm's correction.",
         shown,
         builders.points("Difference in accuracy"),
         significant=[words for words, p in p_values.items() if p < SIGNIFICANT] if p_values else None,

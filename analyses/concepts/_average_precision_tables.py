@@ -24,6 +24,7 @@ def worked_table(parameters: AveragePrecisionParameters, overlaps: Overlaps) -> 
         true.place,
         f"The detection with score {detected.score:g} on image {detected.image}. Both boxes are squares, "
         f"given by the row and column of the centre and the side: ({places[0]}) and ({places[1]}).",
+        edge=",g",
         value=builders.number("Value", ",.4g"),
         decimals=3,
     )

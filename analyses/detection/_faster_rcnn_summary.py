@@ -56,7 +56,10 @@ def summary(parameters: DetectorParameters, outcomes: Mapping[str, Outcome]) -> 
         "networks": tables.networks_table(parameters, differences),
         "ablation": tables.ablation_table(metrics, parameters, words, differences, boxes=False),
         "ablation_boxes": tables.ablation_table(metrics, parameters, words, differences, boxes=True),
-        "recipe": recipe_tables.recipe_table({"All networks": _recipe(parameters)}),
+        "recipe": recipe_tables.recipe_table(
+            {"All networks": _recipe(parameters)},
+            caption="Hyper-parameters of the detectors, the same for every base network.",
+        ),
     }
     for base, caption in (
         ("convnet", "What the head is shown in training, on the ConvNet"),

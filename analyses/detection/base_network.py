@@ -82,7 +82,9 @@ class BaseNetwork(Analysis[BaseNetworkParameters]):
                         *classifiers.table_notes(runs),
                     ),
                 ),
-                "recipe": recipe_tables.recipe_table({LABEL: _recipe(parameters)}),
+                "recipe": recipe_tables.recipe_table(
+                    {LABEL: _recipe(parameters)}, caption="Hyper-parameters of the detector's base network."
+                ),
             },
             figures={
                 "accuracy": classifiers.by_iteration(runs, "the base network"),

@@ -22,6 +22,7 @@ from lab.canvas import ANCHOR, CANVAS, NEGATIVE, OBJECTS, STRIDE
 from results import builders
 from results.builders import FRACTION
 from results.schema import Metric, Table
+from results.text import counted
 
 PUBLISHED_THRESHOLD = 0.7
 MEASURED = {  # name of the metric → what is measured, title, unit
@@ -145,7 +146,9 @@ class RegionProposals(Analysis[ProposalParameters]):
             metrics=metrics,
             tables={
                 "results": _table(metrics, runs),
-                "recipe": recipe_tables.recipe_table(_recipes(parameters)),
+                "recipe": recipe_tables.recipe_table(
+                    _recipes(parameters), caption="Hyper-parameters of the proposal network."
+                ),
             },
             figures={
                 "losses": charts.losses({"": main}, "The two losses of the proposal network"),
@@ -202,33 +205,30 @@ def _recipes(parameters: ProposalParameters) -> dict[str, Mapping[str, Any]]:
 def _table(metrics: Mapping[str, Metric], runs: Mapping[str, Any]) -> Table:
     rows = []
     for name in runs:
-        found = {key: metrics[f"{name}/{key}"] for key in MEASURED}
         rows.append(
             {
                 "threshold": metrics[f"{name}/positive_threshold"].value,
                 "coverage": metrics[f"{name}/coverage"].value,
-                **{key: one.value for key, one in found.items()},
-                "low": found["mean_iou"].low,
-                "high": found["mean_iou"].high,
+                **{key: metrics[f"{name}/{key}"].value for key in MEASURED},
+                "mean_iou": metrics[f"{name}/mean_iou"],
             }
         )
     return builders.table(
-        "Proposals with two thresholds for a positive cell, on the test canvases.",
+        "Proposals with two thresholds for a positive cell, on the test canvases. Box loss: the regression "
+        "loss of the positive cells.",
         {
             "threshold": builders.number("Positive above IoU", ".1f"),
-            "coverage": builders.number("Images with a positive cell", ".3f"),
-            "test_accuracy": builders.number("Cells told right", ".4f"),
+            "coverage": builders.percent("Images with a positive cell"),
+            "test_accuracy": builders.percent("Cell accuracy", 2),
             "mean_iou": builders.number("Mean IoU", ".3f"),
-            "low": builders.number("95% from", ".3f"),
-            "high": builders.number("to", ".3f"),
             "centre_error_px": builders.number("Centre error", ".2f", "pixels"),
             "regression_loss": builders.number("Box loss", ".5f"),
         },
         rows,
         notes=(
-            f"Means over {len(runs['proposal'])} seeds, with Student's interval over them. IoU and centre "
-            "error are of the proposal with the highest objectness. Each row's accuracy and loss are over "
-            "the cells that its own threshold asks of.",
+            f"Means over {counted(len(runs['proposal']), 'seeds')}. IoU and centre error are of the proposal "
+            "with the highest objectness. Each row's accuracy and loss are over the cells that are labelled "
+            "under its own threshold.",
         ),
     )
 

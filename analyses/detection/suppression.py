@@ -212,7 +212,6 @@ def _worked(first: Place, second: Place) -> Table:
         f"Boxes as row, column and width of the square: ({places[0]}) and ({places[1]}).",
         edge=".2f",
         width=".1f",
-        times="×",
         value=builders.number("Value", ".3f"),
     )
 
@@ -230,7 +229,7 @@ def _proposals(places: Sequence[Place], scores: Sequence[float], kept: Sequence[
                 **dict(zip(("row", "column", "width"), place, strict=True)),
                 "overlap": overlap,
                 "rival": rival,
-                "fate": "remains" if number in kept else "goes",
+                "fate": "stays" if number in kept else "removed",
             }
         )
     return builders.table(
@@ -243,8 +242,8 @@ def _proposals(places: Sequence[Place], scores: Sequence[float], kept: Sequence[
             "column": builders.number("Column", ".1f"),
             "width": builders.number("Width", ".1f"),
             "overlap": builders.number("IoU", ".3f"),
-            "rival": builders.integer("with box"),
-            "fate": builders.text("It"),
+            "rival": builders.integer("With box"),
+            "fate": builders.text("Verdict"),
         },
         rows,
     )
