@@ -21,6 +21,8 @@ Numbers come only through macros; "analysis/name" stands for every name below to
     {{ sentence("finding") }}                                        the sentence of its verdict
     {{ table("name", columns=["layer", "weights"]) }}                in a paragraph of its own
     {{ figure("name") }}
+    {{ media("name", "What it shows") }}                             a picture of data that is here, or how to
+    % if has("name")                                                 draw it; whether a figure is there
     {{ ref("name") }}, {{ ref("section:id") }}, {{ ref("picture:id") }}, {{ ref("table:id") }}
     {{ number("1,234") }}                                            a number of the author's own
     {{ answers("1a", "1b") }}                                        marks the paragraph that it ends, and

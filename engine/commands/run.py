@@ -66,6 +66,8 @@ def run(
     chosen: Profile = "full" if profile == "full" else "quick"
     plugins, failures = _plugins(names or [])
     if media:
+        if settings or seeds is not None:
+            fail(2, "--media draws for what is recorded; leave out --set and --seeds")
         _draw(plugins, bool(names), failures)
         return
     if settings and len(plugins) != 1:

@@ -69,3 +69,8 @@ def test_an_analysis_without_pictures_is_one_sentence(convstudy) -> None:
     finished = convstudy("run", "architecture.vgg19", "--media")
     assert finished.returncode == 2
     assert "architecture.vgg19 has no pictures of its data to draw" in finished.stderr
+
+
+def test_pictures_are_drawn_for_what_is_recorded_alone(convstudy, store: Store) -> None:
+    finished = convstudy("run", analysis.id, "--media", "--set", "epochs=1", results=store.root)
+    assert (finished.returncode, "leave out --set" in finished.stderr) == (2, True)
