@@ -22,6 +22,7 @@ from report.pictures import PictureError
 from report.printed import Place
 from report.state import (
     PREFERRED,
+    TAGS,
     Hashes,
     Made,
     State,
@@ -62,10 +63,11 @@ def build_studies(
     output: Path,
     formats: Sequence[str],
     prefer: Profile | None = None,
+    tagged: bool = False,
 ) -> Built:
     """Bring the output up to date. What is missing or broken costs only its part."""
     with holding(state_folder(output), wait=True):
-        return _build(studies, store, templates, State(output), formats, prefer)
+        return _build(studies, store, templates, State(output), formats, prefer, tagged)
 
 
 def _build(
@@ -75,9 +77,10 @@ def _build(
     state: State,
     formats: Sequence[str],
     prefer: Profile | None,
+    tagged: bool,
 ) -> Built:
     built = Built()
-    makers = [_Maker(study, store, templates, state, prefer) for study in studies]
+    makers = [_Maker(study, store, templates, state, prefer, tagged) for study in studies]
     with ThreadPoolExecutor(_processors()) as pool:
         try:
             for maker in makers:
@@ -198,6 +201,7 @@ class _Maker:
     templates: Path
     state: State
     prefer: Profile | None
+    tagged: bool
     _document: Document | None = None
     _broken: dict[str, str] = field(default_factory=dict)  # sections that LaTeX cannot set, and why
     _compiled: Future[Path] | None = None
@@ -210,6 +214,8 @@ class _Maker:
         found = document_inputs(self.study, self.store, self.templates, self.prefer)
         if kind == "html":
             return {**found, **code_inputs(self.templates / "html"), "pdf": self.state.pdf(self.study.id)}
+        if kind in TYPESET and self.tagged:
+            found |= {TAGS: "asked for"}
         return {**found, **code_inputs(self.templates / "latex" if kind in TYPESET else None)}
 
     def document(self) -> Document:
@@ -253,10 +259,10 @@ class _Maker:
 
         document = self.document()
         folder = self.state.folder / self.study.id
-        return latex.write(document, self.templates), document, self.templates, folder
+        return latex.write(document, self.templates, self.tagged), document, self.templates, folder
 
     def _pdf(self) -> Made:
-        from report import checks, latex, latex_scripts
+        from report import checks, latex, latex_scripts, latex_tags
 
         try:
             pdf = self._compile()
@@ -268,7 +274,10 @@ class _Maker:
         ]
         notice = latex_scripts.advice(self._source()[0])
         notices = (*document.notices, *([f"{pdf.name}: {notice}"] if notice else []))
-        return Made({pdf.name: pdf.read_bytes()}, (*self.problems(), *problems), notices)
+        content, made = pdf.read_bytes(), latex.newest(document)
+        if self.tagged and made:
+            content = latex_tags.settled(content, made)
+        return Made({pdf.name: content}, (*self.problems(), *problems), notices)
 
     def _compile(self) -> Path:
         from report import latex
@@ -344,6 +353,6 @@ def explain_study(study: Study, output: Path, store: Store, templates: Path) -> 
     no reason when it would not.
     """
     state = State(output)
-    maker = _Maker(study, store, templates, state, state.preferred(study.id))
+    maker = _Maker(study, store, templates, state, state.preferred(study.id), state.tagged(study.id))
     kinds = [kind for kind in FORMATS if kind in ("pdf", "html") or f"{study.id}.{kind}" in state.targets]
     return {kind: state.reasons(f"{study.id}.{kind}", maker.inputs(kind)) for kind in kinds}

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import jinja2
 
-from report import figures, latex_scripts, latex_tables, pandoc, pictures
+from report import figures, latex_scripts, latex_tables, latex_tags, pandoc, pictures
 from report.bibliography_names import for_latex
 from report.document import Block, Document, Item, Section, Study, Written, elements, marker, rewrite
 from report.formatting import listing
@@ -30,6 +30,8 @@ from results.store import write_atomically
 PACKAGES = "texlive-latex-recommended texlive-fonts-recommended texlive-latex-extra latexmk"
 INSTALL = f"apt-get install --no-install-recommends {PACKAGES}"
 TIME_LIMIT = 300  # seconds
+TIME_LIMIT_TAGGED = 1800
+TAGGED = r"\usepackage{tagged}"
 LATEXMK = {"pdflatex": "-pdf", "lualatex": "-pdflua"}
 
 
@@ -45,8 +47,10 @@ class LaTeXError(Exception):
         self.section = section
 
 
-def write(document: Document, templates: Path) -> str:
-    """The whole document as the text of a .tex file, in ASCII, with names in other scripts still marked."""
+def write(document: Document, templates: Path, tagged: bool = False) -> str:
+    """The whole document as the text of a .tex file, in ASCII, with names in other scripts still marked;
+    with tags for screen readers where asked for.
+    """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(templates / "latex"),
         undefined=jinja2.StrictUndefined,
@@ -60,10 +64,11 @@ def write(document: Document, templates: Path) -> str:
         lstrip_blocks=True,
         autoescape=False,
     )
-    abstract, *sections = _sections_as_latex(document)
+    abstract, *sections = _sections_as_latex(document, tagged)
     official = _official_style(templates)
     study = document.study
     return environment.get_template("document.tex").render(
+        tagged=tagged,
         source=study.source.name if study.source else study.id,
         official=official.stem if official else None,
         title=escape(study.title),
@@ -124,6 +129,8 @@ def sources(tex: str, document: Document, templates: Path, folder: Path) -> dict
         if source.suffix == ".bib":
             content = latex_scripts.resolve(only_ascii(for_latex(content)), engine)
         files[source.name] = content.encode()
+    if TAGGED in tex:
+        files["tagged.sty"] = (templates / "latex" / "tagged.sty").read_bytes()
     if engine == "lualatex":
         files["scripts.sty"] = (templates / "latex" / "scripts.sty").read_bytes()
     for item in document.items.values():
@@ -140,26 +147,27 @@ def run(tex: str, document: Document, templates: Path, folder: Path) -> Path:
     """The PDF of what `prepare` wrote. Draws nothing, so that documents may be run side by side."""
     name = document.study.id
     engine = latex_scripts.engine(tex)
-    if _run(document, folder, engine):
+    limit = TIME_LIMIT_TAGGED if TAGGED in tex else TIME_LIMIT
+    if _run(document, folder, engine, limit):
         return folder / f"{name}.pdf"
     said = _bibtex_error(folder / f"{name}.blg", document.bibliography)
-    if said or not (_forget(folder, name) and _run(document, folder, engine)):
+    if said or not (_forget(folder, name) and _run(document, folder, engine, limit)):
         problem, section = (said, "") if said else _explain(folder / f"{name}.log", tex, document, templates)
         _forget(folder, name)
         raise LaTeXError(problem, section)
     return folder / f"{name}.pdf"
 
 
-def _run(document: Document, folder: Path, engine: Engine) -> bool:
+def _run(document: Document, folder: Path, engine: Engine, limit: int) -> bool:
     """Whether latexmk, which runs LaTeX and BibTeX as often as it takes, came to its end."""
     command = ["latexmk", "-norc", LATEXMK[engine], "-silent", "-interaction=nonstopmode", "-halt-on-error"]
     command += ["-file-line-error", f"{document.study.id}.tex"]
     try:
         done = subprocess.run(
-            command, cwd=folder, env=_environment(document), capture_output=True, timeout=TIME_LIMIT
+            command, cwd=folder, env=_environment(document), capture_output=True, timeout=limit
         )
     except subprocess.TimeoutExpired:
-        raise LaTeXError(f"LaTeX did not end within {TIME_LIMIT} s in {folder}") from None
+        raise LaTeXError(f"LaTeX did not end within {limit} s in {folder}") from None
     return done.returncode == 0
 
 
@@ -177,13 +185,13 @@ def label(item: Item) -> str:
     return f"{'tab' if item.kind == 'table' else 'fig'}:{item.target}"
 
 
-def _sections_as_latex(document: Document) -> list[str]:
+def _sections_as_latex(document: Document, tagged: bool) -> list[str]:
     """LaTeX of the abstract and of every section, by one call of pandoc."""
     boundary = "%convstudy-section-boundary"
     blocks: list[Block] = [*document.abstract]
     for section in document.sections:
         blocks += [raw(boundary), *_heading(section), *section.blocks]
-    marked = rewrite(blocks, lambda element: _as_latex(element, document.items))
+    marked = rewrite(blocks, lambda element: _as_latex(element, document.items, tagged))
     text = pandoc.write(
         marked, "--to=latex-smart", "--natbib", "--wrap=preserve", "--syntax-highlighting=none"
     )
@@ -199,14 +207,15 @@ def _heading(section: Section) -> list[Block]:
     ]
 
 
-def _as_latex(element: Block, items: Mapping[str, Item]) -> list[Block] | None:
+def _as_latex(element: Block, items: Mapping[str, Item], tagged: bool) -> list[Block] | None:
     """What stands for a marker, or for code; None for what pandoc writes well by itself."""
     kind, data = marker(element)
+    write = partial(rewrite, change=lambda e: _as_latex(e, items, tagged))
     match element["t"], kind:
         case "Code", _:
             return [raw(code(element["c"][1]), inline=True)]
         case "Table", _:
-            return [unnumbered(element, partial(rewrite, change=lambda e: _as_latex(e, items)))]
+            return [unnumbered(element, write, tagged)]
         case "CodeBlock", _:
             return [raw(verbatim(element["c"][1]))]
         case "Span", "value":
@@ -223,19 +232,19 @@ def _as_latex(element: Block, items: Mapping[str, Item]) -> list[Block] | None:
             return enclosed(before, _unbroken(element["c"][1]), "}")
         case "Div", "table":
             item = items[data["target"]]
-            return [raw(latex_tables.table(item, label(item)))]
+            return [raw(latex_tables.table(item, label(item), tagged))]
         case "Div", "figure":
-            return [raw(_figure(items[data["target"]]))]
+            return [raw(_figure(items[data["target"]], tagged))]
         case "Div", "written":
             item = items[data["target"]]
-            write = partial(rewrite, change=lambda e: _as_latex(e, items))
-            return [float_of(item, label(item), element["c"][1][0], write)]
+            return [float_of(item, label(item), element["c"][1][0], write, tagged)]
         case "Image", _:
-            return [raw(picture(element), inline=True)]
+            shown = picture(element, tagged)
+            return [raw(rf"\betweenwords{{{shown}}}" if tagged else shown, inline=True)]
         case "Div", "missing" | "quick" | "media":
             return [
                 raw(rf"\begin{{{kind}}}"),
-                *rewrite(element["c"][1], lambda e: _as_latex(e, items)),
+                *write(element["c"][1]),
                 raw(rf"\end{{{kind}}}"),
             ]
     return None
@@ -246,12 +255,13 @@ def _unbroken(inlines: list[Block]) -> list[Block]:
     return [{"t": "Str", "c": "\u00a0"} if part["t"] == "Space" else part for part in inlines]
 
 
-def _figure(item: Item) -> str:
+def _figure(item: Item, tagged: bool) -> str:
     content = item.content
-    file = figures.file_name(content)  # type: ignore[arg-type]
+    drawing = rf"\includegraphics{{figures/{figures.file_name(content)}}}"  # type: ignore[arg-type]
+    if tagged:
+        drawing = latex_tags.figure(drawing, content.alt)  # type: ignore[union-attr]
     return (
-        "\\begin{figure}[htbp]\n\\centering\n"
-        f"\\includegraphics{{figures/{file}}}\n"
+        f"\\begin{{figure}}[htbp]\n\\centering\n{drawing}\n"
         f"\\caption{{{escape(content.caption)}}}\\label{{{label(item)}}}\n\\end{{figure}}"
     )
 
@@ -288,7 +298,7 @@ def _write_if_changed(path: Path, content: bytes) -> None:
         write_atomically(path, content)
 
 
-def _newest(document: Document) -> datetime | None:
+def newest(document: Document) -> datetime | None:
     """When the newest result of a document was made, which is the document's own date."""
     dates = [result.provenance.created for result in document.results.values() if result.provenance.created]
     return datetime.fromisoformat(max(dates)) if dates else None
@@ -298,14 +308,14 @@ def _date(document: Document) -> str:
     """As the study says it, or "21 November 2026" of its newest result; empty without results."""
     if document.study.date:
         return escape(document.study.date)
-    newest = _newest(document)
-    return f"{newest.day} {newest:%B %Y}" if newest else ""
+    made = newest(document)
+    return f"{made.day} {made:%B %Y}" if made else ""
 
 
 def _environment(document: Document) -> dict[str, str]:
     """The same file from the same document, wherever and whenever."""
-    newest = _newest(document)
-    epoch = int(newest.timestamp()) if newest else 0
+    made = newest(document)
+    epoch = int(made.timestamp()) if made else 0
     fixed = {"FORCE_SOURCE_DATE": "1", "max_print_line": "1000"}
     return {"SOURCE_DATE_EPOCH": str(epoch), **os.environ, **fixed}
 

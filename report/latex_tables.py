@@ -9,6 +9,7 @@ from unicodedata import east_asian_width
 
 from pylatex import LongTable, MultiColumn, NoEscape, Tabular
 
+from report import latex_tags
 from report.document import Item
 from report.formatting import cell, cell_parts, header, is_numeric, notes
 from report.latex_text import arithmetic, breakable, code, escape
@@ -34,7 +35,7 @@ class _Layout:
     scaled: bool = False
 
 
-def table(item: Item, label: str) -> str:
+def table(item: Item, label: str, tagged: bool = False) -> str:
     """The float, or the long table, with caption above, number and notes."""
     content = item.content
     assert isinstance(content, Table)
@@ -47,15 +48,17 @@ def table(item: Item, label: str) -> str:
     caption = rf"\caption{{{escape(content.caption)}}}\label{{{label}}}"
     below = "".join(rf"\tablenote{{{breakable(note)}}}" + "\n" for note in notes(content, columns))
     long = _height(columns, content.rows, layout) > TALLEST_FLOAT
-    body = _body(item, columns, layout, caption if long else "")
+    body = _body(item, columns, layout, caption if long else "", tagged)
+    begin, end = ("\\tablebegins\n", "\\tagends\n") if tagged else ("", "")
     if long:
-        return f"{{{font}\n{body}\n}}\n{below}"
+        return f"{{{font}\n{begin}{body}\n{end}}}\n{below}"
     if layout.scaled:
         body = f"\\resizebox{{\\linewidth}}{{!}}{{%\n{body}}}"
-    return f"\\begin{{table}}[htbp]\n\\centering\n{caption}\n{{{font}\n{body}\n}}\n{below}\\end{{table}}"
+    inner = f"{begin}{caption}\n{{{font}\n{body}\n{end}}}\n{below}"
+    return f"\\begin{{table}}[htbp]\n\\centering\n{inner}\\end{{table}}"
 
 
-def _body(item: Item, columns: Sequence[Column], layout: _Layout, caption: str) -> str:
+def _body(item: Item, columns: Sequence[Column], layout: _Layout, caption: str, tagged: bool) -> str:
     assert isinstance(item.content, Table)
     rows = item.content.rows
     doubled = _doubled(columns, rows, layout)
@@ -64,16 +67,16 @@ def _body(item: Item, columns: Sequence[Column], layout: _Layout, caption: str) 
     made = (LongTable if caption else Tabular)(f"@{{}}{spec}@{{}}", width=count)
     if caption:
         made.append(NoEscape(caption + r"\\"))
-        _add_headings(made, columns, doubled)
+        _add_headings(made, columns, doubled, "columnhead" if tagged else None)
         made.append(NoEscape(r"\endfirsthead"))
-    _add_headings(made, columns, doubled)
+    _add_headings(made, columns, doubled, ("repeated" if caption else "columnhead") if tagged else None)
     if caption:
         made.end_table_header()
     previous = None
     for row in rows:
         if previous == "body" and row.kind == "total":
             made.append(NoEscape(r"\midrule"))
-        made.add_row(_cells(item, row, columns, doubled))
+        made.add_row(_in_a_row(_cells(item, row, columns, doubled), tagged))
         previous = row.kind
     made.append(NoEscape(r"\bottomrule"))
     return str(made.dumps())
@@ -90,15 +93,31 @@ def _doubled(columns: Sequence[Column], rows: Sequence[Row], layout: _Layout) ->
     return doubled
 
 
-def _add_headings(made: Tabular, columns: Sequence[Column], doubled: Mapping[str, str]) -> None:
+def _add_headings(
+    made: Tabular, columns: Sequence[Column], doubled: Mapping[str, str], tag: latex_tags.Tag | None
+) -> None:
     headings: list[object] = []
     for column in columns:
-        text = NoEscape(escape(header(column)))
+        text = escape(header(column))
+        if tag:
+            text = latex_tags.cell([text], tag, column is columns[0], column is columns[-1])[0]
         right = r"r@{}" if column is columns[-1] else "r"
-        headings.append(MultiColumn(2, align=NoEscape(right), data=text) if column.key in doubled else text)
+        data = NoEscape(text)
+        headings.append(MultiColumn(2, align=NoEscape(right), data=data) if column.key in doubled else data)
     made.append(NoEscape(r"\toprule"))
     made.add_row(headings, strict=False)
     made.append(NoEscape(r"\midrule"))
+
+
+def _in_a_row(cells: Sequence[Sequence[str]], tagged: bool) -> list[NoEscape]:
+    """What LaTeX puts an & between, of cells that are made of one part or of two."""
+    if tagged:
+        last = len(cells) - 1
+        cells = [
+            latex_tags.cell(parts, "cell" if number else "rowhead", number == 0, number == last)
+            for number, parts in enumerate(cells)
+        ]
+    return [NoEscape(part) for parts in cells for part in parts]
 
 
 def _alignment(column: Column, layout: _Layout) -> str:
@@ -107,26 +126,28 @@ def _alignment(column: Column, layout: _Layout) -> str:
     return "r" if is_numeric(column) else "l"
 
 
-def _cells(item: Item, row: Row, columns: Sequence[Column], doubled: Mapping[str, str]) -> list[NoEscape]:
-    cells: list[NoEscape] = []
+def _cells(item: Item, row: Row, columns: Sequence[Column], doubled: Mapping[str, str]) -> list[list[str]]:
+    """The parts of each cell: value and interval, arithmetic and number, or one."""
+    cells: list[list[str]] = []
     for column in columns:
         text, interval = cell_parts(column, row)
         if column.type == "estimate" and column.key in doubled:
-            cells += [_marked(escape(part), column, row) for part in (text, interval)]
+            cells.append([_marked(escape(part), column, row) for part in (text, interval)])
             continue
+        parts = []
         if column.key in doubled:
             expression = _expression(column, row)
-            cells.append(NoEscape(f"{arithmetic(expression)} ${{}}={{}}$" if expression else ""))
+            parts.append(f"{arithmetic(expression)} ${{}}={{}}$" if expression else "")
         latex = code(text) if column.type == "code" and text else breakable(text)
         if item.target == PROVENANCE and column.key == "analysis":
             latex = rf"\raisebox{{\ht\strutbox}}{{\hypertarget{{result:{text}}}{{}}}}{latex}"
-        cells.append(_marked(latex, column, row))
+        cells.append([*parts, _marked(latex, column, row)])
     return cells
 
 
-def _marked(latex: str, column: Column, row: Row) -> NoEscape:
+def _marked(latex: str, column: Column, row: Row) -> str:
     """In bold where the row is the best of the column."""
-    return NoEscape(rf"\textbf{{{latex}}}" if latex and column.key in row.best else latex)
+    return rf"\textbf{{{latex}}}" if latex and column.key in row.best else latex
 
 
 def _has_arithmetic(column: Column, rows: Sequence[Row]) -> bool:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from report import pictures
-from report.document import Block, Item, elements, rewrite
+from report import latex_tags, pictures
+from report.document import Block, Item, elements, plain_text, rewrite
 
 #: Writes what stands in a caption or a cell.
 Write = Callable[[Any], list[Block]]
@@ -21,44 +21,49 @@ def enclosed(before: str, inlines: Sequence[Block], after: str) -> list[Block]:
     return [raw(before, inline=True), *inlines, raw(after, inline=True)]
 
 
-def float_of(item: Item, label: str, block: Block, write: Write) -> Block:
+def float_of(item: Item, label: str, block: Block, write: Write, tagged: bool) -> Block:
     """A picture above its caption, or a table below it."""
     words = _inlines(rewrite(block["c"][1][1], _note_in_brackets))
     caption = enclosed(r"\caption{", write(words), rf"}}\label{{{label}}}")
     if block["t"] == "Figure":
-        shown = "\n".join(picture(image) for image in pictures.images(block["c"][2]))
+        shown = "\n".join(picture(image, tagged) for image in pictures.images(block["c"][2]))
         inner = [raw(shown + "\n", inline=True), *caption]
     else:
-        inner = [*caption, raw("\n", inline=True), *_tabular(block, write)]
+        rows = _tabular(block, write, tagged)
+        begun = [raw(r"\tablebegins ", inline=True)] if tagged else []
+        inner = [*begun, *caption, raw("\n", inline=True), *rows]
     begin, end = f"\\begin{{{item.kind}}}[htbp]\n\\centering\n", f"\n\\end{{{item.kind}}}"
     return {"t": "Para", "c": enclosed(begin, inner, end)}
 
 
-def unnumbered(table: Block, write: Write) -> Block:
+def unnumbered(table: Block, write: Write, tagged: bool) -> Block:
     """A table without a caption, in its place among the text; longtable would count it."""
-    return {"t": "Para", "c": enclosed("\\begin{center}\n", [*_tabular(table, write)], "\n\\end{center}")}
+    centred = "untagged" if tagged else "center"
+    rows = [raw(r"\tablebegins " if tagged else "", inline=True), *_tabular(table, write, tagged)]
+    return {"t": "Para", "c": enclosed(f"\\begin{{{centred}}}\n", rows, f"\n\\end{{{centred}}}")}
 
 
-def picture(image: Block) -> str:
+def picture(image: Block, tagged: bool) -> str:
     """A picture at the width that was asked for, or as it is where that fits the line."""
     name, _ = pictures.in_latex(Path(image["c"][2][0]))
     wide = pictures.width(image)
     said = rf"{wide:g}\linewidth" if isinstance(wide, float) else wide
-    return rf"\ownpicture{f'[width={said}]' if said else ''}{{pictures/{name}}}"
+    latex = rf"\ownpicture{f'[width={said}]' if said else ''}{{pictures/{name}}}"
+    return latex_tags.figure(latex, plain_text(image["c"][1])) if tagged else latex
 
 
-def _tabular(table: Block, write: Write) -> Iterator[Block]:
+def _tabular(table: Block, write: Write, tagged: bool) -> Iterator[Block]:
     """The rows between rules; a column is as wide as its words, or the fraction that pandoc gave it."""
     _, _, columns, head, bodies, foot = table["c"]
-    yield raw(
-        rf"\begin{{tabular}}{{@{{}}{''.join(map(_column, columns))}@{{}}}}" + "\n\\toprule\n", inline=True
-    )
+    spec = "".join(map(_column, columns))
+    begin = rf"\begin{{tabular}}{{@{{}}{spec}@{{}}}}" + "\n\\toprule\n"
+    yield raw(begin, inline=True)
     for row in head[1]:
-        yield from _row(row, write)
+        yield from _row(row, write, "columnhead" if tagged else None)
     yield raw("\\midrule\n" if head[1] else "", inline=True)
     for row in [row for body in bodies for row in (*body[2], *body[3])] + foot[1]:
-        yield from _row(row, write)
-    yield raw("\\bottomrule\n\\end{tabular}", inline=True)
+        yield from _row(row, write, "cell" if tagged else None)
+    yield raw("\\bottomrule\n\\end{tabular}" + (r"\tagends" if tagged else ""), inline=True)
 
 
 def _column(column: Any) -> str:
@@ -68,10 +73,15 @@ def _column(column: Any) -> str:
     return {"AlignRight": "r", "AlignCenter": "c"}.get(align["t"], "l")
 
 
-def _row(row: Any, write: Write) -> Iterator[Block]:
+def _row(row: Any, write: Write, tag: latex_tags.Tag | None) -> Iterator[Block]:
+    last = len(row[1]) - 1
     for number, cell in enumerate(row[1]):
         yield raw(" & " if number else "", inline=True)
-        yield from write(rewrite(_inlines(cell[4]), _note_in_table))
+        words = write(rewrite(_inlines(cell[4]), _note_in_table))
+        if tag:
+            before, behind = latex_tags.beside(tag, number == 0, number == last)
+            words = enclosed(before + r"\celltext{", words, "}" + behind)
+        yield from words
     yield raw(" \\\\\n", inline=True)
 
 

@@ -22,6 +22,7 @@ MENTION = re.compile(r"""["']([a-z0-9_]+(?:\.[a-z0-9_]+)+)(?:/[^"']*)?["']""")
 
 Hashes = dict[str, str | None]
 PREFERRED = "preferred profile"
+TAGS = "tags for screen readers"
 NEVER_BUILT = "it was never built here"
 
 
@@ -119,6 +120,10 @@ class State:
             if profile:
                 return profile
         return None
+
+    def tagged(self, study: str) -> bool:
+        """Whether the study's PDF was last built with tags."""
+        return TAGS in self.targets.get(f"{study}.pdf", {}).get("inputs", {})
 
     def pdf(self, study: str) -> str | None:
         """The study's PDF below the output, where it was built."""

@@ -43,6 +43,10 @@ def build(
     output: Annotated[
         Path | None, typer.Option(help="Where the site goes (default: site, in the folder of your own study)")
     ] = None,
+    tagged: Annotated[
+        bool,
+        typer.Option("--tagged", help="Tag the PDFs for screen readers; LaTeX takes about 12 times as long"),
+    ] = False,
     offline_check: Annotated[
         bool,
         typer.Option("--offline-check", help="Check the links and the offline promise of the site built"),
@@ -61,7 +65,7 @@ def build(
         refreshed = refresh(Options.store, report, only=_needed(studies))
     for identifier in refreshed.recorded:
         out.print(f"{identifier}: recorded")
-    built = build_studies(studies, Options.store, templates(), output, wanted, prefer=prefer)
+    built = build_studies(studies, Options.store, templates(), output, wanted, prefer=prefer, tagged=tagged)
     unknown = _unknown(studies)
     for line in built.lines:
         out.print(escape(line))

@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -311,3 +312,19 @@ def test_prose_without_typed_digits_is_all_there_is(workplace):
     (problem,) = check_prose(workplace.templates)
     assert "lenet.md:5" in problem
     assert "390,410" in problem
+
+
+def test_sources_with_tags_have_what_they_need_and_stay_up_to_date(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = Workplace(tmp_path)
+    monkeypatch.setattr(shutil, "which", lambda _: None)  # tagging takes LaTeX long
+    study = load(place.templates / "studies" / "two.toml", place.templates)
+
+    def build(tagged: bool) -> Built:
+        return build_studies([study], place.store, place.templates, place.output, ["latex"], tagged=tagged)
+
+    assert build(False).lines == build(True).lines == ["two.latex: built"]
+    assert build(True).lines == ["two.latex: unchanged"]
+    with zipfile.ZipFile(place.output / "two-latex.zip") as archive:
+        assert "tagged.sty" in archive.namelist()
