@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from math import ceil
 from unicodedata import east_asian_width
 
@@ -19,19 +19,22 @@ from results.schema import Column, Row, Table
 TEXT_WIDTH = 5.5 * 72.27  # points
 TALLEST_FLOAT = 560.0  # points; taller tables break over pages
 NARROWEST = 30.0  # points that a column of text needs
+MOST_LINES = 3  # of a heading
+LONGER = 1.7  # as many lines as rows may become by wrapping, before smaller print is better
 #: Font size, leading and space beside columns in points; the first at which a table fits is taken.
 SIZES = ((9.0, 10.5, 5.0), (8.0, 9.5, 4.0), (7.0, 8.5, 3.0))
 
 
 @dataclass(frozen=True)
 class _Layout:
-    """How a table is set: with arithmetic or not, the width in points of columns that wrap their text, and
-    whether even so it is too wide and must be scaled as a picture.
+    """How a table is set: with arithmetic or not, in how many lines a heading may stand, the width in points
+    of columns that wrap their text, and whether even so it is too wide and must be scaled as a picture.
     """
 
     size: tuple[float, float, float]
     with_arithmetic: bool
-    wrapped: dict[str, float]
+    lines: int = 1
+    wrapped: Mapping[str, float] = field(default_factory=dict)
     scaled: bool = False
 
 
@@ -63,13 +66,14 @@ def _body(item: Item, columns: Sequence[Column], layout: _Layout, caption: str, 
     rows = item.content.rows
     doubled = _doubled(columns, rows, layout)
     spec = "".join(doubled.get(column.key) or _alignment(column, layout) for column in columns)
+    headings = _headings(columns, rows, layout, doubled)
     count = len(columns) + len(doubled)
     made = (LongTable if caption else Tabular)(f"@{{}}{spec}@{{}}", width=count)
     if caption:
         made.append(NoEscape(caption + r"\\"))
-        _add_headings(made, columns, doubled, "columnhead" if tagged else None)
+        _add_headings(made, headings, "columnhead" if tagged else None)
         made.append(NoEscape(r"\endfirsthead"))
-    _add_headings(made, columns, doubled, ("repeated" if caption else "columnhead") if tagged else None)
+    _add_headings(made, headings, ("repeated" if caption else "columnhead") if tagged else None)
     if caption:
         made.end_table_header()
     previous = None
@@ -93,19 +97,32 @@ def _doubled(columns: Sequence[Column], rows: Sequence[Row], layout: _Layout) ->
     return doubled
 
 
-def _add_headings(
-    made: Tabular, columns: Sequence[Column], doubled: Mapping[str, str], tag: latex_tags.Tag | None
-) -> None:
-    headings: list[object] = []
+def _headings(
+    columns: Sequence[Column], rows: Sequence[Row], layout: _Layout, doubled: Mapping[str, str]
+) -> list[tuple[str, int]]:
+    """The heading of each column, and how many of LaTeX's columns it is over."""
+    headings = []
     for column in columns:
-        text = escape(header(column))
+        most = 1 if column.key in layout.wrapped else layout.lines
+        lines = _heading(column, _widest(column, rows, layout.with_arithmetic), most)
+        text = r"\\ ".join(map(escape, lines))
+        if len(lines) > 1:
+            text = rf"\stacked{{{'r' if is_numeric(column) else 'l'}}}{{{text}}}"
+        headings.append((text, 2 if column.key in doubled else 1))
+    return headings
+
+
+def _add_headings(made: Tabular, headings: Sequence[tuple[str, int]], tag: latex_tags.Tag | None) -> None:
+    cells: list[object] = []
+    last = len(headings) - 1
+    for number, (text, count) in enumerate(headings):
         if tag:
-            text = latex_tags.cell([text], tag, column is columns[0], column is columns[-1])[0]
-        right = r"r@{}" if column is columns[-1] else "r"
+            [text] = latex_tags.cell([text], tag, number == 0, number == last)
         data = NoEscape(text)
-        headings.append(MultiColumn(2, align=NoEscape(right), data=data) if column.key in doubled else data)
+        right = NoEscape(r"r@{}" if number == last else "r")
+        cells.append(MultiColumn(count, align=right, data=data) if count > 1 else data)
     made.append(NoEscape(r"\toprule"))
-    made.add_row(headings, strict=False)
+    made.add_row(cells, strict=False)
     made.append(NoEscape(r"\midrule"))
 
 
@@ -161,34 +178,57 @@ def _expression(column: Column, row: Row) -> str:
 
 
 def _layout(columns: Sequence[Column], rows: Sequence[Row]) -> _Layout:
-    """The largest print that fits; arithmetic is given up before text columns are made to wrap."""
+    """The largest print that fits. Headings break into lines, and text columns wrap, before print becomes
+    smaller than is pleasant to read; arithmetic is given up before text columns wrap.
+    """
     arithmetics = [True, False] if any(_has_arithmetic(column, rows) for column in columns) else [False]
+    *pleasant, smallest = SIZES
     for with_arithmetic in arithmetics:
-        for size in SIZES:
-            widths = _widths(columns, rows, size, with_arithmetic)
-            if sum(widths.values()) <= TEXT_WIDTH:
-                return _Layout(size, with_arithmetic, {})
-    size = SIZES[-1]
-    widths = _widths(columns, rows, size, False)
-    wrapped = _wrapped(columns, widths, size[2])
-    width = sum(wrapped[key] + 2 * size[2] if key in wrapped else width for key, width in widths.items())
-    return _Layout(size, False, wrapped, scaled=width > TEXT_WIDTH + 1)
+        for size in SIZES if with_arithmetic else pleasant:
+            for lines in range(1, MOST_LINES + 1):
+                layout = _Layout(size, with_arithmetic, lines)
+                if sum(_widths(columns, rows, layout).values()) <= TEXT_WIDTH:
+                    return layout
+    layout = _wrapped(columns, rows, pleasant[-1])
+    if layout.scaled or _height(columns, rows, layout) > LONGER * len(rows) * layout.size[1]:
+        layout = _Layout(smallest, False, MOST_LINES)
+        if sum(_widths(columns, rows, layout).values()) > TEXT_WIDTH:
+            layout = _wrapped(columns, rows, smallest)
+    return layout
 
 
-def _widths(
-    columns: Sequence[Column], rows: Sequence[Row], size: tuple[float, float, float], with_arithmetic: bool
-) -> dict[str, float]:
+def _widths(columns: Sequence[Column], rows: Sequence[Row], layout: _Layout) -> dict[str, float]:
     """Points that each column takes, the space beside it included."""
-    points, _, gap = size
+    points, _, gap = layout.size
     widths: dict[str, float] = {}
     for column in columns:
-        mono = column.type == "code"
-        widest = max((_em(cell(column, row), mono) for row in rows), default=0.0)
-        if with_arithmetic and _has_arithmetic(column, rows):
-            expressions = [_expression(column, row) for row in rows]
-            widest += max(_em(text, False) + 0.25 * text.count("·") for text in expressions) + 1.6
-        widths[column.key] = max(widest, _em(header(column), False)) * points + 2 * gap
+        widest = _widest(column, rows, layout.with_arithmetic)
+        lines = _heading(column, widest, layout.lines)
+        widths[column.key] = max(widest, *map(_em, lines)) * points + 2 * gap
     return widths
+
+
+def _widest(column: Column, rows: Sequence[Row], with_arithmetic: bool) -> float:
+    """The widest cell of a column, in ems."""
+    mono = column.type == "code"
+    widest = max((_em(cell(column, row), mono) for row in rows), default=0.0)
+    if with_arithmetic and _has_arithmetic(column, rows):
+        expressions = [_expression(column, row) for row in rows]
+        widest += max(_em(text) + 0.25 * text.count("·") for text in expressions) + 1.6
+    return widest
+
+
+def _heading(column: Column, widest: float, most: int) -> list[str]:
+    """The lines of a column's heading: few, none wider than its cells, its longest word, or its share."""
+    text = header(column)
+    room = max(widest, _em(text) / most, *map(_em, text.split()))
+    lines: list[str] = []
+    for word in text.split():
+        if lines and _em(f"{lines[-1]} {word}") <= room:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return lines
 
 
 def _height(columns: Sequence[Column], rows: Sequence[Row], layout: _Layout) -> float:
@@ -205,8 +245,10 @@ def _height(columns: Sequence[Column], rows: Sequence[Row], layout: _Layout) -> 
     return lines * leading
 
 
-def _wrapped(columns: Sequence[Column], widths: dict[str, float], gap: float) -> dict[str, float]:
+def _wrapped(columns: Sequence[Column], rows: Sequence[Row], size: tuple[float, float, float]) -> _Layout:
     """Widths for text columns so that all fit: the room that numbers leave, shared by need."""
+    layout = _Layout(size, False, MOST_LINES)
+    widths, gap = _widths(columns, rows, layout), size[2]
     texts = [column.key for column in columns if not is_numeric(column)]
     room = TEXT_WIDTH - sum(width for key, width in widths.items() if key not in texts)
     wrapped: dict[str, float] = {}
@@ -215,10 +257,11 @@ def _wrapped(columns: Sequence[Column], widths: dict[str, float], gap: float) ->
         if widths[key] > share:
             wrapped[key] = max(NARROWEST, share - 2 * gap)
         room -= wrapped[key] + 2 * gap if key in wrapped else widths[key]
-    return wrapped
+    width = sum(wrapped[key] + 2 * gap if key in wrapped else width for key, width in widths.items())
+    return replace(layout, wrapped=wrapped, scaled=width > TEXT_WIDTH + 1)
 
 
-def _em(text: str, mono: bool) -> float:
+def _em(text: str, mono: bool = False) -> float:
     """The width of a text in ems of Times (or of the typewriter face), on the safe side."""
     if mono:
         return 0.6 * len(text)  # Courier, set at nine tenths in smaller print
