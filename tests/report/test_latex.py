@@ -112,6 +112,15 @@ def test_wide_tables_shrink_before_they_wrap() -> None:
     assert "p{" not in shrunk
 
 
+def test_headings_break_into_lines_before_print_becomes_smaller() -> None:
+    columns = tuple(Column(key=f"c{n}", label="A long heading", type="integer") for n in range(8))
+    rows = (Row(cells={column.key: 12 for column in columns}),)
+    content = Table(caption="C", columns=columns, rows=rows)
+    written = table(Item("table", 1, "a.b/c", content, "s"), "tab:x")
+    assert r"\fontsize{9pt}" in written and r"\stacked{r}{A long\\ heading}" in written
+    assert r"\stacked" not in table(Item("table", 1, "a.b/c", content, "s", columns=("c1", "c2")), "tab:x")
+
+
 def test_long_tables_break_over_pages() -> None:
     assert r"\begin{longtable}" in table(item(rows=80), "tab:x")
     assert r"\begin{table}" in table(item(rows=20), "tab:x")
