@@ -85,17 +85,27 @@ def run_here(analysis: Analysis[Any], tasks: Sequence[Task], notify: Notify, kee
 
 @contextmanager
 def with_threads(count: int) -> Iterator[None]:
-    """torch and the libraries behind numpy compute with `count` threads meanwhile."""
-    import torch
+    """torch and the libraries behind numpy compute with `count` threads meanwhile. Where torch is not yet
+    imported, it goes by the environment when a cell imports it: it takes seconds to load, and not all need it.
+    """
     from threadpoolctl import threadpool_limits  # comes with scikit-learn
 
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
+    torch = sys.modules.get("torch")
+    before = torch.get_num_threads() if torch else count
+    environment = os.environ.get("OMP_NUM_THREADS")
+    os.environ["OMP_NUM_THREADS"] = str(count)
+    if torch:
+        torch.set_num_threads(count)
     try:
         with threadpool_limits(count):
             yield
     finally:
-        torch.set_num_threads(before)
+        if environment is None:
+            del os.environ["OMP_NUM_THREADS"]
+        else:
+            os.environ["OMP_NUM_THREADS"] = environment
+        if torch:
+            torch.set_num_threads(before)
 
 
 def run_in_processes(

@@ -105,7 +105,7 @@ def run(
                     recorded,
                     parameters,
                     Options.store,
-                    device="meta" if plugin.analytic else _device(device),
+                    device="meta" if plugin.analytic else _device(device, plugin),
                     threads=threads,
                     jobs=jobs,
                     cluster=cluster,
@@ -238,15 +238,15 @@ def _cluster(executor: str, scheduler: str | None) -> Cluster | None:
         return Cluster(scheduler, warn=lambda sentence: say(sentence, "none"))
 
 
-def _device(choice: str) -> str:
+def _device(choice: str, plugin: Analysis[Any]) -> str:
     kind, _, number = choice.partition(":")
     known = (
         kind in ("auto", "cpu", "cuda", "mps") if ":" not in choice else kind == "cuda" and number.isdigit()
     )
     if not known:
         fail(2, f"--device {choice} is not known; say auto, cpu, cuda, cuda:1 or mps")
-    if choice == "cpu":
-        return choice
+    if choice == "cpu" or (choice == "auto" and "torch" not in plugin.libraries):
+        return "cpu"
     import torch
 
     found = {"cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
