@@ -283,6 +283,12 @@ def search_findings(
 
 
 WITHIN = 0.05  # of an accuracy: a smaller effect is called none
+#: What a change of the test images makes of them.
+MADE = {change: name.lower() for change, name in CHANGES.items()} | {
+    "high_contrast": "increased in contrast",
+    "low_contrast": "reduced in contrast",
+    "upside_down": "turned upside down",
+}
 
 
 def transform_findings(
@@ -303,23 +309,23 @@ def transform_findings(
             "majority/test_accuracy",
         ),
     }
-    names = {CHANGES[change].lower(): lost[change].verdict == "more" for change in changes}
+    names = {MADE[change]: lost[change].verdict == "more" for change in changes}
     differences = tuple(f"transform/{change}/lost/difference" for change in changes)
     found["changes_that_cost"] = builders.family(
         "Some change of the test images lowers the accuracy of the best setting significantly",
         names,
         *differences,
         none="No change of the test images lowers its accuracy significantly.",
-        one="One change of the test images lowers its accuracy significantly ({members}).",
-        many="The following changes of the test images lower its accuracy significantly: {members}.",
+        one="Its accuracy falls significantly only when images are {members}.",
+        many="Its accuracy falls significantly when images are {members}.",
     )
     found["changes_without_effect"] = builders.family(
         "Some change of the test images does not lower the best setting's accuracy significantly",
         {name: not costs for name, costs in names.items()},
         *differences,
         none="Every change of the test images lowers its accuracy significantly.",
-        one="One change does not lower it significantly ({members}).",
-        many="The following do not lower it significantly: {members}.",
+        one="It does not fall significantly when they are {members}.",
+        many="It does not fall significantly when they are {members}.",
     )
     mirrored = [metrics[transform_name("baseline", change)].value for change in ("none", "flipped")]
     found["baseline_keeps_mirrored"] = Finding(

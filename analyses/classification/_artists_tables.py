@@ -172,8 +172,8 @@ def setting_table(baseline: Setting, best: Setting) -> Table:
     from lab.recipes import Recipe
 
     return recipe_tables.choices_table(
-        "Architecture and hyper-parameters of the baseline and of the best setting. Two numbers are those "
-        "of the first and of the second convolution.",
+        "Architecture and hyper-parameters of the baseline and of the best setting. Pairs of numbers refer "
+        "to the first and the second convolution.",
         LABELS,
         {
             name: setting.in_words() | dict(recipe_tables.recipe_rows(Recipe.of(setting.recipe())))

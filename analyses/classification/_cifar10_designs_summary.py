@@ -158,7 +158,7 @@ def _ablation_metrics(
             ("comparisons", len(CHANGES) - 1, "Comparisons", "comparisons"),
         )
     }
-    for name in (REFERENCE, "no_batch_norm"):
+    for name in (REFERENCE, "no_batch_norm", "constant_rate"):
         rate = (recipe_a(parameters.ablation_epochs) | CHANGES[name][2])["learning_rate"]
         title = f"Largest learning rate of design A {WORDS[name].removeprefix('Design A ')}"
         metrics[f"ablation/{name}/rate"] = builders.metric(rate, title)

@@ -180,6 +180,11 @@ class Saliency(Analysis[SaliencyParameters]):
                     many="With all layers randomised, the mean correlation remains above one half for "
                     "{members}.",
                 ),
+                "some_method_passes": builders.statement(
+                    "With all layers randomised, the interval of some method's correlation includes zero",
+                    any(one.low is not None and one.low <= 0 for one in ends),
+                    *(f"{method}/likeness/all" for method in NAMES),
+                ),
                 "all_change_in_the_end": builders.statement(
                     "With all layers randomised, no attribution keeps a rank correlation of one "
                     "half within its interval",

@@ -65,6 +65,9 @@ def summary(parameters: LastStageParameters, outcomes: Mapping[str, Outcome]) ->
     )
 
 
+PROTOCOL_IMAGES = 45_000  # of the 50,000 of CIFAR-10's training split, the others being for validation
+
+
 def _metrics(
     parameters: LastStageParameters,
     runs: Runs,
@@ -109,6 +112,11 @@ def _findings(
                 for name in compared
                 for run in runs[name]
             ),
+        ),
+        "all_images": builders.statement(
+            "The networks are trained on all training images of the protocol",
+            metrics["data/train"].value >= PROTOCOL_IMAGES,
+            "data/train",
         ),
         "pretrained_is_best": builders.statement(
             "The pretrained network is significantly more accurate than our best network",
