@@ -15,6 +15,7 @@ from unittest import mock
 import pytest
 
 os.environ |= {"COLUMNS": "200", "NO_COLOR": "1"}  # before rich looks for them
+os.environ["OMP_NUM_THREADS"] = "1"  # before torch does: tests run beside one another, a process a core
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # programs run in the background ignore it
 
