@@ -8,6 +8,7 @@ Expected: one box remains at a threshold of 0.3, several at 0.9.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from analyses.detection import _detection as detection
 from analyses.detection._detection import CanvasChoice, Predicted
 from analyses.pictures import png
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
+from lab.canvas import ANCHOR, CANVAS
 from results import builders
 from results.builders import FRACTION
 from results.schema import Axis, Box, BoxStyle, Heatmap, Picture, Pictures, Suppression, Table
@@ -129,7 +131,8 @@ class SuppressionExample(Analysis[SuppressionParameters]):
         }
 
     def summarize(self, parameters: SuppressionParameters, outcomes: Mapping[str, Outcome]) -> Summary:
-        outcome = _in_tenths(next(iter(outcomes.values())))
+        unrounded = next(iter(outcomes.values()))
+        outcome = _in_tenths(unrounded)
         order = sorted(range(len(outcome["objectness"])), key=lambda cell: -outcome["objectness"][cell])
         candidates = [cell for cell in order if outcome["objectness"][cell] >= parameters.least] or order[:1]
         places = [outcome["proposals"][cell] for cell in candidates]
@@ -164,7 +167,11 @@ class SuppressionExample(Analysis[SuppressionParameters]):
         }
         return Summary(
             metrics=metrics,
-            tables={"worked": _worked(*pair), "proposals": _proposals(places, scores, kept)},
+            tables={
+                "decoded": _decoded(unrounded["proposals"][order[0]], order[0], len(order)),
+                "worked": _worked(*pair),
+                "proposals": _proposals(places, scores, kept),
+            },
             figures=_figures(outcome, places, scores, kept, counts, parameters),
             findings={
                 "some_go": builders.statement(
@@ -201,6 +208,36 @@ def _in_tenths(outcome: Outcome) -> Outcome:
         "proposals": [rounded(box) for box in outcome["proposals"]],
         "examples": [one | {"best": rounded(one["best"])} for one in outcome["examples"]],
     }
+
+
+def _anchor(cell: int, cells: int) -> Place:
+    """The anchor of a cell of the feature map, counted row by row."""
+    side = math.isqrt(cells)
+    stride = CANVAS / side
+    return (stride / 2 + stride * (cell // side), stride / 2 + stride * (cell % side), ANCHOR)
+
+
+def _decoded(box: Place, cell: int, cells: int) -> Table:
+    """How the outputs of one anchor become a box."""
+    anchor = _anchor(cell, cells)
+    row, column, width = anchor
+    offsets = [(box[0] - row) / width, (box[1] - column) / width, math.log(box[2] / width)]
+    steps = [
+        ("Row of the centre", f"{row:g} + ({offsets[0]:.3f}) · {width:g}", box[0]),
+        ("Column of the centre", f"{column:g} + ({offsets[1]:.3f}) · {width:g}", box[1]),
+        ("Width", f"{width:g} · exp({offsets[2]:.3f})", box[2]),
+    ]
+    return builders.table(
+        "The best proposal of the example, computed from its anchor and the three outputs of the network "
+        "(pixels).",
+        {
+            "step": builders.text("Of the box"),
+            "how": builders.text("Computation"),
+            "value": builders.number("Value", ".1f"),
+        },
+        [dict(zip(("step", "how", "value"), step, strict=True)) for step in steps],
+        notes=(f"The anchor has its centre in row {row:g} and column {column:g}, and a width of {width:g}.",),
+    )
 
 
 def _worked(first: Place, second: Place) -> Table:
@@ -276,10 +313,10 @@ def _figures(
     examples = outcome["examples"]
     example = examples[0]
     cells = round(len(outcome["objectness"]) ** 0.5)
-    stride = 48 // cells
+    best = max(range(cells**2), key=lambda cell: outcome["objectness"][cell])
     anchors = [
-        Box(row=stride / 2 + stride * row, column=stride / 2 + stride * column, width=32, style="anchor")
-        for row, column in ((1, 1), (2, 3), (4, 4))
+        Box(**dict(zip(("row", "column", "width"), _anchor(cell, cells**2), strict=True)), style="anchor")
+        for cell in sorted({0, best, cells**2 - 1})
     ]
     true = _box(example["truth"], "truth", label=example["class"])
     drawn = tuple(
@@ -303,7 +340,7 @@ def _figures(
     words = ", ".join(f"{count} at {threshold:g}" for threshold, count in counts.items())
     return {
         "example": Pictures(
-            caption="The example: the true box with some of the anchors; the candidates before suppression; "
+            caption="The example: the true box with the anchor of the best proposal and those of two corners; the candidates before suppression; "
             "and after it.",
             alt=f"One canvas three times: with anchors, with all candidates, with what remains. {said}.",
             columns=3,
