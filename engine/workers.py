@@ -86,7 +86,7 @@ def run_here(analysis: Analysis[Any], tasks: Sequence[Task], notify: Notify, kee
 @contextmanager
 def with_threads(count: int) -> Iterator[None]:
     """torch and the libraries behind numpy compute with `count` threads meanwhile. Where torch is not yet
-    imported, it goes by the environment when a cell imports it: it takes seconds to load, and not all need it.
+    imported, it goes by the environment when a cell imports it: loading it takes seconds, which not all need.
     """
     from threadpoolctl import threadpool_limits  # comes with scikit-learn
 

@@ -27,6 +27,8 @@ SHAPES = (
 )
 COUNTS = (layers.LAYER, layers.WEIGHTS, layers.BIASES, layers.PARAMETERS)
 
+STATED = 224  # width of the input in Krizhevsky et al. 2012, section 3.5
+
 
 class AlexNetParameters(Parameters):
     torchvision_input: tuple[int, int, int] = (3, 224, 224)
@@ -70,6 +72,22 @@ class AlexNet(Analysis[AlexNetParameters]):
             )
             for version, (label, prefix) in VERSIONS.items()
         }
+        first = next(layer for layer in shown["grouped"] if layers.is_convolution(layer))
+        for name, width, whose in (
+            ("", ledgers["grouped"].input_shape[-1], "used"),
+            ("stated_", STATED, "stated"),
+        ):
+            exact = (width - first.kernel[0] + 2 * first.padding[0]) / first.stride[0] + 1
+            metrics[f"{name}input"] = builders.metric(width, f"Width of the input, as {whose}", "pixels")
+            metrics[f"{name}first_width"] = builders.metric(
+                exact,
+                f"Width of the first layer's output before rounding, for the input as {whose}",
+                "pixels",
+            )
+        for key, value in (("kernel", first.kernel), ("stride", first.stride), ("padding", first.padding)):
+            metrics[f"first_{key}"] = builders.metric(
+                value[0], f"{key.capitalize()} of the first layer", "pixels"
+            )
         dense = sum(layer.parameters for layer in shown["grouped"] if layers.is_linear(layer))
         metrics["dense_share"] = builders.metric(
             dense / ledgers["grouped"].parameters,

@@ -113,7 +113,7 @@ class Segmentation(Analysis[SegmentationParameters]):
                 "tasks": Pictures(
                     caption="Three kinds of segmentation of a drawn scene with two disks and two squares. "
                     f"Plain: {parameters.clusters} clusters of colour, found by k-means, without classes. "
-                    "Semantic: the class of every pixel. Instance: the object of every pixel. Shades only "
+                    "Semantic: the class of every pixel. Instance: the object of every pixel. Colours only "
                     "tell regions apart.",
                     alt="Plain: both disks and one square share a shade. Semantic: the disks share one, the "
                     "squares another. Instance: each object has its own.",

@@ -340,7 +340,8 @@ def _figures(
     words = ", ".join(f"{count} at {threshold:g}" for threshold, count in counts.items())
     return {
         "example": Pictures(
-            caption="The example: the true box with the anchor of the best proposal and those of two corners; the candidates before suppression; "
+            caption="The example: the true box with the anchor of the best proposal and those of two "
+            "corners; the candidates before suppression; "
             "and after it.",
             alt=f"One canvas three times: with anchors, with all candidates, with what remains. {said}.",
             columns=3,

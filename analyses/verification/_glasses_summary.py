@@ -39,8 +39,8 @@ def summary(parameters: GlassesParameters, outcomes: Mapping[str, Outcome]) -> S
     metrics = _metrics(judged, kinds, areas, rates) | judging.comparison_metrics(found)
     metrics |= _interval_ends(found)
     note = (
-        f"Means over {counted(parameters.seeds, 'seeds')}. Intervals (95%) are over "
-        f"{counted(people, 'people')}, drawn again {judging.RESAMPLES} times."
+        f"Means over {counted(parameters.seeds, 'seeds')}. Brackets: 95% bootstrap intervals over "
+        f"{counted(people, 'people')} ({judging.RESAMPLES} resamples)."
     )
     shown = {
         "networks": tables.networks_table(metrics, note),
@@ -158,7 +158,8 @@ WORDS = {
     for name in COMPARED
     for key, measure in (("auc", judging.AUC), ("cross_glasses_tpr", CROSS))
 } | {
-    f"{HARDER}/{method}": judging.Compared(IN_TEXT[method], "the same, without any", KIND) for method in ROWS
+    f"{HARDER}/{method}": judging.Compared(IN_TEXT[method], "the same, on pairs without glasses", KIND)
+    for method in ROWS
 }
 
 

@@ -14,9 +14,9 @@ from results.schema import Chart, Metric, Table
 
 def networks_table(metrics: Mapping[str, Metric], note: str) -> Table:
     return builders.table(
-        "Two networks, each with two losses, on the people with glasses and without, whom they have not "
-        "seen: AUC; the threshold that left-out training people chose, and rates there; cross: pairs of one "
-        "person with glasses and without.",
+        "Two networks, each with two losses, on held-out people with and without glasses: AUC; the threshold "
+        "chosen on training people whom an inner fold left out, and rates at it; and the rate of accepted "
+        "mixed pairs.",
         {
             "method": builders.text("Network"),
             "auc": builders.number("AUC", ".3f"),
@@ -24,7 +24,7 @@ def networks_table(metrics: Mapping[str, Metric], note: str) -> Table:
             "true_positive": builders.percent("TPR"),
             "false_positive": builders.percent("FPR"),
             "accuracy": builders.percent("Accuracy"),
-            "cross_glasses_tpr": builders.percent("Cross TPR"),
+            "cross_glasses_tpr": builders.percent("Mixed TPR"),
         },
         [
             {
@@ -64,8 +64,8 @@ def kinds_table(metrics: Mapping[str, Metric], judged: Judged, kinds: Mapping[st
                 }
             )
     return builders.table(
-        "Pairs of people of whom there are images with glasses and without, at the threshold that left-out "
-        "training people chose, by who wears them.",
+        "Pairs of held-out people with and without glasses, by who wears them: rates at the threshold of the "
+        "networks.",
         {
             "method": builders.text("Network"),
             "kind": builders.text("Glasses"),
@@ -93,7 +93,7 @@ def published_table(judged: Mapping[str, Judged], kinds: Mapping[str, Any]) -> T
             }
         )
     return builders.table(
-        "Pairs of one published person with glasses and without that are accepted as the same.",
+        "Accepted mixed pairs of the tutorial's test people.",
         {
             "method": builders.text("Network"),
             "seeds": builders.text("Accepted, by seed"),

@@ -239,8 +239,8 @@ def comparison_table(found: Mapping[str, Comparison], caption: str) -> Table:
             for one in found.values()
         ],
         notes=(
-            f"Intervals (95%) are over people ({' or '.join(map(str, people))}), drawn again {RESAMPLES} "
-            "times, the same for first and second; p-values are adjusted by Holm's method for the "
+            f"Brackets: 95% bootstrap intervals over people ({' or '.join(map(str, people))}; {RESAMPLES} "
+            "resamples, the same for first and second). p-values are adjusted by Holm's method for the "
             f"{len(found)} comparisons of the table.",
         ),
     )

@@ -123,7 +123,9 @@ def by_seed_table(
             "difference": builders.number("Difference", "+.3f"),
         },
         [{"first": first, "second": second, "difference": one} for first, second, one in differences],
-        notes=("They say how much training varies, and not how much the choice of people does.",),
+        notes=(
+            "Brackets: 95% intervals over the seeds of training, which do not reflect the choice of people.",
+        ),
     )
 
 

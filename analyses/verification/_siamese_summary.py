@@ -42,7 +42,8 @@ def summary(parameters: SiameseParameters, outcomes: Mapping[str, Outcome]) -> S
         metrics=metrics,
         tables={
             "results": tables.results_table(
-                metrics, f"{seeds} Intervals (95%) are over people, drawn again fold by fold."
+                metrics,
+                f"{seeds} Brackets: 95% bootstrap intervals over people, resampled within their folds.",
             ),
             "thresholds": tables.thresholds_table(metrics, seeds),
             "rates": tables.rates_table(judged["folds"], f"{seeds} Every fold has its own threshold."),

@@ -58,8 +58,8 @@ def thresholds_table(metrics: Mapping[str, Metric], seeds: str) -> Table:
                 }
             )
     return builders.table(
-        "The threshold of each distance, with the best balanced accuracy on training people that the network "
-        "had not seen, and what it gives on the people tested.",
+        "The threshold of each distance, chosen by balanced accuracy on training people whom the network had "
+        "not seen, and its rates on the people tested.",
         {
             "part": builders.text("Tested"),
             "method": builders.text("Distance"),
@@ -74,8 +74,8 @@ def thresholds_table(metrics: Mapping[str, Metric], seeds: str) -> Table:
         rows,
         notes=(
             "A pair is called the same below the threshold. Balanced: mean of true positive and true "
-            "negative rate; best possible: with the threshold that the tested people themselves would have "
-            f"chosen. Every fold has its own threshold. {seeds}",
+            "negative rate; best possible: with the best threshold for the tested people themselves. "
+            f" Every fold has its own threshold. {seeds}",
         ),
     )
 
