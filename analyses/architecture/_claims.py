@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict
 from analyses.architecture._claims_values import read_value
 
 REQUIRED = ("quantity", "claimed")
-OPTIONAL = ("tolerance", "source", "input")
+OPTIONAL = ("tolerance", "source", "input", "name")
 BYTES = 4  # of a weight in single precision
 
 
@@ -29,8 +29,9 @@ class ClaimsError(Exception):
 class Claim(BaseModel):
     """`claimed` is a number, or a shape such as 55x55x96; `tolerance` absolute, or relative with a %.
 
-    text: as it was written. low, high: what the writing says that the number is, at least and at most; None
-    where it says one number. unit: "" as the quantity has it, or "flops", "bytes", "percent".
+    name: what a reader is told that the quantity is. text: as it was written. low, high: what the writing
+    says that the number is, at least and at most; None where it says one number. unit: "" as the quantity
+    has it, or "flops", "bytes", "percent".
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -40,6 +41,7 @@ class Claim(BaseModel):
     tolerance: str = ""
     source: str = ""
     input: str = ""
+    name: str = ""
     text: str = ""
     low: float | None = None
     high: float | None = None
@@ -290,6 +292,7 @@ def _claim(line: int, entry: dict[str, str], comma: bool | None) -> Claim:
         tolerance=_tolerance(entry.get("tolerance", ""), comma),
         source=entry.get("source", ""),
         input=entry.get("input", ""),
+        name=entry.get("name", ""),
         text=entry["claimed"],
         low=value.low,
         high=value.high,

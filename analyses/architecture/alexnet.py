@@ -237,8 +237,7 @@ def _figure(shown: Mapping[str, list[Layer]]) -> Chart:
     largest = max(range(len(names)), key=lambda i: series[0].y[i])
     return Chart(
         kind="bar",
-        caption="Where AlexNet's parameters are: those of each layer in the three versions, on a "
-        "logarithmic scale.",
+        caption="Parameters of each layer in the three versions of AlexNet, on a logarithmic scale.",
         alt=f"Bars for each layer. The convolutions stay below {max(series[1].y[:5]):.1f} million "
         f"parameters each; {names[largest]} is the largest with {series[0].y[largest]:.1f} million.",
         x=Axis(label="Layer", categories=names),

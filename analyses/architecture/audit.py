@@ -67,7 +67,9 @@ class Audit(Analysis[AuditParameters]):
         return {"computed": found}
 
     def summarize(self, parameters: AuditParameters, outcomes: Mapping[str, Outcome]) -> Summary:
+        named = any(claim.name for claim in parameters.claims)
         columns = (
+            *((Column(key="name", label="Of"),) if named else ()),
             Column(key="quantity", label="Quantity", type="code"),
             Column(key="claimed", label="Claimed"),
             Column(key="computed", label="Computed"),
@@ -82,6 +84,7 @@ class Audit(Analysis[AuditParameters]):
                 "cannot be checked" if value is None else "holds" if holds(claim, value) else "does not hold"
             )
             cells = {
+                "name": claim.name,
                 "quantity": claim.quantity + (f" at {claim.input}" if claim.input else ""),
                 "claimed": claim.text if claim.text and claim.low is not None else _text(claim.claimed),
                 "computed": "" if value is None else _converted(claim, value),

@@ -110,17 +110,29 @@ def _shown(ledger: Ledger) -> list[Layer]:
     ]
 
 
-def _label(layer: Layer) -> str:
-    if layers.is_convolution(layer):
-        return f"CONV{layer.kernel[0]}-{layer.output_shape[0]}" if layer.kernel and layer.output_shape else ""
-    return f"POOL{layer.kernel[0]}" if layer.kernel else "FC"
+def _labels(shown: Sequence[Layer]) -> list[str]:
+    """conv1_1 (3×3, 64), pool1, fc6 …: names by stage, which the paper's own "conv3-64" are not."""
+    labels = []
+    stage = number = 1
+    for layer in shown:
+        if layers.is_convolution(layer):
+            channels = layer.output_shape[0] if layer.output_shape else 0
+            labels.append(f"conv{stage}_{number} ({layers.window_text(layer.kernel)}, {channels})")
+            number += 1
+        elif layer.kernel:
+            labels.append(f"pool{stage}")
+            stage, number = stage + 1, 1
+        else:
+            labels.append(f"fc{stage}")
+            stage += 1
+    return labels
 
 
 def _table(ledger: Ledger, shape: tuple[int, int, int]) -> Table:
     channels, height, width = shape
     first = Row(
         cells={
-            "layer": "INPUT",
+            "layer": "input",
             "output": layers.shape_text(shape),
             "activations": channels * height * width,
             "weights": 0,
@@ -128,7 +140,11 @@ def _table(ledger: Ledger, shape: tuple[int, int, int]) -> Table:
         },
         arithmetic={"activations": f"{height}·{width}·{channels}"},
     )
-    rows = [first, *(layers.row(layer, COLUMNS, _label(layer)) for layer in _shown(ledger))]
+    shown = _shown(ledger)
+    rows = [
+        first,
+        *(layers.row(layer, COLUMNS, label) for layer, label in zip(shown, _labels(shown), strict=True)),
+    ]
     return Table(
         caption="VGG-19 layer by layer, without biases, with the arithmetic of each number.",
         columns=COLUMNS,
@@ -138,9 +154,11 @@ def _table(ledger: Ledger, shape: tuple[int, int, int]) -> Table:
 
 
 def _mac_table(ledger: Ledger) -> Table:
-    rows = [layers.row(layer, MAC_COLUMNS, _label(layer)) for layer in _shown(ledger) if layer.macs]
+    shown = _shown(ledger)
+    labelled = zip(shown, _labels(shown), strict=True)
+    rows = [layers.row(layer, MAC_COLUMNS, label) for layer, label in labelled if layer.macs]
     return Table(
-        caption="Multiply–accumulates of VGG-19: every weight once at every output position.",
+        caption="Multiply–accumulates of VGG-19; each weight is used once at every output position.",
         columns=MAC_COLUMNS,
         rows=(*rows, layers.total(rows, MAC_COLUMNS)),
     )
@@ -156,7 +174,7 @@ def _shares(rows: Sequence[Row]) -> dict[str, list[float]]:
     for row in rows:
         for key, values in sums.items():
             values[stage] += layers.whole(row.cells.get(key))
-        if str(row.cells["layer"]).startswith("POOL"):
+        if str(row.cells["layer"]).startswith("pool"):
             stage += 1
     return {key: [value / sum(values) for value in values] for key, values in sums.items()}
 
@@ -165,7 +183,7 @@ def _figure(shares: Mapping[str, list[float]]) -> Chart:
     labels = {"activations": "Activations", "weights": "Weights", "macs": "MACs"}
     return Chart(
         kind="bar",
-        caption="Where VGG-19 spends: each stage's share of activations, weights and multiply–accumulates.",
+        caption="Share of the activations, weights and multiply–accumulates of VGG-19 in each stage.",
         alt=f"Bars for stages. Activations fall from {shares['activations'][0]:.0%} in the first stage to "
         f"{shares['activations'][-1]:.1%} in the dense layers, which hold {shares['weights'][-1]:.0%} of "
         "the weights.",

@@ -25,8 +25,8 @@ def audit(
         Path,
         typer.Argument(
             metavar="CLAIMS",
-            help="CSV with columns quantity,claimed[,tolerance,source,input], or a Markdown or LaTeX table, "
-            "also one of a paper: Model, Params (M), GFLOPs",
+            help="CSV with columns quantity,claimed[,tolerance,source,input,name], or a Markdown or LaTeX "
+            "table, also one of a paper: Model, Params (M), GFLOPs",
         ),
     ],
     as_json: AsJson = False,

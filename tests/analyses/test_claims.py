@@ -145,3 +145,8 @@ def test_claims_are_read_from_markdown_and_from_a_tabular_of_a_paper(tmp_path):
 def test_a_file_that_is_no_table_of_claims_is_one_sentence(tmp_path, text, message):
     with pytest.raises(ClaimsError, match=message):
         read(tmp_path, text)
+
+
+def test_a_claim_may_say_what_its_quantity_is_called(tmp_path):
+    found, problems = read(tmp_path, "quantity,claimed,name\nresnet18/total/parameters,11.7M,ResNet-18\n")
+    assert not problems and found[0].name == "ResNet-18"

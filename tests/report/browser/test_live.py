@@ -103,7 +103,7 @@ def test_the_stack_sees_what_was_recorded_of_networks_and_counts_the_weights_of_
     rows = [
         row
         for row in recorded("architecture.vgg19").tables["layers"].rows
-        if "CONV" in str(row.cells["layer"])
+        if "conv" in str(row.cells["layer"])
     ]
     sizes = [numbers(stack, n) for n in range(stack.locator("tbody tr").count())]
     convolutions = [found for found in sizes if found[4] != "0"]
