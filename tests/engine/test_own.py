@@ -73,7 +73,12 @@ def test_a_new_study_builds_with_its_own_analysis_picture_and_table(folder, monk
     page = (folder / "site/my-study/my-section.html").read_text("utf-8")
     assert "1,248,424" in page and "Figure 2." in page and "The plan of the study." in page
     shown = sorted(file.name for file in (folder / "site/results").glob("*.json"))
-    assert shown == ["architecture.drawings.json", "architecture.vgg19.json", "own.squeeze.json"]
+    assert shown == [
+        "architecture.drawings.json",
+        "architecture.lenet.json",
+        "architecture.vgg19.json",
+        "own.squeeze.json",
+    ]
     for command in (["check"], ["show", "own.squeeze"], ["explain", "my-study"], ["list", "studies"]):
         assert main(command) == 0, capsys.readouterr()
     said = capsys.readouterr().out
