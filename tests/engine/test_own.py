@@ -251,6 +251,7 @@ BIB = """@misc{wang, author = {王小明 and 李, 四}, title = {One}, year = {2
 @misc{sato, author = "佐藤 太郎 and
     Kim, Min and {Some Group}", title = {Two}, year = {2021}}
 @misc{kim, author = {김 철수}, title = {Three}, year = {2022}}
+@misc{cohen, author = {כהן, דוד בן}, title = {Four}, year = {2023}}
 """
 
 
@@ -259,6 +260,7 @@ def test_a_family_name_stands_first_in_the_scripts_where_it_does(plain):
     page = re.sub(r"<[^>]+>", "", pages(plain, "# Mine\n\nAs [@wang; @sato; @kim] say.\n"))
     for name in ("王小明, and 李四.", "佐藤太郎, Min Kim, and Some Group.", "김철수.", "李 2020", "佐藤"):
         assert name in page, name
+    assert r"author = {{\family{כהן}}, \eastern{~דוד}}" in for_latex("author = {דוד כהן}")
     assert r"author = {{\family{李}}, \eastern{四} and Li, Si and 王小明}" in for_latex(
         "author = {李, 四 and Li, Si and 王小明}"
     )
@@ -267,12 +269,13 @@ def test_a_family_name_stands_first_in_the_scripts_where_it_does(plain):
 @needs_tex
 def test_a_family_name_stands_first_in_the_pdf(plain, capsys):
     (plain / "references.bib").write_text(BIB, "utf-8")
-    (plain / SECTION).write_text("# Mine\n\nAs [@wang; @sato; @kim] say.\n", "utf-8")
+    (plain / SECTION).write_text("# Mine\n\nAs [@wang; @sato; @kim; @cohen] say.\n", "utf-8")
     assert main(["build", str(plain), "--format", "pdf"]) == 0, capsys.readouterr().err
     shown = ["pdftotext", str(plain / "site" / "my-study.pdf"), "-"]
     text = re.sub(r"\s", "", subprocess.run(shown, capture_output=True, text=True, check=True).stdout)
     assert "MinKim" in text and "eastern" not in text and "family" not in text
     if not latex_scripts.advice(r"\foreign{cjk}{674E}"):  # its fonts are here
+        assert re.sub("[\u202a-\u202e]", "", text).count("דודבןכהן") == 1
         assert "佐藤太郎,MinKim" in text and "李四" in text and "김철수" in text
 
 
