@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
@@ -150,20 +151,47 @@ def _load(identifier: str, target: str) -> Analysis[Any]:
     family, _, stem = module.partition(".")
     if family == OWN:  # in words that lead its author there
         target = str(Path(os.environ[OWN_FOLDER], f"{stem}.py"))
+    broken = f"the analysis {identifier} cannot be loaded from {target}"
     try:
         with exits_raised():
-            analysis: Analysis[Any] = getattr(importlib.import_module(module), attribute)
-            name = analysis.id
+            found = getattr(importlib.import_module(module), attribute, None)
     except SystemExit as error:
-        raise BrokenPlugin(
-            f"the analysis {identifier} cannot be loaded from {target}: it called {exit_of(error)}"
-        ) from error
+        raise BrokenPlugin(f"{broken}{_line(error, target)}: it called {exit_of(error)}") from error
     except Exception as error:  # anything may go wrong in a file of someone else's
-        what = str(error) or type(error).__name__
-        raise BrokenPlugin(f"the analysis {identifier} cannot be loaded from {target}: {what}") from error
-    if name != identifier:
-        raise BrokenPlugin(f"{target} calls itself {name}, not {identifier}")
-    return analysis
+        what = error.msg if isinstance(error, SyntaxError) else " ".join(str(error).split())
+        raise BrokenPlugin(f"{broken}{_line(error, target)}: {what or type(error).__name__}") from error
+    return _checked(found, identifier, broken)
+
+
+def _line(error: BaseException, target: str) -> str:
+    """ ":17", or " (helper.py:17)" of another file than the target: where the fault left the code of its
+    author, the file that was being loaded or one of its folder."""
+    machinery = (__file__, importlib.__file__)
+    steps = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
+    if isinstance(error, SyntaxError) and error.filename:
+        steps.append((error.filename, error.lineno))
+    steps = [step for step in steps if step[0] not in machinery and not step[0].startswith("<frozen ")]
+    near = [step for step in steps if Path(step[0]).parent == Path(steps[0][0]).parent]
+    if not near:
+        return ""
+    file, line = near[-1]
+    return f":{line}" if file == target else f" ({file}:{line})"
+
+
+def _checked(found: Any, identifier: str, broken: str) -> Analysis[Any]:
+    """The analysis, when it says of itself what everything here asks for."""
+    from analyses.plugin import Analysis
+
+    if not isinstance(found, Analysis):
+        what = "it has no `analysis`" if found is None else f"its `analysis` is {found!r}"
+        what += "; end the file with `analysis = MyAnalysis()`, of a class of Analysis"
+        raise BrokenPlugin(f"{broken}: {what}, or begin the name of a helper's file with _")
+    for name in ("id", "title", "question"):
+        if not isinstance(getattr(found, name, None), str):
+            raise BrokenPlugin(f'{broken}: {type(found).__name__} says no {name}; write {name} = "…" in it')
+    if found.id != identifier:
+        raise BrokenPlugin(f'{broken}: it calls itself {found.id}; write id = "{identifier}"')
+    return found
 
 
 def select(names: list[str]) -> list[str]:

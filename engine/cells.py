@@ -48,10 +48,10 @@ class CellCache:
         self._loose: list[Path] = []
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
-        """The only writer meanwhile; Busy where another process is."""
+    def alone(self, *, wait: bool = False) -> Iterator[None]:
+        """The only writer meanwhile; where another process is, Busy, or a wait for its end."""
         try:
-            with holding(self.folder):
+            with holding(self.folder, wait=wait):
                 yield
         except Held:
             raise Busy(

@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 
 import analyses
 from engine.execution import execute
+from engine.own import STUDY
 from engine.refreshing import parameters_of
 from report import provenance as origins
 from report.colours import coloured, with_colours
@@ -33,7 +34,18 @@ class Shown:
 
 @cache
 def compute(analysis: str) -> Result:
-    """The result of an analytic analysis, computed now; UnknownAnalysis, or ValueError of an experiment."""
+    """The result of an analytic analysis, computed now; UnknownAnalysis, or ValueError of an experiment.
+
+    One of the author's own is that of the study whose folder the notebook is in.
+    """
+    if analysis.startswith(f"{analyses.OWN}."):
+        here = Path.cwd()
+        studies = [folder for folder in (here, *here.parents) if (folder / STUDY).is_file()]
+        if not studies:
+            raise ValueError(
+                f"{analysis} is an analysis of a study's folder; keep the notebook in that folder"
+            )
+        analyses.use_folder(studies[0] / "analyses")
     found = analyses.get(analysis)
     if not found.analytic:
         raise ValueError(f"{analysis} is measured, not computed; load({analysis!r}) gives its record")

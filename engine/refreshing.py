@@ -15,6 +15,7 @@ from typing import Any, get_args
 
 import analyses
 from analyses.plugin import Analysis, Parameters
+from engine.cells import CellCache
 from engine.faults import AnalysisFailed, faults_of
 from engine.freshness import Freshness, earlier_plan_key, freshness, libraries
 from engine.sources import cache_file, file_of, sources
@@ -84,7 +85,10 @@ def _refresh_one(
         if analysis.analytic:
             from engine.execution import execute
 
-            execute(analysis, profile, parameters, store, device="meta", report=report)
+            with CellCache(analysis, profile, store, {}).alone(wait=True):
+                if freshness(analysis, profile, parameters, store).state == "fresh":
+                    return  # another build has just made it
+                execute(analysis, profile, parameters, store, device="meta", report=report)
             done.recorded.append(analysis.id)
         elif _summarize(analysis, profile, parameters, found, store, done):
             done.recorded.append(analysis.id)

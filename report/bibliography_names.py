@@ -1,4 +1,6 @@
-"""Names in Chinese, Japanese or Korean script in a BibTeX file: the family name comes first."""
+"""Names in a BibTeX file whose script has an order of its own: in Chinese, Japanese or Korean the family name
+comes first, and Hebrew and Arabic run from right to left.
+"""
 
 from __future__ import annotations
 
@@ -6,27 +8,40 @@ import re
 import unicodedata
 from collections.abc import Callable
 
-from report.latex_text import SCRIPTS
+from report.latex_text import RIGHT_TO_LEFT, SCRIPTS
 
 FIELD = re.compile(r"(?i)(\b(?:author|editor)\s*=\s*)(\{(?:[^{}]|\{[^{}]*\})*\}|\"[^\"]*\")")
-PARTS = re.compile(r"(\S+?)(?:\s*,\s*|\s+)(\S+)")  # family and given, with a comma or without
+EASTERN = re.compile(r"(?P<family>\S+?)(?:\s*,\s*|\s+)(?P<given>\S+)")  # with a comma or without
+FROM_THE_RIGHT = re.compile(r"(?P<family>[^,]+?)\s*,\s*(?P<given>[^,]+)|(?P<first>.+)\s(?P<last>\S+)")
 
 
 def family_first(bibtex: str) -> str:
     """With "山田, 花子" for "山田 花子", of which BibTeX takes the last word for the family name."""
-    return _renamed(bibtex, lambda family, given: f"{family}, {given}")
+
+    def name(written: str) -> str:
+        parts = EASTERN.fullmatch(written)
+        return f"{parts['family']}, {parts['given']}" if parts and _is_in(("cjk",), written) else written
+
+    return _renamed(bibtex, name)
 
 
 def for_latex(bibtex: str) -> str:
-    r"""With \family and \eastern, by which plainnat, which puts given names first, prints 山田花子."""
-    return _renamed(bibtex, lambda family, given: rf"{{\family{{{family}}}}}, \eastern{{{given}}}")
+    r"""With \family and \eastern, by which plainnat, which puts given names first and on the left, prints
+    山田花子; and those from right to left, whose given name is then the right one.
+    """
 
-
-def _renamed(bibtex: str, form: Callable[[str, str], str]) -> str:
     def name(written: str) -> str:
-        parts = PARTS.fullmatch(written)
-        return form(parts[1], parts[2]) if parts and _is_eastern(written) else written
+        if (parts := EASTERN.fullmatch(written)) and _is_in(("cjk",), written):
+            return rf"{{\family{{{parts['family']}}}}}, \eastern{{{parts['given']}}}"
+        if (parts := FROM_THE_RIGHT.fullmatch(written)) and _is_in(RIGHT_TO_LEFT, written):
+            family, given = parts["family"] or parts["last"], parts["given"] or parts["first"]
+            return rf"{{\family{{{family}}}}}, \eastern{{~{given}}}"
+        return written
 
+    return _renamed(bibtex, name)
+
+
+def _renamed(bibtex: str, name: Callable[[str], str]) -> str:
     def field(found: re.Match[str]) -> str:
         names = re.split(r"(\s+and\s+)", found[2][1:-1])
         return found[1] + found[2][0] + "".join(map(name, names)) + found[2][-1]
@@ -34,6 +49,6 @@ def _renamed(bibtex: str, form: Callable[[str, str], str]) -> str:
     return FIELD.sub(field, bibtex)
 
 
-def _is_eastern(name: str) -> bool:
-    letters = re.sub(r"[\s,]", "", name)
-    return all(SCRIPTS.get(unicodedata.name(letter, "").split(" ")[0]) == "cjk" for letter in letters)
+def _is_in(scripts: tuple[str, ...], name: str) -> bool:
+    letters = re.sub(r"[\s,.]", "", name)
+    return all(SCRIPTS.get(unicodedata.name(letter, "").split(" ")[0]) in scripts for letter in letters)

@@ -243,8 +243,11 @@ def _depth(axis: Axis, width: float) -> float:
 
 def _panels(drawing: Drawing, figure: Panels, id: str) -> list[Axes]:
     across = min(figure.columns, len(figure.panels))
+    below, beside = figure.share_x, figure.share_y
+    if figure.panels[0].kind == "interval":  # whose x is drawn downwards
+        below, beside = beside, below
     places = drawing.subplots(
-        ceil(len(figure.panels) / across), across, squeeze=False, sharex=figure.share_x, sharey=figure.share_y
+        ceil(len(figure.panels) / across), across, squeeze=False, sharex=below, sharey=beside
     ).ravel()
     for place in places[len(figure.panels) :]:
         place.set_visible(False)
@@ -252,10 +255,12 @@ def _panels(drawing: Drawing, figure: Panels, id: str) -> list[Axes]:
     for n, (axes, panel) in enumerate(zip(places, figure.panels, strict=False)):
         axes.patch.set_visible(False)
         _panel(axes, panel, id, f"-panel-{n}", order, WIDTH / across - 0.6)
-        if figure.share_y and n % across:
+        if beside and n % across:
             axes.set_ylabel("")
-        if figure.share_x and n + across < len(figure.panels):
+        if below and n + across < len(figure.panels):
             axes.set_xlabel("")
+        elif below:
+            axes.tick_params(labelbottom=True)  # also where the last row of panels is shorter
     drawn = list(places[: len(figure.panels)])
     if len(order) > 1:
         _legend(drawing, drawn, figure, id)
@@ -361,11 +366,9 @@ def _intervals(axes: Axes, panel: Panel, ids: Sequence[str]) -> None:
     axes.set_yticks(rows, panel.x.categories)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
-    for row, group in zip(rows, panel.x.groups, strict=False):
-        if (
-            group not in panel.x.groups[: panel.x.groups.index(group)]
-            and rows[panel.x.groups.index(group)] == row
-        ):
+    named = axes.yaxis.get_tick_params().get("labelleft", True)  # beside a panel that shares its rows: there
+    for n, (row, group) in enumerate(zip(rows, panel.x.groups, strict=False)):
+        if named and (n == 0 or group != panel.x.groups[n - 1]):
             axes.annotate(
                 group,
                 xy=(0, row - 1),

@@ -14,7 +14,7 @@ from functools import cache
 from typing import Literal
 
 from report.formatting import listing
-from report.latex_text import form
+from report.latex_text import RIGHT_TO_LEFT, form
 
 Engine = Literal["pdflatex", "lualatex"]
 
@@ -38,6 +38,9 @@ NAMES = {
     "hebrew": "Hebrew", "devanagari": "Devanagari", "cjk": "Chinese, Japanese or Korean",
 }  # fmt: skip
 LONGEST_RUN = 4  # signs that no line breaks, where a script has no spaces
+#: A sign with what no line begins with behind it, and what none ends with before it.
+UNBROKEN = re.compile(r"[（「『《〈【〔［]*.[、。，．：；！？）」』》〉】〕］ー・々]*")
+NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
 
 
 def engine(latex: str) -> Engine:
@@ -103,7 +106,9 @@ def _switched(script: str, run: str) -> str:
     if not run or script == "latin":
         return run
     if script == "cjk" and len(run) > LONGEST_RUN:
-        return r"\allowbreak{}".join(rf"{{\in{script}{{{sign}}}}}" for sign in run)
+        return r"\allowbreak{}".join(rf"{{\in{script}{{{part}}}}}" for part in UNBROKEN.findall(run))
+    if script in RIGHT_TO_LEFT:
+        run = NUMBER.sub(r"\\innumber{\g<0>}", run)
     return rf"{{\in{script}{{{run}}}}}"
 
 

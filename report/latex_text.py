@@ -72,6 +72,7 @@ SCRIPTS = {
     **dict.fromkeys(("KATAKANA-HIRAGANA", "IDEOGRAPHIC"), "cjk"),
 }  # fmt: skip
 RIGHT_TO_LEFT = ("arabic", "hebrew")
+NEUTRAL = re.compile(r"[\s\d.,:;!?]*")  # between words from right to left, what runs as they do
 LONG_WORD = 24  # letters
 GREEK = re.compile(r"[\u0370-\u03ff\u1f00-\u1fff\u0300-\u036f]+")
 CLUSTER = re.compile(r".[\u0300-\u036f]*", re.DOTALL)  # a character with its combining marks
@@ -145,9 +146,9 @@ def _runs(text: str) -> list[tuple[str, str]]:
         last, written = runs[-1] if runs else ("", "")
         script = last
         if cluster[0].isascii() or unicodedata.category(cluster[0][0]) not in ("Mn", "Mc", "Cf"):
-            script = "serif" if cluster.start() in greek else _script(cluster[0])
+            script = "serif" if cluster.start() in greek else _script(cluster[0], last)
         added = cluster[0] if script or cluster[0].isascii() else form(cluster[0])
-        if script in RIGHT_TO_LEFT and runs[-2:-1] and runs[-2][0] == script and not written.strip():
+        if script in RIGHT_TO_LEFT and runs[-2:-1] and runs[-2][0] == script and NEUTRAL.fullmatch(written):
             runs[-2:] = [(script, runs[-2][1] + written + added)]  # the order of its words is its own
         elif runs and script == last:
             runs[-1] = (script, written + added)
@@ -161,15 +162,18 @@ def _is_greek_word(letters: str) -> bool:
     return len(letters) > 2 or unicodedata.normalize("NFD", letters) != letters
 
 
-def _script(cluster: str) -> str:
-    """The fonts that a letter needs; "" where pdflatex has a form that is true to it."""
+def _script(cluster: str, last: str) -> str:
+    """The fonts that a letter needs behind one of the script `last`; "" where pdflatex has a form that is
+    true to it."""
+    name = unicodedata.name(cluster[0], "").split(" ")[0]
+    if last == SCRIPTS.get(name) == "cjk":
+        return last  # as wide as its neighbours, where pdflatex has a narrow form
     if cluster.isascii():
         return ""
     if not DOT_OR_LINE_BELOW.isdisjoint(unicodedata.normalize("NFD", cluster)):
         return "latin"  # pdflatex prints it, and its text layer has a space behind
     if _true_form(cluster):
         return ""
-    name = unicodedata.name(cluster[0], "").split(" ")[0]
     return SCRIPTS.get(name) or ("serif" if unicodedata.category(cluster[0])[0] in "LN" else "")
 
 

@@ -241,7 +241,8 @@ def _broken(file: Path, problem: str) -> _Draft:
     text = file.read_text("utf-8-sig", errors="replace") if file.is_file() else ""
     first = text.partition("\n")[0]
     title = first[2:].strip() if first.startswith("# ") else file.stem
-    note = f"\n::: {{.missing}}\nThis section cannot be shown: {markdown(problem)}.\n:::\n"
+    said = markdown(problem.replace(f"{file.parent}/", ""))
+    note = f"\n::: {{.missing}}\nThis section cannot be shown: {said}.\n:::\n"
     return _Draft(file, text, title, note, problems=(problem,), lost=True)
 
 

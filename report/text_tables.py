@@ -30,9 +30,10 @@ def _cell(text: str) -> str:
 
 
 def latex(table: Table) -> str:
-    """A table environment; it needs \\usepackage{booktabs}."""
+    """A table environment, which says the package that it needs."""
     columns = "".join("r" if is_numeric(column) else "l" for column in table.columns)
     lines = [
+        r"% needs \usepackage{booktabs}",
         r"\begin{table}",
         r"\centering",
         rf"\caption{{{escape(table.caption)}}}",

@@ -280,6 +280,9 @@ class Panels(Record):
         for name, shared in (("x", self.share_x), ("y", self.share_y)):
             if shared and any(getattr(panel, name) != getattr(self.panels[0], name) for panel in self.panels):
                 raise ValueError(f"panels share an axis {name} that differs between them")
+        kinds = {panel.kind for panel in self.panels}
+        if (self.share_x or self.share_y) and "interval" in kinds and len(kinds) > 1:
+            raise ValueError("panels of kind interval, whose x is drawn downwards, share no axis with others")
         return self
 
 

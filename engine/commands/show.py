@@ -112,7 +112,9 @@ def _print_lines(result: Result) -> None:
     lines = [_call("value", name) for name in result.metrics]
     for name, finding in result.findings.items():
         lines.append(_call("sentence", name) if finding.sentences else f'% if holds("{name}")')
-    lines += [f"{_call('table', name)} {_call('ref', name)}" for name in result.tables]
+    for name, table in result.tables.items():
+        keys = ", ".join(column.key for column in table.columns)
+        lines.append(f"{_call('table', name)} {_call('ref', name)} of the columns {keys}")
     lines += [f"{_call('figure', name)} {_call('ref', name)}" for name in result.figures]
     for line in lines:
         out.print(escape(line))

@@ -9,6 +9,7 @@ import nbclient
 import nbformat
 import pytest
 
+import analyses
 from engine import notebook
 from report import notebook as writer
 from report.prose import compose
@@ -73,6 +74,42 @@ def test_a_result_near_the_notebook_is_taken_before_the_installed_one(tmp_path, 
     notebook.load.cache_clear()
     with pytest.raises(ResultError, match=r"there is no quick result of architecture\.lenet"):
         notebook.load("architecture.lenet", "quick")
+
+
+OWN = """
+from analyses.plugin import Analysis, Parameters, Summary
+from results.schema import Metric
+
+
+class One(Analysis[Parameters]):
+    id, title, question, analytic, libraries = "own.one", "One", "How many?", True, ()
+
+    def parameters(self, profile):
+        return Parameters()
+
+    def run(self, cell, context):
+        return {"n": 1}
+
+    def summarize(self, parameters, outcomes):
+        return Summary({"n": Metric(value=outcomes["all"]["n"], title="N")})
+
+
+analysis = One()
+"""
+
+
+def test_an_analysis_of_the_study_is_computed_where_the_notebook_is_in_its_folder(tmp_path, monkeypatch):
+    for folder in ("site", "analyses"):
+        (tmp_path / "mine" / folder).mkdir(parents=True)
+    (tmp_path / "mine" / "study.toml").touch()
+    (tmp_path / "mine" / "analyses" / "one.py").write_text(OWN, "utf-8")
+    monkeypatch.setenv(analyses.OWN_FOLDER, "")  # put back as it was afterwards
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match="keep the notebook in that folder"):
+        notebook.compute("own.one")
+    monkeypatch.chdir(tmp_path / "mine" / "site")
+    assert notebook.compute("own.one").metrics["n"].value == 1
+    analyses.use_folder(None)
 
 
 def test_what_does_not_exist_is_named_with_what_resembles_it():

@@ -73,7 +73,12 @@ def test_a_new_study_builds_with_its_own_analysis_picture_and_table(folder, monk
     page = (folder / "site/my-study/my-section.html").read_text("utf-8")
     assert "1,248,424" in page and "Figure 2." in page and "The plan of the study." in page
     shown = sorted(file.name for file in (folder / "site/results").glob("*.json"))
-    assert shown == ["architecture.drawings.json", "architecture.vgg19.json", "own.squeeze.json"]
+    assert shown == [
+        "architecture.drawings.json",
+        "architecture.lenet.json",
+        "architecture.vgg19.json",
+        "own.squeeze.json",
+    ]
     for command in (["check"], ["show", "own.squeeze"], ["explain", "my-study"], ["list", "studies"]):
         assert main(command) == 0, capsys.readouterr()
     said = capsys.readouterr().out
@@ -108,7 +113,9 @@ def test_a_folder_of_the_author_never_hides_a_module_of_ours(plain, monkeypatch)
     monkeypatch.chdir(plain)
     assert main(["list", "studies"]) == 0
     assert main(["run", "architecture.lenet"]) == 0
-    with pytest.raises(analyses.BrokenPlugin, match=r"loaded from .*/analyses/statistics\.py"):
+    with pytest.raises(
+        analyses.BrokenPlugin, match=r"loaded from .*/analyses/statistics\.py: its `analysis` is 3"
+    ):
         analyses.get("own.statistics")
 
 
@@ -244,6 +251,7 @@ BIB = """@misc{wang, author = {王小明 and 李, 四}, title = {One}, year = {2
 @misc{sato, author = "佐藤 太郎 and
     Kim, Min and {Some Group}", title = {Two}, year = {2021}}
 @misc{kim, author = {김 철수}, title = {Three}, year = {2022}}
+@misc{cohen, author = {כהן, דוד בן}, title = {Four}, year = {2023}}
 """
 
 
@@ -252,6 +260,7 @@ def test_a_family_name_stands_first_in_the_scripts_where_it_does(plain):
     page = re.sub(r"<[^>]+>", "", pages(plain, "# Mine\n\nAs [@wang; @sato; @kim] say.\n"))
     for name in ("王小明, and 李四.", "佐藤太郎, Min Kim, and Some Group.", "김철수.", "李 2020", "佐藤"):
         assert name in page, name
+    assert r"author = {{\family{כהן}}, \eastern{~דוד}}" in for_latex("author = {דוד כהן}")
     assert r"author = {{\family{李}}, \eastern{四} and Li, Si and 王小明}" in for_latex(
         "author = {李, 四 and Li, Si and 王小明}"
     )
@@ -260,12 +269,13 @@ def test_a_family_name_stands_first_in_the_scripts_where_it_does(plain):
 @needs_tex
 def test_a_family_name_stands_first_in_the_pdf(plain, capsys):
     (plain / "references.bib").write_text(BIB, "utf-8")
-    (plain / SECTION).write_text("# Mine\n\nAs [@wang; @sato; @kim] say.\n", "utf-8")
+    (plain / SECTION).write_text("# Mine\n\nAs [@wang; @sato; @kim; @cohen] say.\n", "utf-8")
     assert main(["build", str(plain), "--format", "pdf"]) == 0, capsys.readouterr().err
     shown = ["pdftotext", str(plain / "site" / "my-study.pdf"), "-"]
     text = re.sub(r"\s", "", subprocess.run(shown, capture_output=True, text=True, check=True).stdout)
     assert "MinKim" in text and "eastern" not in text and "family" not in text
     if not latex_scripts.advice(r"\foreign{cjk}{674E}"):  # its fonts are here
+        assert re.sub("[\u202a-\u202e]", "", text).count("דודבןכהן") == 1
         assert "佐藤太郎,MinKim" in text and "李四" in text and "김철수" in text
 
 
@@ -362,9 +372,35 @@ def test_a_study_builds_without_home_language_or_a_folder_for_temporary_files(pl
     assert (plain / "site" / "my-study.pdf").is_file()
 
 
-def test_two_builds_of_one_study_at_once_wait_for_each_other(plain):
-    (plain / "analyses" / "squeeze.py").unlink()
-    (plain / SECTION).write_text("# Mine\n\nWords of mine.\n", "utf-8")
+ANALYTIC = """from pathlib import Path
+
+from analyses.plugin import Analysis, Parameters, Summary
+from results.schema import Metric
+
+class Squeeze(Analysis[Parameters]):
+    id, title, question, analytic, libraries = "own.squeeze", "Runs", "How many runs?", True, ()
+
+    def parameters(self, profile):
+        return Parameters()
+
+    def run(self, cell, context):
+        import time
+
+        with Path(__file__).with_name("runs.txt").open("a") as file:
+            file.write("run\\n")
+        time.sleep(1)  # the other build comes here meanwhile
+        return {"n": 1}
+
+    def summarize(self, parameters, outcomes):
+        return Summary({"n": Metric(value=1, title="N")})
+
+analysis = Squeeze()
+"""
+
+
+def test_two_builds_of_one_study_at_once_wait_for_each_other_and_run_its_analysis_once(plain):
+    (plain / "analyses" / "squeeze.py").write_text(ANALYTIC, "utf-8")
+    (plain / SECTION).write_text('# Mine\n\nWords of mine: {{ value("own.squeeze/n") }}.\n', "utf-8")
     command = [sys.executable, str(TEMPLATES.parent / "runner.py"), "build", str(plain), "--format", "html"]
     builds = [
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in "ab"
@@ -372,8 +408,11 @@ def test_two_builds_of_one_study_at_once_wait_for_each_other(plain):
     said = [build.communicate(timeout=300) for build in builds]
     assert [build.returncode for build in builds] == [0, 0], said
     assert [err for _, err in said] == ["", ""]
+    assert (plain / "analyses" / "runs.txt").read_text() == "run\n"
+    assert sorted("own.squeeze: recorded" in out for out, _ in said) == [False, True]
     assert sorted("my-study.html: unchanged" in out for out, _ in said) == [False, True]
-    assert "Words of mine." in (plain / "site/my-study/my-section.html").read_text("utf-8")
+    assert not (plain / "results" / "cells").exists()
+    assert "Words of mine:" in (plain / "site/my-study/my-section.html").read_text("utf-8")
 
 
 @pytest.mark.parametrize("variable", ["HOME", "TMPDIR", "CONVSTUDY_CACHE"])
@@ -480,10 +519,35 @@ def test_an_analysis_that_is_not_there_is_named_with_its_line_and_the_nearest(fo
     assert "`convstudy run own.sqeeze`" in said
 
 
+HELPER = "from own import helper\n\n\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "place", "complaint"),
+    [
+        ("\ndef broken(:\n", "squeeze.py:2: ", "invalid syntax"),
+        ("\n\nimport nowhere\n", "squeeze.py:3: ", "No module named 'nowhere'"),
+        ("\n1 / 0\n", "squeeze.py:2: ", "division by zero"),
+        (HELPER, r"squeeze.py \(.*helper.py:2\): ", "unindent does not match|unexpected indent"),
+        ("x = 1\n", "squeeze.py: ", "it has no `analysis`; end the file with .*helper.s file with _"),
+        (ANALYTIC.replace('"Runs", ', "3, "), "squeeze.py: ", 'Squeeze says no title; write title = "…"'),
+        (ANALYTIC.replace("own.squeeze", "own.lemon"), "squeeze.py: ", 'write id = "own.squeeze"'),
+        (ANALYTIC.replace("def run", "def ran"), "squeeze.py:23: ", "abstract class Squeeze"),
+        ("import sys\nsys.exit(3)\n", "squeeze.py:2: ", r"it called sys.exit\(3\)"),
+    ],
+)
+def test_an_analysis_that_cannot_be_loaded_is_named_with_its_line(folder, code, place, complaint):
+    (folder / "analyses" / "squeeze.py").write_text(code, "utf-8")
+    (folder / "analyses" / "helper.py").write_text("x = 1\n  y = 2\n", "utf-8")
+    common.work_in(folder)
+    with pytest.raises(analyses.BrokenPlugin, match=f"loaded from .*{place}.*({complaint})"):
+        analyses.get("own.squeeze")
+
+
 def test_a_broken_analysis_or_bibliography_is_named_with_its_file(folder, capsys):
     (folder / "analyses" / "squeeze.py").write_text("def broken(:\n", "utf-8")
     assert main(["build", str(folder), "--format", "html"]) == 1
-    assert str(folder / "analyses" / "squeeze.py") in capsys.readouterr().err
+    assert f"{folder / 'analyses' / 'squeeze.py'}:1: invalid syntax" in capsys.readouterr().err
     (folder / "abstract.md").write_text("# Abstract\n\nAs [@mine] says.\n", "utf-8")
     (folder / "references.bib").write_text("@misc{mine,\n  title = {A}\n  year = {2016}\n}\n", "utf-8")
     assert main(["build", str(folder), "--format", "html"]) == 1

@@ -11,9 +11,10 @@ from typing import Any
 
 import pikepdf
 import pytest
+from pydantic import ValidationError
 
 from report import figures
-from results.schema import Axis, Chart, Figure, Heatmap, Pictures, Series
+from results.schema import Axis, Chart, Figure, Heatmap, Panel, Panels, Pictures, Series
 from tests.report.conftest import trained, vgg19
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -121,6 +122,37 @@ def test_rows_of_an_interval_plot_run_down_and_zero_is_drawn() -> None:
     order = [name for pair in zip(figure.x.groups, figure.x.categories, strict=True) for name in pair]
     assert sorted(heights, key=lambda name: heights[name]) == order
     assert "stroke-dasharray" in text  # the line at zero
+
+
+def changes(names: str) -> Panel:
+    """An interval plot with a row for each letter, further to the right in each."""
+    values = tuple(float(n) for n in range(len(names)))
+    one = tuple(value + 1 for value in values)
+    series = Series(label="s", x=values, y=values, low=tuple(value - 1 for value in values), high=one)
+    return Panel(
+        kind="interval", x=Axis(label="Change", categories=tuple(names)), y=Axis(label="%"), series=(series,)
+    )
+
+
+def test_interval_plots_share_the_axis_of_values_and_keep_their_rows() -> None:
+    figure = Panels(
+        caption="c", alt="a", panels=(changes("abc"), changes("vwxyz"), changes("q")), share_y=True
+    )
+    root = ET.fromstring(figures.svg(figure, "f"))
+    texts = [text.text for text in root.iter(f"{SVG}text")]
+    assert [texts.count(name) for name in "abcvwxyzq"] == [1] * 9
+    assert len(set(str(root.get("data-x")).split(";"))) == 1
+    assert len(set(str(root.get("data-y")).split(";"))) == 3
+    assert texts.count("%") == 2  # below the last panel of each column
+
+
+def test_interval_plots_share_rows_that_are_named_once() -> None:
+    figure = Panels(caption="c", alt="a", panels=(changes("abc"), changes("abc")), share_x=True)
+    texts = [text.text for text in ET.fromstring(figures.svg(figure, "f")).iter(f"{SVG}text")]
+    assert [texts.count(name) for name in "abc"] == [1] * 3
+    with pytest.raises(ValidationError, match="share no axis with others"):
+        line = changes("abc").model_copy(update={"kind": "line"})
+        Panels(caption="c", alt="a", panels=(changes("abc"), line), share_x=True)
 
 
 def test_points_that_are_not_significant_are_hollow() -> None:

@@ -43,11 +43,27 @@ OTHERS = (
         ("ơ", r"\foreign{latin}{01A1}"),
         ("王、", r"\foreign{cjk}{738B 3001}"),
         ("עם על", r"\foreign{hebrew}{05E2 05DD 0020 05E2 05DC}"),
+        ("ע, 4 ע.", r"\foreign{hebrew}{05E2 002C 0020 0034 0020 05E2}."),
+        ("（王，a，", r"\uni{(}{FF08}\foreign{cjk}{738B FF0C}a\uni{,}{FF0C}"),
         ("☃", r"\nofont{2603}"),
     ],
 )  # fmt: skip
 def test_a_letter_is_a_command_of_pdflatex_or_marked_with_its_script(text: str, expected: str) -> None:
     assert escape(text) == expected
+
+
+def test_numbers_within_hebrew_run_their_own_way_and_no_line_begins_with_a_comma(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(latex_scripts, "_found", lambda file: "here")
+    monkeypatch.setattr(latex_scripts, "_characters", lambda file: frozenset(range(0x10000)))
+
+    def printed(text: str) -> str:
+        return latex_scripts.resolve(escape(text), "lualatex")
+
+    assert printed("ע 3.14, ע") == r"{\inhebrew{ע \innumber{3.14}, ע}}"
+    signs = [rf"{{\incjk{{{part}}}}}" for part in ("深", "度，", "（学", "习）。", "是")]
+    assert printed("深度，（学习）。是") == r"\allowbreak{}".join(signs)
 
 
 def test_without_fonts_letters_become_latin_or_codes() -> None:
