@@ -64,8 +64,8 @@ def kinds_table(metrics: Mapping[str, Metric], judged: Judged, kinds: Mapping[st
                 }
             )
     return builders.table(
-        "Pairs of held-out people with and without glasses, by who wears them (mixed: one of the two): rates at "
-        "the threshold of the networks.",
+        "Pairs of held-out people with and without glasses, by who wears them (mixed: one of the two): rates "
+        "at the threshold of the networks.",
         {
             "method": builders.text("Network"),
             "kind": builders.text("Glasses"),
