@@ -39,6 +39,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import jinja2
@@ -58,6 +59,7 @@ from results.store import Profile, ResultError, Store
 #: A marker as it is rendered, and a macro within backquotes as it is typed.
 MARKED = re.compile(r"\]\{\.(value|quoted|ref) ")
 IN_BACKQUOTES = re.compile(r"`[^`]*\{\{[^`]*`")
+DEEPEST_LIST = 4
 #: What sets the numbers of a profile apart from those of the protocol.
 NOT_FULL = {
     "quick": "measured on small embedded data, with short training, in place of the data of the protocol",
@@ -371,8 +373,8 @@ def _with_pictures(draft: _Draft, tree: list[Block]) -> list[Block]:
 
 
 def _check_structure(draft: _Draft, tree: list[Block]) -> None:
-    """ProseError for a heading that would begin another section, an id that is there twice, and a link that
-    leads nowhere."""
+    """ProseError for a heading that would begin another section, an id that is there twice, a link that leads
+    nowhere, and a list that LaTeX cannot set."""
     headings = [element["c"] for element in elements(tree) if element["t"] == "Header"]
     ids = [attributes[0] for _, attributes, _ in headings]
     for level, (name, _, _), inlines in headings:
@@ -389,6 +391,22 @@ def _check_structure(draft: _Draft, tree: list[Block]) -> None:
         if address and not re.match(r"#|[a-zA-Z][a-zA-Z0-9+.-]*:", address):
             said = 'write {{ ref("section:ID") }} for a section, or an address that begins with https://'
             raise _fault([draft], unquote(address), f"the link {address} leads nowhere in a PDF; {said}")
+    for depth, block in _lists(tree):
+        if depth > DEEPEST_LIST:
+            first = next((plain_text(part["c"]) for part in elements(block) if part["t"] == "Plain"), "- ")
+            said = f"a list stands in {depth - 1} others, and LaTeX sets {DEEPEST_LIST} levels; write it flat"
+            raise _fault([draft], first, said)
+
+
+def _lists(node: Any, depth: int = 1) -> Iterator[tuple[int, Block]]:
+    """The lists of a syntax tree, with how deep they stand in each other."""
+    if isinstance(node, dict):
+        if node.get("t") in ("BulletList", "OrderedList"):
+            yield depth, node
+            depth += 1
+        node = list(node.values())
+    for part in node if isinstance(node, list) else ():
+        yield from _lists(part, depth)
 
 
 def _prefix_ids(blocks: list[Block], section: str) -> list[Block]:

@@ -351,6 +351,7 @@ def test_two_pictures_of_one_name_are_refused(plain):
             "no heading of this section has the id of the link #abov; did you",
         ),
         ("A [page](other.html).", 3, "the link other.html leads nowhere in a PDF; write {{ ref("),
+        ("- a\n  - b\n    - c\n      - d\n        - ee", 7, "a list stands in 4 others"),
         ("A note[^n].", 3, "the footnote [^n] has no text"),
         ("A note[^n].\n\n[^n]: A\n\n[^n]: B", 3, "the footnote [^n] has several texts"),
         (
