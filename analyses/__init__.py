@@ -104,7 +104,7 @@ def own() -> dict[str, str]:
     spec = ModuleSpec(OWN, None, is_package=True)
     spec.submodule_search_locations = [folder]
     sys.modules[OWN] = module_from_spec(spec)
-    names = [f"{OWN}.{file.stem}" for file in sorted(Path(folder).glob("*.py")) if file.stem[0] != "_"]
+    names = [f"{OWN}.{file.stem}" for file in sorted(Path(folder).glob("[!_]*.py")) if file.is_file()]
     return {name: f"{name}:analysis" for name in names}
 
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from report import text_files
+from report.bibliography import BibliographyError, bibliography_keys
 from report.bibliography_names import family_first
 from report.document import Study
-from report.prose import ProseError, bibliography_keys
 from report.study import StudyError, load
 from results.locking import holding
 from results.store import write_atomically
@@ -56,7 +56,7 @@ def open_study(folder: Path, ours: Path) -> OwnStudy:
     try:
         repeated = sorted(_keys(ours) & _keys(folder))
         joint = {part: _joint(folder / part, ours / part) for part in ("names.txt", "references.bib")}
-    except (ProseError, text_files.NotUTF8) as error:
+    except (BibliographyError, text_files.UnreadableText) as error:
         raise StudyError(str(error)) from None
     if repeated:
         raise StudyError(
@@ -67,7 +67,7 @@ def open_study(folder: Path, ours: Path) -> OwnStudy:
         _link(joined, links)
         write_atomically(joined / "names.txt", joint["names.txt"].encode())
         write_atomically(joined / "references.bib", family_first(joint["references.bib"]).encode())
-    links |= {joined / part: folder / part for part in joint}
+    links |= {joined / part: folder / part for part in (*joint, "sections")}
     try:
         study = load(joined / "studies" / f"{name}.toml", joined, typed_numbers="notice")
     except StudyError as error:

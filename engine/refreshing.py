@@ -48,7 +48,9 @@ def profiles_of(analysis: Analysis[Any]) -> tuple[Profile, ...]:
 def parameters_of(analysis: Analysis[Any], profile: Profile) -> Parameters:
     """Its choices under a profile; AnalysisFailed where its code cannot say them."""
     with faults_of(analysis, "its parameters"):
-        chosen: Parameters = analysis.parameters("quick" if profile == "quick" else "full")
+        chosen = analysis.parameters("quick" if profile == "quick" else "full")
+        if not isinstance(chosen, Parameters):
+            raise TypeError(f"parameters gave {type(chosen).__name__}, not Parameters")
         return chosen
 
 

@@ -12,11 +12,11 @@ from pathlib import Path
 from report.document import Document
 from report.latex_text import CYRILLIC
 
+_CODE = (r"^(```|~~~).*?^\1[ \t]*$", r"(`+)(?!`).*?(?<!`)\1(?!`)")
 #: What is no prose: blanked out (line breaks kept) before digits are looked for.
 _NOT_PROSE = (
     r"\{##.*?##\}|\{%.*?%\}",  # Jinja
-    r"^(```|~~~).*?^\1[ \t]*$",
-    r"(`+)(?!`).*?(?<!`)\1(?!`)",
+    *_CODE,
     r"(?<=\])\([^)\s]*(?:\s+\"[^\"]*\")?\)|<https?://[^>]*>",  # the address of a link
     r"(?<=\])[ ]*\{[^}\n]*\}|^:::+[^\n]*$|(?<=\S )\{[#.][^}\n]*\}[ \t]*$",  # attributes and heading ids
     r"\[\^[^\]\s]+\]",  # footnote marks
@@ -137,6 +137,20 @@ def check_html(template: Path) -> str:
     return ""
 
 
+def check_footnotes(template: Path) -> str:
+    """A sentence on the first footnote whose text is not there, or is there twice; "" without one."""
+    text = with_statements(template.read_text("utf-8-sig", errors="replace"))
+    for pattern in _CODE:
+        text = re.sub(pattern, _blank, text, flags=re.DOTALL | re.MULTILINE)
+    texts = re.findall(r"^ {0,3}\[\^([^\]\s]+)\]:", text, flags=re.MULTILINE)
+    for found in re.finditer(r"(?<!\\)\[\^([^\]\s]+)\]", text):
+        if texts.count(found[1]) != 1:
+            line, mark = text.count("\n", 0, found.start()) + 1, found[0]
+            what = "has several texts; keep one" if found[1] in texts else "has no text"
+            return f"{template}:{line}: the footnote {mark} {what}, a paragraph that begins with {mark}:"
+    return ""
+
+
 def _blank(found: re.Match[str]) -> str:
     return re.sub(r"[^\n]", " ", found[0])
 
@@ -150,7 +164,8 @@ def check_pdf(pdf: Path, log: Path, document: Document) -> list[str]:
     `log` is LaTeX's, with its .aux beside it. The PDF itself is read with poppler's tools where they are
     installed, and only the log speaks where they are not.
     """
-    problems = [*_log_problems(log.read_text("latin-1")), *_label_problems(log.with_suffix(".aux"), document)]
+    problems = [*_log_problems(log, document), *_label_problems(log.with_suffix(".aux"), document)]
+    problems += _bibtex_problems(log.with_suffix(".blg"), document)
     if shutil.which("pdffonts") and shutil.which("pdftotext") and shutil.which("pdfinfo"):
         problems += _font_problems(_output("pdffonts", str(pdf)))
         problems += _information_problems(_output("pdfinfo", str(pdf)), document)
@@ -162,20 +177,58 @@ def _output(*command: str) -> str:
     return subprocess.run(command, capture_output=True, check=True).stdout.decode(errors="replace")
 
 
-def _log_problems(log: str) -> Iterator[str]:
+def _log_problems(file: Path, document: Document) -> Iterator[str]:
+    log = file.read_text("latin-1")
     for kind, name in dict.fromkeys(re.findall(r"(Reference|Citation) `([^']+)'.*undefined", log)):
         yield f"the {kind.lower()} {name!r} leads nowhere"
     for name in dict.fromkeys(re.findall(r"Label `([^']+)' multiply defined", log)):
         yield f"the label {name!r} is defined twice"
     for name in dict.fromkeys(re.findall(r"destination with the same identifier \(name\{([^}]+)\}", log)):
         yield f"the link target {name!r} is defined twice"
-    for points, where in re.findall(r"Overfull \\hbox \(([\d.]+)pt too wide\) (.*)", log):
+    wide: dict[str, list[float]] = {}
+    for points, line in re.findall(r"Overfull \\hbox \(([\d.]+)pt too wide\)\D*(\d*)", log):
         if float(points) > WIDEST_OVERFULL:
-            yield f"a line is {float(points):.0f} points too wide ({where.strip()} of the .tex)"
+            wide.setdefault(_section_of(file, line, document), []).append(float(points))
+    for place, found in wide.items():
+        lines = "a line is" if len(found) == 1 else f"{len(found)} lines are"
+        yield f"{place}{lines} {max(found):.0f} points too wide; shorten a table, a formula or a long word"
     for points, line in re.findall(r"Float too large for page by ([\d.]+)pt on input line (\d+)", log):
-        yield f"a table or figure is {float(points):.0f} points too tall for a page (line {line} of the .tex)"
+        place = _section_of(file, line, document)
+        yield f"{place}a table or figure is {float(points):.0f} points too tall for a page; make two of it"
     for what in dict.fromkeys(re.findall(r"Missing character: (.+)", log)):
-        yield f"a character is missing: {what}"
+        code = re.match(r"U\+([0-9A-F]+) has no form", what)
+        place = _place_of(chr(int(code[1], 16)), document) if code else ""
+        yield f"{place}a character is missing: {what}"
+
+
+def _bibtex_problems(file: Path, document: Document) -> Iterator[str]:
+    """Names that BibTeX leaves out, since no @string defines them."""
+    log = file.read_text("latin-1") if file.exists() else ""
+    for name, line in re.findall(r'Warning--string name "(.+)" is undefined\n--line (\d+)', log):
+        yield f"{document.bibliography}:{line}: no @string defines {name}; put the text in braces"
+
+
+def _section_of(log: Path, line: str, document: Document) -> str:
+    """ "file: " of the section that has a line of the .tex beside the log; "" where there is none."""
+    tex = log.with_suffix(".tex")
+    lines = tex.read_text("utf-8").splitlines()[: int(line or 0)] if tex.exists() else []
+    above = re.findall(r"(?m)^% section: (\S+)$", "\n".join(lines))
+    return f"{_section_file(above[-1], document)}: " if above else ""
+
+
+def _place_of(character: str, document: Document) -> str:
+    """ "file:line: " of the first line of the study's sections that has a character; "" where none has."""
+    for name in (document.study.abstract, *document.study.sections):
+        file = _section_file(name, document)
+        text = file.read_text("utf-8-sig", errors="replace") if file.is_file() else ""
+        if character in text:
+            line = text.count("\n", 0, text.index(character)) + 1
+            return f"{file}:{line}: "
+    return ""
+
+
+def _section_file(name: str, document: Document) -> Path:
+    return document.bibliography.parent / "sections" / f"{name}.md"
 
 
 def _label_problems(path: Path, document: Document) -> Iterator[str]:

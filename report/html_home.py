@@ -11,8 +11,9 @@ from markupsafe import Markup
 from report import printed
 from report.colours import coloured
 from report.document import Study
-from report.formatting import AT_LEAST, number, with_interval
+from report.formatting import AT_LEAST, nearest, number, with_interval
 from report.html_text import fragment
+from report.study import place
 from report.thumbnails import NotSmall, thumbnail
 from results.schema import Metric, Result
 
@@ -60,7 +61,9 @@ def cards(
             headline = _headline(study, by_name)
             figure = _figure(study, by_name)
         except (LookupError, NotSmall) as error:
-            problems.append(f"{study.id}: {error.args[0]}")
+            key = "headline" if headline is None and study.headline else "figure"
+            where = place(study.source, key) if study.source else study.id
+            problems.append(f"{where}: {error.args[0]}")
         made.append(
             Card(
                 study,
@@ -87,7 +90,8 @@ def _headline(study: Study, results: Mapping[str, Result]) -> Headline | None:
         return None
     result, key = _named(study.headline, "headline", results)
     if key not in result.metrics:
-        raise LookupError(f"its headline is {study.headline!r}, and the result has no such metric")
+        hint = nearest(key, list(result.metrics))
+        raise LookupError(f"the headline is {study.headline!r}, and the result has no such metric{hint}")
     metric = result.metrics[key]
     value = (
         number(metric.value) if metric.low is None else with_interval(metric, "", None, "[]").split(" ")[0]
@@ -106,7 +110,8 @@ def _figure(study: Study, results: Mapping[str, Result]) -> Small | None:
         return None
     result, key = _named(study.figure, "figure", results)
     if key not in result.figures:
-        raise LookupError(f"its figure is {study.figure!r}, and the result has no such figure")
+        hint = nearest(key, list(result.figures))
+        raise LookupError(f"the figure is {study.figure!r}, and the result has no such figure{hint}")
     figure = coloured(result.figures)[key]
     href = f"results/{result.analysis}.html#{fragment(f'{result.analysis}/figure:{key}')}"
     return Small(thumbnail(figure), figure.caption.partition(". ")[0].rstrip(".;"), href)
@@ -116,6 +121,7 @@ def _named(name: str, key: str, results: Mapping[str, Result]) -> tuple[Result, 
     analysis, _, part = name.partition("/")
     if analysis not in results:
         raise LookupError(
-            f"its {key} {name!r} is of a result that is missing; `python runner.py run {analysis}`"
+            f"the {key} {name!r} is of a result that is missing; `python runner.py run {analysis}`"
+            f"{nearest(analysis, list(results))}"
         )
     return results[analysis], part

@@ -18,6 +18,7 @@ from pathlib import Path
 import jinja2
 
 from report import figures, latex_scripts, latex_tables, latex_tags, pandoc, pictures
+from report.bibliography import bibliography_keys
 from report.bibliography_names import for_latex
 from report.document import Block, Document, Item, Section, Study, Written, elements, marker, rewrite
 from report.formatting import listing
@@ -325,22 +326,32 @@ def _explain(log: Path, tex: str, document: Document, templates: Path) -> tuple[
     text = log.read_text("latin-1") if log.exists() else ""
     if missing := re.search(r"File `([^']+)' not found", text):
         return f"LaTeX has no {missing[1]}; install what it needs with `{INSTALL}`", ""
-    found = re.search(r"^(?:\./)?[^\s:]+\.(?:tex|cls|sty|bbl):(\d+): (.+)", text, re.MULTILINE)
+    found = re.search(r"^(?:\./)?[^\s:]+\.(tex|cls|sty|bbl):(\d+): (.+)", text, re.MULTILINE)
     if not found:
         if runaway := re.search(r"Runaway (?:argument|definition|text)\?\s*\n(.{8,})", text):
             return _unended(runaway[1], tex, document, templates)
         last = [line for line in text.splitlines() if line.startswith("!")] or text.split("\n")[-3:]
         return f"LaTeX gave no PDF; its last words are “{' '.join(last).strip()}”", ""
-    line, message = int(found[1]), found[2].strip().rstrip(".")
+    line, message = int(found[2]), found[3].strip().rstrip(".")
     shown = re.search(rf"^l\.{line} (.*)$", text[found.end() :], re.MULTILINE)
     words = shown[1].strip() if shown else ""
-    above = re.findall(r"^% section: (\S+)$", "\n".join(tex.splitlines()[:line]), re.MULTILINE)
     near = f" near “{words[-60:]}”" if words else ""
+    if found[1] == "bbl":
+        return f"{_entry(log.with_suffix('.bbl'), line, document)}: LaTeX stops with “{message}”{near}", ""
+    above = re.findall(r"^% section: (\S+)$", "\n".join(tex.splitlines()[:line]), re.MULTILINE)
     stop = f"LaTeX stops with “{message}”{near} (line {line} of {log.stem}.tex)"
     if not above:
         return f"{document.study.source or document.study.id}, before the first section: {stop}", ""
     where = _place_in_template(templates / "sections" / f"{above[-1]}.md", words)
     return f"{where}: {stop}", above[-1]
+
+
+def _entry(references: Path, line: int, document: Document) -> str:
+    """ "file:line" of the entry of the bibliography that a line of the .bbl was made of."""
+    above = "".join(references.read_text("utf-8").splitlines(keepends=True)[:line])
+    keys = re.findall(r"\\bibitem(?:\[[^\]]*\])?\{([^}]+)\}", above)
+    lines = [number for key, number in bibliography_keys(document.bibliography).items() if key in keys[-1:]]
+    return f"{document.bibliography}:{lines[0]}" if lines else str(document.bibliography)
 
 
 def _unended(words: str, tex: str, document: Document, templates: Path) -> tuple[str, str]:
@@ -370,7 +381,11 @@ def _place_in_template(template: Path, words: str) -> str:
     """ "file:line" of the source of a piece of LaTeX, found by its last command; else the file alone."""
     if template.exists():
         lines = template.read_text("utf-8").splitlines()
-        for needle in filter(None, (words[-30:], *re.findall(r"\\[A-Za-z]+", words)[::-1])):
+        plain = re.sub(
+            r"\\[()\[\]]|\\text\w+|[{}$]", "\n", words
+        )  # what pandoc writes otherwise than the author
+        pieces = sorted(filter(str.strip, plain.splitlines()), key=len)[::-1]
+        for needle in filter(None, (words[-30:], *re.findall(r"\\[A-Za-z]+", words)[::-1], *pieces)):
             if found := next((number for number, line in enumerate(lines, 1) if needle in line), None):
                 return f"{template}:{found}"
     return str(template)

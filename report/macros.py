@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any
 
@@ -91,13 +92,16 @@ class Macros:
         self.allowed_names = allowed_names(self.templates)
 
     def namespace(self) -> dict[str, Callable[..., Any]]:
-        return {name: self._sparing(name) if name in SPARED else getattr(self, name) for name in MACROS}
+        return {name: self._macro(name) for name in MACROS}
 
-    def _sparing(self, name: str) -> Callable[..., str]:
+    def _macro(self, name: str) -> Callable[..., Any]:
         """The macro, which says in its place what is missing where the section is not about that."""
-        macro: Callable[..., str] = getattr(self, name)
+        macro: Callable[..., Any] = getattr(self, name)
 
-        def printed(*given: Any, **named: Any) -> str:
+        def printed(*given: Any, **named: Any) -> Any:
+            _check_types(name, macro, given, named)
+            if name not in SPARED:
+                return macro(*given, **named)
             try:
                 return macro(*given, **named)
             except ResultError as error:
@@ -346,6 +350,35 @@ class Macros:
         if part not in parts:
             raise MacroError(f"{analysis} has no {singular} {part!r}{nearest(part, list(parts))}")
         return parts[part]
+
+
+#: What a macro may be given, as it is declared → the types of such a value, and how an error calls it.
+GIVEN: dict[str, tuple[tuple[type, ...], str]] = {
+    "str": ((str,), 'a text in quotation marks, "…"'),
+    "bool": ((bool,), "True or False"),
+    "int": ((int,), "a whole number"),
+    "float": ((int, float), "a number"),
+    "list[str]": ((list, tuple), 'a list of texts, ["…", "…"]'),
+}
+
+
+def _check_types(
+    name: str, macro: Callable[..., Any], given: Sequence[Any], named: Mapping[str, Any]
+) -> None:
+    """MacroError where an argument is not of its type; of one that is missing or unknown the call tells."""
+    call = signature(macro)
+    try:
+        arguments = call.bind(*given, **named).arguments
+    except TypeError:
+        return
+    for key, value in arguments.items():
+        several = call.parameters[key].kind is Parameter.VAR_POSITIONAL
+        declared = call.parameters[key].annotation.removesuffix(" | None")
+        types, wanted = GIVEN[declared]
+        for one in value if several else [value]:
+            texts = one if declared == "list[str]" and isinstance(one, list | tuple) else [""]
+            if one is not None and not (isinstance(one, types) and all(isinstance(t, str) for t in texts)):
+                raise MacroError(f"{key} of {name}() is {wanted}, not {one!r}; it is written {MACROS[name]}")
 
 
 def full_name(name: str, subject: str) -> str:

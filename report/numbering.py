@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,9 +99,14 @@ def _name(element: Block, number: int) -> str:
     """ "picture:net" and "table:costs": by the id that the author gave, else by the file of the picture."""
     given = element["c"][0][0]
     if element["t"] == "Table":
-        return f"table:{given or number}"
+        return f"table:{_label(given) or number}"
     files = [Path(image["c"][2][0]).stem for image in elements(element) if image["t"] == "Image"]
-    return f"picture:{given or (files[0] if files else number)}"
+    return f"picture:{_label(given) or _label(''.join(files[:1])) or number}"
+
+
+def _label(name: str) -> str:
+    """The name with hyphens for what no label of LaTeX may have."""
+    return re.sub(r"[^a-zA-Z0-9_.]+", "-", name).strip("-")
 
 
 @dataclass(frozen=True)

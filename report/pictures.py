@@ -15,9 +15,11 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from report.document import Block, elements
 
+MOST_PIXELS = 10_000  # a side: of 16,384 printer's points LaTeX knows no more
 KINDS = (".png", ".jpg", ".jpeg", ".svg", ".pdf")
 #: The picture's address in a section: ![caption](figures/net.png){width=50%}
 MENTION = re.compile(r"!\[[^\]]*\]\(\s*<?([^)>\s]+)")
@@ -33,7 +35,14 @@ class PictureError(Exception):
 
 
 def find(address: str, section: Path) -> Path:
-    """The file that a section shows by its address, below the section's folder or the one above."""
+    """The file that a section shows by its address, when it is a picture that both formats can show."""
+    file = _file(address, section)
+    _check(file)
+    return file
+
+
+def _file(address: str, section: Path) -> Path:
+    """The file of that address below the section's folder or the one above."""
     if re.match(r"[a-z][a-z0-9+.-]+:", address):
         raise PictureError(
             f"the picture {address} is elsewhere, and pages load nothing from there; save it beside the text"
@@ -45,7 +54,6 @@ def find(address: str, section: Path) -> Path:
         raise PictureError(f"there is no picture {address} in {folder} or {folder.parent}")
     if file.suffix.lower() not in KINDS:
         raise PictureError(f"{address} is no picture that can be shown; save it as PNG, JPEG, SVG or PDF")
-    _check(file)
     return file
 
 
@@ -53,7 +61,7 @@ def mentioned(text: str, section: Path) -> Iterator[Path]:
     """The files that a section's source shows, as far as they are there."""
     for address in MENTION.findall(text):
         try:
-            yield find(address, section)
+            yield _file(unquote(address), section)
         except (PictureError, OSError):
             continue
 
@@ -76,11 +84,13 @@ def on_page(file: Path) -> tuple[str, bytes]:
 def width(image: Block) -> float | str | None:
     """A fraction of the text's width, or a length that both formats know; None where it is not said."""
     said = dict(image["c"][0][2]).get("width", "")
-    if found := re.fullmatch(r"([\d.]+)\s*%", said):
-        return min(float(found[1]) / 100, 1.0)
-    if found := re.fullmatch(r"([\d.]+)\s*(px)?", said):
-        return f"{float(found[1]) * 0.75:g}pt"
-    return said if re.fullmatch(r"[\d.]+(cm|mm|in|pt|em)", said) else None
+    found = re.fullmatch(r"(\d*\.?\d+)\s*(%|px|cm|mm|in|pt|em)?", said)
+    if not found or not float(found[1]):
+        return None
+    number, unit = float(found[1]), found[2] or "px"
+    if unit == "%":
+        return min(number / 100, 1.0)
+    return f"{number * 0.75:g}pt" if unit == "px" else f"{number:g}{unit}"
 
 
 def _stored(content: tuple[str, bytes]) -> tuple[str, bytes]:
@@ -127,11 +137,37 @@ def _is_svg(file: Path) -> bool:
 
 
 def _check(file: Path) -> None:
-    """PictureError for a file that is not what its name says."""
-    head, suffix = file.read_bytes()[:1024], file.suffix.lower()
-    starts = {".png": b"\x89PNG\r\n", ".jpg": b"\xff\xd8\xff", ".jpeg": b"\xff\xd8\xff", ".pdf": b"%PDF"}
-    right = head.startswith(starts[suffix]) if suffix in starts else _is_svg(file)
-    if suffix == ".pdf":
-        right = right and b"%%EOF" in file.read_bytes()[-2048:]
-    if not right:
+    """PictureError for a file that is not what its name says, or that LaTeX cannot show."""
+    suffix = file.suffix.lower()
+    readable = {".svg": _is_svg, ".pdf": _is_pdf}.get(suffix, _is_raster)
+    if not readable(file):
         raise PictureError(f"{file} is no {suffix[1:].upper()} that can be read; save the picture again")
+
+
+def _is_pdf(file: Path) -> bool:
+    """Whether it is whole and not encrypted, as far as poppler is installed to tell."""
+    content = file.read_bytes()
+    if not content.startswith(b"%PDF") or b"%%EOF" not in content[-2048:]:
+        return False
+    return (
+        not shutil.which("pdfinfo") or not subprocess.run(["pdfinfo", file], capture_output=True).returncode
+    )
+
+
+def _is_raster(file: Path) -> bool:
+    from PIL import Image
+
+    kinds = ("PNG",) if file.suffix.lower() == ".png" else ("JPEG", "MPO")
+    large = f"{file} is too large to be shown; save it with at most {MOST_PIXELS} pixels a side"
+    try:
+        with Image.open(file, formats=kinds) as image:
+            fits = max(image.size) <= MOST_PIXELS
+            if fits:
+                image.load()
+    except Image.DecompressionBombError:
+        raise PictureError(large) from None
+    except Exception:  # Pillow raises of every kind
+        return False
+    if not fits:
+        raise PictureError(large)
+    return True

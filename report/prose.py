@@ -39,12 +39,15 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import jinja2
 from jinja2 import nodes
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from report import checks, pandoc, pictures, provenance, questions, template_faults, text_files
+from report.bibliography import BibliographyError, bibliography_keys
 from report.colours import coloured
 from report.document import Block, Document, Item, Section, Study, Written, elements, plain_text, rewrite
 from report.formatting import listing, markdown, nearest
@@ -56,6 +59,7 @@ from results.store import Profile, ResultError, Store
 #: A marker as it is rendered, and a macro within backquotes as it is typed.
 MARKED = re.compile(r"\]\{\.(value|quoted|ref) ")
 IN_BACKQUOTES = re.compile(r"`[^`]*\{\{[^`]*`")
+DEEPEST_LIST = 4
 #: What sets the numbers of a profile apart from those of the protocol.
 NOT_FULL = {
     "quick": "measured on small embedded data, with short training, in place of the data of the protocol",
@@ -129,6 +133,8 @@ def _compose(
     texts = pandoc.read_markdown([*titles, *(draft.markdown for draft in drafts)])
     headings, trees = [blocks[0]["c"][2] for blocks in texts[: len(drafts)]], texts[len(drafts) :]
     trees = [_with_pictures(draft, tree) for draft, tree in zip(drafts, trees, strict=True)]
+    for draft, tree in zip(drafts, trees, strict=True):
+        _check_structure(draft, tree)
     _check_code(drafts, trees)
     _check_citations(drafts, trees, templates / "references.bib")
     offers = {**macros.offers, provenance.TARGET: Offer("table", provenance.table(results))}
@@ -168,7 +174,7 @@ def _compose(
             *_unmentioned({name: numbered[name] for name in _names(study)}, items, drafts),
         ),
         illustrations=frozenset(macros.local & macros.offers.keys()),
-        unanswered=tuple(questions.unanswered(study.questions, answered)),
+        unanswered=tuple(questions.unanswered(study.questions, answered, study.source)),
     )
 
 
@@ -209,7 +215,9 @@ def _render(file: Path, macros: Macros, typed_numbers: str) -> _Draft:
     if typed and typed_numbers == "refuse":
         raise ProseError(typed, file.stem)
     notices = tuple(filter(None, (typed, checks.check_html(file))))
-    environment = jinja2.Environment(
+    if dangling := checks.check_footnotes(file):
+        raise ProseError(dangling, file.stem)
+    environment = ImmutableSandboxedEnvironment(
         loader=jinja2.FunctionLoader(lambda name: (template, name, None)),
         undefined=jinja2.StrictUndefined,
         extensions=["jinja2.ext.do"],
@@ -257,7 +265,7 @@ def _source(file: Path) -> str:
         return text_files.read(file)
     except FileNotFoundError:
         raise ProseError(f"there is no section template {file}", file.stem) from None
-    except text_files.NotUTF8 as error:
+    except text_files.UnreadableText as error:
         raise ProseError(str(error), file.stem) from None
     except OSError as error:
         raise ProseError(f"{file} cannot be read: {error.strerror}", file.stem) from None
@@ -324,7 +332,9 @@ def _unmentioned(
     """A sentence for each table and figure that the text shows and never refers to."""
     files = {draft.file.stem: draft for draft in drafts}
     for item in unmentioned(bodies, items):
-        draft, words = files[item.section], (item.target, re.split("[/:]", item.target, maxsplit=1)[1])
+        draft, words = files[item.section], [item.target, re.split("[/:]", item.target, maxsplit=1)[1]]
+        if isinstance(item.content, Written):
+            words.append(item.content.caption[:30])
         place = next(filter(None, map(draft.place, words)), draft.file)
         said = f'say what to see there with {{{{ ref("{item.target}") }}}}'
         yield f"{place}: the text never refers to {item.label}; {said}"
@@ -346,6 +356,12 @@ def _with_pictures(draft: _Draft, tree: list[Block]) -> list[Block]:
         if element["t"] != "Image":
             return None
         attributes, words, (address, title) = element["c"]
+        said = dict(attributes[2]).get("width")
+        if said and pictures.width(element) is None:
+            problem = (
+                f"the width {said} of {address} is none; write one such as {{width=50%}} or {{width=6cm}}"
+            )
+            raise _fault([draft], address, problem)
         try:
             file = pictures.find(unquote(address), draft.file)
         except (pictures.PictureError, OSError) as error:
@@ -356,11 +372,50 @@ def _with_pictures(draft: _Draft, tree: list[Block]) -> list[Block]:
     return changed
 
 
+def _check_structure(draft: _Draft, tree: list[Block]) -> None:
+    """ProseError for a heading that would begin another section, an id that is there twice, a link that leads
+    nowhere, and a list that LaTeX cannot set."""
+    headings = [element["c"] for element in elements(tree) if element["t"] == "Header"]
+    ids = [attributes[0] for _, attributes, _ in headings]
+    for level, (name, _, _), inlines in headings:
+        if level == 1:
+            said = "this heading would begin another section; write ## before it, or move it to a file"
+            raise _fault([draft], f"# {plain_text(inlines)}", said)
+        if name and ids.count(name) > 1:
+            raise _fault([draft], f"#{name}", f"two headings have the id {name!r}; change one")
+    for element in elements(tree):
+        address = element["c"][2][0] if element["t"] == "Link" else ""
+        if address.startswith("#") and address[1:] not in ids:
+            said = f"no heading of this section has the id of the link {address}"
+            raise _fault([draft], address, f"{said}{nearest(address[1:], ids)}")
+        if address and not re.match(r"#|[a-zA-Z][a-zA-Z0-9+.-]*:", address):
+            said = 'write {{ ref("section:ID") }} for a section, or an address that begins with https://'
+            raise _fault([draft], unquote(address), f"the link {address} leads nowhere in a PDF; {said}")
+    for depth, block in _lists(tree):
+        if depth > DEEPEST_LIST:
+            first = next((plain_text(part["c"]) for part in elements(block) if part["t"] == "Plain"), "- ")
+            said = f"a list stands in {depth - 1} others, and LaTeX sets {DEEPEST_LIST} levels; write it flat"
+            raise _fault([draft], first, said)
+
+
+def _lists(node: Any, depth: int = 1) -> Iterator[tuple[int, Block]]:
+    """The lists of a syntax tree, with how deep they stand in each other."""
+    if isinstance(node, dict):
+        if node.get("t") in ("BulletList", "OrderedList"):
+            yield depth, node
+            depth += 1
+        node = list(node.values())
+    for part in node if isinstance(node, list) else ():
+        yield from _lists(part, depth)
+
+
 def _prefix_ids(blocks: list[Block], section: str) -> list[Block]:
     """Ids of headings are unique in a section; with its name in front they are unique in the document."""
     for element in elements(blocks):
         if element["t"] == "Header" and element["c"][1][0]:
             element["c"][1][0] = f"{section}-{element['c'][1][0]}"
+        elif element["t"] == "Link" and element["c"][2][0].startswith("#"):
+            element["c"][2][0] = f"#{section}-{element['c'][2][0][1:]}"
     return blocks
 
 
@@ -375,28 +430,13 @@ def _check_code(drafts: Sequence[_Draft], trees: Sequence[list[Block]]) -> None:
 
 
 def _check_citations(drafts: Sequence[_Draft], trees: Sequence[list[Block]], bibliography: Path) -> None:
-    known = bibliography_keys(bibliography)
+    try:
+        known = bibliography_keys(bibliography)
+    except BibliographyError as error:
+        raise ProseError(str(error)) from None
     for element in elements(trees):
         for citation in element["c"][0] if element["t"] == "Cite" else ():
             key = citation["citationId"]
             if key not in known:
                 message = f"{bibliography.name} has no entry {key!r}{nearest(key, list(known))}"
                 raise _fault(drafts, f"@{key}", message)
-
-
-def bibliography_keys(path: Path) -> dict[str, int]:
-    """The keys of the entries of a BibTeX file, with their lines. ProseError where one is there twice."""
-    try:
-        text = text_files.read(path) if path.exists() else ""
-    except text_files.NotUTF8 as error:
-        raise ProseError(str(error)) from None
-    keys: dict[str, int] = {}
-    for entry in re.finditer(r"^[ \t]*@(\w+)\s*\{\s*([^,\s]+)", text, re.MULTILINE):
-        if entry[1].lower() in ("comment", "string", "preamble"):
-            continue
-        line = text.count("\n", 0, entry.start(1)) + 1
-        if entry[2] in keys:
-            again = f"the entry {entry[2]!r} is there twice (line {keys[entry[2]]} too); remove one"
-            raise ProseError(f"{path}:{line}: {again}")
-        keys[entry[2]] = line
-    return keys

@@ -77,15 +77,15 @@ def named(template: str) -> set[str]:
 Answers = Mapping[str, Mapping[str, Sequence[str]]]
 
 
-def unanswered(questions: Sequence[Question], sections: Answers) -> list[str]:
-    """The sentence on questions that no section answers; none where all are."""
+def unanswered(questions: Sequence[Question], sections: Answers, file: Path | None = None) -> list[str]:
+    """The sentence on questions of a study file that no section answers; none where all are."""
     open_ = [one.id for one in questions if not any(one.id in ids for ids in sections.values())]
     if not open_:
         return []
     verb = "has" if len(open_) == 1 else "have"
     return [
         f"{listing(open_)} of its questions {verb} no answer; mark the paragraph that answers one with "
-        f'{{{{ answers("{open_[0]}") }}}}, or take the question out of the study file'
+        f'{{{{ answers("{open_[0]}") }}}}, or take the question out of {file or "the study file"}'
     ]
 
 

@@ -26,6 +26,10 @@ TAGS = "tags for screen readers"
 NEVER_BUILT = "it was never built here"
 
 
+#: What is kept of a target, and of which type.
+KEPT = {"inputs": dict, "outputs": dict, "problems": list}
+
+
 @dataclass(frozen=True)
 class Made:
     """Files by their path below the output, and what does not hold of them. No files: not to be had here."""
@@ -51,10 +55,10 @@ class State:
         self.output = output
         self.folder = state_folder(output)
         self.path = self.folder / "state.json"
-        try:
-            self.targets: dict[str, dict[str, Any]] = json.loads(self.path.read_bytes())
-        except (FileNotFoundError, ValueError):
-            self.targets = {}
+        self.targets: dict[str, dict[str, Any]] = {}
+        with suppress(OSError, ValueError):  # none, or damaged: all is made again
+            kept = json.loads(self.path.read_bytes())
+            self.targets = kept if _is_state(kept) else {}
 
     @property
     def drawings(self) -> Path:
@@ -141,6 +145,14 @@ class State:
         return (json.dumps(files, indent=1, sort_keys=True) + "\n").encode()
 
 
+def _is_state(kept: Any) -> bool:
+    """Whether what was read is what `State` writes."""
+    return isinstance(kept, dict) and all(
+        isinstance(target, dict) and all(isinstance(target.get(key), kind) for key, kind in KEPT.items())
+        for target in kept.values()
+    )
+
+
 def state_folder(output: Path) -> Path:
     return output.parent / ".build" / output.name
 
@@ -160,7 +172,11 @@ def document_inputs(study: Study, store: Store, templates: Path, prefer: Profile
 
 def mentioned(studies: Iterable[Study], templates: Path) -> set[str]:
     """The analyses that the studies may draw on."""
-    return {name for study in studies for file in section_files(study, templates) for name in _mentions(file)}
+    found = set()
+    for study in studies:
+        found |= {name for file in section_files(study, templates) for name in _mentions(file)}
+        found |= {name.partition("/")[0] for name in (study.headline, study.figure) if name}
+    return found
 
 
 def section_files(study: Study, templates: Path) -> list[Path]:

@@ -112,6 +112,11 @@ class _Text:
         return f"{self.path}:{next(found, begin) + 1}"
 
 
+def place(path: Path, key: str) -> str:
+    """ "file:line" of a key in a study file."""
+    return _Text(path, text_files.read(path).split("\n")).at(key)
+
+
 def load(path: Path, templates: Path, typed_numbers: str = "refuse") -> Study:
     """The study of a TOML file; its id is the file's stem. Raises StudyError.
 
@@ -126,10 +131,16 @@ def load(path: Path, templates: Path, typed_numbers: str = "refuse") -> Study:
         if not _is_a(value, KEYS[key].type):
             wanted = f"{TYPE_NAMES[KEYS[key].type]}, not {value!r}"
             raise StudyError(f"{text.at(key)}: {key} must be {wanted}; write {key} = {KEYS[key].example}")
+        for part in (
+            value.values() if isinstance(value, dict) else value if isinstance(value, list) else [value]
+        ):
+            if isinstance(part, str) and (found := text_files.CONTROL.search(part)):
+                raise StudyError(f"{text.at(key)}: {text_files.no_control(found[0])} from {key}")
         if key in FORMS and not re.fullmatch(FORMS[key][0], value):
             raise StudyError(f"{text.at(key)}: {key} must be {FORMS[key][1]}, not {value!r}")
     for name, known in KEYS.items():
-        if known.required and not data.get(name):
+        given = data.get(name)
+        if known.required and not (given.strip() if isinstance(given, str) else given):
             raise StudyError(f"{path}: {name} is missing; add {name} = {known.example}")
     site = data.get("site", {})
     for key in site:
@@ -192,7 +203,7 @@ def _read(path: Path) -> tuple[_Text, dict[str, Any]]:
     except FileNotFoundError:
         known = sorted(file.stem for file in path.parent.glob("*.toml"))
         raise StudyError(f"there is no study {path.stem!r} at {path}{nearest(path.stem, known)}") from None
-    except text_files.NotUTF8 as error:
+    except text_files.UnreadableText as error:
         raise StudyError(str(error)) from None
     except OSError as error:
         raise StudyError(f"{path} cannot be read: {error.strerror}") from None
@@ -256,7 +267,9 @@ def _section_names(text: _Text, key: str, given: list[str], templates: Path) -> 
         place = text.at(key, said)
         name = Path(said).stem if said.endswith(".md") else said
         if name not in known:
-            where = f"file {said!r}" if said.endswith(".md") else f"section {name!r} in {folder}"
+            where = (
+                f"file {said!r}" if said.endswith(".md") else f"section {name!r}, a file {folder / name}.md"
+            )
             raise StudyError(f"{place}: there is no {where}{nearest(name, known)}")
         if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", name):
             raise StudyError(

@@ -33,7 +33,11 @@ def new(
     """Begin a study of your own: its file, an abstract, a section, a bibliography, an analysis."""
     from engine.own import study_id
     from report.html import RESERVED_STUDIES
+    from report.text_files import CONTROL
 
+    for text in (title, *(author or ())):
+        if not text.strip() or CONTROL.search(text):
+            fail(2, f"{text!r} is no text for --title or --author; say it in letters")
     copied = studies_named([from_])[0].sections if from_ else ()
     if folder.exists():
         fail(2, f"{folder} exists already; name a folder that does not")

@@ -340,6 +340,117 @@ def test_two_pictures_of_one_name_are_refused(plain):
         document(plain, PICTURE + "\n" + PICTURE.partition("\n\n")[2])
 
 
+@pytest.mark.parametrize(
+    ("text", "line", "complaint"),
+    [
+        ("# Another", 3, "this heading would begin another section; write ## before it"),
+        ("## X {#x}\n\n## Y {#x}", 3, "two headings have the id 'x'"),
+        (
+            "## Above {#above}\n\n[up](#abov)",
+            5,
+            "no heading of this section has the id of the link #abov; did you",
+        ),
+        ("A [page](other.html).", 3, "the link other.html leads nowhere in a PDF; write {{ ref("),
+        ("- a\n  - b\n    - c\n      - d\n        - ee", 7, "a list stands in 4 others"),
+        ("A note[^n].", 3, "the footnote [^n] has no text"),
+        ("A note[^n].\n\n[^n]: A\n\n[^n]: B", 3, "the footnote [^n] has several texts"),
+        (
+            "![A](window.png){width=wide}",
+            3,
+            "the width wide of window.png is none; write one such as {width=50%}",
+        ),
+        ("![A](window.png){width=1.2.3cm}", 3, "the width 1.2.3cm of window.png is none"),
+        ("![A](window.png){width=0%}", 3, "the width 0% of window.png is none"),
+        ("![A](cut.png)", 3, "cut.png is no PNG that can be read; save the picture again"),
+        ("![A](large.png)", 3, "large.png is too large to be shown; save it with at most 10000 pixels"),
+        ("A \x07 sound.", 3, "the text has a control character (U+0007), which nothing prints"),
+        ("{{ value(3) }}", 3, "name of value() is a text in quotation marks"),
+        ("{{ table('a.b/c', columns='layer') }}", 3, "columns of table() is a list of texts"),
+        ("% for n in range(10000000)\nx\n% endfor", 3, "Range too big"),
+        ("{{ ''.__class__ }}", 3, "access to attribute '__class__' of 'str' object is unsafe"),
+    ],
+)
+def test_what_an_author_may_get_wrong_in_a_section_is_named_with_its_line(plain, text, line, complaint):
+    figures = plain / "figures"
+    (figures / "cut.png").write_bytes((figures / "window.png").read_bytes()[:-300])
+    Image.new("1", (10_001, 1)).save(figures / "large.png")
+    with pytest.raises(ProseError, match=re.escape(complaint)) as refused:
+        document(plain, f"# Mine\n\n{text}\n")
+    assert f"{SECTION.rpartition('/')[2]}:{line}: " in str(refused.value)
+
+
+def test_links_to_headings_lead_there_and_pictures_may_have_any_name(plain):
+    (plain / "figures" / "window.png").rename(plain / "figures" / "ein Bild (1) ü%.png")
+    page = pages(plain, "# A\n\n## X {#x}\n\nSee [x](#x) `[^code]`.\n\n![P.](<ein Bild (1) ü%.png>)\n")
+    assert 'href="#my-section-x"' in page and 'id="my-section-x"' in page
+    assert next(item.target for item in document(plain).items.values()) == "picture:ein-Bild-1"
+
+
+@needs_tex
+def test_a_fault_that_only_latex_finds_is_named_with_its_file_and_line(plain, capsys):
+    written = "@misc{mine,\n  author = nobody,\n  title = {A & B},\n  year = 2016}\n"
+    (plain / "references.bib").write_text("\n" + written, "utf-8")
+    (plain / SECTION).write_text("# Mine\n\nA 🎉 [@mine].\n", "utf-8")
+    assert main(["build", str(plain), "--format", "pdf"]) == 1
+    assert f"{plain / 'references.bib'}:2: LaTeX stops with “Misplaced" in capsys.readouterr().err
+    (plain / "references.bib").write_text("\n" + written.replace("&", "and"), "utf-8")
+    assert main(["build", str(plain), "--format", "pdf"]) == 1
+    said = capsys.readouterr().err
+    assert f"{plain / 'references.bib'}:3: no @string defines nobody" in said
+    assert f"{plain / SECTION}:3: a character is missing: U+1F389" in said
+
+
+@pytest.mark.parametrize(
+    ("key", "complaint"),
+    [
+        ('title = "  "', "title is missing"),
+        (r'title = "A\u0007"', r":1: the text has a control character \(U\+0007\)"),
+        ('title = "A"\nabstract = "sections/none.md"', r":2: there is no file 'sections/none\.md'"),
+        (
+            'title = "A"\nabstract = "nothing"',
+            r":2: there is no section 'nothing', a file .*sections/nothing\.md",
+        ),
+    ],
+)
+def test_what_an_author_may_get_wrong_in_the_study_file_is_named(plain, key, complaint):
+    rest = 'authors = ["A"]\nsections = ["my-section"]\n'
+    (plain / "study.toml").write_text(
+        f"{key}\n" + ("" if "abstract" in key else 'abstract = "abstract"\n') + rest
+    )
+    with pytest.raises(StudyError, match=complaint) as refused:
+        open_study(plain, TEMPLATES)
+    assert ".build" not in str(refused.value)
+
+
+def test_the_headline_of_a_study_is_of_any_result_and_named_with_its_line_where_it_is_none(plain, capsys):
+    (plain / SECTION).write_text("# Mine\n", "utf-8")
+    study = plain / "study.toml"
+    text = study.read_text("utf-8")
+    study.write_text('headline = "architecture.lenet/total_parameters"\n' + text, "utf-8")
+    assert main(["build", str(plain), "--format", "html"]) == 0
+    assert "390,410" in (plain / "site" / "index.html").read_text("utf-8")
+    study.write_text('headline = "architecture.lenet/total_parameter"\n' + text, "utf-8")
+    assert main(["build", str(plain), "--format", "html"]) == 1
+    assert f"{study}:1: the headline" in (said := capsys.readouterr().err) and "did you mean total_p" in said
+
+
+def test_a_damaged_state_of_the_last_build_is_made_again(plain):
+    (plain / SECTION).write_text("# Mine\n", "utf-8")
+    for damaged in ("[]", '{"my-study.html": {}}', '{"my-study.html": 3}', "{"):
+        (plain / ".build" / "site").mkdir(parents=True, exist_ok=True)
+        (plain / ".build" / "site" / "state.json").write_text(damaged)
+        assert main(["build", str(plain), "--format", "html"]) == 0
+
+
+def test_new_and_build_refuse_what_is_no_title_and_no_folder(tmp_path, capsys):
+    for arguments in (["--title", "a\x07"], ["--author", " "]):
+        assert main(["new", str(tmp_path / "a"), *arguments]) == 2
+        assert "is no text for --title or --author" in capsys.readouterr().err
+    assert not (tmp_path / "a").exists()
+    assert main(["build", str(tmp_path / "none")]) == 2
+    assert f"{tmp_path / 'none'} is no folder; `convstudy new FOLDER`" in capsys.readouterr().err
+
+
 def test_new_refuses_what_exists_and_a_study_that_does_not(folder, capsys):
     assert main(["new", str(folder)]) == 2
     assert "exists already" in capsys.readouterr().err

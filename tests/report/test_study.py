@@ -72,7 +72,7 @@ def test_a_file_in_another_encoding_is_named_with_its_line(tmp_path, content, li
     file = tmp_path / "section.md"
     file.write_bytes(content)
     with pytest.raises(
-        text_files.NotUTF8, match=f"^{file}:{line}: the text is in .*{kind}.*; save the file as"
+        text_files.UnreadableText, match=f"^{file}:{line}: the text is in .*{kind}.*; save the file as"
     ):
         text_files.read(file)
     file.write_bytes("\ufeff# Größe\r\n漢字\n".encode())
