@@ -463,5 +463,5 @@ def test_tables_print_channels_last_where_they_stand_last_and_where_they_stand_f
     printed = {
         name: output_text(layers.layer(name)) for name in ("features.0.0", "features.0.1", "features.1.0:add")
     }
-    assert printed == {name: "56×56×96" for name in printed}
+    assert printed == dict.fromkeys(printed, "56×56×96")
     assert output_text(layers.layer("features.1.0.attn:softmax")) == "64×3×49×49"
