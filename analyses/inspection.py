@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +31,18 @@ class Inspection:
     readings: tuple[CounterReading, ...]
     differences: tuple[Difference, ...]
     failures: Mapping[str, str] = field(default_factory=dict)  # counter → why it has no reading
+
+
+def import_torch() -> None:
+    """Import what models are made of: nothing of it is garbage, and to look for some takes a tenth of the
+    time."""
+    gc.disable()
+    try:
+        importlib.import_module("lab.models")
+    finally:
+        gc.freeze()
+        gc.unfreeze()  # as objects that have been looked at and stay
+        gc.enable()
 
 
 def model_names() -> list[str]:

@@ -41,8 +41,11 @@ from lab.movement import (
     VIEWS,
     anyhow,
     arguments,
+    carry_channels,
+    channels_of,
     elementwise,
     keep,
+    keep_channels,
     seen_through,
     state_of,
     version,
@@ -154,6 +157,8 @@ def _given(
         given.append(value.to("meta").clone() if isinstance(value, Tensor) else value)
     numbers = [x for x in (*given, *named.values()) if isinstance(x, Tensor) and x.is_floating_point()]
     for tensor in numbers:
+        if tensor.dim() > 3:
+            keep_channels(tensor, 1)
         if tensor.shape[1:] == numbers[0].shape[1:]:
             keep(tensor, fields.of_input(tensor.shape))
     return given, named
@@ -468,6 +473,9 @@ class Walk(TorchFunctionMode):
     ) -> None:
         """What the output of a function sees, and whether its values are known."""
         first = args[0] if args else None
+        for result in output if isinstance(output, list | tuple) else (output,):
+            if isinstance(result, Tensor):
+                carry_channels(first, result, name)
         if name in _MAKERS:  # of a shape alone
             like = tuple(torch.empty(a.shape, dtype=a.dtype) if isinstance(a, Tensor) else a for a in args)
             self.remember(func, like, kwargs, output)
@@ -613,9 +621,11 @@ class Walk(TorchFunctionMode):
         macs: Mapping[str, Count] | None = None,
         elements: dict[str, int] | None = None,
         batch_axis: int | None = 0,
+        channels: int | None = None,
         **rest: Any,
     ) -> None:
-        """Add a row for a call from `x` to `output` (in place when they are one tensor)."""
+        """Add a row for a call from `x` to `output` (in place when they are one tensor), whose `channels`
+        stand in that dimension, or where they stood in `x`."""
         inside = self.stack[-1][0] if self.stack else self.root
         builtin = type(inside).__module__.startswith("torch.nn.") and not inside._modules
         functional = own is not None and not builtin and all(own is not module for module, _, _ in self.stack)
@@ -629,6 +639,10 @@ class Walk(TorchFunctionMode):
         if self.called[name] > 1:
             name = f"{name}#{self.called[name]}"
         shape = output.shape if isinstance(output, Tensor) else None
+        if channels is not None:
+            keep_channels(output, channels)
+        elif shape is not None and channels_of(output) is None:
+            carry_channels(x, output)
         writes = function and shape is not None and output is not x
         activations = formulas.ZERO
         if shape is not None and writes:
@@ -650,6 +664,7 @@ class Walk(TorchFunctionMode):
                 arithmetic={key: n.expression for key, n in counts.items() if n.value},
                 functional=functional,
                 receptive_field=self.reported(output) if isinstance(output, Tensor) else None,
+                channels=_without_batch(channels_of(output), shape, batch_axis),
                 **rest,
             )
         )
@@ -886,6 +901,13 @@ def _sample(shape: Sequence[int], batch_axis: int | None = 0) -> Shape:
     if batch_axis is None or len(shape) < 2 or shape[batch_axis] != 1:
         return tuple(shape)
     return (*shape[:batch_axis], *shape[batch_axis + 1 :])
+
+
+def _without_batch(dim: int | None, shape: Sequence[int] | None, batch_axis: int | None) -> int | None:
+    """A dimension of `shape` as one of what `_sample` leaves of it."""
+    if dim is None or shape is None or len(_sample(shape, batch_axis)) == len(shape):
+        return dim
+    return None if dim == batch_axis else dim - (dim > (batch_axis or 0))
 
 
 def _text(shape: Sequence[int]) -> str:

@@ -50,7 +50,8 @@ class Layer:
 
     name: module path ("features.0"), for a functional call its enclosing module's path and the
     function ("encoder:scaled_dot_product_attention"); repeated calls carry "#2", "#3", …
-    Shapes leave out the batch axis. Parameters are counted at the first call that uses them.
+    Shapes leave out the batch axis. channels: the dimension of output_shape that holds channels or features,
+    None where it is not known. Parameters are counted at the first call that uses them.
     arithmetic: column ("weights", "biases", "activations", "macs") → text such as "(3·3·3)·64",
     which evaluates to that column's integer when "·" is read as "*".
     shared: an earlier call has counted the parameters.
@@ -80,6 +81,7 @@ class Layer:
     uncounted: tuple[str, ...] = ()
     affine: bool = False
     own_statistics: bool = False
+    channels: int | None = None
 
     @property
     def parameters(self) -> int:

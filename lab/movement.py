@@ -80,6 +80,36 @@ def state_of(tensor: Any) -> State:
     return state
 
 
+def channels_of(tensor: Any) -> int | None:
+    """The dimension that holds the tensor's channels or features, where it is known."""
+    return getattr(tensor, "channels", None)
+
+
+def keep_channels(tensor: Tensor, dim: int | None) -> None:
+    tensor.channels = None if dim is None else dim % max(tensor.dim(), 1)  # type: ignore[attr-defined]
+
+
+def carry_channels(source: Any, output: Tensor, name: str = "") -> None:
+    """Channels of what a function made of `source`: at their step in memory where it is a view of it or a
+    reshape, elsewhere in the same dimension."""
+    dim = channels_of(source)
+    if dim is None or output is source:
+        return
+    if tuple(output.shape) != tuple(source.shape) or name not in SAME:
+        if name in RESHAPES or output._is_view():
+            views = output._is_view()
+            ours, theirs = (t.stride() if views else fields.contiguous(t.shape) for t in (source, output))
+            found = [
+                d
+                for d, (n, step) in enumerate(zip(output.shape, theirs, strict=True))
+                if n > 1 and step == ours[dim]
+            ]
+            dim = found[0] if len(found) == 1 else None
+        elif output.dim() != source.dim():
+            dim = None
+    keep_channels(output, dim)
+
+
 def seen_through(source: Tensor, view: Tensor) -> State:
     """The state of a view of `source`, whatever function made it."""
     state = state_of(source)
@@ -573,12 +603,13 @@ SAME = words(
     "contiguous clone to type type_as float half double bfloat16 int long bool cpu cuda requires_grad_ "
     "positive resolve_conj resolve_neg __pos__ pin_memory"
 )
+RESHAPES = words("reshape flatten unflatten ravel reshape_as _unsafe_view")
 
 
 def _table() -> dict[str, Rule]:
     table: dict[Rule, Sequence[str]] = {
         _first: VIEWS,
-        _copied: [*SAME, *words("reshape flatten unflatten ravel reshape_as _unsafe_view")],
+        _copied: [*SAME, *RESHAPES],
         _permuted: ["permute"],
         _transposed: ["transpose"],
         indexed: ["__getitem__"],

@@ -19,9 +19,11 @@ from lab.formulas import Count
 from lab.movement import (
     Arguments,
     Keywords,
+    channels_of,
     dimensions,
     joined,
     keep,
+    keep_channels,
     state_of,
     take,
     words,
@@ -163,6 +165,7 @@ def convolution(walk: Walk, name: str, func: Callable[..., Any], args: Arguments
         name,
         x,
         output,
+        channels=-space - 1,
         **claim_pair(walk, weight, bias, formula),
         macs={"convolution": macs},
         elements={"bias": output.numel()} if bias is not None else {},
@@ -245,6 +248,7 @@ def linear(walk: Walk, name: str, func: Callable[..., Any], args: Arguments, kwa
         name,
         x,
         output,
+        channels=-1 if weight.dim() == 2 else None,
         **claim_pair(walk, weight, bias, formulas.linear_weights(inputs, outputs)),
         macs={"linear": formulas.linear_macs(inputs, outputs, positions)},
         elements={"bias": output.numel()} if bias is not None else {},
@@ -280,7 +284,7 @@ def scaled_dot_product(
         output = torch.empty((*batch, query.shape[-2], value.shape[-1]), dtype=query.dtype, device="meta")
     keep(output, _attended(query, key, value, output, masked=mask is not None or bool(causal)))
     macs = formulas.attention_macs(batch, query.shape[-2], key.shape[-2], query.shape[-1], value.shape[-1])
-    walk.row(name, query, output, macs={"attention": macs})
+    walk.row(name, query, output, channels=-1, macs={"attention": macs})
     return output
 
 
@@ -361,6 +365,7 @@ def multi_head_attention(
         name,
         query,
         output,
+        channels=-1,
         batch_axis=1 if query.dim() == 3 else None,
         **columns,
         macs={
@@ -430,6 +435,7 @@ def recurrent(walk: Walk, name: str, func: Callable[..., Any], args: Arguments, 
         name,
         x,
         output[0],
+        channels=-1,
         batch_axis=1 - positions if x.dim() == 3 else None,
         own=owner(walk, weights[0]),
         weights=formulas.total(n for n, _ in claims[False]),
@@ -473,6 +479,7 @@ def cell(walk: Walk, name: str, func: Callable[..., Any], args: Arguments, kwarg
         name,
         x,
         outputs[0],
+        channels=-1,
         own=owner(walk, w_input),
         weights=formulas.total(n for n, _ in claims),
         biases=formulas.total(biases_claimed),
@@ -522,8 +529,10 @@ def normalisation(walk: Walk, name: str, func: Callable[..., Any], args: Argumen
         check_width(weight.numel(), x.shape[1])
     output = walk.run(func, args, kwargs) if walk.exact or name == "local_response_norm" else same(x)
     state = state_of(x)
-    if name in ("layer_norm", "rms_norm"):
+    last, several = name in ("layer_norm", "rms_norm"), False
+    if last:
         shape = take(args, kwargs, 1, "normalized_shape")
+        several = len(shape) > 1
         check_width(math.prod(shape), math.prod(x.shape[-len(shape) :]), "features")
         state = fields.contract(state, range(x.dim() - len(shape), x.dim()))
     elif name == "instance_norm":
@@ -541,6 +550,7 @@ def normalisation(walk: Walk, name: str, func: Callable[..., Any], args: Argumen
         name,
         x,
         output,
+        channels=None if output.dim() < 2 or several else -1 if last else 1,
         **claim_pair(walk, weight, bias),
         elements={kind: x.numel()},
         affine=weight is not None,
@@ -611,6 +621,9 @@ def elementwise(walk: Walk, name: str, func: Callable[..., Any], args: Arguments
             walk.rewrite(func, (output, *args[1:]), kwargs)
     else:
         keep(output, state)
+        for tensor in tensors:
+            if tensor.dim() == output.dim() and channels_of(tensor) is not None:
+                keep_channels(output, channels_of(tensor))
         if state is None:
             walk.remember(func, args, kwargs, output)
     walk.row(
@@ -657,6 +670,7 @@ def pooling(walk: Walk, name: str, func: Callable[..., Any], args: Arguments, kw
         name.removesuffix("_with_indices"),
         x,
         output,
+        channels=-space - 1,
         kernel=kernel,
         stride=stride,
         padding=padding,
@@ -678,7 +692,13 @@ def adaptive_pooling(
     result = walk.run(func, args, kwargs) if walk.exact or indices else empty((*x.shape[:-space], *size), x)
     output = result[0] if isinstance(result, tuple) else result
     keep(output, fields.adaptive(state_of(x), x.shape, output.shape))
-    walk.row(name.removesuffix("_with_indices"), x, output, elements={"adaptive_pooling": x.numel()})
+    walk.row(
+        name.removesuffix("_with_indices"),
+        x,
+        output,
+        channels=-space - 1,
+        elements={"adaptive_pooling": x.numel()},
+    )
     return result
 
 
@@ -727,7 +747,7 @@ def concatenation(walk: Walk, name: str, func: Callable[..., Any], args: Argumen
     keep(output, joined(kept, dim % max(output.dim(), 1)))
     if state_of(output) is None:
         walk.remember(func, args, kwargs, output)
-    walk.row("cat", first, output)
+    walk.row("cat", next((t for t in tensors if channels_of(t) is not None), first), output)
     return output
 
 
@@ -738,7 +758,7 @@ def embedding(walk: Walk, name: str, func: Callable[..., Any], args: Arguments, 
     output = walk.run(func, args, kwargs)
     state = state_of(indices)
     keep(output, fields.each(state, lambda field: field._replace(dims=(*field.dims, ()))))
-    walk.row(name, indices, output, **claim_pair(walk, weight, None))
+    walk.row(name, indices, output, channels=-1, **claim_pair(walk, weight, None))
     return output
 
 

@@ -206,8 +206,31 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path):
         subprocess.run(["umount", str(full)], check=True)
 
 
-def test_listing_imports_no_torch():
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["list", "--json"],
+        ["show", "architecture.zoo"],
+        ["show", "architecture.zoo", "--json"],
+        ["audit", "recorded.csv"],
+    ],
+    ids=" ".join,
+)
+def test_what_is_recorded_is_listed_shown_and_audited_without_torch(arguments, tmp_path):
+    (tmp_path / "recorded.csv").write_text("quantity,claimed\narchitecture.zoo/models,1627\n")
     code = (
-        "import sys, runner; assert runner.main(['list', '--json']) == 0; assert 'torch' not in sys.modules"
+        f"import sys, runner; assert runner.main({arguments!r}) == 0; "
+        "assert 'torch' not in sys.modules, 'torch was imported'"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    subprocess.run(
+        [sys.executable, "-c", code], check=True, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL
+    )
+
+
+def test_a_counter_that_is_not_there_is_refused_before_torch_is_imported():
+    code = (
+        "import sys, runner; assert runner.main(['inspect', 'resnet18', '--against', 'thop']) == 2; "
+        "assert 'torch' not in sys.modules, 'torch was imported'"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, stderr=subprocess.DEVNULL)

@@ -58,17 +58,12 @@ def shape_text(shape: Sequence[int] | None) -> str:
     return "×".join(str(n) for n in (*space, channels))
 
 
-#: Kinds whose channels are the last dimension, and parameters, which have none.
-_IN_ORDER = frozenset(
-    ("Linear", "NonDynamicallyQuantizableLinear", "LayerNorm", "Parameter", "MultiheadAttention")
-)
-
-
 def output_text(layer: Layer) -> str:
-    """The shape of what a layer gives: channels last."""
-    if layer.kind in _IN_ORDER:
-        return "×".join(map(str, layer.output_shape or ()))
-    return shape_text(layer.output_shape)
+    """The shape of what a layer gives: channels last, where it is known which they are."""
+    shape = list(layer.output_shape or ())
+    if layer.channels is not None:
+        shape.append(shape.pop(layer.channels))
+    return "×".join(map(str, shape))
 
 
 def window_text(window: Sequence[int] | str | None) -> str:

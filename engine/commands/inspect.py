@@ -53,6 +53,8 @@ def inspect(
         fail(2, "--weights are those of one model; inspect it alone")
     with refusing(inspection.InspectionError):
         inputs = inspection.read_inputs(given)
+        inspection.counters(against)  # refused before torch is imported
+        inspection.import_torch()
         if len(names) == 1 and (cost := inspection.detection_table(names[0], inputs)):
             if as_json:
                 print_json({"note": cost.caption, "parts": [row.cells for row in cost.rows]})

@@ -14,6 +14,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
+from analyses.architecture._layers import output_text
 from lab import models
 from lab.counting import CountError, count
 from lab.formulas import evaluate
@@ -416,3 +417,51 @@ def test_our_own_detector_is_counted():
     ledger = count(model, (3, 48, 48))
     assert ledger.parameters == sum(p.numel() for p in model.parameters())
     assert ledger.macs == torch_macs(model, torch.rand(1, 3, 48, 48))
+
+
+class TokensAndMaps(nn.Module):
+    """Channels last between two permutations, windows of tokens, and channels that are shuffled."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.dense, self.scale = (
+            nn.Conv2d(3, 8, 1),
+            nn.Linear(8, 24),
+            nn.Parameter(torch.ones(8, 1, 1)),
+        )
+
+    def forward(self, x):
+        x = self.conv(x)
+        tokens = F.gelu(self.dense(x.permute(0, 2, 3, 1)))
+        q, k, _ = tokens.flatten(1, 2).unflatten(-1, (3, 8)).unbind(2)
+        scores = (q @ k.transpose(-2, -1)).softmax(-1)
+        back = (scores @ q).transpose(1, 2).reshape(x.shape) * self.scale
+        shuffled = torch.cat([back.view(1, 2, 4, 6, 5).transpose(1, 2).reshape(x.shape), x], 1)
+        return F.relu(shuffled)
+
+
+def test_it_is_known_where_channels_stand():
+    layers = count(TokensAndMaps(), (3, 6, 5)).layers
+    found = {
+        layer.name: (layer.output_shape, layer.channels) for layer in layers if layer.kind != "Parameter"
+    }
+    assert found == {
+        "conv": ((8, 6, 5), 0),
+        "dense": ((6, 5, 24), 2),
+        "gelu": ((6, 5, 24), 2),
+        "matmul": ((30, 30), 1),
+        "softmax": ((30, 30), 1),
+        "matmul#2": ((30, 8), 1),
+        "mul": ((8, 6, 5), 0),
+        "cat": ((16, 6, 5), 0),
+        "relu": ((16, 6, 5), 0),
+    }
+
+
+def test_tables_print_channels_last_where_they_stand_last_and_where_they_stand_first():
+    layers = count(models.load("swin_t"), (3, 224, 224))
+    printed = {
+        name: output_text(layers.layer(name)) for name in ("features.0.0", "features.0.1", "features.1.0:add")
+    }
+    assert printed == dict.fromkeys(printed, "56×56×96")
+    assert output_text(layers.layer("features.1.0.attn:softmax")) == "64×3×49×49"
