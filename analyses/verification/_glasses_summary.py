@@ -39,14 +39,16 @@ def summary(parameters: GlassesParameters, outcomes: Mapping[str, Outcome]) -> S
     metrics = _metrics(judged, kinds, areas, rates) | judging.comparison_metrics(found)
     metrics |= _interval_ends(found)
     note = (
-        f"Means over {counted(parameters.seeds, 'seeds')}. Intervals (95%) are over "
-        f"{counted(people, 'people')}, drawn again {judging.RESAMPLES} times."
+        f"Means over {counted(parameters.seeds, 'seeds')}; intervals are from {judging.RESAMPLES} bootstrap "
+        "resamples of the people."
     )
     shown = {
         "networks": tables.networks_table(metrics, note),
         "kinds": tables.kinds_table(metrics, judged["heldout"]["mining"], kinds["heldout"], note),
         "comparisons": judging.comparison_table(
-            found, "Differences between networks and losses, and between kinds of pairs."
+            found,
+            "Differences between networks and losses, and between kinds of pairs. Mixed TPR: share of accepted "
+            "mixed pairs. In the last rows, the first TPR is that of mixed pairs.",
         ),
         "published": tables.published_table(judged["published"], kinds["published"]),
         "recipe": verification.recipe_table(parameters, ("contrastive", *CROSSED, "mining")),
@@ -103,15 +105,15 @@ def _metrics(
         accepted, total = count_accepted(judged["published"][method], kinds["published"]["cross"])
         metrics[f"{method}/published_cross_accepted"] = builders.metric(
             sum(accepted) / len(accepted),
-            f"Accepted cross pairs of the published people, mean over seeds: {label}",
+            f"Accepted mixed pairs of the published people, mean over seeds: {label}",
         )
         metrics["published/cross_pairs"] = builders.metric(
-            total, "Cross pairs of the published people", "pairs"
+            total, "Mixed pairs of the published people", "pairs"
         )
     same = people["mining"].pairs[0][0].same
     return metrics | {
         "data/cross_pairs": builders.metric(
-            int((same & kinds["heldout"]["cross"]).sum()), "Cross pairs of one person", "pairs"
+            int((same & kinds["heldout"]["cross"]).sum()), "Mixed pairs", "pairs"
         ),
         "data/people": builders.metric(people["mining"].people, "People with both", "people"),
         "data/seeds": builders.metric(len(people["mining"].pairs[0]), "Seeds of every network"),
@@ -129,24 +131,26 @@ COMPARED = {
 }
 HARDER = "harder"  # with glasses on one of two images than without any
 CROSS = judging.Measure(
-    "cross TPR",
-    more="{first} accepts more mixed pairs than {second}",
-    less="{first} accepts fewer mixed pairs than {second}",
-    same="on mixed pairs, the acceptance rates of {first} and {second} do not differ significantly",
+    "mixed TPR",
+    more="{first} accepts significantly more mixed pairs than {second}",
+    less="{first} accepts significantly fewer mixed pairs than {second}",
+    same="on mixed pairs, the difference between the acceptance rates of {first} and {second}, {difference}, is "
+    "not significant",
     rate=True,
 )
 KIND = judging.Measure(
     "TPR",
-    more="{first} accepts a larger share of mixed pairs than of pairs without glasses",
-    less="{first} accepts a smaller share of mixed pairs than of pairs without glasses",
-    same="{first} accepts mixed pairs and pairs without glasses at rates that do not differ significantly",
+    more="{first} accepts a significantly larger share of mixed pairs than of pairs without glasses",
+    less="{first} accepts a significantly smaller share of mixed pairs than of pairs without glasses",
+    same="for {first}, the difference between the acceptance rates of mixed pairs and of pairs without glasses, "
+    "{difference}, is not significant",
     rate=True,
 )
-IN_TEXT = verification.IN_TEXT | {BARE: "the new network without drawn glasses"}
+IN_TEXT = verification.IN_TEXT | {BARE: "the new network trained on bare faces"}
 #: The two of each comparison in words that can stand within one sentence.
 SIDES = {
     "difference": (IN_TEXT["mining"], IN_TEXT["contrastive"]),
-    "drawn_difference": ("the new network with drawn glasses", "the same network without them"),
+    "drawn_difference": ("the new network with drawn glasses", "the same network trained on bare faces"),
     "loss_old": (IN_TEXT["tutorial_mining"], "the same network with the contrastive loss"),
     "loss_new": ("the new network with mined pairs", "the same network with the contrastive loss"),
     "network_contrastive": (IN_TEXT["new_contrastive"], "the tutorial's network with the same loss"),
@@ -158,7 +162,7 @@ WORDS = {
     for name in COMPARED
     for key, measure in (("auc", judging.AUC), ("cross_glasses_tpr", CROSS))
 } | {
-    f"{HARDER}/{method}": judging.Compared(IN_TEXT[method], "the same, without any", KIND) for method in ROWS
+    f"{HARDER}/{method}": judging.Compared(IN_TEXT[method], "the same, pairs without glasses", KIND) for method in ROWS
 }
 
 

@@ -14,9 +14,8 @@ from results.schema import Chart, Metric, Table
 
 def networks_table(metrics: Mapping[str, Metric], note: str) -> Table:
     return builders.table(
-        "Two networks, each with two losses, on the people with glasses and without, whom they have not "
-        "seen: AUC; the threshold that left-out training people chose, and rates there; cross: pairs of one "
-        "person with glasses and without.",
+        "AUC of two networks, each with two losses, on held-out people with and without glasses, and rates at "
+        "a threshold chosen on held-out training people. Mixed TPR: share of accepted mixed pairs.",
         {
             "method": builders.text("Network"),
             "auc": builders.number("AUC", ".3f"),
@@ -24,7 +23,7 @@ def networks_table(metrics: Mapping[str, Metric], note: str) -> Table:
             "true_positive": builders.percent("TPR"),
             "false_positive": builders.percent("FPR"),
             "accuracy": builders.percent("Accuracy"),
-            "cross_glasses_tpr": builders.percent("Cross TPR"),
+            "cross_glasses_tpr": builders.percent("Mixed TPR"),
         },
         [
             {
@@ -64,8 +63,8 @@ def kinds_table(metrics: Mapping[str, Metric], judged: Judged, kinds: Mapping[st
                 }
             )
     return builders.table(
-        "Pairs of people of whom there are images with glasses and without, at the threshold that left-out "
-        "training people chose, by who wears them.",
+        "Rates by who wears glasses, on pairs of held-out people with and without glasses, at the thresholds "
+        "chosen on held-out training people.",
         {
             "method": builders.text("Network"),
             "kind": builders.text("Glasses"),
@@ -93,7 +92,7 @@ def published_table(judged: Mapping[str, Judged], kinds: Mapping[str, Any]) -> T
             }
         )
     return builders.table(
-        "Pairs of one published person with glasses and without that are accepted as the same.",
+        "Mixed pairs of the tutorial's test people that are accepted.",
         {
             "method": builders.text("Network"),
             "seeds": builders.text("Accepted, by seed"),
@@ -106,7 +105,7 @@ def published_table(judged: Mapping[str, Judged], kinds: Mapping[str, Any]) -> T
 
 def accepted_chart(metrics: Mapping[str, Metric]) -> Chart:
     return builders.bars(
-        "Share of the pairs of one person that are accepted, by who wears glasses.",
+        "Share of the pairs of one person that are accepted, by which of the two images show glasses.",
         {
             label: {words: metrics[f"{method}/{kind}_glasses_tpr"] for kind, words in KINDS.items()}
             for method, label in ROWS.items()

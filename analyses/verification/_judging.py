@@ -110,7 +110,7 @@ def estimated(value: float, drawn: NDArray[np.float64], title: str, people: int)
 @dataclass(frozen=True)
 class Measure:
     """What is compared; and what a sentence says of {first} and {second} where the first has more of it, or
-    less, or where the difference is not significant. rate: whether it is shown in percentage points.
+    less, or where the {difference} is not significant. rate: whether it is shown in percentage points.
     """
 
     name: str
@@ -122,9 +122,9 @@ class Measure:
 
 AUC = Measure(
     "AUC",
-    more="{first} has a higher AUC than {second}",
-    less="{first} has a lower AUC than {second}",
-    same="{first} and {second} do not differ significantly in AUC",
+    more="{first} has a significantly higher AUC than {second}",
+    less="{first} has a significantly lower AUC than {second}",
+    same="the difference in AUC between {first} and {second}, {difference}, is not significant",
 )
 
 
@@ -159,23 +159,23 @@ class Comparison:
     def finding(self, name: str, expected: builders.Verdict = "more") -> Finding:
         """name: of the metric. It says what the verdict is; it holds where that is the expected one."""
         words = self.words
-        parts = {"first": words.first, "second": words.second}
+        style = "points" if words.measure.rate else "+.3f"
+        how: dict[str, Any] = {"ci": True, "unit": words.measure.rate}
+        size = builders.shown(name, style, unsigned=True, **how)
+        signed = builders.shown(name, style, **how)
+        parts = {"first": words.first, "second": words.second, "difference": signed}
 
         def sentence(pattern: str) -> str:
             text = (words.where and f"{words.where}, ") + pattern.format(**parts)
             return text[0].upper() + text[1:]
 
-        style = "points" if words.measure.rate else "+.3f"
-        how: dict[str, Any] = {"ci": True, "unit": words.measure.rate}
-        size = builders.shown(name, style, unsigned=True, **how)
-        signed = builders.shown(name, style, **how)
         return builders.comparison(
             sentence(words.measure.less if expected == "less" else words.measure.more),
             name,
             self.difference,
             more=f"{sentence(words.measure.more)}, by {size}.",
             less=f"{sentence(words.measure.less)}, by {size}.",
-            same=f"{sentence(words.measure.same)}: the difference is {signed}.",
+            same=f"{sentence(words.measure.same)}.",
             adjusted_p=self.p,
             expected=expected,
         )
@@ -212,7 +212,6 @@ def comparison_metrics(found: Mapping[str, Comparison]) -> dict[str, Metric]:
 
 def comparison_table(found: Mapping[str, Comparison], caption: str) -> Table:
     verdicts = {"more": "higher", "less": "lower", "same": "not significant"}
-    people = sorted({one.difference.n for one in found.values()})
     return builders.table(
         caption,
         {
@@ -239,15 +238,14 @@ def comparison_table(found: Mapping[str, Comparison], caption: str) -> Table:
             for one in found.values()
         ],
         notes=(
-            f"Intervals (95%) are over people ({' or '.join(map(str, people))}), drawn again {RESAMPLES} "
-            "times, the same for first and second; p-values are adjusted by Holm's method for the "
-            f"{len(found)} comparisons of the table.",
+            f"Rates and AUC are fractions. p-values, from {RESAMPLES} bootstrap resamples of the people, are "
+            f"adjusted by Holm's method for the {len(found)} comparisons of the table; intervals are not.",
         ),
     )
 
 
 def rates_of(judged: Judged, threshold: str = "balanced") -> dict[str, float]:
-    """Mean rates over splits and seeds at the thresholds that training people chose."""
+    """Mean rates over splits and seeds at the thresholds chosen on training people."""
     import numpy as np
 
     from lab import verification
