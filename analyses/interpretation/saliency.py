@@ -168,16 +168,18 @@ class Saliency(Analysis[SaliencyParameters]):
                     *(f"guided/over/{other}" for other in others),
                 ),
                 "stay_above_zero": builders.family(
-                    "With all layers randomised, the interval of some method's rank correlation is above zero",
+                    "With all layers randomised, the interval of some method's rank correlation is "
+                    "above zero",
                     {
                         name.lower(): _above_zero(metrics[f"{method}/likeness/all"])
                         for method, name in NAMES.items()
                     },
                     *(f"{method}/likeness/all" for method in NAMES),
                     none="With all layers randomised, no correlation is significantly above zero.",
-                    one="With all layers randomised, the correlation is significantly above zero for {members} "
-                    "only.",
-                    many="With all layers randomised, the correlation is significantly above zero for {members}.",
+                    one="With all layers randomised, the correlation is significantly above zero for "
+                    "{members} only.",
+                    many="With all layers randomised, the correlation is significantly above zero for "
+                    "{members}.",
                 ),
                 "some_method_passes": builders.statement(
                     "With all layers randomised, the interval of some method's correlation includes zero",

@@ -146,8 +146,8 @@ def _findings(
             "data/train",
         ),
         "starts_where_own_ends": builders.statement(
-            "After its first epoch, the pretrained network has a higher mean validation accuracy than our best "
-            "network after its last",
+            "After its first epoch, the pretrained network has a higher mean validation accuracy than our "
+            "best network after its last",
             records.mean_curve(runs["pretrained"], "validation_accuracy")[0][0]
             > metrics[f"{OWN}/validation_accuracy"].value,
             f"{OWN}/validation_accuracy",

@@ -244,8 +244,8 @@ def comparison_table(
             for name in shown
         ],
         notes=[
-            f"p-values ({test}) are adjusted by Holm's method for the comparisons of the table; intervals are "
-            "not adjusted."
+            f"p-values ({test}) are adjusted by Holm's method for the comparisons of the table; intervals "
+            "are not adjusted."
         ],
     )
 
