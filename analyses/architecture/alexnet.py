@@ -73,6 +73,7 @@ class AlexNet(Analysis[AlexNetParameters]):
             for version, (label, prefix) in VERSIONS.items()
         }
         first = next(layer for layer in shown["grouped"] if layers.is_convolution(layer))
+        assert first.kernel and first.stride and isinstance(first.padding, tuple)
         for name, width, whose in (
             ("", ledgers["grouped"].input_shape[-1], "used"),
             ("stated_", STATED, "stated"),

@@ -119,7 +119,7 @@ def test_broken_plugins_are_named_and_stop_nothing_else(trials):
         assert f"convstudy: the analysis {name} cannot be loaded from " in listed.stderr
     assert "two analyses are called architecture.lenet" in listed.stderr
     assert len(listed.stderr.splitlines()) == 5
-    assert "broken_vanishes:analysis: it called os._exit(0)" in listed.stderr
+    assert "broken_vanishes.py:2): it called os._exit(0)" in listed.stderr
 
     (row,) = trials.explain("broken.missing")
     assert (row["state"], "No module named 'nowhere'" in row["reasons"][0]) == ("refused", True)
