@@ -24,6 +24,7 @@ from lab.movement import (
     joined,
     keep,
     keep_channels,
+    of_windows,
     state_of,
     take,
     words,
@@ -149,7 +150,8 @@ def convolution(walk: Walk, name: str, func: Callable[..., Any], args: Arguments
     check_window(size, kernel, positions)
     batch = x.shape[: -space - 1]
     output = walk.run(func, args, kwargs) if walk.exact else empty((*batch, filters, *positions), x)
-    state = _mixed(state_of(x), output.dim() - space - 1, groups, filters, inputs)
+    seen = of_windows(x, kernel, dilation)
+    state = _mixed(seen, output.dim() - space - 1, groups, filters, inputs)
     if transposed:
         keep(output, _spread(state, output, kernel, stride, low, extra, dilation))
         formula = formulas.convolution_weights(filters, inputs, kernel, groups)
@@ -359,6 +361,8 @@ def multi_head_attention(
             )
             scores = torch.empty(shape if query.dim() == 3 else shape[1:], dtype=query.dtype, device="meta")
     keep(output, _attended_heads(query, key, value, given))
+    if scores is not None:
+        keep(scores, _attention_weights(query, key, scores))
     # torch fuses the products unless the attention weights themselves are asked for
     products_class = "matmul" if given.get("need_weights", True) else "attention"
     walk.row(
@@ -392,6 +396,15 @@ def _attended_heads(query: Tensor, key: Tensor, value: Tensor, given: Keywords) 
             return fields.UNKNOWN
         states.append(state)
     return fields.union(states)
+
+
+def _attention_weights(query: Tensor, key: Tensor, scores: Tensor) -> State:
+    """(N, heads, L, S): each sees its query and, by the softmax, every key; known where that is everything."""
+    whole = fields.contract(state_of(key), [0, key.dim() - 1])
+    seen = fields.union([fields.contract(state_of(query), [query.dim() - 1]), whole])
+    if isinstance(seen, fields.Field) and fields.is_whole(seen):
+        return seen._replace(dims=((),) * scores.dim())
+    return None if seen is None else fields.UNKNOWN
 
 
 def recurrent(walk: Walk, name: str, func: Callable[..., Any], args: Arguments, kwargs: Keywords) -> Any:
@@ -529,14 +542,18 @@ def normalisation(walk: Walk, name: str, func: Callable[..., Any], args: Argumen
         check_width(weight.numel(), x.shape[1])
     output = walk.run(func, args, kwargs) if walk.exact or name == "local_response_norm" else same(x)
     state = state_of(x)
+    evaluated = name == "batch_norm" and not walk.root.training
+    own_statistics = evaluated and bool(take(args, kwargs, 5, "training"))
     last, several = name in ("layer_norm", "rms_norm"), False
     if last:
         shape = take(args, kwargs, 1, "normalized_shape")
         several = len(shape) > 1
         check_width(math.prod(shape), math.prod(x.shape[-len(shape) :]), "features")
         state = fields.contract(state, range(x.dim() - len(shape), x.dim()))
-    elif name == "instance_norm":
+    elif name == "instance_norm" and take(args, kwargs, 5, "use_input_stats", True):
         state = fields.contract(state, range(2, x.dim()))
+    elif own_statistics:
+        state = fields.contract(state, [0, *range(2, x.dim())])
     elif name == "group_norm":
         groups = take(args, kwargs, 1, "num_groups")
         state = fields.contract(state, range(2, x.dim()))
@@ -554,9 +571,7 @@ def normalisation(walk: Walk, name: str, func: Callable[..., Any], args: Argumen
         **claim_pair(walk, weight, bias),
         elements={kind: x.numel()},
         affine=weight is not None,
-        own_statistics=name == "batch_norm"
-        and not walk.root.training
-        and bool(take(args, kwargs, 5, "training")),
+        own_statistics=own_statistics,
     )
     return output
 
