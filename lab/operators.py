@@ -399,7 +399,7 @@ def _attended_heads(query: Tensor, key: Tensor, value: Tensor, given: Keywords) 
 
 
 def _attention_weights(query: Tensor, key: Tensor, scores: Tensor) -> State:
-    """(N, heads, L, S): each sees its query and, by the softmax, every key; known where that is everything."""
+    """(N, heads, L, S): each sees its query and, by the softmax, every key; known where that is all."""
     whole = fields.contract(state_of(key), [0, key.dim() - 1])
     seen = fields.union([fields.contract(state_of(query), [query.dim() - 1]), whole])
     if isinstance(seen, fields.Field) and fields.is_whole(seen):
