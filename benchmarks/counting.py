@@ -14,6 +14,7 @@ other work on the machine can only slow a run down. Peak memory is read in a fre
 
 from __future__ import annotations
 
+import copy
 import logging
 import os
 import random
@@ -115,7 +116,10 @@ def seconds(count: Callable[[object], object], models: Iterable[object]) -> floa
 def best_times(names: tuple[str, ...], repeats: int) -> dict[str, float]:
     """The best wall time of each program over interleaved repeats, after one that is not counted."""
     counters = {program: counter(program) for program in (*PROGRAMS, *PEERS)}
-    models = {program: built(names, program) for program in (*PROGRAMS, *PEERS)}
+    real = built(names, "real")
+    kept = {id(t): t for model in real for t in (*model.parameters(), *model.buffers())}
+    models = {program: [copy.deepcopy(m, dict(kept)) for m in real] for program in (*PROGRAMS, *PEERS)}
+    models["ours"] = built(names, "ours")
     for program in (*PROGRAMS, *PEERS):
         seconds(counters[program], models[program])
     best = dict.fromkeys((*PROGRAMS, *PEERS), float("inf"))

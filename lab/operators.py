@@ -95,6 +95,13 @@ def check_rank(x: Tensor, space: int) -> None:
         raise ValueError(f"it takes {space} spatial dimensions, not a tensor of shape {tuple(x.shape)}")
 
 
+def check_numbers(x: Tensor, weight: Tensor | None) -> None:
+    """Whole numbers do not meet weights of others, which torch refuses too."""
+    if weight is not None and weight.is_floating_point() and not (x.is_floating_point() or x.is_complex()):
+        kind = str(x.dtype).removeprefix("torch.")
+        raise ValueError(f"it takes numbers such as float32, not the whole numbers of {kind}")
+
+
 def check_width(expected: int, given: int, what: str = "channels") -> None:
     if expected != given:
         raise ValueError(f"it takes {expected} {what}, not {given}")
@@ -121,6 +128,7 @@ def convolution(walk: Walk, name: str, func: Callable[..., Any], args: Arguments
     x, weight, bias = args[0], take(args, kwargs, 1, "weight"), take(args, kwargs, 2, "bias")
     space, transposed = weight.dim() - 2, "transpose" in name
     check_rank(x, space)
+    check_numbers(x, weight)
     stride = many(take(args, kwargs, 3, "stride", 1), space)
     padding = take(args, kwargs, 4, "padding", 0)
     kernel = tuple(weight.shape[2:])
@@ -235,6 +243,7 @@ def linear(walk: Walk, name: str, func: Callable[..., Any], args: Arguments, kwa
     x, weight, bias = args[0], take(args, kwargs, 1, "weight"), take(args, kwargs, 2, "bias")
     outputs, inputs = weight.shape if weight.dim() == 2 else (1, weight.shape[0])
     check_width(inputs, x.shape[-1], "features")
+    check_numbers(x, weight)
     positions = x.shape[:-1]
     if walk.exact:
         output = walk.run(func, args, kwargs)
@@ -334,6 +343,7 @@ def multi_head_attention(
         given["out_proj_weight"],
     ]
     biases = [given["in_proj_bias"], given["out_proj_bias"]]
+    check_numbers(query, given["out_proj_weight"])
     own = owner(walk, given["in_proj_weight"]) or owner(walk, projections[0])
     claims = [walk.claim(t) for t in weights]
     columns = {
@@ -422,6 +432,7 @@ def recurrent(walk: Walk, name: str, func: Callable[..., Any], args: Arguments, 
     gates = {"lstm": 4, "gru": 3}.get(name, 1)
     size = weights[0].shape[0] // gates
     check_width(weights[0].shape[1], x.shape[-1], "features")
+    check_numbers(x, weights[0])
     projected = state.shape[-1] if state.shape[-1] != size else 0
     macs = formulas.recurrent_macs(steps, x.shape[-1], size, gates, layers, 2 if both else 1, projected)
     claims = {t: [walk.claim(p) for p in weights if (p.dim() == 1) == t] for t in (False, True)}
@@ -538,8 +549,10 @@ def normalisation(walk: Walk, name: str, func: Callable[..., Any], args: Argumen
     x = args[0]
     at = {"layer_norm": 2, "rms_norm": 2, "group_norm": 2, "batch_norm": 3, "instance_norm": 3}.get(name, 99)
     weight, bias = take(args, kwargs, at, "weight"), take(args, kwargs, at + 1, "bias")
-    if isinstance(weight, Tensor) and name in ("batch_norm", "instance_norm"):
-        check_width(weight.numel(), x.shape[1])
+    if isinstance(weight, Tensor):
+        check_numbers(x, weight)
+        if name in ("batch_norm", "instance_norm"):
+            check_width(weight.numel(), x.shape[1])
     output = walk.run(func, args, kwargs) if walk.exact or name == "local_response_norm" else same(x)
     state = state_of(x)
     evaluated = name == "batch_norm" and not walk.root.training

@@ -18,6 +18,7 @@ from analyses.architecture._layers import output_text
 from lab import models
 from lab.counting import CountError, count
 from lab.formulas import evaluate
+from lab.inputs import Input
 from lab.ledger import MAC_CLASSES
 from lab.networks import base
 from lab.networks.detector import Detector
@@ -283,6 +284,20 @@ def test_a_quantized_layer_is_refused_by_name_whose_parameters_torch_hides():
     model = torch.ao.quantization.quantize_dynamic(nn.Sequential(nn.ReLU(), nn.LSTM(6, 5)), {nn.LSTM})
     with pytest.raises(CountError, match=r"1 \(LSTM\) is quantized.*before it is quantized"):
         count(model, (4, 6))
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [nn.Conv1d(4, 4, 1), nn.Linear(6, 4), nn.LayerNorm(6), nn.GRU(6, 5), nn.MultiheadAttention(6, 2)],
+    ids=lambda layer: type(layer).__name__,
+)
+def test_whole_numbers_are_refused_where_torch_refuses_them(layer):
+    model = Made(lambda self, x: self.part(x, x, x) if self.part is attention else self.part(x), part=layer)
+    attention = layer if isinstance(layer, nn.MultiheadAttention) else None
+    with pytest.raises((RuntimeError, ValueError)):
+        model(torch.zeros(1, 4, 6, dtype=torch.long))
+    with pytest.raises(CountError, match="not the whole numbers of int64"):
+        count(model, (4, 6), inputs=[Input((4, 6), type="int64")])
 
 
 def test_a_function_that_does_not_run_on_shapes_is_refused_for_that_reason():
