@@ -74,9 +74,9 @@ class Analysis(ABC, Generic[P]):
     seconds, and is run again by `build` when it is missing or stale.
     `libraries` are the distributions whose version can change the outcome, `uses` the ids of other analyses
     that `run` calls upon; `shares_cells` those whose cells of the same settings and seed compute at least the
-    same: where such a cell has been measured, its outcome is taken. `version` of an experiment is to be raised when `run` computes something else:
-    its outcomes are expensive, so the code of `analyses` does not decide whether they are kept (see
-    `engine.freshness`).
+    same: where such a cell has been measured, its outcome is taken. `version` of an experiment is to be
+    raised when `run` computes something else: its outcomes are expensive, so the code of `analyses` does not
+    decide whether they are kept (see `engine.freshness`).
     """
 
     id: ClassVar[str]
