@@ -35,7 +35,7 @@ _NO_MEASURE = (
     r"\b(?:Figures?|Figs?\.|Tables?|Sections?|Sec\.|Chapters?|Equations?|Eqs?\.|Pages?|pages?|pp?\.|Questions?"
     r"|Exercises?|Parts?|Appendix|Step|Algorithm|Lemma|Theorem)[ ~\u00a0]\(?\d+(?:\.\d+)*[a-z]?\b\)?",
 )
-_MATH = r"\$\$.+?\$\$|(?<![\\\w])\$(?=\S)(?:[^$\\]|\\.)+?(?<=\S)\$(?!\d)"
+FORMULA = r"\$\$.+?\$\$|(?<![\\\w])\$(?=\S)(?:[^$\\]|\\.)+?(?<=\S)\$(?!\d)"
 _TAG = r"<!--|</?([a-zA-Z][a-zA-Z0-9]*)(?=[\s/>])[^<>]*>"
 #: Elements of HTML → what a section has for them.
 _INSTEAD = {
@@ -88,7 +88,7 @@ def check_digits(template: Path, names: list[str]) -> list[str]:
     """One sentence for every number typed by hand in a section's prose."""
     text = _prose(template)
     problems: list[tuple[int, str]] = []
-    for formula in re.finditer(_MATH, text, flags=re.DOTALL):
+    for formula in re.finditer(FORMULA, text, flags=re.DOTALL):
         for found in re.finditer(r"\d[\d.,]*", formula[0]):
             if not re.fullmatch(r"\d{1,2}", found[0].rstrip(".,")):
                 where = formula.start() + found.start()
@@ -99,7 +99,7 @@ def check_digits(template: Path, names: list[str]) -> list[str]:
                         'use {{ plain("analysis/metric") }}',
                     )
                 )
-    text = re.sub(_MATH, _blank, text, flags=re.DOTALL)
+    text = re.sub(FORMULA, _blank, text, flags=re.DOTALL)
     for pattern in _NO_MEASURE:
         text = re.sub(pattern, _blank, text)
     for name in names:
@@ -129,7 +129,7 @@ def _prose(template: Path) -> str:
 
 def check_html(template: Path) -> str:
     """A sentence on the first tag of HTML in a section, which is printed as it is typed; "" without one."""
-    text = re.sub(_MATH, _blank, _prose(template), flags=re.DOTALL)
+    text = re.sub(FORMULA, _blank, _prose(template), flags=re.DOTALL)
     for found in re.finditer(_TAG, text):
         if instead := _ELEMENTS.get((found[1] or "!--").lower()):
             line, tag = text.count("\n", 0, found.start()) + 1, " ".join(found[0].split())

@@ -56,9 +56,13 @@ from report.numbering import DeadReference, Kind, Linker, Offer, RepeatedName, n
 from results.schema import Result
 from results.store import Profile, ResultError, Store
 
-#: A marker as it is rendered, and a macro within backquotes as it is typed.
+#: A marker as it is rendered.
 MARKED = re.compile(r"\]\{\.(value|quoted|ref) ")
-IN_BACKQUOTES = re.compile(r"`[^`]*\{\{[^`]*`")
+#: What prints a marker as it is → how a section has it, and what to do.
+VERBATIM = {
+    "Code": (r"`[^`]+`", "backquotes; take it out of them"),
+    "Math": (checks.FORMULA, "a formula; use {{ plain(…) }} there"),
+}
 DEEPEST_LIST = 4
 #: What sets the numbers of a profile apart from those of the protocol.
 NOT_FULL = {
@@ -135,7 +139,7 @@ def _compose(
     trees = [_with_pictures(draft, tree) for draft, tree in zip(drafts, trees, strict=True)]
     for draft, tree in zip(drafts, trees, strict=True):
         _check_structure(draft, tree)
-    _check_code(drafts, trees)
+    _check_markers(drafts, trees)
     _check_citations(drafts, trees, templates / "references.bib")
     offers = {**macros.offers, provenance.TARGET: Offer("table", provenance.table(results))}
     names = [*_names(study), provenance.SECTION]
@@ -419,14 +423,20 @@ def _prefix_ids(blocks: list[Block], section: str) -> list[Block]:
     return blocks
 
 
-def _check_code(drafts: Sequence[_Draft], trees: Sequence[list[Block]]) -> None:
-    """ProseError where a macro stands within code, which would print its marks."""
+def _check_markers(drafts: Sequence[_Draft], trees: Sequence[list[Block]]) -> None:
+    """ProseError where a macro stands within code or a formula, which would print its marks."""
     for draft, tree in zip(drafts, trees, strict=True):
-        if any(element["t"] == "Code" and MARKED.search(element["c"][1]) for element in elements(tree)):
-            lines = enumerate(draft.source.splitlines(), 1)
-            line = next((number for number, text in lines if IN_BACKQUOTES.search(text)), 1)
-            message = f"{draft.file}:{line}: a macro stands within backquotes; take it out of them"
-            raise ProseError(message, draft.file.stem)
+        for kind, (pattern, instead) in VERBATIM.items():
+            marked = [element for element in elements(tree) if element["t"] == kind]
+            if not any(MARKED.search(element["c"][1]) for element in marked):
+                continue
+            typed = (
+                written.start() + macro.start()
+                for written in re.finditer(pattern, draft.source, re.DOTALL)
+                if (macro := re.search(r"\{\{(?! *plain\b)", written[0]))
+            )
+            line = 1 + draft.source.count("\n", 0, next(typed, 0))
+            raise ProseError(f"{draft.file}:{line}: a macro stands within {instead}", draft.file.stem)
 
 
 def _check_citations(drafts: Sequence[_Draft], trees: Sequence[list[Block]], bibliography: Path) -> None:

@@ -535,10 +535,17 @@ def test_a_picture_that_is_here_is_a_numbered_figure(workshop: Workshop) -> None
     assert document.illustrations == {"classification.trained/samples"}
 
 
-def test_a_macro_within_code_is_refused_with_its_line(workshop: Workshop) -> None:
-    workshop.section(
-        "layers",
-        '# Layers\n% do about("architecture.vgg19")\n\nIt has `{{ value("total_parameters") }}` of them.\n',
-    )
-    with pytest.raises(ProseError, match=r"layers.md:4: a macro stands within backquotes"):
+@pytest.mark.parametrize(
+    ("sentence", "place"),
+    [
+        ('It has `{{ value("total_parameters") }}` of them.', "backquotes"),
+        ('With ${{ plain("total_parameters") }}$, $N = {{ value("total_parameters") }}$.', "a formula"),
+        ("$$\nN = {{ percent('total_parameters') }}\n$$", "a formula"),
+    ],
+)
+def test_a_macro_within_code_or_a_formula_is_refused_with_its_line(
+    workshop: Workshop, sentence: str, place: str
+) -> None:
+    workshop.section("layers", f'# Layers\n% do about("architecture.vgg19")\n\n{sentence}\n')
+    with pytest.raises(ProseError, match=rf"layers.md:[45]: a macro stands within {place}"):
         workshop.document("layers")
