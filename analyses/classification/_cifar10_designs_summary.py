@@ -305,8 +305,7 @@ def _ablation_findings(differences: Mapping[str, Comparison]) -> dict[str, Findi
             adjusted_p=1.0 if one.p is None else one.p,
             more=f"{done} raises validation accuracy significantly, by {size}.",
             less=f"{done} lowers validation accuracy significantly, by {size}.",
-            same=f"{done} changes validation accuracy by {number}, which is not significant after "
-            "correction.",
+            same=f"{done} changes validation accuracy by {number}.",
         )
     return found | {"ablation_ranking": _ranking(differences)}
 
@@ -321,7 +320,7 @@ def _ranking(differences: Mapping[str, Comparison]) -> Finding:
         effects,
         *(f"ablation/{name}/difference" for name in order),
         none="No change has a significant effect at this budget.",
-        one=f"Most important at this budget is {{members}}; for the {others}, we detect no effect.",
+        one=f"At this budget, {{members}} matters most; for the {others}, we detect no effect.",
         many="In decreasing order of their size, the significant effects at this budget are those of "
         f"{{members}}; for the {others}, we detect none.",
     )

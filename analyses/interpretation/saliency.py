@@ -175,10 +175,10 @@ class Saliency(Analysis[SaliencyParameters]):
                         for method, name in NAMES.items()
                     },
                     *(f"{method}/likeness/all" for method in NAMES),
-                    none="With all layers randomised, no correlation is significantly above zero.",
-                    one="With all layers randomised, the correlation is significantly above zero for "
+                    none="With all layers randomised, the interval of no correlation excludes zero.",
+                    one="With all layers randomised, the interval of the correlation is above zero for "
                     "{members} only.",
-                    many="With all layers randomised, the correlation is significantly above zero for "
+                    many="With all layers randomised, the interval of the correlation is above zero for "
                     "{members}.",
                 ),
                 "some_method_passes": builders.statement(

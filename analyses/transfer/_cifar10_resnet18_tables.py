@@ -30,10 +30,12 @@ def titles_of(parameters: LastStageParameters, runs: Runs) -> dict[str, str]:
 def results_table(
     parameters: LastStageParameters, metrics: Mapping[str, Metric], titles: Mapping[str, str], runs: Runs
 ) -> Table:
+    same = parameters.own_seeds == parameters.seeds
     return builders.table(
         f"Accuracy (%) on {parameters.data.title} from {parameters.data.train:,} training images: the last "
         "stage of a pretrained network, and networks trained from scratch. Means over "
-        f"{counted(parameters.seeds, 'seeds')}.",
+        f"{counted(parameters.seeds, 'seeds')}"
+        + ("." if same else f", of design B over {counted(parameters.own_seeds, 'seeds')}."),
         {
             "network": builders.text("Network"),
             "trained": builders.integer("Trained", "parameters"),
