@@ -18,7 +18,12 @@ from pydantic import BaseModel, ConfigDict
 from analyses.architecture._claims_values import read_value
 
 REQUIRED = ("quantity", "claimed")
-OPTIONAL = ("tolerance", "source", "input", "name")
+OPTIONAL = ("model", "tolerance", "source", "input", "name")
+#: What a column is called elsewhere.
+ALIASES = {
+    **dict.fromkeys(("value", "published", "reported"), "claimed"),
+    **dict.fromkeys(("network", "architecture"), "model"),
+}
 BYTES = 4  # of a weight in single precision
 
 
@@ -125,6 +130,7 @@ def read(path: Path) -> tuple[tuple[Claim, ...], tuple[Problem, ...]]:
     problems: list[Problem] = []
     paper = _paper_columns(header)
     if not paper:
+        header = [ALIASES.get(name.lower(), name.lower()) for name in header]
         _check_header(path, header)
     for line, cells in body:
         if len(cells) != len(header):
@@ -134,7 +140,8 @@ def read(path: Path) -> tuple[tuple[Claim, ...], tuple[Problem, ...]]:
         elif paper:
             claims += [(line, entry) for entry in _of_paper(cells, paper)]
         else:
-            claims.append((line, {key: cell.strip() for key, cell in zip(header, cells, strict=True)}))
+            entry = {key: cell.strip() for key, cell in zip(header, cells, strict=True)}
+            claims.append((line, _with_model(entry)))
     comma = _decimal_comma(path, claims)
     found = []
     for line, entry in claims:
@@ -147,6 +154,22 @@ def read(path: Path) -> tuple[tuple[Claim, ...], tuple[Problem, ...]]:
     return tuple(found), tuple(sorted(problems, key=lambda problem: problem.line))
 
 
+def _with_model(entry: dict[str, str]) -> dict[str, str]:
+    """The entry with its model within the quantity: of "parameters" in total, of "layer/macs" as it stands."""
+    model, quantity = entry.pop("model", ""), entry["quantity"]
+    if not model or not quantity:
+        return entry
+    word = quantity.lower().replace("-", "")
+    what = _COUNTED.get(word, quantity)
+    claimed = entry["claimed"]
+    if word == "flops" and not re.search(r"flop|mac", claimed, re.IGNORECASE):
+        claimed += "FLOPs"
+    return entry | {
+        "quantity": f"{model}/{what}" if "/" in what else f"{model}/total/{what}",
+        "claimed": claimed,
+    }
+
+
 def _check_header(path: Path, header: Sequence[str]) -> None:
     for name in REQUIRED:
         if name not in header:
@@ -155,6 +178,8 @@ def _check_header(path: Path, header: Sequence[str]) -> None:
                 f"[,{','.join(OPTIONAL)}], or name a model and what is counted (Params, GMACs, GFLOPs)"
             )
     for name in header:
+        if header.count(name) > 1:
+            raise ClaimsError(f"{path} has two columns that are read as {name!r}; keep one")
         if name not in (*REQUIRED, *OPTIONAL):
             raise ClaimsError(
                 f"{path} has a column {name!r}, which is none of {', '.join((*REQUIRED, *OPTIONAL))}"

@@ -140,7 +140,7 @@ def test_claims_are_read_from_markdown_and_from_a_tabular_of_a_paper(tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("", "is empty"), ("quantity,value\n", "has no column 'claimed'"), ("quantity,claimed,who\n", "'who'")],
+    [("", "is empty"), ("quantity,worth\n", "has no column 'claimed'"), ("quantity,claimed,who\n", "'who'")],
 )
 def test_a_file_that_is_no_table_of_claims_is_one_sentence(tmp_path, text, message):
     with pytest.raises(ClaimsError, match=message):
@@ -150,3 +150,20 @@ def test_a_file_that_is_no_table_of_claims_is_one_sentence(tmp_path, text, messa
 def test_a_claim_may_say_what_its_quantity_is_called(tmp_path):
     found, problems = read(tmp_path, "quantity,claimed,name\nresnet18/total/parameters,11.7M,ResNet-18\n")
     assert not problems and found[0].name == "ResNet-18"
+
+
+def test_a_table_may_name_model_and_quantity_in_columns_of_their_own(tmp_path):
+    claims, problems = read(
+        tmp_path,
+        "Model,Quantity,Value\nresnet18,parameters,11.7M\nvgg19,features.0/macs,86704128\n"
+        "vgg16,FLOPs,31G\n,a/b,5\n",
+    )
+    assert [(claim.quantity, claim.unit) for claim in claims] == [
+        ("resnet18/total/parameters", ""),
+        ("vgg19/features.0/macs", ""),
+        ("vgg16/total/macs", "flops"),
+        ("a/b", ""),
+    ]
+    assert not problems
+    with pytest.raises(ClaimsError, match="two columns that are read as 'claimed'"):
+        read(tmp_path, "quantity,claimed,value\na/b,1,2\n")
