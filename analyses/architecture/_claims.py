@@ -155,7 +155,7 @@ def read(path: Path) -> tuple[tuple[Claim, ...], tuple[Problem, ...]]:
 
 
 def _with_model(entry: dict[str, str]) -> dict[str, str]:
-    """The entry with its model within the quantity: "parameters" is the total, "layer/macs" stays as it is."""
+    """The entry with its model within the quantity: "parameters" is the total, "layer/macs" stays."""
     model, quantity = entry.pop("model", ""), entry["quantity"]
     if not model or not quantity:
         return entry
