@@ -183,6 +183,12 @@ def kept(analysis: Analysis[Any], store: Store) -> dict[Profile, Outcomes]:
     return {profile: bundle for profile, bundle in found.items() if bundle}
 
 
+def kept_or_shared(analysis: Analysis[Any], store: Store) -> list[Outcomes]:
+    """What is kept of the analysis, and then of those that share their cells with it."""
+    sharing = (analysis, *map(analyses.get, analysis.shares_cells))
+    return [bundle for each in sharing for bundle in kept(each, store).values()]
+
+
 def measured_with(bundles: Iterable[Outcomes]) -> list[tuple[str, int]]:
     """The device classes and threads that cells were computed with, one thread of a CPU first."""
     records = [record for bundle in bundles for record in (*bundle.cells, *bundle.pending.cells)]

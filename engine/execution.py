@@ -180,7 +180,7 @@ def _all_kept(
 ) -> tuple[CellCache, Records]:
     """The records of every cell, all computed with the same device and threads; Unmeasured tells of those of
     which most are kept."""
-    bundles = list(cells.kept(analysis, store).values())
+    bundles = cells.kept_or_shared(analysis, store)
     with faults_of(analysis, "its choice of data"):
         names = analysis.datasets(parameters)
     datasets = {name: cells.measured_on(name, bundles) for name in names}
@@ -279,7 +279,7 @@ def _datasets(
             datasets[name] = Dataset.model_validate(locate(name).describe())
         except DataError as error:
             missing = missing or error
-            known = cells.measured_on(name, cells.kept(analysis, store).values())
+            known = cells.measured_on(name, cells.kept_or_shared(analysis, store))
             if known is None:
                 raise
             datasets[name] = known

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+import analyses
 from analyses.plugin import Cell
+from engine.cells import CellCache
 from engine.execution import AnalysisFailed, Busy, Progress, Unmeasured, execute, measured, summarize_again
 from engine.freshness import cell_key
 from lab.datasets import DataError
@@ -17,6 +19,7 @@ from results.locking import holding
 from results.schema import CellRecord
 from results.store import ResultError, Store, digest
 from tests.analyses.experiments import Trial, TrialParameters
+from tests.conftest import ROOT
 from tests.engine.trials import PLACE, Misdeeds
 
 
@@ -140,6 +143,30 @@ def test_a_cell_of_the_same_settings_is_measured_once(bench):
     bench.execute(seeds=1, force=True)
     assert bench.runs == ["0"]
     assert list(bench.outcomes()) == ["0", "again"]
+
+
+def test_a_cell_that_another_analysis_has_measured_is_taken_from_it(tmp_path):
+    """The network of our own of the transfer on CIFAR-10, trained for the study of two designs."""
+    store = Store(tmp_path)
+    transfer, designs = map(analyses.get, ("transfer.cifar10_resnet18", "classification.cifar10_designs"))
+    parameters = transfer.parameters("full")
+    own = [cell for cell in transfer.plan(parameters) if "network" in cell.settings]
+    assert own and measured(transfer, "full", parameters, store)[0] == 0
+    recorded = Store(ROOT / "results").read_outcomes(designs.id, "full")
+    theirs = CellCache(designs, "full", store, recorded.datasets)
+    trained = recorded.cells[0]
+    kept = [
+        trained.model_copy(update={"key": theirs.key(cell), "id": f"theirs/{cell.seed}", "seed": cell.seed})
+        for cell in own
+    ]
+    store.write_outcomes(recorded.model_copy(update={"cells": tuple(kept)}), "full")
+    assert measured(transfer, "full", parameters, store)[0] == len(own)
+    cache = CellCache(transfer, "full", store, recorded.datasets)
+    found = cache.find({cache.key(cell): cell for cell in own})
+    assert [(record.key, record.id) for record in found.values()] == [
+        (cache.key(cell), cell.id) for cell in own
+    ]
+    assert all(record.outcome == trained.outcome for record in found.values())
 
 
 def test_cells_that_follow_know_the_outcomes_before(bench):
