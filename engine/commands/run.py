@@ -16,10 +16,10 @@ from engine.commands.common import (
     near,
     out,
     print_json,
-    progress,
     refusing,
     say,
 )
+from engine.commands.progress import progress
 from results.store import Profile, ResultError
 
 if TYPE_CHECKING:
