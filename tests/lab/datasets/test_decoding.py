@@ -279,6 +279,7 @@ def test_a_damaged_image_is_named_and_refused_or_left_out(root, own_cache, damag
     images = load(f"folder:{root}/pets", damaged="skip")
     assert images.files == ("cat/0000.png", "cat/0001.png", "cat/0002.png", "dog/0001.png")
     assert images.labels.tolist() == [0, 0, 0, 1]
+    assert images.notes == ("1 image was left out (not to be decoded): dog/0000.png",)
     assert np.array_equal(images.images[3], np.moveaxis(pixels(4), -1, 0))
     assert kept_images(own_cache) == []
 
