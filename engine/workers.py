@@ -56,8 +56,8 @@ class Task:
     limit: float | None = None  # seconds
 
 
-#: Told of each step: how many cells are done, the fraction of others, the id of a cell, and a message of it.
-Notify = Callable[[int, float, str, str], None]
+#: Told of each step: how many cells are done, the fractions of those in hand by id, a cell, a message of it.
+Notify = Callable[[int, dict[str, float], str, str], None]
 Keep = Callable[[CellRecord], None]
 
 
@@ -69,10 +69,10 @@ def cores() -> int:
 def run_here(analysis: Analysis[Any], tasks: Sequence[Task], notify: Notify, keep: Keep) -> None:
     """One cell after another in this process; each record is kept as its cell ends."""
     for done, task in enumerate(tasks):
-        notify(done, 0.0, task.cell.id, task.cell.id)
+        notify(done, {task.cell.id: 0.0}, task.cell.id, task.cell.id)
 
         def report(fraction: float, message: str, done: int = done, cell: str = task.cell.id) -> None:
-            notify(done, fraction, cell, message)
+            notify(done, {cell: fraction}, cell, message)
 
         if analysis.analytic:
             with tempfile.TemporaryDirectory() as scratch:
@@ -132,7 +132,7 @@ def run_in_processes(
             with sigint_blocked():
                 pending[pool.submit(_run_task, reference, task)] = task.cell.id
             fractions[task.cell.id] = 0.0
-            notify(done, sum(fractions.values()), task.cell.id, task.cell.id)
+            notify(done, dict(fractions), task.cell.id, task.cell.id)
 
     try:
         begin(jobs)
@@ -141,7 +141,7 @@ def run_in_processes(
             for cell, fraction, message in _received(messages):
                 if cell in fractions:
                     fractions[cell] = fraction
-                    notify(done, sum(fractions.values()), cell, message)
+                    notify(done, dict(fractions), cell, message)
             for future in finished:
                 keep(future.result())
                 done += 1
