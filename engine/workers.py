@@ -219,7 +219,7 @@ def run_cell(analysis: Analysis[Any], task: Task, report: Callable[[float, str],
     context = Context(device=task.device, threads=task.threads, scratch=task.scratch, report=report)
     commit, dirty = commit_of(analysis)
     started = time.perf_counter()
-    with faults_of(analysis, f"cell {cell.id}"), _limit(analysis, task):
+    with faults_of(analysis, f"cell {cell.id}"), _limit(analysis, task), arithmetic_of(task.device):
         outcome = analysis.run(cell, context)
     unfit = next(_unfit(outcome, "", ()), None)
     if unfit:
@@ -234,6 +234,7 @@ def run_cell(analysis: Analysis[Any], task: Task, report: Callable[[float, str],
         device=_device_name(task.device),
         threads=task.threads,
         peak_memory_bytes=_peak_memory_bytes(),
+        peak_device_bytes=_peak_device_bytes(task.device),
         libraries=libraries(analysis.libraries),
         python=platform.python_version(),
         git_commit=commit,
@@ -296,10 +297,43 @@ def _unfit(value: Any, where: str, around: tuple[int, ...]) -> Iterator[str]:
         yield f"{where} is a {type(value).__name__}"
 
 
+@contextmanager
+def arithmetic_of(device: str) -> Iterator[None]:
+    """Of a GPU: what a recipe computes in float32 is float32, where cuDNN alone would take TF32, and its
+    algorithms are chosen by rule, not by which was fastest this time. ARITHMETIC says so in the record.
+    """
+    if not device.startswith("cuda"):
+        yield
+        return
+    torch = importlib.import_module("torch")
+    precision = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=False, allow_tf32=False):
+            if torch.cuda.is_available():
+                torch.cuda.init()
+                torch.cuda.reset_peak_memory_stats(device)
+            yield
+    finally:
+        torch.set_float32_matmul_precision(precision)
+
+
+ARITHMETIC = "float32 without TF32, cuDNN without benchmark"
+
+
 def _device_name(device: str) -> str:
+    """Of a GPU its name, its memory and what it computed in."""
     if not device.startswith("cuda"):
         return device
-    return str(importlib.import_module("torch").cuda.get_device_name(device))
+    card = importlib.import_module("torch").cuda.get_device_properties(device)
+    return f"{card.name}, {card.total_memory / 2**30:.0f} GiB, {ARITHMETIC}"
+
+
+def _peak_device_bytes(device: str) -> int | None:
+    """Of the GPU, since the cell began."""
+    if not device.startswith("cuda"):
+        return None
+    return int(importlib.import_module("torch").cuda.max_memory_allocated(device))
 
 
 def _peak_memory_bytes() -> int:
