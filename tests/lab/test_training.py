@@ -908,7 +908,6 @@ GPU_STEPS = {
     "sgd": Recipe(
         epochs=1,
         batch=8,
-        ema=0.9,
         clip=1.0,
         label_smoothing=0.1,
         precision="float32",
@@ -919,7 +918,6 @@ GPU_STEPS = {
 
 
 @pytest.mark.filterwarnings("ignore:User provided device_type of 'cuda'")
-@pytest.mark.filterwarnings("ignore:Accessing the data pointer of FakeTensor")
 @pytest.mark.parametrize("recipe", GPU_STEPS.values(), ids=GPU_STEPS)
 @pytest.mark.parametrize("labels", ["classes", "squares"])
 def test_a_step_on_a_gpu_waits_for_nothing_and_copies_nothing(recipe, labels, monkeypatch):
