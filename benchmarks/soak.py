@@ -146,18 +146,16 @@ class Soak:
 
     def kill(self, results: Path) -> None:
         running = self.training(results)
-        assert running.stderr is not None
-        line = running.stderr.readline()
+        begun = has_begun(running)
         time.sleep(self.random.uniform(0, 1.5))
         if running.poll() is None:
             os.killpg(running.pid, signal.SIGKILL)
-            self.counts["kills of a run"] += line.startswith(ANALYSIS)
+            self.counts["kills of a run"] += begun
         running.communicate()
 
     def interrupt(self, results: Path) -> None:
         running = self.training(results)
-        assert running.stderr is not None
-        running.stderr.readline()
+        has_begun(running)
         time.sleep(self.random.uniform(0, 1.5))
         os.killpg(running.pid, signal.SIGINT)
         said = running.communicate()[1]
@@ -291,6 +289,12 @@ class Soak:
         killed = self.begin(*command, program=("-c", KILLED_AT_A_MOVE, *at))
         killed.communicate()
         self.counts["kills of a build, where a file is moved"] += killed.returncode == -signal.SIGKILL
+
+
+def has_begun(running: subprocess.Popen[str]) -> bool:
+    """Wait until a cell of the run begins; False where the run ends before."""
+    assert running.stderr is not None
+    return any(line.startswith(f"{ANALYSIS}: ") for line in running.stderr)
 
 
 def files(folder: Path) -> set[str]:
