@@ -27,7 +27,8 @@ IMAGE_ENDINGS = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".gif", ".webp", ".avif", ".bmp", ".dib"),
     *(".tif", ".tiff", ".pgm", ".ppm", ".pbm", ".pnm", ".pfm", ".jp2", ".j2k", ".jpx", ".jpf", ".jpc"),
     *(".j2c", ".tga", ".ico", ".cur", ".icns", ".pcx", ".psd", ".sgi", ".rgb", ".bw", ".xbm", ".xpm"),
-    *(".qoi", ".dds", ".msp", ".mpo", ".im"),
+    *(".qoi", ".dds", ".msp", ".mpo", ".im", ".avifs", ".icb", ".vda", ".vst", ".rgba", ".ras", ".dcx"),
+    *(".pcd", ".pxr", ".fli", ".flc", ".blp", ".ftc", ".ftu"),
 )
 TARS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, KeyError, RuntimeError, NotImplementedError)

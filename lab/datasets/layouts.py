@@ -30,6 +30,7 @@ UNREAD = frozenset(
         *(".heic", ".heif", ".hif", ".jxl", ".raw", ".cr2", ".cr3", ".nef", ".arw", ".dng", ".orf", ".rw2"),
         *(".raf", ".svg", ".pdf", ".eps", ".ai", ".exr", ".hdr", ".dcm", ".nii", ".fits", ".npy", ".npz"),
         *(".mat", ".h5", ".mp4", ".mov", ".avi", ".mkv", ".webm", ".zip", ".tar", ".gz", ".7z", ".rar"),
+        *(".ps", ".wmf", ".emf", ".mpg", ".mpeg", ".fit", ".hdf", ".grib", ".bufr", ".gbr", ".iim"),
     }
 )
 
