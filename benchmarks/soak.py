@@ -3,9 +3,11 @@
     python -m benchmarks.soak [--minutes 20] [--seed 0] [--json FILE]
 
 A small training of several cells is disturbed again and again, and then left to end; what it gave is compared
-with an undisturbed run, to the bit but for times. Then builds of a study are killed, and the site compared.
-Cells are lost when a record that was kept is gone; files are left when more lies there than after an
-undisturbed run. A disk that is full is one that takes no file above some size.
+with an undisturbed run, to the bit but for times. So are builds of a study, which are killed at any moment
+and at the moment in which a file is moved to its place, and the site is compared. Damaged outcomes must be
+refused by name; damaged checkpoints, files of the cache, pages and what is kept of the last build must be
+made again. Cells are lost when a record that was kept is gone; files are left when more lies there than after
+an undisturbed run. A disk that is full is one that takes no file above some size.
 """
 
 from __future__ import annotations
@@ -32,10 +34,28 @@ from benchmarks.goals import Goal, options, report
 from results.store import Store
 
 ROOT = Path(__file__).resolve().parent.parent
+PROGRAM = (str(ROOT / "runner.py"),)
 ANALYSIS = "classification.cifar10_baseline"
 SEEDS = 4
 STUDY = "architectures"
-SHARE_OF_RUNS = 0.7  # of the time; builds have the rest
+SHARE_OF_RUNS = 0.6  # of the time; builds have the rest
+#: runner.py, killed before it moves the file of that number to its place, or before it does the next thing.
+KILLED_AT_A_MOVE = """
+import os, signal, sys
+number, late, moves = int(sys.argv.pop(1)), sys.argv.pop(1) == "late", 0
+def watch(event, _):
+    global moves
+    if not late:
+        moves += event == "os.rename"
+    if moves == number:
+        moves = -sys.maxsize
+        os.kill(os.getpid(), signal.SIGKILL)
+    if late:
+        moves += event == "os.rename"
+import runner
+sys.addaudithook(watch)
+sys.exit(runner.main())
+"""
 
 #: Kinds of damage to a file, each from its bytes.
 DAMAGE: dict[str, Callable[[bytes], bytes]] = {
@@ -43,7 +63,7 @@ DAMAGE: dict[str, Callable[[bytes], bytes]] = {
     "first half": lambda data: data[: len(data) // 2],
     "last byte gone": lambda data: data.rstrip()[:-1],
     "first byte gone": lambda data: data[1:],
-    "one bit": lambda data: data[:200] + bytes([data[200] ^ 4]) + data[201:],
+    "one bit": lambda data: data[:200] + bytes([data[200] ^ 4]) + data[201:] if data[200:] else b"?",
     "zeros within": lambda data: data[:100] + b"\0" * 64 + data[164:],
     "all zeros": lambda data: b"\0" * len(data),
     "twice": lambda data: data + data,
@@ -79,16 +99,26 @@ class Soak:
                 image = pixels.integers(0, brightest, (32, 32, 3), dtype=np.uint8)
                 Image.fromarray(image).save(self.folder / "pictures" / name / f"{number}.png")
 
-    def begin(self, *arguments: str, largest: int | None = None) -> subprocess.Popen[str]:
+    def begin(
+        self,
+        *arguments: str,
+        largest: int | None = None,
+        program: tuple[str, ...] = PROGRAM,
+    ) -> subprocess.Popen[str]:
         def limited() -> None:
             if largest is not None:
                 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
                 resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
 
         return subprocess.Popen(
-            [sys.executable, str(ROOT / "runner.py"), *arguments],
+            [sys.executable, *program, *arguments],
             cwd=self.folder,
-            env=os.environ | {"CONVSTUDY_CACHE": str(self.folder / "cache"), "NO_COLOR": "1"},
+            env=os.environ
+            | {
+                "CONVSTUDY_CACHE": str(self.folder / "cache"),
+                "NO_COLOR": "1",
+                "PYTHONPATH": str(ROOT),
+            },
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
@@ -116,18 +146,16 @@ class Soak:
 
     def kill(self, results: Path) -> None:
         running = self.training(results)
-        assert running.stderr is not None
-        line = running.stderr.readline()
+        begun = has_begun(running)
         time.sleep(self.random.uniform(0, 1.5))
         if running.poll() is None:
             os.killpg(running.pid, signal.SIGKILL)
-            self.counts["kills of a run"] += line.startswith(ANALYSIS)
+            self.counts["kills of a run"] += begun
         running.communicate()
 
     def interrupt(self, results: Path) -> None:
         running = self.training(results)
-        assert running.stderr is not None
-        running.stderr.readline()
+        has_begun(running)
         time.sleep(self.random.uniform(0, 1.5))
         os.killpg(running.pid, signal.SIGINT)
         said = running.communicate()[1]
@@ -167,6 +195,19 @@ class Soak:
             self.expect(refused, f"{kind} damage was met with {running.returncode}: {said[-300:]}")
             path.write_bytes(intact)
 
+    def damage_what_is_made_again(self, results: Path) -> None:
+        """Checkpoints and files of the cache, of which the next run makes what it needs."""
+        self.damage_some(files(results / "cells"), results / "cells")
+        self.damage_some(files(self.folder / "cache"), self.folder / "cache")
+
+    def damage_some(self, names: set[str], folder: Path) -> None:
+        known = sorted(name for name in names if not name.endswith("lock"))
+        for name in self.random.sample(known, min(2, len(known))):
+            kind = self.random.choice(sorted(DAMAGE))
+            (folder / name).write_bytes(DAMAGE[kind]((folder / name).read_bytes()))
+            self.counts["damaged files"] += 1
+            self.counts[f"damage: {kind}"] += 1
+
     # What is compared
 
     def expect(self, holds: bool, problem: str) -> None:
@@ -191,6 +232,7 @@ class Soak:
                 self.interrupt,
                 self.fill_the_disk,
                 self.damage,
+                self.damage_what_is_made_again,
                 self.run_twice,
             )
             self.random.choice(ways)(results)
@@ -206,21 +248,25 @@ class Soak:
         shutil.rmtree(results)
 
     def builds(self, until: float) -> None:
-        """Builds of the recorded results, killed at any moment, and then let end."""
-        command = ("build", STUDY, "--format", "html", "--output")
-        sites = self.folder / "site", self.folder / "disturbed site"
+        """Builds of the recorded results, disturbed and then let end."""
+        recorded = self.folder / "recorded"
+        shutil.copytree(ROOT / "results" / "full", recorded / "full")
+        command = ("--results", str(recorded), "build", STUDY, "--format", "html", "--output")
+        sites = self.folder / "site", self.folder / "disturbed" / "site"
         assert self.begin(*command, str(sites[0])).wait() == 0
+        moves = len(files(sites[0]))
         while time.monotonic() < until:
-            for _ in range(3):
-                running = self.begin(*command, str(sites[1]))
-                time.sleep(self.random.uniform(0.3, 6))
-                if running.poll() is None:
-                    os.killpg(running.pid, signal.SIGKILL)
-                    self.counts["kills of a build"] += 1
-                running.communicate()
-            last = self.begin(*command, str(sites[1]))
-            said = last.communicate()[1]
-            self.expect(last.returncode == 0, f"a build ended with {last.returncode}: {said[-300:]}")
+            for _ in range(4):
+                disturb = self.random.choice((self.kill_a_build, self.kill_at_a_move, self.kill_at_a_move))
+                disturb((*command, str(sites[1])), moves)
+            if self.random.random() < 0.5:
+                self.damage_some(files(sites[1].parent), sites[1].parent)
+            both = [self.begin(*command, str(sites[1])) for _ in range(self.random.choice((1, 2)))]
+            said = [running.communicate()[1] for running in both]
+            self.counts["builds begun twice"] += len(both) == 2
+            self.expect(
+                not any(running.returncode for running in both), f"builds ended with {said[0][-300:]}"
+            )
             self.counts["sites compared"] += 1
             self.counts["sites that differ"] += any(
                 not (sites[1] / name).is_file()
@@ -228,7 +274,27 @@ class Soak:
                 for name in files(sites[0])
             )
             self.counts["files left"] += len(files(sites[1]) - files(sites[0]))
-            shutil.rmtree(sites[1])
+            shutil.rmtree(sites[1].parent)
+
+    def kill_a_build(self, command: tuple[str, ...], moves: int) -> None:
+        running = self.begin(*command)
+        time.sleep(self.random.uniform(0.3, 6))
+        if running.poll() is None:
+            os.killpg(running.pid, signal.SIGKILL)
+            self.counts["kills of a build, at any moment"] += 1
+        running.communicate()
+
+    def kill_at_a_move(self, command: tuple[str, ...], moves: int) -> None:
+        at = (str(self.random.randint(1, moves)), self.random.choice(("late", "early")))
+        killed = self.begin(*command, program=("-c", KILLED_AT_A_MOVE, *at))
+        killed.communicate()
+        self.counts["kills of a build, where a file is moved"] += killed.returncode == -signal.SIGKILL
+
+
+def has_begun(running: subprocess.Popen[str]) -> bool:
+    """Wait until a cell of the run begins; False where the run ends before."""
+    assert running.stderr is not None
+    return any(line.startswith(f"{ANALYSIS}: ") for line in running.stderr)
 
 
 def files(folder: Path) -> set[str]:

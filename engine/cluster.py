@@ -262,7 +262,8 @@ class _Driver:
             future.add_done_callback(news.put)
 
     def _tell(self, cell: str, message: str) -> None:
-        self.notify(self.done, sum(attempt.fraction for attempt in self.attempts.values()), cell, message)
+        shares = {attempt.task.cell.id: attempt.fraction for attempt in self.attempts.values()}
+        self.notify(self.done, shares, cell, message)
 
     def _progress(self, cell: str, fraction: float, message: str) -> None:
         for attempt in self.attempts.values():

@@ -38,7 +38,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Progress:
-    """How far an analysis is: `done` of `cells` are finished, and `fraction` more are in hand.
+    """How far an analysis is: `done` of `cells` are finished, and `shares` are how much of those in hand is.
 
     `message` is of `cell`; it is the cell's id when that begins.
     """
@@ -46,9 +46,14 @@ class Progress:
     analysis: str
     cells: int
     done: int
-    fraction: float
+    shares: Mapping[str, float]  # by id
     cell: str
     message: str
+
+    @property
+    def fraction(self) -> float:
+        """What is done of cells in hand, in cells."""
+        return sum(self.shares.values())
 
 
 class Unmeasured(RuntimeError):
@@ -118,7 +123,7 @@ def execute(
         if not analysis.analytic:
             cache.conclude(records.values(), ended=True)
         store.write(result)
-    report(Progress(analysis.id, len(records), len(records), 0.0, "", "written"))
+    report(Progress(analysis.id, len(records), len(records), {}, "", "written"))
     return result
 
 
@@ -249,8 +254,8 @@ def _measure(
         for key, cell in missing.items()
     ]
 
-    def notify(done: int, fraction: float, cell: str, message: str) -> None:
-        report(Progress(analysis.id, before + len(tasks), before + done, fraction, cell, message))
+    def notify(done: int, shares: dict[str, float], cell: str, message: str) -> None:
+        report(Progress(analysis.id, before + len(tasks), before + done, shares, cell, message))
 
     if cluster and not analysis.analytic:
         run_on(cluster, analysis, tasks, jobs, cache.datasets, notify, cache.keep)

@@ -56,8 +56,8 @@ class Task:
     limit: float | None = None  # seconds
 
 
-#: Told of each step: how many cells are done, the fraction of others, the id of a cell, and a message of it.
-Notify = Callable[[int, float, str, str], None]
+#: Told of each step: how many cells are done, the fractions of those in hand by id, a cell, a message of it.
+Notify = Callable[[int, dict[str, float], str, str], None]
 Keep = Callable[[CellRecord], None]
 
 
@@ -69,10 +69,10 @@ def cores() -> int:
 def run_here(analysis: Analysis[Any], tasks: Sequence[Task], notify: Notify, keep: Keep) -> None:
     """One cell after another in this process; each record is kept as its cell ends."""
     for done, task in enumerate(tasks):
-        notify(done, 0.0, task.cell.id, task.cell.id)
+        notify(done, {task.cell.id: 0.0}, task.cell.id, task.cell.id)
 
         def report(fraction: float, message: str, done: int = done, cell: str = task.cell.id) -> None:
-            notify(done, fraction, cell, message)
+            notify(done, {cell: fraction}, cell, message)
 
         if analysis.analytic:
             with tempfile.TemporaryDirectory() as scratch:
@@ -132,7 +132,7 @@ def run_in_processes(
             with sigint_blocked():
                 pending[pool.submit(_run_task, reference, task)] = task.cell.id
             fractions[task.cell.id] = 0.0
-            notify(done, sum(fractions.values()), task.cell.id, task.cell.id)
+            notify(done, dict(fractions), task.cell.id, task.cell.id)
 
     try:
         begin(jobs)
@@ -141,7 +141,7 @@ def run_in_processes(
             for cell, fraction, message in _received(messages):
                 if cell in fractions:
                     fractions[cell] = fraction
-                    notify(done, sum(fractions.values()), cell, message)
+                    notify(done, dict(fractions), cell, message)
             for future in finished:
                 keep(future.result())
                 done += 1
@@ -219,7 +219,7 @@ def run_cell(analysis: Analysis[Any], task: Task, report: Callable[[float, str],
     context = Context(device=task.device, threads=task.threads, scratch=task.scratch, report=report)
     commit, dirty = commit_of(analysis)
     started = time.perf_counter()
-    with faults_of(analysis, f"cell {cell.id}"), _limit(analysis, task):
+    with faults_of(analysis, f"cell {cell.id}"), _limit(analysis, task), arithmetic_of(task.device):
         outcome = analysis.run(cell, context)
     unfit = next(_unfit(outcome, "", ()), None)
     if unfit:
@@ -234,6 +234,7 @@ def run_cell(analysis: Analysis[Any], task: Task, report: Callable[[float, str],
         device=_device_name(task.device),
         threads=task.threads,
         peak_memory_bytes=_peak_memory_bytes(),
+        peak_device_bytes=_peak_device_bytes(task.device),
         libraries=libraries(analysis.libraries),
         python=platform.python_version(),
         git_commit=commit,
@@ -296,10 +297,43 @@ def _unfit(value: Any, where: str, around: tuple[int, ...]) -> Iterator[str]:
         yield f"{where} is a {type(value).__name__}"
 
 
+@contextmanager
+def arithmetic_of(device: str) -> Iterator[None]:
+    """Of a GPU: what a recipe computes in float32 is float32, where cuDNN alone would take TF32, and its
+    algorithms are chosen by rule, not by which was fastest this time. ARITHMETIC says so in the record.
+    """
+    if not device.startswith("cuda"):
+        yield
+        return
+    torch = importlib.import_module("torch")
+    precision = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=False, allow_tf32=False):
+            if torch.cuda.is_available():
+                torch.cuda.init()
+                torch.cuda.reset_peak_memory_stats(device)
+            yield
+    finally:
+        torch.set_float32_matmul_precision(precision)
+
+
+ARITHMETIC = "float32 without TF32, cuDNN without benchmark"
+
+
 def _device_name(device: str) -> str:
+    """Of a GPU its name, its memory and what it computed in."""
     if not device.startswith("cuda"):
         return device
-    return str(importlib.import_module("torch").cuda.get_device_name(device))
+    card = importlib.import_module("torch").cuda.get_device_properties(device)
+    return f"{card.name}, {card.total_memory / 2**30:.0f} GiB, {ARITHMETIC}"
+
+
+def _peak_device_bytes(device: str) -> int | None:
+    """Of the GPU, since the cell began."""
+    if not device.startswith("cuda"):
+        return None
+    return int(importlib.import_module("torch").cuda.max_memory_allocated(device))
 
 
 def _peak_memory_bytes() -> int:

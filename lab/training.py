@@ -25,7 +25,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lab.augmentation import augment, draw, follow, kept_inside
+from lab.augmentation import Draw, augment, draw, follow, kept_inside
 from lab.datasets.images import Rows, in_file
 from lab.recipes import Recipe, rate_factor
 
@@ -100,14 +100,20 @@ class Data:
     std: tuple[float, ...]
     validation: Images | None = None
     test: Images | None = None
+    _constants: dict[torch.device, tuple[Tensor, Tensor]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def normalised(self, images: Tensor) -> Tensor:
         """uint8 (N, C, H, W) → float32 with mean 0 and deviation 1 a channel."""
-        return (images.float() - _channels(self.mean, images) * 255) / (_channels(self.std, images) * 255)
-
-
-def _channels(values: tuple[float, ...], images: Tensor) -> Tensor:
-    return torch.tensor(values, device=images.device).view(1, -1, 1, 1)
+        if images.device not in self._constants:  # a copy to a GPU in each step would wait for the one before
+            mean, std = (
+                torch.tensor(values, device=images.device).view(1, -1, 1, 1) * 255
+                for values in (self.mean, self.std)
+            )
+            self._constants[images.device] = mean, std
+        mean, std = self._constants[images.device]
+        return (images.float() - mean) / std
 
 
 def channel_statistics(images: Any) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -483,9 +489,8 @@ class _Run:
         else:
             order = self.order(train.labels, self.generator).to(self.device)
         choices = draw(recipe.augmentation, len(train), epoch, self.seed, self.generator).to(str(self.device))
-        side = train.images.shape[-1]
         if train.labels.ndim > 1:
-            choices = kept_inside(choices, train.labels[:, 1:], side)
+            choices = kept_inside(choices, train.labels[:, 1:], train.images.shape[-1])
         steps = math.ceil(len(order) / self.batch)
         self.model.train()
         self.forward.train()
@@ -494,22 +499,7 @@ class _Run:
         for step in range(steps):
             indices = order[step * self.batch : (step + 1) * self.batch]
             self._set_rate((epoch * steps + step) / (recipe.epochs * steps), epoch)
-            images = augment(train.images[indices], recipe.augmentation, choices, indices)
-            images = self.data.normalised(images).contiguous(memory_format=torch.channels_last)
-            labels = train.labels[indices]
-            if labels.ndim > 1:
-                squares = follow(labels[:, 1:], choices, indices, side)
-                labels = torch.cat([labels[:, :1], squares], 1)
-            with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
-                loss, means = self.objective(self.forward, images, labels)
-            self.optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            if recipe.clip:
-                nn.utils.clip_grad_norm_(self.model.parameters(), recipe.clip)
-            self.optimizer.step()
-            if self.average is not None:
-                self._average_weights()
-            told.add(means, len(labels))
+            told.add(self._step(indices, choices), len(indices))
             if step % 20 == 19:
                 if not math.isfinite(told.sums["loss"].item()):
                     break
@@ -524,6 +514,26 @@ class _Run:
             self.history.outcome = "diverged"
         self._record("train", over)
         self.history.seconds.append(time.perf_counter() - started)
+
+    def _step(self, indices: Tensor, choices: Draw) -> dict[str, Tensor]:
+        """Learn from the images `indices`, and tell the means over them. Nothing in it waits for a GPU."""
+        recipe, train = self.recipe, self.data.train
+        images = augment(train.images[indices], recipe.augmentation, choices, indices)
+        images = self.data.normalised(images).contiguous(memory_format=torch.channels_last)
+        labels = train.labels[indices]
+        if labels.ndim > 1:
+            squares = follow(labels[:, 1:], choices, indices, train.images.shape[-1])
+            labels = torch.cat([labels[:, :1], squares], 1)
+        with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
+            loss, means = self.objective(self.forward, images, labels)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        if recipe.clip:
+            nn.utils.clip_grad_norm_(self.model.parameters(), recipe.clip)
+        self.optimizer.step()
+        if self.average is not None:
+            self._average_weights()
+        return means
 
     def _set_rate(self, progress: float, epoch: int) -> None:
         factor = rate_factor(self.recipe, progress, epoch)
@@ -657,6 +667,7 @@ def _optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
             kind = "norms" if id(parameter) in norms else "weights" if parameter.ndim > 1 else "vectors"
             groups[kind].append(parameter)
     rate = recipe.learning_rate
+    fused = True if next(model.parameters()).is_cuda else None  # one kernel a step, and no counter on the CPU
     options = [
         {
             "params": parameters,
@@ -670,6 +681,6 @@ def _optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     ]
     if recipe.optimizer == "sgd":
         nesterov = recipe.nesterov and recipe.momentum > 0
-        return torch.optim.SGD(options, lr=rate, momentum=recipe.momentum, nesterov=nesterov)
+        return torch.optim.SGD(options, lr=rate, momentum=recipe.momentum, nesterov=nesterov, fused=fused)
     adaptive = torch.optim.Adam if recipe.optimizer == "adam" else torch.optim.AdamW
-    return adaptive(options, lr=rate)
+    return adaptive(options, lr=rate, fused=fused)

@@ -19,7 +19,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING, Any, Literal
 
 from report.colours import labels
-from report.drawings import saved
+from report.drawings import kept, saved
 from results.schema import (
     Axis,
     Box,
@@ -33,7 +33,7 @@ from results.schema import (
     Reference,
     Series,
 )
-from results.store import canonical_json, write_atomically
+from results.store import canonical_json
 from results.text import number
 
 if TYPE_CHECKING:
@@ -153,10 +153,9 @@ def file_name(figure: Figure) -> str:
 
 
 def stored(figure: Figure, folder: Path) -> Path:
-    """The PDF of a figure in `folder`, drawn only when it is not there yet."""
+    """The PDF of a figure in `folder`, drawn only when it is not kept there."""
     path = folder / file_name(figure)
-    if not path.exists():
-        write_atomically(path, pdf(figure))
+    kept(path, lambda: pdf(figure))
     return path
 
 

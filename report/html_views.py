@@ -22,6 +22,7 @@ from report.colours import coloured
 from report.document import Item, Written
 from report.downloads import FORMS, csv_path, figure_path, on_paper, rows_path
 from report.downloads import table_csv as table_csv
+from report.drawings import kept
 from report.figure_tables import figure_table
 from report.formatting import cell, cell_parts, is_numeric, notes
 from results.schema import (
@@ -33,7 +34,6 @@ from results.schema import (
     Row,
     Table,
 )
-from results.store import write_atomically
 
 PIXELS_PER_POINT = 1.75  # a drawing's print of 8 points has the size of the page's small print
 LONGEST_SHORT_TEXT = 24
@@ -307,6 +307,4 @@ def _svg(figure: Figure, id: str, folder: Path | None) -> str:
     if folder is None:
         return figures.svg(figure, id)
     path = folder / f"{Path(figures.file_name(figure)).stem}-{id}.svg"
-    if not path.exists():
-        write_atomically(path, figures.svg(figure, id).encode())
-    return path.read_text("utf-8")
+    return kept(path, lambda: figures.svg(figure, id).encode()).decode()

@@ -303,8 +303,10 @@ def _quick_note(results: Sequence[Result], program: str) -> str:
         names = [result.analysis for result in results if result.profile == profile]
         if names:
             listed = listing([f"`{name}`" for name in names])
-            again = f"`{program} run {' '.join(names)} --profile full` makes the full ones."
-            notes.append(f"The numbers of {listed} are of the {profile} profile: {what}. {again}")
+            again = f" `{program} run {' '.join(names)} --profile full` makes the full ones."
+            if profile == "custom":  # which nothing full takes the place of
+                again = ""
+            notes.append(f"The numbers of {listed} are of the {profile} profile: {what}.{again}")
     return "".join(f"\n::: {{.quick}}\n{note}\n:::\n\n" for note in notes)
 
 

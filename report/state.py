@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from report.document import Study
-from results.store import PREFERENCE, Profile, Store, write_atomically
+from results.store import PREFERENCE, Profile, Store, digest, write_atomically
 
 ROOT = Path(__file__).resolve().parent.parent
 CODE = (ROOT / "report", ROOT / "results")
@@ -24,10 +24,6 @@ Hashes = dict[str, str | None]
 PREFERRED = "preferred profile"
 TAGS = "tags for screen readers"
 NEVER_BUILT = "it was never built here"
-
-
-#: What is kept of a target, and of which type.
-KEPT = {"inputs": dict, "outputs": dict, "problems": list}
 
 
 @dataclass(frozen=True)
@@ -56,9 +52,11 @@ class State:
         self.folder = state_folder(output)
         self.path = self.folder / "state.json"
         self.targets: dict[str, dict[str, Any]] = {}
-        with suppress(OSError, ValueError):  # none, or damaged: all is made again
+        # none, or damaged: all is made again
+        with suppress(OSError, ValueError, TypeError, KeyError, RecursionError):
             kept = json.loads(self.path.read_bytes())
-            self.targets = kept if _is_state(kept) else {}
+            if kept["hash"] == digest(kept["targets"]):
+                self.targets = kept["targets"]
 
     @property
     def drawings(self) -> Path:
@@ -107,7 +105,8 @@ class State:
         return gone
 
     def _save(self) -> None:
-        write_atomically(self.path, json.dumps(self.targets, indent=1, sort_keys=True).encode())
+        kept = {"hash": digest(self.targets), "targets": self.targets}
+        write_atomically(self.path, json.dumps(kept, indent=1, sort_keys=True).encode())
 
     def _discard(self, paths: Iterable[str]) -> None:
         """Remove files of the output, and the folders that they leave empty."""
@@ -143,14 +142,6 @@ class State:
         """Every file of the site with its hash."""
         files = {path: sha for target in self.targets.values() for path, sha in target["outputs"].items()}
         return (json.dumps(files, indent=1, sort_keys=True) + "\n").encode()
-
-
-def _is_state(kept: Any) -> bool:
-    """Whether what was read is what `State` writes."""
-    return isinstance(kept, dict) and all(
-        isinstance(target, dict) and all(isinstance(target.get(key), kind) for key, kind in KEPT.items())
-        for target in kept.values()
-    )
 
 
 def state_folder(output: Path) -> Path:

@@ -16,7 +16,15 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 #: Of results. Version 1 had no estimates in cells, panels, sentences or colours; `upgraded` reads it.
 SCHEMA_VERSION: Literal[2] = 2
@@ -618,11 +626,19 @@ class CellRecord(Record):
     device: str
     threads: int
     peak_memory_bytes: int
+    peak_device_bytes: int | None = Field(None, description="Of a GPU; not written of a CPU")
     libraries: dict[str, str] = {}
     python: str = ""
     git_commit: str = ""
     git_dirty: bool = False
     created: Moment
+
+    @model_serializer(mode="wrap")
+    def without_device_of_a_cpu(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        written: dict[str, Any] = serialize(self)
+        if self.peak_device_bytes is None:
+            written.pop("peak_device_bytes", None)
+        return written
 
 
 class Pending(Record):

@@ -7,10 +7,13 @@ refused by name, with what to do; it is never repaired or guessed at.
 from __future__ import annotations
 
 import errno
+import fcntl
+import glob
 import hashlib
 import json
 import os
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
@@ -23,6 +26,7 @@ Profile = Literal["full", "quick", "custom"]
 Content = TypeVar("Content", Result, Outcomes, Media)
 #: Best first. Custom results, made with parameters of the user's own, are taken only when asked for.
 PREFERENCE: tuple[Profile, ...] = ("full", "quick")
+TOKEN = 4  # random bytes in the name of a temporary file
 
 
 class ResultError(Exception):
@@ -42,24 +46,36 @@ class MissingResult(ResultError):
 def write_atomically(path: Path, content: bytes) -> None:
     """Put `content` at `path` whole or not at all; OSError when the disk or folder refuses it.
 
-    Where the system can, the file has no name until it is whole, so that a killed process leaves none behind.
+    Where the system can, the file has no name until it is whole, so that a killed process leaves none behind;
+    what one left that was killed between naming and moving goes with the next write.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.parent / f".{path.name}.{secrets.token_hex(4)}"
+    _remove_leftovers(path)
+    temporary = path.parent / f".{path.name}.{secrets.token_hex(TOKEN)}"
     unnamed = _open_unnamed(path.parent)
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644) if unnamed is None else unnamed
     try:
         with os.fdopen(handle, "wb") as file:
+            with suppress(OSError):  # a file system without locks: leftovers stay there
+                fcntl.flock(handle, fcntl.LOCK_EX)
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
             if unnamed is not None:
                 _name(unnamed, temporary)
-        temporary.chmod(0o644)
-        temporary.replace(path)
+            temporary.chmod(0o644)
+            temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _remove_leftovers(path: Path) -> None:
+    """Remove the temporary files of `path` whose writer is gone: nobody holds their lock."""
+    for left in path.parent.glob(f".{glob.escape(path.name)}.{'[0-9a-f]' * 2 * TOKEN}"):
+        with suppress(OSError), left.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            left.unlink()
 
 
 def _open_unnamed(folder: Path) -> int | None:

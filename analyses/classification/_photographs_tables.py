@@ -14,18 +14,14 @@ from results.schema import Figure, Metric, Picture, Pictures, Table
 def results_table(metrics: Mapping[str, Metric], about: Mapping[str, Any]) -> Table:
     labels = {"transfer": "Linear classifier on ImageNet features", "scratch": "LeNet-like, from scratch"}
     rows: list[dict[str, builders.Cell]] = [
-        {"way": label, "test": one.value, "low": one.low, "high": one.high}
-        for key, label in labels.items()
-        for one in (metrics[f"{key}/test_accuracy"],)
+        {"way": label, "test": metrics[f"{key}/test_accuracy"]} for key, label in labels.items()
     ]
     rows.append({"way": "Always the most frequent class", "test": metrics["data/chance"].value})
     return builders.table(
         f"Test accuracy on {about['name']} ({about['sizes'][2]} test images).",
         {
             "way": builders.text("Way"),
-            "test": builders.number("Test accuracy", ".3f"),
-            "low": builders.number("95% from", ".3f"),
-            "high": builders.number("to", ".3f"),
+            "test": builders.percent("Test accuracy", best="highest"),
         },
         rows,
         notes=("Intervals are over the test images (Wilson's, and bootstrap for means over seeds).",),

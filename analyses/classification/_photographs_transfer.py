@@ -58,7 +58,9 @@ def train_linear(cell: Cell, context: Context) -> Outcome:
             "name": source.title.partition(" (")[0],
             "licence": source.licence,
             "images": source.release.images,
-            "notes": list(source.notes),
+            "notes": [
+                *dict.fromkeys((*source.notes, *(note for part in (*chosen, test) for note in part.notes)))
+            ],
             "sizes": [len(part) for part in (train, validation, test)],
             "counts": [
                 np.bincount(part.labels, minlength=len(test.classes)).tolist()

@@ -11,7 +11,8 @@ import typer
 from rich.markup import escape
 
 import analyses
-from engine.commands.common import AsJson, Options, err, print_json, print_table, progress, refusing
+from engine.commands.common import AsJson, Options, err, print_json, print_table, refusing
+from engine.commands.progress import progress
 from results.store import ResultError
 
 if TYPE_CHECKING:

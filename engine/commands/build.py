@@ -14,13 +14,13 @@ from engine.commands.common import (
     as_profile,
     fail,
     out,
-    progress,
     say,
     site,
     studies_named,
     templates,
     work_in_named,
 )
+from engine.commands.progress import progress
 
 if TYPE_CHECKING:
     from report.document import Study

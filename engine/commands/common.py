@@ -24,7 +24,6 @@ from results.store import Profile, Store
 if TYPE_CHECKING:
     from rich.table import Table as Grid
 
-    from engine.execution import Report
     from engine.own import OwnStudy
     from report.document import Study
     from results.schema import Table
@@ -33,8 +32,8 @@ HOME = Path(__file__).resolve().parents[2]
 TEMPLATES = HOME / "templates"
 STUDY = "study.toml"  # the file that makes a folder a study of one's own
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+out = Console(highlight=False, emoji=False, soft_wrap=True)  # folder:phone: is no telephone
+err = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
 
 AsJson = Annotated[bool, typer.Option("--json")]
 
@@ -225,7 +224,7 @@ def print_grid(grid: Grid) -> None:
     from rich.measure import Measurement
 
     natural = Measurement.get(out, out.options.update(max_width=10_000), grid).maximum
-    Console(highlight=False, soft_wrap=True, width=max(out.width, natural)).print(grid)
+    Console(highlight=False, emoji=False, soft_wrap=True, width=max(out.width, natural)).print(grid)
 
 
 def print_rows(rows: Sequence[dict[str, Any]]) -> None:
@@ -261,46 +260,3 @@ def print_table(table: Table) -> None:
     print_grid(grid)
     for note in table.notes:
         out.print(escape(note), style="dim")
-
-
-@contextmanager
-def progress() -> Iterator[Report]:
-    """What runs, how far it is, and the time left: a bar an analysis, or a line a cell in a log."""
-    if not err.is_terminal:
-        yield _progress_line
-        return
-    from rich.progress import (
-        BarColumn,
-        Progress,
-        SpinnerColumn,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.fields[analysis]}"),
-        BarColumn(bar_width=24),
-        TextColumn("{task.fields[message]}"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(compact=True),
-    )
-    with Progress(*columns, console=err, transient=True) as bars:
-        tasks: dict[str, Any] = {}
-
-        def report(progress: Any) -> None:
-            name = progress.analysis
-            if name not in tasks:
-                tasks[name] = bars.add_task("", analysis=name, message="", total=progress.cells)
-            done = progress.done + progress.fraction
-            bars.update(tasks[name], completed=done, total=progress.cells, message=progress.message)
-
-        yield report
-
-
-def _progress_line(progress: Any) -> None:
-    if progress.cells > 1 and progress.message == progress.cell:
-        err.print(
-            escape(f"{progress.analysis}: {progress.cell} ({progress.done} of {progress.cells} finished)")
-        )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,12 +10,12 @@ import typer
 from rich.markup import escape
 
 import analyses
-from engine.commands.common import AsJson, err, fail, out, print_json, print_rows, refusing
+from engine.commands.common import AsJson, fail, out, print_json, print_rows, refusing
+from engine.commands.progress import FileReport, file_progress
 
 if TYPE_CHECKING:
     from lab.datasets.inventory import Verification
 
-FileReport = Callable[[str, int, int | None], None]  # name, how much is done, and of how much
 app = typer.Typer(help="Data sets: what is ready, from where, and whether it is sound.", no_args_is_help=True)
 
 
@@ -42,7 +40,7 @@ def fetch(
     from lab.datasets.fetch import fetch
 
     _require_known(name)
-    with refusing(DataError, status=1), _file_progress("fetching") as report:
+    with refusing(DataError, status=1), file_progress("fetching") as report:
         fetched = fetch(name, to, report)
     for path in fetched:
         out.print(escape(f"Fetched and checked: {path}"))
@@ -58,7 +56,7 @@ def verify(
 
     if name:
         _require_known(name)
-    with refusing(DataError, status=1), _file_progress("checking") as report:
+    with refusing(DataError, status=1), file_progress("checking") as report:
         found = _verify_all(name, report)
     if as_json:
         print_json([asdict(verification) for verification in found])
@@ -132,40 +130,3 @@ def _verify_all(name: str | None, report: FileReport) -> list[Verification]:
         elif state.ready == "damaged":
             done.append(Verification(state.name, state.where, 0, (state.problem,)))
     return done
-
-
-@contextmanager
-def _file_progress(doing: str) -> Iterator[FileReport]:
-    """A bar a file or data set with the time left, or one line in a log. The unit is bytes or files."""
-    known: dict[str, Any] = {}
-
-    def line(name: str, done: int, total: int | None) -> None:
-        if known.setdefault(name, done) == done:
-            err.print(escape(f"{doing} {name}"))
-
-    if not err.is_terminal:
-        yield line
-        return
-    from rich.progress import (
-        BarColumn,
-        Progress,
-        SpinnerColumn,
-        TaskProgressColumn,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
-        TaskProgressColumn(),
-    )
-    with Progress(*columns, TimeRemainingColumn(compact=True), console=err, transient=True) as bars:
-
-        def bar(name: str, done: int, total: int | None) -> None:
-            if name not in known:
-                known[name] = bars.add_task(escape(f"{doing} {name}"), total=total)
-            bars.update(known[name], completed=done, total=total)
-
-        yield bar

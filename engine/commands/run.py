@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -16,10 +18,10 @@ from engine.commands.common import (
     near,
     out,
     print_json,
-    progress,
     refusing,
     say,
 )
+from engine.commands.progress import progress
 from results.store import Profile, ResultError
 
 if TYPE_CHECKING:
@@ -97,6 +99,7 @@ def run(
                     if own:
                         say(f"chosen from the data's size: {' '.join(own)} (--set changes them)", "none")
                     parameters = _changed(plugin.id, parameters, [*changes, *own])
+                    _tell_of_data(plugin.datasets(parameters))
                 elif not force and freshness(plugin, recorded, parameters, Options.store).state == "fresh":
                     done.append((plugin.id, recorded, False))
                     continue
@@ -128,6 +131,19 @@ def run(
         say(failure)
     if failures:
         raise typer.Exit(1)
+
+
+def _tell_of_data(names: Iterable[str]) -> None:
+    """What is read of a reader's own data, and what of any data is left out or to be looked at."""
+    from lab.datasets import DataError, locate
+
+    for name in names:
+        with suppress(DataError):  # said where it is needed
+            source = locate(name)
+            if name.startswith("folder:"):
+                say(f"{name}: {source.release.images:,} images are read", "none")
+            for note in source.notes:
+                say(f"{name}: {note}", "none")
 
 
 def _plugins(names: list[str]) -> tuple[list[Analysis[Any]], list[str]]:

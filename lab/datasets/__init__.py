@@ -17,6 +17,7 @@ from lab.datasets.catalog import CATALOG
 from lab.datasets.decoding import Damaged, Whole
 from lab.datasets.images import DataError, ImageSet, MissingData
 from lab.datasets.layouts import WHOLE, Release, folder_release, why_empty
+from lab.datasets.wording import count, few
 
 __all__ = ["DataError", "ImageSet", "MissingData", "Source", "Whole", "load", "locate", "names", "roots"]
 REVISION = (
@@ -134,6 +135,11 @@ def load(
         there = ", ".join(release.splits) or "no images"
         raise DataError(f"{name} in {release.path} has no split {split!r}; it has {there}")
     content = release.read(split, size, source.grey if grey is None else grey, damaged)
+    notes = [*release.notes]
+    if content.damaged:
+        were = "were" if len(content.damaged) > 1 else "was"
+        which = f"{count(len(content.damaged), 'image')} {were} left out"
+        notes.append(f"{which} (not to be decoded): {few(content.damaged)}")
     return ImageSet(
         name=source.title,
         split=split,
@@ -144,5 +150,5 @@ def load(
         fingerprint=source.fingerprint,
         licence=source.licence,
         redistributable=source.redistributable,
-        notes=source.release.notes,
+        notes=tuple(notes),
     )

@@ -6,6 +6,7 @@ An array is kept as .npy with checksums behind it, so that a file that was cut s
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import struct
 import time
@@ -149,6 +150,26 @@ def kept_array(kind: str, identity: tuple[Any, ...], make: Callable[[], NDArray[
             opened.write(content.tobytes())
         put_array(part, file, [zlib.crc32(content.tobytes())])
     return made
+
+
+def kept_json(file: Path) -> Any:
+    """What `keep_json` wrote; None where there is none, or the file is damaged."""
+    try:
+        kept = json.loads(file.read_bytes())
+        return kept["content"] if kept["hash"] == _digest(kept["content"]) else None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def keep_json(file: Path, content: Any) -> None:
+    """Write what can be made again, with its hash."""
+    with making(file) as part:
+        part.write_text(json.dumps({"hash": _digest(content), "content": content}))
+        put(part, file)
+
+
+def _digest(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def no_room(folder: Path, error: OSError) -> DataError:

@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import sys
 import zlib
 from collections.abc import Iterator
@@ -182,7 +183,8 @@ def _batches(target: _Target, wanted: Wanted) -> Iterator[Written]:
     work = (
         (start, wanted.names[start : start + BATCH], wanted.boxes[start : start + BATCH]) for start in starts
     )
-    workers = os.cpu_count() or 1
+    allowed = getattr(os, "sched_getaffinity", None)  # fewer than the machine's on a shared one
+    workers = len(allowed(0)) if allowed else os.cpu_count() or 1
     if workers < 2 or len(wanted.names) <= FEW:
         with wanted.files.reading() as reader:
             for task in work:
@@ -287,7 +289,8 @@ def plainly(error: Exception) -> str:
     if "cannot identify image file" in said:
         return "it is no picture of a kind that can be read, or cut short"
     if "decompression bomb" in said:
-        return said.partition(", could be")[0].replace("Image size", "it is too large:")
+        pixels = [int(number) for number in re.findall(r"\d+", said)[:2]]
+        return "it is too large: {:,} pixels, and at most {:,} are read".format(*pixels)
     return said
 
 

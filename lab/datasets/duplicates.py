@@ -18,6 +18,8 @@ SAME = 0.85
 SIDE = 32  # pixels of the thumbnail that is described
 FREQUENCIES = 16  # of the thumbnail along each axis
 BLOCK = 500  # images at a time
+PAIRS = 5_000_000  # that are held at a time
+ACROSS = 20_000  # others that they are compared with at a time
 
 
 def near_duplicates(images: NDArray[np.uint8], threshold: float = SAME) -> NDArray[np.int64]:
@@ -31,21 +33,30 @@ def near_duplicates(images: NDArray[np.uint8], threshold: float = SAME) -> NDArr
         raise ValueError(f"images are uint8 (N, C, H, W), and these are {images.dtype} {images.shape}")
     if not 0 < threshold <= 1:
         raise ValueError(f"the threshold is a similarity above 0, at most 1, and this is {threshold}")
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
     described = descriptions(images)
     turned = described * _mirroring()
     found: list[NDArray[np.int64]] = [np.empty((0, 2), np.int64)]
     for start in range(0, len(described), BLOCK):
-        rows, others = described[start : start + BLOCK], slice(start, None)
-        likeness = np.maximum(rows @ described[others].T, rows @ turned[others].T)
-        found.append(np.argwhere(likeness >= threshold) + start)
-    first, second = np.concatenate(found).T
-    pairs = coo_array((np.ones(len(first), bool), (first, second)), shape=(len(images),) * 2)
-    groups = connected_components(pairs, directed=False)[1].astype(np.int64)
-    _, firsts, numbers = np.unique(groups, return_index=True, return_inverse=True)
-    return np.argsort(np.argsort(firsts))[numbers]
+        rows = described[start : start + BLOCK]
+        for left in range(start, len(described), ACROSS):
+            others = slice(left, left + ACROSS)
+            likeness = np.maximum(rows @ described[others].T, rows @ turned[others].T)
+            found.append(np.argwhere(likeness >= threshold) + np.array((start, left)))
+            if sum(map(len, found)) > PAIRS:  # frames of a film are all alike: as few pairs connect them
+                firsts = _firsts(found, len(images))
+                found = [np.stack([firsts, np.arange(len(images))], axis=1)]
+    return np.unique(_firsts(found, len(images)), return_inverse=True)[1]
+
+
+def _firsts(pairs: list[NDArray[np.int64]], count: int) -> NDArray[np.int64]:
+    """Of each of `count` images, the first that pairs connect it with."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    first, second = np.concatenate(pairs).T
+    connected = coo_array((np.ones(len(first), bool), (first, second)), shape=(count, count))
+    groups = connected_components(connected, directed=False)[1]
+    return np.unique(groups, return_index=True)[1][groups]
 
 
 def descriptions(images: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -25,11 +25,14 @@ PATIENCE = 30  # seconds without a byte
 
 @dataclass(frozen=True)
 class Download:
-    """One file of a source, kept under the name `file`. `checksum` is `md5:…` or `sha256:…`."""
+    """One file of a source, kept under the name `file`. `checksum` is `md5:…` or `sha256:…`; `most` is a size
+    in MB that the file is known to be below: more is not taken from a server.
+    """
 
     file: str
     url: str
     checksum: str
+    most: float
 
 
 _TORONTO = "https://www.cs.toronto.edu/~kriz"
@@ -44,6 +47,7 @@ SOURCES: dict[str, tuple[Download, ...]] = {
             "cifar-10-python.tar.gz",
             f"{_TORONTO}/cifar-10-python.tar.gz",
             "md5:c58f30108f718f92721af3b95e74349a",
+            200,
         ),
     ),
     "cifar100": (
@@ -51,6 +55,7 @@ SOURCES: dict[str, tuple[Download, ...]] = {
             "cifar-100-python.tar.gz",
             f"{_TORONTO}/cifar-100-python.tar.gz",
             "md5:eb9058c3a382ffc7106e4002c42a8d85",
+            200,
         ),
     ),
     "att_faces": (
@@ -58,6 +63,7 @@ SOURCES: dict[str, tuple[Download, ...]] = {
             "orl_faces.zip",
             "https://www.idiap.ch/software/bob/data/bob/att_faces.zip",
             "md5:6efb25cb0d40755e9492b9c012e3348d",
+            10,
         ),
     ),
     "lfw": (
@@ -65,11 +71,13 @@ SOURCES: dict[str, tuple[Download, ...]] = {
             "lfw.tgz",
             f"{_FIGSHARE}/5976018",
             "sha256:055f7d9c632d7370e6fb4afc7468d40f970c34a80d4c6f50ffec63f5a8d536c0",
+            300,
         ),
         Download(
             "pairs.txt",
             f"{_FIGSHARE}/5976006",
             "sha256:ea42330c62c92989f9d7c03237ed5d591365e89b3e649747777b70e692dc1592",
+            1,
         ),
     ),
     "gtsrb": (
@@ -77,16 +85,19 @@ SOURCES: dict[str, tuple[Download, ...]] = {
             "GTSRB-Training_fixed.zip",
             f"{_ERDA}/GTSRB-Training_fixed.zip",
             "md5:513f3c79a4c5141765e10e952eaa2478",
+            300,
         ),
         Download(
             "GTSRB_Final_Test_Images.zip",
             f"{_ERDA}/GTSRB_Final_Test_Images.zip",
             "md5:c7e4e6327067d32654124b0fe9e82185",
+            150,
         ),
         Download(
             "GTSRB_Final_Test_GT.zip",
             f"{_ERDA}/GTSRB_Final_Test_GT.zip",
             "md5:fe31e9c9270bbcd7b84b7f21a9d9d9e5",
+            1,
         ),
     ),
     "dtd": (
@@ -94,6 +105,7 @@ SOURCES: dict[str, tuple[Download, ...]] = {
             "dtd-r1.0.1.tar.gz",
             "https://www.robots.ox.ac.uk/~vgg/data/dtd/download/dtd-r1.0.1.tar.gz",
             "md5:fff73e5086ae6bdbea199a49dfb8a4c1",
+            800,
         ),
     ),
     "omniglot": (
@@ -101,11 +113,13 @@ SOURCES: dict[str, tuple[Download, ...]] = {
             "images_background_small1.zip",
             f"{_LAKE}/images_background_small1.zip",
             "sha256:f38eb80f801274ac2b4dff5b24289016bfaba4a7d5bb50deebf27104ad6cb8a4",
+            20,
         ),
         Download(
             "images_background_small2.zip",
             f"{_LAKE}/images_background_small2.zip",
             "sha256:3ccaa407515a8778e5d0861875af38b17e418f301ad5bb3b5a6b65d901a41c7f",
+            20,
         ),
     ),
 }
@@ -155,7 +169,7 @@ def fetch_file(download: Download, folder: Path, report: Report) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / f"{download.file}.lock"):
             if not target.exists():
-                _download(download.url, part, target, report)
+                _download(download, part, target, report)
                 if not matches(part, download.checksum):
                     part.unlink()
                     raise DataError(
@@ -186,13 +200,14 @@ def matches(file: Path, checksum: str) -> bool:
     return digest.hexdigest() == expected
 
 
-def _download(url: str, part: Path, target: Path, report: Report) -> None:
+def _download(download: Download, part: Path, target: Path, report: Report) -> None:
     """Complete `part`, again and again as long as each connection brings something."""
+    url = download.url
     while True:
         before = _size(part)
         reason = "the connection was cut off"
         try:
-            if _continued(url, part, target.name, report):
+            if _continued(download, part, report):
                 return
         except (URLError, HTTPException, ConnectionError, TimeoutError) as error:
             reason = str(getattr(error, "reason", None) or error)
@@ -203,23 +218,39 @@ def _download(url: str, part: Path, target: Path, report: Report) -> None:
             )
 
 
-def _continued(url: str, part: Path, name: str, report: Report) -> bool:
-    """Append what is missing, or all of it where the server does not know ranges; whether it is complete."""
+def _continued(download: Download, part: Path, report: Report) -> bool:
+    """Append what is missing, or all of it where the server does not know ranges; whether it is complete.
+
+    DataError where the server has or sends more than the file can be.
+    """
+    most = int(download.most * 1e6)
     done = _size(part)
     headers = {"User-Agent": "convstudy", "Accept-Encoding": "identity"}
     if done:
         headers["Range"] = f"bytes={done}-"
-    with _opened(Request(url, headers=headers), part) as response:
+    with _opened(Request(download.url, headers=headers), part) as response:
         continues = response.headers.get("Content-Range", "").startswith(f"bytes {done}-")
         done = done if continues else 0
         length = response.headers.get("Content-Length")
         total = done + int(length) if length else None
+        if total and total > most:
+            raise _too_much(download, part)
         with part.open("ab" if continues else "wb") as opened:
             while piece := response.read1(PIECE):
-                opened.write(piece)
                 done += len(piece)
-                report(name, done, total)
+                if done > most:
+                    raise _too_much(download, part)
+                opened.write(piece)
+                report(download.file, done, total)
     return total is None or done >= total
+
+
+def _too_much(download: Download, part: Path) -> DataError:
+    part.unlink(missing_ok=True)
+    return DataError(
+        f"{download.url} sends more than the {download.most:g} MB that {download.file} can be at most, so it "
+        "is another file, and nothing was kept; try again later"
+    )
 
 
 def _opened(request: Request, part: Path) -> Any:

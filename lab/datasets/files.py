@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
 import stat
@@ -28,7 +27,8 @@ IMAGE_ENDINGS = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".gif", ".webp", ".avif", ".bmp", ".dib"),
     *(".tif", ".tiff", ".pgm", ".ppm", ".pbm", ".pnm", ".pfm", ".jp2", ".j2k", ".jpx", ".jpf", ".jpc"),
     *(".j2c", ".tga", ".ico", ".cur", ".icns", ".pcx", ".psd", ".sgi", ".rgb", ".bw", ".xbm", ".xpm"),
-    *(".qoi", ".dds", ".msp", ".mpo", ".im"),
+    *(".qoi", ".dds", ".msp", ".mpo", ".im", ".avifs", ".icb", ".vda", ".vst", ".rgba", ".ras", ".dcx"),
+    *(".pcd", ".pxr", ".fli", ".flc", ".blp", ".ftc", ".ftu"),
 )
 TARS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, KeyError, RuntimeError, NotImplementedError)
@@ -317,10 +317,7 @@ def _checksums(files: Files) -> list[int]:
     """CRC-32 of every file of a folder; kept by size and time of change, so that each is read once."""
     key = hashlib.sha256(str(files.path.resolve()).encode()).hexdigest()[:32]
     kept = cache.cache_folder() / "checksums" / f"{key}.json"
-    try:
-        known = json.loads(kept.read_text())
-    except (OSError, ValueError):
-        known = {}
+    known = cache.kept_json(kept) or {}
     made = {}
     with files.reading() as reader:
         for member in files.members:
@@ -332,9 +329,7 @@ def _checksums(files: Files) -> list[int]:
             made[member.name] = (member.size, member.changed, crc)
     settled = {name: entry for name, entry in made.items() if time.time() - entry[1] / 1e9 > SETTLED}
     if {name: tuple(entry) for name, entry in known.items()} != settled:
-        with cache.making(kept) as part:
-            part.write_text(json.dumps(settled))
-            cache.put(part, kept)
+        cache.keep_json(kept, settled)
     return [made[member.name][2] for member in files.members]
 
 

@@ -30,6 +30,7 @@ UNREAD = frozenset(
         *(".heic", ".heif", ".hif", ".jxl", ".raw", ".cr2", ".cr3", ".nef", ".arw", ".dng", ".orf", ".rw2"),
         *(".raf", ".svg", ".pdf", ".eps", ".ai", ".exr", ".hdr", ".dcm", ".nii", ".fits", ".npy", ".npz"),
         *(".mat", ".h5", ".mp4", ".mov", ".avi", ".mkv", ".webm", ".zip", ".tar", ".gz", ".7z", ".rar"),
+        *(".ps", ".wmf", ".emf", ".mpg", ".mpeg", ".fit", ".hdf", ".grib", ".bufr", ".gbr", ".iim"),
     }
 )
 
@@ -42,6 +43,7 @@ class Content:
     labels: NDArray[np.int64]
     classes: tuple[str, ...]
     files: tuple[str, ...]
+    damaged: tuple[str, ...] = ()  # names of those that could not be decoded, and were left out
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,7 @@ def read_listed(
 ) -> Content:
     """Decode the images, which may lie in several folders or zips."""
     index = {label: number for number, label in enumerate(classes)}
-    parts, used = [], []
+    parts, used, absent = [], [], []
     for _, group in groupby(entries, key=lambda entry: id(entry.files)):
         together = list(group)
         names = tuple(entry.name for entry in together)
@@ -142,6 +144,9 @@ def read_listed(
         images, kept = decoded(Wanted(together[0].files, names, grey, size, boxes), damaged)
         parts.append(images)
         used += [together[position] for position in kept]
+        if len(kept) < len(together):
+            whole = frozenset(kept)
+            absent += [entry.name for at, entry in enumerate(together) if at not in whole]
     if len({part.shape[1:] for part in parts}) > 1:
         raise DataError(
             f"the images in {entries[0].files.origin.parent} differ in size; say which size they shall have"
@@ -151,6 +156,7 @@ def read_listed(
         labels=np.array([index[entry.label] for entry in used], dtype=np.int64),
         classes=classes,
         files=tuple(entry.name for entry in used),
+        damaged=tuple(absent),
     )
 
 

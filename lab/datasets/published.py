@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -68,11 +67,8 @@ def _matches(file: Path, checksum: str) -> bool:
         / "published"
         / hashlib.sha256(identity.encode(errors="replace")).hexdigest()[:32]
     )
-    try:
-        return bool(json.loads(kept.read_text())["same"])
-    except (OSError, ValueError, KeyError, TypeError):
+    same = cache.kept_json(kept)
+    if not isinstance(same, bool):
         same = matches(file, checksum)
-    with cache.making(kept) as part:
-        part.write_text(json.dumps({"same": same}))
-        cache.put(part, kept)
+        cache.keep_json(kept, same)
     return same

@@ -12,7 +12,7 @@ from lab.datasets.duplicates import clusters, near_duplicates
 from lab.datasets.images import ImageSet
 from lab.datasets.wording import count, few
 
-MOST = 20_000  # images that are compared, each with each
+MOST = 100_000  # images that are compared, each with each: minutes
 SIDE = 64  # pixels of the images that are compared
 ALIKE = 0.95  # least similarity, of lab.datasets.duplicates, of images that are pointed at
 

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
 
 import analyses
@@ -14,6 +15,7 @@ from analyses.plugin import Cell
 from engine.cells import CellCache
 from engine.execution import AnalysisFailed, Busy, Progress, Unmeasured, execute, measured, summarize_again
 from engine.freshness import cell_key
+from engine.workers import arithmetic_of
 from lab.datasets import DataError
 from results.locking import holding
 from results.schema import CellRecord
@@ -460,3 +462,36 @@ def test_a_killed_worker_is_one_sentence_and_its_cell_goes_on_from_its_checkpoin
     assert bench.outcomes()["3"]["taken_up_at"] == 3
     assert all(bench.runs.count(cell) == 1 for cell in kept)
     assert not (bench.store.root / "cells").exists()
+
+
+def test_arithmetic_on_a_gpu_is_float32_and_chosen_by_rule_and_that_of_a_cpu_is_left_alone():
+    cudnn = torch.backends.cudnn
+    before = cudnn.allow_tf32, cudnn.benchmark, torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high")
+    try:
+        with arithmetic_of("cuda:1"):
+            assert (cudnn.allow_tf32, cudnn.benchmark) == (False, False)
+            assert torch.get_float32_matmul_precision() == "highest"
+        with arithmetic_of("cpu"):
+            assert torch.get_float32_matmul_precision() == "high"
+        assert torch.get_float32_matmul_precision() == "high"
+    finally:
+        torch.set_float32_matmul_precision(before[2])
+    assert (cudnn.allow_tf32, cudnn.benchmark) == before[:2]
+
+
+def test_the_memory_of_a_gpu_is_written_of_a_gpu_alone():
+    """So that what was recorded on a CPU stays byte for byte what it was."""
+    record = CellRecord(
+        key="k",
+        id="0",
+        outcome={},
+        seconds=1.0,
+        device="cpu",
+        threads=1,
+        peak_memory_bytes=1,
+        created="2026-11-21T00:00:00+00:00",
+    )
+    assert "peak_device_bytes" not in record.model_dump(mode="json")
+    measured = record.model_copy(update={"device": "NVIDIA A100, 80 GiB", "peak_device_bytes": 7})
+    assert CellRecord.model_validate_json(measured.model_dump_json()) == measured

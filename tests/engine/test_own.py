@@ -436,10 +436,15 @@ def test_the_headline_of_a_study_is_of_any_result_and_named_with_its_line_where_
 
 def test_a_damaged_state_of_the_last_build_is_made_again(plain):
     (plain / SECTION).write_text("# Mine\n", "utf-8")
-    for damaged in ("[]", '{"my-study.html": {}}', '{"my-study.html": 3}', "{"):
-        (plain / ".build" / "site").mkdir(parents=True, exist_ok=True)
-        (plain / ".build" / "site" / "state.json").write_text(damaged)
+    assert main(["build", str(plain), "--format", "html"]) == 0
+    state = plain / ".build" / "site" / "state.json"
+    page = (plain / "site" / "index.html").read_bytes()
+    elsewhere = state.read_text().replace('"index.html"', '"../study.toml"')  # which it would remove
+    for damaged in ("[]", '{"hash": "", "targets": {}}', "{", "[" * 200_000, elsewhere):
+        state.write_text(damaged)
         assert main(["build", str(plain), "--format", "html"]) == 0
+        assert (plain / "site" / "index.html").read_bytes() == page
+    assert (plain / "study.toml").is_file()
 
 
 def test_new_and_build_refuse_what_is_no_title_and_no_folder(tmp_path, capsys):

@@ -21,11 +21,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, log_loss
 from torch import nn
+from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
 from torch.nn import functional as F
 from torch.optim import lr_scheduler
 from torch.optim.optimizer import register_optimizer_step_pre_hook
+from torch.utils._python_dispatch import TorchDispatchMode
 from torchvision.transforms import functional as tv
 
+from lab.augmentation import draw
 from lab.datasets import load
 from lab.recipes import Augmentation, Recipe
 from lab.training import (
@@ -34,6 +37,8 @@ from lab.training import (
     Data,
     History,
     Images,
+    _optimizer,
+    _Run,
     channel_statistics,
     fit,
     judged,
@@ -867,3 +872,97 @@ def test_grey_images_are_learnt_as_well_as_their_coloured_copies():
         reached.append(fit(model, data, recipe).test_accuracy[-1])
     assert min(reached) > 0.85
     assert abs(reached[0] - reached[1]) < 0.05
+
+
+# --- a GPU, which the tests have to do without: tensors that have a device and no values
+
+
+class OnDevice(nn.Sequential):
+    """A network that is on its device from the beginning: one without values cannot be moved."""
+
+    def to(self, *_args, **_options):
+        return self
+
+
+def gpu_network() -> OnDevice:
+    with torch.device("cuda"):
+        return OnDevice(*network())
+
+
+class Transfers(TorchDispatchMode):
+    """Notes what copies between the CPU and another device."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        given = function(*args, **(kwargs or {}))
+        devices = {value.device.type for value in (*args, given) if isinstance(value, torch.Tensor)}
+        if len(devices) > 1:
+            self.found.append(str(function))
+        return given
+
+
+GPU_STEPS = {
+    "sgd": Recipe(
+        epochs=1,
+        batch=8,
+        clip=1.0,
+        label_smoothing=0.1,
+        precision="float32",
+        augmentation=Augmentation(flip="random", shift=1, cutout=2),
+    ),
+    "adamw": Recipe(epochs=1, batch=8, optimizer="adamw", learning_rate=1e-3, precision="float32"),
+}
+
+
+@pytest.mark.filterwarnings("ignore:User provided device_type of 'cuda'")
+@pytest.mark.parametrize("recipe", GPU_STEPS.values(), ids=GPU_STEPS)
+@pytest.mark.parametrize("labels", ["classes", "squares"])
+def test_a_step_on_a_gpu_waits_for_nothing_and_copies_nothing(recipe, labels, monkeypatch):
+    """A value that is asked for raises, since there is none; and so does what has a shape of its values.
+
+    The way back is torch's own, and needs a driver; gradients of no value stand in for it.
+    """
+    squares = labels == "squares"
+    model = None
+
+    def backward(_loss):
+        for parameter in model.parameters():
+            parameter.grad = torch.empty_like(parameter)
+
+    monkeypatch.setattr(torch.Tensor, "backward", backward)
+
+    def objective(model, images, targets):
+        return Classification(0.1)(model, images, targets[:, 0] if squares else targets)
+
+    with FakeTensorMode():
+        images = Images(
+            torch.zeros(32, 1, 8, 8, dtype=torch.uint8, device="cuda"),
+            torch.zeros((32, 4) if squares else 32, dtype=torch.int64, device="cuda"),
+        )
+        model = gpu_network()
+        run = _Run(model, Data(images, (0.1,), (0.3,)), recipe, objective, None, 8, 0)
+        for group in run.optimizer.param_groups:
+            group["fused"] = group["fused"] and recipe.optimizer != "sgd"  # its kernel needs values
+        choices = draw(recipe.augmentation, 32, 0, 0, run.generator).to("cuda")
+        indices = torch.arange(8, device="cuda")
+        run._step(indices, choices)  # makes what is kept from then on
+        with Transfers() as transfers:
+            means = run._step(indices, choices)
+        assert transfers.found == []
+        assert {value.device.type for value in means.values()} == {"cuda"}
+        assert {value.device.type for value in run.model.state_dict().values()} == {"cuda"}
+        with pytest.raises(DataDependentOutputException):
+            means["loss"].item()
+        with Transfers() as transfers:
+            torch.tensor(0.1, device="cuda")
+        assert transfers.found  # what the test looks for is seen
+
+
+def test_optimizers_are_fused_on_a_gpu_and_as_ever_on_a_cpu():
+    for name, recipe in GPU_STEPS.items():
+        assert _optimizer(network(), recipe).defaults["fused"] is None, name
+        with FakeTensorMode():
+            assert _optimizer(gpu_network(), recipe).defaults["fused"] is True, name

@@ -262,6 +262,9 @@ def test_a_logarithmic_heatmap_leaves_zeros_blank() -> None:
 
 def test_a_stored_drawing_is_not_drawn_again(tmp_path: Path) -> None:
     path = figures.stored(EXAMPLES["curves"], tmp_path)
-    path.write_bytes(b"kept")
-    assert figures.stored(EXAMPLES["curves"], tmp_path).read_bytes() == b"kept"
+    drawn, content = path.stat().st_ino, path.read_bytes()
+    assert figures.stored(EXAMPLES["curves"], tmp_path).stat().st_ino == drawn
     assert figures.stored(EXAMPLES["confusion"], tmp_path) != path
+    for altered in (content[:-1], content[:99] + b"!" + content[100:], b""):
+        path.write_bytes(altered)
+        assert figures.stored(EXAMPLES["curves"], tmp_path).read_bytes() == content

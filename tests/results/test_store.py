@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
@@ -142,6 +143,21 @@ def test_a_process_killed_while_it_writes_leaves_nothing(tmp_path):
     killed = subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=ROOT, check=False)
     assert killed.returncode == 9
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_process_killed_before_the_move_left_goes_with_the_next_write(tmp_path):
+    code = "import os, sys, pathlib, results.store as store\n"
+    code += "sys.addaudithook(lambda event, _: event == 'os.rename' and os._exit(9))\n"
+    code += "store.write_atomically(pathlib.Path(sys.argv[1]) / 'result.json', b'new')"
+    killed = subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=ROOT, check=False)
+    assert killed.returncode == 9
+    (left,) = tmp_path.iterdir()
+    in_hand = tmp_path / ".result.json.0123abcd"
+    with in_hand.open("wb") as file:  # of a writer that is alive
+        fcntl.flock(file, fcntl.LOCK_EX)
+        write_atomically(tmp_path / "result.json", b"new")
+    assert not left.exists()
+    assert sorted(file.name for file in tmp_path.iterdir()) == [in_hand.name, "result.json"]
 
 
 @pytest.mark.parametrize(

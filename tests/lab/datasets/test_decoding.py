@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -132,6 +134,35 @@ def test_kept_features_that_were_altered_are_made_again(own_cache, harm):
     assert len(made) == 2
 
 
+@pytest.mark.parametrize(
+    "harm",
+    [
+        *(lambda _, text=text: text for text in (b"", b"[]", b"null", b'{"a": 1e999}', b"[" * 200_000)),
+        lambda content: content[:-10],
+        lambda content: re.sub(rb"\d\b", lambda digit: b"%d" % (9 - int(digit[0])), content),
+        lambda content: content.replace(b"true", b"false"),
+    ],
+    ids=["empty", "list", "null", "number", "nested", "cut short", "digits", "truth"],
+)
+@pytest.mark.parametrize("kind", ["checksums", "published"])
+def test_kept_checksums_that_were_altered_are_made_again(root, own_cache, harm, kind):
+    """A wrong one would be another fingerprint, and so another data set."""
+    folder = write(root / "pets", {"a/1.png": encoded(1), "b/2.png": encoded(2)})
+    packed(root / "artists.zip", {"a/1.png": encoded(1), "b/2.png": encoded(2)})
+    listed = hashlib.sha256((root / "artists.zip").read_bytes()).hexdigest()
+    (root / "SHA256SUMS").write_text(f"{listed}  artists.zip\n")
+    for file in folder.rglob("*.png"):
+        os.utime(file, (1_600_000_000, 1_600_000_000))
+
+    def told():
+        return locate(f"folder:{folder}").fingerprint, locate("artists", root).notes
+
+    first = told()
+    (kept,) = (path for path in (own_cache / kind).iterdir() if path.suffix != ".lock")
+    kept.write_bytes(harm(kept.read_bytes()))
+    assert told() == first
+
+
 def test_a_large_kept_file_is_checked_when_it_was_touched(root, own_cache, monkeypatch):
     monkeypatch.setattr(cache, "CHECKED", 0)
     write(root / "pets", classes(KINDS))
@@ -248,6 +279,7 @@ def test_a_damaged_image_is_named_and_refused_or_left_out(root, own_cache, damag
     images = load(f"folder:{root}/pets", damaged="skip")
     assert images.files == ("cat/0000.png", "cat/0001.png", "cat/0002.png", "dog/0001.png")
     assert images.labels.tolist() == [0, 0, 0, 1]
+    assert images.notes == ("1 image was left out (not to be decoded): dog/0000.png",)
     assert np.array_equal(images.images[3], np.moveaxis(pixels(4), -1, 0))
     assert kept_images(own_cache) == []
 

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, ImageEnhance, ImageOps
 from sklearn.datasets import load_sample_images
 
-from lab.datasets import load
+from lab.datasets import duplicates, load
 from lab.datasets.duplicates import clusters, descriptions, near_duplicates
 
 REAL = os.environ.get("CONVSTUDY_DATA")
@@ -79,6 +79,19 @@ def test_groups_are_what_pairs_connect_and_are_numbered_by_their_first_image():
     groups = near_duplicates(images)
     assert groups.tolist() == [0, 1, 2, 1, 0, 1]
     assert clusters(groups) == [[0, 4], [1, 3, 5]]
+
+
+def test_groups_are_the_same_however_many_pairs_are_held_at_a_time(monkeypatch):
+    """All frames of a film are alike: their pairs would not fit in memory."""
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, (60, 1, 8, 8))[random.integers(0, 60, 900)].repeat(4, 2).repeat(4, 3)
+    images = np.clip(images + random.normal(0, 40, images.shape), 0, 255).astype(np.uint8)
+    groups = near_duplicates(images)
+    assert 60 < len(set(groups.tolist())) < 900
+    for pairs, across in ((10, 20_000), (100, 70)):
+        monkeypatch.setattr(duplicates, "PAIRS", pairs)
+        monkeypatch.setattr(duplicates, "ACROSS", across)
+        assert np.array_equal(near_duplicates(images), groups)
 
 
 def test_images_without_contrast_are_like_no_other():

@@ -32,6 +32,7 @@ class Server(http.server.ThreadingHTTPServer):
         self.cuts = 0
         self.busy_after = None  # answers, after which it refuses
         self.ranges = True
+        self.length = True  # whether it says how much comes
         self.asked = []
 
     def url(self, path="/data.bin"):
@@ -60,7 +61,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_header("Content-Range", f"bytes {start}-{whole - 1}/{whole}")
         else:
             self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
+        if server.length:
+            self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         if server.cut_after is not None and server.cuts:
             server.cuts -= 1
@@ -82,8 +84,8 @@ def server():
     thread.join()
 
 
-def wanted(server, checksum=MD5, path="/data.bin"):
-    return Download("data.bin", server.url(path), checksum)
+def wanted(server, checksum=MD5, path="/data.bin", most=10.0):
+    return Download("data.bin", server.url(path), checksum, most)
 
 
 def names(folder: Path) -> list[str]:
@@ -148,6 +150,18 @@ def test_a_wrong_checksum_is_refused_and_removed(server, tmp_path):
     assert names(tmp_path) == []
 
 
+@pytest.mark.parametrize("length", [True, False], ids=["said", "not said"])
+def test_no_more_is_taken_than_the_file_can_be(server, tmp_path, length):
+    """A server that never ends would fill the disk before the checksum was looked at."""
+    server.length, reached = length, []
+    for there in (b"", CONTENT[:100]):
+        (tmp_path / "data.bin.part").write_bytes(there)
+        with pytest.raises(DataError, match=r"sends more than the 1\.5 MB that data\.bin can be at most"):
+            fetch_file(wanted(server, most=1.5), tmp_path, lambda *progress: reached.append(progress[1]))
+        assert names(tmp_path) == []
+    assert max(reached, default=0) <= 1_500_000
+
+
 def test_a_file_of_the_users_that_is_another_is_left_alone_and_named(server, tmp_path):
     (tmp_path / "data.bin").write_bytes(b"mine")
     with pytest.raises(DataError, match=r"data\.bin is not the file that was published .*remove it"):
@@ -164,7 +178,7 @@ def test_a_missing_page_and_a_silent_host_are_one_sentence(server, tmp_path):
     server.shutdown()
     server.server_close()
     with pytest.raises(DataError, match="refused"):
-        fetch_file(Download("data.bin", address, MD5), tmp_path, fetch.nothing)
+        fetch_file(Download("data.bin", address, MD5, 10.0), tmp_path, fetch.nothing)
     assert names(tmp_path) == []
 
 
@@ -192,7 +206,7 @@ def test_what_is_fetched_is_found_where_data_is_looked_for(server, tmp_path, mon
     downloads = []
     for name, content in packs:
         server.content = content
-        downloads.append(Download(name, server.url(), "sha256:" + hashlib.sha256(content).hexdigest()))
+        downloads.append(Download(name, server.url(), "sha256:" + hashlib.sha256(content).hexdigest(), 1.0))
         monkeypatch.setitem(fetch.SOURCES, "omniglot", (downloads[-1],))
         (found,) = fetch.fetch("omniglot")
         assert found == own_cache / "data" / name
@@ -205,7 +219,7 @@ def test_every_data_set_can_be_fetched_or_says_what_to_do():
             assert all(
                 re.fullmatch(r"md5:[0-9a-f]{32}|sha256:[0-9a-f]{64}", d.checksum) for d in fetch.SOURCES[name]
             )
-            assert all(d.url.startswith("https://") for d in fetch.SOURCES[name])
+            assert all(d.url.startswith("https://") and d.most <= 1_000 for d in fetch.SOURCES[name])
         else:
             with pytest.raises(DataError, match=rf"{name} cannot be fetched by a program; .*ROOT"):
                 fetch.fetch(name)

@@ -7,6 +7,7 @@ import json
 import zipfile
 
 import pytest
+from PIL import Image
 
 from lab.datasets import MissingData
 from lab.datasets.inventory import inventory, verify
@@ -154,3 +155,22 @@ def test_listing_and_verifying_import_no_torch(convstudy, root, tmp_path):
     for arguments in (["data", "list"], ["data", "verify", "artists"]):
         finished = convstudy("--data-root", str(root), *arguments, path=tmp_path / "block")
         assert finished.returncode == 0, finished.stderr
+
+
+def test_a_name_between_colons_is_no_picture_of_a_bomb(convstudy, tmp_path):
+    """rich has pictures for the names of many things between colons; a bomb is an image far too large."""
+    write(tmp_path / "bomb", classes(KINDS))
+    Image.new("1", (20_000, 20_000)).save(tmp_path / "bomb" / "monet" / "large.png")
+    finished = convstudy("data", "verify", "folder:bomb")
+    assert finished.stdout.startswith("folder:bomb: 6 files in bomb, 1 damaged")
+    assert "it is too large: 400,000,000 pixels, and at most 178,956,970 are read" in finished.stdout
+    assert finished.stderr.startswith("checking folder:bomb")
+
+
+def test_a_run_says_what_it_reads_and_what_it_leaves_out(convstudy, tmp_path):
+    files = {**classes({"cat": 1, "dog": 1}), "cat/1.heic": b"x"}
+    write(tmp_path / "phone", files)
+    finished = convstudy("run", "classification.photographs", "--set", "data.name=folder:phone")
+    assert finished.returncode == 1  # too few; what there is was said before
+    assert "folder:phone: 2 images are read\n" in finished.stderr
+    assert "1 file of a kind that cannot be read was left out: 1 .heic" in finished.stderr

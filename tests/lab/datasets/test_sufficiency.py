@@ -59,7 +59,7 @@ def test_what_does_not_suffice_is_one_sentence(root, files, asked, told):
         experiments.parts(choice(root, **asked))
 
 
-@pytest.mark.parametrize("kinds", [2, 3, 40])
+@pytest.mark.parametrize("kinds", [2, 3, 40, 200])
 def test_any_number_of_classes_is_divided_and_shown(root, kinds):
     write(root / "pets", classes({f"kind{number:03d}": 5 for number in range(kinds)}))
     chosen, test = experiments.parts(choice(root, train=3 * kinds, validation=kinds, test=kinds))

@@ -11,6 +11,8 @@ import pytest
 from PIL import Image
 
 from lab.datasets import DataError, load
+from lab.datasets.files import IMAGE_ENDINGS
+from lab.datasets.layouts import UNREAD
 from lab.datasets.viewing import ORIENTATION, Unclear, viewed
 from lab.interpretation import photograph
 from tests.lab.datasets.small_files import encoded, pixels, write
@@ -180,3 +182,10 @@ def test_training_and_interpretation_see_the_same_photograph(tmp_path):
     write(tmp_path / "pets", {"a/1.png": content, "b/1.png": content})
     trained = load(f"folder:{tmp_path}/pets").images[0]
     assert np.array_equal(photograph(f"file:{tmp_path}/pets/a/1.png")[0].numpy(), trained)
+
+
+def test_every_ending_that_pillow_knows_is_read_or_named_as_one_that_cannot_be():
+    Image.init()
+    opened = {ending for ending, kind in Image.registered_extensions().items() if kind in Image.OPEN}
+    assert opened <= {*IMAGE_ENDINGS, *UNREAD}
+    assert not set(IMAGE_ENDINGS) & UNREAD
