@@ -266,6 +266,20 @@ def test_a_family_name_stands_first_in_the_scripts_where_it_does(plain):
     )
 
 
+UNNAMED = (
+    "@misc{lost, title = {Cats {and} \\emph{dogs}}, year = {2020}}\n@book{x, editor = {A}, title = {B}}\n"
+)
+
+
+def test_what_has_no_author_is_cited_by_its_title(plain):
+    (plain / "references.bib").write_text(UNNAMED, "utf-8")
+    page = re.sub(r"<[^>]+>", "", pages(plain, "# Mine\n\nAs [@lost] says.\n"))
+    assert "Cats and Dogs 2020" in page
+    assert for_latex(UNNAMED) == UNNAMED.replace(
+        "title = {Cats {and} \\emph{dogs}}", "author = {{Cats {and} \\emph{dogs}}}"
+    )
+
+
 @needs_tex
 def test_a_family_name_stands_first_in_the_pdf(plain, capsys):
     (plain / "references.bib").write_text(BIB, "utf-8")
