@@ -318,17 +318,25 @@ def test_pictures_and_tables_of_the_author_are_numbered_with_all_others(plain):
 @needs_tex
 def test_both_formats_number_what_the_author_wrote_alike(plain, capsys):
     Image.new("RGB", (40, 20), "red").save(plain / "figures" / "net.png")
-    (plain / SECTION).write_text(
-        "\ufeff# The $O(n^2)$ cost of *attention* and `conv_x`\r\n\r\n## With `code_y` and $n$\r\n\r\n"
-        "::: {.figure}\r\nA box.\r\n:::\r\n\r\n![Mine.](net.png)\r\n\r\n"
-        "| A | B |\r\n|---|---|\r\n| a[^n] | b |\r\n\r\n: With a note. {#two}\r\n\r\n[^n]: A note.\r\n\r\n"
-        "| C |\r\n|---|\r\n| c |\r\n\r\n"
-        '{{ table("architecture.vgg19/layers", columns=["layer", "weights"]) }}\r\n\r\n'
-        "{{ ref('table:two') }} <https://example.org/" + "abcdefghij" * 20 + ">\r\n\r\n"
-        "```\nx = 'a' if {b} else \"c\"  # " + "long " * 40 + "\n```\n",
-        "utf-8",
+    text = (
+        "# The $O(n^2)$ cost of *attention* and `conv_x`\n\n## With `code_y` and $n$\n\n"
+        "::: {.figure}\nA box.\n:::\n\n![Mine.](net.png)\n\n"
+        "| A | B |\n|---|---|\n| a[^n] | b |\n\n: With a note. {#two}\n\n[^n]: A note.\n\n"
+        "| C |\n|---|\n| c |\n\n"
+        "| D |\n|---|\n" + "| step |\n" * 70 + "\n"
+        "| E | F |\n|---|---|\n" + "| step | f |\n" * 70 + "| last[^n] | f |\n\n: A long one. {#long}\n\n"
+        '{{ table("architecture.vgg19/layers", columns=["layer", "weights"]) }}\n\n'
+        f"{{{{ ref('table:two') }}}} {{{{ ref('table:long') }}}} "
+        f"<https://example.org/{'abcdefghij' * 20}>\n\n"
+        f"```\nx = 'a' if {{b}} else \"c\"  # {'long ' * 40}\n```\n"
     )
+    (plain / SECTION).write_bytes(text.replace("\n", "\r\n").encode("utf-8-sig"))
     assert main(["build", str(plain), "--format", "pdf"]) == 0, capsys.readouterr().err
+    shown = ["pdftotext", "-layout", str(plain / "site" / "my-study.pdf"), "-"]
+    text = subprocess.run(shown, capture_output=True, text=True, check=True).stdout
+    assert text.count("step") == 140 and "Table 2: A long one." in text and "Table 3: " in text
+    for heading in (r"^\f? *D$", r"^\f? *E +F$"):  # on each of its pages
+        assert len(re.findall(heading, text, re.MULTILINE)) > 1
 
 
 @pytest.mark.parametrize(
