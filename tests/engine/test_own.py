@@ -376,6 +376,9 @@ def test_two_pictures_of_one_name_are_refused(plain):
         ("- a\n  - b\n    - c\n      - d\n        - ee", 7, "a list stands in 4 others"),
         ("A note[^n].", 3, "the footnote [^n] has no text"),
         ("A note[^n].\n\n[^n]: A\n\n[^n]: B", 3, "the footnote [^n] has several texts"),
+        (f"A\n{'[' * 3000}word{']' * 3000}", 4, "more than 8 brackets [ of this paragraph are open at once"),
+        (f"A\n\n{'> ' * 1500}word", 5, "quotes, lists or emphasis stand too deep in each other there"),
+        (f"A {{{{ {'(' * 3000}1{')' * 3000} }}}}", 3, "brackets stand too deep in each other there"),
         (
             "![A](window.png){width=wide}",
             3,
