@@ -670,10 +670,13 @@ HELPER = "from own import helper\n\n\n"
         (ANALYTIC.replace("own.squeeze", "own.lemon"), "squeeze.py: ", 'write id = "own.squeeze"'),
         (ANALYTIC.replace("def run", "def ran"), "squeeze.py:23: ", "abstract class Squeeze"),
         ("import sys\nsys.exit(3)\n", "squeeze.py:2: ", r"it called sys.exit\(3\)"),
+        (b'\n\nname = "na\xefve"\n', "squeeze.py:3: ", "an encoding such as Latin-1, not in UTF-8; save"),
+        ("x = 1\n".encode("utf-16"), "squeeze.py.*: ", "the text is in UTF-16, not in UTF-8; save"),
     ],
 )
 def test_an_analysis_that_cannot_be_loaded_is_named_with_its_line(folder, code, place, complaint):
-    (folder / "analyses" / "squeeze.py").write_text(code, "utf-8")
+    content = code if isinstance(code, bytes) else code.encode()
+    (folder / "analyses" / "squeeze.py").write_bytes(content)
     (folder / "analyses" / "helper.py").write_text("x = 1\n  y = 2\n", "utf-8")
     common.work_in(folder)
     with pytest.raises(analyses.BrokenPlugin, match=f"loaded from .*{place}.*({complaint})"):
