@@ -446,7 +446,8 @@ def test_numbers_of_the_literature_say_where_they_were_typed(workshop: Workshop)
 def test_mathematics_is_mathml_and_prose_tables_need_no_style(workshop: Workshop) -> None:
     workshop.section(
         "prose",
-        "# Prose\n\n$$\\frac{1}{2}$$\n\n| a | b |\n|--:|:-:|\n| x | "
+        "# Prose\n\n$$\\frac{1}{2}$$\n\n$$\\begin{aligned} a &= b \\\\ c &= d \\end{aligned}$$\n\n"
+        "| a | b |\n|--:|:-:|\n| x | "
         '{{ value("architecture.vgg19/total_weights") }} |\n\n``` python\nx = "style"\n```\n',
     )
     page = pages(workshop.document("prose"), workshop)["prose"]
