@@ -58,8 +58,8 @@ RESERVED_SECTIONS = ("index",)
 #: The parts of the style and of the script, in the order in which they are joined.
 STYLES = ("frame", "text", "cards", "tables", "figures", "search", "home", "live", "print")
 SCRIPTS = (
-    "base", "theme", "copy", "contents", "cards", "tables", "filter", "rows", "figures", "threshold",
-    "suppression", "takeaway", "search", "reach",
+    "base", "theme", "copy", "contents", "cards", "tables", "filter", "rows", "narrow", "figures",
+    "threshold", "suppression", "takeaway", "search", "reach",
 )  # fmt: skip
 SCRIPTS_OF_TABLES = ("base", "theme", "copy", "tables", "reach")
 
