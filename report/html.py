@@ -56,7 +56,7 @@ RESERVED_STUDIES = ("assets", "results")
 RESERVED_SECTIONS = ("index",)
 
 #: The parts of the style and of the script, in the order in which they are joined.
-STYLES = ("frame", "text", "cards", "tables", "figures", "search", "home", "live", "print")
+STYLES = ("frame", "text", "cards", "tables", "figures", "search", "home", "live", "touch", "print")
 SCRIPTS = (
     "base", "theme", "copy", "contents", "cards", "tables", "filter", "rows", "narrow", "figures",
     "threshold", "suppression", "takeaway", "search", "reach",

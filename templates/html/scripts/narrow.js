@@ -63,16 +63,24 @@ ready(() => {
     svg.parentElement.classList.remove("wide");
   };
 
-  // Numbers of an axis make room for each other; nothing else may touch.
-  const fits = (texts, svg) => {
-    const all = texts.map((text) => ({ ...placed(text, svg), number: NUMBER.test(text.textContent) }));
-    const kept = [];
-    for (const box of all) {
-      const met = kept.find((other) => box.left < other.right && other.left < box.right && box.top < other.bottom - 1.5 && other.top < box.bottom - 1.5);
-      if (met && !(box.number && met.number)) return false;
-      if (!met) kept.push(box);
+  // Which letterings touch, as pairs of their places in the list.
+  const touching = (boxes) => {
+    const pairs = [];
+    boxes.forEach((a, n) => boxes.slice(0, n).forEach((b, m) => {
+      if (a.left < b.right && b.left < a.right && a.top < b.bottom - 1.5 && b.top < a.bottom - 1.5) pairs.push([m, n]);
+    }));
+    return pairs;
+  };
+  // Numbers of an axis make room for each other; no words may touch that did not in print.
+  const fits = (texts, svg, printed) => {
+    const isNumber = texts.map((text) => NUMBER.test(text.textContent));
+    const off = new Set();
+    for (const [m, n] of touching(texts.map((text) => placed(text, svg)))) {
+      if (off.has(m) || off.has(n) || printed.has(`${m} ${n}`)) continue;
+      if (!isNumber[m] || !isNumber[n]) return false;
+      off.add(n);
     }
-    texts.forEach((text, n) => text.classList.toggle("off", !kept.includes(all[n])));
+    texts.forEach((text, n) => text.classList.toggle("off", off.has(n)));
     return true;
   };
   const enlarge = (svg, box) => {
@@ -80,6 +88,7 @@ ready(() => {
     const texts = lettering(svg);
     const first = texts.map((text) => ({ size: parseFloat(text.getAttribute("font-size") ?? 8), transform: text.getAttribute("transform") ?? "", ...placed(text, svg) }));
     const lines = [...new Set(first.filter((at) => at.top > box.bottom - 2).map((at) => Math.round(at.bottom)))].sort((a, b) => a - b);
+    const printed = new Set(touching(first).map((pair) => pair.join(" ")));
     const restore = () => texts.forEach((text, n) => {
       text.setAttribute("font-size", first[n].size);
       text.setAttribute("transform", first[n].transform);
@@ -101,7 +110,7 @@ ready(() => {
     const most = SMALLEST / (Math.min(...first.map((at) => at.size)) * unit);
     for (const by of [1, 0.9, 0.8, 0.7].map((part) => part * most).filter((factor) => factor > 1)) {
       set(by);
-      if (!fits(texts, svg)) {
+      if (!fits(texts, svg, printed)) {
         restore();
         continue;
       }

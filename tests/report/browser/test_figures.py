@@ -144,8 +144,9 @@ def test_bars_on_a_logarithmic_axis_are_read_where_they_stand(show: Any) -> None
 
 
 LETTERS = """(plot) => Math.min(...[...plot.querySelectorAll("svg text")]
-  .filter((text) => text.checkVisibility())
-  .map((text) => parseFloat(text.getAttribute("font-size") ?? 8) * text.getScreenCTM().a || 99))"""
+  .filter((text) => text.getBoundingClientRect().width)
+  .map((text) => [parseFloat(text.getAttribute("font-size") ?? 8), text.getScreenCTM()])
+  .map(([size, { a, b }]) => size * Math.hypot(a, b)))"""
 
 
 @pytest.mark.parametrize("name", ["small/layers.html", "small/training.html", "small/trained.html"])
