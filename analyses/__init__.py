@@ -159,8 +159,22 @@ def _load(identifier: str, target: str) -> Analysis[Any]:
         raise BrokenPlugin(f"{broken}{_line(error, target)}: it called {exit_of(error)}") from error
     except Exception as error:  # anything may go wrong in a file of someone else's
         what = error.msg if isinstance(error, SyntaxError) else " ".join(str(error).split())
-        raise BrokenPlugin(f"{broken}{_line(error, target)}: {what or type(error).__name__}") from error
+        what = _encoding(what) or what or type(error).__name__
+        raise BrokenPlugin(f"{broken}{_line(error, target)}: {what}") from error
     return _checked(found, identifier, broken)
+
+
+def _encoding(said: str) -> str:
+    """What is wrong with a file that Python cannot decode, by its words; "" for another fault."""
+    kinds = {"(unicode error) 'utf-8' codec": ("WINDOWS-1252", "an encoding such as Latin-1")}
+    kinds["source code string cannot contain null bytes"] = ("UTF-16", "UTF-16")
+    for words, (name, kind) in kinds.items():
+        if said.startswith(words):
+            return (
+                f"the text is in {kind}, not in UTF-8; save the file as UTF-8, in your editor or with"
+                f" `iconv -f {name} -t UTF-8`"
+            )
+    return ""
 
 
 def _line(error: BaseException, target: str) -> str:

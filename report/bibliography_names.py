@@ -1,5 +1,5 @@
 """Names in a BibTeX file whose script has an order of its own: in Chinese, Japanese or Korean the family name
-comes first, and Hebrew and Arabic run from right to left.
+comes first, and Hebrew and Arabic run from right to left. And what stands for the name of who wrote no name.
 """
 
 from __future__ import annotations
@@ -10,6 +10,9 @@ from collections.abc import Callable
 
 from report.latex_text import RIGHT_TO_LEFT, SCRIPTS
 
+ENTRY = re.compile(r"(?m)^(?=[ \t]*@\w+\s*\{)")
+NAMED = re.compile(r"(?i)\b(?:author|editor)\s*=")
+TITLE = re.compile(r"(?i)\btitle\s*=\s*(\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\}|\"[^\"]*\")")
 FIELD = re.compile(r"(?i)(\b(?:author|editor)\s*=\s*)(\{(?:[^{}]|\{[^{}]*\})*\}|\"[^\"]*\")")
 EASTERN = re.compile(r"(?P<family>\S+?)(?:\s*,\s*|\s+)(?P<given>\S+)")  # with a comma or without
 FROM_THE_RIGHT = re.compile(r"(?P<family>[^,]+?)\s*,\s*(?P<given>[^,]+)|(?P<first>.+)\s(?P<last>\S+)")
@@ -27,7 +30,8 @@ def family_first(bibtex: str) -> str:
 
 def for_latex(bibtex: str) -> str:
     r"""With \family and \eastern, by which plainnat, which puts given names first and on the left, prints
-    山田花子; and those from right to left, whose given name is then the right one.
+    山田花子; and those from right to left, whose given name is then the right one. In an entry without
+    author or editor its title takes their place, as on a page; plainnat would cite three letters of its key.
     """
 
     def name(written: str) -> str:
@@ -38,7 +42,14 @@ def for_latex(bibtex: str) -> str:
             return rf"{{\family{{{family}}}}}, \eastern{{~{given}}}"
         return written
 
-    return _renamed(bibtex, name)
+    return "".join(map(_with_author, ENTRY.split(_renamed(bibtex, name))))
+
+
+def _with_author(entry: str) -> str:
+    title = TITLE.search(entry)
+    if not title or NAMED.search(entry):
+        return entry
+    return f"{entry[: title.start()]}author = {{{{{title[1][1:-1]}}}}}{entry[title.end() :]}"
 
 
 def _renamed(bibtex: str, name: Callable[[str], str]) -> str:

@@ -38,8 +38,8 @@ from results.locking import holding
 from results.schema import Result
 from results.store import Profile, ResultError, Store, write_atomically
 
-#: What a study is written as, in the order of the building: a site links to its PDF.
-FORMATS = ("pdf", "html", "ipynb", "latex")
+#: What a study is written as, in the order of the building: a site links to the others.
+FORMATS = ("pdf", "ipynb", "latex", "html")
 TYPESET = ("pdf", "latex")
 
 
@@ -213,7 +213,7 @@ class _Maker:
     def inputs(self, kind: str) -> Hashes:
         found = document_inputs(self.study, self.store, self.templates, self.prefer)
         if kind == "html":
-            return {**found, **code_inputs(self.templates / "html"), "pdf": self.state.pdf(self.study.id)}
+            return {**found, **code_inputs(self.templates / "html"), **self.state.files(self.study.id)}
         if kind in TYPESET and self.tagged:
             found |= {TAGS: "asked for"}
         return {**found, **code_inputs(self.templates / "latex" if kind in TYPESET else None)}
@@ -305,10 +305,9 @@ class _Maker:
     def _html(self) -> Made:
         from report import html
 
-        pdf = self.state.pdf(self.study.id)
-        address = f"../{pdf}" if pdf else ""
+        files = {kind: f"../{file}" for kind, file in self.state.files(self.study.id).items()}
         try:
-            pages = html.write_document(self._unbroken(), self.templates, address, self.state.drawings)
+            pages = html.write_document(self._unbroken(), self.templates, files, self.state.drawings)
         except html.SiteError as error:
             raise BuildError(str(error)) from None
         return Made(pages, self.problems(), self.document().notices)

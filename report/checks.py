@@ -58,7 +58,7 @@ _INSTEAD = {
     "div section center details summary iframe video audio script style": "Markdown, or leave it out",
 }
 _ELEMENTS = {name: instead for names, instead in _INSTEAD.items() for name in names.split()}
-
+DEEPEST_BRACKETS = 8
 
 #: Jinja's own would take "{#id" of a heading or a picture for one.
 COMMENT = ("{##", "##}")
@@ -127,6 +127,13 @@ def _prose(template: Path) -> str:
     return text
 
 
+def _without_code(template: Path) -> str:
+    text = with_statements(template.read_text("utf-8-sig", errors="replace"))
+    for pattern in _CODE:
+        text = re.sub(pattern, _blank, text, flags=re.DOTALL | re.MULTILINE)
+    return text
+
+
 def check_html(template: Path) -> str:
     """A sentence on the first tag of HTML in a section, which is printed as it is typed; "" without one."""
     text = re.sub(FORMULA, _blank, _prose(template), flags=re.DOTALL)
@@ -137,11 +144,24 @@ def check_html(template: Path) -> str:
     return ""
 
 
+def check_brackets(template: Path) -> str:
+    """A sentence on the first paragraph with more brackets within brackets than pandoc reads in a second, as
+    each takes it three times as long; "" without one.
+    """
+    text = re.sub(_MATH, _blank, _without_code(template), flags=re.DOTALL)
+    depth = 0
+    for found in re.finditer(r"\n[ \t]*\n|\\.|[\[\]]", text):
+        depth = 0 if found[0][0] == "\n" else max(0, depth + {"[": 1, "]": -1}.get(found[0], 0))
+        if depth > DEEPEST_BRACKETS:
+            line = text.count("\n", 0, found.start()) + 1
+            what = f"more than {DEEPEST_BRACKETS} brackets [ of this paragraph are open at once"
+            return f"{template}:{line}: {what}; close them, or put a backslash before each that is text"
+    return ""
+
+
 def check_footnotes(template: Path) -> str:
     """A sentence on the first footnote whose text is not there, or is there twice; "" without one."""
-    text = with_statements(template.read_text("utf-8-sig", errors="replace"))
-    for pattern in _CODE:
-        text = re.sub(pattern, _blank, text, flags=re.DOTALL | re.MULTILINE)
+    text = _without_code(template)
     texts = re.findall(r"^ {0,3}\[\^([^\]\s]+)\]:", text, flags=re.MULTILINE)
     for found in re.finditer(r"(?<!\\)\[\^([^\]\s]+)\]", text):
         if texts.count(found[1]) != 1:

@@ -56,15 +56,16 @@ RESERVED_STUDIES = ("assets", "results")
 RESERVED_SECTIONS = ("index",)
 
 #: The parts of the style and of the script, in the order in which they are joined.
-STYLES = ("frame", "text", "cards", "tables", "figures", "search", "home", "live", "print")
+STYLES = ("frame", "text", "cards", "tables", "figures", "search", "home", "live", "touch", "print")
 SCRIPTS = (
-    "base", "theme", "copy", "contents", "cards", "tables", "filter", "rows", "figures", "threshold",
-    "suppression", "takeaway", "search", "reach",
+    "base", "theme", "copy", "contents", "cards", "tables", "filter", "rows", "narrow", "figures",
+    "threshold", "suppression", "takeaway", "search", "reach",
 )  # fmt: skip
 SCRIPTS_OF_TABLES = ("base", "theme", "copy", "tables", "reach")
 
 #: Title and lead of a site that has none of its own.
 NO_SITE: Mapping[str, str] = {}
+NO_FILES: Mapping[str, str] = {}
 
 BIBTEX = {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}"}
 
@@ -85,9 +86,12 @@ class Page(NamedTuple):
 
 
 def write_document(
-    document: Document, templates: Path = TEMPLATES, pdf: str = "", drawings: Path | None = None
+    document: Document,
+    templates: Path = TEMPLATES,
+    files: Mapping[str, str] = NO_FILES,
+    drawings: Path | None = None,
 ) -> Files:
-    """The pages of a study; `pdf` is the address of its PDF from the study's folder, "" without one.
+    """The pages of a study; `files` are the addresses of its PDF and other forms from the study's folder.
 
     Drawings are kept in the folder `drawings`, if one is given, and not made again from there.
     """
@@ -109,13 +113,13 @@ def write_document(
         name, content = own_pictures.on_page(Path(image["c"][2][0]))
         pictures[f"{study.id}/pictures/{name}"] = content
     pages = [Page(s.id, s.number, s.title, f"{s.id}.html") for s in document.sections]
-    shared = {"root": "../", "document": document, "study": study, "pages": pages, "pdf": pdf}
+    shared = {"root": "../", "document": document, "study": study, "pages": pages, "files": files}
     shared["site"] = study.site
     shared["share"] = share = _share(document)
     if share:
         pictures[f"{study.id}/share.png"] = figures.png(share)
     address = html_text.Anchors(document).target
-    files = {
+    written = {
         f"{study.id}/index.html": _render(
             templates,
             "study.html",
@@ -129,7 +133,7 @@ def write_document(
     }
     around: list[Page | None] = [Page("", "", "Contents", "index.html"), *pages, None]
     for n, (section, text) in enumerate(zip(document.sections, bodies, strict=True)):
-        files[f"{study.id}/{section.id}.html"] = _render(
+        written[f"{study.id}/{section.id}.html"] = _render(
             templates,
             "section.html",
             shared,
@@ -139,7 +143,7 @@ def write_document(
             before=around[n],
             after=around[n + 2],
         )
-    return files
+    return written
 
 
 def write_result(
@@ -311,7 +315,7 @@ def _citation(document: Document) -> dict[str, str]:
     stop = "" if study.title[-1] in ".?!" else "."
     where = f" {study.address}/index.html" if study.address else ""
     text = f"{authors}.{f' {year}.' if year else ''} {study.title}{stop} Computed study{commit}.{where}"
-    return {"text": text, "bibtex": f"@misc{{{study.id},\n" + ",\n".join(lines) + "\n}"}
+    return {"text": text, "year": year, "bibtex": f"@misc{{{study.id},\n" + ",\n".join(lines) + "\n}"}
 
 
 def _for_bibtex(text: str) -> str:

@@ -48,6 +48,10 @@ class Text(NamedTuple):
     heading: str = ""
 
 
+#: How pandoc aligns the columns of a formula; the page's own style goes by their attribute columnalign.
+ALIGNMENT = re.compile(r'(<mtd\b[^>]*?) style="[^"]*"')
+
+
 @dataclass(frozen=True)
 class Anchors:
     """Where things are, from the folder of a study's pages."""
@@ -107,7 +111,7 @@ def texts(document: Document, draw: Callable[[Item], str], terms: Sequence[Term]
     titles = [[{"t": "Plain", "c": list(section.heading)}] for section in document.sections]
     trees += [_tree(title, document.bibliography) for title in titles]
     parts = pandoc.call(["lua", "-e", WRITE_HTML], "".join(json.dumps(tree) + "\n" for tree in trees))
-    written = [part.strip() for part in parts.split("\0")]
+    written = [ALIGNMENT.sub(r"\1", part.strip()) for part in parts.split("\0")]
     headings = ["", *written[2 * len(bodies) :: 2]]
     return [
         Text(written[2 * n], written[2 * n + 1], tuple(_subsections(body)), headings[n])

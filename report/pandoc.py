@@ -8,6 +8,7 @@ import re
 import subprocess
 import tempfile
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
 
 import pypandoc
@@ -15,6 +16,8 @@ import pypandoc
 from report.document import Block
 
 API_VERSION = [1, 23]
+TIME_LIMIT = 600  # seconds; a study takes two
+DEEPEST = 100  # of a syntax tree; those of our sections are 17 deep
 
 #: Reads texts separated by NUL; writes the syntax tree of each as one line of JSON.
 READ_MARKDOWN = r"""
@@ -29,12 +32,26 @@ class PandocError(RuntimeError):
     """Pandoc could not be run, or refused its input."""
 
 
+class NestedTooDeep(Exception):
+    """The parts of the text of that index stand deeper in each other than what reads them goes."""
+
+    def __init__(self, index: int) -> None:
+        super().__init__(index)
+        self.index = index
+
+
 def call(arguments: Sequence[str], text: str) -> str:
     """What pandoc prints for `text` on its standard input."""
     command = [pypandoc.get_pandoc_path(), *arguments]
     environment = {**os.environ, "TMPDIR": tempfile.gettempdir()}  # one that is there
     try:
-        done = subprocess.run(command, input=text.encode(), env=environment, capture_output=True, check=True)
+        done = subprocess.run(
+            command, input=text.encode(), env=environment, capture_output=True, check=True, timeout=TIME_LIMIT
+        )
+    except subprocess.TimeoutExpired:
+        raise PandocError(
+            f"pandoc did not end within {TIME_LIMIT} s; look for brackets, quotes or lists deep in each other"
+        ) from None
     except OSError as error:
         raise PandocError(f"pandoc cannot be run ({error}); install pypandoc-binary again") from None
     except subprocess.CalledProcessError as error:
@@ -51,7 +68,17 @@ def call(arguments: Sequence[str], text: str) -> str:
 def read_markdown(texts: Sequence[str]) -> list[list[Block]]:
     """The blocks of each text, all in one call; texts do not see each other's footnotes or ids."""
     output = call(["lua", "-e", READ_MARKDOWN], "\0".join(text.replace("\0", "") for text in texts))
-    return [json.loads(line)["blocks"] for line in output.splitlines()]
+    lines = output.splitlines()
+    for index, line in enumerate(lines):
+        if _depth(line) > DEEPEST:
+            raise NestedTooDeep(index)
+    return [json.loads(line)["blocks"] for line in lines]
+
+
+def _depth(tree: str) -> int:
+    """How deep the parts of a syntax tree stand in each other, as JSON."""
+    brackets = re.findall(r"[][{}]", re.sub(r'"(?:[^"\\]|\\.)*"', "", tree))
+    return max(accumulate(1 if bracket in "[{" else -1 for bracket in brackets))
 
 
 def write(blocks: Sequence[Block], *arguments: str) -> str:

@@ -72,7 +72,7 @@ NOT_FULL = {
 #: What a section's template can raise.
 IN_A_TEMPLATE = (
     template_faults.TemplateFault, jinja2.TemplateError, MacroError, TypeError, ValueError, LookupError,
-    AttributeError, ArithmeticError,
+    AttributeError, ArithmeticError, RecursionError,
 )  # fmt: skip
 
 
@@ -134,7 +134,13 @@ def _compose(
     appendix = [questions.text(study.questions, answered), provenance.text(results)]
     drafts.append(_Draft(Path(), "", provenance.TITLE, "\n\n".join(filter(None, appendix))))
     titles = [f"# {draft.title}" for draft in drafts]
-    texts = pandoc.read_markdown([*titles, *(draft.markdown for draft in drafts)])
+    try:
+        texts = pandoc.read_markdown([*titles, *(draft.markdown for draft in drafts)])
+    except pandoc.NestedTooDeep as error:
+        draft = drafts[error.index % len(drafts)]
+        place = f"{draft.file}:{template_faults.deepest(draft.source)}"
+        what = "quotes, lists or emphasis stand too deep in each other there; write it flat"
+        raise ProseError(f"{place}: {what}", draft.file.stem) from None
     headings, trees = [blocks[0]["c"][2] for blocks in texts[: len(drafts)]], texts[len(drafts) :]
     trees = [_with_pictures(draft, tree) for draft, tree in zip(drafts, trees, strict=True)]
     for draft, tree in zip(drafts, trees, strict=True):
@@ -219,8 +225,8 @@ def _render(file: Path, macros: Macros, typed_numbers: str) -> _Draft:
     if typed and typed_numbers == "refuse":
         raise ProseError(typed, file.stem)
     notices = tuple(filter(None, (typed, checks.check_html(file))))
-    if dangling := checks.check_footnotes(file):
-        raise ProseError(dangling, file.stem)
+    if fault := checks.check_footnotes(file) or checks.check_brackets(file):
+        raise ProseError(fault, file.stem)
     environment = ImmutableSandboxedEnvironment(
         loader=jinja2.FunctionLoader(lambda name: (template, name, None)),
         undefined=jinja2.StrictUndefined,

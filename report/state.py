@@ -44,6 +44,14 @@ class Target:
     make: Callable[[], Made]
 
 
+#: Format → what a page calls a study in it, and how its file ends.
+WHOLE = {
+    "pdf": ("PDF", ".pdf"),
+    "ipynb": ("Notebook", ".ipynb"),
+    "latex": ("LaTeX sources", "-latex.zip"),
+}
+
+
 class State:
     """What the last build was made of."""
 
@@ -130,8 +138,16 @@ class State:
 
     def pdf(self, study: str) -> str | None:
         """The study's PDF below the output, where it was built."""
-        built = f"{study}.pdf" in self.targets and (self.output / f"{study}.pdf").is_file()
-        return f"{study}.pdf" if built else None
+        return self.files(study).get("PDF")
+
+    def files(self, study: str) -> dict[str, str]:
+        """What a reader of the study can take away whole: its kind and its place below the output."""
+        there = {f"{study}.{kind}": (words, study + end) for kind, (words, end) in WHOLE.items()}
+        return {
+            words: file
+            for target, (words, file) in there.items()
+            if target in self.targets and (self.output / file).is_file()
+        }
 
     def pages(self, study: str) -> Hashes:
         """The pages of the study, with their hashes."""

@@ -80,12 +80,20 @@ def described(error: Exception, name: str, template: str) -> tuple[int, str]:
     """The line at which an error arose in the template of that name, and a sentence without its full stop."""
     if isinstance(error, TemplateFault):
         return error.line, str(error)
+    if isinstance(error, RecursionError):
+        return deepest(template), "brackets stand too deep in each other there; write it flat"
     if isinstance(error, jinja2.TemplateSyntaxError):
         return _syntax(template, error.lineno, (error.message or "").rstrip("."))
     text = str(error).rstrip(".")
     frames = traceback.extract_tb(error.__traceback__)
     line = next((frame.lineno or 1 for frame in reversed(frames) if frame.filename == name), 1)
     return line, _of_a_call(text) if isinstance(error, TypeError) else text + _meant(text)
+
+
+def deepest(text: str) -> int:
+    """The line with the most signs that enclose or mark others."""
+    lines = text.split("\n")
+    return 1 + max(range(len(lines)), key=lambda n: len(re.findall(r"[][(){}<>*_~^'\"-]", lines[n])))
 
 
 def _syntax(template: str, line: int, text: str) -> tuple[int, str]:

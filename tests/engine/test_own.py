@@ -266,6 +266,20 @@ def test_a_family_name_stands_first_in_the_scripts_where_it_does(plain):
     )
 
 
+UNNAMED = (
+    "@misc{lost, title = {Cats {and} \\emph{dogs}}, year = {2020}}\n@book{x, editor = {A}, title = {B}}\n"
+)
+
+
+def test_what_has_no_author_is_cited_by_its_title(plain):
+    (plain / "references.bib").write_text(UNNAMED, "utf-8")
+    page = re.sub(r"<[^>]+>", "", pages(plain, "# Mine\n\nAs [@lost] says.\n"))
+    assert "Cats and Dogs 2020" in page
+    assert for_latex(UNNAMED) == UNNAMED.replace(
+        "title = {Cats {and} \\emph{dogs}}", "author = {{Cats {and} \\emph{dogs}}}"
+    )
+
+
 @needs_tex
 def test_a_family_name_stands_first_in_the_pdf(plain, capsys):
     (plain / "references.bib").write_text(BIB, "utf-8")
@@ -304,17 +318,25 @@ def test_pictures_and_tables_of_the_author_are_numbered_with_all_others(plain):
 @needs_tex
 def test_both_formats_number_what_the_author_wrote_alike(plain, capsys):
     Image.new("RGB", (40, 20), "red").save(plain / "figures" / "net.png")
-    (plain / SECTION).write_text(
-        "\ufeff# The $O(n^2)$ cost of *attention* and `conv_x`\r\n\r\n## With `code_y` and $n$\r\n\r\n"
-        "::: {.figure}\r\nA box.\r\n:::\r\n\r\n![Mine.](net.png)\r\n\r\n"
-        "| A | B |\r\n|---|---|\r\n| a[^n] | b |\r\n\r\n: With a note. {#two}\r\n\r\n[^n]: A note.\r\n\r\n"
-        "| C |\r\n|---|\r\n| c |\r\n\r\n"
-        '{{ table("architecture.vgg19/layers", columns=["layer", "weights"]) }}\r\n\r\n'
-        "{{ ref('table:two') }} <https://example.org/" + "abcdefghij" * 20 + ">\r\n\r\n"
-        "```\nx = 'a' if {b} else \"c\"  # " + "long " * 40 + "\n```\n",
-        "utf-8",
+    text = (
+        "# The $O(n^2)$ cost of *attention* and `conv_x`\n\n## With `code_y` and $n$\n\n"
+        "::: {.figure}\nA box.\n:::\n\n![Mine.](net.png)\n\n"
+        "| A | B |\n|---|---|\n| a[^n] | b |\n\n: With a note. {#two}\n\n[^n]: A note.\n\n"
+        "| C |\n|---|\n| c |\n\n"
+        "| D |\n|---|\n" + "| step |\n" * 70 + "\n"
+        "| E | F |\n|---|---|\n" + "| step | f |\n" * 70 + "| last[^n] | f |\n\n: A long one. {#long}\n\n"
+        '{{ table("architecture.vgg19/layers", columns=["layer", "weights"]) }}\n\n'
+        f"{{{{ ref('table:two') }}}} {{{{ ref('table:long') }}}} "
+        f"<https://example.org/{'abcdefghij' * 20}>\n\n"
+        f"```\nx = 'a' if {{b}} else \"c\"  # {'long ' * 40}\n```\n"
     )
+    (plain / SECTION).write_bytes(text.replace("\n", "\r\n").encode("utf-8-sig"))
     assert main(["build", str(plain), "--format", "pdf"]) == 0, capsys.readouterr().err
+    shown = ["pdftotext", "-layout", str(plain / "site" / "my-study.pdf"), "-"]
+    text = subprocess.run(shown, capture_output=True, text=True, check=True).stdout
+    assert text.count("step") == 140 and "Table 2: A long one." in text and "Table 3: " in text
+    for heading in (r"^\f? *D$", r"^\f? *E +F$"):  # on each of its pages
+        assert len(re.findall(heading, text, re.MULTILINE)) > 1
 
 
 @pytest.mark.parametrize(
@@ -354,6 +376,9 @@ def test_two_pictures_of_one_name_are_refused(plain):
         ("- a\n  - b\n    - c\n      - d\n        - ee", 7, "a list stands in 4 others"),
         ("A note[^n].", 3, "the footnote [^n] has no text"),
         ("A note[^n].\n\n[^n]: A\n\n[^n]: B", 3, "the footnote [^n] has several texts"),
+        (f"A\n{'[' * 3000}word{']' * 3000}", 4, "more than 8 brackets [ of this paragraph are open at once"),
+        (f"A\n\n{'> ' * 1500}word", 5, "quotes, lists or emphasis stand too deep in each other there"),
+        (f"A {{{{ {'(' * 3000}1{')' * 3000} }}}}", 3, "brackets stand too deep in each other there"),
         (
             "![A](window.png){width=wide}",
             3,
@@ -650,10 +675,13 @@ HELPER = "from own import helper\n\n\n"
         (ANALYTIC.replace("own.squeeze", "own.lemon"), "squeeze.py: ", 'write id = "own.squeeze"'),
         (ANALYTIC.replace("def run", "def ran"), "squeeze.py:23: ", "abstract class Squeeze"),
         ("import sys\nsys.exit(3)\n", "squeeze.py:2: ", r"it called sys.exit\(3\)"),
+        (b'\n\nname = "na\xefve"\n', "squeeze.py:3: ", "an encoding such as Latin-1, not in UTF-8; save"),
+        ("x = 1\n".encode("utf-16"), "squeeze.py.*: ", "the text is in UTF-16, not in UTF-8; save"),
     ],
 )
 def test_an_analysis_that_cannot_be_loaded_is_named_with_its_line(folder, code, place, complaint):
-    (folder / "analyses" / "squeeze.py").write_text(code, "utf-8")
+    content = code if isinstance(code, bytes) else code.encode()
+    (folder / "analyses" / "squeeze.py").write_bytes(content)
     (folder / "analyses" / "helper.py").write_text("x = 1\n  y = 2\n", "utf-8")
     common.work_in(folder)
     with pytest.raises(analyses.BrokenPlugin, match=f"loaded from .*{place}.*({complaint})"):

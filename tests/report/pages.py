@@ -80,7 +80,7 @@ def parse(content: bytes | str) -> Node:
 def site(document: Document, templates: Path, pdf: str = "") -> html.Files:
     """The whole site of one study."""
     results = document.results.values()
-    study_pages = html.write_document(document, templates, f"../{pdf}" if pdf else "")
+    study_pages = html.write_document(document, templates, {"PDF": f"../{pdf}"} if pdf else {})
     texts = {path: content for path, content in study_pages.items() if path.endswith(".html")}
     places = printed.places([document.study], texts)
     pages = [

@@ -224,6 +224,9 @@ def test_a_notebook_is_built_when_asked_for_and_explained_only_then(workplace):
     workplace.edit("lenet", "is small", "is very small")
     assert workplace.build("ipynb", studies=("two",)).lines == ["two.ipynb: built"]
     assert "is very small" in (workplace.output / "two.ipynb").read_text("utf-8")
+    workplace.build("ipynb", "latex", "html", studies=("two",))
+    page = (workplace.output / "two" / "index.html").read_text("utf-8")
+    assert '<a href="../two.ipynb">Notebook</a> <a href="../two-latex.zip">LaTeX sources</a>' in page
 
 
 def test_a_study_that_is_gone_leaves_the_site(workplace):

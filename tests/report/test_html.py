@@ -318,6 +318,10 @@ def test_a_study_is_cited_with_its_commit_and_its_address(workshop: Workshop) ->
     assert metas["og:url"] == "https://example.org/small/index.html"
     assert metas["og:title"] == document.study.title
     assert str(metas["og:description"]).startswith("We count VGG-19")
+    cited = {node.attributes.get("name"): node.attributes.get("content") for node in page.all("meta")}
+    assert cited["citation_title"] == document.study.title
+    assert cited["citation_author"] == document.study.authors[-1]
+    assert str(cited["citation_publication_date"]) in entry
 
 
 def test_a_study_with_an_address_is_shared_with_its_figure(workshop: Workshop) -> None:
@@ -446,11 +450,13 @@ def test_numbers_of_the_literature_say_where_they_were_typed(workshop: Workshop)
 def test_mathematics_is_mathml_and_prose_tables_need_no_style(workshop: Workshop) -> None:
     workshop.section(
         "prose",
-        "# Prose\n\n$$\\frac{1}{2}$$\n\n| a | b |\n|--:|:-:|\n| x | "
+        "# Prose\n\n$$\\frac{1}{2}$$\n\n$$\\begin{aligned} a &= b \\\\ c &= d \\end{aligned}$$\n\n"
+        "| a | b |\n|--:|:-:|\n| x | "
         '{{ value("architecture.vgg19/total_weights") }} |\n\n``` python\nx = "style"\n```\n',
     )
     page = pages(workshop.document("prose"), workshop)["prose"]
-    assert page.one("span", of="equation").one("mfrac")
+    assert page.all("span", of="equation")[0].one("mfrac")
+    assert page.all("mtd")[0].attributes["columnalign"] == "right"
     assert page.one("div", of="scroll").one("a", of="value").text() == "143,652,544"
     assert page.one("pre").text() == 'x = "style"'
     assert not [node for node in page if "style" in node.attributes]
@@ -467,7 +473,9 @@ def test_references_stand_at_the_end_of_pages_that_cite(workshop: Workshop) -> N
 
 def test_the_first_page_of_a_study_has_abstract_contents_pdf_facts_and_citation(workshop: Workshop) -> None:
     document = workshop.document()
-    page = parse(html.write_document(document, workshop.templates, "../small.pdf")["small/index.html"])
+    page = parse(
+        html.write_document(document, workshop.templates, {"PDF": "../small.pdf"})["small/index.html"]
+    )
     assert page.one("h1").text() == "A small study of VGG-19 & others"
     assert page.one("p", of="authors").text() == "Ada Łukasz and Émile Жук"
     assert "It has 143,667,240 parameters." in squeezed(page.one("section", of="abstract").text())

@@ -31,7 +31,8 @@ def tags(node: Any, parent: str = "") -> Iterator[tuple[str, str, Any]]:
 
 @needs_tex
 def test_a_tagged_pdf_says_what_each_part_is(workshop: Workshop, tmp_path: Path) -> None:
-    document = workshop.document()
+    workshop.section("tall", "# Tall\n\n" + "| A |\n|---|\n" + "| a |\n" * 70)
+    document = workshop.document("layers", "training", "tall")
     source = latex.write(document, workshop.templates, tagged=True)
     path = latex.compile(source, document, workshop.templates, tmp_path)
     assert checks.check_pdf(path, path.with_suffix(".log"), document) == []
@@ -45,7 +46,7 @@ def test_a_tagged_pdf_says_what_each_part_is(workshop: Workshop, tmp_path: Path)
         assert said == sorted(latex_tags.alternative(item.content.alt) for item in items)  # type: ignore[union-attr]
         inside = Counter((parent, tag) for parent, tag, _ in found)
         tables = [item.content for item in document.items.values() if isinstance(item.content, Table)]
-        assert inside["/Table", "/TR"] == sum(len(table.rows) + 1 for table in tables)
+        assert inside["/Table", "/TR"] == sum(len(table.rows) + 1 for table in tables) + 71
         assert inside["/Table", "/Caption"] == len(tables)
         assert {parent for parent, tag in inside if tag in ("/TD", "/TH")} == {"/TR"}
         heads = [element for _, tag, element in found if tag == "/TH"]

@@ -141,3 +141,38 @@ def test_bars_on_a_logarithmic_axis_are_read_where_they_stand(show: Any) -> None
     page.mouse.move(bar["x"] + bar["width"] / 4, bar["y"] + 5)
     expected = "Layer 21 POOL2: Activations 25,088 · Weights 1"
     assert page.locator("figure output").inner_text() == expected
+
+
+LETTERS = """(plot) => Math.min(...[...plot.querySelectorAll("svg text")]
+  .filter((text) => text.getBoundingClientRect().width)
+  .map((text) => [parseFloat(text.getAttribute("font-size") ?? 8), text.getScreenCTM()])
+  .map(([size, { a, b }]) => size * Math.hypot(a, b)))"""
+
+
+@pytest.mark.parametrize("name", ["small/layers.html", "small/training.html", "small/trained.html"])
+def test_on_a_phone_drawings_fit_and_charts_have_letters_that_can_be_read(show: Any, name: str) -> None:
+    page = show(name, width=390, has_touch=True)
+    for plot in page.locator("#content .plot").all():
+        assert plot.evaluate("(plot) => plot.scrollWidth <= plot.clientWidth")
+    for chart in page.locator(":is([data-kind=line], [data-kind=panels], [data-kind=bar]) .plot").all():
+        assert chart.evaluate(LETTERS) > 7.5
+    small = """(parts) => parts.filter((part) => part.checkVisibility()).map((part) => [part.textContent,
+      part.getBoundingClientRect()]).filter(([, box]) => box.width < 24 || box.height < 24)"""
+    for operated in ("main button", "summary", ".top a", ".contents a", "main input"):
+        assert page.locator(operated).evaluate_all(small) == []
+
+
+def test_on_a_phone_panels_stand_below_each_other_and_are_read_by_a_tap(show: Any) -> None:
+    page = show("small/trained.html", width=390, has_touch=True)
+    drawing = page.locator("figure[data-kind=panels] .plot svg")
+    upper, lower = (
+        [float(end) for end in box.split()] for box in drawing.get_attribute("data-box").split(";")
+    )
+    assert upper[0] == pytest.approx(lower[0]) and upper[3] < lower[1]
+    left, top, width, _ = (float(end) for end in drawing.get_attribute("viewBox").split())
+    scale = drawing.bounding_box()["width"] / width
+    drawing.tap(position={"x": (lower[2] - 1 - left) * scale, "y": (lower[1] + 5 - top) * scale})
+    said = page.locator("figure[data-kind=panels] output").inner_text()
+    assert said.startswith("Epoch 4: Loss: Training ") and "Accuracy: Validation (%) 52" in said
+    guides = drawing.locator(".guide").evaluate_all("(lines) => lines.map((line) => line.getAttribute('y1'))")
+    assert [float(end) for end in guides] == pytest.approx([upper[1], lower[1]])
