@@ -138,13 +138,11 @@ def _settings(
     parameters: ArtistsParameters, setting: Setting, fold: int | None, *, keep: bool = False
 ) -> dict[str, Any]:
     """All that decides a cell, without what only other cells need."""
-    from lab.recipes import Recipe
-
     settings: dict[str, Any] = {
         "data": parameters.data.model_dump(mode="json", exclude_defaults=True),
         "fold": fold,
         "network": setting.network(),
-        "recipe": Recipe.of(setting.recipe()).as_settings(),
+        "recipe": setting.recipe(),
         "keep": keep,
     }
     if fold is not None:
@@ -231,10 +229,8 @@ def _trained(
     the settings stop early, an inner part of the training images decides after which epoch; the network is
     then trained anew for so many epochs on all of them, and a schedule ends with these.
     """
-    from lab.recipes import Recipe
-
     settings = cell.settings
-    recipe = Recipe.of(settings["recipe"])
+    recipe: Recipe = settings["recipe"]
     seconds: list[float] = []
     if "inner" in settings:
         first, inner = _held_back(training, settings["inner"], cell.seed or 0)
@@ -334,16 +330,14 @@ def _predicted(
     import torch
 
     from lab.augmentation import CHANGES
-    from lab.recipes import Recipe
     from lab.training import measure, precision_of, predict
 
     pixels = torch.from_numpy(images.images).to(context.device)
     labels = torch.from_numpy(images.labels).to(context.device)
     if change:
         pixels = 255 * CHANGES[change](pixels.float() / 255)
-    logits = predict(
-        model, pixels, data, precision_of(Recipe.of(cell.settings["recipe"]), context.device, model)
-    )
+    dtype = precision_of(cell.settings["recipe"], context.device, model)
+    logits = predict(model, pixels, data, dtype)
     loss, _ = measure(logits, labels)
     return labels.tolist(), logits.argmax(1).tolist(), loss if isfinite(loss) else None
 

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from analyses import experiments, records
 from analyses.plugin import Cell, Context, Outcome
 from lab.canvas import CANVAS
+from lab.recipes import Augmentation, Recipe
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -145,18 +146,18 @@ def made_of(images: ImageSet, choice: CanvasChoice, split: str, count: int, colo
     return canvases, np.concatenate([images.labels[indices][:, None], where], axis=1)
 
 
-def recipe(epochs: int, mirror: bool, shift: int) -> dict[str, Any]:
+def recipe(epochs: int, mirror: bool, shift: int) -> Recipe:
     """Of the base networks: Adam, 1e-3 falling to 1e-4, batches of 100, decoupled decay of 0.05."""
-    return {
-        "epochs": epochs,
-        "batch": 100,
-        "optimizer": "adamw",
-        "learning_rate": 1e-3,
-        "weight_decay": 0.05,
-        "schedule": "exponential",
-        "final_factor": 0.1,
-        "augmentation": {"flip": "random" if mirror else "none", "shift": shift},
-    }
+    return Recipe(
+        epochs=epochs,
+        batch=100,
+        optimizer="adamw",
+        learning_rate=1e-3,
+        weight_decay=0.05,
+        schedule="exponential",
+        final_factor=0.1,
+        augmentation=Augmentation("random" if mirror else "none", shift),
+    )
 
 
 def cells(
@@ -174,12 +175,10 @@ def cells(
     lab.detection.DetectionObjective. test: whether the test canvases are measured. alone: epochs in which the
     proposals are trained first, without the head.
     """
-    from lab.recipes import Recipe
-
     settings = {
         "data": data.model_dump(mode="json", exclude_defaults=True),
         "network": dict(network),
-        "recipe": Recipe.of(recipe(epochs, data.mirror, data.shift)).as_settings(),
+        "recipe": recipe(epochs, data.mirror, data.shift),
         "objective": dict(objective or {}),
         "test": test,
         **({"alone": alone} if alone else {}),
@@ -215,7 +214,6 @@ def trained(cell: Cell, context: Context) -> tuple[Outcome, ProposalNetwork, Dat
     import torch
 
     from lab.detection import DetectionObjective
-    from lab.recipes import Recipe
     from lab.training import LOST, judged, precision_of
 
     settings, seed = cell.settings, cell.seed or 0
@@ -229,7 +227,7 @@ def trained(cell: Cell, context: Context) -> tuple[Outcome, ProposalNetwork, Dat
     if "weights" in chosen:
         chosen["weights"] = tuple(chosen["weights"])
     objective = DetectionObjective(**chosen)
-    plan = Recipe.of(settings["recipe"])
+    plan: Recipe = settings["recipe"]
     if alone := settings.get("alone", 0):
         first = replace(objective, weights=(*objective.weights[:2], 0.0))
         experiments.fit(model, train_only, replace(plan, epochs=alone), cell, context, first, name="alone")

@@ -87,7 +87,6 @@ class SuppressionExample(Analysis[SuppressionParameters]):
         from lab.datasets import locate
         from lab.detection import crop, theta
         from lab.networks.detector import Detector
-        from lab.recipes import Recipe
         from lab.training import precision_of
 
         choice = CanvasChoice.model_validate(cell.settings["data"])
@@ -98,7 +97,7 @@ class SuppressionExample(Analysis[SuppressionParameters]):
             )
         outcome, model, data = detection.trained(cell, context)
         assert isinstance(model, Detector) and data.test is not None
-        dtype = precision_of(Recipe.of(cell.settings["recipe"]), context.device, model)
+        dtype = precision_of(cell.settings["recipe"], context.device, model)
         _, classes = detection.load(choice, context.device)
 
         def looks(part: Images, first: int) -> tuple[Predicted, list[Outcome]]:

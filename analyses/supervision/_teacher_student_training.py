@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from analyses import experiments, records
 from analyses.plugin import Cell, Context, Outcome
 from analyses.supervision._teacher_student_settings import STUDENT, TEACHER
+from lab.recipes import Recipe
 
 if TYPE_CHECKING:
     import numpy as np
@@ -91,13 +92,11 @@ def _train_teacher(cell: Cell, context: Context, parts: Parts, classes: Sequence
     """The teacher: trained on the labelled images alone."""
     import torch
 
-    from lab.recipes import Recipe
-
     torch.manual_seed(cell.seed or 0)
     model = _teacher_network(cell.settings, classes)
     model.whiten(parts.data.normalised(parts.labelled.images[:5_000]))
-    labelled, recipe = replace(parts.data, train=parts.labelled), Recipe.of(cell.settings["teacher"])
-    history = experiments.fit(model, labelled, recipe, cell, context, name="teacher")
+    labelled = replace(parts.data, train=parts.labelled)
+    history = experiments.fit(model, labelled, cell.settings["teacher"], cell, context, name="teacher")
     model.eval()
     return model, history
 
@@ -115,9 +114,8 @@ def _scores(
     from lab import training
     from lab.datasets.cache import kept_array
     from lab.networks import REVISION
-    from lab.recipes import Recipe
 
-    recipe = Recipe.of(cell.settings["teacher"])
+    recipe: Recipe = cell.settings["teacher"]
     dtype = training.precision_of(recipe, context.device, _teacher_network(cell.settings, classes))
     assert parts.validation is not None and parts.test is not None
     evaluated = (parts.unlabelled, parts.validation, parts.test)
@@ -185,7 +183,6 @@ def run_student(cell: Cell, context: Context, parts: Parts, classes: Sequence[st
     import torch
 
     from lab.pseudo_labels import surest
-    from lab.recipes import Recipe
     from lab.sampling import Rounds
     from lab.training import Images, precision_of
 
@@ -207,15 +204,14 @@ def run_student(cell: Cell, context: Context, parts: Parts, classes: Sequence[st
         shown = Images(some.images, torch.from_numpy(chosen.labels).to(device))
     torch.manual_seed(seed)
     model = experiments.network(STUDENT, {}, len(classes))
-    recipes = {part: Recipe.of(settings[part]) for part in ("student", "finetune")}
-    dtype = precision_of(recipes["student"], context.device, model)
+    dtype = precision_of(settings["student"], context.device, model)
     outcome["diverged"] = False
     for part, images, order in (
         ("student", shown, Rounds(settings["shown"])),
         ("finetune", parts.labelled, None),
     ):
         data = replace(parts.data, train=images)
-        history = experiments.fit(model, data, recipes[part], cell, context, order=order, name=part)
+        history = experiments.fit(model, data, settings[part], cell, context, order=order, name=part)
         outcome["diverged"] |= history.outcome == "diverged"
         model.eval()
         if part == "student":

@@ -118,11 +118,10 @@ def _trained(
     context: Context,
 ) -> tuple[Outcome, Tensor]:
     """The classification record of the model after training, and its logits of the test faces."""
-    from lab.recipes import Recipe
     from lab.training import Data, Images
 
     train, validation, test = (Images.of(part.images, part.labels, context.device) for part in faces)
-    data, recipe = Data(train, *statistics, validation, test), Recipe.of(cell.settings["recipe"])
+    data, recipe = Data(train, *statistics, validation, test), cell.settings["recipe"]
     outcome, logits = experiments.train_classifier(model, data, recipe, cell, context, faces.test.classes)
     for key in ("train_accuracy", "validation_accuracy"):
         outcome[key] = outcome["history"][key][-1]
@@ -171,13 +170,12 @@ def linear_layers(settings: Mapping[str, Any], fixed: FixedFeatures, context: Co
     import torch
 
     from lab.heads import fit_heads
-    from lab.recipes import Recipe
 
     return fit_heads(
         fixed.train,
         torch.from_numpy(fixed.faces.train.labels),
         len(fixed.faces.train.classes),
-        Recipe.of(settings["recipe"]),
+        settings["recipe"],
         settings["rates"],
         settings["seeds"],
         fixed.evaluated,
