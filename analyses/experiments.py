@@ -127,14 +127,14 @@ def cells(
     data: DataChoice,
     seeds: int,
     *,
-    keep: bool = False,
+    evaluate_on_test: bool = False,
 ) -> list[Cell]:
     """One cell a seed, called `name/SEED`; its settings say what differs from the defaults."""
     settings = {
         "data": data.model_dump(mode="json", exclude_defaults=True),
         "network": dict(network),
         "recipe": recipe,
-        "keep": keep,
+        "keep": evaluate_on_test,
     }
     return [Cell(f"{name}/{seed}", settings, seed) for seed in range(seeds)]
 

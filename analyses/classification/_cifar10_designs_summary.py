@@ -242,7 +242,7 @@ def _curve_findings(runs: Sequence[Outcome]) -> dict[str, Finding]:
     return {
         "losses_fall": Finding(
             statement="The better design's training, validation and test loss are lowest in the last epoch",
-            holds=all(bool(course) and course[-1] == min(course) for course in losses),
+            holds=all(bool(curve) and curve[-1] == min(curve) for curve in losses),
         ),
         "test_follows_validation": Finding(
             statement="The better design's validation and test accuracy end within two points of each other",

@@ -121,11 +121,11 @@ class Artists(Analysis[ArtistsParameters]):
         training, held_out = _fold(pool, settings["folds"], settings["fold"])
         if "forest" in settings:
             predicted = _grown(settings["forest"], cell.seed or 0, training).predict(held_out.images)
-            return {"diverged": False} | _judged(held_out.labels.tolist(), predicted)
+            return {"diverged": False} | _held_out_outcome(held_out.labels.tolist(), predicted)
         model, data, history = _trained(cell, context, training, held_out)
-        outcome = _course(history, settings["keep"]) | {"images": len(training)}
+        outcome = _training_outcome(history, settings["keep"]) | {"images": len(training)}
         labels, predicted, loss = _predicted(cell, context, model, data, held_out, None)
-        return outcome | {"loss": loss} | _judged(labels, predicted)
+        return outcome | {"loss": loss} | _held_out_outcome(labels, predicted)
 
     def summarize(self, parameters: ArtistsParameters, outcomes: Mapping[str, Outcome]) -> Summary:
         return summary(parameters, outcomes)
@@ -279,7 +279,7 @@ def _grown(forest: dict[str, int], seed: int, training: ImageSet) -> Forest:
     return Forest(forest["trees"], forest["dark"], seed).fit(training.images, training.labels)
 
 
-def _judged(labels: list[int], predicted: list[int]) -> Outcome:
+def _held_out_outcome(labels: list[int], predicted: list[int]) -> Outcome:
     """What is kept of held-out images: how many there are, their classes, and what was said of each."""
     right = sum(a == b for a, b in zip(labels, predicted, strict=True))
     return {
@@ -304,7 +304,7 @@ def _changed(photograph: str) -> Outcome:
     return {"diverged": False, "pictures": under_every_change(square)}
 
 
-def _course(history: History, keep: bool) -> Outcome:
+def _training_outcome(history: History, keep: bool) -> Outcome:
     """What training gave; the held-out images are called validation, as they judge a setting."""
     outcome: Outcome = {
         "diverged": history.outcome == "diverged",
@@ -355,7 +355,7 @@ def _final(cell: Cell, context: Context, pool: ImageSet, test: ImageSet) -> Outc
             "predictions": {"none": _grown(forest, cell.seed or 0, pool).predict(test.images)},
         }
     model, data, history = _trained(cell, context, pool, None)
-    outcome = _course(history, keep=False)
+    outcome = _training_outcome(history, keep=False)
     predictions = {}
     for change in (None, *CHANGES):
         labels, predictions[change or "none"], _ = _predicted(cell, context, model, data, test, change)

@@ -55,7 +55,12 @@ class Cifar10Baseline(Analysis[BaselineParameters]):
 
     def plan(self, parameters: BaselineParameters) -> list[Cell]:
         return experiments.cells(
-            "lenet", {"name": "lenet"}, _recipe(parameters), parameters.data, parameters.seeds, keep=True
+            "lenet",
+            {"name": "lenet"},
+            _recipe(parameters),
+            parameters.data,
+            parameters.seeds,
+            evaluate_on_test=True,
         )
 
     def run(self, cell: Cell, context: Context) -> Outcome:

@@ -60,7 +60,7 @@ class Cifar10Designs(Analysis[DesignsParameters]):
             recipe_a(parameters.epochs),
             parameters.data,
             parameters.seeds,
-            keep=True,
+            evaluate_on_test=True,
         )
         for name, (_, options, changes) in CHANGES.items():
             planned += experiments.cells(
@@ -69,7 +69,7 @@ class Cifar10Designs(Analysis[DesignsParameters]):
                 replace(recipe_a(parameters.ablation_epochs), **changes),
                 budget,
                 parameters.ablation_seeds,
-                keep=True,
+                evaluate_on_test=True,
             )
         planned += experiments.cells(
             "design_b",
@@ -77,7 +77,7 @@ class Cifar10Designs(Analysis[DesignsParameters]):
             recipe_b(parameters.epochs, parameters.ema),
             parameters.data,
             parameters.seeds_b,
-            keep=True,
+            evaluate_on_test=True,
         )
         return planned
 

@@ -55,7 +55,7 @@ class Photographs(Analysis[PhotographsParameters]):
             precision="float32",  # small batches take longer in bfloat16
         )
         scratch = experiments.cells(
-            "scratch", {"name": "lenet"}, recipe, parameters.data, parameters.seeds, keep=True
+            "scratch", {"name": "lenet"}, recipe, parameters.data, parameters.seeds, evaluate_on_test=True
         )
         transfer = {
             "data": parameters.data.model_dump(mode="json", exclude_defaults=True),

@@ -214,7 +214,7 @@ def trained(cell: Cell, context: Context) -> tuple[Outcome, ProposalNetwork, Dat
     import torch
 
     from lab.detection import DetectionObjective
-    from lab.training import LOST, judged, precision_of
+    from lab.training import DIVERGED_LOSS, evaluate, precision_of
 
     settings, seed = cell.settings, cell.seed or 0
     data, classes = load(CanvasChoice.model_validate(settings["data"]), context.device)
@@ -234,10 +234,10 @@ def trained(cell: Cell, context: Context) -> tuple[Outcome, ProposalNetwork, Dat
     outcome = records.trained_record(
         experiments.fit(model, train_only, plan, cell, context, objective), model
     )
-    told = judged(model, part, data, objective, precision_of(plan, context.device, model))
+    measured = evaluate(model, part, data, objective, precision_of(plan, context.device, model))
     outcome |= {
-        f"measured_{name}": value if isfinite(value) else WORST.get(name, LOST)
-        for name, value in told.items()
+        f"measured_{name}": value if isfinite(value) else WORST.get(name, DIVERGED_LOSS)
+        for name, value in measured.items()
     }
     return outcome, model, data
 

@@ -54,7 +54,9 @@ class BaseNetwork(Analysis[BaseNetworkParameters]):
 
     def plan(self, parameters: BaseNetworkParameters) -> list[Cell]:
         network, recipe = {"name": "detector base"}, _recipe(parameters)
-        return experiments.cells("base", network, recipe, parameters.data, parameters.seeds, keep=True)
+        return experiments.cells(
+            "base", network, recipe, parameters.data, parameters.seeds, evaluate_on_test=True
+        )
 
     def run(self, cell: Cell, context: Context) -> Outcome:
         return experiments.train(cell, context)

@@ -146,7 +146,7 @@ def transferred(
         [seed],
         {"validation": (features[1] / scale, labels[1])},
     )
-    reached = [course.accuracy["validation"][-1] for course in heads.courses[0]]
+    reached = [curve.accuracy["validation"][-1] for curve in heads.learning_curves[0]]
     best = reached.index(max(reached))
     logits = features[2] / scale @ heads.weight[0, best].T + heads.bias[0, best]
     predicted["probe"] = classified(logits, labels[2], parts.test.classes)

@@ -112,7 +112,7 @@ def _scores(
     import numpy as np
 
     from lab import training
-    from lab.datasets.cache import kept_array
+    from lab.datasets.cache import cached_array
     from lab.networks import REVISION
 
     recipe: Recipe = cell.settings["teacher"]
@@ -131,7 +131,7 @@ def _scores(
         return np.full_like(found, np.nan) if history.outcome == "diverged" else found
 
     identity = (TEACHER, cell.settings["widths"], recipe, cell.seed, str(dtype), pixels.hexdigest())
-    scores = kept_array("teachers", (*identity, REVISION, training.REVISION), made)
+    scores = cached_array("teachers", (*identity, REVISION, training.REVISION), made)
     ends = np.cumsum([len(part) for part in evaluated])[:-1]
     return np.split(np.nan_to_num(scores), ends), not np.isfinite(scores).all()
 
@@ -140,13 +140,13 @@ def run_teacher(cell: Cell, context: Context, parts: Parts, classes: Sequence[st
     """How good the teacher is, and how right the labels are that it gives."""
     import torch
 
-    from lab.pseudo_labels import surest
+    from lab.pseudo_labels import top_k_pseudo_labels
 
     (scores, validation, test), diverged = _scores(cell, context, parts, classes)
     assert parts.validation is not None and parts.test is not None
     truth = parts.unlabelled.labels.cpu().numpy()
     settings = cell.settings
-    most = surest(scores, max(settings["k"]), settings["p"][0])
+    most = top_k_pseudo_labels(scores, max(settings["k"]), settings["p"][0])
     right, bins = most.right(truth), most.ranks // settings["bin"]
     return {
         "validation_accuracy": _accuracy(validation, parts.validation),
@@ -156,7 +156,7 @@ def run_teacher(cell: Cell, context: Context, parts: Parts, classes: Sequence[st
         ),
         "diverged": diverged,
         "chosen": [
-            {"k": k, "p": p} | _chosen_record(surest(scores, k, p), truth)
+            {"k": k, "p": p} | _chosen_record(top_k_pseudo_labels(scores, k, p), truth)
             for p in settings["p"]
             for k in settings["k"]
         ],
@@ -182,7 +182,7 @@ def run_student(cell: Cell, context: Context, parts: Parts, classes: Sequence[st
     import numpy as np
     import torch
 
-    from lab.pseudo_labels import surest
+    from lab.pseudo_labels import top_k_pseudo_labels
     from lab.sampling import Rounds
     from lab.training import Images, precision_of
 
@@ -192,7 +192,7 @@ def run_student(cell: Cell, context: Context, parts: Parts, classes: Sequence[st
     if "k" in settings:
         pool = pool_of(cell, parts)
         (scores, _, _), _ = _scores(cell, context, parts, classes)
-        chosen = surest(scores[pool], settings["k"], settings["p"])
+        chosen = top_k_pseudo_labels(scores[pool], settings["k"], settings["p"])
         truth = parts.unlabelled.labels.cpu().numpy()[pool]
         outcome = _chosen_record(chosen, truth) | {
             "class_sizes": np.bincount(truth, minlength=len(classes)).tolist(),

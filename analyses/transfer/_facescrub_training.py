@@ -193,19 +193,19 @@ def train_linear_layer(cell: Cell, context: Context) -> Outcome:
     heads = linear_layers(settings, fixed, context)
     runs: dict[str, list[Outcome]] = {f"{rate:g}": [] for rate in settings["rates"]}
     inputs, labels = fixed.evaluated["test"]
-    for course, logits in heads.each(inputs):
-        runs[f"{course.learning_rate:g}"].append(
+    for curve, logits in heads.each(inputs):
+        runs[f"{curve.learning_rate:g}"].append(
             {
-                "history": course.as_outcome(),
-                "diverged": course.diverged,
-                "train_accuracy": course.accuracy["train"][-1],
-                "validation_accuracy": course.accuracy["validation"][-1],
+                "history": curve.as_outcome(),
+                "diverged": curve.diverged,
+                "train_accuracy": curve.accuracy["train"][-1],
+                "validation_accuracy": curve.accuracy["validation"][-1],
                 **records.classified(logits, labels, fixed.faces.test.classes),
             }
         )
     return {
         "runs": runs,
-        "diverged": any(course.diverged for row in heads.courses for course in row),
+        "diverged": any(curve.diverged for row in heads.learning_curves for curve in row),
         "weights": weights.describe(fixed.network),
         "layer": fixed.layer or "what the last layer is given",
         "checked": locate(settings["name"]).release.checked(),

@@ -50,12 +50,12 @@ def train_heads(
     seconds = time.perf_counter() - started
     inputs, labels = evaluated["test"]
     runs = {
-        f"{course.learning_rate:g}/{course.seed}": {
-            "diverged": course.diverged,
-            "history": course.as_outcome(),
+        f"{curve.learning_rate:g}/{curve.seed}": {
+            "diverged": curve.diverged,
+            "history": curve.as_outcome(),
             **records.classified(logits, labels, parts.test.classes),
         }
-        for course, logits in heads.each(inputs)
+        for curve, logits in heads.each(inputs)
     }
     return {
         "runs": runs,

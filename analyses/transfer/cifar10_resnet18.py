@@ -70,7 +70,7 @@ class Cifar10Resnet18(Analysis[LastStageParameters]):
             recipe_b(parameters.own_epochs),
             parameters.data,
             parameters.seeds,
-            keep=True,
+            evaluate_on_test=True,
         )
         cells.sort(key=lambda cell: cell.seed or 0)  # stable: the networks in turn
         if parameters.duplicates:

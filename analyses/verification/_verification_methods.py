@@ -156,7 +156,7 @@ def _tower(cell: Cell, context: Context, images: ImageSet, train: Any) -> tuple[
     import torch
 
     from lab.networks.siamese import SiameseTower, TowerWithPeople
-    from lab.pair_training import Contrastive, DrawnPairs
+    from lab.pair_training import Contrastive, RandomPairs
     from lab.training import Data, Images, precision_of, predict
 
     settings = cell.settings
@@ -166,7 +166,7 @@ def _tower(cell: Cell, context: Context, images: ImageSet, train: Any) -> tuple[
     model: SiameseTower
     if settings["method"] == "contrastive":
         model = SiameseTower()
-        objective, order = Contrastive(settings["margin"]), DrawnPairs(settings["pairs"])
+        objective, order = Contrastive(settings["margin"]), RandomPairs(settings["pairs"])
         outcome = _fitted(cell, context, model, data, objective, order)
     else:
         model = TowerWithPeople(settings["width"], int(people.max()) + 1)
@@ -201,7 +201,7 @@ def _new(cell: Cell, context: Context, images: ImageSet, train: Any) -> tuple[Em
     from lab.datasets.faces import with_glasses
     from lab.features import cached_features
     from lab.networks.siamese import LinearEmbedding
-    from lab.pair_training import Contrastive, DrawnPairs
+    from lab.pair_training import Contrastive, RandomPairs
     from lab.training import Data, Images, precision_of, predict
 
     settings = cell.settings
@@ -232,7 +232,7 @@ def _new(cell: Cell, context: Context, images: ImageSet, train: Any) -> tuple[Em
     if settings["method"] == "mining":
         outcome = _fitted(cell, context, model, data, *_mined(settings))
     else:
-        objective, order = Contrastive(settings["margin"]), DrawnPairs(settings["pairs"])
+        objective, order = Contrastive(settings["margin"]), RandomPairs(settings["pairs"])
         outcome = _fitted(cell, context, model, data, objective, order)
     dtype = precision_of(settings["recipe"], context.device, model)
 
