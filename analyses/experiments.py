@@ -1,8 +1,8 @@
 """What the experiments share: the data of a cell, and the network that it trains.
 
-A cell's settings are `data` (DataChoice), `network` (name and options), `recipe` (of lab.recipes.Recipe),
-and `keep`: whether the test images are measured, and the predictions on them kept. A cell that compares
-settings does not touch them.
+A cell's settings are `data` (DataChoice), `network` (name and options), `recipe` (a Recipe) and `keep`:
+whether the test images are measured, and the predictions on them kept. A cell that compares settings does
+not touch them.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from pydantic import BaseModel, ConfigDict
 
 from analyses.plugin import Cell, Context, Outcome
 from analyses.records import classified, trained_record
+from lab.recipes import Recipe
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from lab.datasets import ImageSet
-    from lab.recipes import Recipe
     from lab.training import Data, History, Objective, Order
     from lab.weights import Network
 
@@ -123,20 +123,18 @@ def stratified_split(images: ImageSet, sizes: Sequence[int], seed: int) -> list[
 def cells(
     name: str,
     network: Mapping[str, Any],
-    recipe: Mapping[str, Any],
+    recipe: Recipe,
     data: DataChoice,
     seeds: int,
     *,
-    keep: bool = False,
+    evaluate_on_test: bool = False,
 ) -> list[Cell]:
     """One cell a seed, called `name/SEED`; its settings say what differs from the defaults."""
-    from lab.recipes import Recipe
-
     settings = {
         "data": data.model_dump(mode="json", exclude_defaults=True),
         "network": dict(network),
-        "recipe": Recipe.of(recipe).as_settings(),
-        "keep": keep,
+        "recipe": recipe,
+        "keep": evaluate_on_test,
     }
     return [Cell(f"{name}/{seed}", settings, seed) for seed in range(seeds)]
 
@@ -223,7 +221,6 @@ def trained(cell: Cell, context: Context) -> tuple[Outcome, nn.Module, Data]:
     import torch
 
     from lab.networks.cifar import WhitenedNetwork
-    from lab.recipes import Recipe
     from lab.training import measure, precision_of, predict
 
     settings = cell.settings
@@ -235,7 +232,7 @@ def trained(cell: Cell, context: Context) -> tuple[Outcome, nn.Module, Data]:
     shape = tuple(data.train.images.shape[1:])
     if shape != model.input_shape:
         raise ValueError(f"{settings['network']['name']} takes images of {model.input_shape}, not {shape}")
-    recipe = Recipe.of(settings["recipe"])
+    recipe: Recipe = settings["recipe"]
     if isinstance(model, WhitenedNetwork):
         model.whiten(data.normalised(data.train.images[:5_000]))
     history = fit(model, data, recipe, cell, context)

@@ -13,11 +13,12 @@ inside `run`, so that reports stay free of torch.
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Literal, TypeVar
+from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict
 
@@ -36,13 +37,36 @@ class Parameters(BaseModel):
 P = TypeVar("P", bound=Parameters)
 
 
+@runtime_checkable
+class Choices(Protocol):
+    """Choices that travel as one object, such as `lab.recipes.Recipe`."""
+
+    def as_settings(self) -> dict[str, Any]:
+        """What is recorded of them, JSON-able."""
+        ...
+
+
 @dataclass(frozen=True)
 class Cell:
-    """One independent piece of work. Its `settings` (JSON-able) and `seed` are all that `run` goes by."""
+    """One independent piece of work. Its `settings` (JSON-able values and `Choices`) and `seed` are all that
+    `run` goes by.
+    """
 
     id: str
     settings: dict[str, Any] = field(default_factory=dict)
     seed: int | None = None
+
+    def recorded_settings(self) -> dict[str, Any]:
+        """The settings as cells are keyed and recorded by: what JSON makes of them."""
+        recorded: dict[str, Any] = json.loads(json.dumps(self.settings, default=_recorded))
+        return recorded
+
+
+def _recorded(value: Any) -> dict[str, Any]:
+    if isinstance(value, Choices):
+        return value.as_settings()
+    name = type(value).__name__
+    raise TypeError(f"a {name} is neither JSON-able nor has it as_settings(), so it cannot be recorded")
 
 
 @dataclass(frozen=True)

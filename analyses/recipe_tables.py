@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
 
+from lab.recipes import Recipe
 from results import builders
 from results.schema import Table
 
-if TYPE_CHECKING:
-    from lab.recipes import Recipe
-
 
 def recipe_table(
-    recipes: Mapping[str, Mapping[str, Any]],
+    recipes: Mapping[str, Recipe],
     besides: Mapping[str, Mapping[str, str]] | None = None,
     caption: str = "",
 ) -> Table:
     """Every choice of some recipes side by side, in words. besides: by name, what the experiment does in the
     place of a recipe's choice. Without a caption, the names say what the table holds.
     """
-    from lab.recipes import Recipe
-
     words = {
-        f"recipe{index}": dict(recipe_rows(Recipe.of(recipe))) | dict((besides or {}).get(name, {}))
+        f"recipe{index}": dict(recipe_rows(recipe)) | dict((besides or {}).get(name, {}))
         for index, (name, recipe) in enumerate(recipes.items())
     }
     caption = caption or f"Hyper-parameters of training: {'; '.join(recipes)}."

@@ -91,7 +91,7 @@ def measure(count: int, side: int, folder: Path) -> list[Goal]:
         nn.Conv2d(3, 8, 8, 8), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, len(classes))
     )
     started = time.perf_counter()
-    fit(model, data, Recipe.of({"epochs": 1, "batch": 128, "learning_rate": 0.01}))
+    fit(model, data, Recipe(epochs=1, learning_rate=0.01))
     shown = time.perf_counter() - started
     kept = sum(file.stat().st_size for file in (folder / "cache").rglob("*.npy"))
     return [

@@ -14,6 +14,7 @@ from typing import Any, get_args
 
 import analyses
 from analyses.plugin import Analysis, Cell
+from engine.faults import faults_of
 from engine.freshness import cell_key, device_class
 from results.locking import Held, holding
 from results.schema import CellRecord, Dataset, Outcomes, Pending
@@ -65,7 +66,8 @@ class CellCache:
 
     def key(self, cell: Cell) -> str:
         fingerprints = {name: dataset.fingerprint for name, dataset in self.datasets.items()}
-        return cell_key(self.analysis, cell, fingerprints, self.device, self.threads)[:32]
+        with faults_of(self.analysis, f"the settings of cell {cell.id}"):
+            return cell_key(self.analysis, cell, fingerprints, self.device, self.threads)[:32]
 
     def scratch(self, key: str) -> Path:
         """Where the cell of that key has its checkpoints."""

@@ -100,7 +100,7 @@ def cell_key(
             "analysis": analysis.id,
             "version": analysis.version,
             "source": modules,
-            "settings": cell.settings,
+            "settings": cell.recorded_settings(),
             "seed": cell.seed,
             "cell": cell.id if analysis.analytic else "",
             "data": dict(fingerprints),

@@ -227,7 +227,7 @@ def run_cell(analysis: Analysis[Any], task: Task, report: Callable[[float, str],
     return CellRecord(
         key=task.key,
         id=cell.id,
-        settings=cell.settings,
+        settings=cell.recorded_settings(),
         seed=cell.seed,
         outcome=json.loads(json.dumps(outcome)),  # what a resumed run would see
         seconds=round(time.perf_counter() - started, 3),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, dtype
 
 from lab import weights
-from lab.datasets.cache import kept_array
+from lab.datasets.cache import cached_array
 from lab.datasets.images import in_file
 from lab.recipes import Recipe
 from lab.training import precision_of
@@ -71,4 +71,4 @@ def cached_features(
         *(weights.REVISION, pixels_hash.hexdigest()),
         *([str(kept_as)] if kept_as != torch.float32 else []),
     )
-    return torch.from_numpy(kept_array("features", identity, lambda: made().numpy()))
+    return torch.from_numpy(cached_array("features", identity, lambda: made().numpy()))

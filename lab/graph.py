@@ -11,7 +11,8 @@ from typing import Any, Literal
 
 from torch import Tensor, nn
 
-from lab.counting import Walk, follow
+from lab.counting import walk_over
+from lab.counting.walk import Walk
 from lab.ledger import Layer, Ledger
 
 INPUT = -1  # the number of the input among those that feed
@@ -44,7 +45,7 @@ class Graph:
 
 def trace(model: nn.Module, input_shape: Sequence[int], name: str = "") -> Graph:
     """Every layer of `model` for one input (C, H, W), as `lab.counting.count`, with what feeds it."""
-    walk = follow(_Trace(model), model, input_shape)
+    walk = walk_over(_Trace(model), model, input_shape)
     ledger = Ledger(name or type(model).__name__, tuple(input_shape), tuple(walk.rows))
     return Graph(ledger, tuple(walk.feeds))
 

@@ -16,13 +16,13 @@ import torch
 from torch import Tensor, nn
 
 from lab.recipes import Recipe, rate_factor
-from lab.training import LOST
+from lab.training import DIVERGED_LOSS
 
 REVISION = 1  # to be raised when the same features, recipe and seeds give other heads
 
 
 @dataclass
-class Course:
+class LearningCurve:
     """One head after each epoch: losses in nats (None where they are no number) and accuracies.
 
     Of the training images they are running means over the epoch, of the other parts they are of the weights
@@ -40,27 +40,28 @@ class Course:
         self.accuracy.setdefault(part, []).append(accuracy)
 
     def as_outcome(self) -> dict[str, list[float]]:
-        """The lists of a `lab.training.History`; a loss that is no number is LOST there too."""
+        """The lists of a `lab.training.History`; a loss that is no number is DIVERGED_LOSS there too."""
         losses = {
-            f"{part}_loss": [LOST if loss is None else min(loss, LOST) for loss in course]
-            for part, course in self.loss.items()
+            f"{part}_loss": [DIVERGED_LOSS if loss is None else min(loss, DIVERGED_LOSS) for loss in curve]
+            for part, curve in self.loss.items()
         }
-        return losses | {f"{part}_accuracy": course for part, course in self.accuracy.items()}
+        return losses | {f"{part}_accuracy": curve for part, curve in self.accuracy.items()}
 
 
 @dataclass(frozen=True)
 class Heads:
-    """weight: (S, L, classes, D) and bias: (S, L, classes), by seed and learning rate; courses likewise."""
+    """weight: (S, L, classes, D) and bias: (S, L, classes), by seed and learning rate, as the learning
+    curves are."""
 
     weight: Tensor
     bias: Tensor
-    courses: list[list[Course]]
+    learning_curves: list[list[LearningCurve]]
 
-    def each(self, features: Tensor) -> Iterator[tuple[Course, Tensor]]:
-        """Every head's course and logits (N, classes) of the features (N, D), seed by seed."""
-        for weights, biases, row in zip(self.weight, self.bias, self.courses, strict=True):
-            for weight, bias, course in zip(weights, biases, row, strict=True):
-                yield course, features @ weight.T + bias
+    def each(self, features: Tensor) -> Iterator[tuple[LearningCurve, Tensor]]:
+        """Every head's curve and logits (N, classes) of the features (N, D), seed by seed."""
+        for weights, biases, row in zip(self.weight, self.bias, self.learning_curves, strict=True):
+            for weight, bias, curve in zip(weights, biases, row, strict=True):
+                yield curve, features @ weight.T + bias
 
 
 @torch.no_grad()
@@ -99,7 +100,7 @@ def fit_heads(
     weight, bias = weight.repeat(1, 1, len(learning_rates)), bias.repeat(1, len(learning_rates))
     momenta = torch.zeros_like(weight), torch.zeros_like(bias)
     rates = torch.tensor(learning_rates, device=device).repeat_interleave(classes)
-    courses = [[Course(rate, seed) for rate in learning_rates] for seed in seeds]
+    learning_curves = [[LearningCurve(rate, seed) for rate in learning_rates] for seed in seeds]
     batch = min(recipe.batch, count)
     steps = math.ceil(count / batch)
     for epoch in range(recipe.epochs):
@@ -107,7 +108,7 @@ def fit_heads(
         drawn = torch.stack([torch.randint(len(views), (count,), generator=one) for one in generators]).to(
             device
         )
-        told = torch.zeros(2, len(seeds), len(learning_rates), device=device)
+        outcomes = torch.zeros(2, len(seeds), len(learning_rates), device=device)
         for step in range(steps):
             at = order[:, step * batch : (step + 1) * batch]
             inputs = views[drawn.gather(1, at), at]  # (S, B, D)
@@ -115,8 +116,8 @@ def fit_heads(
             logits = torch.baddbmm(bias[:, None], inputs, weight).unflatten(2, (-1, classes))
             logs = logits.log_softmax(3)  # (S, B, L, classes)
             said = targets[:, :, None, None].expand(-1, -1, len(learning_rates), 1)
-            told[0] -= logs.gather(3, said)[..., 0].sum(1)
-            told[1] += (logits.argmax(3) == targets[:, :, None]).sum(1)
+            outcomes[0] -= logs.gather(3, said)[..., 0].sum(1)
+            outcomes[1] += (logits.argmax(3) == targets[:, :, None]).sum(1)
             error = logs.exp()
             error.scatter_add_(3, said, torch.full_like(said, -1, dtype=error.dtype))
             error = (error / at.shape[1]).flatten(2)
@@ -129,17 +130,17 @@ def fit_heads(
                 nesterov = recipe.nesterov and recipe.momentum > 0
                 change = gradient + recipe.momentum * momentum if nesterov else momentum
                 value.sub_(change * (rates * factor))
-        _tell(courses, "train", told / count)
+        _record(learning_curves, "train", outcomes / count)
         for part, (inputs, targets) in (judged or {}).items():
-            _tell(courses, part, _judged(inputs, targets, weight, bias, classes))
+            _record(learning_curves, part, _evaluate(inputs, targets, weight, bias, classes))
         report((epoch + 1) / recipe.epochs, f"epoch {epoch + 1}")
     shape = (len(seeds), width, len(learning_rates), classes)
     found = weight.view(shape).permute(0, 2, 3, 1), bias.view(len(seeds), len(learning_rates), classes)
     finite = found[0].isfinite().all(3).all(2) & found[1].isfinite().all(2)
-    for seed, row in enumerate(courses):
-        for rate, course in enumerate(row):
-            course.diverged = not bool(finite[seed, rate]) or None in course.loss["train"]
-    return Heads(*found, courses)
+    for seed, row in enumerate(learning_curves):
+        for rate, curve in enumerate(row):
+            curve.diverged = not bool(finite[seed, rate]) or None in curve.loss["train"]
+    return Heads(*found, learning_curves)
 
 
 def _first(width: int, classes: int, seed: int) -> tuple[Tensor, Tensor]:
@@ -150,7 +151,7 @@ def _first(width: int, classes: int, seed: int) -> tuple[Tensor, Tensor]:
     return layer.weight.detach().T, layer.bias.detach()
 
 
-def _judged(inputs: Tensor, targets: Tensor, weight: Tensor, bias: Tensor, classes: int) -> Tensor:
+def _evaluate(inputs: Tensor, targets: Tensor, weight: Tensor, bias: Tensor, classes: int) -> Tensor:
     """(2, S, L): mean cross-entropy and accuracy."""
     logits = (inputs @ weight + bias[:, None]).unflatten(2, (-1, classes))
     said = targets[None, :, None, None].expand(len(weight), -1, logits.shape[2], 1)
@@ -158,8 +159,8 @@ def _judged(inputs: Tensor, targets: Tensor, weight: Tensor, bias: Tensor, class
     return torch.stack([loss, (logits.argmax(3) == targets[None, :, None]).float().mean(1)])
 
 
-def _tell(courses: list[list[Course]], part: str, told: Tensor) -> None:
-    losses, accuracies = told.tolist()
-    for row, loss, accuracy in zip(courses, losses, accuracies, strict=True):
-        for course, *one in zip(row, loss, accuracy, strict=True):
-            course.add(part, *one)
+def _record(learning_curves: list[list[LearningCurve]], part: str, outcomes: Tensor) -> None:
+    losses, accuracies = outcomes.tolist()
+    for row, loss, accuracy in zip(learning_curves, losses, accuracies, strict=True):
+        for curve, *one in zip(row, loss, accuracy, strict=True):
+            curve.add(part, *one)

@@ -18,7 +18,7 @@ REVISION = 1  # to be raised when the same settings and seed give another networ
 
 
 @dataclass(frozen=True)
-class DrawnPairs:
+class RandomPairs:
     """Pairs drawn anew every epoch: images 2k and 2k + 1 are a pair, by a fair coin of the same person or of
     two. Whoever has one image is never in a pair of the same person: it is one of two people then.
     """

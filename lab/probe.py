@@ -16,8 +16,8 @@ from torch.nn import functional as F
 from torch.nn.modules import module as nn_module
 from torch.overrides import TorchFunctionMode
 
-from lab.movement import take
-from lab.operators import ACTIVATIONS
+from lab.counting.arguments import argument
+from lab.counting.rules import ACTIVATIONS
 
 
 def probe(model: nn.Module, input_shape: Sequence[int], layer: str) -> tuple[tuple[int, int], ...]:
@@ -73,7 +73,7 @@ class _Transparent(TorchFunctionMode):
         if name.startswith("max_pool"):
             return _average(name, args, kwargs)
         if name.startswith("conv"):
-            x, weight = args[0], take(args, kwargs, 1, "weight")
+            x, weight = args[0], argument(args, kwargs, 1, "weight")
             filters = torch.full(weight.shape, 1 / weight[0].numel(), dtype=x.dtype)
             rest = {key: value for key, value in kwargs.items() if key not in ("weight", "bias")}
             return func(x, filters, None, *args[3:], **rest)
@@ -86,9 +86,9 @@ _IDENTITIES = frozenset((*ACTIVATIONS, "batch_norm", "local_response_norm", "dro
 def _average(name: str, args: Any, kwargs: Any) -> Tensor:
     """Average pooling with the windows of a max pooling; dilated ones as a depthwise convolution."""
     x, space = args[0], int(name[8])
-    kernel, stride = take(args, kwargs, 1, "kernel_size"), take(args, kwargs, 2, "stride")
-    padding, dilation = take(args, kwargs, 3, "padding", 0), take(args, kwargs, 4, "dilation", 1)
-    rounding = take(args, kwargs, 5, "ceil_mode", False)
+    kernel, stride = argument(args, kwargs, 1, "kernel_size"), argument(args, kwargs, 2, "stride")
+    padding, dilation = argument(args, kwargs, 3, "padding", 0), argument(args, kwargs, 4, "dilation", 1)
+    rounding = argument(args, kwargs, 5, "ceil_mode", False)
     if set(dilation if isinstance(dilation, tuple) else (dilation,)) == {1}:
         pool = (F.avg_pool1d, F.avg_pool2d, F.avg_pool3d)[space - 1]
         return pool(x, kernel, stride, padding, rounding)

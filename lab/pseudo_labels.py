@@ -35,7 +35,7 @@ class Chosen:
         return np.asarray(np.asarray(truth)[self.images] == self.labels)
 
 
-def surest(scores: ArrayLike, k: int, p: int = 1) -> Chosen:
+def top_k_pseudo_labels(scores: ArrayLike, k: int, p: int = 1) -> Chosen:
     """The top k images of each class among those of which it is one of the top p.
 
     scores: (N, classes). A class that fewer than k images have among their top p gets these only; where

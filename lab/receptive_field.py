@@ -57,7 +57,7 @@ class Untraceable(Exception):
     """These rules cannot follow; the state is UNKNOWN."""
 
 
-class _Nothing(Exception):
+class HoldsForNone(Exception):
     """The field holds for none of the units that are left."""
 
 
@@ -83,7 +83,7 @@ def report(state: State) -> ReceptiveField | Literal["global"] | None:
         return None
     jumps: list[int | None] = [None] * len(state.size)
     for dimension in state.dims:
-        for axis, n, jump, low, high in dimension[0][2][1] if _is_inset(dimension) else dimension:
+        for axis, n, jump, low, high in dimension[0][2][1] if is_inset(dimension) else dimension:
             if axis >= 0:
                 if low or high != n:
                     return None
@@ -125,12 +125,12 @@ def is_whole(state: State) -> bool:
     return isinstance(state, Field) and not any(state.dims)
 
 
-def _is_inset(dimension: Dimension) -> bool:
+def is_inset(dimension: Dimension) -> bool:
     return bool(dimension) and dimension[0][0] == INSET
 
 
 def _has_axis(dimension: Dimension) -> bool:
-    return any(axis >= 0 for axis, *_ in (dimension[0][2][1] if _is_inset(dimension) else dimension))
+    return any(axis >= 0 for axis, *_ in (dimension[0][2][1] if is_inset(dimension) else dimension))
 
 
 def _every_channel(field: Field, places: set[int]) -> Field:
@@ -146,14 +146,14 @@ def _every_channel(field: Field, places: set[int]) -> Field:
 
 
 def _unlimited(dimension: Dimension) -> Dimension:
-    if _is_inset(dimension) and all(factor[0] == NONE for factor in dimension[0][2][1]):
+    if is_inset(dimension) and all(factor[0] == NONE for factor in dimension[0][2][1]):
         return ()
-    return _plain(
+    return without_limits(
         tuple((a, n, j, 0, n) if a == NONE else (a, n, j, low, high) for a, n, j, low, high in dimension)
     )
 
 
-def _plain(dimension: Dimension) -> Dimension:
+def without_limits(dimension: Dimension) -> Dimension:
     """() where no factor has an axis or a limit."""
     if all(axis == NONE and low == 0 and high == n for axis, n, _, low, high in dimension):
         return ()
@@ -168,7 +168,7 @@ def each(state: State, rule: Callable[[Field], State]) -> State:
     for term in (state,) if isinstance(state, Field) else state.terms:
         try:
             states.append(rule(term))
-        except _Nothing:
+        except HoldsForNone:
             continue
         except Untraceable:
             return UNKNOWN
@@ -262,8 +262,8 @@ def _contains(outer: Field, inner: Field) -> bool:
 
 def _refined(a: Dimension, b: Dimension) -> list[tuple[Factor, Factor]] | None:
     """Two dimensions of as many units as pairs of factors of as many units; None where they do not fit."""
-    if _is_inset(a) or _is_inset(b):
-        if b or not _is_inset(a):
+    if is_inset(a) or is_inset(b):
+        if b or not is_inset(a):
             return None
         a = a[0][2][1]
     whole = prod(factor[1] for factor in a or b)
@@ -321,17 +321,17 @@ def contract(state: State, dims: Iterable[int]) -> State:
     if isinstance(state, Field) and not any(state.dims):
         return state
     dims = tuple(dims)
-    return each(state, lambda field: _contracted(field, dims))
+    return each(state, lambda field: contracted(field, dims))
 
 
-def _contracted(field: Field, dims: Sequence[int]) -> Field:
+def contracted(field: Field, dims: Sequence[int]) -> Field:
     if not any(field.dims[d] for d in dims):
         return field
     start, size, left = list(field.start), list(field.size), list(field.dims)
     for d in dims:
         dimension = left[d]
         left[d] = ()
-        if _is_inset(dimension):
+        if is_inset(dimension):
             dimension = dimension[0][2][1]
         for axis, _, jump, low, high in dimension:
             if axis >= 0:
@@ -351,30 +351,6 @@ def reduced(state: State, dims: Sequence[int], left: int) -> State:
         return field._replace(dims=tuple(kept))
 
     return each(state, rule)
-
-
-def grouped(state: State, dim: int, groups: int, outputs: int, units: int) -> State:
-    """After mixing the `units` of a dimension within each of `groups`, into `outputs` units."""
-    if groups == 1:
-        return contract(state, [dim])
-
-    def rule(field: Field) -> State:
-        if not field.dims[dim]:
-            return field
-        mixed = _contracted(_split(field, dim, (groups, units // groups)), [dim + 1])
-        outer = mixed.dims[dim]
-        if outputs != groups and outer:
-            outer = (*outer, (NONE, outputs // groups, 0, 0, outputs // groups))
-        return mixed._replace(dims=(*mixed.dims[:dim], _joined(outer), *mixed.dims[dim + 2 :]))
-
-    return each(state, rule)
-
-
-def _split(field: Field, dim: int, parts: Sequence[int]) -> Field:
-    """One dimension seen as several of `parts` units."""
-    made = _viewed(field._replace(dims=(field.dims[dim],)), (prod(parts),), tuple(parts))
-    dims = (*field.dims[:dim], *made.dims, *field.dims[dim + 1 :])
-    return field._replace(dims=dims, start=made.start)
 
 
 # Windows
@@ -403,7 +379,7 @@ def _windowed(
     dilation: Sequence[int],
 ) -> State:
     start, size, dims = list(field.start), list(field.size), list(field.dims)
-    seen, narrowed = field.seen, False
+    seen, cut = field.seen, False
     for i in range(-len(kernel), 0):
         dimension = dims[i]
         if not dimension or (kernel[i] == stride[i] == 1 and not padding[i]):
@@ -417,20 +393,20 @@ def _windowed(
             dims[i] = ((axis, output[i], jump * stride[i], 0, output[i]),)
             end = start[axis] + size[axis] + (output[i] - 1) * abs(jump) * stride[i]
             if start[axis] > seen[axis][0] or end < seen[axis][1]:
-                narrowed = True
-        elif output[i] == 1 and not padding[i] and dilation[i] == 1 and kernel[i] == _units(dimension):
-            return _windowed(_contracted(field, [i]), output, kernel, stride, padding, dilation)
+                cut = True
+        elif output[i] == 1 and not padding[i] and dilation[i] == 1 and kernel[i] == units_of(dimension):
+            return _windowed(contracted(field, [i]), output, kernel, stride, padding, dilation)
         else:
             return UNKNOWN
     made = Field(tuple(start), tuple(size), tuple(dims), field.extent, seen, field.sequence)
-    return _narrowed(made) if narrowed else made
+    return within_reach(made) if cut else made
 
 
-def _narrowed(field: Field) -> Field:
+def within_reach(field: Field) -> Field:
     """The field, with `seen` cut to what its units reach."""
     low, high = list(field.start), [a + b for a, b in zip(field.start, field.size, strict=True)]
     for dimension in field.dims:
-        for axis, _, jump, first, last in dimension[0][2][1] if _is_inset(dimension) else dimension:
+        for axis, _, jump, first, last in dimension[0][2][1] if is_inset(dimension) else dimension:
             if axis >= 0:
                 low[axis] += min(first * jump, (last - 1) * jump)
                 high[axis] += max(first * jump, (last - 1) * jump)
@@ -438,7 +414,7 @@ def _narrowed(field: Field) -> Field:
     return field._replace(seen=seen)
 
 
-def _units(dimension: Dimension) -> int:
+def units_of(dimension: Dimension) -> int:
     return prod(factor[1] for factor in dimension)
 
 
@@ -449,7 +425,7 @@ def repeated(state: State, times: Sequence[int]) -> State:
         dims = list(field.dims)
         for i, n in zip(range(-len(times), 0), times, strict=True):
             if dims[i] and n > 1:
-                if _is_inset(dims[i]):
+                if is_inset(dims[i]):
                     return UNKNOWN
                 dims[i] = (*dims[i], (NONE, n, 0, 0, n))
         return field._replace(dims=tuple(dims))
@@ -515,7 +491,7 @@ def placed(state: State, dim: int, at: int, total: int, units: int) -> State:
             new = ((axis, total, jump, low + at, high + at),)
             if axis >= 0:
                 start = tuple(s - at * jump if i == axis else s for i, s in enumerate(start))
-        elif _is_inset(dimension):
+        elif is_inset(dimension):
             offset, inside = dimension[0][2]
             new = ((INSET, total, (offset + at, inside), 0, total),)
         else:
@@ -565,240 +541,3 @@ def flipped(state: State, dims: Iterable[int]) -> State:
         return field._replace(start=tuple(start), dims=tuple(left))
 
     return each(state, rule)
-
-
-# Views: the same memory under other shapes and strides
-
-
-def permute(state: State, dims: Sequence[int]) -> State:
-    if isinstance(state, Field):
-        return state._replace(dims=tuple(state.dims[d] for d in dims))
-    return each(state, lambda field: field._replace(dims=tuple(field.dims[d] for d in dims)))
-
-
-def reshape(state: State, shape: Sequence[int], output: Sequence[int]) -> State:
-    """After dimensions are merged and split in the order of their elements."""
-    if not isinstance(state, Field | Several) or tuple(shape) == tuple(output):
-        return state
-    return each(state, lambda field: _viewed_apart(field, shape, output))
-
-
-def contiguous(shape: Sequence[int]) -> tuple[int, ...]:
-    """The strides of elements in order."""
-    strides, step = [], 1
-    for n in reversed(shape):
-        strides.append(step)
-        step *= n
-    return tuple(reversed(strides))
-
-
-def viewed(
-    state: State,
-    shape: Sequence[int],
-    strides: Sequence[int],
-    output: Sequence[int],
-    output_strides: Sequence[int],
-    offset: int = 0,
-) -> State:
-    """After a view of the elements of a tensor under another shape, strides and offset in its memory."""
-    if not isinstance(state, Field | Several):
-        return state
-    return each(state, lambda field: _viewed_apart(field, shape, output, strides, output_strides, offset))
-
-
-def _viewed_apart(
-    field: Field,
-    shape: Sequence[int],
-    output: Sequence[int],
-    strides: Sequence[int] | None = None,
-    output_strides: Sequence[int] | None = None,
-    offset: int = 0,
-) -> State:
-    """As `_viewed`; where a limit cannot be followed as a range of units (channels that were shuffled and
-    are cut in two), each unit is followed by itself."""
-    try:
-        return _viewed(field, shape, output, strides, output_strides, offset)
-    except Untraceable:
-        found: list[State] = []
-        for unit in _single_units(field, shape):
-            try:
-                found.append(_viewed(unit, shape, output, strides, output_strides, offset))
-            except _Nothing:
-                continue
-        if not found:
-            raise _Nothing from None
-        return union(found)
-
-
-def _single_units(field: Field, shape: Sequence[int]) -> list[Field]:
-    """A field that holds for some units of one dimension without an axis, as a field for each of them."""
-    limited = [
-        d
-        for d, dimension in enumerate(field.dims)
-        if dimension
-        and all(f[0] == NONE for f in (dimension[0][2][1] if _is_inset(dimension) else dimension))
-    ]
-    if len(limited) != 1:
-        raise Untraceable
-    d = limited[0]
-    dimension, place = field.dims[d], 0
-    if _is_inset(dimension):
-        place, dimension = dimension[0][2]
-    units = [0]
-    for _, n, _, low, high in dimension:
-        units = [unit * n + i for unit in units for i in range(low, high)]
-    if len(units) > MANY or (len(units) == 1 and len(dimension) == 1 and not place):
-        raise Untraceable
-    dims = field.dims
-    return [
-        field._replace(dims=(*dims[:d], ((NONE, shape[d], 0, place + u, place + u + 1),), *dims[d + 1 :]))
-        for u in units
-    ]
-
-
-def _viewed(
-    field: Field,
-    shape: Sequence[int],
-    output: Sequence[int],
-    strides: Sequence[int] | None = None,
-    output_strides: Sequence[int] | None = None,
-    offset: int = 0,
-) -> Field:
-    """As `viewed`; raises _Nothing where the field holds for none of the units in the view."""
-    if not any(field.dims):
-        return field._replace(dims=((),) * len(output))
-    strides = strides or contiguous(shape)
-    output_strides = output_strides or contiguous(output)
-    atoms = []  # stride, units, factor: the input's memory, outermost first
-    for n, step, dimension in zip(shape, strides, field.dims, strict=True):
-        if n == 1 or step == 0:
-            continue
-        for factor in reversed(dimension or ((NONE, n, 0, 0, n),)):
-            atoms.append((step, factor[1], factor))
-            step *= factor[1]
-    atoms.sort(key=lambda atom: (-atom[0], -atom[1]))
-    inside = 0
-    for step, units, _ in reversed(atoms):
-        if step <= inside:
-            raise Untraceable
-        inside = inside + step * (units - 1)
-    first = []
-    for step, units, _ in atoms:
-        index = min(offset // step, units - 1)
-        first.append(index)
-        offset -= index * step
-    if offset or any(index < 0 for index in first):
-        raise Untraceable
-    used: list[list[tuple[int, int, int, int]]] = [[] for _ in atoms]  # dimension, place in it, step, units
-    places: list[int] = []
-    for d, (n, step) in enumerate(zip(output, output_strides, strict=True)):
-        places.append(0)
-        k = len(atoms) - 1
-        while n > 1 and step:
-            while k >= 0 and not (atoms[k][0] <= step < atoms[k][0] * max(atoms[k][1], 2)):
-                k -= 1
-            if k < 0 or step % atoms[k][0]:
-                raise Untraceable
-            leap = step // atoms[k][0]
-            taken = n
-            if first[k] + (n - 1) * leap >= atoms[k][1]:
-                taken, rest = divmod(atoms[k][1], leap)
-                if rest or first[k] or n % taken or taken < 2:
-                    raise Untraceable
-            used[k].append((d, places[d], leap, taken))
-            places[d] += 1
-            n //= taken
-            step *= taken
-            k -= 1
-    start = list(field.start)
-    built: list[dict[int, Factor]] = [{} for _ in output]
-    for (_, units, factor), index, parts in zip(atoms, first, used, strict=True):
-        axis, _, jump, low, high = factor
-        if index + sum((taken - 1) * leap for _, _, leap, taken in parts) >= units:
-            raise Untraceable
-        if axis == INSET:
-            at, within = jump
-            inner = _units(within)
-            if parts and parts[0][2:] == (1, units):
-                built[parts[0][0]][parts[0][1]] = (INSET, units, jump, 0, units)
-            elif len(parts) == 1 and parts[0][2:] == (1, inner) and index == at and places[parts[0][0]] == 1:
-                built[parts[0][0]] = {-i: f for i, f in enumerate(within)}
-            elif all(not at <= index + i * leap < at + inner for _, _, leap, n in parts for i in range(n)):
-                raise _Nothing
-            else:
-                raise Untraceable
-            continue
-        if axis >= 0:
-            start[axis] += index * jump
-        limited = low > 0 or high < units
-        if limited and not parts and not low <= index < high:
-            raise _Nothing
-        for d, place, leap, taken in parts:
-            new_low, new_high = 0, taken
-            if limited:
-                new_low, new_high = _limits(low - index, high - index, leap, taken, parts)
-            built[d][place] = (axis, taken, jump * leap, new_low, new_high)
-    dims = []
-    for n, factors in zip(output, built, strict=True):
-        ordered = tuple(factors[place] for place in sorted(factors, reverse=True))
-        if ordered and ordered[0][0] != INSET and _units(ordered) != n:
-            raise Untraceable
-        dims.append(_joined(ordered))
-    return _narrowed(field._replace(start=tuple(start), dims=tuple(dims)))
-
-
-def _limits(
-    low: int, high: int, leap: int, taken: int, parts: Sequence[tuple[int, int, int, int]]
-) -> tuple[int, int]:
-    """Which units of a new factor still see, of those from `low` to `high` of the old one."""
-    if high - low == 1:
-        return _place(low, leap, parts)
-    if sum(part[2] == leap for part in parts) > 1:
-        raise Untraceable
-    smaller = [part for part in parts if part[2] < leap]
-    larger = [part for part in parts if part[2] > leap]
-    inner = 1 + sum((n - 1) * step for _, _, step, n in smaller)
-    if smaller and (inner != leap or low % leap or high % leap):
-        raise Untraceable
-    if larger:  # the outer factor carries the limits where they do not cut this one
-        outer = min(part[2] for part in larger)
-        if low % outer or high % outer or (taken - 1) * leap >= outer:
-            raise Untraceable
-        return 0, taken
-    new_low, new_high = max(-(-low // leap), 0), min(-(-high // leap), taken)
-    if new_low >= new_high:
-        raise _Nothing
-    return new_low, new_high
-
-
-def _place(unit: int, leap: int, parts: Sequence[tuple[int, int, int, int]]) -> tuple[int, int]:
-    """Where one unit of the old factor stands along the new factor of this leap."""
-    found, rest = 0, unit
-    for _, _, step, taken in sorted(parts, key=lambda part: -part[2]):
-        index = rest // step
-        if not 0 <= index < taken:
-            raise _Nothing
-        rest -= index * step
-        if step == leap:
-            found = index
-    if rest:
-        raise _Nothing
-    return found, found + 1
-
-
-def _joined(factors: Dimension) -> Dimension:
-    """Neighbouring factors that are one: those of a map that was cut into windows and put together."""
-    joined: list[Factor] = []
-    for factor in factors:
-        axis, n, jump, low, high = factor
-        if joined and axis != INSET:
-            outer = joined[-1]
-            if outer[0] == axis and (axis == NONE or outer[2] == jump * n):
-                if low == 0 and high == n:
-                    joined[-1] = (axis, outer[1] * n, jump, outer[3] * n, outer[4] * n)
-                    continue
-                if outer[4] - outer[3] == 1:
-                    joined[-1] = (axis, outer[1] * n, jump, outer[3] * n + low, outer[3] * n + high)
-                    continue
-        joined.append(factor)
-    return _plain(tuple(joined))

@@ -5,7 +5,6 @@ torch.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Literal
 
@@ -76,13 +75,6 @@ class Recipe:
                 raise ValueError(f"{name} is {value}, and must be at least {least}")
         if not self.learning_rate > 0 or not math.isfinite(self.learning_rate):
             raise ValueError(f"the learning rate is {self.learning_rate}, and must be above 0")
-
-    @classmethod
-    def of(cls, settings: Mapping[str, Any]) -> Recipe:
-        """From JSON-able settings, the inverse of `as_settings`."""
-        augmentation = Augmentation(**settings.get("augmentation", {}))
-        milestones = tuple(settings.get("milestones", ()))
-        return cls(**{**settings, "augmentation": augmentation, "milestones": milestones})
 
     def as_settings(self) -> dict[str, Any]:
         """What differs from the defaults, JSON-able: a choice that is added later changes no older

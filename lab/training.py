@@ -133,7 +133,7 @@ def channel_statistics(images: Any) -> tuple[tuple[float, ...], tuple[float, ...
 
 
 Outcome = Literal["finished", "stopped early", "diverged"]
-LOST = 1e9  # nats: stands for a loss above it, or one that is no number, which JSON does not have
+DIVERGED_LOSS = 1e9  # nats: stands for a loss above it, or one that is no number, which JSON does not have
 
 
 @dataclass
@@ -342,9 +342,9 @@ def fit(
     of an epoch, by default all of them, shuffled. With a
     `checkpoint` file the state is saved after every epoch, and a run that finds one goes on from there to
     the very weights that it would have had (on a CPU, with the same number of threads). A training or
-    validation loss that is LOST, or a weight that is no number, ends the run as "diverged". Where the
-    memory does not hold the training of a batch, the batch is halved and the run begins again; where it does
-    not hold an evaluation, fewer images are evaluated at a time, which changes nothing else.
+    validation loss that is DIVERGED_LOSS, or a weight that is no number, ends the run as "diverged". Where
+    the memory does not hold the training of a batch, the batch is halved and the run begins again; where it
+    does not hold an evaluation, fewer images are evaluated at a time, which changes nothing else.
 
     ValueError where early stopping has no validation data, or a batch is not of whole groups of the order;
     MemoryError where not even one image, or group, fits; OSError where the checkpoint cannot be written.
@@ -400,7 +400,7 @@ class _Means:
 
 
 @torch.no_grad()
-def judged(
+def evaluate(
     model: nn.Module,
     images: Images,
     data: Data,
@@ -510,7 +510,7 @@ class _Run:
                 self.history.iterations.append(epoch * steps + step + 1)
                 self.history.iteration_accuracy.append(round(accuracy, 4))
         over = told.means()
-        if not (over["loss"] < LOST and _is_finite(self.model)):
+        if not (over["loss"] < DIVERGED_LOSS and _is_finite(self.model)):
             self.history.outcome = "diverged"
         self._record("train", over)
         self.history.seconds.append(time.perf_counter() - started)
@@ -557,9 +557,9 @@ class _Run:
         for name, part in (("validation", self.data.validation), ("test", self.data.test)):
             if part is not None:
                 group = getattr(self.order, "unit", 1)
-                means = judged(shown, part, self.data, self.objective, self.dtype, group=group)
+                means = evaluate(shown, part, self.data, self.objective, self.dtype, group=group)
                 self._record(name, means)
-        if LOST in history.validation_loss[-1:]:
+        if DIVERGED_LOSS in history.validation_loss[-1:]:
             history.outcome = "diverged"
         if not self.recipe.patience:
             history.best_epoch = history.epochs
@@ -647,7 +647,7 @@ def _in_sequence(model: nn.Module) -> list[nn.Module]:
 
 
 def _recordable(loss: float) -> float:
-    return loss if loss < LOST else LOST
+    return loss if loss < DIVERGED_LOSS else DIVERGED_LOSS
 
 
 def _is_finite(model: nn.Module) -> bool:

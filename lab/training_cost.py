@@ -17,8 +17,9 @@ from typing import Any
 from torch import Tensor, nn
 
 from lab import formulas
-from lab.counting import Walk, follow
-from lab.movement import take, words
+from lab.counting import walk_over
+from lab.counting.arguments import argument, words
+from lab.counting.walk import Walk
 
 INDEX_BYTES = 8  # max pooling keeps positions as 64-bit integers
 
@@ -69,7 +70,7 @@ class TrainingCost:
 
 def training_cost(model: nn.Module, input_shape: Sequence[int], batch: int = 1) -> TrainingCost:
     """The cost of one training step on `batch` inputs (C, H, W), every layer in training mode."""
-    walk = follow(_Training(model), model, input_shape, batch=batch, training=True)
+    walk = walk_over(_Training(model), model, input_shape, batch=batch, training=True)
     forward = sum(row.macs for row in walk.rows)
     return TrainingCost(batch, forward, walk.backward, tuple(walk.kept), tuple(walk.unknown))
 
@@ -155,5 +156,5 @@ def _statistics(name: str, x: Tensor, args: tuple[Any, ...], kwargs: Mapping[str
     if name == "instance_norm":
         return x.shape[0] * x.shape[1]
     if name == "group_norm":
-        return int(x.shape[0] * take(args, kwargs, 1, "num_groups"))
-    return math.prod(x.shape[: x.dim() - len(take(args, kwargs, 1, "normalized_shape"))])
+        return int(x.shape[0] * argument(args, kwargs, 1, "num_groups"))
+    return math.prod(x.shape[: x.dim() - len(argument(args, kwargs, 1, "normalized_shape"))])

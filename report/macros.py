@@ -38,6 +38,7 @@ MACROS = {
     "published": '{{ published("alexnet_top5_error", scale=100) }}',
     "parameter": '{{ parameter("learning_rate") }}',
     "number": '{{ number("1,234") }}',
+    "row": '{{ row("AlexNet", value("weights"), published("alexnet_weights")) }}',
     "sentence": '{{ sentence("deeper_is_better") }}',
     "has": '% if has("samples")',
     "holds": '% if holds("deeper_is_better")',
@@ -160,6 +161,10 @@ class Macros:
     def number(self, text: str) -> str:
         """A number that the author answers for, as it is written here."""
         return markdown(str(text))
+
+    def row(self, *cells: str) -> str:
+        """A row of a table in Markdown, a cell each."""
+        return f"| {' | '.join(cells)} |"
 
     def _dataset(self, analysis: str | None) -> Dataset:
         datasets = self.result(analysis).provenance.datasets

@@ -277,15 +277,15 @@ def learning_curves(
         ("Loss", number("Cross-entropy", ".3f", "nats")),
         ("Accuracy", percent("Accuracy")),
     ):
-        courses = {
-            name: _course(runs, quantity)
+        mean_curves = {
+            name: _mean_curve(runs, quantity)
             for part, name in PARTS.items()
             if all(runs := [history.get(f"{part}_{title.lower()}") or () for history in histories])
         }
-        if courses:
+        if mean_curves:
             axes = {"x": Axis(label="Epoch"), "y": quantity.axis()}
-            panels.append(Panel(kind="line", title=title, series=_lines(courses), **axes))
-            ends.append(f"{title} by epoch ends at {_ends(courses, quantity)}.")
+            panels.append(Panel(kind="line", title=title, series=_lines(mean_curves), **axes))
+            ends.append(f"{title} by epoch ends at {_ends(mean_curves, quantity)}.")
     return Panels(
         caption=_with(caption, _bands(len(histories), over)),
         alt=" ".join(ends),
@@ -304,19 +304,19 @@ def curves(
     over: str = "seeds",
 ) -> Chart:
     """A line for each label: the mean of its runs by epoch, with a band from the lowest to the highest."""
-    courses = {label: _course(found, y) for label, found in runs.items()}
+    mean_curves = {label: _mean_curve(found, y) for label, found in runs.items()}
     return Chart(
         kind="line",
         caption=_with(caption, _bands(max(map(len, runs.values())), over, bands=bands)),
-        alt=f"{y.label} by epoch ends at {_ends(courses, y)}.",
+        alt=f"{y.label} by epoch ends at {_ends(mean_curves, y)}.",
         x=Axis(label="Epoch", scale="log" if log_x else "linear"),
         y=y.axis(),
-        series=_lines(courses, bands=bands),
+        series=_lines(mean_curves, bands=bands),
     )
 
 
 @dataclass(frozen=True)
-class _Course:
+class _MeanCurve:
     """Mean, lowest and highest of some runs, epoch by epoch, in the unit that is shown."""
 
     mean: tuple[float, ...]
@@ -325,14 +325,14 @@ class _Course:
     n: int
 
 
-def _course(runs: Sequence[Sequence[float | None]], quantity: Format) -> _Course:
+def _mean_curve(runs: Sequence[Sequence[float | None]], quantity: Format) -> _MeanCurve:
     epochs: list[list[float]] = []
     for values in zip(*runs, strict=False):
         numbers = [quantity.scale * value for value in values if value is not None]
         if len(numbers) < len(runs):
             break  # from here on some run is no number
         epochs.append(numbers)
-    return _Course(
+    return _MeanCurve(
         tuple(sum(values) / len(values) for values in epochs),
         tuple(map(min, epochs)),
         tuple(map(max, epochs)),
@@ -340,7 +340,7 @@ def _course(runs: Sequence[Sequence[float | None]], quantity: Format) -> _Course
     )
 
 
-def _lines(courses: Mapping[str, _Course], *, bands: bool = True) -> tuple[Series, ...]:
+def _lines(mean_curves: Mapping[str, _MeanCurve], *, bands: bool = True) -> tuple[Series, ...]:
     return tuple(
         Series(
             label=label,
@@ -349,14 +349,16 @@ def _lines(courses: Mapping[str, _Course], *, bands: bool = True) -> tuple[Serie
             low=course.low if bands and course.n > 1 else (),
             high=course.high if bands and course.n > 1 else (),
         )
-        for label, course in courses.items()
+        for label, course in mean_curves.items()
     )
 
 
-def _ends(courses: Mapping[str, _Course], quantity: Format) -> str:
+def _ends(mean_curves: Mapping[str, _MeanCurve], quantity: Format) -> str:
     plain = replace(quantity, scale=1.0)
     unit = "%" if quantity.unit == "%" else ""
-    return listing([f"{plain.text(c.mean[-1])}{unit} ({label})" for label, c in courses.items() if c.mean])
+    return listing(
+        [f"{plain.text(c.mean[-1])}{unit} ({label})" for label, c in mean_curves.items() if c.mean]
+    )
 
 
 def _bands(n: int, over: str, *, bands: bool = True) -> str:

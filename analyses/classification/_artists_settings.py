@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from analyses.plugin import Parameters
+from lab.recipes import Augmentation, Recipe
 from results.text import listing
 
 #: Factor → name of a value → what it changes of a Setting.
@@ -64,28 +65,25 @@ class Setting(BaseModel):
             "dense": self.dense,
         }
 
-    def recipe(self) -> dict[str, Any]:
-        """The settings of lab.recipes.Recipe. The schedules' own choices are the usual ones: a tenth of the
-        rate after half and after three quarters of the epochs, a hundredth at the end, or none.
+    def recipe(self) -> Recipe:
+        """The schedules' own choices are the usual ones: a tenth of the rate after half and after three
+        quarters of the epochs, a hundredth at the end, or none.
         """
-        chosen: dict[str, Any] = {
-            "epochs": self.epochs,
-            "batch": self.batch,
-            "optimizer": self.optimizer,
-            "learning_rate": self.learning_rate,
-            "momentum": self.momentum,
-            "nesterov": False,
-            "weight_decay": self.weight_decay,
-            "schedule": self.schedule,
-            "label_smoothing": self.label_smoothing,
-            "patience": self.patience,
-            "augmentation": {"flip": "random" if self.mirror else "none", "shift": self.shift},
-        }
-        if self.schedule == "multistep":
-            chosen["milestones"] = (self.epochs // 2, self.epochs * 3 // 4)
-        if self.schedule == "exponential":
-            chosen["final_factor"] = 0.01
-        return chosen
+        return Recipe(
+            epochs=self.epochs,
+            batch=self.batch,
+            optimizer=self.optimizer,
+            learning_rate=self.learning_rate,
+            momentum=self.momentum,
+            nesterov=False,
+            weight_decay=self.weight_decay,
+            schedule=self.schedule,
+            milestones=(self.epochs // 2, self.epochs * 3 // 4) if self.schedule == "multistep" else (),
+            final_factor=0.01 if self.schedule == "exponential" else 0.0,
+            label_smoothing=self.label_smoothing,
+            augmentation=Augmentation("random" if self.mirror else "none", self.shift),
+            patience=self.patience,
+        )
 
     def multiplications(self, size: int) -> int | None:
         """Of the convolutions for one image of size × size pixels; None where a map is smaller than the

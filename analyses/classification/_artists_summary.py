@@ -157,9 +157,7 @@ def _on_curves(baseline: Sequence[Outcome]) -> dict[str, Metric]:
     spike = rises.index(max(rises)) + 1
     lowest = loss.index(min(loss))
     jumped = [
-        one
-        for one in baseline
-        if (course := one["history"]["train_loss"])[spike] - course[spike - 1] >= SPIKE
+        one for one in baseline if (curve := one["history"]["train_loss"])[spike] - curve[spike - 1] >= SPIKE
     ]
     return {
         "baseline/spike_epoch": Metric(

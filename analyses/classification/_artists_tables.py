@@ -173,14 +173,12 @@ def search_table(parameters: ArtistsParameters, outcomes: Mapping[str, Outcome])
 
 
 def setting_table(baseline: Setting, best: Setting) -> Table:
-    from lab.recipes import Recipe
-
     return recipe_tables.choices_table(
         "Architecture and hyper-parameters of the baseline and of the best setting. Pairs of numbers refer "
         "to the first and the second convolution.",
         LABELS,
         {
-            name: setting.in_words() | dict(recipe_tables.recipe_rows(Recipe.of(setting.recipe())))
+            name: setting.in_words() | dict(recipe_tables.recipe_rows(setting.recipe()))
             for name, setting in (("baseline", baseline), ("best", best))
         },
     )

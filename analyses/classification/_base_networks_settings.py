@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from pydantic import Field
 
 from analyses.experiments import DataChoice
 from analyses.plugin import Outcome, Parameters
+from lab.recipes import Augmentation, Recipe
 
 NETWORKS = {"convnet": "ConvNet", "mobilenet": "MobileNet-like", "resnet": "ResNet-like"}
 #: How the names of the cells of each kind of training begin.
@@ -40,15 +40,14 @@ class BaseNetworksParameters(Parameters):
     )
 
 
-def recipe_of(parameters: BaseNetworksParameters, kind: str) -> dict[str, Any]:
-    augmentation = {"flip": "random", "shift": parameters.shift} if kind == AUGMENTED else {}
-    return {
-        **({"augmentation": augmentation} if augmentation else {}),
-        "epochs": parameters.epochs,
-        "batch": parameters.batch,
-        "optimizer": "adam" if kind == COUPLED else "adamw",
-        "learning_rate": 1e-3,
-        "weight_decay": parameters.weight_decay,
-        "schedule": "exponential",
-        "final_factor": 0.1,
-    }
+def recipe_of(parameters: BaseNetworksParameters, kind: str) -> Recipe:
+    return Recipe(
+        epochs=parameters.epochs,
+        batch=parameters.batch,
+        optimizer="adam" if kind == COUPLED else "adamw",
+        learning_rate=1e-3,
+        weight_decay=parameters.weight_decay,
+        schedule="exponential",
+        final_factor=0.1,
+        augmentation=Augmentation("random", parameters.shift) if kind == AUGMENTED else Augmentation(),
+    )

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from analyses.experiments import DataChoice
 from analyses.plugin import Parameters
+from lab.recipes import Augmentation, Recipe
 
 DESIGNS = {"design_a": "Design A", "design_b": "Design B"}
 REFERENCE = "reference"
@@ -25,7 +26,7 @@ CHANGES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "filters_7x7": ("7×7 filters instead of 5×5", {"kernel": 7}, {}),
     "strided": ("strided convolutions instead of max-pooling", {"strided": True}, {}),
     "relu": ("ReLU instead of GELU", {"activation": "relu"}, {}),
-    "no_augmentation": ("without augmentation", {}, {"augmentation": {}}),
+    "no_augmentation": ("without augmentation", {}, {"augmentation": Augmentation()}),
     "no_smoothing": ("without label smoothing", {}, {"label_smoothing": 0.0}),
     "adamw": (
         "AdamW instead of SGD, learning rate 0.002",
@@ -78,36 +79,36 @@ def fixed_parameters(widths: Sequence[int]) -> int:
     return 24 * 3 * 2 * 2 + 2 * sum(widths)
 
 
-def recipe_a(epochs: int) -> dict[str, Any]:
-    return {
-        "epochs": epochs,
-        "batch": 128,
-        "optimizer": "sgd",
-        "learning_rate": 0.1,
-        "weight_decay": 5e-4,
-        "schedule": "onecycle",
-        "warm_up": 0.25,
-        "label_smoothing": 0.1,
-        "augmentation": {"flip": "alternating", "shift": 3},
-    }
+def recipe_a(epochs: int) -> Recipe:
+    return Recipe(
+        epochs=epochs,
+        batch=128,
+        optimizer="sgd",
+        learning_rate=0.1,
+        weight_decay=5e-4,
+        schedule="onecycle",
+        warm_up=0.25,
+        label_smoothing=0.1,
+        augmentation=Augmentation(flip="alternating", shift=3),
+    )
 
 
-def recipe_b(epochs: int, ema: float = 0.0) -> dict[str, Any]:
+def recipe_b(epochs: int, ema: float = 0.0) -> Recipe:
     """Of design B. Jordan's rate 11.5 and decay 0.0153 are of 1,024 examples and decoupled from momentum: see
     lab.recipes.
     """
-    return {
-        **({"ema": ema} if ema else {}),
-        "epochs": epochs,
-        "batch": 500,
-        "optimizer": "sgd",
-        "learning_rate": 0.6,
-        "momentum": 0.85,
-        "weight_decay": 1.5e-3,
-        "decay_all": True,
-        "bias_factor": 64.0,
-        "schedule": "onecycle",
-        "warm_up": 0.23,
-        "label_smoothing": 0.2,
-        "augmentation": {"flip": "alternating", "shift": 2},
-    }
+    return Recipe(
+        epochs=epochs,
+        batch=500,
+        optimizer="sgd",
+        learning_rate=0.6,
+        momentum=0.85,
+        weight_decay=1.5e-3,
+        decay_all=True,
+        bias_factor=64.0,
+        schedule="onecycle",
+        warm_up=0.23,
+        label_smoothing=0.2,
+        augmentation=Augmentation(flip="alternating", shift=2),
+        ema=ema,
+    )

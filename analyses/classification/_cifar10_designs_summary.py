@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from analyses import classifiers, comparing, records
 from analyses.classification import _cifar10_designs_tables as tables
@@ -159,7 +160,7 @@ def _ablation_metrics(
         )
     }
     for name in (REFERENCE, "no_batch_norm", "adamw", "constant_rate"):
-        rate = (recipe_a(parameters.ablation_epochs) | CHANGES[name][2])["learning_rate"]
+        rate = replace(recipe_a(parameters.ablation_epochs), **CHANGES[name][2]).learning_rate
         title = f"Largest learning rate of design A {WORDS[name].removeprefix('Design A ')}"
         metrics[f"ablation/{name}/rate"] = builders.metric(rate, title)
     for name, words in WORDS.items():
@@ -241,7 +242,7 @@ def _curve_findings(runs: Sequence[Outcome]) -> dict[str, Finding]:
     return {
         "losses_fall": Finding(
             statement="The better design's training, validation and test loss are lowest in the last epoch",
-            holds=all(bool(course) and course[-1] == min(course) for course in losses),
+            holds=all(bool(curve) and curve[-1] == min(curve) for curve in losses),
         ),
         "test_follows_validation": Finding(
             statement="The better design's validation and test accuracy end within two points of each other",

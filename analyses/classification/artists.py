@@ -121,11 +121,11 @@ class Artists(Analysis[ArtistsParameters]):
         training, held_out = _fold(pool, settings["folds"], settings["fold"])
         if "forest" in settings:
             predicted = _grown(settings["forest"], cell.seed or 0, training).predict(held_out.images)
-            return {"diverged": False} | _judged(held_out.labels.tolist(), predicted)
+            return {"diverged": False} | _held_out_outcome(held_out.labels.tolist(), predicted)
         model, data, history = _trained(cell, context, training, held_out)
-        outcome = _course(history, settings["keep"]) | {"images": len(training)}
+        outcome = _training_outcome(history, settings["keep"]) | {"images": len(training)}
         labels, predicted, loss = _predicted(cell, context, model, data, held_out, None)
-        return outcome | {"loss": loss} | _judged(labels, predicted)
+        return outcome | {"loss": loss} | _held_out_outcome(labels, predicted)
 
     def summarize(self, parameters: ArtistsParameters, outcomes: Mapping[str, Outcome]) -> Summary:
         return summary(parameters, outcomes)
@@ -138,13 +138,11 @@ def _settings(
     parameters: ArtistsParameters, setting: Setting, fold: int | None, *, keep: bool = False
 ) -> dict[str, Any]:
     """All that decides a cell, without what only other cells need."""
-    from lab.recipes import Recipe
-
     settings: dict[str, Any] = {
         "data": parameters.data.model_dump(mode="json", exclude_defaults=True),
         "fold": fold,
         "network": setting.network(),
-        "recipe": Recipe.of(setting.recipe()).as_settings(),
+        "recipe": setting.recipe(),
         "keep": keep,
     }
     if fold is not None:
@@ -231,10 +229,8 @@ def _trained(
     the settings stop early, an inner part of the training images decides after which epoch; the network is
     then trained anew for so many epochs on all of them, and a schedule ends with these.
     """
-    from lab.recipes import Recipe
-
     settings = cell.settings
-    recipe = Recipe.of(settings["recipe"])
+    recipe: Recipe = settings["recipe"]
     seconds: list[float] = []
     if "inner" in settings:
         first, inner = _held_back(training, settings["inner"], cell.seed or 0)
@@ -283,7 +279,7 @@ def _grown(forest: dict[str, int], seed: int, training: ImageSet) -> Forest:
     return Forest(forest["trees"], forest["dark"], seed).fit(training.images, training.labels)
 
 
-def _judged(labels: list[int], predicted: list[int]) -> Outcome:
+def _held_out_outcome(labels: list[int], predicted: list[int]) -> Outcome:
     """What is kept of held-out images: how many there are, their classes, and what was said of each."""
     right = sum(a == b for a, b in zip(labels, predicted, strict=True))
     return {
@@ -308,7 +304,7 @@ def _changed(photograph: str) -> Outcome:
     return {"diverged": False, "pictures": under_every_change(square)}
 
 
-def _course(history: History, keep: bool) -> Outcome:
+def _training_outcome(history: History, keep: bool) -> Outcome:
     """What training gave; the held-out images are called validation, as they judge a setting."""
     outcome: Outcome = {
         "diverged": history.outcome == "diverged",
@@ -334,16 +330,14 @@ def _predicted(
     import torch
 
     from lab.augmentation import CHANGES
-    from lab.recipes import Recipe
     from lab.training import measure, precision_of, predict
 
     pixels = torch.from_numpy(images.images).to(context.device)
     labels = torch.from_numpy(images.labels).to(context.device)
     if change:
         pixels = 255 * CHANGES[change](pixels.float() / 255)
-    logits = predict(
-        model, pixels, data, precision_of(Recipe.of(cell.settings["recipe"]), context.device, model)
-    )
+    dtype = precision_of(cell.settings["recipe"], context.device, model)
+    logits = predict(model, pixels, data, dtype)
     loss, _ = measure(logits, labels)
     return labels.tolist(), logits.argmax(1).tolist(), loss if isfinite(loss) else None
 
@@ -361,7 +355,7 @@ def _final(cell: Cell, context: Context, pool: ImageSet, test: ImageSet) -> Outc
             "predictions": {"none": _grown(forest, cell.seed or 0, pool).predict(test.images)},
         }
     model, data, history = _trained(cell, context, pool, None)
-    outcome = _course(history, keep=False)
+    outcome = _training_outcome(history, keep=False)
     predictions = {}
     for change in (None, *CHANGES):
         labels, predictions[change or "none"], _ = _predicted(cell, context, model, data, test, change)

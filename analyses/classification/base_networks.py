@@ -54,7 +54,7 @@ class BaseNetworks(Analysis[BaseNetworksParameters]):
                 recipe_of(parameters, kind),
                 parameters.data,
                 parameters.seeds,
-                keep=True,
+                evaluate_on_test=True,
             )
         ]
         timed = [Cell(f"time/{name}", {"layers_of": name, "timing": timing}) for name in NETWORKS]

@@ -7,12 +7,12 @@ full`
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from analyses import classifiers, experiments, recipe_tables, records
 from analyses.experiments import DataChoice
 from analyses.pictures import samples
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
+from lab.recipes import Recipe
 from results import builders
 from results.builders import FRACTION
 from results.schema import Figure, Pictures
@@ -55,7 +55,12 @@ class Cifar10Baseline(Analysis[BaselineParameters]):
 
     def plan(self, parameters: BaselineParameters) -> list[Cell]:
         return experiments.cells(
-            "lenet", {"name": "lenet"}, _recipe(parameters), parameters.data, parameters.seeds, keep=True
+            "lenet",
+            {"name": "lenet"},
+            _recipe(parameters),
+            parameters.data,
+            parameters.seeds,
+            evaluate_on_test=True,
         )
 
     def run(self, cell: Cell, context: Context) -> Outcome:
@@ -124,15 +129,15 @@ class Cifar10Baseline(Analysis[BaselineParameters]):
         }
 
 
-def _recipe(parameters: BaselineParameters) -> dict[str, Any]:
-    return {
-        "epochs": parameters.epochs,
-        "batch": parameters.batch,
-        "optimizer": "sgd",
-        "learning_rate": parameters.learning_rate,
-        "weight_decay": parameters.weight_decay,
-        "schedule": "cosine",
-    }
+def _recipe(parameters: BaselineParameters) -> Recipe:
+    return Recipe(
+        epochs=parameters.epochs,
+        batch=parameters.batch,
+        optimizer="sgd",
+        learning_rate=parameters.learning_rate,
+        weight_decay=parameters.weight_decay,
+        schedule="cosine",
+    )
 
 
 analysis = Cifar10Baseline()

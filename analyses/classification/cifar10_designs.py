@@ -9,6 +9,7 @@ the designs, and is judged on validation data.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from analyses import experiments, records
 from analyses.classification._cifar10_designs_settings import (
@@ -59,16 +60,16 @@ class Cifar10Designs(Analysis[DesignsParameters]):
             recipe_a(parameters.epochs),
             parameters.data,
             parameters.seeds,
-            keep=True,
+            evaluate_on_test=True,
         )
         for name, (_, options, changes) in CHANGES.items():
             planned += experiments.cells(
                 f"ablation/{name}",
                 {"name": "normalised lenet", **({"options": options} if options else {})},
-                recipe_a(parameters.ablation_epochs) | changes,
+                replace(recipe_a(parameters.ablation_epochs), **changes),
                 budget,
                 parameters.ablation_seeds,
-                keep=True,
+                evaluate_on_test=True,
             )
         planned += experiments.cells(
             "design_b",
@@ -76,17 +77,16 @@ class Cifar10Designs(Analysis[DesignsParameters]):
             recipe_b(parameters.epochs, parameters.ema),
             parameters.data,
             parameters.seeds_b,
-            keep=True,
+            evaluate_on_test=True,
         )
         return planned
 
     def run(self, cell: Cell, context: Context) -> Outcome:
-        from lab.recipes import Recipe
         from lab.training import precision_of, predict
 
         outcome, model, data = experiments.trained(cell, context)
         if cell.id.startswith("design_b") and data.test is not None:
-            dtype = precision_of(Recipe.of(cell.settings["recipe"]), context.device, model)
+            dtype = precision_of(cell.settings["recipe"], context.device, model)
             logits = predict(model, data.test.images, data, dtype, six_views=True)
             outcome["six_views"] = records.classified(logits, data.test.labels, outcome["classes"])
             outcome["six_views_test_accuracy"] = outcome["six_views"]["test_accuracy"]

@@ -18,6 +18,7 @@ from analyses.classification._photographs_summary import summary
 from analyses.classification._photographs_transfer import train_linear
 from analyses.experiments import DataChoice
 from analyses.plugin import Analysis, Cell, Context, Outcome, Profile, Summary
+from lab.recipes import Augmentation, Recipe
 
 
 class Photographs(Analysis[PhotographsParameters]):
@@ -43,18 +44,18 @@ class Photographs(Analysis[PhotographsParameters]):
         experiments.parts(parameters.data)
 
     def plan(self, parameters: PhotographsParameters) -> list[Cell]:
-        recipe = {
-            "epochs": parameters.epochs,
-            "batch": parameters.batch,
-            "optimizer": "sgd",
-            "learning_rate": parameters.learning_rate,
-            "weight_decay": 5e-4,
-            "schedule": "cosine",
-            "augmentation": {"flip": "random"},
-            "precision": "float32",  # small batches take longer in bfloat16
-        }
+        recipe = Recipe(
+            epochs=parameters.epochs,
+            batch=parameters.batch,
+            optimizer="sgd",
+            learning_rate=parameters.learning_rate,
+            weight_decay=5e-4,
+            schedule="cosine",
+            augmentation=Augmentation(flip="random"),
+            precision="float32",  # small batches take longer in bfloat16
+        )
         scratch = experiments.cells(
-            "scratch", {"name": "lenet"}, recipe, parameters.data, parameters.seeds, keep=True
+            "scratch", {"name": "lenet"}, recipe, parameters.data, parameters.seeds, evaluate_on_test=True
         )
         transfer = {
             "data": parameters.data.model_dump(mode="json", exclude_defaults=True),

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import Field
 
 from analyses.plugin import Parameters
+from lab.recipes import Recipe
 
 DIGITS = "digits"
 DENOISING = {"squared": "squared error", "cross_entropy": "cross-entropy", "absolute": "absolute error"}
@@ -34,15 +35,15 @@ class AutoencoderParameters(Parameters):
     noise_seed: int = Field(0, ge=0)
     seeds: int = Field(5, ge=2)
 
-    def recipe(self) -> dict[str, Any]:
-        return {
-            "epochs": self.epochs,
-            "batch": self.batch,
-            "optimizer": "adam",
-            "learning_rate": self.learning_rate,
-            "schedule": "cosine",
-            "precision": "float32",
-        }
+    def recipe(self) -> Recipe:
+        return Recipe(
+            epochs=self.epochs,
+            batch=self.batch,
+            optimizer="adam",
+            learning_rate=self.learning_rate,
+            schedule="cosine",
+            precision="float32",
+        )
 
     def objectives(self) -> dict[str, dict[str, Any]]:
         """By kind, the settings of `lab.reconstruction.Reconstruction`."""

@@ -74,7 +74,6 @@ def train(cell: Cell, context: Context) -> Outcome:
 
     from lab.datasets import load
     from lab.networks.autoencoder import Autoencoder
-    from lab.recipes import Recipe
     from lab.reconstruction import Reconstruction
     from lab.training import Data, Images
 
@@ -83,8 +82,8 @@ def train(cell: Cell, context: Context) -> Outcome:
     data = Data(Images.of(digits.images, digits.labels, context.device), (0.0,), (1.0,))
     torch.manual_seed(seed)
     model = Autoencoder(tuple(digits.images.shape[1:]), settings["units"])
-    recipe, objective = Recipe.of(settings["recipe"]), Reconstruction(**settings["objective"])
-    history = experiments.fit(model, data, recipe, cell, context, objective)
+    objective = Reconstruction(**settings["objective"])
+    history = experiments.fit(model, data, settings["recipe"], cell, context, objective)
     model.eval()
     _, test = _images()
     seen = _noisy_test(test, settings)

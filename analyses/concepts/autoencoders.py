@@ -31,12 +31,10 @@ class Autoencoders(Analysis[AutoencoderParameters]):
         return (DIGITS,)
 
     def plan(self, parameters: AutoencoderParameters) -> list[Cell]:
-        from lab.recipes import Recipe
-
         shared = {"noise": parameters.noise, "noise_seed": parameters.noise_seed}
         trained = shared | {
             "units": parameters.units,
-            "recipe": Recipe.of(parameters.recipe()).as_settings(),
+            "recipe": parameters.recipe(),
         }
         return [
             Cell(BASELINES, shared),

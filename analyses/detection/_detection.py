@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from analyses import experiments, records
 from analyses.plugin import Cell, Context, Outcome
 from lab.canvas import CANVAS
+from lab.recipes import Augmentation, Recipe
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -145,18 +146,18 @@ def made_of(images: ImageSet, choice: CanvasChoice, split: str, count: int, colo
     return canvases, np.concatenate([images.labels[indices][:, None], where], axis=1)
 
 
-def recipe(epochs: int, mirror: bool, shift: int) -> dict[str, Any]:
+def recipe(epochs: int, mirror: bool, shift: int) -> Recipe:
     """Of the base networks: Adam, 1e-3 falling to 1e-4, batches of 100, decoupled decay of 0.05."""
-    return {
-        "epochs": epochs,
-        "batch": 100,
-        "optimizer": "adamw",
-        "learning_rate": 1e-3,
-        "weight_decay": 0.05,
-        "schedule": "exponential",
-        "final_factor": 0.1,
-        "augmentation": {"flip": "random" if mirror else "none", "shift": shift},
-    }
+    return Recipe(
+        epochs=epochs,
+        batch=100,
+        optimizer="adamw",
+        learning_rate=1e-3,
+        weight_decay=0.05,
+        schedule="exponential",
+        final_factor=0.1,
+        augmentation=Augmentation("random" if mirror else "none", shift),
+    )
 
 
 def cells(
@@ -174,12 +175,10 @@ def cells(
     lab.detection.DetectionObjective. test: whether the test canvases are measured. alone: epochs in which the
     proposals are trained first, without the head.
     """
-    from lab.recipes import Recipe
-
     settings = {
         "data": data.model_dump(mode="json", exclude_defaults=True),
         "network": dict(network),
-        "recipe": Recipe.of(recipe(epochs, data.mirror, data.shift)).as_settings(),
+        "recipe": recipe(epochs, data.mirror, data.shift),
         "objective": dict(objective or {}),
         "test": test,
         **({"alone": alone} if alone else {}),
@@ -215,8 +214,7 @@ def trained(cell: Cell, context: Context) -> tuple[Outcome, ProposalNetwork, Dat
     import torch
 
     from lab.detection import DetectionObjective
-    from lab.recipes import Recipe
-    from lab.training import LOST, judged, precision_of
+    from lab.training import DIVERGED_LOSS, evaluate, precision_of
 
     settings, seed = cell.settings, cell.seed or 0
     data, classes = load(CanvasChoice.model_validate(settings["data"]), context.device)
@@ -229,17 +227,17 @@ def trained(cell: Cell, context: Context) -> tuple[Outcome, ProposalNetwork, Dat
     if "weights" in chosen:
         chosen["weights"] = tuple(chosen["weights"])
     objective = DetectionObjective(**chosen)
-    plan = Recipe.of(settings["recipe"])
+    plan: Recipe = settings["recipe"]
     if alone := settings.get("alone", 0):
         first = replace(objective, weights=(*objective.weights[:2], 0.0))
         experiments.fit(model, train_only, replace(plan, epochs=alone), cell, context, first, name="alone")
     outcome = records.trained_record(
         experiments.fit(model, train_only, plan, cell, context, objective), model
     )
-    told = judged(model, part, data, objective, precision_of(plan, context.device, model))
+    measured = evaluate(model, part, data, objective, precision_of(plan, context.device, model))
     outcome |= {
-        f"measured_{name}": value if isfinite(value) else WORST.get(name, LOST)
-        for name, value in told.items()
+        f"measured_{name}": value if isfinite(value) else WORST.get(name, DIVERGED_LOSS)
+        for name, value in measured.items()
     }
     return outcome, model, data
 

@@ -41,10 +41,10 @@ def losses(runs: Mapping[str, Sequence[Outcome]], what: str) -> Panels:
 
 def _loss_panel(runs: Sequence[Outcome], key: str, title: str) -> tuple[Panel, float] | None:
     """The panel, and the mean on test canvases; None for the class of a network without a head."""
-    courses = [run["history"]["parts"].get(f"train/{key}_loss") for run in runs]
-    if None in courses:
+    curves = [run["history"]["parts"].get(f"train/{key}_loss") for run in runs]
+    if None in curves:
         return None
-    epochs = list(zip(*courses, strict=False))  # as far as every run went
+    epochs = list(zip(*curves, strict=False))  # as far as every run went
     tested = fmean(run[f"measured_{key}_loss"] for run in runs)
     mean = tuple(map(fmean, epochs))
     training = Series(

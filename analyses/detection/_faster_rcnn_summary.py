@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
-from typing import Any
 
 from analyses import comparing, recipe_tables, records
 from analyses.comparing import Comparison
@@ -15,6 +14,7 @@ from analyses.detection._detection import NETWORKS
 from analyses.detection._faster_rcnn_settings import REFERENCE, VARIANTS, Change, DetectorParameters
 from analyses.detection._faster_rcnn_tables import COMPARED, MEASURED
 from analyses.plugin import Outcome, Summary
+from lab.recipes import Recipe
 from results import builders
 from results.schema import Finding, Metric
 
@@ -88,7 +88,7 @@ def summary(parameters: DetectorParameters, outcomes: Mapping[str, Outcome]) -> 
     )
 
 
-def _recipe(parameters: DetectorParameters) -> dict[str, Any]:
+def _recipe(parameters: DetectorParameters) -> Recipe:
     return detection.recipe(parameters.epochs, parameters.data.mirror, parameters.data.shift)
 
 

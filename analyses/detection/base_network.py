@@ -8,7 +8,6 @@ detection.base_network --profile full`
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from pydantic import Field
 
@@ -16,6 +15,7 @@ from analyses import classifiers, experiments, recipe_tables, records
 from analyses.detection import _detection as detection
 from analyses.experiments import DataChoice
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
+from lab.recipes import Recipe
 from results import builders
 from results.builders import FRACTION
 
@@ -54,7 +54,9 @@ class BaseNetwork(Analysis[BaseNetworkParameters]):
 
     def plan(self, parameters: BaseNetworkParameters) -> list[Cell]:
         network, recipe = {"name": "detector base"}, _recipe(parameters)
-        return experiments.cells("base", network, recipe, parameters.data, parameters.seeds, keep=True)
+        return experiments.cells(
+            "base", network, recipe, parameters.data, parameters.seeds, evaluate_on_test=True
+        )
 
     def run(self, cell: Cell, context: Context) -> Outcome:
         return experiments.train(cell, context)
@@ -104,7 +106,7 @@ class BaseNetwork(Analysis[BaseNetworkParameters]):
         )
 
 
-def _recipe(parameters: BaseNetworkParameters) -> dict[str, Any]:
+def _recipe(parameters: BaseNetworkParameters) -> Recipe:
     return detection.recipe(parameters.epochs, parameters.mirror, parameters.shift)
 
 

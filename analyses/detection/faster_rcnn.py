@@ -82,13 +82,12 @@ class FasterRcnn(Analysis[DetectorParameters]):
 
     def run(self, cell: Cell, context: Context) -> Outcome:
         from lab.networks.detector import Detector
-        from lab.recipes import Recipe
         from lab.training import precision_of
 
         outcome, model, data = detection.trained(cell, context)
         part = data.test if cell.settings["test"] else data.validation
         assert part is not None and isinstance(model, Detector)
-        dtype = precision_of(Recipe.of(cell.settings["recipe"]), context.device, model)
+        dtype = precision_of(cell.settings["recipe"], context.device, model)
         predicted = detection.predict(model, part.images, data, dtype)
         assert predicted.logits is not None
         outcome["predictions"] = records.as_text(predicted.logits.argmax(1).tolist())

@@ -19,6 +19,7 @@ from analyses.detection import _detection_charts as charts
 from analyses.detection._detection import CanvasChoice
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
 from lab.canvas import ANCHOR, CANVAS, NEGATIVE, OBJECTS, STRIDE
+from lab.recipes import Recipe
 from results import builders
 from results.builders import FRACTION
 from results.schema import Metric, Table
@@ -82,13 +83,12 @@ class RegionProposals(Analysis[ProposalParameters]):
 
     def run(self, cell: Cell, context: Context) -> Outcome:
         from lab.detection import coverage, mask
-        from lab.recipes import Recipe
         from lab.training import precision_of
 
         outcome, model, data = detection.trained(cell, context)
         assert data.test is not None
         truth = data.test.labels[:, 1:].float().cpu()
-        dtype = precision_of(Recipe.of(cell.settings["recipe"]), context.device, model)
+        dtype = precision_of(cell.settings["recipe"], context.device, model)
         predicted = detection.predict(model, data.test.images, data, dtype)
         asked = mask(truth, cell.settings["objective"]["positive"])
         return outcome | {
@@ -196,7 +196,7 @@ def _thresholds(parameters: ProposalParameters) -> dict[str, float]:
     return {"proposal": parameters.positive, "published": PUBLISHED_THRESHOLD}
 
 
-def _recipes(parameters: ProposalParameters) -> dict[str, Mapping[str, Any]]:
+def _recipes(parameters: ProposalParameters) -> dict[str, Recipe]:
     return {
         "Proposal network": detection.recipe(parameters.epochs, parameters.data.mirror, parameters.data.shift)
     }

@@ -18,6 +18,7 @@ from analyses.plugin import Cell, Context, Outcome, Parameters
 from analyses.records import classified
 from analyses.transfer import _transfer as transfer
 from analyses.transfer._transfer import Domain
+from lab.recipes import Recipe
 from results import builders
 from results.schema import Finding, Metric, Table
 from results.text import counted
@@ -50,12 +51,12 @@ class SourceParameters(Parameters):
     finetune_epochs: int = Field(20, ge=1)
     seeds: int = Field(3, ge=2)
 
-    def recipes(self) -> dict[str, dict[str, Any]]:
-        later = {"batch": 64, "nesterov": False, "schedule": "cosine"}
+    def recipes(self) -> dict[str, Recipe]:
+        later = Recipe(epochs=self.probe_epochs, batch=64, nesterov=False, schedule="cosine")
         return {
             "source": recipe_a(self.epochs),
-            "probe": later | {"epochs": self.probe_epochs},
-            "finetune": later | {"epochs": self.finetune_epochs, "learning_rate": self.finetune_rate},
+            "probe": later,
+            "finetune": replace(later, epochs=self.finetune_epochs, learning_rate=self.finetune_rate),
         }
 
     def check(self) -> None:
@@ -66,13 +67,11 @@ class SourceParameters(Parameters):
         require_classes({"training": transfer.load(self.target).train})
 
     def cells(self, name: str, **settings: Any) -> list[Cell]:
-        from lab.recipes import Recipe
-
         common = {
             "data": self.data.model_dump(mode="json", exclude_defaults=True),
             "target": self.target.model_dump(mode="json", exclude_defaults=True),
             "rates": list(self.probe_rates),
-            "recipes": {name: Recipe.of(one).as_settings() for name, one in self.recipes().items()},
+            "recipes": self.recipes(),
         }
         return [Cell(f"{name}/{seed}", common | settings, seed) for seed in range(self.seeds)]
 
@@ -102,11 +101,10 @@ def transferred(
 
     from lab import weights
     from lab.heads import fit_heads
-    from lab.recipes import Recipe
     from lab.training import Images, precision_of, predict
 
     seed, settings = cell.seed or 0, cell.settings
-    recipes = {name: Recipe.of(one) for name, one in settings["recipes"].items()}
+    recipes: dict[str, Recipe] = settings["recipes"]
     domain = Domain.model_validate(settings["target"])
     parts = transfer.load(domain)
 
@@ -148,7 +146,7 @@ def transferred(
         [seed],
         {"validation": (features[1] / scale, labels[1])},
     )
-    reached = [course.accuracy["validation"][-1] for course in heads.courses[0]]
+    reached = [curve.accuracy["validation"][-1] for curve in heads.learning_curves[0]]
     best = reached.index(max(reached))
     logits = features[2] / scale @ heads.weight[0, best].T + heads.bias[0, best]
     predicted["probe"] = classified(logits, labels[2], parts.test.classes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 from pydantic import Field, model_validator
@@ -10,6 +11,7 @@ from analyses.classification._cifar10_designs_settings import recipe_a, recipe_b
 from analyses.experiments import DataChoice
 from analyses.plugin import Cell, Parameters
 from analyses.supervision import _supervision as supervision
+from lab.recipes import Recipe
 
 Positive = Annotated[int, Field(ge=1)]
 TEACHER = "whitened"  # design B of classification.cifar10_designs, and its student design A
@@ -62,18 +64,18 @@ class TeacherParameters(Parameters):
             raise ValueError("data.validation is 0, and K is chosen on validation images")
         return self
 
-    def recipes(self) -> dict[str, dict[str, Any]]:
-        first = recipe_a(self.rounds)
+    def recipes(self) -> dict[str, Recipe]:
+        student = recipe_a(self.rounds)
         return {
-            "teacher": recipe_b(self.teacher_epochs) | {"batch": 128},
-            "student": first,
-            "finetune": first
-            | {
-                "epochs": self.finetune_epochs,
-                "learning_rate": self.finetune_rate,
-                "schedule": "cosine",
-                "nesterov": False,
-            },
+            "teacher": replace(recipe_b(self.teacher_epochs), batch=128),
+            "student": student,
+            "finetune": replace(
+                student,
+                epochs=self.finetune_epochs,
+                learning_rate=self.finetune_rate,
+                schedule="cosine",
+                nesterov=False,
+            ),
         }
 
 
@@ -83,9 +85,7 @@ def cells_of(
     """One cell a seed. choice: K and P of a student, whose settings hold those of its teacher. more: settings
     of its own.
     """
-    from lab.recipes import Recipe
-
-    recipes = {part: Recipe.of(one).as_settings() for part, one in parameters.recipes().items()}
+    recipes = parameters.recipes()
     settings: dict[str, Any] = {
         "data": parameters.data.model_dump(mode="json", exclude_defaults=True),
         "labelled": parameters.labelled,

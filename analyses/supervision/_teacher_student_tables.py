@@ -124,9 +124,9 @@ def k_chart(parameters: TeacherParameters, metrics: Mapping[str, Metric]) -> Cha
 
 
 def precision_chart(parameters: TeacherParameters, teachers: Sequence[Outcome]) -> Chart:
-    courses = [teacher["precision"] for teacher in teachers]
-    bins = range(min(map(len, courses)))
-    at = [[100 * course[index] for course in courses] for index in bins]
+    curves = [teacher["precision"] for teacher in teachers]
+    bins = range(min(map(len, curves)))
+    at = [[100 * curve[index] for curve in curves] for index in bins]
     series = Series(
         label="Correct labels",
         x=tuple((index + 0.5) * parameters.bin for index in bins),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from analyses import experiments, records
 from analyses.plugin import Cell, Context, Outcome
 from analyses.supervision._teacher_student_settings import STUDENT, TEACHER
+from lab.recipes import Recipe
 
 if TYPE_CHECKING:
     import numpy as np
@@ -91,13 +92,11 @@ def _train_teacher(cell: Cell, context: Context, parts: Parts, classes: Sequence
     """The teacher: trained on the labelled images alone."""
     import torch
 
-    from lab.recipes import Recipe
-
     torch.manual_seed(cell.seed or 0)
     model = _teacher_network(cell.settings, classes)
     model.whiten(parts.data.normalised(parts.labelled.images[:5_000]))
-    labelled, recipe = replace(parts.data, train=parts.labelled), Recipe.of(cell.settings["teacher"])
-    history = experiments.fit(model, labelled, recipe, cell, context, name="teacher")
+    labelled = replace(parts.data, train=parts.labelled)
+    history = experiments.fit(model, labelled, cell.settings["teacher"], cell, context, name="teacher")
     model.eval()
     return model, history
 
@@ -113,11 +112,10 @@ def _scores(
     import numpy as np
 
     from lab import training
-    from lab.datasets.cache import kept_array
+    from lab.datasets.cache import cached_array
     from lab.networks import REVISION
-    from lab.recipes import Recipe
 
-    recipe = Recipe.of(cell.settings["teacher"])
+    recipe: Recipe = cell.settings["teacher"]
     dtype = training.precision_of(recipe, context.device, _teacher_network(cell.settings, classes))
     assert parts.validation is not None and parts.test is not None
     evaluated = (parts.unlabelled, parts.validation, parts.test)
@@ -133,7 +131,7 @@ def _scores(
         return np.full_like(found, np.nan) if history.outcome == "diverged" else found
 
     identity = (TEACHER, cell.settings["widths"], recipe, cell.seed, str(dtype), pixels.hexdigest())
-    scores = kept_array("teachers", (*identity, REVISION, training.REVISION), made)
+    scores = cached_array("teachers", (*identity, REVISION, training.REVISION), made)
     ends = np.cumsum([len(part) for part in evaluated])[:-1]
     return np.split(np.nan_to_num(scores), ends), not np.isfinite(scores).all()
 
@@ -142,13 +140,13 @@ def run_teacher(cell: Cell, context: Context, parts: Parts, classes: Sequence[st
     """How good the teacher is, and how right the labels are that it gives."""
     import torch
 
-    from lab.pseudo_labels import surest
+    from lab.pseudo_labels import top_k_pseudo_labels
 
     (scores, validation, test), diverged = _scores(cell, context, parts, classes)
     assert parts.validation is not None and parts.test is not None
     truth = parts.unlabelled.labels.cpu().numpy()
     settings = cell.settings
-    most = surest(scores, max(settings["k"]), settings["p"][0])
+    most = top_k_pseudo_labels(scores, max(settings["k"]), settings["p"][0])
     right, bins = most.right(truth), most.ranks // settings["bin"]
     return {
         "validation_accuracy": _accuracy(validation, parts.validation),
@@ -158,7 +156,7 @@ def run_teacher(cell: Cell, context: Context, parts: Parts, classes: Sequence[st
         ),
         "diverged": diverged,
         "chosen": [
-            {"k": k, "p": p} | _chosen_record(surest(scores, k, p), truth)
+            {"k": k, "p": p} | _chosen_record(top_k_pseudo_labels(scores, k, p), truth)
             for p in settings["p"]
             for k in settings["k"]
         ],
@@ -184,8 +182,7 @@ def run_student(cell: Cell, context: Context, parts: Parts, classes: Sequence[st
     import numpy as np
     import torch
 
-    from lab.pseudo_labels import surest
-    from lab.recipes import Recipe
+    from lab.pseudo_labels import top_k_pseudo_labels
     from lab.sampling import Rounds
     from lab.training import Images, precision_of
 
@@ -195,7 +192,7 @@ def run_student(cell: Cell, context: Context, parts: Parts, classes: Sequence[st
     if "k" in settings:
         pool = pool_of(cell, parts)
         (scores, _, _), _ = _scores(cell, context, parts, classes)
-        chosen = surest(scores[pool], settings["k"], settings["p"])
+        chosen = top_k_pseudo_labels(scores[pool], settings["k"], settings["p"])
         truth = parts.unlabelled.labels.cpu().numpy()[pool]
         outcome = _chosen_record(chosen, truth) | {
             "class_sizes": np.bincount(truth, minlength=len(classes)).tolist(),
@@ -207,15 +204,14 @@ def run_student(cell: Cell, context: Context, parts: Parts, classes: Sequence[st
         shown = Images(some.images, torch.from_numpy(chosen.labels).to(device))
     torch.manual_seed(seed)
     model = experiments.network(STUDENT, {}, len(classes))
-    recipes = {part: Recipe.of(settings[part]) for part in ("student", "finetune")}
-    dtype = precision_of(recipes["student"], context.device, model)
+    dtype = precision_of(settings["student"], context.device, model)
     outcome["diverged"] = False
     for part, images, order in (
         ("student", shown, Rounds(settings["shown"])),
         ("finetune", parts.labelled, None),
     ):
         data = replace(parts.data, train=images)
-        history = experiments.fit(model, data, recipes[part], cell, context, order=order, name=part)
+        history = experiments.fit(model, data, settings[part], cell, context, order=order, name=part)
         outcome["diverged"] |= history.outcome == "diverged"
         model.eval()
         if part == "student":

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from analyses.experiments import DataChoice
 from analyses.plugin import Outcome, Parameters
+from lab.recipes import Augmentation, Recipe
 
 Runs = Mapping[str, Sequence[Outcome]]  # by network, its outcomes by seed
 OWN = "design_b"  # the better design of classification.cifar10_designs
@@ -54,11 +54,11 @@ class LastStageParameters(Parameters):
     def candidates(self) -> dict[str, Candidate]:
         return {"pretrained": self.pretrained} | ({"resnet18": self.resnet18} if self.resnet18 else {})
 
-    def recipe(self, candidate: Candidate) -> dict[str, Any]:
-        return {
-            "epochs": candidate.epochs,
-            "batch": self.batch,
-            "optimizer": "adam",
-            "learning_rate": self.learning_rate,
-            "augmentation": {} if candidate.layer else {"flip": "random"},
-        }
+    def recipe(self, candidate: Candidate) -> Recipe:
+        return Recipe(
+            epochs=candidate.epochs,
+            batch=self.batch,
+            optimizer="adam",
+            learning_rate=self.learning_rate,
+            augmentation=Augmentation(flip="none" if candidate.layer else "random"),
+        )

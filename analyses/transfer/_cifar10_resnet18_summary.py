@@ -21,9 +21,14 @@ from results.schema import Figure, Finding, Metric
 def summary(parameters: LastStageParameters, outcomes: Mapping[str, Outcome]) -> Summary:
     runs = {name: records.runs_named(outcomes, name) for name in (*parameters.candidates(), OWN)}
     titles = tables.titles_of(parameters, runs)
-    correct = {name: transfer.share_correct(found) for name, found in runs.items()}
     pairs = {name: (name, OWN) for name in parameters.candidates()}
-    compared = transfer.compare(correct, pairs)
+    if all("predictions" in run for found in runs.values() for run in found):
+        compared = transfer.compare(
+            {name: transfer.share_correct(found) for name, found in runs.items()}, pairs
+        )
+    else:  # cells that were measured before predictions were kept
+        accuracies = {name: [run["test_accuracy"] for run in found] for name, found in runs.items()}
+        compared = transfer.compare(accuracies, pairs, "seeds")
     metrics = _metrics(parameters, runs, titles)
     metrics |= transfer.comparison_metrics(compared, pairs, titles)
     metrics |= transfer.duplicate_metrics(outcomes.get("duplicates", {}))
@@ -149,6 +154,11 @@ def _findings(
             "its lowest",
             losses[0] <= 1.25 * min(losses),
             "pretrained/first_validation_loss",
+        ),
+        "compared_over_images": builders.statement(
+            "The networks are compared over the test images, rather than over seeds",
+            compared["pretrained"].over == "test images",
+            "pretrained/gain",
         ),
         "whole_split": builders.statement(
             "The networks are trained on all training images of the split",

@@ -11,6 +11,7 @@ from analyses.experiments import DataChoice
 from analyses.interpretation import _interpretation as interpretation
 from analyses.plugin import Cell, Context, Outcome
 from analyses.transfer._cifar10_resnet18_settings import Candidate
+from lab.recipes import Recipe
 
 if TYPE_CHECKING:
     from torch import nn
@@ -47,10 +48,10 @@ def train(cell: Cell, context: Context) -> Outcome:
 
     from lab import weights
     from lab.interpretation import photograph
-    from lab.recipes import Recipe
 
     settings, seed = cell.settings, cell.seed or 0
-    candidate = Candidate.model_validate(settings["candidate"] | {"epochs": settings["recipe"]["epochs"]})
+    recipe: Recipe = settings["recipe"]
+    candidate = Candidate.model_validate(settings["candidate"] | {"epochs": recipe.epochs})
     drawn = settings.get("maps", {})
     image = photograph(drawn["image"]) if drawn else None  # refused before anything is trained
     network = weights.load(
@@ -71,7 +72,6 @@ def train(cell: Cell, context: Context) -> Outcome:
         data = replace(data, mean=network.mean, std=network.std)
         enlarge = nn.Upsample((candidate.size, candidate.size), mode="bilinear")
         model = nn.Sequential(enlarge, whole)
-    recipe = Recipe.of(settings["recipe"])
     outcome, _ = experiments.train_classifier(model, data, recipe, cell, context, classes)
     outcome |= {
         "weights": described,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
 from analyses.plugin import Parameters
+from lab.recipes import Augmentation, Recipe
 
 
 class FaceParameters(Parameters):
@@ -48,27 +49,31 @@ class FaceParameters(Parameters):
             for suffix, decay in (("", 0.0), ("_l2", self.penalty))
         }
 
-    def mlp_recipe(self, decay: float) -> dict[str, Any]:
-        return {
-            "epochs": self.mlp_epochs,
-            "batch": 50,
-            "optimizer": "adamw",
-            "learning_rate": 1e-3,
-            "weight_decay": decay,
-            "schedule": "cosine",
-            "precision": "float32",
-            "augmentation": {"flip": "random"} if self.mirror else {},
-        }
+    def perceptron_recipe(self, decay: float) -> Recipe:
+        return Recipe(
+            epochs=self.mlp_epochs,
+            batch=50,
+            optimizer="adamw",
+            learning_rate=1e-3,
+            weight_decay=decay,
+            schedule="cosine",
+            precision="float32",
+            augmentation=self._augmentation(),
+        )
 
-    def head_recipe(self) -> dict[str, Any]:
-        return {"epochs": self.head_epochs, "batch": 50, "nesterov": False, "schedule": "cosine"}
+    def head_recipe(self) -> Recipe:
+        """All choices but the learning rate."""
+        return Recipe(epochs=self.head_epochs, batch=50, nesterov=False, schedule="cosine")
 
-    def finetune_recipe(self) -> dict[str, Any]:
-        return {
-            "epochs": self.finetune_epochs,
-            "batch": 50,
-            "learning_rate": self.finetune_rate,
-            "nesterov": False,
-            "schedule": "cosine",
-            "augmentation": {"flip": "random"} if self.mirror else {},
-        }
+    def finetune_recipe(self) -> Recipe:
+        return Recipe(
+            epochs=self.finetune_epochs,
+            batch=50,
+            learning_rate=self.finetune_rate,
+            nesterov=False,
+            schedule="cosine",
+            augmentation=self._augmentation(),
+        )
+
+    def _augmentation(self) -> Augmentation:
+        return Augmentation(flip="random" if self.mirror else "none")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from statistics import mean
 from typing import Any
 
@@ -84,8 +85,8 @@ def recipe_table(parameters: FaceParameters, runs: Mapping[str, Sequence[Outcome
     }
     table = recipe_tables.recipe_table(
         {
-            "Perceptron": parameters.mlp_recipe(0.0),
-            "Linear layer": parameters.head_recipe() | {"learning_rate": float(best_rate(head))},
+            "Perceptron": parameters.perceptron_recipe(0.0),
+            "Linear layer": replace(parameters.head_recipe(), learning_rate=float(best_rate(head))),
             "All layers": parameters.finetune_recipe(),
         },
         rows,

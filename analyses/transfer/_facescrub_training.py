@@ -118,11 +118,10 @@ def _trained(
     context: Context,
 ) -> tuple[Outcome, Tensor]:
     """The classification record of the model after training, and its logits of the test faces."""
-    from lab.recipes import Recipe
     from lab.training import Data, Images
 
     train, validation, test = (Images.of(part.images, part.labels, context.device) for part in faces)
-    data, recipe = Data(train, *statistics, validation, test), Recipe.of(cell.settings["recipe"])
+    data, recipe = Data(train, *statistics, validation, test), cell.settings["recipe"]
     outcome, logits = experiments.train_classifier(model, data, recipe, cell, context, faces.test.classes)
     for key in ("train_accuracy", "validation_accuracy"):
         outcome[key] = outcome["history"][key][-1]
@@ -171,13 +170,12 @@ def linear_layers(settings: Mapping[str, Any], fixed: FixedFeatures, context: Co
     import torch
 
     from lab.heads import fit_heads
-    from lab.recipes import Recipe
 
     return fit_heads(
         fixed.train,
         torch.from_numpy(fixed.faces.train.labels),
         len(fixed.faces.train.classes),
-        Recipe.of(settings["recipe"]),
+        settings["recipe"],
         settings["rates"],
         settings["seeds"],
         fixed.evaluated,
@@ -195,19 +193,19 @@ def train_linear_layer(cell: Cell, context: Context) -> Outcome:
     heads = linear_layers(settings, fixed, context)
     runs: dict[str, list[Outcome]] = {f"{rate:g}": [] for rate in settings["rates"]}
     inputs, labels = fixed.evaluated["test"]
-    for course, logits in heads.each(inputs):
-        runs[f"{course.learning_rate:g}"].append(
+    for curve, logits in heads.each(inputs):
+        runs[f"{curve.learning_rate:g}"].append(
             {
-                "history": course.as_outcome(),
-                "diverged": course.diverged,
-                "train_accuracy": course.accuracy["train"][-1],
-                "validation_accuracy": course.accuracy["validation"][-1],
+                "history": curve.as_outcome(),
+                "diverged": curve.diverged,
+                "train_accuracy": curve.accuracy["train"][-1],
+                "validation_accuracy": curve.accuracy["validation"][-1],
                 **records.classified(logits, labels, fixed.faces.test.classes),
             }
         )
     return {
         "runs": runs,
-        "diverged": any(course.diverged for row in heads.courses for course in row),
+        "diverged": any(curve.diverged for row in heads.learning_curves for curve in row),
         "weights": weights.describe(fixed.network),
         "layer": fixed.layer or "what the last layer is given",
         "checked": locate(settings["name"]).release.checked(),

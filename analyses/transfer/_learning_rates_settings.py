@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field
 
 from analyses.plugin import Parameters
 from analyses.transfer._transfer import Domain
+from lab.recipes import Augmentation, Recipe
 
 Rate = Annotated[float, Field(gt=0, le=1_000)]
 TITLES = {"finetune": "Fine-tuning", "head": "Frozen backbone"}
@@ -63,17 +64,16 @@ class LearningRateParameters(Parameters):
             ("head", rate) for rate in self.head_rates
         ]
 
-    def recipe(self, kind: str, domain: Domain) -> dict[str, Any]:
+    def recipe(self, kind: str, domain: Domain) -> Recipe:
         """All choices but the learning rate."""
         epochs = self.head_epochs if kind == "head" else self.finetune_epochs
-        milestones = tuple(dict.fromkeys(epoch for n in (1, 2, 3) if (epoch := epochs * n // 4)))
-        return {
-            "epochs": epochs,
-            "batch": self.batch,
-            "optimizer": "sgd",
-            "momentum": self.momentum,
-            "nesterov": False,
-            "schedule": "multistep",
-            "milestones": milestones,
-            "augmentation": {"flip": "random"} if domain.mirror else {},
-        }
+        return Recipe(
+            epochs=epochs,
+            batch=self.batch,
+            optimizer="sgd",
+            momentum=self.momentum,
+            nesterov=False,
+            schedule="multistep",
+            milestones=tuple(dict.fromkeys(epoch for n in (1, 2, 3) if (epoch := epochs * n // 4))),
+            augmentation=Augmentation(flip="random" if domain.mirror else "none"),
+        )

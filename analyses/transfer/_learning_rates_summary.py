@@ -245,6 +245,6 @@ def _findings(
 
 
 def _flattens(runs: Sequence[Outcome]) -> bool:
-    course, _, _ = records.mean_curve(runs, "validation_accuracy")
-    late = course[-max(2, len(course) // 3) :]
-    return len(course) > 2 and max(late) - min(late) < 0.02
+    curve, _, _ = records.mean_curve(runs, "validation_accuracy")
+    late = curve[-max(2, len(curve) // 3) :]
+    return len(curve) > 2 and max(late) - min(late) < 0.02

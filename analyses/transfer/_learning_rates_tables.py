@@ -23,8 +23,6 @@ from results.text import counted
 
 def recipe_table(parameters: LearningRateParameters, outcomes: Mapping[str, Outcome]) -> Table:
     """What each approach was trained with, on every data set."""
-    from lab.recipes import Recipe
-
     domains = parameters.used
     first = next(iter(domains.values()))
 
@@ -37,7 +35,7 @@ def recipe_table(parameters: LearningRateParameters, outcomes: Mapping[str, Outc
     for kind, rates in (("finetune", parameters.finetune_rates), ("head", parameters.head_rates)):
         recipes[TITLES[kind]] = parameters.recipe(kind, first)
         rows = {
-            name: dict(recipe_tables.recipe_rows(Recipe.of(parameters.recipe(kind, domain))))
+            name: dict(recipe_tables.recipe_rows(parameters.recipe(kind, domain)))
             for name, domain in domains.items()
         }
         schedule = rows[next(iter(domains))]["learning rate"].partition(", ")[2]

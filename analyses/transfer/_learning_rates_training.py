@@ -9,6 +9,7 @@ from analyses import experiments, records
 from analyses.plugin import Cell, Context, Outcome
 from analyses.transfer import _transfer as transfer
 from analyses.transfer._transfer import Domain
+from lab.recipes import Recipe
 
 
 def train_heads(
@@ -21,7 +22,6 @@ def train_heads(
 
     from lab.features import cached_features
     from lab.heads import fit_heads
-    from lab.recipes import Recipe
 
     started = time.perf_counter()
     views = [
@@ -41,7 +41,7 @@ def train_heads(
         torch.stack(views),
         torch.from_numpy(parts.train.labels),
         len(parts.train.classes),
-        Recipe.of(settings["recipe"]),
+        settings["recipe"],
         settings["rates"],
         settings["seeds"],
         evaluated,
@@ -50,12 +50,12 @@ def train_heads(
     seconds = time.perf_counter() - started
     inputs, labels = evaluated["test"]
     runs = {
-        f"{course.learning_rate:g}/{course.seed}": {
-            "diverged": course.diverged,
-            "history": course.as_outcome(),
+        f"{curve.learning_rate:g}/{curve.seed}": {
+            "diverged": curve.diverged,
+            "history": curve.as_outcome(),
             **records.classified(logits, labels, parts.test.classes),
         }
-        for course, logits in heads.each(inputs)
+        for curve, logits in heads.each(inputs)
     }
     return {
         "runs": runs,
@@ -67,7 +67,6 @@ def train_heads(
 
 def finetune(cell: Cell, context: Context, network: Any, parts: transfer.Parts) -> Outcome:
     """All layers at one rate from one seed."""
-    from lab.recipes import Recipe
     from lab.training import Data, Images
     from lab.weights import with_head
 
@@ -75,5 +74,5 @@ def finetune(cell: Cell, context: Context, network: Any, parts: transfer.Parts) 
     model = with_head(network.model, len(classes), cell.seed or 0)
     train, validation, test = (Images.of(part.images, part.labels, context.device) for part in parts)
     data = Data(train, network.mean, network.std, validation, test)
-    recipe = Recipe.of(cell.settings["recipe"])
+    recipe: Recipe = cell.settings["recipe"]
     return experiments.train_classifier(model, data, recipe, cell, context, classes)[0]

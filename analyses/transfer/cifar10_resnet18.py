@@ -53,15 +53,13 @@ class Cifar10Resnet18(Analysis[LastStageParameters]):
         return (parameters.data.name,)
 
     def plan(self, parameters: LastStageParameters) -> list[Cell]:
-        from lab.recipes import Recipe
-
         data = parameters.data.model_dump(mode="json", exclude_defaults=True)
         cells = []
         for name, candidate in parameters.candidates().items():
             settings: dict[str, Any] = {
                 "data": data,
                 "candidate": candidate.model_dump(mode="json", exclude={"epochs"}),
-                "recipe": Recipe.of(parameters.recipe(candidate)).as_settings(),
+                "recipe": parameters.recipe(candidate),
             }
             drawn = {"maps": {"image": parameters.image, "shown": parameters.shown}}
             cells += [
@@ -74,7 +72,7 @@ class Cifar10Resnet18(Analysis[LastStageParameters]):
             recipe_b(parameters.own_epochs),
             parameters.data,
             parameters.own_seeds,
-            keep=True,
+            evaluate_on_test=True,
         )
         cells.sort(key=lambda cell: cell.seed or 0)  # stable: the networks in turn
         if parameters.duplicates:

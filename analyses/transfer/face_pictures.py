@@ -183,7 +183,7 @@ def _explained(cell: Cell, context: Context, face_of: Callable[[FixedFeatures], 
 
     fixed = training.fixed_features(cell.settings, context)
     heads = training.linear_layers(cell.settings, fixed, context)
-    reached = [course.accuracy["validation"][-1] for course in heads.courses[0]]
+    reached = [curve.accuracy["validation"][-1] for curve in heads.learning_curves[0]]
     rate = reached.index(max(reached))
     model = _classifier(fixed, heads.weight[0, rate].cpu(), heads.bias[0, rate].cpu())
     face = face_of(fixed)

@@ -46,8 +46,6 @@ class Facescrub(Analysis[FaceParameters]):
         return (parameters.name,)
 
     def plan(self, parameters: FaceParameters) -> list[Cell]:
-        from lab.recipes import Recipe
-
         data = parameters.model_dump(
             mode="json", include={"name", "split", "damaged", "person", "split_seed", "duplicates"}
         )
@@ -58,16 +56,15 @@ class Facescrub(Analysis[FaceParameters]):
             "kind": "head",
             "rates": list(parameters.rates),
             "seeds": list(range(parameters.seeds)),
-            "recipe": Recipe.of(parameters.head_recipe()).as_settings(),
+            "recipe": parameters.head_recipe(),
             "mirror": parameters.mirror,
         }
         cells = [Cell("conv4", data | network | heads)]
         for name, (hidden, decay) in parameters.perceptrons().items():
-            recipe = Recipe.of(parameters.mlp_recipe(decay)).as_settings()
+            recipe = parameters.perceptron_recipe(decay)
             settings = data | {"kind": "mlp", "size": parameters.size, "hidden": hidden, "recipe": recipe}
             cells += [Cell(f"{name}/{seed}", settings, seed) for seed in range(parameters.seeds)]
-        recipe = Recipe.of(parameters.finetune_recipe()).as_settings()
-        settings = data | network | {"kind": "finetune", "recipe": recipe}
+        settings = data | network | {"kind": "finetune", "recipe": parameters.finetune_recipe()}
         cells += [Cell(f"finetuned/{seed}", settings, seed) for seed in range(parameters.seeds)]
         return cells
 

@@ -10,7 +10,7 @@ data set before the others; of each, every rate with the first seed before any w
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
 
 from analyses import experiments
 from analyses.plugin import Analysis, Cell, Context, Outcome, Profile, Summary
@@ -42,8 +42,6 @@ class LearningRates(Analysis[LearningRateParameters]):
         return tuple(dict.fromkeys(domain.name for domain in parameters.used.values()))
 
     def plan(self, parameters: LearningRateParameters) -> list[Cell]:
-        from lab.recipes import Recipe
-
         common = {
             name: {
                 "domain": domain.model_dump(mode="json", exclude_defaults=True),
@@ -54,21 +52,19 @@ class LearningRates(Analysis[LearningRateParameters]):
             for name, domain in parameters.used.items()
         }
 
-        def recipe(kind: str, name: str, **changes: Any) -> dict[str, Any]:
-            return Recipe.of(parameters.recipe(kind, parameters.used[name]) | changes).as_settings()
-
         cells = []
         for name, settings in common.items():
             heads = {
                 "rates": list(parameters.head_rates),
                 "seeds": list(range(parameters.seeds)),
-                "recipe": recipe("head", name),
+                "recipe": parameters.recipe("head", parameters.used[name]),
             }
             cells.append(Cell(f"{name}/heads", settings | heads))
         for name, settings in common.items():
+            recipe = parameters.recipe("finetune", parameters.used[name])
             for seed in range(parameters.seeds):
                 for rate in parameters.finetune_rates:
-                    finetune = {"recipe": recipe("finetune", name, learning_rate=rate)}
+                    finetune = {"recipe": replace(recipe, learning_rate=rate)}
                     cells.append(Cell(f"{name}/finetune/{rate:g}/{seed}", settings | finetune, seed))
         return cells
 

@@ -7,9 +7,11 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from analyses.plugin import Parameters
+from lab.recipes import Recipe
 
 Rate = Annotated[float, Field(gt=0)]
 Which = Literal["pairs", "everyone"]
+Stage = Literal["last", "search", "all"]
 
 
 class LfwParameters(Parameters):
@@ -62,27 +64,25 @@ class LfwParameters(Parameters):
             raise ValueError(f"fold {both[0]} is both in test_folds and in validation_folds")
         return self
 
-    def recipe(self, stage: str, rate: float = 0.0) -> dict[str, Any]:
-        """rate: of the stages that have several. "search": of all layers, shorter."""
-        if stage == "scratch":
-            return {
-                "epochs": self.scratch_epochs,
-                "batch": 128,
-                "optimizer": "adam",
-                "learning_rate": 5e-4,
-                "precision": "float32",
-            }
-        epochs = {"search": self.search_epochs, "all": self.all_epochs}
-        return {
-            "epochs": epochs.get(stage, self.last_epochs),
-            "batch": 2 * self.batch,
-            "optimizer": "sgd",
-            "learning_rate": rate,
-            "schedule": "cosine",
-            "momentum": 0.9,
-            "nesterov": False,
-            "clip": 1.0,
-        }
+    def scratch_recipe(self) -> Recipe:
+        """Of the Siamese tower."""
+        return Recipe(
+            epochs=self.scratch_epochs, batch=128, optimizer="adam", learning_rate=5e-4, precision="float32"
+        )
+
+    def recipe(self, stage: Stage, rate: float) -> Recipe:
+        """Of the pretrained network. "search": of all layers, shorter."""
+        epochs = {"last": self.last_epochs, "search": self.search_epochs, "all": self.all_epochs}
+        return Recipe(
+            epochs=epochs[stage],
+            batch=2 * self.batch,
+            optimizer="sgd",
+            learning_rate=rate,
+            momentum=0.9,
+            nesterov=False,
+            schedule="cosine",
+            clip=1.0,
+        )
 
     def data_settings(self) -> dict[str, Any]:
         names = {"name", "split", "damaged", "test_folds", "validation_folds", "size"}
@@ -100,11 +100,5 @@ class LfwParameters(Parameters):
         return (
             self.data_settings()
             | self.network_settings()
-            | {"stage": "last", "recipe": self.recipe_settings("last", rate)}
+            | {"stage": "last", "recipe": self.recipe("last", rate)}
         )
-
-    def recipe_settings(self, stage: str, rate: float = 0.0) -> dict[str, Any]:
-        """The recipe of a stage, as the settings of a cell hold it."""
-        from lab.recipes import Recipe
-
-        return Recipe.of(self.recipe(stage, rate)).as_settings()

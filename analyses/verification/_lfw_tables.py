@@ -8,7 +8,7 @@ from analyses import recipe_tables, records
 from analyses.plugin import Outcome
 from analyses.verification import _judging as judging
 from analyses.verification._lfw_runs import LISTED, STAGES, chosen_rate, listed_pairs_of, validation_auc
-from analyses.verification._lfw_settings import LfwParameters
+from analyses.verification._lfw_settings import LfwParameters, Stage
 from results import builders
 from results.schema import Chart, Metric, Panel, Panels, Scores, Table
 from results.text import counted
@@ -71,27 +71,24 @@ def rates_table(parameters: LfwParameters, outcomes: Mapping[str, Outcome]) -> T
     )
 
 
-def recipe_table(parameters: LfwParameters, rates: Mapping[str, float], of_all: str) -> Table:
+def recipe_table(parameters: LfwParameters, rates: Mapping[str, float], of_all: Stage) -> Table:
     """of_all: the recipe that all layers were trained by, "all" or "search"."""
     cross_entropy = "cross-entropy of distance ÷ normaliser"
     columns = {
-        "last": ("last", parameters.pairs, parameters.batch, cross_entropy),
+        "last": (parameters.recipe("last", rates["last"]), parameters.pairs, parameters.batch, cross_entropy),
         "all": (
-            of_all,
+            parameters.recipe(of_all, rates["all"]),
             parameters.all_pairs if of_all == "all" else parameters.pairs,
             parameters.batch,
             cross_entropy,
         ),
-        "scratch": ("scratch", parameters.scratch_pairs, 64, "contrastive, margin 2"),
+        "scratch": (parameters.scratch_recipe(), parameters.scratch_pairs, 64, "contrastive, margin 2"),
     }
     return recipe_tables.recipe_table(
-        {
-            STAGES[stage]: parameters.recipe(recipe, rates.get(stage, 0.0))
-            for stage, (recipe, *_) in columns.items()
-        },
+        {STAGES[stage]: recipe for stage, (recipe, *_) in columns.items()},
         {
             STAGES[stage]: {
-                "epochs": f"{parameters.recipe(recipe)['epochs']} of {pairs:,} pairs, drawn for each",
+                "epochs": f"{recipe.epochs} of {pairs:,} pairs, drawn for each",
                 "batch": f"{batch} pairs",
                 "loss": loss,
                 "images": f"{parameters.scratch_size}×{parameters.scratch_size} grey"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from analyses import experiments
 from analyses.plugin import Cell, Context, Outcome
 from analyses.verification._lfw_data import Divided, divided_by
+from lab.recipes import Recipe
 
 if TYPE_CHECKING:
     import numpy as np
@@ -124,8 +125,7 @@ def _trained(cell: Cell, context: Context, divided: Divided) -> tuple[Any, Outco
     from lab import weights
     from lab.features import cached_features
     from lab.networks.siamese import DistanceNetwork
-    from lab.pair_training import DrawnPairs, NormalisedDistance
-    from lab.recipes import Recipe
+    from lab.pair_training import NormalisedDistance, RandomPairs
     from lab.training import Data, Images, precision_of, predict
 
     settings = cell.settings
@@ -143,9 +143,9 @@ def _trained(cell: Cell, context: Context, divided: Divided) -> tuple[Any, Outco
     maps = features[:, :, None, None]
     shown = data(maps, (0.0,) * features.shape[1], (1 / 255,) * features.shape[1])
     head = DistanceNetwork(nn.Sequential(nn.Flatten(), nn.Dropout(settings.get("dropout", 0.0)), last))
-    recipe = Recipe.of(settings["recipe"])
+    recipe: Recipe = settings["recipe"]
     objective = NormalisedDistance(0.0 if settings["stage"] == "flawed" else normaliser)
-    order = DrawnPairs(settings["pairs"])
+    order = RandomPairs(settings["pairs"])
     history = experiments.fit(head, shown, recipe, cell, context, objective, order=order, name="last")
     dtype = precision_of(recipe, context.device, head)
     outcome: Outcome = {
@@ -161,8 +161,8 @@ def _trained(cell: Cell, context: Context, divided: Divided) -> tuple[Any, Outco
     pixels = Images.of(divided.images.images, divided.images.labels, context.device).images
     shown = data(pixels, network.mean, network.std)
     model = DistanceNetwork(network.model)
-    order = DrawnPairs(settings.get("then_pairs", settings["pairs"]))
-    recipe, objective = Recipe.of(settings["then"]), NormalisedDistance(normaliser)
+    order = RandomPairs(settings.get("then_pairs", settings["pairs"]))
+    recipe, objective = settings["then"], NormalisedDistance(normaliser)
     history = experiments.fit(model, shown, recipe, cell, context, objective, order=order, name="all")
     outcome |= {"all_history": history.as_outcome(), "diverged": history.outcome == "diverged"}
     evaluated = torch.from_numpy(divided.evaluated).to(context.device)
@@ -173,9 +173,9 @@ def _normaliser(last: Any, features: Any, labels: Any) -> float:
     """The largest distance among drawn training pairs before training."""
     import torch
 
-    from lab.pair_training import DrawnPairs
+    from lab.pair_training import RandomPairs
 
-    order = DrawnPairs(2_000)(labels, torch.Generator().manual_seed(0)).to(features.device)
+    order = RandomPairs(2_000)(labels, torch.Generator().manual_seed(0)).to(features.device)
     with torch.no_grad():
         points = last(features[order].float())
     return float((points[0::2] - points[1::2]).norm(dim=1).max())
@@ -186,8 +186,7 @@ def _scratch(cell: Cell, context: Context, divided: Divided) -> tuple[Any, Outco
     import torch
 
     from lab.networks.siamese import SiameseTower
-    from lab.pair_training import Contrastive, DrawnPairs
-    from lab.recipes import Recipe
+    from lab.pair_training import Contrastive, RandomPairs
     from lab.training import Data, Images, precision_of, predict
 
     colours = torch.tensor([0.299, 0.587, 0.114])[:, None, None]
@@ -197,14 +196,14 @@ def _scratch(cell: Cell, context: Context, divided: Divided) -> tuple[Any, Outco
     data = Data(Images(everyone.images[divided.train], everyone.labels[divided.train]), (0.0,), (1.0,))
     torch.manual_seed(cell.seed or 0)
     model = SiameseTower().to(context.device)
-    recipe = Recipe.of(cell.settings["recipe"])
+    recipe: Recipe = cell.settings["recipe"]
     dtype = precision_of(recipe, context.device, model)
 
     def points() -> Any:
         return predict(model, everyone.images[divided.evaluated], data, dtype).cpu().numpy()
 
     before = _evaluated(points(), divided, cell)
-    order = DrawnPairs(cell.settings["pairs"])
+    order = RandomPairs(cell.settings["pairs"])
     history = experiments.fit(model, data, recipe, cell, context, Contrastive(), order=order, name="scratch")
     return points(), {
         "before": before,

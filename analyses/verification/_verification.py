@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from analyses import recipe_tables
 from analyses.plugin import Cell, Outcome, Parameters
+from lab.recipes import Recipe
 from results.schema import Table
 
 #: Words of each method, in the order of tables.
@@ -116,26 +117,24 @@ class VerificationParameters(Parameters):
     tower_inner_folds: int = Field(2, ge=2)
     inner_seeds: int = Field(1, ge=1)
 
-    def recipe(self, method: str) -> dict[str, Any]:
+    def recipe(self, method: str) -> Recipe:
         """Of a method that is trained. A batch of pairs has two images for each."""
         batch = self.batch_people * self.batch_each if method.endswith("mining") else 2 * self.pair_batch
         if method in TOWER:
-            return {"epochs": self.epochs, "batch": batch, "optimizer": "adam", "learning_rate": self.rate}
-        return {
-            "epochs": self.mining_epochs,
-            "batch": batch,
-            "optimizer": "adamw",
-            "learning_rate": self.mining_rate,
-            "weight_decay": 0.01,
-            "schedule": "cosine",
-        }
+            return Recipe(epochs=self.epochs, batch=batch, optimizer="adam", learning_rate=self.rate)
+        return Recipe(
+            epochs=self.mining_epochs,
+            batch=batch,
+            optimizer="adamw",
+            learning_rate=self.mining_rate,
+            weight_decay=0.01,
+            schedule="cosine",
+        )
 
     def cells(self, split: str, test: Tested, method: str, **changes: Any) -> list[Cell]:
         """`SPLIT/METHOD/SEED`, and of a method that is trained `SPLIT/METHOD_inner/SEED`, which choose its
         thresholds; a method without training has one seed.
         """
-        from lab.recipes import Recipe
-
         network = {"weights", "architecture", "download", "layer", "view"}
         used = {
             "backbone": network - {"layer"},
@@ -156,7 +155,7 @@ class VerificationParameters(Parameters):
         name = "_".join([method, *changes])
         if method not in TRAINED:
             return [Cell(f"{split}/{name}/0", settings | changes, 0)]
-        settings |= {"recipe": Recipe.of(self.recipe(method)).as_settings()} | changes
+        settings |= {"recipe": self.recipe(method)} | changes
         inner = {"inner": self.tower_inner_folds if method in TOWER else self.inner_folds}
         return [
             *(Cell(f"{split}/{name}/{seed}", settings, seed) for seed in range(self.seeds)),

@@ -144,10 +144,7 @@ def _backbone(cell: Cell, context: Context, images: ImageSet, train: Any) -> tup
 
 
 def _fitted(cell: Cell, context: Context, model: Any, data: Any, objective: Any, order: Any) -> Outcome:
-    from lab.recipes import Recipe
-
-    recipe = Recipe.of(cell.settings["recipe"])
-    history = experiments.fit(model, data, recipe, cell, context, objective, order=order)
+    history = experiments.fit(model, data, cell.settings["recipe"], cell, context, objective, order=order)
     return records.trained_record(history, model)
 
 
@@ -159,8 +156,7 @@ def _tower(cell: Cell, context: Context, images: ImageSet, train: Any) -> tuple[
     import torch
 
     from lab.networks.siamese import SiameseTower, TowerWithPeople
-    from lab.pair_training import Contrastive, DrawnPairs
-    from lab.recipes import Recipe
+    from lab.pair_training import Contrastive, RandomPairs
     from lab.training import Data, Images, precision_of, predict
 
     settings = cell.settings
@@ -170,12 +166,12 @@ def _tower(cell: Cell, context: Context, images: ImageSet, train: Any) -> tuple[
     model: SiameseTower
     if settings["method"] == "contrastive":
         model = SiameseTower()
-        objective, order = Contrastive(settings["margin"]), DrawnPairs(settings["pairs"])
+        objective, order = Contrastive(settings["margin"]), RandomPairs(settings["pairs"])
         outcome = _fitted(cell, context, model, data, objective, order)
     else:
         model = TowerWithPeople(settings["width"], int(people.max()) + 1)
         outcome = _fitted(cell, context, model, data, *_mined(settings))
-    dtype = precision_of(Recipe.of(settings["recipe"]), context.device, model)
+    dtype = precision_of(settings["recipe"], context.device, model)
 
     def embed(pixels: Any) -> Any:
         placed = torch.from_numpy(pixels[:]).to(context.device)
@@ -205,8 +201,7 @@ def _new(cell: Cell, context: Context, images: ImageSet, train: Any) -> tuple[Em
     from lab.datasets.faces import with_glasses
     from lab.features import cached_features
     from lab.networks.siamese import LinearEmbedding
-    from lab.pair_training import Contrastive, DrawnPairs
-    from lab.recipes import Recipe
+    from lab.pair_training import Contrastive, RandomPairs
     from lab.training import Data, Images, precision_of, predict
 
     settings = cell.settings
@@ -237,9 +232,9 @@ def _new(cell: Cell, context: Context, images: ImageSet, train: Any) -> tuple[Em
     if settings["method"] == "mining":
         outcome = _fitted(cell, context, model, data, *_mined(settings))
     else:
-        objective, order = Contrastive(settings["margin"]), DrawnPairs(settings["pairs"])
+        objective, order = Contrastive(settings["margin"]), RandomPairs(settings["pairs"])
         outcome = _fitted(cell, context, model, data, objective, order)
-    dtype = precision_of(Recipe.of(settings["recipe"]), context.device, model)
+    dtype = precision_of(settings["recipe"], context.device, model)
 
     def embed(pixels: Any) -> Any:
         return predict(model, activations_of(pixels).to(context.device), data, dtype).cpu().numpy()

@@ -17,7 +17,7 @@ from analyses.plugin import Analysis, Cell, Context, Outcome, Profile, Summary
 from analyses.verification import _lfw_training as training
 from analyses.verification._lfw_data import divided_by
 from analyses.verification._lfw_runs import chosen_rate
-from analyses.verification._lfw_settings import LfwParameters
+from analyses.verification._lfw_settings import LfwParameters, Stage
 from analyses.verification._lfw_summary import summary
 
 
@@ -63,7 +63,7 @@ class Lfw(Analysis[LfwParameters]):
             "stage": "scratch",
             "size": parameters.scratch_size,
             "pairs": parameters.scratch_pairs,
-            "recipe": parameters.recipe_settings("scratch"),
+            "recipe": parameters.scratch_recipe(),
         }
         cells = [
             Cell("pixels/0", shared | {"stage": "pixels"}, 0),
@@ -84,8 +84,8 @@ class Lfw(Analysis[LfwParameters]):
         resampling = parameters.resampling_settings()
         last = parameters.last_settings(chosen_rate(outcomes, "last", parameters.last_rates))
 
-        def all_layers(recipe: str, rate: float) -> dict[str, Any]:
-            return last | {"stage": "all", "then": parameters.recipe_settings(recipe, rate)}
+        def all_layers(stage: Stage, rate: float) -> dict[str, Any]:
+            return last | {"stage": "all", "then": parameters.recipe(stage, rate)}
 
         flawed = last | resampling | {"stage": "flawed", "dropout": parameters.dropout}
         cells = []

@@ -135,7 +135,7 @@ def _header(opened: IO[bytes]) -> bytes:
     return start + opened.read(int.from_bytes(start[8:], "little"))
 
 
-def kept_array(kind: str, identity: tuple[Any, ...], make: Callable[[], NDArray[Any]]) -> NDArray[Any]:
+def cached_array(kind: str, identity: tuple[Any, ...], make: Callable[[], NDArray[Any]]) -> NDArray[Any]:
     """What `make` gives, in the folder `kind` of the cache from then on; identity: all that decides it."""
     name = hashlib.sha256(repr(identity).encode()).hexdigest()[:32]
     file = cache_folder() / kind / f"{name}.npy"

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 import analyses
-from analyses import recipe_tables, records
+from analyses import experiments, recipe_tables, records
 from analyses.classification._cifar10_designs_settings import CHANGES, DesignsParameters
+from analyses.experiments import DataChoice
 from lab.datasets import DataError
-from lab.recipes import Recipe
+from lab.recipes import Augmentation, Recipe
 from results.store import Store
 from tests.conftest import ROOT, command_line
 
@@ -71,20 +72,34 @@ def test_the_confusion_matrix_holds_every_test_image(baseline):
 
 def test_the_recipe_that_is_printed_is_the_recipe_that_was_run():
     plan = analyses.get("classification.cifar10_designs").plan(DesignsParameters())
-    recipe = Recipe.of(next(cell for cell in plan if cell.id == "design_a/0").settings["recipe"])
+    recipe = next(cell for cell in plan if cell.id == "design_a/0").settings["recipe"]
     said = dict(recipe_tables.recipe_rows(recipe))
     assert said["optimiser"] == "SGD, momentum 0.9 (Nesterov)"
     assert said["augmentation"] == "mirrored (alternating), moved by up to 3 pixels"
     assert said["label smoothing"] == "0.1"
-    table = recipe_tables.recipe_table({"A": recipe.as_settings()}, {"A": {"batch": "64 pairs"}})
+    table = recipe_tables.recipe_table({"A": recipe}, {"A": {"batch": "64 pairs"}})
     cells = {row.cells["choice"]: row.cells["recipe0"] for row in table.rows}
     assert cells["Batch"] == "64 pairs" and cells["Label smoothing"] == "0.1"
+
+
+def test_a_cell_carries_its_recipe_and_records_what_differs_from_the_defaults():
+    recipe = Recipe(epochs=3, milestones=(1, 2), augmentation=Augmentation("random"))
+    (cell,) = experiments.cells("lenet", {"name": "lenet"}, recipe, DataChoice(), seeds=1)
+    assert cell.settings["recipe"] is recipe
+    assert cell.recorded_settings() == {
+        "data": {},
+        "network": {"name": "lenet"},
+        "recipe": {"epochs": 3, "milestones": [1, 2], "augmentation": {"flip": "random"}},
+        "keep": False,
+    }
 
 
 def test_every_change_of_the_ablation_changes_something_and_only_the_reference_nothing():
     plan = analyses.get("classification.cifar10_designs").plan(DesignsParameters())
     first = {
-        cell.id.split("/")[1]: cell.settings for cell in plan if re.fullmatch(r"ablation/\w+/0", cell.id)
+        cell.id.split("/")[1]: cell.recorded_settings()
+        for cell in plan
+        if re.fullmatch(r"ablation/\w+/0", cell.id)
     }
     assert set(first) == set(CHANGES)
     texts = [json.dumps(settings, sort_keys=True) for settings in first.values()]

@@ -65,8 +65,8 @@ def test_the_ablation_changes_one_thing_and_never_measures_the_test_canvases():
         else:
             assert len(differs) == (name != "reference")
     phases, longer = (cells[f"ablation/{name}/0"].settings for name in ("phases", "longer"))
-    assert phases["recipe"]["epochs"] == reference["recipe"]["epochs"], "the head is trained for as long"
-    assert phases["alone"] + phases["recipe"]["epochs"] == longer["recipe"]["epochs"]
+    assert phases["recipe"].epochs == reference["recipe"].epochs, "the head is trained for as long"
+    assert phases["alone"] + phases["recipe"].epochs == longer["recipe"].epochs
 
 
 def test_where_the_head_looks_is_compared_at_the_budget_of_the_detectors():

@@ -307,8 +307,8 @@ def test_the_longer_runs_wait_for_the_rates_and_recorded_cells_are_as_they_were(
     longer = [cell for cell in analysis.follow(parameters, known) if cell.id not in known]
     assert [cell.id for cell in longer] == ["all/0", "all/1"]
     settings = longer[0].settings
-    assert (settings["then"]["epochs"], settings["then_pairs"]) == (15, 2_200)
-    assert settings["then"]["learning_rate"] == min(parameters.all_rates)
+    assert (settings["then"].epochs, settings["then_pairs"]) == (15, 2_200)
+    assert settings["then"].learning_rate == min(parameters.all_rates)
     assert settings["resamples"] == 999
 
 

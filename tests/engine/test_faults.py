@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from analyses.plugin import Analysis, Parameters, Summary
+from analyses.plugin import Analysis, Cell, Parameters, Summary
+from engine.cells import CellCache
 from engine.faults import AnalysisFailed, faults_of
 from results.schema import Column, Metric, Row, Table
+from results.store import Store
 
 
 class Faulty(Analysis[Parameters]):
@@ -46,3 +48,9 @@ def test_a_fault_is_named_with_its_field_file_and_line(build, complaint) -> None
     with pytest.raises(AnalysisFailed, match=said) as refused, faults_of(analysis, "its summary"):
         analysis.summarize(Parameters(), {"all": {"build": build}})
     assert f"({__file__}:" in str(refused.value) and "\n" not in str(refused.value)
+
+
+def test_settings_that_cannot_be_recorded_are_named_with_their_cell(tmp_path) -> None:
+    cache = CellCache(Faulty(), "full", Store(tmp_path), {})
+    with pytest.raises(AnalysisFailed, match=r"the settings of cell day/1: TypeError: a set is neither"):
+        cache.key(Cell("day/1", {"days": {1, 2}}))

@@ -15,8 +15,9 @@ from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from lab import receptive_field as fields
-from lab.counting import Walk, follow
-from lab.movement import state_of
+from lab.counting import walk_over
+from lab.counting.states import field_of
+from lab.counting.walk import Walk
 
 SHAPE = (4, 8, 6)
 Step = Callable[[Tensor, Tensor], Tensor]
@@ -445,9 +446,9 @@ STEPS: dict[str, Callable[[Program, torch.Size], Step]] = {
 def contradiction(seed: int) -> str | None:
     """What the walk says of a program that its run on real numbers contradicts; None if nothing."""
     program = Program(seed).double().eval()
-    walk = follow(Walk(program), program, SHAPE)
-    state = state_of(program.outputs.pop())
-    exact = follow(Walk(program, exact=True), program, SHAPE)
+    walk = walk_over(Walk(program), program, SHAPE)
+    state = field_of(program.outputs.pop())
+    exact = walk_over(Walk(program, exact=True), program, SHAPE)
     program.outputs.clear()
     image = torch.rand((1, *SHAPE), dtype=torch.float64)
     torch.backends.mha.set_fastpath_enabled(False)  # which hides the products of attention from torch

@@ -66,10 +66,11 @@ def test_every_expression_evaluates_to_its_integer(name):
 
 @pytest.mark.parametrize("name", ["vit_b_16", "swin_v2_t", "maxvit_t", "shufflenet_v2_x1_0", "convnext_tiny"])
 def test_shapes_alone_give_the_rows_of_torchs_shape_inference(name):
-    from lab.counting import Walk, follow
+    from lab.counting import walk_over
+    from lab.counting.walk import Walk
 
     model = models.load(name)
-    assert follow(Walk(model), model, IMAGE).rows == follow(Walk(model, exact=True), model, IMAGE).rows
+    assert walk_over(Walk(model), model, IMAGE).rows == walk_over(Walk(model, exact=True), model, IMAGE).rows
 
 
 def test_vgg19_row_by_row():

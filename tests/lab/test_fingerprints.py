@@ -29,9 +29,9 @@ def sampling() -> list[float]:
 
 
 def pseudo_labels() -> list[float]:
-    from lab.pseudo_labels import surest
+    from lab.pseudo_labels import top_k_pseudo_labels
 
-    chosen = surest(VECTORS, k=5, p=2)
+    chosen = top_k_pseudo_labels(VECTORS, k=5, p=2)
     return [weighted(chosen.images), weighted(chosen.labels), chosen.several]
 
 
@@ -80,9 +80,9 @@ def heads() -> list[float]:
 
 
 def pair_training() -> list[float]:
-    from lab.pair_training import DrawnPairs
+    from lab.pair_training import RandomPairs
 
-    return [weighted(DrawnPairs(20)(torch.from_numpy(LABELS), torch.Generator().manual_seed(0)))]
+    return [weighted(RandomPairs(20)(torch.from_numpy(LABELS), torch.Generator().manual_seed(0)))]
 
 
 def networks() -> list[float]:

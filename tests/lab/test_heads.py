@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from lab.heads import fit_heads
 from lab.recipes import Recipe
-from lab.training import LOST
+from lab.training import DIVERGED_LOSS
 
 CLASSES, WIDTH, COUNT = 4, 7, 50
 RATES, SEEDS = (0.5, 0.05, 0.001), (0, 3)
@@ -84,17 +84,15 @@ def test_what_is_told_is_what_the_heads_do():
     heads = fit_heads(inputs, labels, CLASSES, recipe, RATES, SEEDS, {"test": fresh})
     for s in range(len(SEEDS)):
         for r, rate in enumerate(RATES):
-            course = heads.courses[s][r]
+            curve = heads.learning_curves[s][r]
             logits = fresh[0] @ heads.weight[s, r].T + heads.bias[s, r]
-            assert (course.learning_rate, course.seed, course.diverged) == (rate, SEEDS[s], False)
-            assert course.loss["test"][-1] == pytest.approx(
-                F.cross_entropy(logits, fresh[1]).item(), abs=1e-4
-            )
-            assert course.accuracy["test"][-1] == pytest.approx(
+            assert (curve.learning_rate, curve.seed, curve.diverged) == (rate, SEEDS[s], False)
+            assert curve.loss["test"][-1] == pytest.approx(F.cross_entropy(logits, fresh[1]).item(), abs=1e-4)
+            assert curve.accuracy["test"][-1] == pytest.approx(
                 (logits.argmax(1) == fresh[1]).float().mean().item()
             )
-            assert len(course.accuracy["train"]) == recipe.epochs
-    assert heads.courses[0][1].accuracy["train"][-1] > 0.6
+            assert len(curve.accuracy["train"]) == recipe.epochs
+    assert heads.learning_curves[0][1].accuracy["train"][-1] > 0.6
 
 
 def test_each_head_comes_with_its_logits_and_the_lists_of_a_history():
@@ -103,18 +101,18 @@ def test_each_head_comes_with_its_logits_and_the_lists_of_a_history():
     recipe = Recipe(epochs=3, batch=10, weight_decay=1.0)
     heads = fit_heads(inputs, labels, CLASSES, recipe, (0.1, 1e8), SEEDS, {"test": fresh})
     each = list(heads.each(fresh[0]))
-    assert [(course.seed, course.learning_rate) for course, _ in each] == [
+    assert [(curve.seed, curve.learning_rate) for curve, _ in each] == [
         (seed, rate) for seed in SEEDS for rate in (0.1, 1e8)
     ]
-    for number, (course, logits) in enumerate(each):
-        kept = course.as_outcome()
+    for number, (curve, logits) in enumerate(each):
+        kept = curve.as_outcome()
         assert {*kept} == {f"{part}_{what}" for part in ("train", "test") for what in ("loss", "accuracy")}
         assert all(len(values) == 3 for values in kept.values())
         if number % 2 == 0:
             right = (logits.argmax(1) == fresh[1]).float().mean().item()
             assert kept["test_accuracy"][-1] == pytest.approx(right)
         else:
-            assert course.diverged and kept["test_loss"][-1] == LOST
+            assert curve.diverged and kept["test_loss"][-1] == DIVERGED_LOSS
 
 
 def test_a_head_that_diverges_disturbs_no_other():
@@ -123,8 +121,8 @@ def test_a_head_that_diverges_disturbs_no_other():
     alone = fit_heads(inputs, labels, CLASSES, recipe, (0.01,), SEEDS)
     both = fit_heads(inputs, labels, CLASSES, recipe, (0.01, 1e6), SEEDS)
     assert torch.allclose(alone.weight[:, 0], both.weight[:, 0], atol=1e-6)
-    for row in both.courses:
-        assert [course.diverged for course in row] == [False, True]
+    for row in both.learning_curves:
+        assert [curve.diverged for curve in row] == [False, True]
         assert row[1].loss["train"][-1] is None
 
 

@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from lab.networks.siamese import DistanceNetwork, LinearEmbedding, SiameseTower
-from lab.pair_training import Balanced, Contrastive, DrawnPairs, MiningContrastive, NormalisedDistance
+from lab.pair_training import Balanced, Contrastive, MiningContrastive, NormalisedDistance, RandomPairs
 from lab.recipes import Recipe
 from lab.training import Data, Images, fit
 
@@ -41,16 +41,16 @@ def test_the_tower_is_that_of_the_source():
 
 
 def test_pairs_are_of_one_person_half_the_time_and_never_of_one_image_twice():
-    order = DrawnPairs(4_000)(PEOPLE, generator())
+    order = RandomPairs(4_000)(PEOPLE, generator())
     first, second = order[0::2], order[1::2]
     assert len(order) == 8_000 and not bool((first == second).any())
     same = PEOPLE[first] == PEOPLE[second]
     several = PEOPLE[first] != 3
     assert same[several].float().mean().item() == pytest.approx(0.5, abs=0.03)
     assert not bool(same[~several].any())  # of whom there is one image
-    assert torch.equal(order, DrawnPairs(4_000)(PEOPLE, generator()))
+    assert torch.equal(order, RandomPairs(4_000)(PEOPLE, generator()))
     with pytest.raises(ValueError, match="two people at least"):
-        DrawnPairs(4)(torch.zeros(1, dtype=torch.long), generator())
+        RandomPairs(4)(torch.zeros(1, dtype=torch.long), generator())
 
 
 def test_a_balanced_batch_has_as_many_images_of_each_person():
@@ -170,7 +170,7 @@ class Greedy(nn.Linear):
 @pytest.mark.parametrize(
     ("order", "objective", "batch", "fits"),
     [
-        (DrawnPairs(9), Contrastive(), 12, [12, 6, 2]),
+        (RandomPairs(9), Contrastive(), 12, [12, 6, 2]),
         (Balanced(4, 3, 2), MiningContrastive(), 12, [12, 6]),
     ],
 )

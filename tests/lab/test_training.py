@@ -32,7 +32,7 @@ from lab.augmentation import draw
 from lab.datasets import load
 from lab.recipes import Augmentation, Recipe
 from lab.training import (
-    LOST,
+    DIVERGED_LOSS,
     Classification,
     Data,
     History,
@@ -40,8 +40,8 @@ from lab.training import (
     _optimizer,
     _Run,
     channel_statistics,
+    evaluate,
     fit,
-    judged,
     measure,
     pooled_first,
     precision_of,
@@ -415,11 +415,11 @@ def test_another_objective_is_minimised_and_its_parts_are_told():
     model = network()
     history = fit(model, data, recipe, squared)
     plain, _ = trained(data, recipe)
-    told = judged(model, data.test, data, squared)
+    told = evaluate(model, data.test, data, squared)
     assert history.parts["test/size"][-1] == pytest.approx(told["size"])
     assert len(history.parts["train/size"]) == 3
     assert set(history.parts) == {"train/size", "validation/size", "test/size"}
-    assert told["size"] < judged(plain, data.test, data, squared)["size"] / 2
+    assert told["size"] < evaluate(plain, data.test, data, squared)["size"] / 2
 
 
 def test_normalised_training_images_have_mean_0_and_deviation_1():
@@ -554,7 +554,7 @@ def assert_recorded(history: History) -> None:
         told[f"{part}_{what}"] for part in ("train", "validation", "test") for what in ("loss", "accuracy")
     ]
     assert {len(course) for course in courses} == {history.epochs} and history.epochs > 0
-    assert all(0 <= value <= LOST for course in courses for value in course)
+    assert all(0 <= value <= DIVERGED_LOSS for course in courses for value in course)
 
 
 def test_a_run_that_diverges_late_keeps_what_was_measured_before(tmp_path):
@@ -566,7 +566,7 @@ def test_a_run_that_diverges_late_keeps_what_was_measured_before(tmp_path):
     assert history.outcome == "diverged"
     assert history.epochs == 3
     assert history.test_loss[:2] == before.test_loss
-    assert history.train_loss[2] == LOST
+    assert history.train_loss[2] == DIVERGED_LOSS
     assert_recorded(history)
     assert without_time(trained(data, late, checkpoint=tmp_path / CHECKPOINT)[1]) == without_time(history)
 

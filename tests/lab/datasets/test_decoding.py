@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from lab.datasets import DataError, cache, decoding, load, locate
-from lab.datasets.cache import kept_array
+from lab.datasets.cache import cached_array
 from lab.datasets.decoding import FEW, reshaped
 from lab.datasets.files import open_files
 from lab.datasets.inventory import verify
@@ -123,14 +123,14 @@ def test_kept_features_that_were_altered_are_made_again(own_cache, harm):
         made.append(1)
         return np.arange(240, dtype=np.float32).reshape(5, 48)
 
-    first = kept_array("features", ("x",), make)
-    assert np.array_equal(kept_array("features", ("x",), make), first)
+    first = cached_array("features", ("x",), make)
+    assert np.array_equal(cached_array("features", ("x",), make), first)
     assert len(made) == 1
     (kept,) = (own_cache / "features").glob("*.npy")
     kept.write_bytes(harm(kept.read_bytes()))
-    assert np.array_equal(kept_array("features", ("x",), make), first)
+    assert np.array_equal(cached_array("features", ("x",), make), first)
     assert len(made) == 2
-    assert np.array_equal(kept_array("features", ("x",), make), first)
+    assert np.array_equal(cached_array("features", ("x",), make), first)
     assert len(made) == 2
 
 

@@ -10,7 +10,7 @@ from torch import nn
 from lab.datasets import images as image_sets
 from lab.datasets import load
 from lab.datasets.images import Rows
-from lab.recipes import Recipe
+from lab.recipes import Augmentation, Recipe
 from lab.training import Data, Images, Streamed, channel_statistics, fit, predict
 from tests.lab.datasets.small_files import classes, write
 
@@ -46,7 +46,7 @@ def test_pages_that_were_given_back_are_read_again(pets, monkeypatch):
 def trained(data):
     torch.manual_seed(0)
     model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 2))
-    recipe = Recipe.of({"epochs": 2, "batch": 8, "augmentation": {"flip": "random", "shift": 1}})
+    recipe = Recipe(epochs=2, batch=8, augmentation=Augmentation(flip="random", shift=1))
     history = fit(model, data, recipe, seed=1)
     return history, predict(model, data.test.images, data)
 

@@ -1,0 +1,135 @@
+"""Figures of the example of non-maximum suppression."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from analyses.boxes import Place
+from analyses.detection._suppression_settings import SuppressionParameters
+from analyses.detection._suppression_tables import anchor_of
+from analyses.plugin import Outcome
+from results import builders
+from results.schema import Axis, Box, BoxStyle, Figure, Heatmap, Picture, Pictures, Suppression
+
+
+def figures(
+    outcome: Outcome,
+    places: Sequence[Place],
+    scores: Sequence[float],
+    kept: Sequence[int],
+    counts: Mapping[float, int],
+    parameters: SuppressionParameters,
+) -> dict[str, Figure]:
+    remain = "one remains" if len(kept) == 1 else f"{len(kept)} remain"
+    words = f"{len(places)} candidates, of which {remain} at a threshold of {parameters.threshold:g}"
+    drawn = tuple(
+        _box(place, "kept" if number in kept else "suppressed", score=score)
+        for number, (place, score) in enumerate(zip(places, scores, strict=True))
+    )
+    return {
+        "example": _example(outcome, drawn, kept, words),
+        "live": Pictures(
+            caption=f"Non-maximum suppression: {words}.",
+            alt=f"The example with its boxes. {words}.",
+            columns=1,
+            pictures=(Picture(png=outcome["examples"][0]["png"], boxes=drawn),),
+            legend=(("kept", "Remains"), ("suppressed", "Goes")),
+            suppression=Suppression(picture=0, threshold=parameters.threshold),
+        ),
+        "objectness": _objectness(outcome["objectness"], max(scores)),
+        "counts": builders.bars(
+            "Boxes of the example that remain, by the threshold of suppression.",
+            {"Boxes": {f"{threshold:g}": count for threshold, count in counts.items()}},
+            builders.integer("Boxes that remain"),
+            x="Threshold (IoU)",
+            alt=f"Bars: {', '.join(f'{count} at {threshold:g}' for threshold, count in counts.items())}.",
+        ),
+        "transformer": _transformer(outcome.get("training_examples", []), outcome["examples"]),
+    }
+
+
+def _example(outcome: Outcome, drawn: Sequence[Box], kept: Sequence[int], words: str) -> Pictures:
+    """The anchors, the candidates, and what remains of them."""
+    example, objectness = outcome["examples"][0], outcome["objectness"]
+    best = max(range(len(objectness)), key=lambda cell: objectness[cell])
+    anchors = [
+        _box(anchor_of(cell, len(objectness)), "anchor") for cell in sorted({0, best, len(objectness) - 1})
+    ]
+    true = _box(example["truth"], "truth", label=example["class"])
+    return Pictures(
+        caption="The example: the true box with the anchor of the best proposal and those of two corners; "
+        "the candidates before suppression; and after it.",
+        alt=f"One canvas three times: with anchors, with all candidates, with what remains. {words}.",
+        columns=3,
+        pictures=(
+            Picture(title="Anchors", png=example["png"], boxes=(*anchors, true)),
+            Picture(
+                title=f"{len(drawn)} candidates",
+                png=example["png"],
+                boxes=tuple(box.model_copy(update={"style": "suppressed"}) for box in drawn),
+            ),
+            Picture(
+                title="What remains",
+                png=example["png"],
+                boxes=(true, *(drawn[number] for number in kept)),
+            ),
+        ),
+        legend=(
+            ("truth", "True box"),
+            ("anchor", "Anchor"),
+            ("suppressed", "Candidate"),
+            ("kept", "Remains"),
+        ),
+    )
+
+
+def _objectness(objectness: Sequence[float], highest: float) -> Heatmap:
+    cells = round(len(objectness) ** 0.5)
+    axis = Axis(label="Column of the cell", categories=tuple(map(str, range(cells))))
+    return Heatmap(
+        caption="Objectness of the cells of the example.",
+        alt=f"A grid of {cells} by {cells} cells; the highest objectness is {highest:.3f}.",
+        x=axis,
+        y=axis.model_copy(update={"label": "Row of the cell"}),
+        values=tuple(
+            tuple(round(value, 4) for value in objectness[cells * row : cells * (row + 1)])
+            for row in range(cells)
+        ),
+        value_label="Objectness",
+        numbers=True,
+    )
+
+
+def _transformer(training: Sequence[Outcome], test: Sequence[Outcome]) -> Pictures:
+    return Pictures(
+        caption="What the spatial transformer shows the head: training and test canvases, each with its true "
+        "box and its best proposal, and beside it that part of it, scaled, with the class that the head "
+        "names and its probability.",
+        alt=f"{len(training)} training and {len(test)} test canvases, each beside the part within its best "
+        "proposal.",
+        columns=6,
+        pictures=tuple(
+            picture
+            for split, examples in (("Training", training), ("Test", test))
+            for example in examples
+            for picture in _look(example, split)
+        ),
+        legend=(("truth", "True box"), ("kept", "Best proposal")),
+    )
+
+
+def _look(example: Outcome, split: str) -> tuple[Picture, Picture]:
+    """A canvas with its boxes, and what the head is shown of it."""
+    boxes = (_box(example["truth"], "truth"), _box(example["best"], "kept"))
+    named = f"“{example['said']}” {example['share']:.2f}"
+    wrong = "" if example["said"] == example["class"] else f", not “{example['class']}”"
+    return (
+        Picture(png=example["png"], boxes=boxes, title=split),
+        Picture(png=example["looked_at_png"], title=named + wrong),
+    )
+
+
+def _box(place: Place, style: BoxStyle, **more: Any) -> Box:
+    row, column, width = place
+    return Box(row=row, column=column, width=max(width, 1.0), style=style, **more)

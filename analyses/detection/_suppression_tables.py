@@ -1,0 +1,89 @@
+"""Tables of the example of non-maximum suppression, worked out for a reader."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from analyses import boxes
+from analyses.boxes import Place
+from analyses.detection._suppression_settings import LISTED
+from lab.canvas import ANCHOR, CANVAS
+from results import builders
+from results.schema import Table
+
+
+def anchor_of(cell: int, cells: int) -> Place:
+    """The anchor of a cell of the feature map, counted row by row."""
+    side = math.isqrt(cells)
+    stride = CANVAS / side
+    return (stride / 2 + stride * (cell // side), stride / 2 + stride * (cell % side), ANCHOR)
+
+
+def decoded(box: Place, cell: int, cells: int) -> Table:
+    """How the outputs of one anchor become a box."""
+    anchor = anchor_of(cell, cells)
+    row, column, width = anchor
+    offsets = [(box[0] - row) / width, (box[1] - column) / width, math.log(box[2] / width)]
+    steps = [
+        ("Row of the centre", f"{row:g} + ({offsets[0]:.3f}) · {width:g}", box[0]),
+        ("Column of the centre", f"{column:g} + ({offsets[1]:.3f}) · {width:g}", box[1]),
+        ("Width", f"{width:g} · exp({offsets[2]:.3f})", box[2]),
+    ]
+    return builders.table(
+        "The best proposal of the example, computed from its anchor and the three outputs of the network "
+        "(pixels).",
+        {
+            "step": builders.text("Of the box"),
+            "how": builders.text("Computation"),
+            "value": builders.number("Value", ".1f"),
+        },
+        [dict(zip(("step", "how", "value"), step, strict=True)) for step in steps],
+        notes=(f"The anchor has its centre in row {row:g} and column {column:g}, and a width of {width:g}.",),
+    )
+
+
+def worked(first: Place, second: Place) -> Table:
+    places = [", ".join(f"{value:.1f}" for value in box) for box in (first, second)]
+    return boxes.worked_iou(
+        "Intersection over union of the two best proposals, worked out (pixels).",
+        first,
+        second,
+        f"Boxes as row, column and width of the square: ({places[0]}) and ({places[1]}).",
+        edge=".2f",
+        width=".1f",
+        value=builders.number("Value", ".3f"),
+    )
+
+
+def proposals(places: Sequence[Place], scores: Sequence[float], kept: Sequence[int]) -> Table:
+    """Each candidate, best first: whether it remains, and with which better one it overlaps most."""
+    rows: list[dict[str, builders.Cell]] = []
+    for number, (place, score) in enumerate(zip(places[:LISTED], scores, strict=False)):
+        better = [(boxes.iou(place, places[other]), other + 1) for other in kept if other < number]
+        overlap, rival = max(better, default=(None, None))
+        rows.append(
+            {
+                "number": number + 1,
+                "score": score,
+                **dict(zip(("row", "column", "width"), place, strict=True)),
+                "overlap": overlap,
+                "rival": rival,
+                "fate": "stays" if number in kept else "removed",
+            }
+        )
+    return builders.table(
+        f"The {min(LISTED, len(places))} best of the {len(places)} candidates of the example, and the "
+        "largest IoU of each with a better one that remains. Row and column: of the centre, in pixels.",
+        {
+            "number": builders.integer("Box"),
+            "score": builders.number("Objectness", ".3f"),
+            "row": builders.number("Row", ".1f"),
+            "column": builders.number("Column", ".1f"),
+            "width": builders.number("Width", ".1f"),
+            "overlap": builders.number("IoU", ".3f"),
+            "rival": builders.integer("With box"),
+            "fate": builders.text("Verdict"),
+        },
+        rows,
+    )

@@ -1,0 +1,183 @@
+"""What torch's own operators count, below the functions that have no rule: each is seen as it runs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_map_only
+
+from lab import formulas
+from lab import receptive_field as fields
+from lab.counting.arguments import tensors_in, words
+from lab.counting.states import field_of, keep_field
+from lab.formulas import Count
+
+WithoutOperators = torch._C._DisableTorchDispatch
+
+
+def _product_of(position: int) -> Callable[[Any, Any, Any], Count]:
+    """MACs of a product of matrices, or of stacks of them, at two consecutive arguments."""
+
+    def formula(args: Any, kwargs: Any, output: Any) -> Count:
+        a, b = args[position].shape, args[position + 1].shape
+        return formulas.matmul_macs(a[-2], a[-1], b[-1], a[0] if len(a) == 3 else 1)
+
+    return formula
+
+
+def _vector(position: int) -> Callable[[Any, Any, Any], Count]:
+    """MACs of a product with a vector, which torch's own counter leaves out."""
+    return lambda args, kwargs, output: formulas.product(args[position].shape)
+
+
+def _convolution(args: Any, kwargs: Any, output: Any) -> Count:
+    x, weight, transposed, groups = args[0], args[1].shape, args[6], args[8]
+    weights = formulas.convolution_weights(weight[1] * groups, weight[0], weight[2:], groups)
+    return formulas.convolution_macs(weights, (x if transposed else output).shape[2:], x.shape[0])
+
+
+def _attention(args: Any, kwargs: Any, output: Any) -> Count:
+    q, k, v = (t.shape for t in args[:3])
+    return formulas.attention_macs(q[:-2], q[-2], k[-2], q[-1], v[-1])
+
+
+_aten = torch.ops.aten
+
+_PRODUCTS: dict[Any, tuple[str, Callable[[Any, Any, Any], Count]]] = {
+    _aten.mm: ("matmul", _product_of(0)),
+    _aten.bmm: ("matmul", _product_of(0)),
+    _aten.addmm: ("matmul", _product_of(1)),
+    _aten.baddbmm: ("matmul", _product_of(1)),
+    _aten.addbmm: ("matmul", _product_of(1)),
+    _aten.addmm_: ("matmul", _product_of(1)),
+    _aten.baddbmm_: ("matmul", _product_of(1)),
+    _aten.addbmm_: ("matmul", _product_of(1)),
+    _aten.addmv_: ("matmul", _vector(1)),
+    _aten.mv: ("matmul", _vector(0)),
+    _aten.addmv: ("matmul", _vector(1)),
+    _aten.dot: ("matmul", _vector(0)),
+    _aten.vdot: ("matmul", _vector(0)),
+    _aten.convolution: ("convolution", _convolution),
+    _aten._convolution: ("convolution", _convolution),
+    _aten._scaled_dot_product_flash_attention: ("attention", _attention),
+    _aten._scaled_dot_product_flash_attention_for_cpu: ("attention", _attention),
+    _aten._scaled_dot_product_efficient_attention: ("attention", _attention),
+    _aten._scaled_dot_product_cudnn_attention: ("attention", _attention),
+}
+
+_INTERPOLATIONS = {
+    _aten.upsample_linear1d: "elementwise",
+    _aten.upsample_nearest2d: "nearest_upsampling",
+    _aten.upsample_bilinear2d: "bilinear_upsampling",
+    _aten.upsample_trilinear3d: "elementwise",
+    _aten.upsample_bicubic2d: "elementwise",
+}
+
+_NEVER_MIND = frozenset(
+    (_aten.clone, _aten._to_copy, _aten.copy_, _aten.detach, _aten.alias, _aten.lift_fresh)
+)
+
+#: Operators without arithmetic of their own beyond reading and writing elements.
+_MOVES = frozenset(
+    "aten::" + name
+    for name in words(
+        "cat stack _unsafe_view index _unsafe_index index_put index_put_ index_select gather "
+        "scatter scatter_ constant_pad_nd reflection_pad1d reflection_pad2d reflection_pad3d "
+        "replication_pad1d replication_pad2d replication_pad3d empty empty_like empty_strided "
+        "new_empty new_zeros new_ones new_full zeros zeros_like ones ones_like full full_like "
+        "arange scalar_tensor fill_ zero_ roll flip repeat repeat_interleave tril triu eye "
+        "upsample_nearest1d upsample_nearest3d _upsample_nearest_exact2d "
+        "pixel_shuffle pixel_unshuffle channel_shuffle sort topk argsort argmax argmin max min "
+        "any all amax amin sum mean var var_mean std std_mean cumsum prod logsumexp norm "
+        "linalg_vector_norm nonzero unique bernoulli rand randn bernoulli_ uniform_ normal_ "
+        "_softmax _log_softmax masked_fill linspace resize_ set_ native_dropout im2col col2im "
+        "unfold_copy split_with_sizes_copy _local_scalar_dense count_nonzero searchsorted "
+        "rot90 diag_embed scatter_add scatter_add_ scatter_reduce index_add index_add_ masked_fill_ "
+        "masked_scatter exponential_ complex _weight_norm_interface glu avg_pool1d avg_pool2d avg_pool3d "
+        "_adaptive_avg_pool2d _adaptive_avg_pool3d max_unpool2d max_unpool3d fractional_max_pool2d "
+        "bucketize squeeze_ unsqueeze_ transpose_ t_ swapaxes_ as_strided_ detach_ unsafe_split unsafe_chunk "
+        "unsafe_split_with_sizes"
+    )
+)
+
+
+@dataclass
+class OperatorCounts:
+    """What the operators of one function count, and which could not be counted."""
+
+    macs: dict[str, Count] = field(default_factory=dict)
+    elements: Counter[str] = field(default_factory=Counter)
+    uncounted: dict[str, None] = field(default_factory=dict)
+    local: bool = True  # whether they all work element by element
+    last: Tensor | None = None
+
+
+class Operators(TorchDispatchMode):
+    """Sees every operator that runs, one by one, but for those inside of rules (`WithoutOperators`)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.outside = self.current = OperatorCounts()
+
+    @contextmanager
+    def collect(self) -> Iterator[OperatorCounts]:
+        before, self.current = self.current, OperatorCounts()
+        try:
+            yield self.current
+        finally:
+            self.current = before
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        with torch._C.DisableTorchFunction():  # scripted code leaves the walk in force here
+            return self.run(func, args, kwargs or {})
+
+    def run(self, func: Any, args: Any, kwargs: Any) -> Any:
+        devices = {t.is_meta for t in tensors_in((args, kwargs))}
+        if len(devices) > 1:  # scripted code brings weights of its own
+            args, kwargs = tree_map_only(Tensor, _on_meta, (args, kwargs))
+        packet = func._overloadpacket
+        rule = _PRODUCTS.get(packet)
+        whole = rule is not None or packet in _INTERPOLATIONS
+        if not whole and (output := self.decomposed(func, args, kwargs)) is not NotImplemented:
+            return output
+        output = func(*args, **kwargs)
+        seen = self.current
+        if rule is not None:
+            kind, formula = rule
+            seen.macs[kind] = seen.macs.get(kind, formulas.ZERO) + formula(args, kwargs, output)
+            seen.local = False
+        elif (
+            torch.Tag.pointwise in func.tags
+            or packet in _INTERPOLATIONS
+            or packet.__name__.startswith("_foreach_")
+        ):
+            name = _INTERPOLATIONS.get(packet, "elementwise")
+            seen.elements[name] += sum(t.numel() for t in tensors_in(output))
+            seen.local = seen.local and packet not in _INTERPOLATIONS
+        elif packet not in _NEVER_MIND:
+            seen.local = False
+            if not func.is_view and packet._qualified_op_name not in _MOVES:
+                seen.uncounted[packet._qualified_op_name.replace("::", ".")] = None
+        if any(field_of(t) is not None for t in tensors_in((args, kwargs))):
+            for result in tensors_in(output):  # until the function that runs it says more
+                keep_field(result, fields.UNKNOWN)
+                seen.last = result
+        return output
+
+    def decomposed(self, func: Any, args: Any, kwargs: Any) -> Any:
+        with self:
+            return func.decompose(*args, **kwargs)
+
+
+def _on_meta(tensor: Tensor) -> Tensor:
+    if tensor.is_meta or not tensor.dim():  # a number may stand beside tensors of any device
+        return tensor
+    with WithoutOperators():
+        return torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device="meta")
