@@ -56,9 +56,10 @@ from report.numbering import DeadReference, Kind, Linker, Offer, RepeatedName, n
 from results.schema import Result
 from results.store import Profile, ResultError, Store
 
-#: A marker as it is rendered, and a macro within backquotes as it is typed.
+#: A marker as it is rendered, and a macro within backquotes or mathematics as it is typed.
 MARKED = re.compile(r"\]\{\.(value|quoted|ref) ")
 IN_BACKQUOTES = re.compile(r"`[^`]*\{\{[^`]*`")
+IN_MATHEMATICS = re.compile(r"\$[^$]*\{\{ *(?!plain\b)[^$]*\$")
 DEEPEST_LIST = 4
 #: What sets the numbers of a profile apart from those of the protocol.
 NOT_FULL = {
@@ -420,13 +421,21 @@ def _prefix_ids(blocks: list[Block], section: str) -> list[Block]:
 
 
 def _check_code(drafts: Sequence[_Draft], trees: Sequence[list[Block]]) -> None:
-    """ProseError where a macro stands within code, which would print its marks."""
+    """ProseError where a macro stands within code or mathematics, which would print its marks."""
+    places = {
+        "Code": (IN_BACKQUOTES, "a macro stands within backquotes; take it out of them"),
+        "Math": (
+            IN_MATHEMATICS,
+            'a macro other than plain stands within mathematics; print plain("…") there',
+        ),
+    }
     for draft, tree in zip(drafts, trees, strict=True):
-        if any(element["t"] == "Code" and MARKED.search(element["c"][1]) for element in elements(tree)):
-            lines = enumerate(draft.source.splitlines(), 1)
-            line = next((number for number, text in lines if IN_BACKQUOTES.search(text)), 1)
-            message = f"{draft.file}:{line}: a macro stands within backquotes; take it out of them"
-            raise ProseError(message, draft.file.stem)
+        for element in elements(tree):
+            if element["t"] in places and MARKED.search(element["c"][1]):
+                pattern, message = places[element["t"]]
+                lines = enumerate(draft.source.splitlines(), 1)
+                line = next((number for number, text in lines if pattern.search(text)), 1)
+                raise ProseError(f"{draft.file}:{line}: {message}", draft.file.stem)
 
 
 def _check_citations(drafts: Sequence[_Draft], trees: Sequence[list[Block]], bibliography: Path) -> None:

@@ -542,3 +542,12 @@ def test_a_macro_within_code_is_refused_with_its_line(workshop: Workshop) -> Non
     )
     with pytest.raises(ProseError, match=r"layers.md:4: a macro stands within backquotes"):
         workshop.document("layers")
+
+
+def test_a_linked_number_within_mathematics_is_refused_and_plain_digits_are_not(workshop: Workshop) -> None:
+    section = '# Layers\n% do about("architecture.vgg19")\n\nIt is $S = {{ MACRO("total_parameters") }}$.\n'
+    workshop.section("layers", section.replace("MACRO", "plain"))
+    workshop.document("layers")
+    workshop.section("layers", section.replace("MACRO", "value"))
+    with pytest.raises(ProseError, match=r"layers.md:4: a macro other than plain stands within mathematics"):
+        workshop.document("layers")
