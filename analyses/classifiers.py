@@ -49,16 +49,14 @@ def classifiers_table(
         "network": builders.text("Network"),
         "train_loss": builders.number("Train loss", ".3f", "nats"),
         "validation_loss": builders.number("Validation loss", ".3f", "nats"),
-        **(
-            {"test_loss": builders.number("Test loss", ".3f", "nats")}
-            if any(f"{prefix}/test_loss" in metrics for prefix in rows)
-            else {}
-        ),
+        "test_loss": builders.number("Test loss", ".3f", "nats"),
         "train_accuracy": builders.percent("Train"),
         "validation_accuracy": builders.percent("Validation"),
         "test_accuracy": builders.percent("Test", best="highest"),
         "training_seconds": builders.number("Time", ".0f", "s"),
     }
+    measured = {key for key in columns for prefix in rows if f"{prefix}/{key}" in metrics}
+    columns = {key: column for key, column in columns.items() if key == "network" or key in measured}
     return builders.table(
         caption,
         columns,

@@ -64,7 +64,8 @@ def text(results: Mapping[str, Result]) -> str:
         return "No result was read."
     return "\n\n".join(
         [
-            "Every computed number above was read from a result file. Each row names one and what made it.",
+            "Every computed number above was read from a result file. Each row of the table names a result "
+            "file and the code that produced it.",
             f'::: {{.table target="{TARGET}"}}\n:::',
             *_libraries(results),
             *_data(results),
