@@ -60,7 +60,7 @@ def results_table(metrics: Mapping[str, Metric], runs: Runs, parameters: BaseNet
                 )
                 if kind in runs
             },
-            "published": builders.percent("Published"),
+            "published": builders.percent("Reported"),
             "train": builders.percent("Train"),
             "parameters": builders.integer("Parameters"),
             "training": builders.number("Training", ".0f", "s"),
@@ -71,7 +71,7 @@ def results_table(metrics: Mapping[str, Metric], runs: Runs, parameters: BaseNet
         notes=(
             "Training accuracy and training time are of the runs as assigned, on one CPU thread beside other "
             f"work; a forward pass is the shortest one of {parameters.timed_batch} images in float32. "
-            "Published figures are of one run each.",
+            "Reported: one run of each network in an unpublished notebook.",
         ),
     )
 
@@ -79,7 +79,8 @@ def results_table(metrics: Mapping[str, Metric], runs: Runs, parameters: BaseNet
 def published_table(runs: Runs, words: Mapping[str, str], differences: Mapping[str, Comparison]) -> Table:
     seeds = counted(len(runs[LETTER]["convnet"]), "seeds")
     return builders.table(
-        f"Test accuracy of the base networks, means over {seeds}, less the published accuracy of one run.",
+        f"Test accuracy of the base networks, means over {seeds}, less the accuracy that an unpublished "
+        "notebook reports of one run.",
         {"comparison": builders.text("Compared"), **comparing.COMPARED},
         [comparing.comparison_row(one, comparison=words[key]) for key, one in differences.items()],
         notes=("p-values are adjusted by Holm's method for the comparisons of the table.",),
@@ -93,13 +94,14 @@ def accuracy_chart(metrics: Mapping[str, Metric], runs: Runs, parameters: BaseNe
         if kind in runs
     }
     chart = builders.bars(
-        "Test accuracy of the base networks by kind of training, and published accuracies (one run each).",
+        "Test accuracy of the base networks by kind of training, and accuracies that an unpublished "
+        "notebook reports (one run each).",
         values,
         builders.percent("Test accuracy"),
         x="Network",
     )
     published = Series(
-        label="Published",
+        label="Reported",
         x=tuple(map(float, range(len(NETWORKS)))),
         y=tuple(100 * parameters.published[name] for name in NETWORKS),
     )

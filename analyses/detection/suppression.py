@@ -370,11 +370,13 @@ def _figures(
             alt=f"The example with its boxes. {said}.",
             columns=1,
             pictures=(Picture(png=example["png"], boxes=drawn),),
-            legend=(("kept", "Remains"), ("suppressed", "Goes")),
+            legend=(("kept", "Remains"), ("suppressed", "Removed")),
             suppression=Suppression(picture=0, threshold=parameters.threshold),
         ),
         "objectness": Heatmap(
-            caption="Objectness of the cells of the example.",
+            caption="Objectness that the network gives each cell of the example, from 0 to 1. Rows and "
+            "columns are those "
+            "of the feature map, counted from 0 at the upper left.",
             alt=f"A grid of {cells} by {cells} cells; the highest objectness is {max(scores):.3f}.",
             x=axis,
             y=axis.model_copy(update={"label": "Row of the cell"}),
