@@ -101,11 +101,15 @@ def _was(names: list[str]) -> str:
     return "was" if len(names) == 1 else "were"
 
 
+def _licence(text: str) -> str:
+    return markdown(text) if text.startswith("no licence") else f"licence {markdown(text)}"
+
+
 def _data(results: Mapping[str, Result]) -> list[str]:
     """One paragraph on the data sets and weights that results were measured on."""
     described = {
         f"{markdown(data.name)} (fingerprint `{data.fingerprint[:8]}`"
-        + (f", licence {markdown(data.licence)})" if data.licence else ")")
+        + (f", {_licence(data.licence)})" if data.licence else ")")
         + (f" ({markdown('; '.join(data.notes))})" if data.notes else "")
         for result in results.values()
         for data in result.provenance.datasets

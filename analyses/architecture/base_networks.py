@@ -145,8 +145,7 @@ def _table(ledger: Ledger, label: str) -> Table:
         rows=(*rows, layers.total(rows, COLUMNS)),
         notes=(
             "Each stage ends in a 2 × 2 max-pooling, and a linear layer from the last channels to the "
-            "classes "
-            "follows. These and batch normalisation are not part of this count.",
+            "classes follows. These and batch normalisation are not part of this count.",
         ),
     )
 

@@ -19,7 +19,7 @@ from analyses.classification._base_networks_settings import (
 from analyses.comparing import Comparison
 from analyses.plugin import Outcome
 from results import builders
-from results.schema import Chart, Metric, Series, Table
+from results.schema import Chart, Metric, Panel, Panels, Series, Table
 from results.text import counted
 
 
@@ -110,17 +110,30 @@ def accuracy_chart(metrics: Mapping[str, Metric], runs: Runs, parameters: BaseNe
 
 def learning_curves(
     runs: Mapping[str, Sequence[Outcome]], what: Literal["loss", "accuracy"], how: str
-) -> Chart:
+) -> Panels:
+    """A panel of training and one of test images, with a line for each network."""
     quantity = {
         "loss": builders.number("Cross-entropy", ".2f", "nats"),
         "accuracy": builders.percent("Accuracy"),
     }[what]
-    return builders.curves(
-        f"Training and test {what} of the base networks by epoch, {how}.",
-        {
-            f"{NETWORKS[name]}, {label}": [one[f"{part}_{what}"] for one in records.histories(found)]
-            for name, found in runs.items()
-            for part, label in (("train", "training"), ("test", "test"))
-        },
-        quantity,
+    charts = {
+        label: builders.curves(
+            f"Training and test {what} of the base networks by epoch, {how}.",
+            {
+                NETWORKS[name]: [one[f"{part}_{what}"] for one in records.histories(found)]
+                for name, found in runs.items()
+            },
+            quantity,
+        )
+        for part, label in (("train", "Training images"), ("test", "Test images"))
+    }
+    return Panels(
+        caption=charts["Training images"].caption,
+        alt=" ".join(f"{label}: {chart.alt}" for label, chart in charts.items()),
+        panels=tuple(
+            Panel(kind="line", title=label, x=chart.x, y=chart.y, series=chart.series)
+            for label, chart in charts.items()
+        ),
+        share_x=True,
+        share_y=what == "accuracy",
     )

@@ -30,9 +30,8 @@ def losses(runs: Mapping[str, Sequence[Outcome]], what: str) -> Panels:
     seeds = counted(min(map(len, runs.values())), "seeds")
     return Panels(
         caption=f"{what} by epoch, without their weights, means over {seeds}; bands reach from the lowest "
-        "to the highest seed. The "
-        "dashed line is the mean of the same loss on the test canvases after training. Axes are logarithmic "
-        "where a loss falls by more than a factor of ten.",
+        "to the highest seed. The dashed line is the mean of the same loss on the test canvases after "
+        "training. Axes are logarithmic where a loss falls by more than a factor of ten.",
         alt=f"Training losses by epoch end at: {', '.join(ends)}.",
         panels=tuple(panels),
         columns=len(panels) // len(runs),

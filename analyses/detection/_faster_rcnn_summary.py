@@ -64,8 +64,8 @@ def summary(parameters: DetectorParameters, outcomes: Mapping[str, Outcome]) -> 
             metrics,
             NETWORKS,
             "The three losses of the detector, without their weights: means over the last epoch of "
-            "training, on "
-            f"mirrored and shifted canvases, and on the {parameters.data.test:,} test canvases after it.",
+            "training, on mirrored and shifted canvases, and on the "
+            f"{parameters.data.test:,} test canvases after it.",
         ),
         "networks": tables.networks_table(parameters, differences),
         "ablation": tables.ablation_table(metrics, parameters, words, differences, boxes=False),

@@ -375,8 +375,7 @@ def _figures(
         ),
         "objectness": Heatmap(
             caption="Objectness that the network gives each cell of the example, from 0 to 1. Rows and "
-            "columns are those "
-            "of the feature map, counted from 0 at the upper left.",
+            "columns are those of the feature map, counted from 0 at the upper left.",
             alt=f"A grid of {cells} by {cells} cells; the highest objectness is {max(scores):.3f}.",
             x=axis,
             y=axis.model_copy(update={"label": "Row of the cell"}),

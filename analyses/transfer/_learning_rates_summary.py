@@ -150,7 +150,7 @@ def _course_metrics(
     """
 
     def reached(setting: str, epoch: int) -> float:
-        return records.mean_curve(runs[setting], "validation_accuracy")[0][epoch - 1]
+        return records.mean_curve(runs[setting], "validation_accuracy")[0][:epoch][-1]  # or where it diverged
 
     def metric(value: float, words: str) -> Metric:
         return builders.metric(value, f"Validation accuracy of {words}, {name}", FRACTION)
