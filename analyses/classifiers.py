@@ -49,16 +49,14 @@ def classifiers_table(
         "network": builders.text("Network"),
         "train_loss": builders.number("Train loss", ".3f", "nats"),
         "validation_loss": builders.number("Validation loss", ".3f", "nats"),
-        **(
-            {"test_loss": builders.number("Test loss", ".3f", "nats")}
-            if any(f"{prefix}/test_loss" in metrics for prefix in rows)
-            else {}
-        ),
+        "test_loss": builders.number("Test loss", ".3f", "nats"),
         "train_accuracy": builders.percent("Train"),
         "validation_accuracy": builders.percent("Validation"),
         "test_accuracy": builders.percent("Test", best="highest"),
         "training_seconds": builders.number("Time", ".0f", "s"),
     }
+    measured = {key for key in columns for prefix in rows if f"{prefix}/{key}" in metrics}
+    columns = {key: column for key, column in columns.items() if key == "network" or key in measured}
     return builders.table(
         caption,
         columns,
@@ -107,34 +105,36 @@ def by_iteration(outcomes: Sequence[Outcome], label: str) -> Chart:
     longest = max((one["history"] for one in outcomes), key=lambda history: len(history["iterations"]))
     iterations, epochs = longest["iterations"], len(longest["test_accuracy"])
     series = [
-        _banded("Training batches", outcomes, "iteration_accuracy", iterations),
+        _banded("Training batches", outcomes, "iteration_accuracy", iterations, 100),
         _banded(
             "Test images",
             outcomes,
             "test_accuracy",
             [iterations[-1] * (at + 1) // epochs for at in range(epochs)],
+            100,
         ),
     ]
     return Chart(
         kind="line",
         caption=f"Accuracy of {label} by iteration: of the training batches since the point before, and of "
-        f"the test images after every epoch; means over {len(outcomes)} seeds, band: lowest and highest.",
-        alt=f"Accuracy of {label} in {iterations[-1]} iterations, ending at: {_ends(series)}.",
+        f"the test images after every epoch; means over {counted(len(outcomes), 'seeds')}; bands reach "
+        "from the lowest to the highest.",
+        alt=f"Accuracy of {label} in {iterations[-1]} iterations, ending at: {_ends(series, '.1f')}%.",
         x=Axis(label="Iteration"),
-        y=Axis(label="Accuracy", unit=FRACTION),
+        y=builders.percent("Accuracy").axis(),
         series=tuple(series),
     )
 
 
-def _banded(label: str, outcomes: Sequence[Outcome], key: str, x: Sequence[int]) -> Series:
+def _banded(label: str, outcomes: Sequence[Outcome], key: str, x: Sequence[int], scale: float = 1) -> Series:
     """The mean of a history's list at each x, with a band from the lowest to the highest of several seeds."""
-    mean, low, high = mean_curve(outcomes, key)
+    mean, low, high = ([scale * value for value in found] for found in mean_curve(outcomes, key))
     band = {"low": tuple(low), "high": tuple(high)} if len(outcomes) > 1 else {}
     return Series(label=label, x=tuple(map(float, x[: len(mean)])), y=tuple(mean), **band)
 
 
-def _ends(series: Sequence[Series]) -> str:
-    return ", ".join(f"{one.label.lower()} {one.y[-1]:.3f}" for one in series)
+def _ends(series: Sequence[Series], style: str = ".3f") -> str:
+    return ", ".join(f"{one.label.lower()} {one.y[-1]:{style}}" for one in series)
 
 
 def confusion_parts(outcomes: Sequence[Outcome], caption: str) -> tuple[dict[str, Heatmap], dict[str, Table]]:

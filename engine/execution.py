@@ -21,6 +21,7 @@ from engine.freshness import cache_key, earlier_plan_key, source_hash
 from engine.sources import sources
 from results.schema import CellRecord, Dataset, Provenance, Result
 from results.store import Profile, Store
+from results.text import listing
 
 __all__ = [
     "AnalysisFailed",
@@ -340,7 +341,7 @@ def _differing(measured: Iterable[CellRecord]) -> str:
     for cell in measured:
         for name, value in {"commit": cell.git_commit[:8], "Python": cell.python, **cell.libraries}.items():
             found.setdefault(name, set()).add(value or "none")
-    several = [f"{name} {' and '.join(sorted(values))}" for name, values in found.items() if len(values) > 1]
+    several = [f"{name} {listing(sorted(values))}" for name, values in found.items() if len(values) > 1]
     return f"Its cells were measured with {', '.join(several)}." if several else ""
 
 

@@ -148,7 +148,7 @@ def check_brackets(template: Path) -> str:
     """A sentence on the first paragraph with more brackets within brackets than pandoc reads in a second, as
     each takes it three times as long; "" without one.
     """
-    text = re.sub(_MATH, _blank, _without_code(template), flags=re.DOTALL)
+    text = re.sub(FORMULA, _blank, _without_code(template), flags=re.DOTALL)
     depth = 0
     for found in re.finditer(r"\n[ \t]*\n|\\.|[\[\]]", text):
         depth = 0 if found[0][0] == "\n" else max(0, depth + {"[": 1, "]": -1}.get(found[0], 0))

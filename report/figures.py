@@ -13,7 +13,7 @@ import io
 import re
 from collections.abc import Sequence
 from importlib.metadata import version
-from math import ceil, floor, log10
+from math import ceil, floor, log, log10
 from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any, Literal
@@ -280,7 +280,7 @@ def _panel(
     if panel.title:
         axes.set_title(panel.title, fontsize=FONT_SIZE)
     for reference in panel.references:
-        _reference(axes, reference, flipped=panel.kind == "interval")
+        _reference(axes, reference, panel)
     if panel.kind == "interval":
         _intervals(axes, panel, ids)
         return
@@ -301,23 +301,37 @@ def _panel(
     axes.set_ylabel(_title(panel.y))
 
 
-def _reference(axes: Axes, reference: Reference, *, flipped: bool) -> None:
-    """A line across the plot; its label stands at its upper or right end."""
-    upright = (reference.axis == "x") != flipped
+def _reference(axes: Axes, reference: Reference, panel: Panel) -> None:
+    """A line across the plot; its label stands at its upper end, or where it lies, at the end that is farther
+    from the series."""
+    upright = (reference.axis == "x") != (panel.kind == "interval")
+    left = upright or _is_clear_at_the_left(reference.value, panel)
     draw = axes.axvline if upright else axes.axhline
     draw(reference.value, color=GREY, linewidth=0.8, linestyle=REFERENCE_DASHES, zorder=1)
     if reference.label:
         axes.annotate(
             reference.label,
-            xy=(reference.value, 1) if upright else (1, reference.value),
+            xy=(reference.value, 1) if upright else (0 if left else 1, reference.value),
             xycoords=("data", "axes fraction") if upright else ("axes fraction", "data"),
-            xytext=(2, -2) if upright else (-2, 2),
+            xytext=(2, -2) if upright else (2 if left else -2, 2),
             textcoords="offset points",
-            ha="left" if upright else "right",
+            ha="left" if left else "right",
             va="top" if upright else "bottom",
             fontsize=FONT_SIZE - 1,
             color=GREY,
         )
+
+
+def _is_clear_at_the_left(value: float, panel: Panel) -> bool:
+    """Whether the first points of all series are farther from a value than the last ones."""
+
+    def distance(end: int) -> float:
+        found = [series.y[end] for series in panel.series if series.y]
+        if panel.y.scale == "log":
+            return min((abs(log(y / value)) for y in found if y > 0 < value), default=0.0)
+        return min((abs(y - value) for y in found), default=0.0)
+
+    return panel.kind == "line" and distance(0) > distance(-1)
 
 
 def places(axis: Axis) -> list[float]:

@@ -64,7 +64,8 @@ def text(results: Mapping[str, Result]) -> str:
         return "No result was read."
     return "\n\n".join(
         [
-            "Every computed number above was read from a result file. Each row names one and what made it.",
+            "Every computed number above was read from a result file. Each row of the table names a result "
+            "file and the code that produced it.",
             f'::: {{.table target="{TARGET}"}}\n:::',
             *_libraries(results),
             *_data(results),
@@ -100,11 +101,15 @@ def _was(names: list[str]) -> str:
     return "was" if len(names) == 1 else "were"
 
 
+def _licence(text: str) -> str:
+    return markdown(text) if text.startswith("no licence") else f"licence {markdown(text)}"
+
+
 def _data(results: Mapping[str, Result]) -> list[str]:
     """One paragraph on the data sets and weights that results were measured on."""
     described = {
         f"{markdown(data.name)} (fingerprint `{data.fingerprint[:8]}`"
-        + (f", licence {markdown(data.licence)})" if data.licence else ")")
+        + (f", {_licence(data.licence)})" if data.licence else ")")
         + (f" ({markdown('; '.join(data.notes))})" if data.notes else "")
         for result in results.values()
         for data in result.provenance.datasets

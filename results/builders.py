@@ -412,7 +412,13 @@ def intervals(
     )
     return Chart(
         kind="interval",
-        caption=_with(caption, _intervals_are(everything), "Filled points differ significantly from zero."),
+        caption=_with(
+            caption,
+            _intervals_are(everything),
+            "Filled points differ significantly from zero."
+            if any(any(one.emphasis) for one in series)
+            else "",
+        ),
         alt=f"{told}{quantity.text(first[names[-1]].value)} ({names[-1]}).",
         x=Axis(
             label=x,

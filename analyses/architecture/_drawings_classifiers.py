@@ -29,8 +29,8 @@ def alexnet_and_vgg() -> Network:
     return Network(
         form="volumes",
         caption="AlexNet (above) and VGG-19 (below). A slab is the output of a layer: its height stands for "
-        "the side of the map and its width for the number of channels, both on logarithmic scales. Below "
-        "each stand size, channels and parameters, biases included.",
+        "the side of the map and its width for the number of channels, both on logarithmic scales. Size, "
+        "channels and parameters (with biases) are given below each layer.",
         alt="Two rows of slabs that become lower and wider from left to right.",
         panels=(row_of(two_gpus, "AlexNet"), row_of(vgg, "VGG-19", names)),
     )
@@ -89,7 +89,7 @@ def stages() -> Network:
         flow="down",
         caption=f"A stage of the three base networks, from {inputs} to {outputs} channels: a plain "
         "convolution, a depthwise separable one, and a residual block whose shortcut is a 1×1 convolution. "
-        "Parameters stand in the boxes, biases included.",
+        "The boxes give the parameters, with biases.",
         alt="Three columns of boxes; the third has a second branch that joins it at a sum.",
         panels=tuple(panels),
     )

@@ -66,7 +66,8 @@ def proposals() -> Network:
     return Network(
         form="graph",
         flow="right",
-        caption="A region proposal network on the feature map of VGG-16. A 3×3 window slides over the map; "
+        caption="A region proposal network on the feature map of VGG-16 (of an image of 600 × 800 "
+        "pixels). A 3×3 window slides over the map; "
         "at each cell, nine anchors (three areas, three shapes, drawn around the middle cell) are scored and "
         "refined. Dashed boxes are losses, which act in training only.",
         alt="A grid with nine rectangles around its centre, then a convolution that feeds two branches.",

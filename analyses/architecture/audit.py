@@ -69,7 +69,7 @@ class Audit(Analysis[AuditParameters]):
     def summarize(self, parameters: AuditParameters, outcomes: Mapping[str, Outcome]) -> Summary:
         named = any(claim.name for claim in parameters.claims)
         columns = (
-            *((Column(key="name", label="Of"),) if named else ()),
+            *((Column(key="name", label="Network or layer"),) if named else ()),
             Column(key="quantity", label="Quantity", type="code"),
             Column(key="claimed", label="Claimed"),
             Column(key="computed", label="Computed"),
@@ -114,8 +114,8 @@ class Audit(Analysis[AuditParameters]):
             columns=columns,
             rows=tuple(rows),
             notes=(
-                "A claim without a tolerance must be exact, or where it is rounded, be what the "
-                "computed number rounds to.",
+                "A claim without a tolerance must equal the computed number, rounded to the digits of "
+                "the claim.",
             ),
         )
         return Summary(metrics, {"claims": table}, {}, findings)

@@ -78,6 +78,10 @@ class BaseNetworks(Analysis[BaseNetworksParameters]):
             plain / metrics["mobilenet_multiplications"].value,
             "How many times fewer multiplications the MobileNet-like network needs than the ConvNet",
         )
+        metrics["residual_cost"] = builders.metric(
+            metrics["resnet_multiplications"].value / plain,
+            "How many times the multiplications of the ConvNet the ResNet-like network needs",
+        )
         hand_count = _compared(parameters, ledgers["resnet"])
         wrong = [row for row in hand_count if row.claimed != row.layer.macs]
         metrics["hand_count_total"] = builders.metric(
@@ -139,7 +143,10 @@ def _table(ledger: Ledger, label: str) -> Table:
         caption=f"Multiplications in the convolutions of the {label} network.",
         columns=COLUMNS,
         rows=(*rows, layers.total(rows, COLUMNS)),
-        notes=("The linear layer and batch normalisation are not part of this count.",),
+        notes=(
+            "Each stage ends in a 2 × 2 max-pooling, and a linear layer from the last channels to the "
+            "classes follows. These and batch normalisation are not part of this count.",
+        ),
     )
 
 
@@ -149,7 +156,7 @@ def _hand_count_table(
     width = parameters.wrong_width
     return builders.table(
         "A student's hand count of the multiplications of the ResNet-like network beside the computed one. "
-        f"Mistaken: the computed number with {width} in the place of the number of filters, in wrong rows.",
+        f"Mistaken: for the wrong rows, the product with {width} in place of the number of filters.",
         {
             "layer": builders.text("Layer"),
             "published": builders.integer("Hand count", "MACs"),

@@ -193,12 +193,12 @@ def _network(name: str, parameters: ReceptiveFieldParameters) -> Outcome:
 
 def _table(networks: Mapping[str, Outcome]) -> Table:
     return builders.table(
-        "Receptive field of the last feature map, by our walk over the branches and by gradients.",
+        "Receptive field of the last feature map, counted over the branches and by gradients.",
         {
             "network": builders.code("Network"),
             "layer": builders.code("Last map"),
             "map": builders.shape("Shape"),
-            "walk": builders.integer("Walk", "pixels"),
+            "walk": builders.integer("Counted", "pixels"),
             "gradient": builders.integer("Gradient", "pixels"),
             "jump": builders.integer("Jump", "pixels"),
         },

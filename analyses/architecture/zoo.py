@@ -187,7 +187,7 @@ def _largest(named: Sequence[Mapping[str, Any]]) -> dict[str, Metric]:
 
 def _ways(judged: Sequence[Mapping[str, Any]]) -> Table:
     meaning = {
-        PLAIN: "the network as defined: products, and 2 operations an output of batch "
+        PLAIN: "the network as defined: products, and 2 operations per output of batch "
         "normalisation, 5 of layer normalisation, and others; recurrent layers and fused attention missed",
         FUSED: "the same, after branches and normalisations were fused into single convolutions",
         ROTARY: "the same, and an outer product for every mixed rotary position",

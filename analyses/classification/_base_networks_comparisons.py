@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import combinations
 
 from analyses.classification._base_networks_settings import (
+    AUGMENTED,
     KINDS,
     LETTER,
     NETWORKS,
@@ -51,6 +52,20 @@ def published_pairs(
     }
 
 
+def gain_pairs(runs: Runs) -> dict[str, tuple[list[float], list[float]]]:
+    """What augmentation gains the separable network and each of the others, seed by seed."""
+    gains = {
+        name: [
+            one["test_accuracy"] - other["test_accuracy"]
+            for one, other in zip(runs[AUGMENTED][name], runs[LETTER][name], strict=True)
+        ]
+        for name in NETWORKS
+    }
+    return {
+        f"gain/mobilenet_over_{other}": (gains["mobilenet"], gains[other]) for other in ("convnet", "resnet")
+    }
+
+
 def second_pairs(runs: Runs) -> dict[str, tuple[list[float], list[float]]]:
     """Training times of the separable network and of the two others, to the letter."""
     seconds = {name: [run["training_seconds"] for run in found] for name, found in runs[LETTER].items()}
@@ -65,6 +80,9 @@ def comparison_words(runs: Runs) -> dict[str, str]:
     words = {
         f"seconds/mobilenet_over_{other}": f"{NETWORKS['mobilenet']} − {NETWORKS[other]}, {KINDS[LETTER]}"
         for other in ("convnet", "resnet")
+    } | {
+        f"gain/mobilenet_over_{other}": f"gain by augmentation, {NETWORKS['mobilenet']} − {NETWORKS[other]}"
+        for other in ("convnet", "resnet")
     }
     for kind in runs:
         how = KINDS[kind]
@@ -72,5 +90,5 @@ def comparison_words(runs: Runs) -> dict[str, str]:
             words[f"{PREFIXES[kind]}{one}_over_{other}"] = f"{NETWORKS[one]} − {NETWORKS[other]}, {how}"
         for name, label in NETWORKS.items():
             words[f"{kind}{name}_over_letter"] = f"{label}: {how} − as assigned"
-            words[f"{PREFIXES[kind]}{name}_over_published"] = f"{label}, {how} − published"
+            words[f"{PREFIXES[kind]}{name}_over_published"] = f"{label}, {how} − reported"
     return words

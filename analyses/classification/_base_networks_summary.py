@@ -8,6 +8,7 @@ from analyses import comparing, recipe_tables, records
 from analyses.classification import _base_networks_tables as tables
 from analyses.classification._base_networks_comparisons import (
     comparison_words,
+    gain_pairs,
     network_pairs,
     published_pairs,
     second_pairs,
@@ -46,6 +47,7 @@ def summary(parameters: BaseNetworksParameters, outcomes: Mapping[str, Outcome])
         "training": comparing.compared_classifiers(training),
         "published": comparing.compared(published_pairs(runs, parameters)),
         "seconds": comparing.compared(second_pairs(runs)),
+        "gain": comparing.compared(gain_pairs(runs)),
     }
     words = comparison_words(runs)
     metrics = _metrics(parameters, runs) | time_metrics(times)
@@ -115,6 +117,24 @@ def _metrics(parameters: BaseNetworksParameters, runs: Runs) -> dict[str, Metric
             f"Forward pass of {parameters.timed_batch} images, the shortest of all, {label}",
             "ms",
         )
+    losses, _, _ = records.mean_curve(runs[LETTER]["mobilenet"], "test_loss")
+    for key, value, title, unit in (
+        ("lowest_test_loss", min(losses), "Lowest mean test loss", "nats"),
+        ("last_test_loss", losses[-1], "Mean test loss after the last epoch", "nats"),
+        (
+            "lowest_test_loss_epoch",
+            losses.index(min(losses)) + 1,
+            "Epoch of the lowest mean test loss",
+            "epochs",
+        ),
+    ):
+        metrics[f"letter/mobilenet/{key}"] = builders.metric(
+            value, f"{title} without augmentation, {NETWORKS['mobilenet']}", unit
+        )
+    metrics["residual_forward_cost"] = builders.metric(
+        metrics["resnet/forward_ms"].value / metrics["convnet/forward_ms"].value,
+        "Time of a forward pass of the ResNet-like network over that of the ConvNet",
+    )
     for key, measured, what in (
         ("forward_saving", "forward_ms", "forward pass"),
         ("training_saving", "training_seconds", "training"),
@@ -192,6 +212,21 @@ def _findings(
         "training",
         "more",
         *(f"{AUGMENTED}{name}_over_letter" for name in NETWORKS),
+    )
+    findings["augmentation_helps_separable_most"] = of_family(
+        "Augmentation raises the accuracy of the separable network more than that of either of the others",
+        "gain",
+        "more",
+        "gain/mobilenet_over_convnet",
+        "gain/mobilenet_over_resnet",
+    )
+    findings["separable_overfits"] = builders.statement(
+        "As assigned, the mean test loss of the separable network rises to more than its lowest after half "
+        "of the epochs or sooner",
+        metrics["letter/mobilenet/last_test_loss"].value > metrics["letter/mobilenet/lowest_test_loss"].value
+        and metrics["letter/mobilenet/lowest_test_loss_epoch"].value <= metrics["training/epochs"].value / 2,
+        "letter/mobilenet/last_test_loss",
+        "letter/mobilenet/lowest_test_loss",
     )
     findings["separable_is_fastest"] = of_family(
         "The network of separable convolutions trains in less time than either of the others",

@@ -19,7 +19,7 @@ from analyses.classification._base_networks_settings import (
 from analyses.comparing import Comparison
 from analyses.plugin import Outcome
 from results import builders
-from results.schema import Chart, Metric, Series, Table
+from results.schema import Chart, Metric, Panel, Panels, Series, Table
 from results.text import counted
 
 
@@ -60,7 +60,7 @@ def results_table(metrics: Mapping[str, Metric], runs: Runs, parameters: BaseNet
                 )
                 if kind in runs
             },
-            "published": builders.percent("Published"),
+            "published": builders.percent("Reported"),
             "train": builders.percent("Train"),
             "parameters": builders.integer("Parameters"),
             "training": builders.number("Training", ".0f", "s"),
@@ -71,7 +71,7 @@ def results_table(metrics: Mapping[str, Metric], runs: Runs, parameters: BaseNet
         notes=(
             "Training accuracy and training time are of the runs as assigned, on one CPU thread beside other "
             f"work; a forward pass is the shortest one of {parameters.timed_batch} images in float32. "
-            "Published figures are of one run each.",
+            "Reported: one run of each network in an unpublished notebook.",
         ),
     )
 
@@ -79,7 +79,8 @@ def results_table(metrics: Mapping[str, Metric], runs: Runs, parameters: BaseNet
 def published_table(runs: Runs, words: Mapping[str, str], differences: Mapping[str, Comparison]) -> Table:
     seeds = counted(len(runs[LETTER]["convnet"]), "seeds")
     return builders.table(
-        f"Test accuracy of the base networks, means over {seeds}, less the published accuracy of one run.",
+        f"Test accuracy of the base networks, means over {seeds}, less the accuracy that an unpublished "
+        "notebook reports of one run.",
         {"comparison": builders.text("Compared"), **comparing.COMPARED},
         [comparing.comparison_row(one, comparison=words[key]) for key, one in differences.items()],
         notes=("p-values are adjusted by Holm's method for the comparisons of the table.",),
@@ -93,13 +94,14 @@ def accuracy_chart(metrics: Mapping[str, Metric], runs: Runs, parameters: BaseNe
         if kind in runs
     }
     chart = builders.bars(
-        "Test accuracy of the base networks by kind of training, and published accuracies (one run each).",
+        "Test accuracy of the base networks by kind of training, and accuracies that an unpublished "
+        "notebook reports (one run each).",
         values,
         builders.percent("Test accuracy"),
         x="Network",
     )
     published = Series(
-        label="Published",
+        label="Reported",
         x=tuple(map(float, range(len(NETWORKS)))),
         y=tuple(100 * parameters.published[name] for name in NETWORKS),
     )
@@ -108,17 +110,30 @@ def accuracy_chart(metrics: Mapping[str, Metric], runs: Runs, parameters: BaseNe
 
 def learning_curves(
     runs: Mapping[str, Sequence[Outcome]], what: Literal["loss", "accuracy"], how: str
-) -> Chart:
+) -> Panels:
+    """A panel of training and one of test images, with a line for each network."""
     quantity = {
         "loss": builders.number("Cross-entropy", ".2f", "nats"),
         "accuracy": builders.percent("Accuracy"),
     }[what]
-    return builders.curves(
-        f"Training and test {what} of the base networks by epoch, {how}.",
-        {
-            f"{NETWORKS[name]}, {label}": [one[f"{part}_{what}"] for one in records.histories(found)]
-            for name, found in runs.items()
-            for part, label in (("train", "training"), ("test", "test"))
-        },
-        quantity,
+    charts = {
+        label: builders.curves(
+            f"Training and test {what} of the base networks by epoch, {how}.",
+            {
+                NETWORKS[name]: [one[f"{part}_{what}"] for one in records.histories(found)]
+                for name, found in runs.items()
+            },
+            quantity,
+        )
+        for part, label in (("train", "Training images"), ("test", "Test images"))
+    }
+    return Panels(
+        caption=charts["Training images"].caption,
+        alt=" ".join(f"{label}: {chart.alt}" for label, chart in charts.items()),
+        panels=tuple(
+            Panel(kind="line", title=label, x=chart.x, y=chart.y, series=chart.series)
+            for label, chart in charts.items()
+        ),
+        share_x=True,
+        share_y=what == "accuracy",
     )

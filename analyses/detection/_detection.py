@@ -160,6 +160,16 @@ def recipe(epochs: int, mirror: bool, shift: int) -> Recipe:
     )
 
 
+def choices(positive: str, weights: Mapping[str, float]) -> dict[str, str]:
+    """What is chosen beyond a recipe: which cells are trained, and how much each loss counts."""
+    from lab.canvas import NEGATIVE
+
+    return {
+        "cells": f"positive above an IoU of {positive}, negative up to {NEGATIVE:g}",
+        "weights of the losses": ", ".join(f"{name} {weight:g}" for name, weight in weights.items()),
+    }
+
+
 def cells(
     name: str,
     network: Mapping[str, Any],

@@ -29,9 +29,9 @@ def losses(runs: Mapping[str, Sequence[Outcome]], what: str) -> Panels:
                 ends.append(f"{panel.title} {panel.series[0].y[-1]:.4f} ({tested:.4f} on test canvases)")
     seeds = counted(min(map(len, runs.values())), "seeds")
     return Panels(
-        caption=f"{what} by epoch, means over {seeds}; bands reach from the lowest to the highest seed. The "
-        "dashed line is the mean of the same loss on the test canvases after training. Axes are logarithmic "
-        "where a loss falls by more than a factor of ten.",
+        caption=f"{what} by epoch, without their weights, means over {seeds}; bands reach from the lowest "
+        "to the highest seed. The dashed line is the mean of the same loss on the test canvases after "
+        "training. Axes are logarithmic where a loss falls by more than a factor of ten.",
         alt=f"Training losses by epoch end at: {', '.join(ends)}.",
         panels=tuple(panels),
         columns=len(panels) // len(runs),
@@ -123,7 +123,7 @@ def recall_chart(runs: Sequence[Outcome], caption: str) -> Chart:
         kind="line",
         caption=caption,
         alt=f"Recall with {PROPOSALS[0]} to {PROPOSALS[-1]} proposals an image: {said}.",
-        x=Axis(label="Proposals an image", scale="log"),
+        x=Axis(label="Proposals per image", scale="log"),
         y=Axis(label="Recall", unit=FRACTION),
         series=tuple(series),
     )

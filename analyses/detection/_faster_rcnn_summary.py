@@ -11,12 +11,14 @@ from analyses.detection import _detection as detection
 from analyses.detection import _detection_charts as charts
 from analyses.detection import _faster_rcnn_tables as tables
 from analyses.detection._detection import NETWORKS
-from analyses.detection._faster_rcnn_settings import REFERENCE, VARIANTS, Change, DetectorParameters
+from analyses.detection._faster_rcnn_settings import POSITIVE, REFERENCE, VARIANTS, Change, DetectorParameters
 from analyses.detection._faster_rcnn_tables import COMPARED, MEASURED
 from analyses.plugin import Outcome, Summary
 from lab.recipes import Recipe
 from results import builders
+from results.builders import FRACTION
 from results.schema import Finding, Metric
+from results.text import counted
 
 
 def summary(parameters: DetectorParameters, outcomes: Mapping[str, Outcome]) -> Summary:
@@ -41,7 +43,18 @@ def summary(parameters: DetectorParameters, outcomes: Mapping[str, Outcome]) -> 
         *(_pairs("ablation", changed, ablation[REFERENCE], (suffix,)) for suffix in COMPARED),
     ):
         differences |= comparing.compared(family)
+    differences |= comparing.compared(
+        {
+            "mobilenet/over_required_": (
+                accuracy["mobilenet"],
+                [parameters.required] * len(accuracy["mobilenet"]),
+            )
+        }
+    )
     metrics = _metrics(parameters, runs | variants, ablation)
+    metrics["mobilenet/required"] = builders.metric(
+        parameters.required, "Test accuracy that is asked for of the MobileNet-like detector", FRACTION
+    )
     for key, one in differences.items():
         what = "mean IoU of the best proposal" if key.endswith("iou_") else "accuracy"
         metrics |= one.metrics(key, f"Difference of {what}")
@@ -50,15 +63,21 @@ def summary(parameters: DetectorParameters, outcomes: Mapping[str, Outcome]) -> 
         "loss_ends": charts.loss_table(
             metrics,
             NETWORKS,
-            "The three losses of the detector: means over the last epoch of training, on mirrored and "
-            f"shifted canvases, and on the {parameters.data.test:,} test canvases after it.",
+            "The three losses of the detector, without their weights: means over the last epoch of "
+            "training, on mirrored and shifted canvases, and on the "
+            f"{parameters.data.test:,} test canvases after it.",
         ),
         "networks": tables.networks_table(parameters, differences),
         "ablation": tables.ablation_table(metrics, parameters, words, differences, boxes=False),
         "ablation_boxes": tables.ablation_table(metrics, parameters, words, differences, boxes=True),
         "recipe": recipe_tables.recipe_table(
             {"All networks": _recipe(parameters)},
-            caption="Hyper-parameters of the detectors, the same for every base network.",
+            {
+                "All networks": detection.choices(
+                    f"{POSITIVE:g}", {"objectness": 1, "box": parameters.box_weight, "class": 1}
+                )
+            },
+            "Hyper-parameters of the detectors, the same for every base network.",
         ),
     }
     for base, caption in (
@@ -79,7 +98,7 @@ def summary(parameters: DetectorParameters, outcomes: Mapping[str, Outcome]) -> 
             "recall": charts.recall_chart(
                 runs[best],
                 f"Recall of the objects against the number of proposals per image, {NETWORKS[best]}; "
-                f"means over {parameters.seeds} seeds.",
+                f"means over {counted(parameters.seeds, 'seeds')}.",
             ),
             "differences": comparing.differences_chart(metrics, words, "the detector"),
         },
@@ -184,6 +203,15 @@ def _findings(
     }
     for key, one, other in tables.network_pairs():
         findings[key.replace("/", "_").rstrip("_")] = _network_finding(key, one, other, differences[key])
+    required = "The assignment requires {mobilenet/required:percent} of the MobileNet-like detector"
+    number = "{mobilenet/over_required_difference:points ci unit}"
+    findings["mobilenet_over_required"] = differences["mobilenet/over_required_"].finding(
+        "The MobileNet-like detector is more accurate than the assignment requires",
+        "mobilenet/over_required_difference",
+        more=f"{required}; its mean is significantly higher: the difference is {number}.",
+        less=f"{required}; its mean is significantly lower: the difference is {number}.",
+        same=f"{required}; its mean does not differ significantly from that: the difference is {number}.",
+    )
     findings["class_overfits"] = builders.statement(
         "On every base network, the loss of the class is higher on test canvases than in training",
         all(
@@ -212,21 +240,21 @@ def _findings(
                     f"With {said}, the {what} is {word}", (f"{key}/{suffix}",), verdict
                 )
     families = (
-        ("", "help", "more", "raises accuracy significantly", "raise accuracy significantly"),
-        ("", "hurt", "less", "lowers accuracy significantly", "lower accuracy significantly"),
+        ("", "help", "more", "raises accuracy significantly", "Accuracy is significantly higher with"),
+        ("", "hurt", "less", "lowers accuracy significantly", "Accuracy is significantly lower with"),
         (
             "iou_",
             "fit",
             "more",
             "improves the best proposal significantly",
-            "improve the best proposal significantly",
+            "The best proposal fits significantly better with",
         ),
         (
             "iou_",
             "misfit",
             "less",
             "impairs the best proposal significantly",
-            "impair the best proposal significantly",
+            "The best proposal fits significantly worse with",
         ),
     )
     for suffix, key, verdict, one, many in families:
@@ -240,8 +268,8 @@ def _findings(
             members,
             *(f"ablation/{name}/{suffix}difference" for name in words if name != REFERENCE),
             none=f"No change {one}.",
-            one=f"One change {one}: {{members}}.",
-            many=f"These changes {many}: {{members}}.",
+            one=f"{many} {{members}}.",
+            many=f"{many} {{members}}.",
         )
     return findings
 

@@ -37,13 +37,13 @@ def results_table(metrics: Mapping[str, Metric], parameters: DetectorParameters)
         rows.append(cells | {"published": parameters.published[name]})
     return builders.table(
         f"Faster R-CNN on {parameters.data.test:,} test canvases, with three kinds of base network: means "
-        f"over {counted(parameters.seeds, 'seeds')}, with Student's 95% intervals over them. Published: one "
+        f"over {counted(parameters.seeds, 'seeds')}, with Student's 95% intervals over them. Reported: one "
         "run in a student's notebook. mAP: mean average precision at an intersection over union (IoU) of "
         f"0.5, and over IoUs from 0.5 to 0.95, of up to {detection.DETECTIONS} proposals per image.",
         {
             "network": builders.text("Base network"),
             "test_accuracy": builders.percent("Test accuracy", best="highest"),
-            "published": builders.percent("Published"),
+            "published": builders.percent("Reported"),
             "map_50": builders.percent("mAP, 0.5"),
             "map_50_95": builders.percent("mAP, 0.5–0.95"),
             "mean_iou": builders.number("Mean IoU", ".3f"),
@@ -93,7 +93,7 @@ def variants_table(
 ) -> Table:
     """The detector on a network, and what is compared with it at its own budget."""
     rows = []
-    names = {"": "The detector as it is"} | {name: one.words for name, one in VARIANTS[base].items()}
+    names = {"": "Unchanged detector"} | {name: one.words for name, one in VARIANTS[base].items()}
     for name, said in names.items():
         prefix = f"{base}/{name}".rstrip("/")
         if f"{prefix}/test_accuracy" not in metrics:
@@ -146,7 +146,7 @@ def ablation_table(
         rows,
         notes=(
             f"ConvNet; {parameters.ablation_train:,} training canvases and {parameters.ablation_epochs} "
-            "epochs unless the change says more: a smaller budget than the detectors'.",
+            "epochs, a smaller budget than that of the detectors themselves.",
             comparing.comparison_note(parameters.ablation_seeds),
         ),
     )

@@ -34,7 +34,7 @@ def figures(
             alt=f"The example with its boxes. {words}.",
             columns=1,
             pictures=(Picture(png=outcome["examples"][0]["png"], boxes=drawn),),
-            legend=(("kept", "Remains"), ("suppressed", "Goes")),
+            legend=(("kept", "Remains"), ("suppressed", "Removed")),
             suppression=Suppression(picture=0, threshold=parameters.threshold),
         ),
         "objectness": _objectness(outcome["objectness"], max(scores)),
@@ -88,7 +88,8 @@ def _objectness(objectness: Sequence[float], highest: float) -> Heatmap:
     cells = round(len(objectness) ** 0.5)
     axis = Axis(label="Column of the cell", categories=tuple(map(str, range(cells))))
     return Heatmap(
-        caption="Objectness of the cells of the example.",
+        caption="Objectness that the network gives each cell of the example, from 0 to 1. Rows and "
+        "columns are those of the feature map, counted from 0 at the upper left.",
         alt=f"A grid of {cells} by {cells} cells; the highest objectness is {highest:.3f}.",
         x=axis,
         y=axis.model_copy(update={"label": "Row of the cell"}),

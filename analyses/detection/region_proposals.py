@@ -26,6 +26,7 @@ from results.schema import Metric, Table
 from results.text import counted
 
 PUBLISHED_THRESHOLD = 0.7
+NETWORK = "Proposal network"
 MEASURED = {  # name of the metric → what is measured, title, unit
     "test_accuracy": (
         "measured_pointwise_accuracy",
@@ -147,15 +148,26 @@ class RegionProposals(Analysis[ProposalParameters]):
             tables={
                 "results": _table(metrics, runs),
                 "recipe": recipe_tables.recipe_table(
-                    _recipes(parameters), caption="Hyper-parameters of the proposal network."
+                    _recipes(parameters),
+                    {
+                        NETWORK: detection.choices(
+                            f"{parameters.positive:g} or {PUBLISHED_THRESHOLD:g}",
+                            {"objectness": 1, "box": parameters.box_weight},
+                        )
+                    },
+                    "Hyper-parameters of the proposal network.",
                 ),
             },
             figures={
-                "losses": charts.losses({"": main}, "The two losses of the proposal network"),
+                "losses": charts.losses(
+                    {"": main},
+                    "The two losses of the proposal network, with cells positive above an IoU of "
+                    f"{parameters.positive:g},",
+                ),
                 "recall": charts.recall_chart(
                     main,
                     "Recall of the objects against the number of proposals per image, by required IoU; means "
-                    f"over {len(main)} seeds.",
+                    f"over {counted(len(main), 'seeds')}.",
                 ),
             },
             findings={
@@ -197,9 +209,7 @@ def _thresholds(parameters: ProposalParameters) -> dict[str, float]:
 
 
 def _recipes(parameters: ProposalParameters) -> dict[str, Recipe]:
-    return {
-        "Proposal network": detection.recipe(parameters.epochs, parameters.data.mirror, parameters.data.shift)
-    }
+    return {NETWORK: detection.recipe(parameters.epochs, parameters.data.mirror, parameters.data.shift)}
 
 
 def _table(metrics: Mapping[str, Metric], runs: Mapping[str, Any]) -> Table:
@@ -215,7 +225,7 @@ def _table(metrics: Mapping[str, Metric], runs: Mapping[str, Any]) -> Table:
         )
     return builders.table(
         "Proposals with two thresholds for a positive cell, on the test canvases. Box loss: the regression "
-        "loss of the positive cells.",
+        "loss of the positive cells, without its weight.",
         {
             "threshold": builders.number("Positive above IoU", ".1f"),
             "coverage": builders.percent("Images with a positive cell"),

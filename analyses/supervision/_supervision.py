@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from analyses import comparing, experiments, records
+from analyses import comparing, experiments, recipe_tables, records
 from analyses.classification._cifar10_designs_settings import recipe_a
 from analyses.comparing import Comparison
 from analyses.experiments import DataChoice
@@ -215,6 +215,21 @@ def comparison_table(
             for part, said in PARTS.items()
         ],
         notes=("p-values are adjusted by Holm's method for the comparisons of the table.",),
+    )
+
+
+def recipe_table(parameters: SourceParameters) -> Table:
+    """Every choice of training on the source, of the linear probe and of fine-tuning."""
+    titles = {"source": "Source", "probe": "Linear probe", "finetune": "Fine-tuning"}
+    rates = ", ".join(f"{rate:g}" for rate in sorted(parameters.probe_rates))
+    return recipe_tables.recipe_table(
+        {title: parameters.recipes()[part] for part, title in titles.items()},
+        {
+            "Linear probe": {
+                "learning rate": f"that of {rates} with the highest validation accuracy, cosine to 0"
+            }
+        },
+        "Hyper-parameters of training on the source, of the linear probe and of fine-tuning on the target.",
     )
 
 

@@ -12,7 +12,7 @@ from typing import Annotated
 
 from pydantic import Field, field_validator
 
-from analyses import comparing, recipe_tables, records
+from analyses import comparing, records
 from analyses.comparing import Comparison
 from analyses.plugin import Analysis, Cell, Context, Outcome, Profile, Summary
 from analyses.supervision import _supervision as supervision
@@ -121,12 +121,7 @@ class LabelNoise(Analysis[NoiseParameters]):
                     parameters.seeds,
                 ),
                 "published": _published_table(parameters, metrics, published),
-                "recipe": recipe_tables.recipe_table(
-                    {
-                        title: parameters.recipes()[part]
-                        for part, title in (("source", "Source"), ("finetune", "Fine-tuning"))
-                    }
-                ),
+                "recipe": supervision.recipe_table(parameters),
             },
             figures={"accuracy": _chart(parameters, metrics)},
             findings=_findings(parameters, metrics, comparisons, published)
@@ -228,7 +223,8 @@ def _findings(
         name = key.removesuffix("over_published_")
         change = metrics[f"{name}probe_difference"]
         cost = parameters.published[int(name.split("/")[1])]
-        paper = f"{100 * cost:g}% in the paper, which had another network and another target"
+        points = "percentage point" if cost == 0.01 else "percentage points"
+        paper = f"{100 * cost:g} {points} in the paper (adjusted p = {{{key}p:.2g}})"
         changes = (
             f"With {name.split('/')[1]}% replaced, the accuracy of the probe changes by "
             f"{{{name}probe_difference:points ci unit}}"

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from pydantic import Field
 
-from analyses import comparing, recipe_tables, records
+from analyses import comparing, records
 from analyses.comparing import Comparison
 from analyses.experiments import DataChoice
 from analyses.plugin import Analysis, Cell, Context, Outcome, Profile, Summary
@@ -130,12 +130,7 @@ class Resampling(Analysis[ResamplingParameters]):
                     comparisons,
                     parameters.seeds,
                 ),
-                "recipe": recipe_tables.recipe_table(
-                    {
-                        title: parameters.recipes()[part]
-                        for part, title in (("source", "Source"), ("finetune", "Fine-tuning"))
-                    }
-                ),
+                "recipe": supervision.recipe_table(parameters),
             },
             findings=_findings(comparisons, published) | {"no_run_diverged": records.none_diverged(outcomes)},
         )
@@ -151,6 +146,15 @@ def _findings(
             *(f"{key}difference" for key in published),
         )
     }
+    findings["no_change_is_significant"] = builders.statement(
+        "Neither way changes the accuracy on the source or by linear probe on the target significantly",
+        all(
+            comparisons[f"{way}/{part}_"].verdict == "undecided"
+            for way in SUBJECTS
+            for part in ("source", "probe")
+        ),
+        *(f"{way}/{part}_difference" for way in SUBJECTS for part in ("source", "probe")),
+    )
     for way in ("sqrt", "uniform"):
         for part, key, where in (
             ("source", "on_the_source", "accuracy on the balanced test images of the source"),

@@ -45,7 +45,8 @@ class Standing:
 
     ranking: by mean validation accuracy, the best first. best: by kind, its first in the ranking. correct: by
     setting, the share of its seeds that are right, image by image of the test. pairs, compared: the winner
-    with the runner-up ("winner"), and the best of fine-tuning with that of the frozen backbone ("approach").
+    with the runner-up ("winner"), the best of fine-tuning with that of the frozen backbone ("approach"), and
+    the best rate of fine-tuning with the next best and with the worst ("rate_second", "rate_last").
     """
 
     ranking: tuple[str, ...]
@@ -64,6 +65,9 @@ def rank(runs: Runs) -> Standing:
     ranking = tuple(sorted(runs, key=lambda setting: -validation[setting]))
     best = {kind: next(one for one in ranking if one.startswith(kind)) for kind in TITLES}
     pairs = {"winner": (ranking[0], ranking[1]), "approach": (best["finetune"], best["head"])}
+    first, *others = (one for one in ranking if one.startswith("finetune"))
+    if others:
+        pairs |= {"rate_second": (first, others[0]), "rate_last": (first, others[-1])}
     return Standing(ranking, best, correct, pairs, transfer.compare(correct, pairs))
 
 

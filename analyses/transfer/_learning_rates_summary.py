@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from analyses import records
 from analyses.plugin import Outcome, Summary
@@ -18,9 +18,11 @@ from analyses.transfer._learning_rates_standing import (
     rate_of,
     runs_of,
 )
+from analyses.transfer._transfer import Domain
 from results import builders
 from results.builders import FRACTION
 from results.schema import Figure, Finding, Metric, Table
+from results.text import counted
 
 
 def summary(parameters: LearningRateParameters, outcomes: Mapping[str, Outcome]) -> Summary:
@@ -34,6 +36,7 @@ def summary(parameters: LearningRateParameters, outcomes: Mapping[str, Outcome])
         first = outcomes[f"{name}/heads"]
         standing = rank(runs)
         metrics |= _data_metrics(prefix, name, first) | _metrics(prefix, name, runs, standing)
+        metrics |= _course_metrics(prefix, name, runs, standing, parameters, domain)
         findings |= _findings(name, prefix, suffix, metrics, runs, standing)
         shown[f"results{suffix}"] = tables.results_table(
             name, prefix, metrics, runs, standing, parameters, domain
@@ -54,6 +57,8 @@ def summary(parameters: LearningRateParameters, outcomes: Mapping[str, Outcome])
                 "over an epoch.",
                 records.histories(runs[best]),
             )
+        if number == 0 and set(tables.STAND_INS) <= set(first["classes"]):
+            figures["stand_ins"] = tables.stand_ins()
     for kind, epochs in (("finetune", parameters.finetune_epochs), ("head", parameters.head_epochs)):
         metrics[f"{kind}/epochs"] = builders.metric(epochs, f"Epochs: {TITLES[kind].lower()}", "epochs")
     findings["equal_epochs"] = builders.statement(
@@ -136,6 +141,49 @@ def _metrics(prefix: str, name: str, runs: Runs, standing: Standing) -> dict[str
     return metrics | transfer.comparison_metrics(standing.compared, standing.pairs, titles, prefix)
 
 
+def _course_metrics(
+    prefix: str, name: str, runs: Runs, standing: Standing, parameters: LearningRateParameters, domain: Domain
+) -> dict[str, Metric]:
+    """Mean validation accuracies before the end: of the best fine-tuning and of its next best rate after one
+    epoch, of the best at each division of the rate, and of the frozen backbone after as many epochs as
+    fine-tuning had, at the rate that is then best; what a course is too short for is left out.
+    """
+
+    def reached(setting: str, epoch: int) -> float:
+        return records.mean_curve(runs[setting], "validation_accuracy")[0][:epoch][-1]  # or where it diverged
+
+    def metric(value: float, words: str) -> Metric:
+        return builders.metric(value, f"Validation accuracy of {words}, {name}", FRACTION)
+
+    best = standing.best["finetune"]
+    last = records.at_the_end(runs[best], "validation_accuracy", f"Validation accuracy, {in_words(best)}")
+    found = {"finetune/best/validation_accuracy": last}
+    found["finetune/best/first_validation"] = metric(reached(best, 1), f"{in_words(best)} after one epoch")
+    if "rate_second" in standing.pairs:
+        second = standing.pairs["rate_second"][1]
+        found["finetune/second_rate"] = builders.metric(
+            rate_of(second), f"Learning rate of fine-tuning with the second-highest accuracy, {name}"
+        )
+        found["finetune/second/first_validation"] = metric(
+            reached(second, 1), f"{in_words(second)} after one epoch"
+        )
+    for number, epoch in enumerate(parameters.recipe("finetune", domain).milestones, 1):
+        found[f"finetune/best/drop_{number}_validation"] = metric(
+            reached(best, epoch), f"{in_words(best)} when the rate is divided for time {number}"
+        )
+    if parameters.finetune_epochs < parameters.head_epochs:
+        epoch = parameters.finetune_epochs
+        heads = [one for one in runs if one.startswith("head")]
+        early = max(heads, key=lambda one: reached(one, epoch))
+        found["head/early/validation_accuracy"] = metric(
+            reached(early, epoch), f"{in_words(early)} after {counted(epoch, 'epochs')}"
+        )
+        found["head/early/rate"] = builders.metric(
+            rate_of(early), f"Learning rate of the frozen backbone that is best after {epoch} epochs, {name}"
+        )
+    return {f"{prefix}{key}": one for key, one in found.items()}
+
+
 def _findings(
     name: str, prefix: str, suffix: str, metrics: Mapping[str, Metric], runs: Runs, standing: Standing
 ) -> dict[str, Finding]:
@@ -146,6 +194,10 @@ def _findings(
     tests = {one: value(f"{one}/test_accuracy") for one in runs}
     ranges = [f"{kind}/{end}_test_accuracy" for kind in TITLES for end in ("highest", "lowest")]
     approach = standing.compared["approach"].verdict
+    last = value("finetune/best/validation_accuracy")
+    drops = [f"{prefix}finetune/best/drop_{number}_validation" for number in (1, 2)]
+    second = metrics.get(f"{prefix}finetune/second/first_validation")
+    early = metrics.get(f"{prefix}head/early/validation_accuracy")
     stated = {
         "classes_are_balanced": (
             "The largest class has at most two training images more than the smallest",
@@ -210,9 +262,29 @@ def _findings(
         ),
         "best_finetuning_flattens": (
             "At its best rate, the mean validation accuracy of fine-tuning changes by less than two points "
-            "in the last third of the epochs",
-            _flattens(runs[standing.best["finetune"]]),
-            (),
+            "after the second division of the rate, but not after the first",
+            all(one in metrics for one in drops)
+            and abs(last - metrics[drops[1]].value) < LAG <= abs(last - metrics[drops[0]].value),
+            ("finetune/best/validation_accuracy",),
+        ),
+        "best_rate_starts_behind": (
+            "After one epoch, the best rate of fine-tuning is behind the next best on validation images",
+            second is not None and value("finetune/best/first_validation") < second.value - LAG,
+            ("finetune/best/first_validation",),
+        ),
+        "frozen_leads_early": (
+            "After as many epochs as fine-tuning had, the frozen backbone's validation accuracy is no lower",
+            early is not None and early.value >= last,
+            ("finetune/best/validation_accuracy",),
+        ),
+        "both_fit_better_than_they_generalise": (
+            "At their best rates, both approaches fit more of the training images than they classify "
+            "correctly of the test images, by more than five points",
+            all(
+                value(f"{kind}/best/train_accuracy") > value(f"{kind}/best/test_accuracy") + 0.05
+                for kind in TITLES
+            ),
+            tuple(f"{kind}/best/{part}_accuracy" for kind in TITLES for part in ("train", "test")),
         ),
         "no_run_diverged": (
             "No run diverged",
@@ -220,31 +292,46 @@ def _findings(
             (),
         ),
     }
-    second, gain = standing.ranking[1], f"{{{prefix}winner/gain:points ci unit}}"
-    words = {"finetune": "fine-tuning", "head": "the frozen backbone"}[second.split("/")[0]]
-    against = f"the setting with the second-highest validation accuracy, {words} at {rate_of(second):g}"
+    runner_up, gain = standing.ranking[1], f"{{{prefix}winner/gain:points ci unit}}"
+    words = {"finetune": "fine-tuning", "head": "the frozen backbone"}[runner_up.split("/")[0]]
+    against = f"the setting with the second-highest validation accuracy, {words} at {rate_of(runner_up):g}"
     winner = standing.compared["winner"]
-    return {
-        f"{key}{suffix}": builders.statement(
-            f"{statement} ({name})", holds, *(f"{prefix}{metric}" for metric in names)
+    rates = {}
+    if "rate_second" in standing.compared:
+        one = standing.compared["rate_second"]
+        gain_of_rate = f"{{{prefix}rate_second/gain:points ci unit}}"
+        next_best = f"the next best rate, {rate_of(standing.pairs['rate_second'][1]):g}"
+        rates[f"rate_over_second{suffix}"] = builders.comparison(
+            f"Fine-tuning at its best rate is more accurate on the test images than at the next best "
+            f"({name})",
+            f"{prefix}rate_second/gain",
+            one.difference,
+            adjusted_p=1.0 if one.p is None else one.p,
+            more=f"The difference to {next_best}, is significant: {gain_of_rate}.",
+            less=f"On the test images, however, {next_best}, is significantly more accurate: the difference "
+            f"is {gain_of_rate}.",
+            same=f"The difference to {next_best}, is not significant: {gain_of_rate}.",
         )
-        for key, (statement, holds, names) in stated.items()
-    } | {
-        f"winner_over_second{suffix}": builders.comparison(
-            f"The best on validation images is more accurate on the test images than the second ({name})",
-            f"{prefix}winner/gain",
-            winner.difference,
-            adjusted_p=1.0 if winner.p is None else winner.p,
-            more=f"On the test images, it is significantly more accurate than {against}, by {gain}.",
-            less=f"On the test images, however, it is significantly less accurate than {against}: the "
-            f"difference is {gain}.",
-            same=f"On the test images, it does not differ significantly from {against}: the difference is "
-            f"{gain}.",
-        )
-    }
-
-
-def _flattens(runs: Sequence[Outcome]) -> bool:
-    curve, _, _ = records.mean_curve(runs, "validation_accuracy")
-    late = curve[-max(2, len(curve) // 3) :]
-    return len(curve) > 2 and max(late) - min(late) < 0.02
+    return (
+        {
+            f"{key}{suffix}": builders.statement(
+                f"{statement} ({name})", holds, *(f"{prefix}{metric}" for metric in names)
+            )
+            for key, (statement, holds, names) in stated.items()
+        }
+        | rates
+        | {
+            f"winner_over_second{suffix}": builders.comparison(
+                f"The best on validation images is more accurate on the test images than the second ({name})",
+                f"{prefix}winner/gain",
+                winner.difference,
+                adjusted_p=1.0 if winner.p is None else winner.p,
+                more=f"On the test images, it is significantly more accurate than {against}, by {gain}.",
+                less=f"On the test images, however, it is significantly less accurate than {against}: the "
+                f"difference is {gain}.",
+                same=f"On the test images, it does not differ significantly from {against}: the "
+                "difference is "
+                f"{gain}.",
+            )
+        }
+    )

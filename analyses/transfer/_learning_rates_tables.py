@@ -17,8 +17,10 @@ from analyses.transfer._learning_rates_standing import (
 )
 from analyses.transfer._transfer import Domain
 from results import builders
-from results.schema import Chart, Metric, Panel, Panels, Table
+from results.schema import Chart, Metric, Panel, Panels, Picture, Pictures, Table
 from results.text import counted
+
+STAND_INS = ("banded", "chequered")  # classes that can be drawn
 
 
 def recipe_table(parameters: LearningRateParameters, outcomes: Mapping[str, Outcome]) -> Table:
@@ -100,6 +102,35 @@ def results_table(
             f"{parameters.head_epochs}. Images have {domain.size} × {domain.size} pixels."
             + (" A run that diverged counts with what it reached." if diverged else "")
         ],
+    )
+
+
+def stand_ins() -> Pictures:
+    """Two drawn textures of each of two classes, in the place of photographs that may not be passed on."""
+    import numpy as np
+
+    from analyses.pictures import png
+
+    random = np.random.default_rng(0)
+    rows, columns = np.mgrid[:96, :96]
+    pictures = []
+    for name in STAND_INS:
+        for angle, width in ((0.3, 9), (1.2, 14)):
+            along = (columns * np.cos(angle) + rows * np.sin(angle)) // width
+            across = (rows * np.cos(angle) - columns * np.sin(angle)) // width
+            odd = (along if name == "banded" else along + across) % 2 == 1
+            dark, light = random.integers(30, 120, 3), random.integers(140, 240, 3)
+            pixels = np.where(odd[..., None], dark, light) + random.normal(0, 8, (96, 96, 3))
+            drawn = png(pixels.clip(0, 255).astype(np.uint8).transpose(2, 0, 1))
+            pictures.append(Picture(png=drawn, title=name))
+    return Pictures(
+        caption=f"Drawn stand-ins for the classes {' and '.join(STAND_INS)}, two images of each, because the "
+        "photographs of the data set cannot be redistributed. They show what defines the classes, stripes "
+        "and "
+        "a chequered pattern, but not the materials and the light of the photographs.",
+        alt="Two drawn images of stripes and two of chequered patterns, in different colours and directions.",
+        columns=4,
+        pictures=tuple(pictures),
     )
 
 

@@ -10,6 +10,7 @@ import pytest
 
 import analyses
 from analyses import experiments, recipe_tables, records
+from analyses.classification._base_networks_settings import AUGMENTED, LETTER
 from analyses.classification._cifar10_designs_settings import CHANGES, DesignsParameters
 from analyses.experiments import DataChoice
 from lab.datasets import DataError
@@ -136,6 +137,24 @@ def test_the_recorded_results_are_complete_and_of_the_full_protocol(name):
     bundle = RECORDED.read_outcomes(f"classification.{name}", "full")
     assert bundle is not None
     assert {cell.seed for cell in bundle.cells} >= set(result.provenance.seeds)  # and of earlier plans
+
+
+def test_what_augmentation_gains_is_compared_seed_by_seed():
+    identifier = "classification.base_networks"
+    analysis, bundle = analyses.get(identifier), RECORDED.read_outcomes(identifier, "full")
+    outcomes = {cell.id: cell.outcome for cell in bundle.cells}
+    parameters = RECORDED.read(identifier, "full").provenance.parameters
+    found = analysis.summarize(type(analysis.parameters("full")).model_validate(parameters), outcomes)
+
+    def gain(name, seed):
+        runs = (outcomes[f"{kind}{name}/{seed}"]["test_accuracy"] for kind in (AUGMENTED, LETTER))
+        return next(runs) - next(runs)
+
+    for other in ("convnet", "resnet"):
+        differences = [gain("mobilenet", seed) - gain(other, seed) for seed in range(parameters["seeds"])]
+        metric = found.metrics[f"gain/mobilenet_over_{other}/difference"]
+        assert metric.value == pytest.approx(sum(differences) / len(differences))
+    assert found.metrics["letter/mobilenet/lowest_test_loss_epoch"].value == 3  # as the figure shows
 
 
 @pytest.mark.parametrize("name", METRICS)

@@ -79,6 +79,16 @@ def test_where_the_head_looks_is_compared_at_the_budget_of_the_detectors():
         assert [key for key in other.settings if other.settings[key] != detector.settings[key]] == [part]
 
 
+def test_the_hyper_parameters_that_are_printed_are_those_of_the_objective():
+    from analyses.detection._faster_rcnn_settings import POSITIVE
+    from lab.detection import DetectionObjective
+
+    assert DetectionObjective().positive == POSITIVE
+    words = detection.choices(f"{POSITIVE:g}", {"objectness": 1, "box": 10.0})
+    assert words["cells"] == "positive above an IoU of 0.5, negative up to 0.1"
+    assert words["weights of the losses"] == "objectness 1, box 10"
+
+
 @pytest.mark.parametrize(
     ("name", "finding"),
     [

@@ -313,6 +313,44 @@ def test_what_was_recorded_can_be_summarized(name):
     assert {*recorded.tables} <= {*again.tables} and {*recorded.figures} <= {*again.figures}
 
 
+def test_courses_are_read_at_the_epochs_that_the_text_names():
+    """On the recorded textures: after one epoch, at each division of the rate (after epochs 1, 3 and 4 of 6),
+    and of the frozen backbone after six of its epochs.
+    """
+    store = Store(ROOT / "results")
+    recorded, kept = (
+        store.read("transfer.learning_rates", "full"),
+        store.read_outcomes("transfer.learning_rates", "full"),
+    )
+    analysis = analyses.get("transfer.learning_rates")
+    parameters = type(analysis.parameters("full")).model_validate(recorded.provenance.parameters)
+    assert (parameters.finetune_epochs, parameters.head_epochs, parameters.seeds) == (6, 60, 3)
+    outcomes = {cell.id: cell.outcome for cell in kept.cells}
+
+    def reached(runs, epoch):  # outcomes that were kept without predictions are courses themselves
+        courses = [run.get("history", run)["validation_accuracy"] for run in runs]
+        return np.mean([course[epoch - 1] for course in courses])
+
+    tuned = {
+        rate: [outcomes[f"textures/finetune/{rate}/{seed}"] for seed in range(3)] for rate in ("0.1", "0.01")
+    }
+    heads = {
+        rate: [outcomes["textures/heads"]["runs"][f"{rate}/{seed}"] for seed in range(3)]
+        for rate in ("1", "0.1", "0.01", "0.001")
+    }
+    metrics = analysis.summarize(parameters, outcomes).metrics
+    expected = {
+        "finetune/best/first_validation": reached(tuned["0.1"], 1),
+        "finetune/second/first_validation": reached(tuned["0.01"], 1),
+        "finetune/best/drop_1_validation": reached(tuned["0.1"], 1),
+        "finetune/best/drop_2_validation": reached(tuned["0.1"], 3),
+        "finetune/best/drop_3_validation": reached(tuned["0.1"], 4),
+        "finetune/best/validation_accuracy": reached(tuned["0.1"], 6),
+        "head/early/validation_accuracy": max(reached(found, 6) for found in heads.values()),
+    }
+    assert {name: metrics[name].value for name in expected} == pytest.approx(expected)
+
+
 LAST_STAGE = (
     *("run", "transfer.cifar10_resnet18", "--profile", "quick", "--jobs", "1"),
     *("--set", "data.train=60", "--set", "data.validation=40", "--set", "own_epochs=1"),
