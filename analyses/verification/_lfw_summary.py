@@ -19,7 +19,7 @@ from results.schema import Finding, Metric
 IN_TEXT = {
     "before": "the pretrained network before training",
     "last": "the network with its last layer trained",
-    "flawed": "the last layer trained with the published flaws",
+    "flawed": "the network with its last layer trained with two flaws",
     "all": "the network with all layers trained",
     "scratch_before": "the tower before training",
     "scratch": "the tower trained from scratch",
@@ -168,6 +168,10 @@ def _metrics(
             [one["everyone"] for one in found], "eer", f"Equal error rate on every pair: {label}"
         )
         metrics[f"{stage}/seeds"] = builders.metric(len(found), f"Seeds: {label}")
+    if "last" in runs:
+        metrics["last/normaliser"] = builders.metric(
+            runs["last"][0]["normaliser"], "Normaliser of the distance"
+        )
     for key, stage in (("before", "before"), ("after", "all")):
         for which in LISTED:
             metrics[f"{which}/auc_{key}"] = metrics[f"{stage}/{which}/auc"]
