@@ -57,7 +57,7 @@ def summary(parameters: LfwParameters, outcomes: Mapping[str, Outcome]) -> Summa
             f"all/{key}": builders.metric(value, f"{title} of training all layers", unit)
             for key, value, title, unit in (
                 ("epochs", parameters.all_epochs if whole else parameters.search_epochs, "Epochs", "epochs"),
-                ("pairs", parameters.all_pairs if whole else parameters.pairs, "Pairs an epoch", "pairs"),
+                ("pairs", parameters.all_pairs if whole else parameters.pairs, "Pairs per epoch", "pairs"),
             )
         }
     )
@@ -70,7 +70,7 @@ def summary(parameters: LfwParameters, outcomes: Mapping[str, Outcome]) -> Summa
             ),
             **({"everyone": tables.by_seed_table(_in_words(by_seed), runs)} if by_seed else {}),
             "rates": tables.rates_table(parameters, outcomes),
-            "recipe": tables.recipe_table(parameters, rates, "all" if whole else "search"),
+            "recipe": tables.recipe_table(parameters, rates, "all" if whole else "search", runs),
         },
         figures={
             "roc_listed": tables.listed_roc(runs),

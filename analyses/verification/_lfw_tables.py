@@ -71,8 +71,16 @@ def rates_table(parameters: LfwParameters, outcomes: Mapping[str, Outcome]) -> T
     )
 
 
-def recipe_table(parameters: LfwParameters, rates: Mapping[str, float], of_all: str) -> Table:
-    """of_all: the recipe that all layers were trained by, "all" or "search"."""
+def recipe_table(
+    parameters: LfwParameters,
+    rates: Mapping[str, float],
+    of_all: str,
+    runs: Mapping[str, Sequence[Outcome]],
+) -> Table:
+    """of_all: the recipe that all layers were trained by, "all" or "search"; runs: by stage, of which the
+    arithmetic is known.
+    """
+    history = {"last": "history", "all": "all_history", "scratch": "history"}
     cross_entropy = "cross-entropy of distance ÷ normaliser"
     columns = {
         "last": ("last", parameters.pairs, parameters.batch, cross_entropy),
@@ -94,6 +102,7 @@ def recipe_table(parameters: LfwParameters, rates: Mapping[str, float], of_all: 
                 "epochs": f"{parameters.recipe(recipe)['epochs']} of {pairs:,} pairs, drawn for each",
                 "batch": f"{batch} pairs",
                 "loss": loss,
+                "arithmetic": runs[stage][0][history[stage]]["precision"],
                 "images": f"{parameters.scratch_size}×{parameters.scratch_size} grey"
                 if stage == "scratch"
                 else f"{parameters.size}×{parameters.size} colour",

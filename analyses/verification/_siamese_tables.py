@@ -41,6 +41,8 @@ def results_table(metrics: Mapping[str, Metric], note: str) -> Table:
 def thresholds_table(metrics: Mapping[str, Metric], seeds: str) -> Table:
     rows = []
     for part, words in PARTS.items():
+        if part == HELDOUT:  # they are in verification.glasses
+            continue
         for method, label in METHODS.items():
             own = f"{method}/{part}"
             chosen_on = metrics.get(f"{own}/left_out_auc", metrics[f"{own}/train_auc"])

@@ -180,11 +180,11 @@ def recipe_table(parameters: VerificationParameters, methods: Sequence[str]) -> 
     linear = f"a linear layer of {parameters.width} outputs on frozen features"
     drawn = {
         "batch": f"{parameters.pair_batch} pairs",
-        "pairs an epoch": f"{parameters.pairs}, drawn for each",
+        "pairs per epoch": f"{parameters.pairs}, drawn for each",
     }
     mined = {
         "batch": f"{parameters.batch_people} people × {parameters.batch_each} images",
-        "batches an epoch": str(parameters.batches),
+        "batches per epoch": str(parameters.batches),
     }
     contrastive = {"loss": f"contrastive, margin {parameters.margin:g}", "distance": "Euclidean"}
     mining = {

@@ -193,9 +193,7 @@ def test_labels_of_boxes_at_one_place_do_not_cover_each_other() -> None:
     found = [t for t in root.iter(f"{SVG}text") if t.text in names]
     places = [(float(str(t.get("x"))), float(str(t.get("y")))) for t in found]
     assert len(places) == 3
-    assert all(
-        max(abs(a - c), abs(b - d)) >= figures.FONT_SIZE for (a, b), (c, d) in combinations(places, 2)
-    )
+    assert all(max(abs(a - c), abs(b - d)) >= figures.FONT_SIZE for (a, b), (c, d) in combinations(places, 2))
 
 
 def test_boxes_differ_without_colour() -> None:
