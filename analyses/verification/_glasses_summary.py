@@ -47,7 +47,7 @@ def summary(parameters: GlassesParameters, outcomes: Mapping[str, Outcome]) -> S
     shown = {
         "networks": tables.networks_table(metrics, note),
         "kinds": tables.kinds_table(metrics, judged["heldout"]["mining"], kinds["heldout"], note),
-        "comparisons": tables.comparisons_table(found, COMPARED, SIDES),
+        "comparisons": tables.comparisons_table(found),
         "harder": tables.harder_table(found, HARDER),
         "published": tables.published_table(judged["published"], kinds["published"]),
         "recipe": verification.recipe_table(parameters, tuple(CROSSED)),

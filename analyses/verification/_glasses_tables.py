@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from analyses.verification import _judging as judging
@@ -82,20 +82,25 @@ def kinds_table(metrics: Mapping[str, Metric], judged: Judged, kinds: Mapping[st
     )
 
 
-def comparisons_table(
-    found: Mapping[str, judging.Comparison],
-    compared: Iterable[str],
-    sides: Mapping[str, tuple[str, str]],
-) -> Table:
+#: The comparisons of networks and losses, first less second, in the words of a narrow column.
+COMPARED_WORDS = {
+    "difference": "New − tutorial's network, each with its own loss",
+    "drawn_difference": "Drawn − no glasses, new network",
+    "loss_old": "Mined − contrastive, tutorial's network",
+    "loss_new": "Mined − contrastive, new network",
+    "network_contrastive": "New − tutorial's network, contrastive loss",
+    "network_mining": "New − tutorial's network, mined pairs",
+}
+
+
+def comparisons_table(found: Mapping[str, judging.Comparison]) -> Table:
     """Networks and losses: a row for each two, with both measures."""
     rows = []
-    for name in compared:
+    for name, words in COMPARED_WORDS.items():
         auc, mixed = (found[f"{name}/{key}"] for key in ("auc", "cross_glasses_tpr"))
-        first, second = sides[name]
         rows.append(
             {
-                "first": first,
-                "second": second,
+                "compared": words,
                 "auc": auc.difference,
                 "auc_p": auc.p,
                 "mixed": mixed.difference,
@@ -106,8 +111,7 @@ def comparisons_table(
         "Differences between networks and losses on held-out people with and without glasses: in AUC, and in "
         "the share of accepted mixed pairs of one person (mixed TPR, percentage points).",
         {
-            "first": builders.text("First"),
-            "second": builders.text("Second"),
+            "compared": builders.text("Compared"),
             "auc": builders.number("AUC", "+.3f"),
             "auc_p": builders.number("p", ".3f"),
             "mixed": _change("Mixed TPR"),
