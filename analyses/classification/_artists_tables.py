@@ -240,7 +240,7 @@ def photograph(outcomes: Mapping[str, Outcome]) -> dict[str, Pictures]:
             alt=f"One photograph {len(drawn['pictures'])} times: "
             + ", ".join(CHANGES[name].lower() for name in drawn["pictures"])
             + ".",
-            columns=5,
+            columns=9,
             pictures=tuple(
                 Picture(png=png, title=CHANGES[name].replace(" ", "\n", 1))
                 for name, png in drawn["pictures"].items()

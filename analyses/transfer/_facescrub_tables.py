@@ -16,7 +16,7 @@ from results import builders
 from results.schema import Metric, Picture, Pictures, Table
 from results.text import count, counted
 
-UNIT_COLUMNS = 4  # of the drawn units beside each other
+UNIT_COLUMNS = 8  # of the drawn units beside each other
 
 
 def titles_of(parameters: FaceParameters) -> dict[str, str]:
@@ -109,7 +109,7 @@ def unit_pictures(parameters: FaceParameters, units: Mapping[str, Sequence[Outco
 
     def title(name: str, unit: Mapping[str, Any]) -> str:
         hidden, decay = parameters.perceptrons()[name]
-        side = f"{'for' if unit['for'] else 'against'} {person(unit['class']).split()[-1]}"
+        side = f"{'for' if unit['for'] else 'against'}\n{person(unit['class']).split()[-1]}"
         return f"{hidden}{', L2' if decay else ''}\n{side}"
 
     return Pictures(
