@@ -61,8 +61,8 @@ def recipe_rows(recipe: Recipe) -> list[tuple[str, str]]:
     nesterov = " (Nesterov)" if recipe.nesterov else ""
     optimizer = {
         "sgd": f"SGD, momentum {recipe.momentum:g}{nesterov}",
-        "adam": "Adam (coupled decay)",
-        "adamw": "AdamW (decoupled decay)",
+        "adam": "Adam" + (" (coupled decay)" if recipe.weight_decay else ""),
+        "adamw": "AdamW" + (" (decoupled decay)" if recipe.weight_decay else ""),
     }[recipe.optimizer]
     decayed = "all parameters" if recipe.decay_all else "weight matrices and filters"
     rows = [

@@ -39,6 +39,7 @@ from results.text import number
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Drawing
+    from matplotlib.transforms import Bbox
 
 WIDTH = 5.5  # inches: the text block of the page
 HEIGHT = 2.5
@@ -483,8 +484,10 @@ def _pictures(drawing: Drawing, figure: Pictures, id: str) -> Axes:
         axes.set_axis_off()
         if picture.title:
             axes.set_title(picture.title, fontsize=FONT_SIZE - 1, pad=2)
+        unit = width / (72 * drawing.get_figwidth() / across)  # of the picture, to a point
+        taken: list[Bbox] = []
         for k, box in enumerate(picture.boxes):
-            _box(axes, box, f"{id}-box-{n}-{k}")
+            _box(axes, box, f"{id}-box-{n}-{k}", unit, taken)
         axes.set_xlim(0, width)
         axes.set_ylim(height, 0)
     if figure.legend:
@@ -499,8 +502,10 @@ def _line(style: str) -> dict[str, Any]:
     return {"color": colour, "linestyle": dashes, "linewidth": width}
 
 
-def _box(axes: Axes, box: Box, gid: str) -> None:
-    """A square with a pale edge around its line, which shows on every picture."""
+def _box(axes: Axes, box: Box, gid: str, unit: float, taken: list[Bbox]) -> None:
+    """A square with a pale edge around its line, which shows on every picture, and its label in the first
+    corner that is free of the labels `taken` so far; unit: of the picture, to a point.
+    """
     from matplotlib.patheffects import withStroke
 
     half = box.width / 2
@@ -514,11 +519,35 @@ def _box(axes: Axes, box: Box, gid: str) -> None:
     drawn.set_path_effects([withStroke(linewidth=line["linewidth"] + 0.9, foreground=PAPER, alpha=0.7)])
     drawn.set_gid(gid)
     if box.label:
-        text = axes.text(
-            max(left, 0) + 0.6, max(top, 0) + 0.6, box.label, fontsize=FONT_SIZE - 1, color=INK, va="top"
+        size = FONT_SIZE - 1
+        place = _free_corner(
+            (max(left, 0) + 0.6, max(top, 0) + 0.6, right - 0.6, bottom - 0.6),
+            (0.6 * size * len(box.label) * unit, 1.4 * size * unit),
+            taken,
         )
+        taken.append(place)
+        text = axes.text(place.x0, place.y0, box.label, fontsize=size, color=INK, va="top", zorder=5)
         text.set_bbox({"facecolor": PAPER, "alpha": 0.75, "edgecolor": "none", "pad": 0.6})
         text.set_gid(f"{gid}-label")
+
+
+def _free_corner(
+    inside: tuple[float, float, float, float], size: tuple[float, float], taken: Sequence[Bbox]
+) -> Bbox:
+    """A place of that width and height in a corner of `inside`, which overlaps none that is taken; the first
+    corner where all are.
+    """
+    from matplotlib.transforms import Bbox
+
+    left, top, right, bottom = inside
+    width, height = size
+    corners = [
+        Bbox.from_bounds(x, y, width, height)
+        for x, y in (
+            (left, top), (left, bottom - height), (right - width, top), (right - width, bottom - height),
+        )
+    ]  # fmt: skip
+    return next((one for one in corners if not any(one.overlaps(other) for other in taken)), corners[0])
 
 
 def _heatmap(drawing: Drawing, axes: Axes, figure: Heatmap) -> None:

@@ -125,12 +125,12 @@ def _effective_findings(factors: Sequence[Compared]) -> dict[str, Finding]:
     """Which change gains most: of all, and of those of the training alone."""
     found = {}
     for key, prefix, among, kind in (
-        ("most_effective", "factors", factors, "single changes"),
+        ("most_effective", "factors", factors, f"all {count(len(factors))} changes"),
         (
             "most_effective_training",
             "training",
             [one for one in factors if one.factor in TRAINING],
-            "regularisers, optimisers and schedules",
+            "these regularisers, optimisers and schedules",
         ),
     ):
         if among:
@@ -138,14 +138,14 @@ def _effective_findings(factors: Sequence[Compared]) -> dict[str, Finding]:
             metric = f"{prefix}/largest/difference"
             larger = f"{{{metric}:points ci unit}}"
             found[key] = best.difference.finding(
-                f"The largest gain by one of the {kind} is significant",
+                f"The largest gain by one of {kind} is significant",
                 metric,
-                more=f"The most effective of the {kind} is {_in_words(best)}, with a significant gain of "
+                more=f"The most effective of {kind} is {_in_words(best)}, with a significant gain of "
                 f"{larger}.",
-                same=f"Of the {kind}, the largest mean gain is that of {_in_words(best)}, {larger}, which is "
-                "not significant.",
-                less=f"All {kind} lower validation accuracy. The smallest loss is that of {_in_words(best)}, "
-                f"{larger}.",
+                same=f"Of {kind}, the largest mean gain is that of {_in_words(best)}, {larger}, which is not "
+                "significant.",
+                less=f"Each of {kind} lowers validation accuracy. The smallest loss is that of "
+                f"{_in_words(best)}, {larger}.",
             )
     return found
 
@@ -302,10 +302,15 @@ def search_findings(
 
 
 WITHIN = 0.05  # of an accuracy: a smaller effect is called none
-DONE = {  # to images, within a sentence, where the name of the change does not say it
-    "high_contrast": "increased in contrast",
-    "low_contrast": "reduced in contrast",
-    "upside_down": "turned upside down",
+NOUNS = {  # of the changes of the test images, within a sentence
+    "translated": "translation",
+    "brightened": "brightening",
+    "darkened": "darkening",
+    "high_contrast": "higher contrast",
+    "low_contrast": "lower contrast",
+    "flipped": "mirroring",
+    "upside_down": "turning upside down",
+    "inverted": "inversion",
 }
 
 
@@ -327,23 +332,23 @@ def transform_findings(
             "majority/test_accuracy",
         ),
     }
-    names = {DONE.get(change, CHANGES[change].lower()): lost[change].verdict == "more" for change in changes}
+    names = {NOUNS[change]: lost[change].verdict == "more" for change in changes}
     differences = tuple(f"transform/{change}/lost/difference" for change in changes)
     found["changes_that_cost"] = builders.family(
         "Some change of the test images lowers the accuracy of the best setting significantly",
         names,
         *differences,
         none="No change of the test images lowers its accuracy significantly.",
-        one="Its accuracy falls significantly only when images are {members}.",
-        many="Its accuracy falls significantly when images are {members}.",
+        one="Only one change lowers its accuracy significantly: {members}.",
+        many="These changes each lower its accuracy significantly: {members}.",
     )
     found["changes_without_effect"] = builders.family(
         "Some change of the test images does not lower the best setting's accuracy significantly",
         {name: not costs for name, costs in names.items()},
         *differences,
         none="Every change of the test images lowers its accuracy significantly.",
-        one="It does not fall significantly when they are {members}.",
-        many="It does not fall significantly when they are {members}.",
+        one="One change does not lower its accuracy significantly: {members}.",
+        many="These changes do not lower its accuracy significantly: {members}.",
     )
     mirrored = [metrics[transform_name("baseline", change)].value for change in ("none", "flipped")]
     found["baseline_keeps_mirrored"] = Finding(

@@ -97,12 +97,18 @@ class Setting(BaseModel):
             inputs = width
         return count if size else None
 
-    def dense_inputs(self, size: int) -> int:
-        """What the dense layer is given of an image of size × size pixels."""
+    def maps(self, size: int) -> list[int]:
+        """The width of the maps after each stage, of an image of size × size pixels."""
+        found = []
         for _, _, stride in self.stages():
             size = -(-size // stride)
             size = size // self.pool if self.pool else size
-        return size * size * self.filters[-1]
+            found.append(size)
+        return found
+
+    def dense_inputs(self, size: int) -> int:
+        """What the dense layer is given of an image of size × size pixels."""
+        return int(self.maps(size)[-1] ** 2 * self.filters[-1])
 
     def in_words(self) -> dict[str, str]:
         """The network's choices, by name."""

@@ -42,7 +42,7 @@ from analyses.classification._artists_findings import (
 from analyses.classification._artists_settings import ArtistsParameters, Setting
 from analyses.comparing import Comparison
 from analyses.plugin import Outcome, Summary
-from lab.evaluation import wilson
+from lab.evaluation import paired_over_seeds, wilson
 from results import builders
 from results.builders import FRACTION
 from results.schema import Metric
@@ -76,6 +76,7 @@ def summary(parameters: ArtistsParameters, outcomes: Mapping[str, Outcome]) -> S
             "Training accuracy of the best setting, less the baseline's",
         ),
         **_on_test(final),
+        "baseline_transform/flipped/change": _baseline_mirrored(final["baseline"]),
     }
     for one in factors:
         metrics |= {f"{one.name}/validation_accuracy": one.accuracy, f"{one.name}/train_accuracy": one.train}
@@ -188,7 +189,19 @@ def _sizes(parameters: ArtistsParameters, best: Setting) -> dict[str, Metric]:
             ("pooled", baseline.changed(pooled), "baseline with max-pooling"),
             ("best", best, "best setting"),
         )
+    } | {
+        f"baseline/map_{number}": Metric(
+            value=width, title=f"Width of the maps after convolution {number}, baseline", unit="pixels"
+        )
+        for number, width in enumerate(baseline.maps(size), 1)
     }
+
+
+def _baseline_mirrored(final: Sequence[Outcome]) -> Metric:
+    """What mirroring the test images changes for the baseline, which was not trained on mirrored images."""
+    change = paired_over_seeds(correct_shares(final, "flipped"), correct_shares(final, "none"))
+    title = "Accuracy of the baseline on mirrored test images, less that on the images as they are"
+    return builders.metric(change.difference, title, FRACTION, over=IMAGES)
 
 
 def _led(changes: Mapping[str, Comparison]) -> dict[str, Metric]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from analyses import recipe_tables, records
+from analyses import comparing, recipe_tables, records
+from analyses.comparing import Comparison
 from analyses.concepts import _autoencoders_tables as tables
 from analyses.concepts._autoencoders_settings import (
     BASELINES,
@@ -30,6 +31,7 @@ def summary(parameters: AutoencoderParameters, outcomes: Mapping[str, Outcome]) 
         "noise": builders.metric(parameters.noise, "Standard deviation of the noise"),
         "sparsity": builders.metric(parameters.sparsity, "Weight of the L1 penalty"),
         "seeds": builders.metric(parameters.seeds, "Seeds"),
+        "compared": builders.metric(len(COMPARED), "Comparisons that are corrected together"),
         "components/count": builders.metric(simple["count"], "Principal components"),
         "gaussian/width": builders.metric(simple["width"], "Standard deviation of the filter", "pixels"),
     }
@@ -46,7 +48,11 @@ def summary(parameters: AutoencoderParameters, outcomes: Mapping[str, Outcome]) 
             ("active", "share of units that are active", builders.FRACTION),
         ):
             metrics[f"{kind}/{key}"] = records.over_seeds(runs[kind], key, f"{words}: {title}", unit)
-    metrics |= _differences(runs)
+    differences = _differences(runs)
+    metrics |= {
+        name: builders.metric(one.difference, _title(name), COMPARED[name][2], over=one.over)
+        for name, one in differences.items()
+    }
     return Summary(
         metrics=metrics,
         tables={
@@ -65,51 +71,50 @@ def summary(parameters: AutoencoderParameters, outcomes: Mapping[str, Outcome]) 
             ),
         },
         figures=tables.figures(simple, runs),
-        findings=_findings(metrics) | {"no_run_diverged": _none_diverged(runs)},
+        findings=_findings(metrics, differences) | {"no_run_diverged": _none_diverged(runs)},
     )
 
 
-def _differences(runs: Mapping[str, Sequence[Outcome]]) -> dict[str, Metric]:
-    """Paired by seed: what one autoencoder has more of a measure than another."""
-    from lab.evaluation import paired_over_seeds
+#: Name → of which measure the first of two has more than the second, and its unit; one family.
+COMPARED = {
+    "squared_over_absolute/psnr": ("squared", "absolute", DECIBEL),
+    "squared_over_absolute/absolute": ("squared", "absolute", ""),
+    "cross_entropy_over_squared/psnr": ("cross_entropy", "squared", DECIBEL),
+    "squared_over_plain/psnr": ("squared", "plain", DECIBEL),
+    "plain_over_squared/clean_psnr": ("plain", "squared", DECIBEL),
+    "sparse_over_plain/psnr": ("sparse", "plain", DECIBEL),
+    "sparse_over_plain/clean_psnr": ("sparse", "plain", DECIBEL),
+    "sparse_over_plain/active": ("sparse", "plain", builders.FRACTION),
+}
 
-    compared = {
-        "squared_over_absolute/psnr": ("squared", "absolute", DECIBEL),
-        "squared_over_absolute/absolute": ("squared", "absolute", ""),
-        "cross_entropy_over_squared/psnr": ("cross_entropy", "squared", DECIBEL),
-        "cross_entropy_over_squared/absolute": ("cross_entropy", "squared", ""),
-        "squared_over_plain/psnr": ("squared", "plain", DECIBEL),
-        "plain_over_squared/clean_psnr": ("plain", "squared", DECIBEL),
-        "sparse_over_plain/psnr": ("sparse", "plain", DECIBEL),
-        "sparse_over_plain/clean_psnr": ("sparse", "plain", DECIBEL),
-        "sparse_over_plain/active": ("sparse", "plain", builders.FRACTION),
-    }
-    said = {
+
+def _differences(runs: Mapping[str, Sequence[Outcome]]) -> dict[str, Comparison]:
+    """Paired by seed, with Holm's correction."""
+    return comparing.compared(
+        {
+            name: ([run[key] for run in runs[one]], [run[key] for run in runs[other]])
+            for name, (one, other, _) in COMPARED.items()
+            for key in (name.rpartition("/")[2],)
+        }
+    )
+
+
+def _title(name: str) -> str:
+    measures = {
         "psnr": "PSNR on noisy digits",
         "absolute": "mean absolute error",
         "clean_psnr": "PSNR on clean digits",
         "active": "share of active units",
     }
-    return {
-        name: builders.metric(
-            paired_over_seeds([run[key] for run in runs[one]], [run[key] for run in runs[other]]).difference,
-            f"Difference in {said[key]}: {KINDS[one].lower()} less {KINDS[other].lower()}",
-            unit,
-        )
-        for name, (one, other, unit) in compared.items()
-        for key in (name.rpartition("/")[2],)
-    }
+    one, other, _ = COMPARED[name]
+    measure = measures[name.rpartition("/")[2]]
+    return f"Difference in {measure}: {KINDS[one].lower()} less {KINDS[other].lower()}"
 
 
-def _is_clear(difference: Metric, *, above: bool) -> bool:
-    """Whether the interval lies on one side of zero."""
-    end = difference.low if above else difference.high
-    return end is not None and (end > 0 if above else end < 0)
-
-
-def _findings(metrics: Mapping[str, Metric]) -> dict[str, Finding]:
+def _findings(metrics: Mapping[str, Metric], differences: Mapping[str, Comparison]) -> dict[str, Finding]:
     def finding(statement: str, name: str, *, above: bool) -> Finding:
-        return builders.statement(statement, _is_clear(metrics[name], above=above), name)
+        holds = differences[name].verdict == ("more" if above else "less")
+        return builders.statement(statement, holds, name)
 
     best = max(metrics[f"{name}/psnr"].value for name in SIMPLE)
     lows = [metrics[f"{kind}/psnr"].low for kind in DENOISING]
@@ -128,11 +133,6 @@ def _findings(metrics: Mapping[str, Metric]) -> dict[str, Finding]:
             "Trained by the absolute error, the mean absolute error is lower than by the squared error",
             "squared_over_absolute/absolute",
             above=True,
-        ),
-        "squared_has_the_highest_psnr": Finding(
-            statement="Of the three losses, the squared error has the highest mean PSNR",
-            holds=max(DENOISING, key=lambda kind: metrics[f"{kind}/psnr"].value) == "squared",
-            metrics=tuple(f"{kind}/psnr" for kind in DENOISING),
         ),
         "cross_entropy_beats_squared": finding(
             "Trained by cross-entropy, PSNR is higher than by the squared error",

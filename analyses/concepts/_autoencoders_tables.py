@@ -9,7 +9,7 @@ from analyses.concepts._autoencoders_training import FEATURES, SHOWN
 from analyses.plugin import Outcome
 from results import builders
 from results.schema import Metric, Picture, Pictures, Table
-from results.text import counted
+from results.text import count, counted
 
 DECIBEL = "dB"
 
@@ -54,9 +54,9 @@ def figures(simple: Outcome, runs: Mapping[str, Sequence[Outcome]]) -> dict[str,
     features = {"Plain": "plain", "Sparse": "sparse", "Denoising": "squared"}
     return {
         "digits": Pictures(
-            caption=f"The same {SHOWN**2} test digits, with noise, and as they are reconstructed by "
+            caption=f"The same {count(SHOWN**2)} test digits, with noise, and as they are reconstructed by "
             "principal components and by denoising autoencoders with three losses.",
-            alt=f"Six sheets of the same {SHOWN**2} digits: {', '.join(shown).lower()}.",
+            alt=f"Six sheets of the same {count(SHOWN**2)} digits: {', '.join(shown).lower()}.",
             columns=len(shown),
             pictures=tuple(Picture(title=title, png=picture) for title, picture in shown.items()),
         ),

@@ -16,6 +16,7 @@ from analyses.pictures import png
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
 from results import builders
 from results.schema import Metric, Picture, Pictures
+from results.text import counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -112,9 +113,9 @@ class Segmentation(Analysis[SegmentationParameters]):
             figures={
                 "tasks": Pictures(
                     caption="Three kinds of segmentation of a drawn scene with two disks and two squares. "
-                    f"Plain: {parameters.clusters} clusters of colour, found by k-means, without classes. "
-                    "Semantic: the class of every pixel. Instance: the object of every pixel. Colours only "
-                    "tell regions apart.",
+                    f"Plain: {counted(parameters.clusters, 'clusters')} of colour, found by k-means, without "
+                    "classes. Semantic: the class of every pixel. Instance: the object of every pixel. "
+                    "Colours serve only to distinguish regions.",
                     alt="Plain: both disks and one square share a shade. Semantic: the disks share one, the "
                     "squares another. Instance: each object has its own.",
                     columns=len(pictures),

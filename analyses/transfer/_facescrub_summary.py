@@ -99,6 +99,10 @@ def _metrics(
     }
     metrics |= transfer.duplicate_metrics(runs[first][0])
     metrics["conv4/width"] = builders.metric(head["width"], "Kept activations of an image")
+    metrics["conv4/parameters"] = builders.metric(
+        (head["width"] + 1) * len(runs[first][0]["classes"]), "Parameters of the linear layer", "parameters"
+    )
+    metrics |= _lowest_loss(runs[first], first)
     metrics["conv4/rate"] = builders.metric(float(best_rate(head)), "Learning rate that validation chose")
     metrics["finetuned/epochs"] = builders.metric(
         parameters.finetune_epochs, "Epochs of fine-tuning", "epochs"
@@ -125,6 +129,20 @@ def _metrics(
     return metrics
 
 
+def _lowest_loss(runs: Sequence[Outcome], name: str) -> dict[str, Metric]:
+    """When the mean validation loss of a perceptron is lowest, and how much higher it ends."""
+    loss, _, _ = records.mean_curve(runs, "validation_loss")
+    if not loss:
+        return {}
+    return {
+        f"{name}/lowest_loss_epoch": builders.metric(
+            loss.index(min(loss)) + 1, "Epoch of the lowest mean validation loss", "epochs"
+        ),
+        f"{name}/lowest_loss": builders.metric(min(loss), "Lowest mean validation loss"),
+        f"{name}/last_loss": builders.metric(loss[-1], "Mean validation loss after the last epoch"),
+    }
+
+
 def _includes(metric: Metric, value: float) -> bool:
     return metric.low is not None and metric.high is not None and metric.low <= value <= metric.high
 
@@ -139,9 +157,8 @@ def _findings(
     first, wide = f"mlp{parameters.hidden[0]}", f"mlp{parameters.hidden[-1]}"
     rougher = metrics[f"{first}_l2/roughness_difference"]
     reached = f"{{{first}/test_accuracy:percent}}"
-    by_penalty, by_width = (
-        f"{{{name}/gain:points ci unit}} (adjusted p = {{{name}/p:.2g}})" for name in (f"{first}_l2", wide)
-    )
+    by_penalty, by_width = (f"{{{name}/gain:points ci unit}}" for name in (f"{first}_l2", wide))
+    p_penalty, p_width = (f"adjusted p = {{{name}/p:.2g}}" for name in (f"{first}_l2", wide))
     return {
         "published_reached": builders.statement(
             "The perceptron on pixels reaches the published accuracy",
@@ -165,6 +182,11 @@ def _findings(
             > metrics[f"{first}/validation_accuracy"].value + OVERFITTED,
             f"{first}/train_accuracy",
             f"{first}/validation_accuracy",
+        ),
+        "loss_rises": builders.statement(
+            "The perceptron's mean validation loss ends a tenth or more above its lowest",
+            f"{first}/lowest_loss" in metrics
+            and metrics[f"{first}/last_loss"].value >= 1.1 * metrics[f"{first}/lowest_loss"].value,
         ),
         "test_courses_kept": builders.statement(
             "The perceptron was measured on the test images after every epoch",
@@ -208,17 +230,20 @@ def _findings(
         "penalty_changes": compared[f"{first}_l2"].finding(
             "The penalty raises the perceptron's test accuracy significantly",
             f"{first}_l2/gain",
-            more=f"A penalty on the weights raises test accuracy significantly, by {by_penalty}.",
-            less=f"A penalty on the weights lowers test accuracy significantly, by {by_penalty}.",
-            same=f"A penalty on the weights changes test accuracy by {by_penalty}, which is not significant.",
+            more=f"A penalty on the weights changes test accuracy by {by_penalty}, a significant gain "
+            f"({p_penalty}).",
+            less=f"A penalty on the weights changes test accuracy by {by_penalty}, a significant loss "
+            f"({p_penalty}).",
+            same=f"A penalty on the weights changes test accuracy by {by_penalty}, which is not significant "
+            f"({p_penalty}).",
         ),
         "finetuning_beats_features": builders.statement(
-            "Fine-tuning is significantly more accurate than kept activations",
+            "Fine-tuning is significantly more accurate than fixed features",
             compared["finetuned"].verdict == "more",
             "finetuned/gain",
         ),
         "features_beat_finetuning": builders.statement(
-            "Kept activations are significantly more accurate than fine-tuning",
+            "Fixed features are significantly more accurate than fine-tuning",
             compared["finetuned"].verdict == "less",
             "finetuned/gain",
         ),
@@ -237,9 +262,10 @@ def _findings(
             "width_changes": compared[wide].finding(
                 "More hidden units raise the test accuracy significantly",
                 f"{wide}/gain",
-                more=f"More hidden units raise test accuracy significantly, by {by_width}.",
-                less=f"More hidden units lower test accuracy significantly, by {by_width}.",
-                same=f"More hidden units change test accuracy by {by_width}, which is not significant.",
+                more=f"More hidden units change test accuracy by {by_width}, a significant gain ({p_width}).",
+                less=f"More hidden units change test accuracy by {by_width}, a significant loss ({p_width}).",
+                same=f"More hidden units change test accuracy by {by_width}, which is not significant "
+                f"({p_width}).",
             )
         }
     )

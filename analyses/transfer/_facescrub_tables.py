@@ -15,7 +15,7 @@ from analyses.transfer._facescrub_training import SHOWN
 from analyses.transfer._facescrub_worked import person
 from results import builders
 from results.schema import Metric, Picture, Pictures, Table
-from results.text import counted
+from results.text import count, counted
 
 UNIT_COLUMNS = 8  # of the drawn units beside each other
 
@@ -32,7 +32,7 @@ def results_table(metrics: Mapping[str, Metric], parameters: FaceParameters) -> 
     sizes = [int(metrics[f"data/{part}"].value) for part in ("classes", "train", "validation", "test")]
     return builders.table(
         "Accuracy (%) in naming {} people from pixels or with a pretrained network ({:,} training, {:,} "
-        "validation and {:,} test images).".format(*sizes),
+        "validation and {:,} test images).".format(count(sizes[0]), *sizes[1:]),
         {
             "what": builders.text("Classifier"),
             "train": builders.percent("Training"),
@@ -80,7 +80,7 @@ def recipe_table(parameters: FaceParameters, runs: Mapping[str, Sequence[Outcome
             "arithmetic": runs["finetuned"][0]["history"]["precision"],
             "input": f"{parameters.view} × {parameters.view} colour pixels",
             "layers": f"those of {NAMES.get(network, network)}",
-            "first weights": "pretrained; last layer as left",
+            "first weights": f"pretrained; last layer {drawn}",
         },
     }
     table = recipe_tables.recipe_table(
@@ -110,13 +110,14 @@ def unit_pictures(parameters: FaceParameters, units: Mapping[str, Sequence[Outco
 
     def title(name: str, unit: Mapping[str, Any]) -> str:
         hidden, decay = parameters.perceptrons()[name]
-        side = f"{'for' if unit['for'] else 'against'} {person(unit['class']).split()[-1]}"
+        side = f"{'for' if unit['for'] else 'against'}\n{person(unit['class']).split()[-1]}"
         return f"{hidden}{', L2' if decay else ''}\n{side}"
 
     return Pictures(
         caption=f"Weights from the pixels to hidden units: of each perceptron the {counted(SHOWN, 'units')} "
-        "with the largest weights, and for or against whom they count most. Mid-grey is zero; light pixels "
-        "of the photograph raise the unit where its weights are light, and lower it where they are dark.",
+        "with the largest weights. The label names the person for or against whom the unit counts most. "
+        "Mid-grey is zero; light pixels of the photograph raise the unit where its weights are light, and "
+        "lower it where they are dark.",
         alt=f"{SHOWN} hidden units of each perceptron as grey pictures.",
         columns=UNIT_COLUMNS,
         pictures=tuple(Picture(title=title(name, unit), png=unit["png"]) for name, unit in shown),

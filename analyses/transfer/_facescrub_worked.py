@@ -82,12 +82,14 @@ def worked_finding(worked: Sequence[Mapping[str, Any]], *, right: bool) -> Findi
         none = f"The recorded outcomes hold no example of a {kind} answer."
         return builders.statement(words, False, yes=none, no=none)
     one = chosen[0]
-    face = f"a test photograph of {person(one['truth'])}"
+    truth = person(one["truth"])
+    again = not right and any(_is_right(other) and other["truth"] == one["truth"] for other in worked)
+    face = "another photograph of the same person" if again else f"a test photograph of {truth}"
     ends = (
         f"It names {face} correctly, with a probability of {{{name}/named:percent}}."
         if right
         else f"It names {face} wrongly, as {person(_named(one))}, with a probability of "
-        f"{{{name}/named:percent}}; the right person is given {{{name}/truth:percent}}."
+        f"{{{name}/named:percent}}, against {{{name}/truth:percent}} for {truth}."
     )
     return builders.statement(words, True, f"{name}/named", f"{name}/truth", yes=ends, no=ends)
 

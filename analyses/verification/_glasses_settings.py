@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from analyses.verification._verification import CROSSED, METHODS, VerificationParameters
 
-KINDS = {"none": "neither", "both": "both", "cross": "one (mixed)"}
+KINDS = {"none": "neither", "both": "both", "cross": "one (mixed)"}  # of the photographs of a pair
 BARE = "mining_glasses"  # the new network without drawn glasses
 ROWS = {
     "contrastive": METHODS["contrastive"],
@@ -12,7 +12,7 @@ ROWS = {
     BARE: "New network, no glasses drawn",
     "mining": "New network, glasses drawn",
 }
-SPLITS = {"heldout": "people with both", "published": "published people"}
+SPLITS = {"heldout": "people with and without glasses", "published": "the tutorial's test people"}
 
 
 class GlassesParameters(VerificationParameters):

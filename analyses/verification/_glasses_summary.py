@@ -36,7 +36,9 @@ def summary(parameters: GlassesParameters, outcomes: Mapping[str, Outcome]) -> S
         for kind in KINDS
     }
     found = _compared(areas, rates, people)
-    metrics = _metrics(judged, kinds, areas, rates) | judging.comparison_metrics(found)
+    strangers = _strangers(judged["heldout"], kinds["heldout"], people)
+    metrics = _metrics(parameters, outcomes, judged, kinds, areas, rates)
+    metrics |= judging.comparison_metrics(found) | judging.comparison_metrics(strangers)
     metrics |= _interval_ends(found)
     note = (
         f"Means over {counted(parameters.seeds, 'seeds')}. Brackets: 95% bootstrap intervals over "
@@ -45,11 +47,10 @@ def summary(parameters: GlassesParameters, outcomes: Mapping[str, Outcome]) -> S
     shown = {
         "networks": tables.networks_table(metrics, note),
         "kinds": tables.kinds_table(metrics, judged["heldout"]["mining"], kinds["heldout"], note),
-        "comparisons": judging.comparison_table(
-            found, "Differences between networks and losses, and between kinds of pairs."
-        ),
+        "comparisons": tables.comparisons_table(found),
+        "harder": tables.harder_table(found, HARDER),
         "published": tables.published_table(judged["published"], kinds["published"]),
-        "recipe": verification.recipe_table(parameters, ("contrastive", *CROSSED, "mining")),
+        "recipe": verification.recipe_table(parameters, tuple(CROSSED)),
     }
     if parameters.meglass:
         runs = {method: records.runs_named(outcomes, f"heldout/{method}") for method in ROWS}
@@ -59,12 +60,27 @@ def summary(parameters: GlassesParameters, outcomes: Mapping[str, Outcome]) -> S
         metrics=metrics,
         tables=shown,
         figures={"accepted": tables.accepted_chart(metrics)},
-        findings=_findings(found, outcomes),
+        findings=_findings(found, outcomes)
+        | {
+            "drawing_changes_strangers": _strangers_finding(strangers),
+            "published_pairs_are_few": _published_finding(metrics, outcomes),
+        },
         note=verification.weights_note(outcomes),
     )
 
 
+def _activations(parameters: GlassesParameters, outcomes: Mapping[str, Outcome]) -> int:
+    """From the parameters of the linear layer: a weight for each and a bias to an output, and a direction of
+    as many numbers to a person trained on.
+    """
+    one = outcomes["heldout/mining/0"]
+    people = one["faces"]["people"] - len(set(one["people"]))
+    return int(one["parameters"]) // parameters.width - people - 1
+
+
 def _metrics(
+    parameters: GlassesParameters,
+    outcomes: Mapping[str, Outcome],
     judged: Mapping[str, Mapping[str, Judged]],
     kinds: Mapping[str, Mapping[str, Any]],
     areas: Mapping[str, judging.Drawn],
@@ -75,7 +91,7 @@ def _metrics(
     for method, label in ROWS.items():
         count = people[method].people
         metrics[f"{method}/auc"] = judging.estimated(
-            *areas[method], f"AUC of people with both: {label}", count
+            *areas[method], f"AUC of people with and without glasses: {label}", count
         )
         for split, words in SPLITS.items():
             ending = "" if split == "heldout" else f"/{split}"
@@ -89,7 +105,7 @@ def _metrics(
             ("accuracy", "Accuracy"),
         ):
             metrics[f"{method}/{key}"] = builders.metric(
-                whole[key], f"{what} of people with both: {label}", FRACTION
+                whole[key], f"{what} of people with and without glasses: {label}", FRACTION
             )
         for kind, words in KINDS.items():
             metrics[f"{method}/{kind}_glasses_tpr"] = judging.estimated(
@@ -103,17 +119,20 @@ def _metrics(
         accepted, total = count_accepted(judged["published"][method], kinds["published"]["cross"])
         metrics[f"{method}/published_cross_accepted"] = builders.metric(
             sum(accepted) / len(accepted),
-            f"Accepted cross pairs of the published people, mean over seeds: {label}",
+            f"Accepted mixed pairs of the tutorial's test people, mean over seeds: {label}",
         )
         metrics["published/cross_pairs"] = builders.metric(
-            total, "Cross pairs of the published people", "pairs"
+            total, "Mixed pairs of the tutorial's test people", "pairs"
         )
     same = people["mining"].pairs[0][0].same
     return metrics | {
-        "data/cross_pairs": builders.metric(
-            int((same & kinds["heldout"]["cross"]).sum()), "Cross pairs of one person", "pairs"
+        "new/activations": builders.metric(
+            _activations(parameters, outcomes), "Activations of an image that the new network reads", "values"
         ),
-        "data/people": builders.metric(people["mining"].people, "People with both", "people"),
+        "data/cross_pairs": builders.metric(
+            int((same & kinds["heldout"]["cross"]).sum()), "Mixed pairs of one person", "pairs"
+        ),
+        "data/people": builders.metric(people["mining"].people, "People with and without glasses", "people"),
         "data/seeds": builders.metric(len(people["mining"].pairs[0]), "Seeds of every network"),
     }
 
@@ -129,7 +148,7 @@ COMPARED = {
 }
 HARDER = "harder"  # with glasses on one of two images than without any
 CROSS = judging.Measure(
-    "cross TPR",
+    "mixed TPR",
     more="{first} accepts more mixed pairs than {second}",
     less="{first} accepts fewer mixed pairs than {second}",
     same="on mixed pairs, the acceptance rates of {first} and {second} do not differ significantly",
@@ -176,6 +195,67 @@ def _compared(
         for key, found in values.items()
     } | {f"{HARDER}/{method}": (rates["cross"][method], rates["none"][method]) for method in ROWS}
     return judging.compared(pairs, WORDS, dict.fromkeys(pairs, people))
+
+
+#: The pairs of two people among which drawn glasses may change the false positive rate.
+AMONG = {
+    "all": "over all pairs",
+    "none": "among pairs without glasses",
+    "both": "among pairs with glasses on both photographs",
+    "cross": "among mixed pairs",
+}
+STRANGERS = "drawn_strangers"
+
+
+def _strangers(
+    judged: Mapping[str, Judged], kinds: Mapping[str, Any], people: int
+) -> dict[str, judging.Comparison]:
+    """What drawn glasses change in the share of the pairs of two people that the new network accepts; a
+    family of its own.
+    """
+    everyone = {"all": kinds["none"] | kinds["both"] | kinds["cross"]} | dict(kinds)
+    pairs, words = {}, {}
+    for kind, among in AMONG.items():
+        drawn, bare = (
+            judging.accepted(judged[method], [everyone[kind]], same=False) for method in ("mining", BARE)
+        )
+        pairs[f"{STRANGERS}/{kind}"] = (drawn, bare)
+        measure = judging.Measure("FPR", "", "", "", rate=True)
+        words[f"{STRANGERS}/{kind}"] = judging.Compared(*SIDES["drawn_difference"], measure, among)
+    return judging.compared(pairs, words, dict.fromkeys(pairs, people))
+
+
+def _strangers_finding(found: Mapping[str, judging.Comparison]) -> Finding:
+    differences = counted(len(found), "differences")
+    return builders.family(
+        "Drawn glasses change the false positive rate of the new network significantly",
+        {one.words.where: one.verdict != "same" for one in found.values()},
+        *found,
+        none=f"None of these {differences} is significant after Holm's correction.",
+        one=f"After Holm's correction for these {differences}, only that {{members}} is significant.",
+        many=f"After Holm's correction for these {differences}, those {{members}} are significant.",
+    )
+
+
+def _published_finding(metrics: Mapping[str, Metric], outcomes: Mapping[str, Outcome]) -> Finding:
+    """Of how many of the tutorial's test people there are mixed pairs."""
+    first = outcomes["published/mining/0"]
+    worn: dict[str, set[bool]] = {}
+    for person, glasses in zip(first["people"], first["glasses"], strict=True):
+        worn.setdefault(person, set()).add(glasses)
+    shown = sorted(person for person, kinds in worn.items() if len(kinds) > 1)
+    who = f"one person, {shown[0]}" if len(shown) == 1 else counted(len(shown), "people")
+    words = (
+        f"All {{published/cross_pairs}} pairs show {who}, so this comparison has "
+        f"{'no' if len(shown) == 1 else 'little'} statistical weight."
+    )
+    return builders.statement(
+        "The mixed pairs of the tutorial's test people show a single person",
+        len(shown) == 1,
+        "published/cross_pairs",
+        yes=words,
+        no=words,
+    )
 
 
 def _interval_ends(found: Mapping[str, judging.Comparison]) -> dict[str, Metric]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from analyses.verification import _judging as judging
 from analyses.verification._glasses_pairs import count_accepted
 from analyses.verification._glasses_settings import KINDS, ROWS
 from analyses.verification._judging import Judged
@@ -15,8 +16,8 @@ from results.schema import Chart, Metric, Table
 def networks_table(metrics: Mapping[str, Metric], note: str) -> Table:
     return builders.table(
         "Two networks, each with two losses, on held-out people with and without glasses: AUC; the threshold "
-        "chosen on training people whom an inner fold left out, and rates at it; and the rate of accepted "
-        "mixed pairs.",
+        "chosen on training people whom an inner fold left out, and rates at it over all pairs; and the "
+        "share of accepted mixed pairs of one person (mixed TPR).",
         {
             "method": builders.text("Network"),
             "auc": builders.number("AUC", ".3f"),
@@ -64,13 +65,14 @@ def kinds_table(metrics: Mapping[str, Metric], judged: Judged, kinds: Mapping[st
                 }
             )
     return builders.table(
-        "Pairs of held-out people with and without glasses, by who wears them (mixed: one of the two): rates "
-        "at the threshold of the networks.",
+        "Pairs of held-out people with and without glasses, by how many of the two photographs show glasses "
+        "(mixed: one of them): numbers of pairs of one person and of two people, and rates at the threshold "
+        "of the networks.",
         {
             "method": builders.text("Network"),
             "kind": builders.text("Glasses"),
-            "same": builders.integer("Same", "pairs"),
-            "different": builders.integer("Different", "pairs"),
+            "same": builders.integer("One person", "pairs"),
+            "different": builders.integer("Two people", "pairs"),
             "tpr": builders.percent("TPR"),
             "fpr": builders.percent("FPR"),
             "accuracy": builders.percent("Accuracy"),
@@ -78,6 +80,73 @@ def kinds_table(metrics: Mapping[str, Metric], judged: Judged, kinds: Mapping[st
         rows,
         notes=(note,),
     )
+
+
+#: The comparisons of networks and losses, first less second, in the words of a narrow column.
+COMPARED_WORDS = {
+    "difference": "New − tutorial's network, each with its own loss",
+    "drawn_difference": "Drawn − no glasses, new network",
+    "loss_old": "Mined − contrastive, tutorial's network",
+    "loss_new": "Mined − contrastive, new network",
+    "network_contrastive": "New − tutorial's network, contrastive loss",
+    "network_mining": "New − tutorial's network, mined pairs",
+}
+
+
+def comparisons_table(found: Mapping[str, judging.Comparison]) -> Table:
+    """Networks and losses: a row for each two, with both measures."""
+    rows = []
+    for name, words in COMPARED_WORDS.items():
+        auc, mixed = (found[f"{name}/{key}"] for key in ("auc", "cross_glasses_tpr"))
+        rows.append(
+            {
+                "compared": words,
+                "auc": auc.difference,
+                "auc_p": auc.p,
+                "mixed": mixed.difference,
+                "mixed_p": mixed.p,
+            }
+        )
+    return builders.table(
+        "Differences between networks and losses on held-out people with and without glasses: in AUC, and in "
+        "the share of accepted mixed pairs of one person (mixed TPR, percentage points).",
+        {
+            "compared": builders.text("Compared"),
+            "auc": builders.number("AUC", "+.3f"),
+            "auc_p": builders.number("p", ".3f"),
+            "mixed": _change("Mixed TPR"),
+            "mixed_p": builders.number("p", ".3f"),
+        },
+        rows,
+        notes=(judging.family_note(found, "this and the next table"),),
+    )
+
+
+def harder_table(found: Mapping[str, judging.Comparison], prefix: str) -> Table:
+    """Each network on mixed pairs, against pairs without glasses."""
+    return builders.table(
+        "The share of accepted pairs of one person, in percentage points: mixed pairs less pairs without "
+        "glasses.",
+        {
+            "method": builders.text("Network"),
+            "difference": _change("Difference"),
+            "p": builders.number("p", ".3f"),
+        },
+        [
+            {
+                "method": label,
+                "difference": found[f"{prefix}/{method}"].difference,
+                "p": found[f"{prefix}/{method}"].p,
+            }
+            for method, label in ROWS.items()
+        ],
+        notes=("Intervals and p-values are those of the table before.",),
+    )
+
+
+def _change(label: str) -> builders.Format:
+    """Percentage points, which the caption says."""
+    return builders.number(label, "+.1f", scale=100.0)
 
 
 def published_table(judged: Mapping[str, Judged], kinds: Mapping[str, Any]) -> Table:
@@ -93,12 +162,12 @@ def published_table(judged: Mapping[str, Judged], kinds: Mapping[str, Any]) -> T
             }
         )
     return builders.table(
-        "Accepted mixed pairs of the tutorial's test people.",
+        "Accepted mixed pairs of one person, of the tutorial's test people.",
         {
             "method": builders.text("Network"),
             "seeds": builders.text("Accepted, by seed"),
             "mean": builders.number("Mean", ".1f"),
-            "pairs": builders.integer("Of", "pairs"),
+            "pairs": builders.integer("Pairs"),
         },
         rows,
     )
@@ -106,11 +175,12 @@ def published_table(judged: Mapping[str, Judged], kinds: Mapping[str, Any]) -> T
 
 def accepted_chart(metrics: Mapping[str, Metric]) -> Chart:
     return builders.bars(
-        "Share of the pairs of one person that are accepted, by who wears glasses.",
+        "Share of the pairs of one person that are accepted, by how many of the two photographs show "
+        "glasses.",
         {
             label: {words: metrics[f"{method}/{kind}_glasses_tpr"] for kind, words in KINDS.items()}
             for method, label in ROWS.items()
         },
         builders.percent("True positive rate"),
-        x="Glasses",
+        x="Photographs with glasses",
     )

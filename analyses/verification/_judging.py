@@ -14,6 +14,7 @@ from lab.verification import Pairs
 from results import builders
 from results.builders import FRACTION
 from results.schema import Axis, Chart, Finding, Metric, Table
+from results.text import counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -68,14 +69,14 @@ def aucs(judged: Judged) -> Drawn:
     return _means(judged, lambda split, pairs, weights, thresholds: verification.auc(pairs, weights))
 
 
-def accepted(judged: Judged, which: Sequence[NDArray[np.bool_]]) -> Drawn:
-    """As `aucs`, of the share of the same pairs accepted at the balanced threshold; which: (M,) by split, the
-    pairs that are looked at.
+def accepted(judged: Judged, which: Sequence[NDArray[np.bool_]], *, same: bool = True) -> Drawn:
+    """As `aucs`, of the share accepted at the balanced threshold, of the pairs of one person or, not `same`,
+    of two; which: (M,) by split, the pairs that are looked at.
     """
     import numpy as np
 
     def share(split: int, pairs: Pairs, weights: Any, thresholds: Mapping[str, float]) -> Any:
-        chosen = pairs.same & which[split]
+        chosen = (pairs.same == same) & which[split]
         weights = np.ones((1, len(pairs))) if weights is None else weights
         total = (weights * chosen).sum(1)
         called = (weights * (chosen & (pairs.distances < thresholds["balanced"]))).sum(1)
@@ -147,8 +148,6 @@ class Comparison:
     """One value less another, for the same draws of people; p: adjusted for all comparisons of its table."""
 
     words: Compared
-    first: float
-    second: float
     difference: Metric
     p: float
 
@@ -197,8 +196,8 @@ def compared(
         differences[name] = estimated(first[0] - second[0], drawn, words[name].title, people[name])
         p_values.append(p_of_resamples(drawn[np.isfinite(drawn)]))
     return {
-        name: Comparison(words[name], first[0], second[0], differences[name], 1.0 if p is None else p)
-        for (name, (first, second)), p in zip(pairs.items(), holm(p_values), strict=True)
+        name: Comparison(words[name], difference, 1.0 if p is None else p)
+        for (name, difference), p in zip(differences.items(), holm(p_values), strict=True)
     }
 
 
@@ -211,38 +210,38 @@ def comparison_metrics(found: Mapping[str, Comparison]) -> dict[str, Metric]:
 
 
 def comparison_table(found: Mapping[str, Comparison], caption: str) -> Table:
-    verdicts = {"more": "higher", "less": "lower", "same": "not significant"}
-    people = sorted({one.difference.n for one in found.values()})
     return builders.table(
         caption,
         {
             "first": builders.text("First"),
             "second": builders.text("Second"),
             "measure": builders.text("Measure"),
-            "of_first": builders.number("First", ".3f"),
-            "of_second": builders.number("Second", ".3f"),
             "difference": builders.number("Difference", "+.3f"),
-            "p": builders.number("Adjusted p", ".3f"),
-            "verdict": builders.text("First is"),
+            "p": builders.number("p", ".3f"),
         },
         [
             {
                 "first": one.words.first,
                 "second": one.words.second,
                 "measure": f"{one.words.measure.name}{one.words.where and f' {one.words.where}'}",
-                "of_first": one.first,
-                "of_second": one.second,
                 "difference": one.difference,
                 "p": one.p,
-                "verdict": verdicts[one.verdict],
             }
             for one in found.values()
         ],
-        notes=(
-            f"Brackets: 95% bootstrap intervals over people ({' or '.join(map(str, people))}; {RESAMPLES} "
-            "resamples, the same for first and second). p-values are adjusted by Holm's method for the "
-            f"{len(found)} comparisons of the table.",
-        ),
+        notes=(family_note(found, "the table"),),
+    )
+
+
+def family_note(found: Mapping[str, Comparison], where: str) -> str:
+    """What brackets and p-values of a family are; where: its comparisons are found."""
+    people = sorted({one.difference.n or 0 for one in found.values()})
+    least = 2 * len(found) / (RESAMPLES + 1)
+    return (
+        "Differences: first less second. Brackets: 95% bootstrap intervals over people "
+        f"({' or '.join(map(str, people))}; {RESAMPLES} resamples, the same for both), not adjusted. "
+        f"p-values are adjusted by Holm's method for the {counted(len(found), 'comparisons')} of {where}; "
+        f"with so many resamples, the smallest possible one is {least:.3f}."
     )
 
 

@@ -15,7 +15,7 @@ STAGES = {
     "pixels": "Raw pixels",
     "before": "Pretrained network, before training",
     "last": "Pretrained network, last layer trained",
-    "flawed": "Pretrained network, last layer trained with the published flaws",
+    "flawed": "Pretrained network, last layer trained with two flaws",
     "all": "Pretrained network, all layers trained",
     "scratch_before": "Siamese tower, before training",
     "scratch": "Siamese tower, trained from scratch",

@@ -19,7 +19,7 @@ from results.schema import Finding, Metric
 IN_TEXT = {
     "before": "the pretrained network before training",
     "last": "the network with its last layer trained",
-    "flawed": "the last layer trained with the published flaws",
+    "flawed": "the network with its last layer trained with two flaws",
     "all": "the network with all layers trained",
     "scratch_before": "the tower before training",
     "scratch": "the tower trained from scratch",
@@ -57,7 +57,7 @@ def summary(parameters: LfwParameters, outcomes: Mapping[str, Outcome]) -> Summa
             f"all/{key}": builders.metric(value, f"{title} of training all layers", unit)
             for key, value, title, unit in (
                 ("epochs", parameters.all_epochs if whole else parameters.search_epochs, "Epochs", "epochs"),
-                ("pairs", parameters.all_pairs if whole else parameters.pairs, "Pairs an epoch", "pairs"),
+                ("pairs", parameters.all_pairs if whole else parameters.pairs, "Pairs per epoch", "pairs"),
             )
         }
     )
@@ -70,7 +70,7 @@ def summary(parameters: LfwParameters, outcomes: Mapping[str, Outcome]) -> Summa
             ),
             **({"everyone": tables.by_seed_table(_in_words(by_seed), runs)} if by_seed else {}),
             "rates": tables.rates_table(parameters, outcomes),
-            "recipe": tables.recipe_table(parameters, rates, "all" if whole else "search"),
+            "recipe": tables.recipe_table(parameters, rates, "all" if whole else "search", runs),
         },
         figures={
             "roc_listed": tables.listed_roc(runs),
@@ -168,6 +168,10 @@ def _metrics(
             [one["everyone"] for one in found], "eer", f"Equal error rate on every pair: {label}"
         )
         metrics[f"{stage}/seeds"] = builders.metric(len(found), f"Seeds: {label}")
+    if "last" in runs:
+        metrics["last/normaliser"] = builders.metric(
+            runs["last"][0]["normaliser"], "Normaliser of the distance"
+        )
     for key, stage in (("before", "before"), ("after", "all")):
         for which in LISTED:
             metrics[f"{which}/auc_{key}"] = metrics[f"{stage}/{which}/auc"]

@@ -71,8 +71,16 @@ def rates_table(parameters: LfwParameters, outcomes: Mapping[str, Outcome]) -> T
     )
 
 
-def recipe_table(parameters: LfwParameters, rates: Mapping[str, float], of_all: Stage) -> Table:
-    """of_all: the recipe that all layers were trained by, "all" or "search"."""
+def recipe_table(
+    parameters: LfwParameters,
+    rates: Mapping[str, float],
+    of_all: Stage,
+    runs: Mapping[str, Sequence[Outcome]],
+) -> Table:
+    """of_all: the recipe that all layers were trained by, "all" or "search"; runs: by stage, of which the
+    arithmetic is known.
+    """
+    history = {"last": "history", "all": "all_history", "scratch": "history"}
     cross_entropy = "cross-entropy of distance ÷ normaliser"
     columns = {
         "last": (parameters.recipe("last", rates["last"]), parameters.pairs, parameters.batch, cross_entropy),
@@ -91,6 +99,7 @@ def recipe_table(parameters: LfwParameters, rates: Mapping[str, float], of_all: 
                 "epochs": f"{recipe.epochs} of {pairs:,} pairs, drawn for each",
                 "batch": f"{batch} pairs",
                 "loss": loss,
+                "arithmetic": runs[stage][0][history[stage]]["precision"],
                 "images": f"{parameters.scratch_size}×{parameters.scratch_size} grey"
                 if stage == "scratch"
                 else f"{parameters.size}×{parameters.size} colour",
@@ -103,8 +112,12 @@ def recipe_table(parameters: LfwParameters, rates: Mapping[str, float], of_all: 
 
 
 def _drawn_stages(runs: Mapping[str, Sequence[Outcome]]) -> Iterator[str]:
-    """Those that have a curve: the flaws would hide the line beside them."""
-    return (stage for stage in runs if stage != "flawed")
+    """Those that have a curve, the main result first, whose line is solid: the flaws would hide the line
+    beside them.
+    """
+    first = ("all", "last", "before")
+    ordered = sorted(runs, key=lambda stage: first.index(stage) if stage in first else len(first))
+    return (stage for stage in ordered if stage != "flawed")
 
 
 def by_seed_table(
@@ -133,10 +146,9 @@ def listed_roc(runs: Mapping[str, Sequence[Outcome]]) -> Chart:
     first = runs["before"][0]
     people = counted(first["counts"]["test_people"], "test people")
     return builders.roc(
-        f"ROC curves on the {len(first['distances']):,} listed pairs of the {people} of LFW: share of the "
-        "pairs of one person that are accepted (true positive rate) by share of the pairs of two people that "
-        "are. Lines are means over seeds. The band, of the network with all layers trained, is a 95% "
-        "bootstrap interval over people.",
+        f"ROC curves on the {len(first['distances']):,} listed pairs of the {people} of LFW: true positive "
+        "rate against false positive rate. Lines are means over seeds. The band, of the network with all "
+        "layers trained, is a 95% bootstrap interval over people.",
         rates,
     )
 
@@ -155,7 +167,7 @@ def everyone_roc(runs: Mapping[str, Sequence[Outcome]]) -> Chart:
     everyone = first["everyone"]
     chart = builders.roc(
         f"ROC curves on every pair of the test people of LFW ({everyone['pairs']:,} pairs), of the first "
-        "seed. A point of a line is a threshold on the distance.",
+        "seed. Each point of a line corresponds to one threshold.",
         rates,
     )
     scores = Scores(

@@ -49,7 +49,7 @@ def hardest_pairs(outcome: Outcome) -> Chosen:
 
 
 def _pairs_table(caption: str, outcome: Outcome, chosen: Chosen, threshold: float) -> Table:
-    """Some pairs, and what the threshold calls them."""
+    """Some pairs, and the answer at the threshold."""
     distance = _distances(outcome)
     return builders.table(
         caption,
@@ -58,7 +58,7 @@ def _pairs_table(caption: str, outcome: Outcome, chosen: Chosen, threshold: floa
             "first": builders.text("First image"),
             "second": builders.text("Second image"),
             "distance": builders.number("Distance", ".3f"),
-            "called": builders.text("Called"),
+            "answer": builders.text("Answer"),
         },
         [
             {
@@ -66,7 +66,7 @@ def _pairs_table(caption: str, outcome: Outcome, chosen: Chosen, threshold: floa
                 "first": outcome["files"][pair[0]],
                 "second": outcome["files"][pair[1]],
                 "distance": distance[pair],
-                "called": "same" if distance[pair] < threshold else "different",
+                "answer": "same" if distance[pair] < threshold else "different",
             }
             for pair in chosen
         ],
@@ -80,16 +80,17 @@ def _in_truth(outcome: Outcome, pair: tuple[int, int]) -> str:
 
 def examples_table(outcome: Outcome, threshold: float) -> Table:
     return _pairs_table(
-        "Pairs of the published people and their distances in the tutorial's network (first seed), and what "
-        f"its threshold of {threshold:.3f} calls them.",
+        "Pairs of the tutorial's test people: whether they show one person, their distances in the "
+        f"tutorial's network (first seed), and the answer at its threshold of {threshold:.3f}.",
         *(outcome, example_pairs(outcome), threshold),
     )
 
 
 def hardest_table(outcome: Outcome, threshold: float) -> Table:
     return _pairs_table(
-        "The hardest pairs of the people held out, by the new network (first seed): one person furthest "
-        f"apart, and different people closest; its threshold is {threshold:.3f}.",
+        "The hardest pairs of the people with and without glasses, by the new network (first seed): the "
+        f"pairs of one person that lie furthest apart, and those of two people that lie closest. Its "
+        f"threshold is {threshold:.3f}.",
         *(outcome, hardest_pairs(outcome), threshold),
     )
 
@@ -103,12 +104,12 @@ def pair_pictures(
     found = []
     for pair in chosen:
         first, second = (shown(images.images[number[outcome["files"][at]]]) for at in pair)
-        called = "same" if distance[pair] < threshold else "different"
+        answer = "same" if distance[pair] < threshold else "different"
         found.append(Picture(png=first, title=f"{_in_truth(outcome, pair)} in truth"))
-        found.append(Picture(png=second, title=f"{distance[pair]:.2f}: {called}"))
+        found.append(Picture(png=second, title=f"{distance[pair]:.2f}: {answer}"))
     return Pictures(
         caption=f"{what}. Each two photographs are a pair; above them stand whether it shows one person, its "
-        f"distance in {network} (first seed), and what its threshold of {threshold:.3f} calls it.",
+        f"distance in {network} (first seed), and the answer at its threshold of {threshold:.3f}.",
         alt=f"{len(chosen)} pairs of faces with their distances.",
         columns=6,
         pictures=tuple(found),

@@ -10,7 +10,11 @@ PUBLISHED = "published_split"
 HELDOUT = "heldout_split"
 NEW = "mining"
 OLD = "contrastive"
-PARTS = {PUBLISHED: "the published people", HELDOUT: "the people held out", "folds": "the folds"}
+PARTS = {
+    PUBLISHED: "the tutorial's test people",
+    HELDOUT: "the people with and without glasses",
+    "folds": "the folds",
+}
 
 
 class SiameseParameters(VerificationParameters):

@@ -20,12 +20,12 @@ from results.schema import Table
 METHODS = {
     "pixels": "Raw pixels",
     "backbone": "Pretrained features",
-    "contrastive": "Siamese network, contrastive loss",
+    "contrastive": "Tutorial's network, contrastive loss",
     "mining": "New network, mined pairs",
 }
-#: The other two of two networks and two losses, so that what each of the two brings can be outcome apart.
+#: The other two of two networks and two losses, so that the two can be told apart.
 CROSSED = {
-    "tutorial_mining": "Siamese network, mined pairs",
+    "tutorial_mining": "Tutorial's network, mined pairs",
     "new_contrastive": "New network, contrastive loss",
 }
 #: Words of each within a sentence.
@@ -173,17 +173,17 @@ def weights_note(outcomes: Mapping[str, Outcome]) -> str:
 
 
 def recipe_table(parameters: VerificationParameters, methods: Sequence[str]) -> Table:
-    """Every choice of the methods' training side by side."""
+    """Every choice of the methods' training side by side: of the two networks, or of the two crossed ones."""
     names = METHODS | CROSSED
     tower = "three convolutions and three linear layers, from scratch"
-    linear = f"a linear layer of {parameters.width} outputs on kept activations"
+    linear = f"a linear layer of {parameters.width} outputs on frozen features"
     drawn = {
         "batch": f"{parameters.pair_batch} pairs",
-        "pairs an epoch": f"{parameters.pairs}, drawn for each",
+        "pairs per epoch": f"{parameters.pairs}, drawn for each",
     }
     mined = {
         "batch": f"{parameters.batch_people} people × {parameters.batch_each} images",
-        "batches an epoch": str(parameters.batches),
+        "batches per epoch": str(parameters.batches),
     }
     contrastive = {"loss": f"contrastive, margin {parameters.margin:g}", "distance": "Euclidean"}
     mining = {
@@ -200,7 +200,7 @@ def recipe_table(parameters: VerificationParameters, methods: Sequence[str]) -> 
     return recipe_tables.recipe_table(
         {names[method]: parameters.recipe(method) for method in methods},
         {names[method]: besides[method] for method in methods},
-        caption="Hyper-parameters of the Siamese network and of the new network."
-        if len(methods) == 2
-        else "Hyper-parameters of the Siamese network and of the new network, each with both losses.",
+        caption="Hyper-parameters of the tutorial's network and of the new network."
+        if "mining" in methods
+        else "Hyper-parameters of the two further pairs of a network and a loss.",
     )

@@ -66,8 +66,13 @@ class Siamese(Analysis[SiameseParameters]):
 
     def media(self, parameters: SiameseParameters, outcomes: Mapping[str, Outcome]) -> Mapping[str, Figure]:
         drawn = {
-            "pairs": (PUBLISHED, OLD, example_pairs, "Pairs of the published test people"),
-            "hardest_pairs": (HELDOUT, NEW, hardest_pairs, "The hardest pairs of the people held out"),
+            "pairs": (PUBLISHED, OLD, example_pairs, "Pairs of the tutorial's test people"),
+            "hardest_pairs": (
+                HELDOUT,
+                NEW,
+                hardest_pairs,
+                "The hardest pairs of the people with and without glasses",
+            ),
         }
         figures = {}
         for name, (split, method, choose, what) in drawn.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 import xml.etree.ElementTree as ET
-from itertools import pairwise
+from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -179,6 +179,21 @@ def test_scripts_find_the_boxes_on_pictures() -> None:
     boxes = [e for e in root.iter() if e.get("class") == "box"]
     assert {(e.get("data-picture"), e.get("data-box")) for e in boxes} == {("0", str(n)) for n in range(4)}
     assert len([e for e in root.iter() if e.tag == f"{SVG}image"]) == len(figure.pictures)
+
+
+def test_labels_of_boxes_at_one_place_do_not_cover_each_other() -> None:
+    figure = EXAMPLES["boxes"]
+    assert isinstance(figure, Pictures)
+    picture = figure.pictures[0]
+    box = picture.boxes[0]
+    names = ("cat 0.95", "cat 0.90", "dog 0.80")
+    boxes = tuple(box.model_copy(update={"label": name, "width": 30}) for name in names)
+    one = figure.model_copy(update={"pictures": (picture.model_copy(update={"boxes": boxes}),), "columns": 1})
+    root = ET.fromstring(figures.svg(one, "f"))
+    found = [t for t in root.iter(f"{SVG}text") if t.text in names]
+    places = [(float(str(t.get("x"))), float(str(t.get("y")))) for t in found]
+    assert len(places) == 3
+    assert all(max(abs(a - c), abs(b - d)) >= figures.FONT_SIZE for (a, b), (c, d) in combinations(places, 2))
 
 
 def test_boxes_differ_without_colour() -> None:
