@@ -2,7 +2,8 @@
 
 A page that is read from disk may load a script and no data, so the index is a script that sets one variable.
 
-    places    (study, kind, address, title, text) a place; of a metric (result, name, title)
+    places    (study, kind, address, title, text) a place; of a metric (result, name, title), where name and
+              title are "how many letters of the metric before:the rest"
     studies   (title, folder), by number; the last is that of the results
     results   the names of analyses, by number
     words     a line a word, in their order: "how many letters of the word before:the rest places"; a place is
@@ -57,10 +58,7 @@ class Place:
 
 
 class Metric(Place):
-    """A metric, of which the address and the text follow from its result and name."""
-
-    def entry(self) -> list[Any]:
-        return [self.study, self.address, self.title]
+    """A metric; its address and text follow from its result, in the place of the study, and its name."""
 
 
 def words(text: str) -> list[str]:
@@ -148,11 +146,30 @@ def write(studies: Sequence[Study], pages: Mapping[str, bytes], results: Iterabl
     index = {
         "studies": [*((study.title, f"{study.id}/") for study in studies), ("Results", "results/")],
         "results": [result.analysis for result in by_name],
-        "places": [place.entry() for place in places],
+        "places": list(_entries(places)),
         "words": _front_coded(places),
     }
     data = json.dumps(index, ensure_ascii=False, separators=(",", ":"))
     return f"window.searchIndex={data};\n".encode()
+
+
+def _entries(places: Iterable[Place]) -> Iterator[list[Any]]:
+    name = title = ""
+    for place in places:
+        if isinstance(place, Metric):
+            yield [place.study, _coded(place.address, name), _coded(place.title, title)]
+            name, title = place.address, place.title
+        else:
+            yield place.entry()
+
+
+def _coded(text: str, before: str) -> str:
+    """How many letters it shares with the beginning of the text before, and the rest. A letter beyond U+FFFF
+    is two in the script, so it is not shared.
+    """
+    same = zip(text, before, strict=False)
+    keep = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1] and pair[0] <= "\uffff", same))
+    return f"{keep}:{text[keep:]}"
 
 
 def _printed(studies: Sequence[Study], pages: Mapping[str, bytes]) -> Iterator[Place]:
@@ -198,9 +215,8 @@ def _front_coded(places: Sequence[Place]) -> str:
             found.setdefault(word, []).append(number)
     lines, last = [], ""
     for word, numbers in sorted(found.items()):
-        keep = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(word, last, strict=False)))
         gaps = (_base36(b - a) for a, b in pairwise([0, *numbers]))
-        lines.append(f"{keep}:{word[keep:]} {' '.join(gaps)}")
+        lines.append(f"{_coded(word, last)} {' '.join(gaps)}")
         last = word
     return "\n".join(lines)
 

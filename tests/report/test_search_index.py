@@ -37,7 +37,15 @@ def test_every_section_item_result_and_metric_is_a_place_and_its_address_leads_t
     document = workshop.document("layers", "training")
     files = site(document, workshop.templates)
     index = index_of(files["assets/search.js"])
-    metrics = [place for place in index["places"] if len(place) == 3]
+    metrics, name, title = [], "", ""
+    for place in index["places"]:
+        if len(place) == 3:
+            (keep, _, name_end), (kept, _, title_end) = (part.partition(":") for part in place[1:])
+            name, title = name[: int(keep)] + name_end, title[: int(kept)] + title_end
+            metrics.append((place[0], name, title))
+    assert {name: title for _, name, title in metrics} == {
+        name: metric.title for name, metric in vgg19().metrics.items()
+    }
     others = [place for place in index["places"] if len(place) == 5]
     kinds = [place[1] for place in others]
     assert len(metrics) == len(vgg19().metrics)

@@ -15,11 +15,17 @@ ready(() => {
     .match(/\p{Nd}+(?:\.\p{Nd}+)+|[\p{L}\p{N}]+/gu) ?? [];
 
   // Places as [study, kind, address, title, text], and the words as sorted [word, Map of place to weight].
-  const unpack = ({ studies, results, places: packed, words: coded }) => {
+  const unpack = ({ studies, results, places: packed, words: lines }) => {
     const titles = new Map();
+    const after = (before, coded) => {
+      const colon = coded.indexOf(":");
+      return before.slice(0, +coded.slice(0, colon)) + coded.slice(colon + 1);
+    };
+    let [name, title] = ["", ""];
     const places = packed.map((place) => {
       if (place.length > 3) return place;
-      const [result, name, title] = place;
+      const [result] = place;
+      [name, title] = [after(name, place[1]), after(title, place[2])];
       return [studies.length - 1, "Metric", `${results[result]}.html#${results[result]}/${name}`, title, `${results[result]}/${name}`];
     });
     const found = new Map();
@@ -37,9 +43,9 @@ ready(() => {
       if (metric) titles.get(address.split("#")[0]).forEach((word) => add(word, place, 1));
     });
     let last = "";
-    for (const line of coded.split("\n")) {
-      const [, keep, rest, list] = /^(\d+):(\S*) (.*)$/.exec(line);
-      last = last.slice(0, +keep) + rest;
+    for (const line of lines.split("\n")) {
+      const [coded, list] = line.split(/ (.*)/);
+      last = after(last, coded);
       let place = 0;
       for (const gap of list.split(" ")) add(last, (place += parseInt(gap, 36)), 1);
     }
