@@ -116,8 +116,7 @@ def unit_pictures(parameters: FaceParameters, units: Mapping[str, Sequence[Outco
     return Pictures(
         caption=f"Weights from the pixels to hidden units: of each perceptron the {counted(SHOWN, 'units')} "
         "with the largest weights. The label names the person for or against whom the unit counts most. "
-        "Mid-grey is zero; light pixels of the photograph raise the unit where its weights are light, and "
-        "lower it where they are dark.",
+        "Light is positive, dark is negative, and mid-grey is zero.",
         alt=f"{SHOWN} hidden units of each perceptron as grey pictures.",
         columns=UNIT_COLUMNS,
         pictures=tuple(Picture(title=title(name, unit), png=unit["png"]) for name, unit in shown),
