@@ -43,7 +43,7 @@ def one_sentence(finished):
         (["run", "architecture.inception", "--set", "inputs=1x2x3"], "did you mean input"),
         (["run", "architecture.inception", "--set", "filters=[1,2]"], "filters"),
         (["run", "--set", "a=1"], "name one"),
-        (["build", "--format", "docx"], "pdf,html,ipynb,latex"),
+        (["build", "--format", "docx"], "pdf,ipynb,latex,html"),
         (["nothing"], "nothing"),
     ],
 )
@@ -62,7 +62,7 @@ def claims(tmp_path, text):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("quantity,value\nvgg19/total/macs,1\n", "no column 'claimed'"),
+        ("quantity,worth\nvgg19/total/macs,1\n", "no column 'claimed'"),
         ("quantity,claimed,colour\nvgg19/total/macs,1,red\n", "column 'colour'"),
         ("quantity,claimed\n", "holds no claim"),
         ("", "is empty"),

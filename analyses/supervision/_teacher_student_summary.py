@@ -185,15 +185,15 @@ def _findings(
             more="The unlabelled images significantly improve the student, by {}.",
             less="The unlabelled images significantly harm the student: the difference is {}.",
             same="The unlabelled images do not change the accuracy of the student significantly: the "
-            "difference is {} ({adjusted}).",
+            "difference is {}{adjusted}.",
         ),
         "student_over_teacher": _sentences(
             comparisons["over_teacher"][0],
             "over_teacher/difference",
             more="The student is significantly more accurate than its teacher: the difference is {}.",
             less="The student is significantly less accurate than its teacher: the difference is {}.",
-            same="The student does not differ significantly from its teacher: the difference is {} "
-            "({adjusted}).",
+            same="The student does not differ significantly from its teacher: the difference is {}"
+            "{adjusted}.",
         ),
         "rise_with_k": _sentences(
             comparisons["rise"][0],
@@ -209,8 +209,8 @@ def _findings(
             "fall/difference",
             more="From the best to the largest K, it rises significantly, by {}.",
             less="From the best to the largest K, it falls significantly: the difference is {}.",
-            same="From the best to the largest K, accuracy changes by {}, which is not significant "
-            "({adjusted}); our experiment therefore does not show the fall.",
+            same="From the best to the largest K, accuracy changes by {}, which is not significant"
+            "{adjusted}; our experiment therefore does not show the fall.",
         ),
         "more_classes_help": significant(f"Some P above {first} does better than it", "more", *others),
         "more_classes_harm": significant(f"Some P above {first} does worse than it", "less", *others),
@@ -219,10 +219,11 @@ def _findings(
 
 
 def _sentences(one: Comparison, name: str, *, more: str, less: str, same: str) -> Finding:
-    """A finding with the sentence of each verdict; {} is the place of the difference."""
+    """A finding with the sentence of each verdict; {} is the place of the difference, {adjusted} of its p."""
     number = f"{{{name}:points ci unit}}"
     size = f"{{{name}:points ci unit unsigned}}"
-    adjusted = f"adjusted p = {{{name.removesuffix('difference')}p:.2g}}"
+    p = name.removesuffix("difference") + "p"
+    adjusted = "" if one.p is None else f" (adjusted p = {{{p}:.2g}})"
     return one.finding(
         more.replace(", by {}", "").replace(": the difference is {}", "").removesuffix("."),
         name,

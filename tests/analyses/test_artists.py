@@ -135,7 +135,7 @@ def printed(finding: Finding) -> str:
             "batch norm",
             ("yes",),
             1.0,
-            "Batch normalisation does not change validation accuracy",
+            "Batch normalisation changes validation accuracy by",
         ),
         ("batch norm", ("yes",), 0.01, "With batch normalisation, validation accuracy changes by"),
         ("pooling", ("2 × 2", "3 × 3"), 1.0, "Max-pooling of 2 × 2 changes validation accuracy by"),

@@ -82,7 +82,7 @@ def test_a_full_sweep_has_the_settings_of_the_protocol():
     )
     for kind in ("head", "finetune"):
         recipe = parameters.recipe(kind, next(iter(parameters.domains.values())))
-        assert (recipe["epochs"], recipe["milestones"], recipe["batch"]) == (60, (15, 30, 45), 64)
+        assert (recipe.epochs, recipe.milestones, recipe.batch) == (60, (15, 30, 45), 64)
 
 
 SMALL = (
@@ -266,7 +266,7 @@ def test_what_the_classifiers_of_faces_have_learned_is_drawn(convstudy, tmp_path
     portrait, guided, second = result.figures["portrait"].pictures
     assert len({portrait.png, guided.png, second.png}) == 3
     named = guided.title.rpartition(", ")[0]
-    assert f"takes this person for {named}," in result.findings["portrait_named"].sentences["yes"]
+    assert f"names {named} with" in result.findings["portrait_named"].sentences["yes"]
     assert 0.1 <= result.metrics["portrait/probability"].value <= 1  # the largest of ten
 
 
@@ -395,7 +395,7 @@ def test_the_full_parameters_are_those_of_the_protocol_and_the_networks_take_tur
     parameters = analysis.parameters("full")
     recipe = parameters.recipe(parameters.pretrained)
     assert (parameters.data.train, parameters.data.validation, parameters.seeds) == (45_000, 5_000, 3)
-    assert (recipe["epochs"], recipe["batch"], recipe["learning_rate"]) == (5, 32, 5e-4)
+    assert (recipe.epochs, recipe.batch, recipe.learning_rate) == (5, 32, 5e-4)
     assert parameters.pretrained.size == 256
     assert [cell.id for cell in analysis.plan(parameters)][:4] == [
         *("duplicates", "pretrained/0", "design_b/0", "pretrained/1")

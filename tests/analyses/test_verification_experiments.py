@@ -423,8 +423,11 @@ def test_people_and_glasses_are_checked_before_anything_is_trained(convstudy):
     [
         ({}, r"glasses.csv of .* says nothing of ann/ann_0001.png and 8 other test images"),
         ({"ann": "0000", "bob": "1111", "cid": "0011"}, None),
-        ({"ann": "0000", "bob": "1111", "cid": "1"}, "no pair of one person where one of the two"),
-        ({"ann": "0000", "bob": "0001"}, "no pair of one person where both wear glasses"),
+        (
+            {"ann": "0000", "bob": "1111", "cid": "1"},
+            "no pair of one person whose images show glasses on one",
+        ),
+        ({"ann": "0000", "bob": "0001"}, "no pair of one person whose images show glasses on both"),
     ],
 )
 def test_glasses_of_one_kind_are_refused(tmp_path, labels, told):
