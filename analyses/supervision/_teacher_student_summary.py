@@ -219,7 +219,7 @@ def _findings(
 
 
 def _sentences(one: Comparison, name: str, *, more: str, less: str, same: str) -> Finding:
-    """A finding with the sentence of each verdict; {} is the place of the difference, {adjusted} of its p."""
+    """A finding with the sentence of each verdict; {} stands for the difference, {adjusted} for its p."""
     number = f"{{{name}:points ci unit}}"
     size = f"{{{name}:points ci unit unsigned}}"
     p = name.removesuffix("difference") + "p"

@@ -33,7 +33,7 @@ def test_the_sanity_check_measures_every_method_at_every_depth(convstudy, tmp_pa
         for depth in ("head", "quarter", "half", "all"):
             assert -1 <= result.metrics[f"{method}/likeness/{depth}"].value <= 1
     pictures = result.figures["maps"].pictures
-    assert len(pictures) == 1 + 2 * 3  # the photograph, and each method with learned and with random weights
+    assert len(pictures) == 1 + 2 * 3  # the photograph; learned and random weights
     assert all(base64.b64decode(one.png).startswith(b"\x89PNG") for one in pictures)
 
 
