@@ -31,8 +31,8 @@ def check_glasses(faces: Faces, people: Sequence[str], *, needed: bool) -> None:
         if needed and not (kinds[kind] & (labels[first] == labels[second])).any():
             raise DataError(
                 f"glasses.csv of {faces.name} gives the people held out ({', '.join(people)}) no pair of one "
-                f"person whose images show glasses on {words}; name people with several images of both kinds, with "
-                "--set heldout=…"
+                f"person whose images show glasses on {words}; name people with several images of both "
+                "kinds, with --set heldout=…"
             )
 
 
