@@ -234,7 +234,7 @@ def class_table(outcomes: Sequence[Outcome], caption: str) -> Table:
     )
 
 
-def class_finding(outcomes: Sequence[Outcome], what: str) -> Finding:
+def class_finding(outcomes: Sequence[Outcome]) -> Finding:
     """Which class is named rightly most often and which least, and what the latter is taken for."""
     import numpy as np
 
@@ -245,12 +245,12 @@ def class_finding(outcomes: Sequence[Outcome], what: str) -> Finding:
     best, worst = int(np.nanargmax(accuracies)), int(np.nanargmin(accuracies))
     others = together[worst].copy()
     others[worst] = 0
-    taken = f", which it takes most often for {names[int(others.argmax())]}" if others.max() else ""
+    taken = f", which is most often taken for {names[int(others.argmax())]}" if others.max() else ""
     return builders.statement(
         "The classes differ in their accuracy",
         bool(accuracies[best] > accuracies[worst]),
-        yes=f"{what} recognises the class {names[best]} most often and {names[worst]} least often{taken}.",
-        no=f"{what} recognises every class equally often.",
+        yes=f"Accuracy is highest for the class {names[best]} and lowest for {names[worst]}{taken}.",
+        no="Accuracy is the same for every class.",
     )
 
 

@@ -73,7 +73,8 @@ class Analysis(ABC, Generic[P]):
     `analytic` marks what needs no data and no training: it is the same under every profile, costs
     seconds, and is run again by `build` when it is missing or stale.
     `libraries` are the distributions whose version can change the outcome, `uses` the ids of other analyses
-    that `run` calls upon. `version` of an experiment is to be raised when `run` computes something else:
+    that `run` calls upon; `shares_cells` those whose cells of the same settings and seed compute at least the
+    same: where such a cell has been measured, its outcome is taken. `version` of an experiment is to be raised when `run` computes something else:
     its outcomes are expensive, so the code of `analyses` does not decide whether they are kept (see
     `engine.freshness`).
     """
@@ -85,6 +86,7 @@ class Analysis(ABC, Generic[P]):
     analytic: ClassVar[bool] = False
     libraries: ClassVar[tuple[str, ...]] = ("torch", "torchvision")
     uses: ClassVar[tuple[str, ...]] = ()
+    shares_cells: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def parameters(self, profile: Profile) -> P:

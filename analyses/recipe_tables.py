@@ -69,7 +69,7 @@ def recipe_rows(recipe: Recipe) -> list[tuple[str, str]]:
         "adam": "Adam (coupled decay)",
         "adamw": "AdamW (decoupled decay)",
     }[recipe.optimizer]
-    decayed = "all parameters" if recipe.decay_all else "filters and weight matrices only"
+    decayed = "all parameters" if recipe.decay_all else "weight matrices and filters"
     rows = [
         ("epochs", str(recipe.epochs)),
         ("batch", str(recipe.batch)),

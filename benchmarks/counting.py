@@ -4,7 +4,8 @@
 
 ptflops, calflops and thop take part where they are installed. A count is right where it is to the unit what
 FlopCounterMode sees on real numbers, with torch's fused attention of inference switched off, which hides its
-products. `--zoo` adds so many models of timm, spread over its names.
+products. `--zoo` adds so many models of timm, drawn by a seed from those of at most two thousand million
+MACs, which every program can run on real numbers. Peers that are not here are named.
 
 Every program counts the same models, built before the clock starts: the others on real tensors, as their
 documentation shows, ours as it always works. Repeats are interleaved, and the best of each is kept, since
@@ -13,14 +14,17 @@ other work on the machine can only slow a run down. Peak memory is read in a fre
 
 from __future__ import annotations
 
+import copy
 import logging
 import os
+import random
 import re
 import subprocess
 import sys
 import time
 import warnings
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -32,10 +36,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 TEN = CrosscheckParameters().models
 PROGRAMS = ("ours", "fvcore", "torch", "torchinfo")
 #: Programs that are no dependencies of ours, with what they import and do not say that they need.
-NEEDS = {"ptflops": (), "calflops": ("transformers",), "thop": ("distutils",)}
+NEEDS = {"ptflops": (), "calflops": ("transformers", "accelerate"), "thop": ("distutils",)}
 PEERS = tuple(name for name, needs in NEEDS.items() if all(map(find_spec, (name, *needs))))
 SHAPE = (3, 224, 224)
 MIB = 2**20
+LARGEST = 2_000_000_000  # MACs of a model of timm that is run on real numbers
 
 
 def counter(program: str, shape: tuple[int, ...] = SHAPE) -> Callable[[object], object]:
@@ -111,7 +116,10 @@ def seconds(count: Callable[[object], object], models: Iterable[object]) -> floa
 def best_times(names: tuple[str, ...], repeats: int) -> dict[str, float]:
     """The best wall time of each program over interleaved repeats, after one that is not counted."""
     counters = {program: counter(program) for program in (*PROGRAMS, *PEERS)}
-    models = {program: built(names, program) for program in (*PROGRAMS, *PEERS)}
+    real = built(names, "real")
+    kept = {id(t): t for model in real for t in (*model.parameters(), *model.buffers())}
+    models = {program: [copy.deepcopy(m, dict(kept)) for m in real] for program in (*PROGRAMS, *PEERS)}
+    models["ours"] = built(names, "ours")
     for program in (*PROGRAMS, *PEERS):
         seconds(counters[program], models[program])
     best = dict.fromkeys((*PROGRAMS, *PEERS), float("inf"))
@@ -148,15 +156,28 @@ def rightness(builds: dict[tuple[str, tuple[int, ...]], Callable[[], object]]) -
 
 
 def of_timm(number: int) -> dict[tuple[str, tuple[int, ...]], Callable[[], object]]:
-    """So many models of timm, spread over its names, small enough for every program's real numbers."""
+    """So many models of timm, drawn by a seed, that run on an image and are small enough for real numbers."""
     import timm
+    import torch
 
     from lab import models
+    from lab.counting import CountError, count
 
-    names = [name for name in timm.list_models() if not any(w in name for w in ("huge", "giant", "gigantic"))]
+    names = timm.list_models()
+    random.Random(20).shuffle(names)
     chosen: dict[tuple[str, tuple[int, ...]], Callable[[], object]] = {}
-    for name in names[:: max(1, len(names) // max(number, 1))][:number]:
-        shape = models.default_input(f"timm:{name}", models.load(f"timm:{name}"))
+    for name in names:
+        if len(chosen) == number:
+            break
+        model = models.load(f"timm:{name}").eval()
+        shape = models.default_input(f"timm:{name}", model)
+        with suppress(CountError):  # it runs on shapes in torch all the same, and is then judged
+            if count(model, shape).macs > LARGEST:
+                continue
+        try:
+            model(torch.empty(1, *shape, device="meta"))
+        except Exception:  # it takes no image
+            continue
         chosen[name, shape] = lambda name=name: built([f"timm:{name}"], "real")[0]
     return chosen
 
@@ -203,6 +224,8 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--zoo", type=int, default=0, help="models of timm that are counted too")
     chosen = parser.parse_args()
+    for name in NEEDS.keys() - set(PEERS):
+        print(f"{name} takes no part: {' or '.join((name, *NEEDS[name]))} is not installed")
     one = best_times(("vgg19",), chosen.repeats)
     ten = best_times(TEN, max(2, chosen.repeats // 2))
     number, total = all_models()

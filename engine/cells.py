@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, get_args
 
+import analyses
 from analyses.plugin import Analysis, Cell
 from engine.freshness import cell_key, device_class
 from results.locking import Held, holding
@@ -77,18 +78,36 @@ class CellCache:
             self._bundles = kept(self.analysis, self.store)
         return self._bundles
 
-    def find(self, keys: Iterable[str]) -> dict[str, CellRecord]:
-        """By key, the records of those that need not run again.
+    def find(self, planned: Mapping[str, Cell]) -> dict[str, CellRecord]:
+        """Of planned cells by key, the records of those that need not run again.
 
-        Of several, one that this run measured, or the last that has not ended; else that of the best profile.
+        Of several, one that this run measured, or the last that has not ended; else that of the best profile,
+        or of an analysis that shares its cells.
         """
         places = [self.measured.values(), self._of_earlier_versions()]
         if self.profile in self.bundles:
             places.append(self.bundles[self.profile].pending.cells)
         places += [bundle.cells for bundle in self.bundles.values()]
         places += [bundle.pending.cells for bundle in self.bundles.values()]
-        known = {record.key: record for place in reversed(places) for record in place}
-        return {key: known[key] for key in keys if key in known}
+        known = self._shared(planned)
+        known |= {record.key: record for place in reversed(places) for record in place}
+        return {key: known[key] for key in planned if key in known}
+
+    def _shared(self, planned: Mapping[str, Cell]) -> dict[str, CellRecord]:
+        """Of planned cells by key, the records of other analyses that compute the same."""
+        found: dict[str, CellRecord] = {}
+        for identifier in self.analysis.shares_cells:
+            other = CellCache(
+                analyses.get(identifier), self.profile, self.store, self.datasets, self.device, self.threads
+            )
+            bundles = other.bundles.values()
+            records = {
+                record.key: record for bundle in bundles for record in (*bundle.cells, *bundle.pending.cells)
+            }
+            for key, cell in planned.items():
+                if record := records.get(other.key(cell)):
+                    found.setdefault(key, record.model_copy(update={"key": key, "id": cell.id}))
+        return found
 
     def _of_earlier_versions(self) -> list[CellRecord]:
         """Finished cells that lie beside the checkpoints, a file each; they are taken up once."""

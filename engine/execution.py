@@ -95,7 +95,8 @@ def execute(
             keys = {cell.id: cache.key(cell) for cell in waiting}
             known = {key: cache.measured[key] for key in keys.values() if key in cache.measured}
             if not force and not analysis.analytic:
-                known |= cache.find(set(keys.values()) - set(known))
+                planned = {keys[cell.id]: cell for cell in waiting}
+                known |= cache.find({key: cell for key, cell in planned.items() if key not in known})
                 cache.take_up(known.values())
             missing: dict[str, Cell] = {}
             for cell in waiting:
@@ -190,7 +191,7 @@ def _all_kept(
 
         def obtain(waiting: list[Cell], before: int, cache: CellCache = cache) -> Records:
             keys = {cell.id: cache.key(cell) for cell in waiting} if len(found) == len(names) else {}
-            known = cache.find(keys.values())
+            known = cache.find({keys[cell.id]: cell for cell in waiting if cell.id in keys})
             records = {
                 name: known[key].model_copy(update={"id": name}) for name, key in keys.items() if key in known
             }

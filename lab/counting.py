@@ -29,6 +29,7 @@ from torch.nn.parameter import UninitializedTensorMixin  # type: ignore[attr-def
 from torch.overrides import TorchFunctionMode
 from torch.utils._device import _device_constructors
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_map_only
 
 from lab import formulas
 from lab import receptive_field as fields
@@ -100,6 +101,7 @@ def count(
     """
     model = getattr(model, "_orig_mod", model)  # a compiled model counts as the model it compiles
     name = name or type(model).__name__
+    _check_countable(model)
     if any(isinstance(p, UninitializedTensorMixin) for p in (*model.parameters(), *model.buffers())):
         model = _initialised(model, input_shape, inputs)
     try:
@@ -185,6 +187,16 @@ def _eager() -> Iterator[None]:
             yield
     finally:
         autocast.__init__ = before  # type: ignore[method-assign]
+
+
+def _check_countable(model: nn.Module) -> None:
+    """Refuse quantized layers: their weights are packed in a form that only their own operators read."""
+    for path, module in model.named_modules():
+        if type(module).__module__.startswith(("torch.ao.nn.quantized", "torch.ao.nn.intrinsic.quantized")):
+            raise CountError(
+                f"{path or 'it'} ({type(module).__name__}) is quantized, and its packed weights cannot be "
+                "counted: count the model before it is quantized, which has as many"
+            )
 
 
 def _initialised(model: nn.Module, shape: Sequence[int], inputs: Sequence[Any] | None) -> nn.Module:
@@ -299,6 +311,10 @@ class Walk(TorchFunctionMode):
                 return func(args[0] if id(args[0]) in self.lengths else self.meta(args[0]))
             with _WithoutOperators():
                 return self.move(name, func, args, {})
+        if name == "__set__" and isinstance(args[1], Tensor):  # tensor.data = other
+            func(*map(self.meta, args))
+            keep(self.meta(args[0]), state_of(args[1]))
+            return None
         if name in _VALUES or name in _ANSWERS:
             with _WithoutOperators():
                 return self.value(name, func, args, kwargs or {})
@@ -400,6 +416,17 @@ class Walk(TorchFunctionMode):
             return type(value)(self.number(item) for item in value)
         return value
 
+    def places(self, index: Any) -> Any:
+        """An index whose masks of known values are the places that they name."""
+        index = index if isinstance(index, tuple) else (index,)
+        found: list[Any] = []
+        for item in index:
+            if isinstance(item, Tensor) and item.dtype == torch.bool and self.is_known(item):
+                found += self.real(item).nonzero(as_tuple=True)
+            else:
+                found.append(item)
+        return tuple(found)
+
     def is_known(self, tensor: Tensor) -> bool:
         if tensor.device.type != "meta":
             return True
@@ -443,6 +470,8 @@ class Walk(TorchFunctionMode):
         """A function without arithmetic: parameters it takes are counted, receptive fields go along."""
         if name in _TAKES_SIZES:
             args = (args[0], *(self.number(a) for a in args[1:]))
+        if name in ("__getitem__", "__setitem__"):
+            args = (args[0], self.places(args[1]), *args[2:])
         output = self.run(func, args, kwargs)
         if name == "__iter__":
             return iter([self.part(args[0], i, row) for i, row in enumerate(output)])
@@ -543,6 +572,8 @@ class Walk(TorchFunctionMode):
     ) -> Any:
         """A function without a rule: its operators are counted one by one as they run on the meta device."""
         self.parameters(args, kwargs)
+        target = self.meta(args[0]) if args and isinstance(args[0], Tensor) else None
+        before = state_of(target)
         with self.operators.collect() as seen:
             try:
                 output = self.run(func, args, kwargs)
@@ -552,12 +583,18 @@ class Walk(TorchFunctionMode):
                         *(self.real(a) for a in args), **{k: self.real(v) for k, v in kwargs.items()}
                     )
                 except _Value:
+                    why = (
+                        "gives a shape that depends on the values of the input or of weights, and a count "
+                        "knows only shapes"
+                        if name in _SHAPED_BY_VALUES
+                        else "does not run on shapes alone, which are all that a count knows"
+                    )
                     raise _Value(
-                        f"{name} gives a shape that depends on the values of the input or of weights, and a "
-                        "count knows only shapes: count the part of the model before it, as a "
-                        "module of its own"
+                        f"{name} {why}: count the part of the model before it, as a module of its own"
                     ) from None
         with _WithoutOperators():
+            if output is target and target is not None:
+                keep(target, before)  # the operator has written it; what it sees now is said below
             tensors = _tensors((args, kwargs))
             results = _tensors(output)
             self.settle(name, func, args, kwargs, output, seen.local)
@@ -712,7 +749,10 @@ class Walk(TorchFunctionMode):
             else ""
         )
         reason = " ".join(str(error).split()) or type(error).__name__
-        if isinstance(error, NotImplementedError) or "meta tensor" in reason:
+        if "TorchScript" in reason:
+            last = reason.rpartition("RuntimeError:")[2].strip()
+            reason = f"its scripted code does not run on shapes alone{': ' * bool(last)}{last}"
+        elif isinstance(error, NotImplementedError) or "meta tensor" in reason:
             reason = (
                 "it depends on the values of tensors, and a count knows only their shapes: count the part of "
                 "the model that does not, as a module of its own"
@@ -750,7 +790,13 @@ class _Operators(TorchDispatchMode):
             self.current = before
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
+        with torch._C.DisableTorchFunction():  # scripted code leaves the walk in force here
+            return self.run(func, args, kwargs or {})
+
+    def run(self, func: Any, args: Any, kwargs: Any) -> Any:
+        devices = {t.is_meta for t in _tensors((args, kwargs))}
+        if len(devices) > 1:  # scripted code brings weights of its own
+            args, kwargs = tree_map_only(Tensor, _on_meta, (args, kwargs))
         packet = func._overloadpacket
         rule = _PRODUCTS.get(packet)
         whole = rule is not None or packet in _INTERPOLATIONS
@@ -762,7 +808,11 @@ class _Operators(TorchDispatchMode):
             kind, formula = rule
             seen.macs[kind] = seen.macs.get(kind, formulas.ZERO) + formula(args, kwargs, output)
             seen.local = False
-        elif torch.Tag.pointwise in func.tags or packet in _INTERPOLATIONS:
+        elif (
+            torch.Tag.pointwise in func.tags
+            or packet in _INTERPOLATIONS
+            or packet.__name__.startswith("_foreach_")
+        ):
             name = _INTERPOLATIONS.get(packet, "elementwise")
             seen.elements[name] += sum(t.numel() for t in _tensors(output))
             seen.local = seen.local and packet not in _INTERPOLATIONS
@@ -814,11 +864,16 @@ _PRODUCTS: dict[Any, tuple[str, Callable[[Any, Any, Any], Count]]] = {
     _aten.addmm: ("matmul", _product_of(1)),
     _aten.baddbmm: ("matmul", _product_of(1)),
     _aten.addbmm: ("matmul", _product_of(1)),
+    _aten.addmm_: ("matmul", _product_of(1)),
+    _aten.baddbmm_: ("matmul", _product_of(1)),
+    _aten.addbmm_: ("matmul", _product_of(1)),
+    _aten.addmv_: ("matmul", _vector(1)),
     _aten.mv: ("matmul", _vector(0)),
     _aten.addmv: ("matmul", _vector(1)),
     _aten.dot: ("matmul", _vector(0)),
     _aten.vdot: ("matmul", _vector(0)),
     _aten.convolution: ("convolution", _convolution),
+    _aten._convolution: ("convolution", _convolution),
     _aten._scaled_dot_product_flash_attention: ("attention", _attention),
     _aten._scaled_dot_product_flash_attention_for_cpu: ("attention", _attention),
     _aten._scaled_dot_product_efficient_attention: ("attention", _attention),
@@ -849,6 +904,9 @@ _MOVES = frozenset(
         "linalg_vector_norm nonzero unique bernoulli rand randn bernoulli_ uniform_ normal_ "
         "_softmax _log_softmax masked_fill linspace resize_ set_ native_dropout im2col col2im "
         "unfold_copy split_with_sizes_copy _local_scalar_dense count_nonzero searchsorted "
+        "rot90 diag_embed scatter_add scatter_add_ scatter_reduce index_add index_add_ masked_fill_ "
+        "masked_scatter exponential_ complex _weight_norm_interface glu avg_pool1d avg_pool2d avg_pool3d "
+        "_adaptive_avg_pool2d _adaptive_avg_pool3d max_unpool2d max_unpool3d fractional_max_pool2d "
         "bucketize squeeze_ unsqueeze_ transpose_ t_ swapaxes_ as_strided_ detach_ unsafe_split unsafe_chunk "
         "unsafe_split_with_sizes"
     )
@@ -869,6 +927,11 @@ _QUESTIONS = frozenset(
     )
 )
 _PLAIN = frozenset(words("__len__ __hash__"))
+_SHAPED_BY_VALUES = frozenset(
+    words(
+        "where nonzero argwhere unique _unique2 unique_consecutive masked_select bincount repeat_interleave"
+    )
+)
 #: Functions with one answer here: masks never make the encoder of `nn.Transformer` leave its dense path.
 _ANSWERS: dict[str, Any] = {"_nested_tensor_from_mask_left_aligned": False}
 _SIZES = frozenset(
@@ -912,6 +975,13 @@ def _without_batch(dim: int | None, shape: Sequence[int] | None, batch_axis: int
 
 def _text(shape: Sequence[int]) -> str:
     return "×".join(map(str, shape))
+
+
+def _on_meta(tensor: Tensor) -> Tensor:
+    if tensor.is_meta or not tensor.dim():  # a number may stand beside tensors of any device
+        return tensor
+    with _WithoutOperators():
+        return torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device="meta")
 
 
 def _to_meta(value: Any) -> Any:

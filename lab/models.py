@@ -160,6 +160,16 @@ class _EmptyOnMeta(TorchFunctionMode):
         return func(*args, **kwargs)
 
 
+class uninitialised(TorchFunctionMode):
+    """Weights are left as the memory happens to be: to draw them takes most of the time of a large model."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if func.__name__ in ("uniform_", "normal_", "erfinv_"):
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **kwargs)
+
+
 def _torchvision_builder(name: str, given: dict[str, Any]) -> Callable[[], Any]:
     known = torchvision.models.list_models()
     if name not in known:

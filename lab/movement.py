@@ -275,7 +275,50 @@ def _transposed(args: Arguments, kwargs: Keywords, output: Tensor) -> State:
 
 
 def _padded(args: Arguments, kwargs: Keywords, output: Tensor) -> State:
-    return fields.padded(state_of(args[0]), output.shape, take(args, kwargs, 1, "pad"))
+    x, widths, mode = args[0], take(args, kwargs, 1, "pad"), take(args, kwargs, 2, "mode", "constant")
+    state, shape = state_of(x), list(x.shape)
+    by_zeros = fields.padded(state, output.shape, widths)
+    if not isinstance(mode, str) or mode == "constant":
+        return by_zeros
+    output.padded = by_zeros, mode, tuple(widths)  # type: ignore[attr-defined]
+    for i in range(len(widths) // 2):
+        d, (before, after) = x.dim() - 1 - i, widths[2 * i : 2 * i + 2]
+        state = _padded_by_itself(state, shape, d, before, after, mode)
+        shape[d] += before + after
+    return state
+
+
+def _padded_by_itself(
+    state: State, shape: Sequence[int], d: int, before: int, after: int, mode: str
+) -> State:
+    """After padding dimension `d` with units of the tensor: mirrored, repeated, or from the other end."""
+    n = shape[d]
+    ends = {
+        "reflect": ((1, before + 1), (n - 1 - after, n - 1)),
+        "replicate": ((0, 1), (n - 1, n)),
+        "circular": ((n - before, n), (0, after)),
+    }[mode]
+    total, parts = n + before + after, [fields.placed(state, d, before, n + before + after, n)]
+    for width, place, (low, high) in ((before, 0, ends[0]), (after, before + n, ends[1])):
+        if width < 0:
+            return UNKNOWN
+        if width:
+            part = narrowed(state, shape, d, low, high)
+            part = fields.flipped(part, [d]) if mode == "reflect" else part
+            parts.append(fields.placed(part, d, place, total, width))
+    return fields.union(parts)
+
+
+def of_windows(x: Tensor, kernel: Sequence[int], dilation: Sequence[int]) -> State:
+    """What `x` sees, for windows over it: padding that repeats or mirrors `x` is to them as one of zeros,
+    where each window that holds some of it holds as well what it repeats."""
+    by_zeros, mode, widths = getattr(x, "padded", (None, "", ()))
+    need = {"replicate": 1, "reflect": 2}.get(mode)
+    reach = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
+    if need is None or len(widths) > 2 * len(reach) or version(x):
+        return state_of(x)
+    wide = [max(widths[2 * i : 2 * i + 2], default=0) for i in reversed(range(len(reach)))]
+    return by_zeros if all(need * p <= r for p, r in zip(wide, reach, strict=True)) else state_of(x)
 
 
 def _stacked(args: Arguments, kwargs: Keywords, output: Tensor) -> State:
@@ -628,7 +671,7 @@ def _table() -> dict[str, Rule]:
         _at_indices: ["index_select", "gather", "take_along_dim"],
         _masked: words("where masked_fill masked_fill_"),
         _triangle: words("tril triu tril_ triu_"),
-        _matmul: words("matmul __matmul__ bmm mm mv dot inner"),
+        _matmul: words("matmul __matmul__ linalg_matmul bmm mm mv dot inner"),
         _rmatmul: ["__rmatmul__"],
         _added_product(("batch1", "batch2")): ["baddbmm"],
         _added_product(("mat1", "mat2")): ["addmm"],

@@ -24,6 +24,7 @@ from lab.movement import (
     joined,
     keep,
     keep_channels,
+    of_windows,
     state_of,
     take,
     words,
@@ -94,6 +95,13 @@ def check_rank(x: Tensor, space: int) -> None:
         raise ValueError(f"it takes {space} spatial dimensions, not a tensor of shape {tuple(x.shape)}")
 
 
+def check_numbers(x: Tensor, weight: Tensor | None) -> None:
+    """Whole numbers do not meet weights of others, which torch refuses too."""
+    if weight is not None and weight.is_floating_point() and not (x.is_floating_point() or x.is_complex()):
+        kind = str(x.dtype).removeprefix("torch.")
+        raise ValueError(f"it takes numbers such as float32, not the whole numbers of {kind}")
+
+
 def check_width(expected: int, given: int, what: str = "channels") -> None:
     if expected != given:
         raise ValueError(f"it takes {expected} {what}, not {given}")
@@ -120,6 +128,7 @@ def convolution(walk: Walk, name: str, func: Callable[..., Any], args: Arguments
     x, weight, bias = args[0], take(args, kwargs, 1, "weight"), take(args, kwargs, 2, "bias")
     space, transposed = weight.dim() - 2, "transpose" in name
     check_rank(x, space)
+    check_numbers(x, weight)
     stride = many(take(args, kwargs, 3, "stride", 1), space)
     padding = take(args, kwargs, 4, "padding", 0)
     kernel = tuple(weight.shape[2:])
@@ -149,7 +158,8 @@ def convolution(walk: Walk, name: str, func: Callable[..., Any], args: Arguments
     check_window(size, kernel, positions)
     batch = x.shape[: -space - 1]
     output = walk.run(func, args, kwargs) if walk.exact else empty((*batch, filters, *positions), x)
-    state = _mixed(state_of(x), output.dim() - space - 1, groups, filters, inputs)
+    seen = of_windows(x, kernel, dilation)
+    state = _mixed(seen, output.dim() - space - 1, groups, filters, inputs)
     if transposed:
         keep(output, _spread(state, output, kernel, stride, low, extra, dilation))
         formula = formulas.convolution_weights(filters, inputs, kernel, groups)
@@ -233,6 +243,7 @@ def linear(walk: Walk, name: str, func: Callable[..., Any], args: Arguments, kwa
     x, weight, bias = args[0], take(args, kwargs, 1, "weight"), take(args, kwargs, 2, "bias")
     outputs, inputs = weight.shape if weight.dim() == 2 else (1, weight.shape[0])
     check_width(inputs, x.shape[-1], "features")
+    check_numbers(x, weight)
     positions = x.shape[:-1]
     if walk.exact:
         output = walk.run(func, args, kwargs)
@@ -332,6 +343,7 @@ def multi_head_attention(
         given["out_proj_weight"],
     ]
     biases = [given["in_proj_bias"], given["out_proj_bias"]]
+    check_numbers(query, given["out_proj_weight"])
     own = owner(walk, given["in_proj_weight"]) or owner(walk, projections[0])
     claims = [walk.claim(t) for t in weights]
     columns = {
@@ -359,6 +371,8 @@ def multi_head_attention(
             )
             scores = torch.empty(shape if query.dim() == 3 else shape[1:], dtype=query.dtype, device="meta")
     keep(output, _attended_heads(query, key, value, given))
+    if scores is not None:
+        keep(scores, _attention_weights(query, key, scores))
     # torch fuses the products unless the attention weights themselves are asked for
     products_class = "matmul" if given.get("need_weights", True) else "attention"
     walk.row(
@@ -394,6 +408,15 @@ def _attended_heads(query: Tensor, key: Tensor, value: Tensor, given: Keywords) 
     return fields.union(states)
 
 
+def _attention_weights(query: Tensor, key: Tensor, scores: Tensor) -> State:
+    """(N, heads, L, S): each sees its query and, by the softmax, every key; known where that is all."""
+    whole = fields.contract(state_of(key), [0, key.dim() - 1])
+    seen = fields.union([fields.contract(state_of(query), [query.dim() - 1]), whole])
+    if isinstance(seen, fields.Field) and fields.is_whole(seen):
+        return seen._replace(dims=((),) * scores.dim())
+    return None if seen is None else fields.UNKNOWN
+
+
 def recurrent(walk: Walk, name: str, func: Callable[..., Any], args: Arguments, kwargs: Keywords) -> Any:
     """LSTM, GRU and RNN over padded or packed sequences."""
     packed = not isinstance(args[3], bool)
@@ -409,6 +432,7 @@ def recurrent(walk: Walk, name: str, func: Callable[..., Any], args: Arguments, 
     gates = {"lstm": 4, "gru": 3}.get(name, 1)
     size = weights[0].shape[0] // gates
     check_width(weights[0].shape[1], x.shape[-1], "features")
+    check_numbers(x, weights[0])
     projected = state.shape[-1] if state.shape[-1] != size else 0
     macs = formulas.recurrent_macs(steps, x.shape[-1], size, gates, layers, 2 if both else 1, projected)
     claims = {t: [walk.claim(p) for p in weights if (p.dim() == 1) == t] for t in (False, True)}
@@ -525,18 +549,24 @@ def normalisation(walk: Walk, name: str, func: Callable[..., Any], args: Argumen
     x = args[0]
     at = {"layer_norm": 2, "rms_norm": 2, "group_norm": 2, "batch_norm": 3, "instance_norm": 3}.get(name, 99)
     weight, bias = take(args, kwargs, at, "weight"), take(args, kwargs, at + 1, "bias")
-    if isinstance(weight, Tensor) and name in ("batch_norm", "instance_norm"):
-        check_width(weight.numel(), x.shape[1])
+    if isinstance(weight, Tensor):
+        check_numbers(x, weight)
+        if name in ("batch_norm", "instance_norm"):
+            check_width(weight.numel(), x.shape[1])
     output = walk.run(func, args, kwargs) if walk.exact or name == "local_response_norm" else same(x)
     state = state_of(x)
+    evaluated = name == "batch_norm" and not walk.root.training
+    own_statistics = evaluated and bool(take(args, kwargs, 5, "training"))
     last, several = name in ("layer_norm", "rms_norm"), False
     if last:
         shape = take(args, kwargs, 1, "normalized_shape")
         several = len(shape) > 1
         check_width(math.prod(shape), math.prod(x.shape[-len(shape) :]), "features")
         state = fields.contract(state, range(x.dim() - len(shape), x.dim()))
-    elif name == "instance_norm":
+    elif name == "instance_norm" and take(args, kwargs, 5, "use_input_stats", True):
         state = fields.contract(state, range(2, x.dim()))
+    elif own_statistics:
+        state = fields.contract(state, [0, *range(2, x.dim())])
     elif name == "group_norm":
         groups = take(args, kwargs, 1, "num_groups")
         state = fields.contract(state, range(2, x.dim()))
@@ -554,9 +584,7 @@ def normalisation(walk: Walk, name: str, func: Callable[..., Any], args: Argumen
         **claim_pair(walk, weight, bias),
         elements={kind: x.numel()},
         affine=weight is not None,
-        own_statistics=name == "batch_norm"
-        and not walk.root.training
-        and bool(take(args, kwargs, 5, "training")),
+        own_statistics=own_statistics,
     )
     return output
 

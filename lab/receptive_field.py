@@ -77,7 +77,8 @@ def report(state: State) -> ReceptiveField | Literal["global"] | None:
     extent for all positions, or not known."""
     terms = state.terms if isinstance(state, Several) else ()
     if terms:
-        state = union([_every_channel(term) for term in terms])
+        places = {d for term in terms for d, dimension in enumerate(term.dims) if _has_axis(dimension)}
+        state = union([_every_channel(term, places) for term in terms])
     if not isinstance(state, Field) or not state.size:
         return None
     jumps: list[int | None] = [None] * len(state.size)
@@ -128,9 +129,19 @@ def _is_inset(dimension: Dimension) -> bool:
     return bool(dimension) and dimension[0][0] == INSET
 
 
-def _every_channel(field: Field) -> Field:
-    """What some channel sees: parts of dimensions without an axis are taken as the whole."""
-    dims = tuple([d if not d or (len(d) == 1 and d[0][0] >= 0) else _unlimited(d) for d in field.dims])
+def _has_axis(dimension: Dimension) -> bool:
+    return any(axis >= 0 for axis, *_ in (dimension[0][2][1] if _is_inset(dimension) else dimension))
+
+
+def _every_channel(field: Field, places: set[int]) -> Field:
+    """What some channel sees: parts of dimensions without an axis are taken as the whole, but for those that
+    have one in another term (`places`), whose units are positions."""
+    dims = tuple(
+        [
+            d if i in places or not d or (len(d) == 1 and d[0][0] >= 0) else _unlimited(d)
+            for i, d in enumerate(field.dims)
+        ]
+    )
     return Field(field.start, field.size, dims, field.extent, field.seen, field.sequence)
 
 

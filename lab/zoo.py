@@ -128,9 +128,12 @@ def _fused(published: Published, for_size: bool) -> Any:
     import timm
     from timm.utils.model import reparameterize_model
 
+    from lab.models import uninitialised
+
     options: dict[str, Any] = {"img_size": published.size} if for_size else {}
     try:
-        return reparameterize_model(timm.create_model(published.model, **options).eval())
+        with uninitialised():
+            return reparameterize_model(timm.create_model(published.model, **options).eval())
     except Exception:  # some definitions cannot be fused; their plain counts stand alone
         return None
 

@@ -19,6 +19,11 @@ def csv_path(analysis: str, table: str) -> str:
     return f"{analysis}/{quote(table, safe='')}.csv"
 
 
+def rows_path(analysis: str, table: str) -> str:
+    """Where the rows are that a page of a long table appends, from the folder of results."""
+    return f"{analysis}/{quote(table, safe='')}.js"
+
+
 def figure_path(analysis: str, figure: str, form: str) -> str:
     """Where a figure's file is, from the folder of results."""
     return f"{analysis}/figures/{quote(figure, safe='')}.{form}"

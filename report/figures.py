@@ -43,9 +43,10 @@ if TYPE_CHECKING:
 WIDTH = 5.5  # inches: the text block of the page
 HEIGHT = 2.5
 SQUARE = 3.3  # inches: width and height of a ROC's drawing
-PANEL_HEIGHT = 2.0
+PANEL_HEIGHT = 1.85
 TALLEST = 8.0
 ROW = 0.19  # inches that a row of an interval plot takes
+DENSE_ROW, MANY_ROWS = 0.145, 15  # and where there are more rows than this
 FONT_SIZE = 8  # points
 LINE = 0.12  # inches that a line of tick labels takes
 CHARACTER = 0.6 * (FONT_SIZE - 1) / 72  # inches, on the safe side
@@ -209,11 +210,8 @@ def _size(figure: Plot) -> tuple[float, float]:
 
 
 def _interval_height(panel: Panel) -> float:
-    return (
-        0.6
-        + ROW * len(panel.x.categories) * max(1.0, 0.7 * len(panel.series))
-        + ROW * len(set(panel.x.groups))
-    )
+    rows = len(panel.x.categories) * max(1.0, 0.7 * len(panel.series)) + len(set(panel.x.groups))
+    return 0.6 + rows * (DENSE_ROW if rows > MANY_ROWS else ROW)
 
 
 def _title(axis: Axis) -> str:

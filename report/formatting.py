@@ -170,7 +170,7 @@ def notes(table: Table, columns: Sequence[Column]) -> list[str]:
 
 def _interval_notes(table: Table, columns: Sequence[Column]) -> list[str]:
     """What the intervals are over, and that a value without one is of a single seed."""
-    meanings: dict[str, list[str]] = {}
+    meanings: dict[tuple[float, str], list[str]] = {}
     alone: dict[str, None] = {}
     for column in columns:
         sizes: dict[tuple[float, str], set[int]] = {}
@@ -183,14 +183,16 @@ def _interval_notes(table: Table, columns: Sequence[Column]) -> list[str]:
                 elif over:
                     alone[counted(value.n, over)] = None
         for (level, over), numbers in sizes.items():
-            what = f"{100 * level:g}% confidence intervals"
-            if over:
-                what += f" over {counted(max(numbers), over) if len(numbers) == 1 else over}"
-            meanings.setdefault(what, []).append(column.label)
-    several = len(meanings) > 1
+            what = f"over {counted(max(numbers), over) if len(numbers) == 1 else over}" if over else ""
+            meanings.setdefault((level, what), []).append(column.label)
+    same: dict[tuple[float, tuple[str, ...]], list[str]] = {}  # what the intervals of some columns are over
+    for (level, what), labels in meanings.items():
+        same.setdefault((level, tuple(labels)), []).append(what)
+    several = len(same) > 1
     found = [
-        f"Brackets are {what}{f' ({listing(labels)})' if several else ''}."
-        for what, labels in meanings.items()
+        f"Brackets are {100 * level:g}% confidence intervals{' ' * any(whats)}{' or '.join(whats)}"
+        f"{', depending on the row' * (len(whats) > 1)}{f' ({listing(labels)})' if several else ''}."
+        for (level, labels), whats in same.items()
     ]
     if alone:
         found.append(f"A value of {listing(list(alone))} has no interval.")

@@ -8,7 +8,7 @@
     glossary.html                   words of the field              write_glossary
     results/index.html              every result                     write_results_index
     results/<analysis>.html, .json  one result, to read and to load  write_result
-    results/<analysis>/<table>.csv
+    results/<analysis>/<table>.csv, and of a long one .js, the rows that its page appends
     results/<analysis>/figures/<figure>.svg, .pdf, .csv
     results/pictures/<hash>.png
     assets/site.css, assets/site.js                                  write_assets
@@ -58,8 +58,8 @@ RESERVED_SECTIONS = ("index",)
 #: The parts of the style and of the script, in the order in which they are joined.
 STYLES = ("frame", "text", "cards", "tables", "figures", "search", "home", "live", "print")
 SCRIPTS = (
-    "base", "theme", "copy", "contents", "cards", "tables", "filter", "figures", "threshold", "suppression",
-    "takeaway", "search", "reach",
+    "base", "theme", "copy", "contents", "cards", "tables", "filter", "rows", "figures", "threshold",
+    "suppression", "takeaway", "search", "reach",
 )  # fmt: skip
 SCRIPTS_OF_TABLES = ("base", "theme", "copy", "tables", "reach")
 
@@ -172,9 +172,8 @@ def write_result(
         files |= {f"results/{path}": content for path, content in view.files.items()}
     for key, table in sorted(result.tables.items()):
         files[f"results/{downloads.csv_path(name, key)}"] = downloads.table_csv(table).encode()
-    return files | {
-        f"results/{p}": content for p, content in html_views.figure_files(result, drawings).items()
-    }
+    beside = html_views.rows_scripts(result) | html_views.figure_files(result, drawings)
+    return files | {f"results/{path}": content for path, content in beside.items()}
 
 
 def write_results_index(
@@ -229,7 +228,8 @@ def table_page(
 ) -> bytes:
     """Tables, and the drawing of what they are of, as one page that needs no other file."""
     views = [
-        html_views.TableView(f"table-{n}", "", table, table.columns) for n, table in enumerate(tables, 1)
+        html_views.TableView(f"table-{n}", "", table, table.columns, most=None)
+        for n, table in enumerate(tables, 1)
     ]
     style = _joined(templates, "styles", STYLES, "css")
     script = _joined(templates, "scripts", SCRIPTS_OF_TABLES, "js")

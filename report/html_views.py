@@ -13,14 +13,14 @@ from functools import cache, cached_property
 from pathlib import Path
 from string import ascii_lowercase
 from typing import NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from markupsafe import Markup
 
 from report import figures
 from report.colours import coloured
 from report.document import Item, Written
-from report.downloads import FORMS, csv_path, figure_path, on_paper
+from report.downloads import FORMS, csv_path, figure_path, on_paper, rows_path
 from report.downloads import table_csv as table_csv
 from report.figure_tables import figure_table
 from report.formatting import cell, cell_parts, is_numeric, notes
@@ -61,6 +61,8 @@ class TableView:
     links: tuple[Link, ...] = ()
     hrefs: Mapping[str, str] = field(default_factory=dict)
     exact: bool = True  # each number for scripts too, which else go by what is printed
+    most: int | None = MOST_ROWS  # rows on the page itself; None for all
+    script: str = ""  # where the others are, from the page, for the script that appends them
 
     @cached_property
     def marks(self) -> dict[tuple[str, ...], str]:
@@ -75,13 +77,15 @@ class TableView:
 
     @cached_property
     def notes(self) -> list[str]:
-        found = notes(self.table, self.columns)
+        return notes(self.table, self.columns)
+
+    @cached_property
+    def first(self) -> str:
+        """What to say where rows are left out; the script that appends them takes it away."""
         rows = len(self.table.rows)
-        if rows > MOST_ROWS:
-            found.append(
-                f"These are the first {MOST_ROWS} of {rows:,} rows; the files below have all of them."
-            )
-        return found
+        if self.most is None or rows <= self.most:
+            return ""
+        return f"These are the first {self.most} of {rows:,} rows; the files below have all of them."
 
     @cached_property
     def _widest_interval(self) -> dict[str, str]:
@@ -91,7 +95,7 @@ class TableView:
         }
 
     def rows(self, kind: str) -> list[Row]:
-        shown = self.table.rows[:MOST_ROWS] if kind == "body" else self.table.rows
+        shown = self.table.rows[: self.most] if kind == "body" else self.table.rows
         return [row for row in shown if row.kind == kind]
 
     def interval(self, column: Column, row: Row) -> str:
@@ -239,9 +243,24 @@ def result_tables(result: Result) -> list[TableView]:
             table,
             table.columns,
             (Link("CSV", quote(csv_path(name, key)), True), Link("JSON", f"{name}.json", True)),
+            script=quote(rows_path(name, key)) if len(table.rows) > MOST_ROWS else "",
         )
         for key, table in sorted(result.tables.items())
     ]
+
+
+def rows_scripts(result: Result) -> dict[str, bytes]:
+    """The rows that a page of a long table leaves out, as they are printed, by the path from the folder of
+    results. They are a script, since a page on a disk may load no other data."""
+    files = {}
+    for view in result_tables(result):
+        if view.script:
+            rows = [row for row in view.table.rows[MOST_ROWS:] if row.kind == "body"]
+            printed = [[cell(column, row) for column in view.columns] for row in rows]
+            data = json.dumps(printed, ensure_ascii=False, separators=(",", ":"))
+            key = json.dumps(view.id)
+            files[unquote(view.script)] = f"(window.moreRows ??= {{}})[{key}] = {data};\n".encode()
+    return files
 
 
 def result_figures(result: Result, folder: Path | None) -> list[FigureView]:

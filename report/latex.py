@@ -203,6 +203,7 @@ def _heading(section: Section) -> list[Block]:
     """The title, which pandoc makes plain for bookmarks."""
     title = list(section.heading) or words(section.title)
     return [
+        *([raw(r"\FloatBarrier")] if section.title == "Conclusion" else []),  # no figure comes after it
         raw(f"% section: {section.id}"),
         {"t": "Header", "c": [1, [f"section:{section.id}", [], []], title]},
     ]

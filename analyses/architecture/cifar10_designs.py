@@ -42,8 +42,17 @@ class Cifar10Designs(Analysis[Parameters]):
                 ledger.parameters, f"Parameters of {label}", "parameters"
             )
             metrics[f"{name}/macs"] = builders.metric(ledger.macs, f"Multiply–accumulates of {label}", "MACs")
-            tables[name] = layers.layers_table(ledger, label)
+            tables[name] = _with_filters_or_weights(layers.layers_table(ledger, label))
         return Summary(metrics, tables)
+
+
+def _with_filters_or_weights(table: Table) -> Table:
+    """Without the activations, of which the text says where they stand."""
+    rows = tuple(
+        row for row in table.rows if row.kind == "total" or row.cells.get("filter") or row.cells["parameters"]
+    )
+    caption = table.caption.removesuffix(".") + ", without activations."
+    return table.model_copy(update={"rows": rows, "caption": caption})
 
 
 analysis = Cifar10Designs()

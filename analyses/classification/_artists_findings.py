@@ -39,7 +39,7 @@ NAMES = {  # of values that are called otherwise within a sentence
     "SGD": "plain SGD",
     "SGD with momentum": "SGD with momentum",
     "AdamW": "AdamW",
-    "steps": "stepwise decay of the learning rate",
+    "steps": "step decay of the learning rate",
     "exponential": "exponential decay of the learning rate",
     "cosine": "cosine decay of the learning rate",
     "one cycle": "a one-cycle schedule of the learning rate",
@@ -87,8 +87,8 @@ def _factor_finding(among: Sequence[Compared], what: str, key: str) -> Finding:
     names = [_in_words(one) for one in among]
     numbers = [f"{{{one.name}/{key}:points ci}}" for one in among]
     if len(among) == 1:
-        none = f"{names[0]} does not change {what} accuracy significantly: the difference is {numbers[0]} "
-        none = f"{none[:1].upper()}{none[1:]}percentage points."
+        none = f"{names[0]} changes {what} accuracy by {numbers[0]} percentage points, which is not "
+        none = f"{none[:1].upper()}{none[1:]}significant."
     elif len(among) == 2:
         none = (
             f"{names[0][:1].upper()}{names[0][1:]} changes {what} accuracy by {numbers[0]} percentage "
@@ -100,7 +100,7 @@ def _factor_finding(among: Sequence[Compared], what: str, key: str) -> Finding:
         best = max(range(len(among)), key=lambda n: differences[n] if validation else abs(differences[n]))
         none = (
             f"None of the {count(len(among))} {GROUPS.get(among[0].factor, 'values')} changes {what} "
-            f"accuracy significantly: the {'highest' if validation else 'largest'} mean difference is "
+            f"accuracy significantly; the {'highest' if validation else 'largest'} mean difference is "
             f"{numbers[best]} percentage points, with {names[best]}."
         )
     significant = {name: change(one).verdict != "undecided" for name, one in zip(names, among, strict=True)}
@@ -175,7 +175,28 @@ def single_findings(factors: Sequence[Compared]) -> dict[str, Finding]:
         "Networks that stop early are trained on as many images as the others",
         all(one.images is not None for one in factors if one.factor == "early stopping"),
     )
-    return found | _effective_findings(factors) | _factor_findings(factors)
+    return found | _dropout_means(factors) | _effective_findings(factors) | _factor_findings(factors)
+
+
+def _dropout_means(factors: Sequence[Compared]) -> dict[str, Finding]:
+    """The rate of dropout that changes mean validation accuracy most, in either direction."""
+    rates = [one for one in factors if one.factor == "dropout"]
+    if not rates:
+        return {}
+    most = max(rates, key=lambda one: abs(gain(one)))
+    words = (
+        f"Mean validation accuracy changes by at most {{{most.name}/difference:points unit}}, at a rate of "
+        f"{most.value}."
+    )
+    return {
+        "dropout_means": builders.statement(
+            "Which rate of dropout changes mean validation accuracy most",
+            True,
+            f"{most.name}/difference",
+            yes=words,
+            no=words,
+        )
+    }
 
 
 def curve_findings(baseline: Sequence[Outcome], metrics: Mapping[str, Metric]) -> dict[str, Finding]:
@@ -211,15 +232,13 @@ def _method_finding(name: str, one: Comparison) -> Finding:
     where = "In cross-validation" if part == "validation" else "On the test images"
     subject, other = METHOD_WORDS[first], METHOD_WORDS[second]
     difference = f"{{{name}/difference:points ci unit}}"
+    size = f"{{{name}/difference:points ci unit unsigned}}"
     return one.finding(
         f"More, after Holm's correction: {METHOD_PAIRS[name]}",
         f"{name}/difference",
-        more=f"{where}, {subject} is significantly more accurate than {other}: the difference is "
-        f"{difference}.",
-        less=f"{where}, {subject} is significantly less accurate than {other}: the difference is "
-        f"{difference}.",
-        same=f"{where}, {subject} does not differ significantly from {other} after correction: the "
-        f"difference is {difference}.",
+        more=f"{where}, {subject} is significantly more accurate than {other}, by {size}.",
+        less=f"{where}, {subject} is significantly less accurate than {other}, by {size}.",
+        same=f"{where}, the difference between {subject} and {other}, {difference}, is not significant.",
     )
 
 
@@ -283,8 +302,7 @@ def search_findings(
 
 
 WITHIN = 0.05  # of an accuracy: a smaller effect is called none
-#: What a change of the test images makes of them.
-MADE = {change: name.lower() for change, name in CHANGES.items()} | {
+DONE = {  # to images, within a sentence, where the name of the change does not say it
     "high_contrast": "increased in contrast",
     "low_contrast": "reduced in contrast",
     "upside_down": "turned upside down",
@@ -309,7 +327,7 @@ def transform_findings(
             "majority/test_accuracy",
         ),
     }
-    names = {MADE[change]: lost[change].verdict == "more" for change in changes}
+    names = {DONE.get(change, CHANGES[change].lower()): lost[change].verdict == "more" for change in changes}
     differences = tuple(f"transform/{change}/lost/difference" for change in changes)
     found["changes_that_cost"] = builders.family(
         "Some change of the test images lowers the accuracy of the best setting significantly",

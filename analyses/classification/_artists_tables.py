@@ -33,25 +33,25 @@ from results.text import counted
 
 
 def class_table(final: Outcome) -> Table:
-    """How many pictures there are of each class, in two columns."""
+    """How many pictures there are of each class, in three columns."""
     everything = final["training_labels"] + final["labels"]
     classes = [
         (name.replace("_", " ").title(), everything.count(number))
         for number, name in enumerate(final["classes"])
     ]
-    half = (len(classes) + 1) // 2
-    rows: list[dict[str, builders.Cell]] = [
-        {"class": name, "images": images} for name, images in classes[:half]
-    ]
-    for row, (name, images) in zip(rows, classes[half:], strict=False):
-        row |= {"other": name, "others": images}
+    third = -(-len(classes) // 3)
+    rows: list[dict[str, builders.Cell]] = [{} for _ in range(third)]
+    for n, (name, images) in enumerate(classes):
+        rows[n % third] |= {f"class{n // third}": name, f"images{n // third}": images}
     return builders.table(
         f"Number of images per class ({len(everything):,} in total).",
         {
-            "class": builders.text("Class"),
-            "images": builders.integer("Images"),
-            "other": builders.text("Class"),
-            "others": builders.integer("Images"),
+            key: column
+            for n in range(-(-len(classes) // third))
+            for key, column in (
+                (f"class{n}", builders.text("Class")),
+                (f"images{n}", builders.integer("Images")),
+            )
         },
         rows,
     )
@@ -89,9 +89,13 @@ def method_table(metrics: Mapping[str, Metric], folds: Iterable[str]) -> Table:
 
 def comparison_table(methods: Mapping[str, Comparison]) -> Table:
     return builders.table(
-        "Differences of accuracy between the methods: paired by fold, with intervals widened for shared "
-        "training images, and paired by test image.",
-        {"comparison": builders.text("Compared"), **comparing.COMPARED},
+        "Differences in accuracy between the methods (percentage points), paired by fold, with intervals "
+        "widened for shared training images, or by test image.",
+        {
+            "comparison": builders.text("Compared"),
+            **comparing.COMPARED,
+            "difference": _change("Difference"),
+        },
         [comparing.comparison_row(one, comparison=METHOD_PAIRS[name]) for name, one in methods.items()],
         notes=("p-values are adjusted by Holm's method for the comparisons of the table.",),
     )
@@ -193,8 +197,8 @@ def transform_table(metrics: Mapping[str, Metric], changes: Mapping[str, Compari
             cells |= {"lead": builders.estimate(lead.difference, IMAGES), "lead_p": lead.p}
         rows.append(cells)
     return builders.table(
-        "Test accuracy (%) of the baseline and of the best setting on changed images, with the change of the "
-        "best setting and its difference from the baseline (percentage points). Means over "
+        "Test accuracy (%) of the baseline and of the best setting on changed images, with the change in the "
+        "accuracy of the best setting and its difference from the baseline (percentage points). Means over "
         f"{counted(seeds, 'networks')} of each kind.",
         {
             "change": builders.text("Test images"),
@@ -267,10 +271,15 @@ def factor_figure(
         f"({len(factors)} changes, {images} images). Points are means over {parameters.folds}-fold "
         f"cross-validation, repeated {counted(parameters.repeats, 'times')}; in brackets, mean training "
         f"accuracy in %, which is {100 * metrics['baseline/train_accuracy'].value:.1f} for the baseline. "
-        "Bars are 95% confidence intervals over folds, each for one comparison alone, widened for shared "
-        "training images. Filled points differ significantly from zero after Holm's correction.",
+        "Bars are 95% confidence intervals over folds, widened for shared training images and not adjusted. "
+        + (
+            "Filled points differ significantly from zero after Holm's correction."
+            if any(one.difference.verdict != "undecided" for one in factors)
+            else "No difference is significant after Holm's correction."
+        ),
         alt=" ".join(chart.alt for chart in charts),
         panels=tuple(Panel(kind="interval", **_drawn(chart)) for chart in charts),
+        share_y=True,
     )
 
 
@@ -289,4 +298,5 @@ def _factor_chart(factors: Sequence[Compared], metrics: Mapping[str, Metric]) ->
         builders.points("Change"),
         groups={label: one.factor.capitalize().replace("izer", "iser") for label, one in labels.items()},
         significant=[label for label, one in labels.items() if one.difference.verdict != "undecided"],
+        ordered=False,
     )

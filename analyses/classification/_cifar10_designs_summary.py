@@ -88,7 +88,7 @@ def summary(parameters: DesignsParameters, outcomes: Mapping[str, Outcome]) -> S
             **_curve_findings(designs[best]),
             **_ablation_findings(differences),
             **_fit_findings(metrics),
-            "classes_differ": classifiers.class_finding(designs[best], DESIGNS[best]),
+            "classes_differ": classifiers.class_finding(designs[best]),
             "no_run_diverged": records.none_diverged(outcomes),
         },
     )
@@ -158,7 +158,7 @@ def _ablation_metrics(
             ("comparisons", len(CHANGES) - 1, "Comparisons", "comparisons"),
         )
     }
-    for name in (REFERENCE, "no_batch_norm", "constant_rate"):
+    for name in (REFERENCE, "no_batch_norm", "adamw", "constant_rate"):
         rate = (recipe_a(parameters.ablation_epochs) | CHANGES[name][2])["learning_rate"]
         title = f"Largest learning rate of design A {WORDS[name].removeprefix('Design A ')}"
         metrics[f"ablation/{name}/rate"] = builders.metric(rate, title)
@@ -296,15 +296,32 @@ def _ablation_findings(differences: Mapping[str, Comparison]) -> dict[str, Findi
         )
     for name, one in differences.items():
         number = builders.shown(f"ablation/{name}/difference", "points", ci=True, unit=True)
+        size = builders.shown(f"ablation/{name}/difference", "points", ci=True, unit=True, unsigned=True)
         done = DONE[name][:1].upper() + DONE[name][1:]
         found[f"{name}_changes"] = builders.comparison(
             f"Design A {WORDS[name]}: validation accuracy changes",
             f"ablation/{name}/difference",
             one.difference,
             adjusted_p=1.0 if one.p is None else one.p,
-            more=f"{done} raises validation accuracy significantly, by {number}.",
-            less=f"{done} lowers validation accuracy significantly, with a difference of {number}.",
+            more=f"{done} raises validation accuracy significantly, by {size}.",
+            less=f"{done} lowers validation accuracy significantly, by {size}.",
             same=f"{done} changes validation accuracy by {number}, which is not significant after "
             "correction.",
         )
-    return found
+    return found | {"ablation_ranking": _ranking(differences)}
+
+
+def _ranking(differences: Mapping[str, Comparison]) -> Finding:
+    """The changes with a significant effect, the largest first, and how many have none."""
+    order = sorted(differences, key=lambda name: -abs(differences[name].difference.value))
+    effects = {DONE[name]: differences[name].verdict != "undecided" for name in order}
+    others = counted(list(effects.values()).count(False), "other changes")
+    return builders.family(
+        "Some change of design A has a significant effect",
+        effects,
+        *(f"ablation/{name}/difference" for name in order),
+        none="No change has a significant effect at this budget.",
+        one=f"Most important at this budget is {{members}}; for the {others}, we detect no effect.",
+        many="In decreasing order of their size, the significant effects at this budget are those of "
+        f"{{members}}; for the {others}, we detect none.",
+    )

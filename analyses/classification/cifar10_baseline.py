@@ -107,7 +107,7 @@ class Cifar10Baseline(Analysis[BaselineParameters]):
                     "Test loss is lowest before the last epoch, and rises after",
                     bool(test) and test[-1] > min(test),
                 ),
-                "classes_differ": classifiers.class_finding(runs, "The baseline"),
+                "classes_differ": classifiers.class_finding(runs),
                 "no_run_diverged": records.none_diverged(outcomes),
             },
         )

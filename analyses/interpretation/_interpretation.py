@@ -145,10 +145,11 @@ def map_figures(outcome: Outcome, network: str, image: str) -> dict[str, Picture
         )
     if outcome["filters"]:
         figures["filters"] = Pictures(
-            caption=f"All filters of the first layer of {network}, in colour; mid-grey is zero.",
+            caption=f"All filters of the first layer of {network}, in colour, with the numbers of their "
+            "maps; mid-grey is zero.",
             alt=f"{len(outcome['filters'])} small pictures of filters.",
             columns=16,
-            pictures=tuple(Picture(png=one) for one in outcome["filters"]),
+            pictures=tuple(Picture(png=one, title=str(n)) for n, one in enumerate(outcome["filters"])),
         )
     return figures
 

@@ -70,7 +70,7 @@ class Filters(Analysis[FilterParameters]):
         metrics |= shared.map_metrics(outcome)
         return Summary(
             metrics=metrics,
-            tables={"said": _said_table(outcome, parameters)},
+            tables={"said": _said_table(outcome)},
             figures=shared.map_figures(outcome, network, parameters.image),
             findings={
                 "last_is_sparser": builders.statement(
@@ -84,10 +84,10 @@ class Filters(Analysis[FilterParameters]):
         )
 
 
-def _said_table(outcome: Outcome, parameters: FilterParameters) -> Table:
+def _said_table(outcome: Outcome) -> Table:
     return builders.table(
         f"The {count(len(outcome['said']))} classes that the network finds most probable for the photograph "
-        f"of the maps ({parameters.image}).",
+        "of the maps.",
         {"class": builders.text("Class"), "share": builders.percent("Probability")},
         [{"class": name, "share": share} for name, share in outcome["said"]],
     )

@@ -35,6 +35,7 @@ class LastStageParameters(Parameters):
     trained; kept activations are of the images as they are. duplicates: the similarity from which on a test
     image counts as near-duplicate of a training image; the published split is kept. image: as
     lab.interpretation.photograph has it; the trained network's `shown` most active maps of it are printed.
+    seeds, own_seeds: of the candidates, and of the network of our own.
     """
 
     data: DataChoice = DataChoice()
@@ -45,6 +46,7 @@ class LastStageParameters(Parameters):
     own_epochs: int = Field(10, ge=1)
     own_widths: tuple[int, int, int] = (64, 256, 256)
     seeds: int = Field(3, ge=1)
+    own_seeds: int = Field(2, ge=1)
     duplicates: float | None = Field(0.85, gt=0, le=1)
     image: str = "cat"
     shown: int = Field(12, ge=10, le=40)

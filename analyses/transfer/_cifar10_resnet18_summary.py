@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from analyses import classifiers, records
 from analyses.classification._cifar10_designs_settings import fixed_parameters
 from analyses.comparing import Comparison
+from analyses.experiments import DataChoice
 from analyses.interpretation import _interpretation as interpretation
 from analyses.plugin import Outcome, Summary
 from analyses.transfer import _cifar10_resnet18_tables as tables
@@ -76,6 +77,7 @@ def _metrics(
     metrics: dict[str, Metric] = {}
     for name, title in titles.items():
         metrics |= classifiers.measured(name, runs[name], title)
+        metrics |= records.test_loss(name, runs[name], title)
         metrics[f"{name}/lowest_validation"] = records.lowest_validation(runs[name])
     for name, candidate in parameters.candidates().items():
         for key, value, words, unit in (
@@ -85,7 +87,9 @@ def _metrics(
             ("epochs", candidate.epochs, "Epochs", "epochs"),
         ):
             metrics[f"{name}/{key}"] = builders.metric(value, f"{words}: {titles[name]}", unit)
-    metrics["data/train"] = builders.metric(parameters.data.train, "Training images", "images")
+    for part, words in (("train", "Training"), ("validation", "Validation"), ("test", "Test")):
+        if size := len(runs[OWN][0]["labels"]) if part == "test" else getattr(parameters.data, part):
+            metrics[f"data/{part}"] = builders.metric(size, f"{words} images", "images")
     metrics[f"{OWN}/trained"] = builders.metric(
         runs[OWN][0]["parameters"] - fixed_parameters(parameters.own_widths),
         f"Trained parameters: {titles[OWN]}",
@@ -136,8 +140,35 @@ def _findings(
             "After the first epoch the pretrained network has the lower validation loss",
             first["pretrained"] < first[OWN],
         ),
+        "whole_split": builders.statement(
+            "The networks are trained on all training images of the split",
+            metrics["data/train"].value >= DataChoice().train,
+            "data/train",
+        ),
+        "starts_where_own_ends": builders.statement(
+            "After its first epoch, the pretrained network has a higher mean validation accuracy than our "
+            "best network after its last",
+            records.mean_curve(runs["pretrained"], "validation_accuracy")[0][0]
+            > metrics[f"{OWN}/validation_accuracy"].value,
+            f"{OWN}/validation_accuracy",
+        ),
         "no_run_diverged": records.none_diverged(outcomes),
     }
+    if "resnet18" in compared:
+        size = "{resnet18/gain:points ci unit unsigned}"
+        found["resnet18_over_own"] = compared["resnet18"].finding(
+            "ResNet-18 without pretrained weights is significantly more accurate than our best network",
+            "resnet18/gain",
+            more=f"This is significantly more than design B reaches, by {size}.",
+            less=f"This is significantly less than design B reaches, by {size}.",
+            same="The difference from design B, {resnet18/gain:points ci unit}, is not significant.",
+        )
+        found["resnet18_overfits"] = builders.statement(
+            "ResNet-18 names its training images better than the validation images, by more than a tenth",
+            metrics["resnet18/train_accuracy"].value > metrics["resnet18/validation_accuracy"].value + 0.1,
+            "resnet18/train_accuracy",
+            "resnet18/validation_accuracy",
+        )
     for name in ("pretrained", OWN):
         lowest, epochs = metrics[f"{name}/lowest_validation"], metrics[f"{name}/epochs"]
         found[f"{name}_loss_rises"] = builders.statement(

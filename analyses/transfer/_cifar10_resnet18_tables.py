@@ -42,6 +42,7 @@ def results_table(
             "train": builders.percent("Train"),
             "validation": builders.percent("Validation"),
             "test": builders.percent("Test", best="highest"),
+            "loss": builders.number("Test loss", ".3f", "nats"),
         },
         [
             {
@@ -52,6 +53,7 @@ def results_table(
                 "train": metrics[f"{name}/train_accuracy"].value,
                 "validation": metrics[f"{name}/validation_accuracy"].value,
                 "test": metrics[f"{name}/test_accuracy"],
+                "loss": loss.value if (loss := metrics.get(f"{name}/test_loss")) else None,
             }
             for name, title in titles.items()
         ],

@@ -125,6 +125,10 @@ def _metrics(
     return metrics
 
 
+def _includes(metric: Metric, value: float) -> bool:
+    return metric.low is not None and metric.high is not None and metric.low <= value <= metric.high
+
+
 def _findings(
     metrics: Mapping[str, Metric],
     parameters: FaceParameters,
@@ -135,12 +139,24 @@ def _findings(
     first, wide = f"mlp{parameters.hidden[0]}", f"mlp{parameters.hidden[-1]}"
     rougher = metrics[f"{first}_l2/roughness_difference"]
     reached = f"{{{first}/test_accuracy:percent}}"
-    by_penalty, by_width = (f"{{{name}/gain:points ci unit}}" for name in (f"{first}_l2", wide))
+    by_penalty, by_width = (
+        f"{{{name}/gain:points ci unit}} (adjusted p = {{{name}/p:.2g}})" for name in (f"{first}_l2", wide)
+    )
     return {
         "published_reached": builders.statement(
             "The perceptron on pixels reaches the published accuracy",
             metrics[f"{first}/test_accuracy"].value >= parameters.published,
             f"{first}/test_accuracy",
+        ),
+        "published_within": builders.statement(
+            "The interval of the perceptron on pixels includes the published accuracy",
+            _includes(metrics[f"{first}/test_accuracy"], parameters.published),
+            f"{first}/test_accuracy",
+        ),
+        "largest_rate_is_chosen": builders.statement(
+            "The linear layer's learning rate is the largest of those tried",
+            metrics["conv4/rate"].value == max(parameters.rates),
+            "conv4/rate",
         ),
         "perceptron_overfits": builders.statement(
             "The perceptron on pixels names its training images better than the validation images, "
@@ -183,19 +199,18 @@ def _findings(
             "Fine-tuning is significantly more accurate than a linear layer on fixed features",
             "finetuned/gain",
             more="It is significantly more accurate than the linear classifier on fixed features, by "
-            "{finetuned/gain:points ci unit}.",
-            less="It is significantly less accurate than the linear classifier on fixed features: the "
-            "difference is {finetuned/gain:points ci unit}.",
-            same="It does not differ significantly from the linear classifier on fixed features: the "
-            "difference is {finetuned/gain:points ci unit}.",
+            "{finetuned/gain:points ci unit unsigned}.",
+            less="It is significantly less accurate than the linear classifier on fixed features, by "
+            "{finetuned/gain:points ci unit unsigned}.",
+            same="The difference from the linear classifier on fixed features, {finetuned/gain:points ci "
+            "unit}, is not significant.",
         ),
         "penalty_changes": compared[f"{first}_l2"].finding(
             "The penalty raises the perceptron's test accuracy significantly",
             f"{first}_l2/gain",
             more=f"A penalty on the weights raises test accuracy significantly, by {by_penalty}.",
             less=f"A penalty on the weights lowers test accuracy significantly, by {by_penalty}.",
-            same="A penalty on the weights does not change test accuracy significantly: the difference is "
-            f"{by_penalty}.",
+            same=f"A penalty on the weights changes test accuracy by {by_penalty}, which is not significant.",
         ),
         "finetuning_beats_features": builders.statement(
             "Fine-tuning is significantly more accurate than kept activations",
@@ -224,8 +239,7 @@ def _findings(
                 f"{wide}/gain",
                 more=f"More hidden units raise test accuracy significantly, by {by_width}.",
                 less=f"More hidden units lower test accuracy significantly, by {by_width}.",
-                same="More hidden units do not change test accuracy significantly: the difference is "
-                f"{by_width}.",
+                same=f"More hidden units change test accuracy by {by_width}, which is not significant.",
             )
         }
     )

@@ -30,9 +30,8 @@ def titles_of(parameters: FaceParameters) -> dict[str, str]:
 def results_table(metrics: Mapping[str, Metric], parameters: FaceParameters) -> Table:
     sizes = [int(metrics[f"data/{part}"].value) for part in ("classes", "train", "validation", "test")]
     return builders.table(
-        "Accuracy (%) of naming {} people: perceptrons on pixels, a linear layer on the fixed features of a "
-        "pretrained network, and this network with all layers fine-tuned ({:,} training, {:,} validation "
-        "and {:,} test images).".format(*sizes),
+        "Accuracy (%) in naming {} people from pixels or with a pretrained network ({:,} training, {:,} "
+        "validation and {:,} test images).".format(*sizes),
         {
             "what": builders.text("Classifier"),
             "train": builders.percent("Training"),
@@ -48,10 +47,7 @@ def results_table(metrics: Mapping[str, Metric], parameters: FaceParameters) -> 
             }
             for name, title in titles_of(parameters).items()
         ],
-        notes=[
-            f"Means over {counted(parameters.seeds, 'seeds')}. All layers were fine-tuned for "
-            f"{counted(parameters.finetune_epochs, 'epochs')}."
-        ],
+        notes=[f"Means over {counted(parameters.seeds, 'seeds')}."],
     )
 
 
@@ -93,10 +89,17 @@ def recipe_table(parameters: FaceParameters, runs: Mapping[str, Sequence[Outcome
             "All layers": parameters.finetune_recipe(),
         },
         rows,
-        "Hyper-parameters, inputs and layers of the three systems. Inputs are standardised.",
+        "Hyper-parameters and inputs (standardised) of the three systems.",
     )
-    shown = tuple(row for row in table.rows if set(row.cells.values()) != {"Label smoothing", "0"})
-    return table.model_copy(update={"rows": shown})
+    single = {"Arithmetic", "float32"}
+    shown = [row for row in table.rows if set(row.cells.values()) != {"Label smoothing", "0"}]
+    alike = any(set(row.cells.values()) == single for row in shown)
+    return table.model_copy(
+        update={
+            "rows": tuple(row for row in shown if set(row.cells.values()) != single),
+            "caption": table.caption + (" Arithmetic is in float32." if alike else ""),
+        }
+    )
 
 
 def unit_pictures(parameters: FaceParameters, units: Mapping[str, Sequence[Outcome]]) -> Pictures:

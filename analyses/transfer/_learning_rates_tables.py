@@ -138,8 +138,7 @@ def curve_chart(name: str, runs: Runs, standing: Standing, parameters: LearningR
         caption=f"Validation accuracy by epoch on the {name}, for each learning rate of fine-tuning "
         f"({counted(parameters.finetune_epochs, 'epochs')}) and of a frozen backbone "
         f"({counted(parameters.head_epochs, 'epochs')}). Lines are means over "
-        f"{counted(parameters.seeds, 'seeds')}.",
+        f"{counted(parameters.seeds, 'seeds')}; each panel has its own vertical axis.",
         alt=f"Validation accuracy by epoch in two panels; the best rates are {' and '.join(best)}.",
         panels=tuple(panels),
-        share_y=True,
     )

@@ -206,16 +206,15 @@ def comparison_metrics(
     titles: Mapping[str, str],
     prefix: str = "",
 ) -> dict[str, Metric]:
-    """ "NAME/gain" of each comparison."""
-    return {
-        f"{prefix}{name}/gain": builders.metric(
-            compared[name].difference,
-            f"Difference in test accuracy between {titles[one]} and {titles[other]}",
-            FRACTION,
-            over=compared[name].over,
-        )
-        for name, (one, other) in pairs.items()
-    }
+    """ "NAME/gain" of each comparison, and "NAME/p", adjusted, where there is a test."""
+    found = {}
+    for name, (one, other) in pairs.items():
+        difference, p = compared[name].difference, compared[name].p
+        title = f"Difference in test accuracy between {titles[one]} and {titles[other]}"
+        found[f"{prefix}{name}/gain"] = builders.metric(difference, title, FRACTION, over=compared[name].over)
+        if p is not None:
+            found[f"{prefix}{name}/p"] = builders.metric(p, f"Adjusted p-value. {title}")
+    return found
 
 
 def comparison_table(
@@ -245,8 +244,8 @@ def comparison_table(
             for name in shown
         ],
         notes=[
-            f"Intervals ({test}) are each of one comparison alone; p-values are adjusted by Holm's method "
-            "for the comparisons of the table."
+            f"p-values ({test}) are adjusted by Holm's method for the comparisons of the table; intervals "
+            "are not adjusted."
         ],
     )
 

@@ -8,8 +8,9 @@ follows the protocol (expected: a test accuracy of 0.86 or more):
     run transfer.cifar10_resnet18 --set pretrained.architecture=resnet18 --set pretrained.layer=layer3 \\
         --set pretrained.weights=file:PATH          (or pretrained.weights=imagenet)
 
-A network of our own is trained on the same images, from scratch. Cells run in this order: near-duplicates
-(seconds), then the two networks in turn, seed by seed.
+The better design of classification.cifar10_designs is trained on the same images, from scratch; where that
+study has trained it on as many, its outcomes are taken. Cells run in this order: near-duplicates (seconds),
+then the two networks in turn, seed by seed.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ class Cifar10Resnet18(Analysis[LastStageParameters]):
     title = "The last stage of a pretrained network on CIFAR-10"
     question = "How far does a network pretrained on other images come when only its last stage is trained?"
     libraries = ("torch", "torchvision", "timm")
+    shares_cells = ("classification.cifar10_designs",)
 
     def parameters(self, profile: Profile) -> LastStageParameters:
         if profile == "quick":
@@ -71,7 +73,7 @@ class Cifar10Resnet18(Analysis[LastStageParameters]):
             {"name": "whitened", "options": {"widths": parameters.own_widths}},
             recipe_b(parameters.own_epochs),
             parameters.data,
-            parameters.seeds,
+            parameters.own_seeds,
             keep=True,
         )
         cells.sort(key=lambda cell: cell.seed or 0)  # stable: the networks in turn

@@ -104,7 +104,7 @@ class FacePictures(Analysis[PictureParameters]):
             figures={
                 "units": unit_pictures(parameters.faces, units),
                 "portrait": _portrait_pictures(
-                    "Guided backpropagation for a portrait that may be shown "
+                    "Guided backpropagation for a portrait "
                     f"({CREDITS.get(parameters.portrait.image, parameters.portrait.image)})",
                     found,
                     network,
@@ -115,8 +115,8 @@ class FacePictures(Analysis[PictureParameters]):
                     "Whom the linear layer takes the portrait for",
                     True,
                     "portrait/probability",
-                    yes=f"The classifier takes this person for {person(first['class'])}, with a probability "
-                    "of {portrait/probability:percent}, because it can only choose among those it knows.",
+                    yes="The classifier can choose only among the people of its training set, and names "
+                    f"{person(first['class'])} with a probability of {{portrait/probability:percent}}.",
                 ),
                 "classes_look_alike": builders.statement(
                     f"The maps for the two most probable people have a rank correlation of {ALIKE:g} or more",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from analyses.verification._verification import CROSSED, METHODS, VerificationParameters
 
-KINDS = {"none": "neither", "both": "both", "cross": "one of the two"}
+KINDS = {"none": "neither", "both": "both", "cross": "one (mixed)"}
 BARE = "mining_glasses"  # the new network without drawn glasses
 ROWS = {
     "contrastive": METHODS["contrastive"],

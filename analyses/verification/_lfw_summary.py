@@ -225,11 +225,6 @@ def _findings(
             )
             for stage, rates in (("last", parameters.last_rates), ("all", parameters.all_rates))
         },
-        "larger_rate_hurts_validation": builders.statement(
-            "The highest rate tried for all layers does not have the best mean AUC on the validation people",
-            metrics["all/rate"].value < max(parameters.all_rates),
-            "all/rate",
-        ),
         "loss_still_falls": builders.statement(
             "In the last tenth of its epochs, the training loss of the last layer is lower than in the tenth "
             "before, in every run",

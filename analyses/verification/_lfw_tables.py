@@ -10,7 +10,7 @@ from analyses.verification import _judging as judging
 from analyses.verification._lfw_runs import LISTED, STAGES, chosen_rate, listed_pairs_of, validation_auc
 from analyses.verification._lfw_settings import LfwParameters
 from results import builders
-from results.schema import Chart, Metric, Scores, Table
+from results.schema import Chart, Metric, Panel, Panels, Scores, Table
 from results.text import counted
 
 GRID = tuple(index / 100 for index in range(101))  # false positive rates at which a ROC is drawn
@@ -123,9 +123,7 @@ def by_seed_table(
             "difference": builders.number("Difference", "+.3f"),
         },
         [{"first": first, "second": second, "difference": one} for first, second, one in differences],
-        notes=(
-            "Brackets: 95% intervals over the seeds of training, which do not reflect the choice of people.",
-        ),
+        notes=("Intervals over seeds reflect the variation of training, not the choice of people.",),
     )
 
 
@@ -186,19 +184,31 @@ def distance_chart(outcome: Outcome) -> Chart:
     )
 
 
-def loss_chart(runs: Mapping[str, Sequence[Outcome]]) -> Chart:
-    """Of the last layer, and then of all layers, whose epochs follow."""
+def loss_chart(runs: Mapping[str, Sequence[Outcome]]) -> Chart | Panels:
+    """Of the last layer, and then of all layers, which have far fewer epochs: a panel each."""
     last, then = (
         [run[history]["train_loss"] for run in runs[stage] if history in run]
         for stage, history in (("last", "history"), ("all", "all_history"))
     )
-    courses = {"Last layer alone": last, "Then all layers": then}
-    chart = builders.curves(
+    caption = (
         "Cross-entropy on the drawn training pairs of LFW by epoch: first the last layer of the pretrained "
-        "network is trained, then all of its layers.",
-        {label: found for label, found in courses.items() if found},
-        builders.number("Training loss", ".2f"),
+        "network is trained, then all of its layers."
     )
-    first, *later = chart.series
-    moved = [one.model_copy(update={"x": tuple(at + len(first.x) for at in one.x)}) for one in later]
-    return chart.model_copy(update={"series": (first, *moved)})
+    quantity = builders.number("Training loss", ".2f")
+    charts = {
+        label: builders.curves(caption, {label: found}, quantity)
+        for label, found in {"Last layer alone": last, "Then all layers": then}.items()
+        if found
+    }
+    first, *later = charts.values()
+    if not later:
+        return first
+    return Panels(
+        caption=first.caption,
+        alt=" ".join(chart.alt for chart in charts.values()),
+        panels=tuple(
+            Panel(kind="line", title=label, x=chart.x, y=chart.y, series=chart.series)
+            for label, chart in charts.items()
+        ),
+        share_y=True,
+    )

@@ -178,7 +178,10 @@ def recipe_table(parameters: VerificationParameters, methods: Sequence[str]) -> 
     names = METHODS | CROSSED
     tower = "three convolutions and three linear layers, from scratch"
     linear = f"a linear layer of {parameters.width} outputs on kept activations"
-    drawn = {"batch": f"{parameters.pair_batch} pairs", "pairs an epoch": f"{parameters.pairs}, drawn anew"}
+    drawn = {
+        "batch": f"{parameters.pair_batch} pairs",
+        "pairs an epoch": f"{parameters.pairs}, drawn for each",
+    }
     mined = {
         "batch": f"{parameters.batch_people} people × {parameters.batch_each} images",
         "batches an epoch": str(parameters.batches),

@@ -100,7 +100,8 @@ def _convolution(p: Program, shape: torch.Size) -> Step:
     groups = p.drawn.choice([g for g in (1, 2, c) if c % g == 0])
     filters = groups * p.drawn.randint(1, 2)
     bias = p.drawn.random() < 0.5
-    module = p.part(nn.Conv2d(c, filters, kernel, stride, padding, dilation, groups, bias))
+    mode = p.drawn.choice(["zeros", "zeros", "reflect", "replicate", "circular"])
+    module = p.part(nn.Conv2d(c, filters, kernel, stride, padding, dilation, groups, bias, mode))
     how = p.drawn.randint(0, 2)
     if how == 0:
         return lambda x, _: module(x)
@@ -264,7 +265,9 @@ def _pick(p: Program, shape: torch.Size) -> Step:
             lambda x, _: x[:, :1].repeat(1, 2, 1, 1),
             lambda x, _: x.unfold(2, 3, 1).sum(-1),
             lambda x, _: F.pad(x, (1, 0, 2, 1)),
-            lambda x, _: F.pad(input=x, pad=(1, 1), mode="reflect"),
+            lambda x, _: F.pad(input=x, pad=(1, 1, 0, 0), mode="reflect"),
+            lambda x, _: F.pad(x, (1, 0, 2, 1), "circular"),
+            lambda x, _: F.pad(x, (0, 1, 1, 1), mode="replicate"),
         ]
     )
 
@@ -272,7 +275,7 @@ def _pick(p: Program, shape: torch.Size) -> Step:
 def _write(p: Program, shape: torch.Size) -> Step:
     module = p.part(nn.Conv2d(shape[1], shape[1], 3, padding=1))
     _need(shape[1] > 1 and shape[2] > 2)
-    how = p.drawn.randint(0, 6)
+    how = p.drawn.randint(0, 10)
 
     def step(x: Tensor, y: Tensor) -> Tensor:
         z = module(y)
@@ -296,6 +299,18 @@ def _write(p: Program, shape: torch.Size) -> Step:
             return x
         if how == 5:
             x.copy_(z)
+            return x
+        if how == 7:
+            x.data = z.data
+            return x
+        if how == 8:
+            return x.lerp_(z, 0.3).addcmul_(z, z)
+        if how == 9:
+            torch._foreach_add_([x], [z])
+            return x
+        if how == 10:
+            rows = torch.arange(x.shape[2]) > 1
+            x[:, :, rows] = z[:, :, rows]
             return x
         rows = x.flatten(2)
         rows.mul_(z.flatten(2).mean(-1, keepdim=True))
@@ -371,6 +386,10 @@ def _reduction(p: Program, shape: torch.Size) -> Step:
     return p.drawn.choice(
         [
             lambda x, y: x - y.mean(dim=(2, 3), keepdim=True),
+            lambda x, y: F.batch_norm(y, None, None, training=True) if y[0, 0].numel() > 1 else y,
+            lambda x, y: F.instance_norm(
+                x, x.new_zeros(x.shape[1]), x.new_ones(x.shape[1]), use_input_stats=False
+            ),
             lambda x, y: x * torch.sigmoid(y.amax(3, keepdim=True)),
             lambda x, y: torch.sum(input=y, dim=2, keepdim=True),
             lambda x, y: y.mean(axis=1, keepdims=True),

@@ -18,6 +18,7 @@ from analyses.architecture._layers import output_text
 from lab import models
 from lab.counting import CountError, count
 from lab.formulas import evaluate
+from lab.inputs import Input
 from lab.ledger import MAC_CLASSES
 from lab.networks import base
 from lab.networks.detector import Detector
@@ -269,6 +270,41 @@ def test_a_scripted_part_is_counted_operator_by_operator():
     assert (ledger.macs, ledger.parameters, ledger.uncounted) == (2 * 16, 2 * (16 + 4), ())
 
 
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning", "ignore:`torch.jit:FutureWarning")
+@pytest.mark.parametrize("compiled", [torch.jit.script, lambda m: torch.jit.trace(m, torch.rand(1, 3, 8, 8))])
+def test_scripted_and_traced_convolutions_with_weights_of_their_own_are_counted(compiled):
+    part = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 2, 1))
+    macs, parameters = 27 * 4 * 36 + 8 * 36, sum(p.numel() for p in part.parameters())
+    ledger = count(nn.Sequential(compiled(part)), (3, 8, 8))
+    assert (ledger.macs, ledger.parameters, ledger.uncounted) == (macs, parameters, ())
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_quantized_layer_is_refused_by_name_whose_parameters_torch_hides():
+    model = torch.ao.quantization.quantize_dynamic(nn.Sequential(nn.ReLU(), nn.LSTM(6, 5)), {nn.LSTM})
+    with pytest.raises(CountError, match=r"1 \(LSTM\) is quantized.*before it is quantized"):
+        count(model, (4, 6))
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [nn.Conv1d(4, 4, 1), nn.Linear(6, 4), nn.LayerNorm(6), nn.GRU(6, 5), nn.MultiheadAttention(6, 2)],
+    ids=lambda layer: type(layer).__name__,
+)
+def test_whole_numbers_are_refused_where_torch_refuses_them(layer):
+    model = Made(lambda self, x: self.part(x, x, x) if self.part is attention else self.part(x), part=layer)
+    attention = layer if isinstance(layer, nn.MultiheadAttention) else None
+    with pytest.raises((RuntimeError, ValueError)):
+        model(torch.zeros(1, 4, 6, dtype=torch.long))
+    with pytest.raises(CountError, match=r"not the whole numbers of int64|does not match weight dtype"):
+        count(model, (4, 6), inputs=[Input((4, 6), type="int64")])
+
+
+def test_a_function_that_does_not_run_on_shapes_is_refused_for_that_reason():
+    with pytest.raises(CountError, match="cov does not run on shapes alone"):
+        count(Made(lambda self, x: torch.cov(x[0])), (3, 8))
+
+
 def test_weights_computed_from_parameters_are_counted_where_they_are_stored():
     model = nn.utils.parametrizations.weight_norm(nn.Linear(5, 7))
     ledger = count(model, (5,))
@@ -384,6 +420,10 @@ def test_a_model_of_other_precision_is_given_numbers_of_its_own(dtype):
         (lambda self, x: F.scaled_dot_product_attention(x, x.expand(3, 9, 8), x), 3 * 2 * 9 * 9 * 8),
         (lambda self, x: x.cpu().to("cuda:0").type(torch.FloatTensor) @ self.part.weight.T, 9 * 8 * 6),
         (lambda self, x: torch.mv(self.part.weight, x[0, 0]), 8 * 6),
+        (lambda self, x: torch.zeros(9, 6).to(x).addmm_(x[0], self.part.weight.T), 9 * 8 * 6),
+        (lambda self, x: torch.linalg.matmul(x, self.part.weight.T), 9 * 8 * 6),
+        (lambda self, x: x[:, torch.arange(9) % 2 == 0] @ self.part.weight.T, 5 * 8 * 6),
+        (lambda self, x: F.glu(self.part(torch._foreach_add([x], [x])[0])).rot90(1, (1, 2)), 9 * 8 * 6),
     ],
 )
 def test_arguments_by_keyword_broadcasting_maps_and_moves_count(forward, macs):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import csv
 import io
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -551,3 +552,38 @@ def test_any_text_comes_through(text: str) -> None:
         text,
         f"a Without {text}: the numbers of this row are lower bounds.",
     ]
+
+
+def long_table() -> Table:
+    return Table(
+        caption="Long",
+        columns=(
+            Column(key="name", label="Name", type="code"),
+            Column(key="size", label="Size", type="integer"),
+        ),
+        rows=tuple(Row(cells={"name": f"row <{n}>", "size": 1000 * n}) for n in range(700)),
+    )
+
+
+def test_a_page_has_the_first_rows_of_a_long_table_and_a_script_beside_it_the_others(tmp_path) -> None:
+    result = vgg19().model_copy(update={"tables": {"long-rows": long_table()}, "figures": {}})
+    files = html.write_result(result) | html.write_assets()
+    page = parse(files["results/architecture.vgg19.html"])
+    block = page.one("div", of="table", id="architecture.vgg19/table:long-rows")
+    assert len(block.one("tbody").all("tr")) == 600
+    assert block.one("p", of="first").text() == (
+        "These are the first 600 of 700 rows; the files below have all of them."
+    )
+    script = files[f"results/{unquote(block.attributes['data-rows'])}"].decode()
+    rows = json.loads(script.partition(" = ")[2].rstrip(";\n"))
+    assert len(rows) == 100 and rows[-1] == ["row <699>", "699,000"]
+    folder = put(files, tmp_path)
+    assert not [problem for problem in check_site(folder) if "rows" in problem]
+    (folder / "results" / unquote(block.attributes["data-rows"])).unlink()
+    assert any("which is not there" in problem for problem in check_site(folder))
+
+
+def test_a_page_of_tables_alone_has_every_row() -> None:
+    page = parse(html.table_page("Long", [long_table()]))
+    assert len(page.one("tbody").all("tr")) == 700
+    assert not page.all("p", of="first")

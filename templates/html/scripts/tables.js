@@ -13,6 +13,7 @@ ready(() => {
     const heads = [...(table.tHead?.rows[0]?.cells ?? [])];
     if (!body || body.rows.length < 3) continue;
     const printed = [...body.rows];
+    table.addEventListener("rows", (event) => printed.push(...event.detail));
     heads.forEach((head, column) => {
       const button = make("button", { type: "button", title: "Sort" }, ...head.childNodes);
       head.append(button);

@@ -39,7 +39,8 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> str:
     workshop.section("live", text)
     pages = html.write_document(workshop.document("live"), workshop.templates)
     metrics = recorded("transfer.learning_rates").model_copy(update={"tables": {}, "figures": {}})
-    pages |= {**html.write_result(metrics), **html.write_assets()}
+    zoo = recorded("architecture.zoo").model_copy(update={"figures": {}})
+    pages |= {**html.write_result(metrics), **html.write_result(zoo), **html.write_assets()}
     folder = put(pages, tmp_path_factory.mktemp("site"))
     return (folder / "small" / "live.html").as_uri()
 
@@ -361,6 +362,22 @@ def test_a_long_list_of_metrics_can_be_filtered_and_fits_a_phone(window: Any, ad
     box = window.locator(".metrics .scroll")
     assert box.evaluate("(box) => box.scrollWidth <= box.clientWidth")
     window.set_viewport_size({"width": 1280, "height": 900})
+
+
+def test_a_long_table_is_completed_sorted_and_filtered(window: Any, address: str) -> None:
+    rows = recorded("architecture.zoo").tables["rows"].rows
+    window.goto(address.replace("small/live.html", "results/architecture.zoo.html"))
+    table = window.locator("[data-rows]")
+    table.locator("tbody tr").nth(len(rows) - 1).wait_for(state="attached")
+    assert table.locator("tbody tr").count() == len(rows)
+    window.get_by_role("searchbox", name="Filter the rows").fill("repvgg fused")
+    wanted = [row for row in rows if "repvgg" in row.cells["model"] and "fused" in row.cells["how"]]
+    assert window.get_by_role("status").last.inner_text() == f"{len(wanted)} of {len(rows):d}"
+    window.get_by_role("searchbox", name="Filter the rows").fill("")
+    for _ in range(2):
+        table.get_by_role("button", name="MACs, counted").click()
+    largest = max(rows, key=lambda row: row.cells["our_gmacs"]).cells["model"]
+    assert table.locator("tbody th").first.inner_text() == largest
 
 
 def test_a_live_figure_is_small_and_unseen_without_a_script() -> None:
