@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
+from typing import NamedTuple
 
 from lab.receptive_field import (
     INSET,
@@ -37,9 +38,9 @@ def permute(state: State, dims: Sequence[int]) -> State:
 
 def reshape(state: State, shape: Sequence[int], output: Sequence[int]) -> State:
     """After dimensions are merged and split in the order of their elements."""
-    if not isinstance(state, Field | Several) or tuple(shape) == tuple(output):
+    if tuple(shape) == tuple(output):
         return state
-    return each(state, lambda field: _viewed_apart(field, shape, output))
+    return viewed(state, shape, contiguous(shape), output, contiguous(output))
 
 
 def contiguous(shape: Sequence[int]) -> tuple[int, ...]:
@@ -49,6 +50,16 @@ def contiguous(shape: Sequence[int]) -> tuple[int, ...]:
         strides.append(step)
         step *= n
     return tuple(reversed(strides))
+
+
+class _View(NamedTuple):
+    """The same memory under two shapes, each with its strides; `offset`: where the second begins."""
+
+    shape: Sequence[int]
+    strides: Sequence[int]
+    output: Sequence[int]
+    output_strides: Sequence[int]
+    offset: int = 0
 
 
 def viewed(
@@ -62,26 +73,20 @@ def viewed(
     """After a view of the elements of a tensor under another shape, strides and offset in its memory."""
     if not isinstance(state, Field | Several):
         return state
-    return each(state, lambda field: _viewed_apart(field, shape, output, strides, output_strides, offset))
+    view = _View(shape, strides, output, output_strides, offset)
+    return each(state, lambda field: _viewed_apart(field, view))
 
 
-def _viewed_apart(
-    field: Field,
-    shape: Sequence[int],
-    output: Sequence[int],
-    strides: Sequence[int] | None = None,
-    output_strides: Sequence[int] | None = None,
-    offset: int = 0,
-) -> State:
+def _viewed_apart(field: Field, view: _View) -> State:
     """As `_viewed`; where a limit cannot be followed as a range of units (channels that were shuffled and
     are cut in two), each unit is followed by itself."""
     try:
-        return _viewed(field, shape, output, strides, output_strides, offset)
+        return _viewed(field, view)
     except Untraceable:
         found: list[State] = []
-        for unit in _single_units(field, shape):
+        for unit in _single_units(field, view.shape):
             try:
-                found.append(_viewed(unit, shape, output, strides, output_strides, offset))
+                found.append(_viewed(unit, view))
             except HoldsForNone:
                 continue
         if not found:
@@ -114,19 +119,11 @@ def _single_units(field: Field, shape: Sequence[int]) -> list[Field]:
     ]
 
 
-def _viewed(
-    field: Field,
-    shape: Sequence[int],
-    output: Sequence[int],
-    strides: Sequence[int] | None = None,
-    output_strides: Sequence[int] | None = None,
-    offset: int = 0,
-) -> Field:
+def _viewed(field: Field, view: _View) -> Field:
     """As `viewed`; raises HoldsForNone where the field holds for none of the units in the view."""
+    shape, strides, output, output_strides, offset = view
     if not any(field.dims):
         return field._replace(dims=((),) * len(output))
-    strides = strides or contiguous(shape)
-    output_strides = output_strides or contiguous(output)
     atoms = []  # stride, units, factor: the input's memory, outermost first
     for n, step, dimension in zip(shape, strides, field.dims, strict=True):
         if n == 1 or step == 0:
@@ -281,6 +278,8 @@ def grouped(state: State, dim: int, groups: int, outputs: int, units: int) -> St
 
 def _split(field: Field, dim: int, parts: Sequence[int]) -> Field:
     """One dimension seen as several of `parts` units."""
-    made = _viewed(field._replace(dims=(field.dims[dim],)), (prod(parts),), tuple(parts))
+    length = (prod(parts),)
+    view = _View(length, contiguous(length), tuple(parts), contiguous(parts))
+    made = _viewed(field._replace(dims=(field.dims[dim],)), view)
     dims = (*field.dims[:dim], *made.dims, *field.dims[dim + 1 :])
     return field._replace(dims=dims, start=made.start)

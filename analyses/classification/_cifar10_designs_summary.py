@@ -299,11 +299,9 @@ def _ablation_findings(differences: Mapping[str, Comparison]) -> dict[str, Findi
         number = builders.shown(f"ablation/{name}/difference", "points", ci=True, unit=True)
         size = builders.shown(f"ablation/{name}/difference", "points", ci=True, unit=True, unsigned=True)
         done = DONE[name][:1].upper() + DONE[name][1:]
-        found[f"{name}_changes"] = builders.comparison(
+        found[f"{name}_changes"] = one.finding(
             f"Design A {WORDS[name]}: validation accuracy changes",
             f"ablation/{name}/difference",
-            one.difference,
-            adjusted_p=1.0 if one.p is None else one.p,
             more=f"{done} raises validation accuracy significantly, by {size}.",
             less=f"{done} lowers validation accuracy significantly, by {size}.",
             same=f"{done} changes validation accuracy by {number}.",

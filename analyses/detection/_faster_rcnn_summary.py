@@ -278,11 +278,9 @@ def _network_finding(key: str, one: str, other: str, found: Comparison) -> Findi
     name = f"{key}difference"
     size = builders.shown(name, "points", ci=True, unit=True, unsigned=True)
     difference = builders.shown(name, "points", ci=True, unit=True)
-    return builders.comparison(
+    return found.finding(
         f"The detector is more accurate on the {one} than on the {other}",
         name,
-        found.difference,
-        adjusted_p=1.0 if found.p is None else found.p,
         more=f"On the {one}, the detector is significantly more accurate than on the {other}, by {size}.",
         less=f"On the {one}, the detector is significantly less accurate than on the {other}, by {size}.",
         same=f"On the {one} and on the {other}, the accuracy of the detector does not differ "

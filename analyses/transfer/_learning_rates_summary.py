@@ -295,43 +295,31 @@ def _findings(
     runner_up, gain = standing.ranking[1], f"{{{prefix}winner/gain:points ci unit}}"
     words = {"finetune": "fine-tuning", "head": "the frozen backbone"}[runner_up.split("/")[0]]
     against = f"the setting with the second-highest validation accuracy, {words} at {rate_of(runner_up):g}"
-    winner = standing.compared["winner"]
-    rates = {}
+    found = {
+        f"{key}{suffix}": builders.statement(
+            f"{statement} ({name})", holds, *(f"{prefix}{metric}" for metric in names)
+        )
+        for key, (statement, holds, names) in stated.items()
+    }
     if "rate_second" in standing.compared:
-        one = standing.compared["rate_second"]
         gain_of_rate = f"{{{prefix}rate_second/gain:points ci unit}}"
         next_best = f"the next best rate, {rate_of(standing.pairs['rate_second'][1]):g}"
-        rates[f"rate_over_second{suffix}"] = builders.comparison(
+        found[f"rate_over_second{suffix}"] = standing.compared["rate_second"].finding(
             f"Fine-tuning at its best rate is more accurate on the test images than at the next best "
             f"({name})",
             f"{prefix}rate_second/gain",
-            one.difference,
-            adjusted_p=1.0 if one.p is None else one.p,
-            more=f"The difference to {next_best}, is significant: {gain_of_rate}.",
+            more=f"The difference from {next_best}, is significant: {gain_of_rate}.",
             less=f"On the test images, however, {next_best}, is significantly more accurate: the difference "
             f"is {gain_of_rate}.",
-            same=f"The difference to {next_best}, is not significant: {gain_of_rate}.",
+            same=f"The difference from {next_best}, is not significant: {gain_of_rate}.",
         )
-    return (
-        {
-            f"{key}{suffix}": builders.statement(
-                f"{statement} ({name})", holds, *(f"{prefix}{metric}" for metric in names)
-            )
-            for key, (statement, holds, names) in stated.items()
-        }
-        | rates
-        | {
-            f"winner_over_second{suffix}": builders.comparison(
-                f"The best on validation images is more accurate on the test images than the second ({name})",
-                f"{prefix}winner/gain",
-                winner.difference,
-                adjusted_p=1.0 if winner.p is None else winner.p,
-                more=f"On the test images, it is significantly more accurate than {against}, by {gain}.",
-                less=f"On the test images, however, it is significantly less accurate than {against}: the "
-                f"difference is {gain}.",
-                same=f"On the test images, it does not differ significantly from {against}: the "
-                "difference is "
-                f"{gain}.",
-            )
-        }
+    found[f"winner_over_second{suffix}"] = standing.compared["winner"].finding(
+        f"The best on validation images is more accurate on the test images than the second ({name})",
+        f"{prefix}winner/gain",
+        more=f"On the test images, it is significantly more accurate than {against}, by {gain}.",
+        less=f"On the test images, however, it is significantly less accurate than {against}: the "
+        f"difference is {gain}.",
+        same=f"On the test images, it does not differ significantly from {against}: the difference is "
+        f"{gain}.",
     )
+    return found
