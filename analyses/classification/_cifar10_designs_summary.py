@@ -272,6 +272,24 @@ def _fit_findings(metrics: Mapping[str, Metric]) -> dict[str, Finding]:
             holds=metrics[train].value >= metrics[validation].value + 0.02,
             metrics=(train, validation),
         )
+    rate, alone, both = (
+        f"ablation/{name}/{key}"
+        for name, key in (
+            ("constant_rate", "rate"),
+            ("constant_rate", "difference"),
+            ("no_batch_norm", "difference"),
+        )
+    )
+    if {rate, alone, both} <= set(metrics):
+        found["rate_explains_little"] = builders.statement(
+            "The smaller rate of the variant without batch normalisation costs less than half as much where "
+            "it is constant and batch normalisation stays",
+            metrics[rate].value == metrics["ablation/no_batch_norm/rate"].value
+            and metrics[both].value < 2 * metrics[alone].value < 0,
+            rate,
+            alone,
+            both,
+        )
     return found
 
 
