@@ -35,7 +35,7 @@ from results.schema import (
     parts_of,
 )
 
-EXPORTED = Path(results.schema.__file__).with_name("schema.json")
+EXPORTED = Path(results.__path__[0], "schema.json")
 PROVENANCE = Provenance(analysis_version="1", source_hash="0" * 64, cache_key="1" * 64)
 PROVENANCE_AS_JSON = PROVENANCE.model_dump()
 
@@ -76,7 +76,7 @@ def test_a_result_survives_json_unchanged(found_metrics, found_tables):
 
 def test_the_exported_json_schema_is_up_to_date():
     assert json.loads(EXPORTED.read_text()) == Result.model_json_schema(), (
-        "results/schema.py changed; write results/schema.json again with "
+        "results/schema changed; write results/schema.json again with "
         "`python -m results.schema > results/schema.json`"
     )
 
