@@ -226,18 +226,18 @@ def _findings(
             reached(name),
             f"{name}/test_accuracy",
         )
-    changes = [(f"ablation/{name}", name, said) for name, said in words.items() if name != REFERENCE]
+    changes = [(f"ablation/{name}", name, label) for name, label in words.items() if name != REFERENCE]
     changes += [
         (f"{base}/{name}", f"full_{name}", change.words)
         for base, variants in VARIANTS.items()
         for name, change in variants.items()
         if f"{base}/{name}/" in differences
     ]
-    for key, name, said in changes:
+    for key, name, label in changes:
         for suffix, box, what in (("", "", "accuracy"), ("iou_", "box_", "IoU of the best proposal")):
             for found, verdict, word in (("helps", "more", "higher"), ("hurts", "less", "lower")):
                 findings[f"{name}_{box}{found}"] = holds(
-                    f"With {said}, the {what} is {word}", (f"{key}/{suffix}",), verdict
+                    f"With {label}, the {what} is {word}", (f"{key}/{suffix}",), verdict
                 )
     families = (
         ("", "help", "more", "raises accuracy significantly", "Accuracy is significantly higher with"),
@@ -259,8 +259,8 @@ def _findings(
     )
     for suffix, key, verdict, one, many in families:
         members = {
-            said: differences[f"ablation/{name}/{suffix}"].verdict == verdict
-            for name, said in words.items()
+            label: differences[f"ablation/{name}/{suffix}"].verdict == verdict
+            for name, label in words.items()
             if name != REFERENCE
         }
         findings[f"changes_that_{key}"] = builders.family(

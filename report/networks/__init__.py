@@ -47,12 +47,12 @@ def svg(network: Network, id: str) -> str:
     for number, panel in enumerate(network.panels):
         for block in panel.blocks:
             group = f'<g id="{id}-block-{number}-{block.id}"'
-            said = html.escape(details_of(block))
+            details = html.escape(details_of(block))
             row = html.escape(block.row or block.id)
             body = body.replace(
                 f"{group}>",
-                f'{group} class="block" data-row="{row}" data-details="{said}" tabindex="0" role="img" '
-                f'aria-label="{said}"><title>{said}</title>',
+                f'{group} class="block" data-row="{row}" data-details="{details}" tabindex="0" role="img" '
+                f'aria-label="{details}"><title>{details}</title>',
                 1,
             )
     root = (
