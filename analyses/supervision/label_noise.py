@@ -238,7 +238,7 @@ def _findings(
         )
         findings[f"{name}holds_published"] = builders.statement(
             "The interval of the change by linear probe holds the paper's figure",
-            change.low is not None and change.high is not None and change.low <= -cost <= change.high,
+            change.includes(-cost),
             f"{name}probe_difference",
         )
         findings[f"{name}loses_more_than_published"] = builders.statement(

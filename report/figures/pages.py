@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from report.colours import labels
+from report.drawings import presentation_attributes
 from report.figures.look import Plot
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def for_page(drawn: str, figure: Plot, id: str, plot: str) -> str:
     body = re.sub(r"<(metadata|style).*?</\1>\s*", "", drawn[drawn.index("<svg") :], flags=re.DOTALL)
     body = re.sub(r"<!--.*?-->\s*", "", body, flags=re.DOTALL)
     body = re.sub(r'(<image\b[^>]*?) id="[^"]*"', r"\1", body)  # the same for the same picture
-    body = re.sub(r'\sstyle="([^"]*)"', _as_attributes, body)
+    body = re.sub(r'\sstyle="([^"]*)"', presentation_attributes, body)
     body = re.sub(rf'\bid="(?!{re.escape(id)}-)', f'id="{id}-', body)
     body = re.sub(rf'(href="#|url\(#)(?!{re.escape(id)}-)', rf"\g<1>{id}-", body)
     body = body.replace('"#000000"', '"currentColor"').replace("#000000", "currentColor")
@@ -80,16 +81,3 @@ def _smaller(body: str) -> str:
         return re.sub(r"-?\d+\.\d{3,}", lambda number: f"{float(number[0]):.1f}", attribute[0])
 
     return re.sub(r' (?:d|x|y|points)="[^"]*"', rounded, body)
-
-
-def _as_attributes(style: re.Match[str]) -> str:
-    """A style attribute as presentation attributes, which a strict content policy lets through."""
-    attributes = []
-    for rule in filter(None, (part.strip() for part in html.unescape(style[1]).split(";"))):
-        name, _, setting = (text.strip() for text in rule.partition(":"))
-        if name == "font":
-            size = re.search(r"[\d.]+px", setting)
-            attributes.append(f'font-size="{size[0] if size else "8px"}"')
-        elif name != "font-family":
-            attributes.append(f'{name}="{html.escape(setting)}"')
-    return "".join(" " + attribute for attribute in attributes)

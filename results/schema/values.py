@@ -41,6 +41,18 @@ class Estimate(Record):
             raise ValueError(f"the interval [{self.low}, {self.high}] does not hold the value {self.value}")
         return self
 
+    def is_above(self, limit: float = 0.0) -> bool:
+        """Whether there is an interval, and all of it lies above the limit."""
+        return self.low is not None and self.low > limit
+
+    def is_below(self, limit: float = 0.0) -> bool:
+        """Whether there is an interval, and all of it lies below the limit."""
+        return self.high is not None and self.high < limit
+
+    def includes(self, value: float) -> bool:
+        """Whether there is an interval, and the value lies in it."""
+        return self.low is not None and self.high is not None and self.low <= value <= self.high
+
 
 class Metric(Estimate):
     """One named value.

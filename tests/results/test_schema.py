@@ -134,6 +134,15 @@ def test_a_best_cell_has_a_meaning() -> None:
 AXES = {"x": Axis(label="x", categories=("p", "q")), "y": Axis(label="y")}
 
 
+def test_an_interval_lies_above_or_below_a_limit_or_includes_it() -> None:
+    found = Estimate(value=0.2, low=0.1, high=0.3)
+    assert found.is_above() and found.is_above(0.05) and not found.is_above(0.1)
+    assert found.is_below(0.31) and not found.is_below(0.3) and not found.is_below()
+    assert found.includes(0.1) and found.includes(0.3) and not found.includes(0.0)
+    alone = Estimate(value=0.2)
+    assert not (alone.is_above() or alone.is_below(1.0) or alone.includes(0.2))
+
+
 def test_an_interval_plot_has_points_at_its_categories() -> None:
     with pytest.raises(ValidationError, match="no category"):
         Panel(kind="interval", series=(Series(label="s", x=(2.0,), y=(1.0,)),), **AXES)
