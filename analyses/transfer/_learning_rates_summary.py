@@ -301,17 +301,18 @@ def _findings(
         )
         for key, (statement, holds, names) in stated.items()
     }
-    if "rate_second" in standing.compared:
-        gain_of_rate = f"{{{prefix}rate_second/gain:points ci unit}}"
-        next_best = f"the next best rate, {rate_of(standing.pairs['rate_second'][1]):g}"
-        found[f"rate_over_second{suffix}"] = standing.compared["rate_second"].finding(
-            f"Fine-tuning at its best rate is more accurate on the test images than at the next best "
-            f"({name})",
-            f"{prefix}rate_second/gain",
-            more=f"The difference from {next_best}, is significant: {gain_of_rate}.",
-            less=f"On the test images, however, {next_best}, is significantly more accurate: the difference "
+    for key, ranked in (("second", "next best"), ("last", "worst")):
+        if f"rate_{key}" not in standing.compared:
+            continue
+        gain_of_rate = f"{{{prefix}rate_{key}/gain:points ci unit}}"
+        other = f"the {ranked} rate, {rate_of(standing.pairs[f'rate_{key}'][1]):g}"
+        found[f"rate_over_{key}{suffix}"] = standing.compared[f"rate_{key}"].finding(
+            f"Fine-tuning at its best rate is more accurate on the test images than at the {ranked} ({name})",
+            f"{prefix}rate_{key}/gain",
+            more=f"The difference from {other}, is significant: {gain_of_rate}.",
+            less=f"On the test images, however, {other}, is significantly more accurate: the difference "
             f"is {gain_of_rate}.",
-            same=f"The difference from {next_best}, is not significant: {gain_of_rate}.",
+            same=f"The difference from {other}, is not significant: {gain_of_rate}.",
         )
     found[f"winner_over_second{suffix}"] = standing.compared["winner"].finding(
         f"The best on validation images is more accurate on the test images than the second ({name})",
