@@ -208,15 +208,15 @@ def _as_fvcore(layer: Layer) -> Reasons:
     reasons = []
     for name, outputs in norms.items():
         each = 1 + layer.affine if name == "batch" and not layer.own_statistics else 4 + layer.affine
-        reasons.append((f"counts {each} operations an output of {name} normalisation", each * outputs))
+        reasons.append((f"counts {each} operations per output of {name} normalisation", each * outputs))
     if layer.kind in AVERAGE_TO_SIZE:
         reasons.append(("counts the inputs of adaptive average pooling", elements.get("adaptive_pooling", 0)))
     for how, each in {"nearest": 1, "bilinear": 4}.items():
         outputs = elements.get(f"{how}_upsampling", 0)
-        reasons.append((f"counts {each} operations an output of {how} upsampling", each * outputs))
+        reasons.append((f"counts {each} operations per output of {how} upsampling", each * outputs))
     if layer.kind == "grid_sample":
         outputs = prod(layer.output_shape or ())
-        reasons.append(("counts 4 operations an output of sampling on a grid", 4 * outputs))
+        reasons.append(("counts 4 operations per output of sampling on a grid", 4 * outputs))
     if layer.kind == "einsum" and layer.macs and len(layer.input_shape or ()) > 3:  # fewer axes may be exact
         rounded = int(float(f"{2 * layer.macs:.3e}")) // 2
         reasons.append(("rounds the operations of einsum to four digits", rounded - layer.macs))

@@ -22,7 +22,7 @@ from analyses.transfer._transfer import Domain
 from results import builders
 from results.builders import FRACTION
 from results.schema import Figure, Finding, Metric, Table
-from results.text import counted
+from results.text import counted, listing
 
 
 def summary(parameters: LearningRateParameters, outcomes: Mapping[str, Outcome]) -> Summary:
@@ -82,6 +82,7 @@ def summary(parameters: LearningRateParameters, outcomes: Mapping[str, Outcome])
     )
 
 
+MOST_NAMED = 12  # classes that a sentence names
 LAG = 0.02  # of a training accuracy behind another, from which on training was not finished
 
 
@@ -301,6 +302,12 @@ def _findings(
         )
         for key, (statement, holds, names) in stated.items()
     }
+    classes = next(iter(runs.values()))[0]["classes"]
+    if len(classes) <= MOST_NAMED:
+        named = f"The classes are {listing([one.replace('_', ' ') for one in classes])}."
+        found[f"classes{suffix}"] = builders.statement(
+            f"The classes ({name})", True, f"{prefix}data/classes", yes=named, no=named
+        )
     for key, ranked in (("second", "next best"), ("last", "worst")):
         if f"rate_{key}" not in standing.compared:
             continue
