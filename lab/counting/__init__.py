@@ -7,7 +7,13 @@ mere view its operators are watched one by one (`aten`); one that is neither cou
 named in `uncounted`, and the totals are then lower bounds.
 
 Counted is one sample (batch 1) in evaluation mode. MACs are those of convolutions, linear layers, attention
-and matrix products: half of the FLOPs that FlopCounterMode reports on the meta device. `activations` are the
+and matrix products: half of the FLOPs that FlopCounterMode reports on the meta device. It passes over some
+products, which are counted here: with vectors, of integers, of bilinear layers (each weight once a position),
+of deformed and time-first convolutions, of a grid of points by an affine matrix, of weighted sums of rows
+(`embedding_bag`), and the squares that Euclidean distances add (`cdist`, `pdist`). A product of complex numbers
+is one MAC. Sampling on a grid, resizing and pooling of regions are elements, no MACs, whatever the method.
+Fourier transforms, matrix decompositions and solvers take what their algorithm takes: they are named as not
+counted. `activations` are the
 elements of the tensors that layers write; views and layers that work in place write none.
 """
 

@@ -62,7 +62,7 @@ def convolution(walk: Walk, name: str, func: Callable[..., Any], args: Arguments
     check_window(size, kernel, positions)
     batch = x.shape[: -space - 1]
     output = walk.run(func, args, kwargs) if walk.exact else empty((*batch, filters, *positions), x)
-    seen = of_windows(x, kernel, dilation)
+    seen = field_of(x) if transposed else of_windows(x, kernel, dilation, tuple(map(max, low, high)))
     state = _mixed(seen, output.dim() - space - 1, groups, filters, inputs)
     if transposed:
         keep_field(output, _spread(state, output, kernel, stride, low, extra, dilation))
