@@ -33,8 +33,8 @@ FUSED_ATTENTION = ("MultiheadAttention", "scaled_dot_product_attention")
 RECURRENT = ("LSTM", "GRU", "RNN")
 PADDED_BY_NAME = 'misses convolutions that are padded by a word ("same")'
 UNLISTED = frozenset(  # by FlopCounterMode of torch 2.15: by layers and functions
-    "mv addmv dot vdot addbmm conv_tbc bilinear Bilinear cdist pdist affine_grid embedding_bag EmbeddingBag "
-    "deform_conv2d DeformConv2d _int_mm".split()
+    ("mv", "addmv", "dot", "vdot", "addbmm", "conv_tbc", "bilinear", "Bilinear", "cdist", "pdist")
+    + ("affine_grid", "embedding_bag", "EmbeddingBag", "deform_conv2d", "DeformConv2d", "_int_mm")
 )
 AVERAGE_TO_SIZE = ("AdaptiveAvgPool2d", "adaptive_avg_pool2d")  # fvcore knows no other dimension
 

@@ -234,6 +234,7 @@ def _without_latex(cell: str) -> str:
         )
     for mark, plain in (
         (r"\times", "×"),
+        (r"\cdot", "·"),
         (r"\pm", "±"),
         (r"\approx", "≈"),
         (r"\sim", "~"),

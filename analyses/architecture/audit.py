@@ -159,7 +159,11 @@ def _converted(claim: Claim, value: float | str) -> str:
     """The computed value, and what it is in the claim's unit."""
     if isinstance(value, str) or not conversion(claim):
         return _text(value)
-    return f"{_text(value)} ({_text(round(value * factors(claim)[0], 6))} {claim.unit}: {conversion(claim)})"
+    text = f"{_text(round(value * factors(claim)[0], 6))} {claim.unit}: {conversion(claim)}"
+    meant = claim.model_copy(update={"unit": ""})
+    if claim.unit == "flops" and holds(meant, value) and not holds(claim, value):
+        text += "; as multiply–accumulates the claim would hold"
+    return f"{_text(value)} ({text})"
 
 
 def recorded(

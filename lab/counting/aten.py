@@ -140,8 +140,8 @@ _OF_EACH_INPUT = frozenset(
     "aten::" + name
     for name in words(
         "mse_loss smooth_l1_loss huber_loss binary_cross_entropy binary_cross_entropy_with_logits "
-        "nll_loss_forward nll_loss2d_forward multi_margin_loss multilabel_margin_loss_forward soft_margin_loss "
-        "dist fake_quantize_per_tensor_affine_cachemask fake_quantize_per_channel_affine_cachemask"
+        "nll_loss_forward nll_loss2d_forward multi_margin_loss multilabel_margin_loss_forward "
+        "soft_margin_loss dist fake_quantize_per_tensor_affine_cachemask fake_quantize_per_channel_affine_cachemask"
     )
 )
 
@@ -175,8 +175,8 @@ _MOVES = frozenset(
         "bucketize squeeze_ unsqueeze_ transpose_ t_ swapaxes_ as_strided_ detach_ unsafe_split unsafe_chunk "
         "unsafe_split_with_sizes resize_as_ cumprod cummax cummin _cummax_helper _cummin_helper logcumsumexp "
         "median nanmedian mode kthvalue nansum histc take put index_fill index_copy trace block_diag aminmax "
-        "fractional_max_pool3d _linalg_check_errors unfold_backward hann_window hamming_window blackman_window "
-        "bartlett_window kaiser_window"
+        "fractional_max_pool3d _linalg_check_errors unfold_backward hann_window hamming_window "
+        "blackman_window bartlett_window kaiser_window"
     )
 ) | {"torchvision::roi_pool", "torchvision::ps_roi_pool"}
 

@@ -58,6 +58,11 @@ def convolution(walk: Walk, name: str, func: Callable[..., Any], args: Arguments
             formulas.output_size(n + a + b, k, s, 0, d)
             for n, a, b, k, s, d in zip(size, low, high, kernel, stride, dilation, strict=True)
         )
+    if x.dim() == space + 1 and inputs != x.shape[0]:
+        raise ValueError(
+            f"it takes {inputs} channels and {space} spatial dimensions, not a tensor of shape "
+            f"{tuple(x.shape)}"
+        )
     check_width(inputs, x.shape[-space - 1])
     check_window(size, kernel, positions)
     batch = x.shape[: -space - 1]

@@ -119,8 +119,8 @@ def _padded_by_itself(
 
 
 def of_windows(x: Tensor, kernel: Sequence[int], dilation: Sequence[int], zeros: Sequence[int]) -> State:
-    """What `x` sees, for windows over it and over `zeros` around it: padding that repeats or mirrors `x` is to
-    them as one of zeros, where each window that holds some of it holds as well what it repeats."""
+    """What `x` sees, for windows over it and over `zeros` around it: padding that repeats or mirrors `x` is
+    to them as one of zeros, where each window that holds some of it holds as well what it repeats."""
     by_zeros, mode, widths = getattr(x, "padded", (None, "", ()))
     need = {"replicate": 1, "reflect": 2}.get(mode)
     reach = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from lab import formulas
 from lab import receptive_field as fields
 from lab.counting.states import carry_channels, channels_of, field_of, keep_channels
+from lab.counting.values import ValueUnknown
 from lab.formulas import Count
 from lab.ledger import Layer, ReceptiveField, Shape
 
@@ -183,7 +184,7 @@ class LayerRows:
                 )
             )
 
-    def refusal(self, shape: Sequence[int], error: Exception) -> str:
+    def refusal(self, shape: Sequence[int], error: BaseException) -> str:
         """One sentence: the layer that failed, what it was given, and why."""
         module, _, given = self.stack[-1] if self.stack else (self.root, 0, [])
         place = f"{self.path} ({type(module).__name__})" if self.path else type(module).__name__
@@ -192,15 +193,17 @@ class LayerRows:
             if self.path and given
             else ""
         )
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = " ".join(str(error).split())
+        if not isinstance(error, RuntimeError | TypeError | ValueError | ValueUnknown) or not reason:
+            reason = f"{type(error).__name__}{': ' * bool(reason)}{reason}"
         if "TorchScript" in reason:
             last = reason.rpartition("RuntimeError:")[2].strip()
             reason = f"its scripted code does not run on shapes alone{': ' * bool(last)}{last}"
         elif "data-dependent shape" in reason:
             function = reason.split(" ")[0].rpartition("::")[2]
             reason = (
-                f"{function} gives a shape that depends on the values of the input or of weights, and a count "
-                "knows only shapes: count the part of the model before it, as a module of its own"
+                f"{function} gives a shape that depends on the values of the input or of weights, and a "
+                "count knows only shapes: count the part of the model before it, as a module of its own"
             )
         elif reason.startswith("FlexAttention"):
             reason = (
