@@ -33,8 +33,11 @@ FUSED_ATTENTION = ("MultiheadAttention", "scaled_dot_product_attention")
 RECURRENT = ("LSTM", "GRU", "RNN")
 PADDED_BY_NAME = 'misses convolutions that are padded by a word ("same")'
 UNLISTED = frozenset(  # by FlopCounterMode of torch 2.15: by layers and functions
-    ("mv", "addmv", "dot", "vdot", "addbmm", "conv_tbc", "bilinear", "Bilinear", "cdist", "pdist")
-    + ("affine_grid", "embedding_bag", "EmbeddingBag", "deform_conv2d", "DeformConv2d", "_int_mm")
+    [
+        *("mv", "addmv", "dot", "vdot", "addbmm", "_int_mm"),
+        *("bilinear", "Bilinear", "cdist", "pdist", "affine_grid", "embedding_bag", "EmbeddingBag"),
+        *("conv_tbc", "deform_conv2d", "DeformConv2d"),
+    ]
 )
 AVERAGE_TO_SIZE = ("AdaptiveAvgPool2d", "adaptive_avg_pool2d")  # fvcore knows no other dimension
 

@@ -141,7 +141,8 @@ _OF_EACH_INPUT = frozenset(
     for name in words(
         "mse_loss smooth_l1_loss huber_loss binary_cross_entropy binary_cross_entropy_with_logits "
         "nll_loss_forward nll_loss2d_forward multi_margin_loss multilabel_margin_loss_forward "
-        "soft_margin_loss dist fake_quantize_per_tensor_affine_cachemask fake_quantize_per_channel_affine_cachemask"
+        "soft_margin_loss dist fake_quantize_per_tensor_affine_cachemask "
+        "fake_quantize_per_channel_affine_cachemask"
     )
 )
 
