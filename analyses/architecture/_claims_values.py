@@ -9,10 +9,13 @@ from math import isfinite
 
 @dataclass(frozen=True)
 class Value:
+    """low, high: what the writing says at least and at most; rounded: because of its last digit alone."""
+
     value: float | str
     low: float | None = None
     high: float | None = None
     unit: str = ""
+    rounded: bool = False
 
 
 _SCALES = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9, "b": 1e9, "t": 1e12}
@@ -75,7 +78,7 @@ def read_value(text: str, comma: bool | None = None) -> Value:
         return Value(value, value, MOST, unit)
     if half <= 0.5 and value.is_integer() and not unit:
         return Value(value, None, None, unit)  # written out: it must be exact
-    return Value(value, value - half, value + half, unit)
+    return Value(value, value - half, value + half, unit, rounded=True)
 
 
 def _plain(text: str) -> str:

@@ -7,6 +7,7 @@ checks a reader's own.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -86,7 +87,7 @@ class Audit(Analysis[AuditParameters]):
             cells = {
                 "name": claim.name,
                 "quantity": claim.quantity + (f" at {claim.input}" if claim.input else ""),
-                "claimed": claim.text if claim.text and claim.low is not None else _text(claim.claimed),
+                "claimed": claim.text if _keeps_its_writing(claim) else _text(claim.claimed),
                 "computed": "" if value is None else _converted(claim, value),
                 "verdict": verdict,
                 "tolerance": claim.tolerance,
@@ -147,6 +148,13 @@ def _plain(text: Any) -> Any:
     except ValueError:
         return text
     return int(value) if value.is_integer() else value
+
+
+def _keeps_its_writing(claim: Claim) -> bool:
+    """A number that is only written out otherwise (6e7) is shown as the computed ones are."""
+    if isinstance(claim.claimed, str):
+        return False
+    return bool(claim.text) and (claim.low is not None or bool(re.search(r"[^\W\de_]|%", claim.text.lower())))
 
 
 def _text(value: float | str) -> str:

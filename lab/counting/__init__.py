@@ -12,9 +12,9 @@ products, which are counted here: with vectors, of integers, of bilinear layers 
 of deformed and time-first convolutions, of a grid of points by an affine matrix, of weighted sums of rows
 (`embedding_bag`), and the squares that Euclidean distances add (`cdist`, `pdist`). A product of complex
 numbers is one MAC. Sampling on a grid, resizing and pooling of regions are elements, no MACs, whatever the
-method. Fourier transforms, matrix decompositions and solvers take what their algorithm takes: they are named as
-not counted. `activations` are the elements of the tensors that layers write; views and layers that work in place
-write none.
+method. Fourier transforms, matrix decompositions and solvers take what their algorithm takes: they are named
+as not counted. `activations` are the elements of the tensors that layers write; views and layers that work in
+place write none.
 """
 
 from __future__ import annotations

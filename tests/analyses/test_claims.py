@@ -88,6 +88,13 @@ def test_what_is_no_number_is_refused(text):
         read_value(text)
 
 
+def test_a_tolerance_stands_in_place_of_what_rounding_leaves_open(tmp_path):
+    (claim,), _ = read(tmp_path, "quantity,claimed,tolerance\na/total/macs,3.8e9,2%\n")
+    assert holds(claim, 3_860_000_000) and not holds(claim, 3_900_000_000)
+    (written,), _ = read(tmp_path, "quantity,claimed\na/total/macs,3.8e9\n")
+    assert holds(written, 3_849_000_000) and not holds(written, 3_860_000_000)
+
+
 def test_flops_that_hold_as_macs_are_said_to():
     claim = Claim(quantity="q", claimed=1.8e9, low=1.75e9, high=1.85e9, unit="flops", text="1.8 GFLOPs")
     assert "as multiply–accumulates the claim would hold" in audit._converted(claim, 1_814_073_344)
