@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from lab import formulas
 from lab import receptive_field as fields
 from lab.counting.states import carry_channels, channels_of, field_of, keep_channels
-from lab.counting.values import ValueUnknown
 from lab.formulas import Count
 from lab.ledger import Layer, ReceptiveField, Shape
 
@@ -194,7 +193,7 @@ class LayerRows:
             else ""
         )
         reason = " ".join(str(error).split())
-        if not isinstance(error, RuntimeError | TypeError | ValueError | ValueUnknown) or not reason:
+        if isinstance(error, LookupError | SystemExit) or not reason:
             reason = f"{type(error).__name__}{': ' * bool(reason)}{reason}"
         if "TorchScript" in reason:
             last = reason.rpartition("RuntimeError:")[2].strip()
