@@ -229,9 +229,7 @@ def _own_builder(name: str, given: dict[str, Any]) -> Callable[[], Any]:
     if isinstance(found, nn.Module):
         return lambda: found
     if not callable(found):
-        raise ModelError(
-            f"{name} is of type {type(found).__name__}, not a function or class that gives a model"
-        )
+        raise ModelError(f"{name} is a {type(found).__name__}, not a function or class that gives a model")
     missing = [key for key in _required(found) if key not in given]
     if missing:
         raise ModelError(
