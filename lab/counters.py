@@ -32,6 +32,13 @@ UNEXPLAINED = "unexplained"
 FUSED_ATTENTION = ("MultiheadAttention", "scaled_dot_product_attention")
 RECURRENT = ("LSTM", "GRU", "RNN")
 PADDED_BY_NAME = 'misses convolutions that are padded by a word ("same")'
+UNLISTED = frozenset(  # by FlopCounterMode of torch 2.15: by layers and functions
+    [
+        *("mv", "addmv", "dot", "vdot", "addbmm", "_int_mm"),
+        *("bilinear", "Bilinear", "cdist", "pdist", "affine_grid", "embedding_bag", "EmbeddingBag"),
+        *("conv_tbc", "deform_conv2d", "DeformConv2d"),
+    ]
+)
 AVERAGE_TO_SIZE = ("AdaptiveAvgPool2d", "adaptive_avg_pool2d")  # fvcore knows no other dimension
 
 
@@ -230,7 +237,9 @@ def _as_fvcore(layer: Layer) -> Reasons:
 
 
 def _as_torch(layer: Layer) -> Reasons:
-    """FlopCounterMode counts what we count, as FLOPs."""
+    """FlopCounterMode counts what we count, as FLOPs, but for the operators that it does not list."""
+    if layer.kind in UNLISTED:
+        return [("misses this kind of product", -layer.macs)]
     return []
 
 
