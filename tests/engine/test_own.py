@@ -19,7 +19,8 @@ from engine.commands import common
 from engine.own import open_study, study_id
 from report import html, latex_scripts
 from report.bibliography_names import for_latex
-from report.prose import ProseError, compose
+from report.drafts import ProseError
+from report.prose import compose
 from report.study import KEYS, StudyError
 from results.store import Store
 from runner import main

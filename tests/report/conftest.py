@@ -13,7 +13,8 @@ from PIL import Image
 
 from report import study as studies
 from report.document import Document, Study
-from report.prose import ProseError, compose
+from report.drafts import ProseError
+from report.prose import compose
 from results import builders
 from results.schema import (
     Axis,

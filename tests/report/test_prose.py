@@ -12,9 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from report import pandoc
+from report.bibliography import bibliography_keys
 from report.document import Block, Document, elements, marker
+from report.drafts import ProseError
 from report.formatting import markdown
-from report.prose import ProseError, bibliography_keys, compose
+from report.prose import compose
 from report.study import load
 from results.schema import Chart, Media, Panels
 from tests.report.conftest import TEMPLATES, Workshop, refusal, trained, vgg19
