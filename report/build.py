@@ -219,7 +219,8 @@ class _Maker:
         return {**found, **code_inputs(self.templates / "latex" if kind in TYPESET else None)}
 
     def document(self) -> Document:
-        from report.prose import ProseError, compose
+        from report.drafts import ProseError
+        from report.prose import compose
 
         if self._document is None:
             try:

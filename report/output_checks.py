@@ -28,7 +28,8 @@ def check_output(
     What a study of one's own looks like is its author's to judge, and noticed there; in ours it is a problem.
     """
     from report import checks, layout
-    from report.prose import ProseError, compose
+    from report.drafts import ProseError
+    from report.prose import compose
     from report.site_checks import check_site
 
     if not output.is_dir():

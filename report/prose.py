@@ -37,54 +37,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
-from urllib.parse import unquote
 
-import jinja2
-from jinja2 import nodes
-from jinja2.sandbox import ImmutableSandboxedEnvironment
-
-from report import checks, pandoc, pictures, provenance, questions, template_faults, text_files
-from report.bibliography import BibliographyError, bibliography_keys
+from report import pandoc, provenance, questions, template_faults
 from report.colours import coloured
-from report.document import Block, Document, Item, Section, Study, Written, elements, plain_text, rewrite
-from report.formatting import listing, markdown, nearest
-from report.macros import MacroError, Macros, full_name, missing_note
+from report.document import Block, Document, Item, Section, Study, Written, elements, plain_text
+from report.draft_checks import check_citations, check_markers, check_structure, with_pictures
+from report.drafts import Draft, ProseError, broken_draft, fault, render
+from report.macros import Macros
 from report.numbering import DeadReference, Kind, Linker, Offer, RepeatedName, number_items, unmentioned
-from results.schema import Result
-from results.store import Profile, ResultError, Store
-
-#: A marker as it is rendered.
-MARKED = re.compile(r"\]\{\.(value|quoted|ref) ")
-#: What prints a marker as it is → how a section has it, and what to do.
-VERBATIM = {
-    "Code": (r"`[^`]+`", "backquotes; take it out of them"),
-    "Math": (checks.FORMULA, "a formula; use {{ plain(…) }} there"),
-}
-DEEPEST_LIST = 4
-#: What sets the numbers of a profile apart from those of the protocol.
-NOT_FULL = {
-    "quick": "measured on small embedded data, with short training, in place of the data of the protocol",
-    "custom": "made with parameters of the reader's own",
-}
-#: What a section's template can raise.
-IN_A_TEMPLATE = (
-    template_faults.TemplateFault, jinja2.TemplateError, MacroError, TypeError, ValueError, LookupError,
-    AttributeError, ArithmeticError, RecursionError,
-)  # fmt: skip
-
-
-class ProseError(Exception):
-    """A template that cannot be composed; the message names file and line and says what to do.
-
-    `section` is the one that the fault is in, "" where it concerns all.
-    """
-
-    def __init__(self, message: str, section: str = "") -> None:
-        super().__init__(message)
-        self.section = section
+from results.store import Profile, Store
 
 
 def compose(
@@ -119,7 +82,7 @@ def _compose(
         raise ProseError(str(error)) from None
     files = {name: templates / "sections" / f"{name}.md" for name in _names(study)}
     drafts = [
-        _broken(file, broken[name]) if name in broken else _render(file, macros, study.typed_numbers)
+        broken_draft(file, broken[name]) if name in broken else render(file, macros, study.typed_numbers)
         for name, file in files.items()
     ]
     results = {
@@ -131,8 +94,9 @@ def _compose(
         else questions.marked(draft.markdown)
         for name, draft in zip(study.sections, drafts[1:], strict=True)
     }
-    appendix = [questions.text(study.questions, answered), provenance.text(results)]
-    drafts.append(_Draft(Path(), "", provenance.TITLE, "\n\n".join(filter(None, appendix))))
+    asked, origins = questions.text(study.questions, answered), provenance.text(results)
+    appendix = f"{asked}\n\n## {provenance.RESULTS}\n\n{origins}" if asked else origins
+    drafts.append(Draft(Path(), "", provenance.TITLE, appendix))
     titles = [f"# {draft.title}" for draft in drafts]
     try:
         texts = pandoc.read_markdown([*titles, *(draft.markdown for draft in drafts)])
@@ -142,11 +106,11 @@ def _compose(
         what = "quotes, lists or emphasis stand too deep in each other there; write it flat"
         raise ProseError(f"{place}: {what}", draft.file.stem) from None
     headings, trees = [blocks[0]["c"][2] for blocks in texts[: len(drafts)]], texts[len(drafts) :]
-    trees = [_with_pictures(draft, tree) for draft, tree in zip(drafts, trees, strict=True)]
+    trees = [with_pictures(draft, tree) for draft, tree in zip(drafts, trees, strict=True)]
     for draft, tree in zip(drafts, trees, strict=True):
-        _check_structure(draft, tree)
-    _check_markers(drafts, trees)
-    _check_citations(drafts, trees, templates / "references.bib")
+        check_structure(draft, tree)
+    check_markers(drafts, trees)
+    check_citations(drafts, trees, templates / "references.bib")
     offers = {**macros.offers, provenance.TARGET: Offer("table", provenance.table(results))}
     names = [*_names(study), provenance.SECTION]
     bodies = {
@@ -155,7 +119,7 @@ def _compose(
     try:
         numbered, items = number_items(bodies, offers)
     except RepeatedName as error:
-        raise _fault(drafts, error.target, str(error)) from None
+        raise fault(drafts, error.target, str(error)) from None
     contents = coloured(
         {name: item.content for name, item in items.items() if not isinstance(item.content, Written)}
     )
@@ -188,26 +152,6 @@ def _compose(
     )
 
 
-@dataclass(frozen=True)
-class _Draft:
-    """A rendered section. `declared` are the tables and figures that its template names, shown or not."""
-
-    file: Path
-    source: str
-    title: str
-    markdown: str
-    used: frozenset[str] = frozenset()
-    declared: dict[str, Kind] = field(default_factory=dict)
-    problems: tuple[str, ...] = ()
-    notices: tuple[str, ...] = ()
-    lost: bool = False  # what stands here is a note in the place of the section
-
-    def place(self, needle: str) -> str | None:
-        """ "file:line" of the first line with that text as a whole word."""
-        lines, word = enumerate(self.source.splitlines(), 1), re.compile(re.escape(needle) + r"(?![\w-])")
-        return next((f"{self.file}:{number}" for number, line in lines if word.search(line)), None)
-
-
 def _names(study: Study) -> tuple[str, ...]:
     return (study.abstract, *study.sections)
 
@@ -217,106 +161,7 @@ def _numbers(count: int) -> list[str]:
     return [*map(str, range(1, count)), "A"]
 
 
-def _render(file: Path, macros: Macros, typed_numbers: str) -> _Draft:
-    source = _source(file)
-    title, body = _split_title(source, file)
-    template = checks.with_statements(source)
-    typed = _typed(file, macros) if typed_numbers != "allow" else ""
-    if typed and typed_numbers == "refuse":
-        raise ProseError(typed, file.stem)
-    notices = tuple(filter(None, (typed, checks.check_html(file))))
-    if fault := checks.check_footnotes(file) or checks.check_brackets(file):
-        raise ProseError(fault, file.stem)
-    environment = ImmutableSandboxedEnvironment(
-        loader=jinja2.FunctionLoader(lambda name: (template, name, None)),
-        undefined=jinja2.StrictUndefined,
-        extensions=["jinja2.ext.do"],
-        comment_start_string=checks.COMMENT[0],
-        comment_end_string=checks.COMMENT[1],
-        trim_blocks=True,
-        lstrip_blocks=True,
-        autoescape=False,
-    )
-    macros.begin()
-    try:
-        template_faults.check_statements(environment, template)
-        declared = dict(_declared(environment.parse(template)))
-        text = environment.get_template(str(file)).render(macros.namespace())
-    except ResultError as error:
-        note, problem = missing_note(error, "This section"), f"section {file.stem}: {error}"
-        return _Draft(file, source, title, note, frozenset(), declared, (problem,), notices, lost=True)
-    except IN_A_TEMPLATE as error:
-        line, words = template_faults.described(error, str(file), template)
-        raise ProseError(f"{file}:{line}: {words}", file.stem) from None
-    title, body = _split_title(text, file)
-    body = _quick_note([macros.loaded[name] for name in sorted(macros.used)], macros.store.program) + body
-    problems = tuple(f"section {file.stem}: {error}" for error in macros.lacking.values())
-    return _Draft(file, source, title, body, frozenset(macros.used), declared, problems, notices)
-
-
-def _broken(file: Path, problem: str) -> _Draft:
-    """What stands in the place of a section with a fault."""
-    text = file.read_text("utf-8-sig", errors="replace") if file.is_file() else ""
-    first = text.partition("\n")[0]
-    title = first[2:].strip() if first.startswith("# ") else file.stem
-    said = markdown(problem.replace(f"{file.parent}/", ""))
-    note = f"\n::: {{.missing}}\nThis section cannot be shown: {said}.\n:::\n"
-    return _Draft(file, text, title, note, problems=(problem,), lost=True)
-
-
-def _typed(file: Path, macros: Macros) -> str:
-    """A sentence on the first number that a section types by hand, and on how many there are."""
-    typed = checks.check_digits(file, macros.allowed_names)
-    return typed[0] + (f" (and {len(typed) - 1} more in this file)" if typed[1:] else "") if typed else ""
-
-
-def _source(file: Path) -> str:
-    try:
-        return text_files.read(file)
-    except FileNotFoundError:
-        raise ProseError(f"there is no section template {file}", file.stem) from None
-    except text_files.UnreadableText as error:
-        raise ProseError(str(error), file.stem) from None
-    except OSError as error:
-        raise ProseError(f"{file} cannot be read: {error.strerror}", file.stem) from None
-
-
-def _split_title(text: str, file: Path) -> tuple[str, str]:
-    first, _, body = text.partition("\n")
-    if not first.startswith("# ") or not first[2:].strip():
-        raise ProseError(f"{file}:1: a section starts with its title, as `# Title`", file.stem)
-    return first[2:].strip(), body
-
-
-def _declared(template: nodes.Template) -> Iterator[tuple[str, Kind]]:
-    """Target and kind of every table and figure that a template names."""
-    kinds: dict[str, Kind] = {"table": "table", "figure": "figure"}
-    subject = ""
-    for call in template.find_all(nodes.Call):
-        name = call.node.name if isinstance(call.node, nodes.Name) else ""
-        if call.args and isinstance(call.args[0], nodes.Const):
-            said = str(call.args[0].value)
-            if name == "about":
-                subject = said
-            elif name in kinds:
-                yield full_name(said, subject), kinds[name]
-
-
-def _quick_note(results: Sequence[Result], program: str) -> str:
-    """What a section says first when it rests on anything but full results."""
-    notes = []
-    for profile, what in NOT_FULL.items():
-        names = [result.analysis for result in results if result.profile == profile]
-        if names:
-            listed = listing([f"`{name}`" for name in names])
-            again = f" `{program} run {' '.join(names)} --profile full` makes the full ones."
-            if profile == "custom":  # which nothing full takes the place of
-                again = ""
-            notes.append(f"The numbers of {listed} are of the {profile} profile: {what}.{again}")
-    return "".join(f"\n::: {{.quick}}\n{note}\n:::\n\n" for note in notes)
-
-
-def _missing(drafts: Sequence[_Draft]) -> dict[str, Kind] | None:
+def _missing(drafts: Sequence[Draft]) -> dict[str, Kind] | None:
     """What sections without their result would have shown; None when no section lacks one."""
     lacking = [draft for draft in drafts if draft.problems]
     if not lacking:
@@ -331,15 +176,15 @@ def _titles(templates: Path) -> dict[str, str]:
     return {name: re.sub(r"[*`$]", "", title) for name, title in titles.items()}
 
 
-def _link(linker: Linker, blocks: Sequence[Block], drafts: Sequence[_Draft]) -> list[Block]:
+def _link(linker: Linker, blocks: Sequence[Block], drafts: Sequence[Draft]) -> list[Block]:
     try:
         return linker.link(blocks)
     except DeadReference as error:
-        raise _fault(drafts, error.target, str(error)) from None
+        raise fault(drafts, error.target, str(error)) from None
 
 
 def _unmentioned(
-    bodies: Mapping[str, list[Block]], items: Mapping[str, Item], drafts: Sequence[_Draft]
+    bodies: Mapping[str, list[Block]], items: Mapping[str, Item], drafts: Sequence[Draft]
 ) -> Iterator[str]:
     """A sentence for each table and figure that the text shows and never refers to."""
     files = {draft.file.stem: draft for draft in drafts}
@@ -352,75 +197,6 @@ def _unmentioned(
         yield f"{place}: the text never refers to {item.label}; {said}"
 
 
-def _fault(drafts: Sequence[_Draft], needle: str, message: str) -> ProseError:
-    """The error of the section that first says `needle`."""
-    draft, place = next(
-        ((draft, place) for draft in drafts if (place := draft.place(needle))),
-        (drafts[0], str(drafts[0].file)),
-    )
-    return ProseError(f"{place}: {message}", draft.file.stem)
-
-
-def _with_pictures(draft: _Draft, tree: list[Block]) -> list[Block]:
-    """The tree with the files of its pictures for their addresses."""
-
-    def found(element: Block) -> list[Block] | None:
-        if element["t"] != "Image":
-            return None
-        attributes, words, (address, title) = element["c"]
-        said = dict(attributes[2]).get("width")
-        if said and pictures.width(element) is None:
-            problem = (
-                f"the width {said} of {address} is none; write one such as {{width=50%}} or {{width=6cm}}"
-            )
-            raise _fault([draft], address, problem)
-        try:
-            file = pictures.find(unquote(address), draft.file)
-        except (pictures.PictureError, OSError) as error:
-            raise _fault([draft], address, str(error)) from None
-        return [{"t": "Image", "c": [attributes, words, [str(file), title]]}]
-
-    changed: list[Block] = rewrite(tree, found)
-    return changed
-
-
-def _check_structure(draft: _Draft, tree: list[Block]) -> None:
-    """ProseError for a heading that would begin another section, an id that is there twice, a link that leads
-    nowhere, and a list that LaTeX cannot set."""
-    headings = [element["c"] for element in elements(tree) if element["t"] == "Header"]
-    ids = [attributes[0] for _, attributes, _ in headings]
-    for level, (name, _, _), inlines in headings:
-        if level == 1:
-            said = "this heading would begin another section; write ## before it, or move it to a file"
-            raise _fault([draft], f"# {plain_text(inlines)}", said)
-        if name and ids.count(name) > 1:
-            raise _fault([draft], f"#{name}", f"two headings have the id {name!r}; change one")
-    for element in elements(tree):
-        address = element["c"][2][0] if element["t"] == "Link" else ""
-        if address.startswith("#") and address[1:] not in ids:
-            said = f"no heading of this section has the id of the link {address}"
-            raise _fault([draft], address, f"{said}{nearest(address[1:], ids)}")
-        if address and not re.match(r"#|[a-zA-Z][a-zA-Z0-9+.-]*:", address):
-            said = 'write {{ ref("section:ID") }} for a section, or an address that begins with https://'
-            raise _fault([draft], unquote(address), f"the link {address} leads nowhere in a PDF; {said}")
-    for depth, block in _lists(tree):
-        if depth > DEEPEST_LIST:
-            first = next((plain_text(part["c"]) for part in elements(block) if part["t"] == "Plain"), "- ")
-            said = f"a list stands in {depth - 1} others, and LaTeX sets {DEEPEST_LIST} levels; write it flat"
-            raise _fault([draft], first, said)
-
-
-def _lists(node: Any, depth: int = 1) -> Iterator[tuple[int, Block]]:
-    """The lists of a syntax tree, with how deep they stand in each other."""
-    if isinstance(node, dict):
-        if node.get("t") in ("BulletList", "OrderedList"):
-            yield depth, node
-            depth += 1
-        node = list(node.values())
-    for part in node if isinstance(node, list) else ():
-        yield from _lists(part, depth)
-
-
 def _prefix_ids(blocks: list[Block], section: str) -> list[Block]:
     """Ids of headings are unique in a section; with its name in front they are unique in the document."""
     for element in elements(blocks):
@@ -429,32 +205,3 @@ def _prefix_ids(blocks: list[Block], section: str) -> list[Block]:
         elif element["t"] == "Link" and element["c"][2][0].startswith("#"):
             element["c"][2][0] = f"#{section}-{element['c'][2][0][1:]}"
     return blocks
-
-
-def _check_markers(drafts: Sequence[_Draft], trees: Sequence[list[Block]]) -> None:
-    """ProseError where a macro stands within code or a formula, which would print its marks."""
-    for draft, tree in zip(drafts, trees, strict=True):
-        for kind, (pattern, instead) in VERBATIM.items():
-            marked = [element for element in elements(tree) if element["t"] == kind]
-            if not any(MARKED.search(element["c"][1]) for element in marked):
-                continue
-            typed = (
-                written.start() + macro.start()
-                for written in re.finditer(pattern, draft.source, re.DOTALL)
-                if (macro := re.search(r"\{\{(?! *plain\b)", written[0]))
-            )
-            line = 1 + draft.source.count("\n", 0, next(typed, 0))
-            raise ProseError(f"{draft.file}:{line}: a macro stands within {instead}", draft.file.stem)
-
-
-def _check_citations(drafts: Sequence[_Draft], trees: Sequence[list[Block]], bibliography: Path) -> None:
-    try:
-        known = bibliography_keys(bibliography)
-    except BibliographyError as error:
-        raise ProseError(str(error)) from None
-    for element in elements(trees):
-        for citation in element["c"][0] if element["t"] == "Cite" else ():
-            key = citation["citationId"]
-            if key not in known:
-                message = f"{bibliography.name} has no entry {key!r}{nearest(key, list(known))}"
-                raise _fault(drafts, f"@{key}", message)

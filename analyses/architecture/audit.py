@@ -7,6 +7,7 @@ checks a reader's own.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -86,10 +87,10 @@ class Audit(Analysis[AuditParameters]):
             cells = {
                 "name": claim.name,
                 "quantity": claim.quantity + (f" at {claim.input}" if claim.input else ""),
-                "claimed": claim.text if claim.text and claim.low is not None else _text(claim.claimed),
+                "claimed": claim.text if _keeps_its_writing(claim) else _text(claim.claimed),
                 "computed": "" if value is None else _converted(claim, value),
                 "verdict": verdict,
-                "tolerance": claim.tolerance,
+                "tolerance": _tolerance(claim.tolerance),
                 "source": found.get("problem", claim.source),
             }
             arithmetic = {"computed": found["arithmetic"]} if found.get("arithmetic") else {}
@@ -124,7 +125,7 @@ class Audit(Analysis[AuditParameters]):
 def verdicts(result: Result, claims: Sequence[Claim] = ()) -> list[dict[str, Any]]:
     """The audit as data: quantity, claimed, computed, holds; the line, where the claims are given."""
     rows = result.tables["claims"].rows
-    told = [{"line": claim.line, "source": claim.source} for claim in claims] or [{} for _ in rows]
+    origins = [{"line": claim.line, "source": claim.source} for claim in claims] or [{} for _ in rows]
     return [
         {
             "quantity": row.cells["quantity"],
@@ -136,7 +137,7 @@ def verdicts(result: Result, claims: Sequence[Claim] = ()) -> list[dict[str, Any
             "problem": row.cells["source"] if row.cells["verdict"] == "cannot be checked" else "",
             **more,
         }
-        for row, more in zip(rows, told, strict=True)
+        for row, more in zip(rows, origins, strict=True)
     ]
 
 
@@ -149,6 +150,18 @@ def _plain(text: Any) -> Any:
     return int(value) if value.is_integer() else value
 
 
+def _tolerance(written: str) -> str:
+    """A share as it is written; a number as the claimed ones are."""
+    return written if not written or written.endswith("%") else _text(float(written))
+
+
+def _keeps_its_writing(claim: Claim) -> bool:
+    """A number that is only written out otherwise (6e7) is shown as the computed ones are."""
+    if isinstance(claim.claimed, str):
+        return False
+    return bool(claim.text) and (claim.low is not None or bool(re.search(r"[^\W\de_]|%", claim.text.lower())))
+
+
 def _text(value: float | str) -> str:
     if isinstance(value, str):
         return "×".join(value.lower().replace("×", "x").replace(" ", "").split("x"))
@@ -159,7 +172,11 @@ def _converted(claim: Claim, value: float | str) -> str:
     """The computed value, and what it is in the claim's unit."""
     if isinstance(value, str) or not conversion(claim):
         return _text(value)
-    return f"{_text(value)} ({_text(round(value * factors(claim)[0], 6))} {claim.unit}: {conversion(claim)})"
+    text = f"{_text(round(value * factors(claim)[0], 6))} {claim.unit}: {conversion(claim)}"
+    meant = claim.model_copy(update={"unit": ""})
+    if claim.unit == "flops" and holds(meant, value) and not holds(claim, value):
+        text += "; as multiply–accumulates the claim would hold"
+    return f"{_text(value)} ({text})"
 
 
 def recorded(

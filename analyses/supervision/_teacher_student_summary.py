@@ -19,8 +19,8 @@ def summary(parameters: TeacherParameters, outcomes: Mapping[str, Outcome]) -> S
     runs = _runs(parameters, outcomes)
     comparisons = _comparisons(parameters, runs, best)
     metrics = _metrics(parameters, runs, best)
-    for name, (one, said) in comparisons.items():
-        metrics |= one.metrics(f"{name}/", f"Change of test accuracy: {said}")
+    for name, (one, label) in comparisons.items():
+        metrics |= one.metrics(f"{name}/", f"Change of test accuracy: {label}")
     shown = {
         "results": tables.results_table(parameters, metrics, runs),
         "differences": tables.differences_table(parameters, comparisons),
@@ -39,6 +39,7 @@ def summary(parameters: TeacherParameters, outcomes: Mapping[str, Outcome]) -> S
                     "epochs": f"{parameters.rounds} rounds of {parameters.shown:,} images",
                 }
             },
+            caption="Hyper-parameters of the teacher, of the student's pretraining and of its fine-tuning.",
         ),
     }
     findings = _findings(parameters, metrics, outcomes, best, comparisons)
@@ -84,16 +85,16 @@ def _metrics(
     words |= {f"k/{k}": f"student, {k} images a class" for k in parameters.k}
     words |= {f"p/{p}": f"student at the largest K, top {p} classes an image" for p in parameters.p}
     metrics: dict[str, Metric] = {}
-    for name, said in words.items():
+    for name, label in words.items():
         metrics[f"{name}/test_accuracy"] = records.over_seeds(
-            runs[name], "test_accuracy", f"Test accuracy: {said}"
+            runs[name], "test_accuracy", f"Test accuracy: {label}"
         )
         if name not in ("teacher", "supervised"):
             metrics[f"{name}/precision"] = records.over_seeds(
-                runs[name], "precision", f"Share of right labels: {said}"
+                runs[name], "precision", f"Share of right labels: {label}"
             )
             metrics[f"{name}/before_finetuning"] = records.over_seeds(
-                runs[name], "before_finetuning", f"Test accuracy before fine-tuning: {said}"
+                runs[name], "before_finetuning", f"Test accuracy before fine-tuning: {label}"
             )
     metrics["student/test_accuracy"] = metrics[f"k/{best}/test_accuracy"]
     metrics["best_k"] = builders.metric(best, "K with the highest validation accuracy", "images")
@@ -129,7 +130,7 @@ def _comparisons(
     found = comparing.compared(
         {name: (values[one], values[other]) for name, (one, other, _) in pairs.items()}
     )
-    return {name: (found[name], said) for name, (_, _, said) in pairs.items()}
+    return {name: (found[name], label) for name, (_, _, label) in pairs.items()}
 
 
 def _findings(
@@ -223,7 +224,7 @@ def _sentences(one: Comparison, name: str, *, more: str, less: str, same: str) -
     number = f"{{{name}:points ci unit}}"
     size = f"{{{name}:points ci unit unsigned}}"
     p = name.removesuffix("difference") + "p"
-    adjusted = "" if one.p is None else f" (adjusted p = {{{p}:.2g}})"
+    adjusted = "" if one.p is None else f", with an adjusted p of {{{p}:.2g}}"
     return one.finding(
         more.replace(", by {}", "").replace(": the difference is {}", "").removesuffix("."),
         name,

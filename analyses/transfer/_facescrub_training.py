@@ -223,7 +223,7 @@ def finetune(cell: Cell, context: Context) -> Outcome:
     model = with_head(network.model, len(faces.train.classes), cell.seed or 0)
     outcome, logits = _trained(model, faces, (network.mean, network.std), cell, context)
     labels, files, classes = faces.test.labels.tolist(), faces.test.files, faces.test.classes
-    correct = [said == true for said, true in zip(logits.argmax(1).tolist(), labels, strict=True)]
+    correct = [guess == label for guess, label in zip(logits.argmax(1).tolist(), labels, strict=True)]
     return outcome | {
         "worked": [
             {

@@ -8,7 +8,8 @@ import pytest
 
 from report import html, latex
 from report.document import Document, elements, marker
-from report.prose import ProseError, compose
+from report.drafts import ProseError
+from report.prose import compose
 from report.questions import Question
 from tests.report.conftest import Workshop
 
