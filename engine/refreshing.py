@@ -18,8 +18,8 @@ from analyses.plugin import Analysis, Parameters
 from engine.cells import CellCache
 from engine.faults import AnalysisFailed, faults_of
 from engine.freshness import Freshness, earlier_plan_key, freshness, libraries
-from engine.sources import cache_file, file_of, sources
-from results.store import Profile, ResultError, Store, digest, write_atomically
+from engine.sources import cache_file, file_of, keep_in_cache, sources
+from results.store import Profile, ResultError, Store, digest
 
 #: Beside an analysis's own: what decides whether something is to be done for it.
 MACHINERY = tuple(
@@ -177,8 +177,7 @@ class Settled:
     def save(self) -> None:
         if self.found != self.known:
             with suppress(OSError):  # then all is looked at again
-                kept = {"hash": digest(self.found), "analyses": self.found}
-                write_atomically(self.file, json.dumps(kept).encode())
+                keep_in_cache(self.file, {"hash": digest(self.found), "analyses": self.found})
 
     def _beside(self, identifier: str) -> bool:
         """Whether a run of it goes on, or left something."""

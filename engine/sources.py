@@ -13,6 +13,7 @@ import io
 import json
 import os
 import platform
+import time
 import tokenize
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -26,6 +27,7 @@ from results.store import digest, write_atomically
 
 #: The contract: changing it does not change what an analysis computes.
 NOT_HASHED = ("analyses", "analyses.plugin")
+UNUSED = 90 * 24 * 3600  # seconds after which what was kept for a checkout goes; at worst it is made again
 
 
 def sources(analysis: Analysis[Any]) -> dict[str, str]:
@@ -154,7 +156,7 @@ class ParsedModules:
         modules = {text: list(module) for text, module in self.known.items()}
         with suppress(OSError):  # then the next command parses again
             kept = {"made_by": _made_by(), "hash": digest(modules), "modules": modules}
-            write_atomically(self.file, json.dumps(kept).encode())
+            keep_in_cache(self.file, kept)
 
 
 @cache
@@ -171,6 +173,16 @@ def cache_file(name: str, *of: str) -> Path:
 
         folder = user_cache_dir("convstudy")
     return Path(folder, f"{name}-{which}.json")
+
+
+def keep_in_cache(file: Path, content: object) -> None:
+    """Write a file that `cache_file` names, and remove its like of checkouts that are long out of use."""
+    write_atomically(file, json.dumps(content).encode())
+    kind = file.name.partition("-")[0]
+    for other in file.parent.glob(f"{kind}-*.json"):
+        with suppress(OSError):  # another process was first
+            if time.time() - other.stat().st_mtime > UNUSED:
+                other.unlink()
 
 
 @cache

@@ -20,19 +20,19 @@ TEXT_WIDTH = 5.5 * 72.27  # points
 TALLEST_FLOAT = 560.0  # points; taller tables break over pages
 NARROWEST = 30.0  # points that a column of text needs
 MOST_LINES = 3  # of a heading
-LONGER = 1.7  # as many lines as rows may become by wrapping, before smaller print is better
 #: Font size, leading and space beside columns in points; the first at which a table fits is taken.
-SIZES = ((9.0, 10.5, 5.0), (8.0, 9.5, 4.0), (7.0, 8.5, 3.0))
+SIZES = ((9.0, 10.5, 5.0), (8.0, 9.5, 4.0), (8.0, 9.5, 2.5))
+SMALLEST = (7.0, 8.5, 3.0)  # of a table that does not fit even where its text wraps
 
 
 @dataclass(frozen=True)
 class _Layout:
-    """How a table is set: with arithmetic or not, in how many lines a heading may stand, the width in points
-    of columns that wrap their text, and whether even so it is too wide and must be scaled as a picture.
+    """How a table is set: the columns that show arithmetic, in how many lines a heading may stand, the width
+    in points of columns that wrap their text, and whether even so it is too wide and is scaled as a picture.
     """
 
     size: tuple[float, float, float]
-    with_arithmetic: bool
+    with_arithmetic: frozenset[str] = frozenset()
     lines: int = 1
     wrapped: Mapping[str, float] = field(default_factory=dict)
     scaled: bool = False
@@ -93,7 +93,7 @@ def _doubled(columns: Sequence[Column], rows: Sequence[Row], layout: _Layout) ->
     for column in columns:
         if any(cell_parts(column, row)[1] for row in rows):
             doubled[column.key] = r"r@{\hspace{0.35em}}l"
-        elif layout.with_arithmetic and _has_arithmetic(column, rows):
+        elif column.key in layout.with_arithmetic:
             doubled[column.key] = r"r@{\,}r"
     return doubled
 
@@ -105,7 +105,7 @@ def _headings(
     headings = []
     for column in columns:
         most = 1 if column.key in layout.wrapped else layout.lines
-        lines = _heading(column, _widest(column, rows, layout.with_arithmetic), most)
+        lines = _heading(column, _widest(column, rows, column.key in layout.with_arithmetic), most)
         text = r"\\ ".join(map(escape, lines))
         if len(lines) > 1:
             text = rf"\stacked{{{'r' if is_numeric(column) else 'l'}}}{{{text}}}"
@@ -180,22 +180,17 @@ def _expression(column: Column, row: Row) -> str:
 
 def _layout(columns: Sequence[Column], rows: Sequence[Row]) -> _Layout:
     """The largest print that fits. Headings break into lines, and text columns wrap, before print becomes
-    smaller than is pleasant to read; arithmetic is given up before text columns wrap.
+    smaller than is pleasant to read; arithmetic is given up, from the last column, before text columns wrap.
     """
-    arithmetics = [True, False] if any(_has_arithmetic(column, rows) for column in columns) else [False]
-    *pleasant, smallest = SIZES
-    for with_arithmetic in arithmetics:
-        for size in SIZES if with_arithmetic else pleasant:
+    reckoned = [column.key for column in columns if _has_arithmetic(column, rows)]
+    for count in range(len(reckoned), -1, -1):
+        for size in SIZES:
             for lines in range(1, MOST_LINES + 1):
-                layout = _Layout(size, with_arithmetic, lines)
+                layout = _Layout(size, frozenset(reckoned[:count]), lines)
                 if sum(_widths(columns, rows, layout).values()) <= TEXT_WIDTH:
                     return layout
-    layout = _wrapped(columns, rows, pleasant[-1])
-    if layout.scaled or _height(columns, rows, layout) > LONGER * len(rows) * layout.size[1]:
-        layout = _Layout(smallest, False, MOST_LINES)
-        if sum(_widths(columns, rows, layout).values()) > TEXT_WIDTH:
-            layout = _wrapped(columns, rows, smallest)
-    return layout
+    layout = _wrapped(columns, rows, SIZES[-2])
+    return _wrapped(columns, rows, SMALLEST) if layout.scaled else layout
 
 
 def _widths(columns: Sequence[Column], rows: Sequence[Row], layout: _Layout) -> dict[str, float]:
@@ -203,7 +198,7 @@ def _widths(columns: Sequence[Column], rows: Sequence[Row], layout: _Layout) -> 
     points, _, gap = layout.size
     widths: dict[str, float] = {}
     for column in columns:
-        widest = _widest(column, rows, layout.with_arithmetic)
+        widest = _widest(column, rows, column.key in layout.with_arithmetic)
         lines = _heading(column, widest, layout.lines)
         widths[column.key] = max(widest, *map(_em, lines)) * points + 2 * gap
     return widths
@@ -213,7 +208,7 @@ def _widest(column: Column, rows: Sequence[Row], with_arithmetic: bool) -> float
     """The widest cell of a column, in ems."""
     mono = column.type == "code"
     widest = max((_em(cell(column, row), mono) for row in rows), default=0.0)
-    if with_arithmetic and _has_arithmetic(column, rows):
+    if with_arithmetic:
         expressions = [_expression(column, row) for row in rows]
         widest += max(_em(text) + 0.25 * text.count("·") for text in expressions) + 1.6
     return widest
@@ -248,7 +243,7 @@ def _height(columns: Sequence[Column], rows: Sequence[Row], layout: _Layout) -> 
 
 def _wrapped(columns: Sequence[Column], rows: Sequence[Row], size: tuple[float, float, float]) -> _Layout:
     """Widths for text columns so that all fit: the room that numbers leave, shared by need."""
-    layout = _Layout(size, False, MOST_LINES)
+    layout = _Layout(size, lines=MOST_LINES)
     widths, gap = _widths(columns, rows, layout), size[2]
     texts = [column.key for column in columns if not is_numeric(column)]
     room = TEXT_WIDTH - sum(width for key, width in widths.items() if key not in texts)

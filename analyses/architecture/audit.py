@@ -89,7 +89,7 @@ class Audit(Analysis[AuditParameters]):
                 "claimed": claim.text if claim.text and claim.low is not None else _text(claim.claimed),
                 "computed": "" if value is None else _converted(claim, value),
                 "verdict": verdict,
-                "tolerance": claim.tolerance,
+                "tolerance": _tolerance(claim.tolerance),
                 "source": found.get("problem", claim.source),
             }
             arithmetic = {"computed": found["arithmetic"]} if found.get("arithmetic") else {}
@@ -147,6 +147,11 @@ def _plain(text: Any) -> Any:
     except ValueError:
         return text
     return int(value) if value.is_integer() else value
+
+
+def _tolerance(written: str) -> str:
+    """A share as it is written; a number as the claimed ones are."""
+    return written if not written or written.endswith("%") else _text(float(written))
 
 
 def _text(value: float | str) -> str:

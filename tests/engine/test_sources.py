@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from textwrap import dedent
 
 import pytest
@@ -80,6 +81,19 @@ def test_what_was_read_of_a_module_is_kept_by_its_text(tmp_path):
     assert list(again.known.values()) == [EXPECTED]
     assert again.read(READ) == EXPECTED
     assert again.read(READ + b"x = 1") != EXPECTED
+
+
+def test_what_was_kept_for_checkouts_long_out_of_use_goes(tmp_path):
+    names = ("parsed-0.json", "parsed-1.json", "settled-0.json", "parsed.txt")
+    for name in names:
+        (tmp_path / name).write_text("{}")
+    for name in names[1:]:
+        os.utime(tmp_path / name, (0, 0))
+    kept = ParsedModules(tmp_path / "parsed-2.json")
+    kept.read(READ)
+    kept.save()
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {"parsed-0.json", "parsed-2.json", "settled-0.json", "parsed.txt"}
 
 
 @pytest.mark.parametrize("damage", ["empty", "cut", "flipped", "nested", "folder"])

@@ -106,10 +106,20 @@ def test_arithmetic_stands_beside_its_number_where_it_fits() -> None:
     assert r"\cdot" not in wide and r"p{" in wide
 
 
-def test_wide_tables_shrink_before_they_wrap() -> None:
+def test_wide_tables_shrink_to_eight_points_then_wrap_and_only_then_shrink_further() -> None:
     assert r"\fontsize{9pt}" in table(item(), "tab:x")
-    assert r"\fontsize{7pt}" in (shrunk := table(item(text="some words", columns=8), "tab:x"))
+    assert r"\fontsize{8pt}" in (shrunk := table(item(text="some words", columns=7), "tab:x"))
     assert "p{" not in shrunk
+    assert r"\fontsize{8pt}" in (wrapped := table(item(text="some more words", columns=7), "tab:x"))
+    assert "p{" in wrapped
+    assert r"\fontsize{7pt}" in table(item(text="words", columns=14), "tab:x")
+
+
+def test_arithmetic_is_given_up_from_the_last_column() -> None:
+    columns = (Column(key="a", label="A", type="integer"), Column(key="b", label="B", type="integer"))
+    rows = (Row(cells={"a": 7, "b": 9}, arithmetic={"a": "3·" * 20 + "3", "b": "2·" * 20 + "2"}),)
+    written = table(Item("table", 1, "a.b/c", Table(caption="C", columns=columns, rows=rows), "s"), "tab:x")
+    assert r"3\cdot 3" in written and r"2\cdot 2" not in written
 
 
 def test_headings_break_into_lines_before_print_becomes_smaller() -> None:
