@@ -136,8 +136,14 @@ def _trained(cell: Cell, context: Context, divided: Divided) -> tuple[Any, Outco
     last = copy.deepcopy(published)
     normaliser = _normaliser(last.to(context.device), features[divided.train], labels[divided.train])
 
+    watched = _watched(divided, settings.get("watched", 0))
+
     def data(inputs: Any, mean: tuple[float, ...], std: tuple[float, ...]) -> Data:
-        return Data(Images(inputs[divided.train], labels[divided.train]), mean, std)
+        train, validation = (
+            Images(inputs[part], labels[part]) if len(part) else None for part in (divided.train, watched)
+        )
+        assert train
+        return Data(train, mean, std, validation)
 
     # cached features stand as images of one pixel; these numbers leave them as they are
     maps = features[:, :, None, None]
@@ -167,6 +173,18 @@ def _trained(cell: Cell, context: Context, divided: Divided) -> tuple[Any, Outco
     outcome |= {"all_history": history.as_outcome(), "diverged": history.outcome == "diverged"}
     evaluated = torch.from_numpy(divided.evaluated).to(context.device)
     return predict(model, pixels[evaluated], shown, dtype).cpu().numpy(), outcome
+
+
+def _watched(divided: Divided, pairs: int) -> NDArray[np.int64]:
+    """The images of that many pairs of the validation people, one after the other; none of none."""
+    import torch
+
+    from lab.pair_training import RandomPairs
+
+    if not pairs:
+        return divided.validation[:0]
+    labels = torch.from_numpy(divided.images.labels[divided.validation])
+    return divided.validation[RandomPairs(pairs)(labels, torch.Generator().manual_seed(0)).numpy()]
 
 
 def _normaliser(last: Any, features: Any, labels: Any) -> float:
