@@ -164,12 +164,12 @@ def _load(identifier: str, target: str) -> Analysis[Any]:
     return _checked(found, identifier, broken)
 
 
-def _encoding(said: str) -> str:
+def _encoding(fault: str) -> str:
     """What is wrong with a file that Python cannot decode, by its words; "" for another fault."""
     kinds = {"(unicode error) 'utf-8' codec": ("WINDOWS-1252", "an encoding such as Latin-1")}
     kinds["source code string cannot contain null bytes"] = ("UTF-16", "UTF-16")
-    for words, (name, kind) in kinds.items():
-        if said.startswith(words):
+    for start, (name, kind) in kinds.items():
+        if fault.startswith(start):
             return (
                 f"the text is in {kind}, not in UTF-8; save the file as UTF-8, in your editor or with"
                 f" `iconv -f {name} -t UTF-8`"

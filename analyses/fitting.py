@@ -20,7 +20,7 @@ EPOCHS = (10, 60)
 
 
 def fitted(parameters: Parameters, settings: Sequence[str]) -> list[str]:
-    """Settings `KEY=VALUE` to be made besides those given, where these name a data set to train on.
+    """Settings `KEY=VALUE` to be made in addition to those given, where these name a data set to train on.
 
     How many images train, validate and test; the size that the networks take; batch and epochs. DataError
     where the data set is not here.
@@ -69,8 +69,8 @@ def _for_training(
     test = 0 if own_test else _share(TEST, pool, kinds)
     left = pool - test
     validation = _share(VALIDATION, left, kinds) if data.validation else 0
-    said = given.get("data.train", "")
-    train = int(said) if said.isdecimal() else left - validation
+    asked = given.get("data.train", "")
+    train = int(asked) if asked.isdecimal() else left - validation
     batch = max((size for size in BATCHES if size <= train / 8), default=BATCHES[0])
     before = getattr(parameters, "batch", batch)
     batch = min(batch, before)

@@ -2,7 +2,7 @@
 
     plan(parameters)                → cells, each independent: one learning rate and one seed, say
     run(cell, context)              → a small JSON-able dict of outcomes; the only step that may train
-    follow(parameters, outcomes)    → cells that wait for outcomes: the best setting on test data, say
+    plan_next(parameters, outcomes) → cells that wait for outcomes: the best setting on test data, say
     summarize(parameters, outcomes) → a Summary; pure, so that it can be repeated without measuring
 
 Caching, resuming, seeds, devices, provenance and writing belong to `engine.execution`. A module of this
@@ -135,7 +135,7 @@ class Analysis(ABC, Generic[P]):
     @abstractmethod
     def run(self, cell: Cell, context: Context) -> Outcome: ...
 
-    def follow(self, parameters: P, outcomes: Mapping[str, Outcome]) -> list[Cell]:
+    def plan_next(self, parameters: P, outcomes: Mapping[str, Outcome]) -> list[Cell]:
         """Cells that depend on the outcomes so far; asked again until it names none that is new."""
         return []
 

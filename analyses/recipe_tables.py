@@ -11,14 +11,16 @@ from results.schema import Table
 
 def recipe_table(
     recipes: Mapping[str, Recipe],
-    besides: Mapping[str, Mapping[str, str]] | None = None,
+    additions: Mapping[str, Mapping[str, str]] | None = None,
     caption: str = "",
 ) -> Table:
-    """Every choice of some recipes side by side, in words. besides: by name, what the experiment does in the
-    place of a recipe's choice. Without a caption, the names say what the table holds.
+    """Every choice of some recipes side by side, in words.
+
+    additions: by name, what the experiment does in the place of a recipe's choice. Without a caption, the
+    names say what the table holds.
     """
     words = {
-        f"recipe{index}": dict(recipe_rows(recipe)) | dict((besides or {}).get(name, {}))
+        f"recipe{index}": dict(recipe_rows(recipe)) | dict((additions or {}).get(name, {}))
         for index, (name, recipe) in enumerate(recipes.items())
     }
     caption = caption or f"Hyper-parameters of training: {'; '.join(recipes)}."

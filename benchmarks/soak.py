@@ -39,6 +39,8 @@ ANALYSIS = "classification.cifar10_baseline"
 SEEDS = 4
 STUDY = "architectures"
 SHARE_OF_RUNS = 0.6  # of the time; builds have the rest
+KILLS_OF_TEN = 5  # disturbances of a run; the others are one of each kind
+KILLS_A_SITE = 8  # before it is left to be built, and compared
 #: runner.py, killed before it moves the file of that number to its place, or before it does the next thing.
 KILLED_AT_A_MOVE = """
 import os, signal, sys
@@ -224,11 +226,9 @@ class Soak:
     def round(self, number: int) -> None:
         results = self.folder / f"round {number}"
         known: dict[str, Any] = {}
-        for _ in range(self.random.randrange(4, 10)):
+        for _ in range(self.random.randrange(5, 15)):
             ways = (
-                self.kill,
-                self.kill,
-                self.kill,
+                *(self.kill,) * KILLS_OF_TEN,
                 self.interrupt,
                 self.fill_the_disk,
                 self.damage,
@@ -256,7 +256,7 @@ class Soak:
         assert self.begin(*command, str(sites[0])).wait() == 0
         moves = len(files(sites[0]))
         while time.monotonic() < until:
-            for _ in range(4):
+            for _ in range(KILLS_A_SITE):
                 disturb = self.random.choice((self.kill_a_build, self.kill_at_a_move, self.kill_at_a_move))
                 disturb((*command, str(sites[1])), moves)
             if self.random.random() < 0.5:

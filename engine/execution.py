@@ -229,7 +229,7 @@ def _gather(
             raise AnalysisFailed(f"{analysis.id} plans two cells of one name")
         records |= obtain(waiting, len(records))
         with faults_of(analysis, "planning what follows"):
-            following = analysis.follow(parameters, _outcomes(records))
+            following = analysis.plan_next(parameters, _outcomes(records))
         waiting = [cell for cell in following if cell.id not in records]
     if not records:
         raise AnalysisFailed(f"{analysis.id} plans no cell with these parameters")

@@ -63,7 +63,7 @@ def _of_contract(error: ValidationError) -> str:
     field, first = found[0]["loc"][:1], found[0]
     if first["type"] == "missing":
         return f"{error.title} lacks {'.'.join(map(str, first['loc']))}"
-    said = [
+    expectations = [
         one["msg"].removeprefix("Value error, ").partition(", unable")[0]
         for one in found
         if one["loc"][:1] == field
@@ -71,7 +71,7 @@ def _of_contract(error: ValidationError) -> str:
     where = ".".join(str(part) for part in first["loc"] if part not in UNION)
     of = f"{where} of {error.title}" if where else error.title
     given = f", not {reprlib.repr(first['input'])}" if where else ""
-    return f"{of}: {' or '.join(dict.fromkeys(said))}{given}"
+    return f"{of}: {' or '.join(dict.fromkeys(expectations))}{given}"
 
 
 def _place(analysis: Analysis[Any], error: BaseException) -> str:

@@ -82,7 +82,7 @@ def kept_inside(choices: Draw, squares: Tensor, side: int) -> Draw:
     return replace(choices, shifts=shifts)
 
 
-def follow(squares: Tensor, choices: Draw, indices: Tensor, side: int) -> Tensor:
+def move_boxes(squares: Tensor, choices: Draw, indices: Tensor, side: int) -> Tensor:
     """The squares (N, 3) of a batch after `augment` has mirrored and moved their images."""
     moved = _mirrored(squares, choices.mirrored[indices], side)
     return torch.cat([moved[:, :2] + choices.shifts[indices], moved[:, 2:]], 1)

@@ -130,8 +130,8 @@ class DetectionObjective:
         seen = model(images, truth) if self.truth and model.training else model(images)
         asked = mask(truth, self.positive)
         on, positive = asked >= 0, asked == 1
-        said, expected = seen.objectness[on], asked[on].float()
-        objectness = F.binary_cross_entropy_with_logits(said, expected)
+        scores, expected = seen.objectness[on], asked[on].float()
+        objectness = F.binary_cross_entropy_with_logits(scores, expected)
         around = anchors().to(truth.device)
         found, targets = encode(seen.boxes, around), encode(truth[:, None].expand_as(seen.boxes), around)
         box = F.smooth_l1_loss(found[positive], targets[positive], reduction="sum") / max(
@@ -139,21 +139,21 @@ class DetectionObjective:
         )
         cells = seen.objectness.argmax(1)
         best = seen.boxes[torch.arange(len(cells), device=cells.device), cells]
-        told = {
+        measured = {
             "objectness_loss": objectness,
             "box_loss": box,
-            "pointwise_accuracy": ((said > 0) == (expected > 0)).float().mean(),
+            "pointwise_accuracy": ((scores > 0) == (expected > 0)).float().mean(),
             "iou": paired_iou(best, truth).mean(),
             "centre_error": (best[:, :2] - truth[:, :2]).norm(dim=1).mean(),
         }
         loss = self.weights[0] * objectness + self.weights[1] * box
         if seen.logits is None:
-            told["accuracy"] = told["pointwise_accuracy"]
+            measured["accuracy"] = measured["pointwise_accuracy"]
         else:
-            told["class_loss"] = F.cross_entropy(seen.logits, kinds)
-            told["accuracy"] = (seen.logits.argmax(1) == kinds).float().mean()
-            loss = loss + self.weights[2] * told["class_loss"]
-        return loss, {name: value.detach() for name, value in told.items()} | {"loss": loss.detach()}
+            measured["class_loss"] = F.cross_entropy(seen.logits, kinds)
+            measured["accuracy"] = (seen.logits.argmax(1) == kinds).float().mean()
+            loss = loss + self.weights[2] * measured["class_loss"]
+        return loss, {name: value.detach() for name, value in measured.items()} | {"loss": loss.detach()}
 
 
 def average_precision(

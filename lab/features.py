@@ -52,12 +52,14 @@ def cached_features(
         for number, block in enumerate(blocks()):
             pixels = torch.from_numpy(block if block.flags.writeable else block.copy())
 
-            def told(fraction: float, number: int = number) -> None:
+            def report_progress(fraction: float, number: int = number) -> None:
                 report((number + fraction) / len(starts))
 
             shown = pixels.flip(-1) if mirrored else pixels
             found.append(
-                weights.features(network, shown, layer, dtype=arithmetic, kept_as=kept_as, report=told)
+                weights.features(
+                    network, shown, layer, dtype=arithmetic, kept_as=kept_as, report=report_progress
+                )
             )
         return torch.cat(found)
 

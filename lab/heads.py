@@ -115,11 +115,11 @@ def fit_heads(
             targets = labels[at]
             logits = torch.baddbmm(bias[:, None], inputs, weight).unflatten(2, (-1, classes))
             logs = logits.log_softmax(3)  # (S, B, L, classes)
-            said = targets[:, :, None, None].expand(-1, -1, len(learning_rates), 1)
-            outcomes[0] -= logs.gather(3, said)[..., 0].sum(1)
+            wanted = targets[:, :, None, None].expand(-1, -1, len(learning_rates), 1)
+            outcomes[0] -= logs.gather(3, wanted)[..., 0].sum(1)
             outcomes[1] += (logits.argmax(3) == targets[:, :, None]).sum(1)
             error = logs.exp()
-            error.scatter_add_(3, said, torch.full_like(said, -1, dtype=error.dtype))
+            error.scatter_add_(3, wanted, torch.full_like(wanted, -1, dtype=error.dtype))
             error = (error / at.shape[1]).flatten(2)
             gradients = inputs.transpose(1, 2) @ error, error.sum(1)
             factor = rate_factor(recipe, (epoch * steps + step) / (recipe.epochs * steps), epoch)
@@ -154,8 +154,8 @@ def _first(width: int, classes: int, seed: int) -> tuple[Tensor, Tensor]:
 def _evaluate(inputs: Tensor, targets: Tensor, weight: Tensor, bias: Tensor, classes: int) -> Tensor:
     """(2, S, L): mean cross-entropy and accuracy."""
     logits = (inputs @ weight + bias[:, None]).unflatten(2, (-1, classes))
-    said = targets[None, :, None, None].expand(len(weight), -1, logits.shape[2], 1)
-    loss = -logits.log_softmax(3).gather(3, said)[..., 0].mean(1)
+    wanted = targets[None, :, None, None].expand(len(weight), -1, logits.shape[2], 1)
+    loss = -logits.log_softmax(3).gather(3, wanted)[..., 0].mean(1)
     return torch.stack([loss, (logits.argmax(3) == targets[None, :, None]).float().mean(1)])
 
 

@@ -58,12 +58,12 @@ class Reconstruction:
         code = model.encode(shown)  # type: ignore[operator]
         logits = model.decode(code).float()  # type: ignore[operator]
         loss = loss_of(logits, images, self.loss)
-        told = {
+        measured = {
             "loss": loss,
             "accuracy": ((logits > 0) == (images > 0.5)).float().mean(),
             "active": (code > 0).float().mean(),
         }
-        return loss + self.sparsity * code.mean(), {name: value.detach() for name, value in told.items()}
+        return loss + self.sparsity * code.mean(), {name: value.detach() for name, value in measured.items()}
 
 
 def psnr(first: Tensor, second: Tensor) -> float:

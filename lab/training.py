@@ -25,7 +25,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lab.augmentation import Draw, augment, draw, follow, kept_inside
+from lab.augmentation import Draw, augment, draw, kept_inside, move_boxes
 from lab.datasets.images import Rows, in_file
 from lab.recipes import Recipe, rate_factor
 
@@ -420,11 +420,11 @@ def evaluate(
 
     training = model.training
     model.eval()
-    told = _Means()
+    running_means = _Means()
     for means, count in _in_parts(len(images), evaluate, _evaluated_at_a_time(images.images), group):
-        told.add(means, count)
+        running_means.add(means, count)
     model.train(training)
-    return told.means()
+    return running_means.means()
 
 
 class _Run:
@@ -447,7 +447,7 @@ class _Run:
         self.model = model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(self.model) if recipe.ema else None
         self.forward: nn.Module = (
-            cast(nn.Module, torch.compile(self.model)) if recipe.compile else pooled_first(self.model)
+            cast(nn.Module, torch.compile(self.model)) if recipe.compile else swap_relu_maxpool(self.model)
         )
         self.optimizer = _optimizer(self.model, recipe)
         self.peaks = [group["lr"] for group in self.optimizer.param_groups]
@@ -494,22 +494,22 @@ class _Run:
         steps = math.ceil(len(order) / self.batch)
         self.model.train()
         self.forward.train()
-        told = _Means()
+        running_means = _Means()
         recorded, right = 0, 0.0  # images, and right predictions of them, up to the last recorded iteration
         for step in range(steps):
             indices = order[step * self.batch : (step + 1) * self.batch]
             self._set_rate((epoch * steps + step) / (recipe.epochs * steps), epoch)
-            told.add(self._step(indices, choices), len(indices))
+            running_means.add(self._step(indices, choices), len(indices))
             if step % 20 == 19:
-                if not math.isfinite(told.sums["loss"].item()):
+                if not math.isfinite(running_means.sums["loss"].item()):
                     break
                 report((epoch + step / steps) / recipe.epochs, f"epoch {epoch + 1}")
-            if "accuracy" in told.sums and (step % 20 == 19 or step == steps - 1):
-                accuracy = (told.sums["accuracy"].item() - right) / (told.count - recorded)
-                recorded, right = told.count, told.sums["accuracy"].item()
+            if "accuracy" in running_means.sums and (step % 20 == 19 or step == steps - 1):
+                accuracy = (running_means.sums["accuracy"].item() - right) / (running_means.count - recorded)
+                recorded, right = running_means.count, running_means.sums["accuracy"].item()
                 self.history.iterations.append(epoch * steps + step + 1)
                 self.history.iteration_accuracy.append(round(accuracy, 4))
-        over = told.means()
+        over = running_means.means()
         if not (over["loss"] < DIVERGED_LOSS and _is_finite(self.model)):
             self.history.outcome = "diverged"
         self._record("train", over)
@@ -522,7 +522,7 @@ class _Run:
         images = self.data.normalised(images).contiguous(memory_format=torch.channels_last)
         labels = train.labels[indices]
         if labels.ndim > 1:
-            squares = follow(labels[:, 1:], choices, indices, train.images.shape[-1])
+            squares = move_boxes(labels[:, 1:], choices, indices, train.images.shape[-1])
             labels = torch.cat([labels[:, :1], squares], 1)
         with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
             loss, means = self.objective(self.forward, images, labels)
@@ -628,7 +628,7 @@ class _Run:
             torch.cuda.set_rng_state(state["random_cuda"], self.device)
 
 
-def pooled_first(model: nn.Module) -> nn.Module:
+def swap_relu_maxpool(model: nn.Module) -> nn.Module:
     """The same function of the same layers, with less to do: where a ReLU comes straight before a max-pool in
     an nn.Sequential, the two change places. Outputs and gradients are the same to the bit.
     """

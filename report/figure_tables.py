@@ -5,20 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from report.colours import labels
-from report.figures import places as row_places
-from results.schema import (
-    Axis,
-    Column,
-    Figure,
-    Heatmap,
-    Network,
-    Panel,
-    Panels,
-    Pictures,
-    Row,
-    Scalar,
-    Table,
-)
+from report.figures.interval_plots import places as row_places
+from results.schema import Axis, Column, Figure, Heatmap, Network, Panel, Panels, Pictures, Row, Scalar, Table
 
 
 def figure_table(figure: Figure) -> tuple[Table, tuple[float, ...]]:

@@ -163,8 +163,8 @@ def _scaled_text(column: Column, value: int | float) -> str:
 
 def notes(table: Table, columns: Sequence[Column]) -> list[str]:
     """What stands below a table: its notes, and what the brackets and the bold cells of `columns` mean."""
-    said = any("95% " in note and "interval" in note for note in table.notes)
-    intervals = () if said else _interval_notes(table, columns)
+    has_interval_note = any("95% " in note and "interval" in note for note in table.notes)
+    intervals = () if has_interval_note else _interval_notes(table, columns)
     return [*table.notes, *intervals, *_best_notes(table, columns)]
 
 

@@ -230,8 +230,8 @@ def _image(element: Block) -> Block:
     (_, _, data), words_, (file, _) = element["c"]
     name, _ = pictures.on_page(Path(file))
     wide = pictures.width(element)
-    said = dict(data)
-    text = said.get("alt", plain_text(words_))
+    attributes = dict(data)
+    text = attributes.get("alt", plain_text(words_))
     size = f' width="{wide:.0%}"' if isinstance(wide, float) else f' width="{_pixels(wide)}"' if wide else ""
     image = f'<img src="pictures/{name}" alt="{escape(text)}"{size} loading="lazy">'
     return {"t": "RawInline", "c": ["html", image]}

@@ -151,9 +151,11 @@ def run(tex: str, document: Document, templates: Path, folder: Path) -> Path:
     limit = TIME_LIMIT_TAGGED if TAGGED in tex else TIME_LIMIT
     if _run(document, folder, engine, limit):
         return folder / f"{name}.pdf"
-    said = _bibtex_error(folder / f"{name}.blg", document.bibliography)
-    if said or not (_forget(folder, name) and _run(document, folder, engine, limit)):
-        problem, section = (said, "") if said else _explain(folder / f"{name}.log", tex, document, templates)
+    bibtex_error = _bibtex_error(folder / f"{name}.blg", document.bibliography)
+    if bibtex_error or not (_forget(folder, name) and _run(document, folder, engine, limit)):
+        problem, section = (
+            (bibtex_error, "") if bibtex_error else _explain(folder / f"{name}.log", tex, document, templates)
+        )
         _forget(folder, name)
         raise LaTeXError(problem, section)
     return folder / f"{name}.pdf"

@@ -53,8 +53,8 @@ def picture(image: Block, tagged: bool) -> str:
     """A picture at the width that was asked for, or as it is where that fits the line."""
     name, _ = pictures.in_latex(Path(image["c"][2][0]))
     wide = pictures.width(image)
-    said = rf"{wide:g}\linewidth" if isinstance(wide, float) else wide
-    latex = rf"\ownpicture{f'[width={said}]' if said else ''}{{pictures/{name}}}"
+    width = rf"{wide:g}\linewidth" if isinstance(wide, float) else wide
+    latex = rf"\ownpicture{f'[width={width}]' if width else ''}{{pictures/{name}}}"
     return latex_tags.figure(latex, plain_text(image["c"][1])) if tagged else latex
 
 

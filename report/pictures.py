@@ -83,8 +83,8 @@ def on_page(file: Path) -> tuple[str, bytes]:
 
 def width(image: Block) -> float | str | None:
     """A fraction of the text's width, or a length that both formats know; None where it is not said."""
-    said = dict(image["c"][0][2]).get("width", "")
-    found = re.fullmatch(r"(\d*\.?\d+)\s*(%|px|cm|mm|in|pt|em)?", said)
+    stated = dict(image["c"][0][2]).get("width", "")
+    found = re.fullmatch(r"(\d*\.?\d+)\s*(%|px|cm|mm|in|pt|em)?", stated)
     if not found or not float(found[1]):
         return None
     number, unit = float(found[1]), found[2] or "px"
@@ -122,8 +122,8 @@ def _converted(file: Path, _changed: int) -> bytes:
         files = [str(made), str(file)] if options[-1] == "-o" else [str(file), str(made)]
         done = subprocess.run([program, *options, *files], capture_output=True, text=True)
         if done.returncode or not made.is_file():
-            said = (done.stderr.strip().splitlines() or ["it says nothing"])[-1]
-            raise PictureError(f"{file} cannot be converted by {program}: {said}")
+            problem = (done.stderr.strip().splitlines() or ["it says nothing"])[-1]
+            raise PictureError(f"{file} cannot be converted by {program}: {problem}")
         return made.read_bytes()
 
 

@@ -104,9 +104,9 @@ def _syntax(template: str, line: int, text: str) -> tuple[int, str]:
             end, again = rest.find(closing), rest.find(opening)
             if begun <= line and (end < 0 or 0 <= again < end):
                 return begun, f"{opening} begins here and is never ended; write {closing} behind it"
-    said = [words for pattern, form in WORDS.items() if (words := _reworded(pattern, form, text))]
+    reworded = [words for pattern, form in WORDS.items() if (words := _reworded(pattern, form, text))]
     what = "the statement" if template.split("\n")[line - 1].startswith("{%") else "what {{ … }} holds"
-    return line, f"{what} cannot be read: {said[0] if said else text}"
+    return line, f"{what} cannot be read: {reworded[0] if reworded else text}"
 
 
 def _reworded(pattern: str, form: str, text: str) -> str:

@@ -124,7 +124,7 @@ class Audit(Analysis[AuditParameters]):
 def verdicts(result: Result, claims: Sequence[Claim] = ()) -> list[dict[str, Any]]:
     """The audit as data: quantity, claimed, computed, holds; the line, where the claims are given."""
     rows = result.tables["claims"].rows
-    told = [{"line": claim.line, "source": claim.source} for claim in claims] or [{} for _ in rows]
+    origins = [{"line": claim.line, "source": claim.source} for claim in claims] or [{} for _ in rows]
     return [
         {
             "quantity": row.cells["quantity"],
@@ -136,7 +136,7 @@ def verdicts(result: Result, claims: Sequence[Claim] = ()) -> list[dict[str, Any
             "problem": row.cells["source"] if row.cells["verdict"] == "cannot be checked" else "",
             **more,
         }
-        for row, more in zip(rows, told, strict=True)
+        for row, more in zip(rows, origins, strict=True)
     ]
 
 

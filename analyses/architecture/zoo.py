@@ -59,25 +59,25 @@ class Zoo(Analysis[ZooParameters]):
 
     def summarize(self, parameters: ZooParameters, outcomes: Mapping[str, Outcome]) -> Summary:
         rows = [row for outcome in outcomes.values() for row in outcome["rows"]]
-        judged = [_judged(row, rows) for row in rows]
-        unexplained = [entry for entry in judged if not entry["how"]]
-        by_gmacs = sorted((e for e in judged if e["gmacs_error"]), key=lambda e: -abs(e["gmacs_error"]))
+        entries = [_entry(row, rows) for row in rows]
+        unexplained = [entry for entry in entries if not entry["how"]]
+        by_gmacs = sorted((e for e in entries if e["gmacs_error"]), key=lambda e: -abs(e["gmacs_error"]))
         named = [entry for entry in by_gmacs if entry["how"] in (FUSED, ANOTHER) or entry["missed"]]
         metrics = {
             "models": builders.metric(len(rows), "Models and sizes in the table"),
             "parameters_agree": _count(
-                judged, "parameters_agree", "Rows whose parameters are ours to two decimals"
+                entries, "parameters_agree", "Rows whose parameters are ours to two decimals"
             ),
-            "macs_agree": _count(judged, "macs_agree", "Rows whose GMACs are ours to two decimals"),
+            "macs_agree": _count(entries, "macs_agree", "Rows whose GMACs are ours to two decimals"),
             "macs_explained": builders.metric(
-                sum(entry["macs_explained"] for entry in judged),
+                sum(entry["macs_explained"] for entry in entries),
                 "Rows whose GMACs are reached to two decimals by a stated way of counting",
             ),
             "unexplained": builders.metric(
                 len(unexplained), "Rows of which some figure is not reached by any stated way of counting"
             ),
             "fused": builders.metric(
-                sum(entry["how"] == FUSED for entry in judged),
+                sum(entry["how"] == FUSED for entry in entries),
                 "Rows measured after the branches of the network had been fused",
             ),
             "core_seconds": builders.metric(
@@ -106,13 +106,13 @@ class Zoo(Analysis[ZooParameters]):
                 "macs_agree",
             ),
         }
-        tables = {"ways": _ways(judged), "largest": _largest_table(named[:20]), "rows": _rows(judged)}
+        tables = {"ways": _ways(entries), "largest": _largest_table(named[:20]), "rows": _rows(entries)}
         if unexplained:
             tables["unexplained"] = _rows(unexplained, "Rows of which some figure is not reached.")
         return Summary(metrics, tables, {}, findings)
 
 
-def _judged(row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _entry(row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """How the published figures of a row are reached, and how far they are from the network as defined."""
     published = Published(row["model"], row["size"], *row["published"])
     entry: dict[str, Any] = {
@@ -164,8 +164,8 @@ def _twin(row: Mapping[str, Any], published: Published, rows: Sequence[Mapping[s
     return ""
 
 
-def _count(judged: Sequence[Mapping[str, Any]], key: str, title: str) -> Metric:
-    return builders.metric(sum(entry[key] for entry in judged), title)
+def _count(entries: Sequence[Mapping[str, Any]], key: str, title: str) -> Metric:
+    return builders.metric(sum(entry[key] for entry in entries), title)
 
 
 def _largest(named: Sequence[Mapping[str, Any]]) -> dict[str, Metric]:
@@ -185,7 +185,7 @@ def _largest(named: Sequence[Mapping[str, Any]]) -> dict[str, Metric]:
     }
 
 
-def _ways(judged: Sequence[Mapping[str, Any]]) -> Table:
+def _ways(entries: Sequence[Mapping[str, Any]]) -> Table:
     meaning = {
         PLAIN: "the network as defined: products, and 2 operations per output of batch "
         "normalisation, 5 of layer normalisation, and others; recurrent layers and fused attention missed",
@@ -196,7 +196,7 @@ def _ways(judged: Sequence[Mapping[str, Any]]) -> Table:
     }
     rows = []
     for how, text in meaning.items():
-        of = [entry for entry in judged if entry["how"] == how]
+        of = [entry for entry in entries if entry["how"] == how]
         if of or not how:
             agree = sum(entry["macs_agree"] for entry in of)
             rows.append(
@@ -246,7 +246,7 @@ def _largest_table(named: Sequence[Mapping[str, Any]]) -> Table:
     )
 
 
-def _rows(judged: Sequence[Mapping[str, Any]], caption: str = "") -> Table:
+def _rows(entries: Sequence[Mapping[str, Any]], caption: str = "") -> Table:
     pairs = (
         ("parameters", "Parameters", "M"),
         ("gmacs", "MACs", "GMACs"),
@@ -259,7 +259,7 @@ def _rows(judged: Sequence[Mapping[str, Any]], caption: str = "") -> Table:
             Column(key=f"our_{key}", label=f"{label}, counted", type="number", unit=unit, format=".2f")
         )
     rows = []
-    for entry in judged:
+    for entry in entries:
         cells: dict[str, Any] = {"model": entry["model"], "size": entry["size"], "how": entry["how"]}
         for i, (key, _, _) in enumerate(pairs):
             cells[key] = getattr(entry["published"], key)

@@ -22,11 +22,6 @@ from results import builders
 from results.schema import Finding, Metric
 from results.text import count, listing
 
-
-def _above(metric: Metric, limit: float = 0.0) -> bool:
-    return metric.low is not None and metric.low > limit
-
-
 WORDS = {  # of a value of each factor, within a sentence
     "pooling": "max-pooling of {}",
     "dropout": "a dropout rate of {}",
@@ -258,7 +253,7 @@ def search_findings(
         ),
         "baseline_overfits": builders.statement(
             "The baseline's training accuracy is above the interval of its validation accuracy",
-            validated.high is not None and metrics["baseline/train_accuracy"].value > validated.high,
+            validated.is_below(metrics["baseline/train_accuracy"].value),
             "baseline/train_accuracy",
             "baseline/validation_accuracy",
         ),
@@ -281,13 +276,13 @@ def search_findings(
         ),
         "baseline_beats_majority": builders.statement(
             "The baseline is more accurate than always naming the largest class",
-            _above(baseline, metrics["majority/test_accuracy"].value),
+            baseline.is_above(metrics["majority/test_accuracy"].value),
             "baseline/test_accuracy",
             "majority/test_accuracy",
         ),
         "test_agrees_with_validation": builders.statement(
             "The validation accuracy of the best setting lies in the interval of its test accuracy",
-            best.low is not None and best.high is not None and best.low <= validation <= best.high,
+            best.includes(validation),
             "best/test_accuracy",
             "best/validation_accuracy",
         ),
@@ -327,7 +322,7 @@ def transform_findings(
         ),
         "inverted_beats_majority": builders.statement(
             "On inverted images the best setting is still above the share of the largest class",
-            _above(metrics["transform/inverted/test_accuracy"], metrics["majority/test_accuracy"].value),
+            metrics["transform/inverted/test_accuracy"].is_above(metrics["majority/test_accuracy"].value),
             "transform/inverted/test_accuracy",
             "majority/test_accuracy",
         ),
@@ -377,7 +372,7 @@ def transform_findings(
     majority = metrics["majority/test_accuracy"].value
     found["baseline_inverted_fails"] = Finding(
         statement="The baseline on inverted images is no more accurate than always naming the largest class",
-        holds=not _above(metrics[transform_name("baseline", "inverted")], majority),
+        holds=not metrics[transform_name("baseline", "inverted")].is_above(majority),
         metrics=(transform_name("baseline", "inverted"), "majority/test_accuracy"),
     )
     for change in changes:

@@ -181,24 +181,17 @@ def _ablation_metrics(
 def _design_findings(
     metrics: Mapping[str, Metric], between: Mapping[str, Comparison], parameters: DesignsParameters
 ) -> dict[str, Finding]:
-    def lowest(name: str) -> float:
-        found = metrics[name]
-        return found.value if found.low is None else found.low
-
-    def highest(name: str) -> float:
-        found = metrics[name]
-        return found.value if found.high is None else found.high
-
     reached = ("design_a/test_accuracy", "design_b/test_accuracy")
+    highest = metrics["design_a/train_accuracy"].high
     return {
         "both_pass": builders.statement(
             "Both designs pass the required test accuracy within ten epochs, with their intervals",
-            parameters.epochs <= 10 and all(lowest(name) >= REQUIRED for name in reached),
+            parameters.epochs <= 10 and all(metrics[name].is_above(REQUIRED) for name in reached),
             *reached,
         ),
         "aim_reached": builders.statement(
             "The interval of the better design's test accuracy lies above the aim",
-            lowest("best/test_accuracy") >= AIM,
+            metrics["best/test_accuracy"].is_above(AIM),
             "best/test_accuracy",
         ),
         "b_is_chosen": builders.statement(
@@ -218,7 +211,7 @@ def _design_findings(
         ),
         "b_fits_more": builders.statement(
             "The interval of design B's training accuracy lies above that of design A's",
-            lowest("design_b/train_accuracy") > highest("design_a/train_accuracy"),
+            highest is not None and metrics["design_b/train_accuracy"].is_above(highest),
             "design_a/train_accuracy",
             "design_b/train_accuracy",
         ),
@@ -271,6 +264,24 @@ def _fit_findings(metrics: Mapping[str, Metric]) -> dict[str, Finding]:
             "validation images, by two points or more",
             holds=metrics[train].value >= metrics[validation].value + 0.02,
             metrics=(train, validation),
+        )
+    rate, alone, both = (
+        f"ablation/{name}/{key}"
+        for name, key in (
+            ("constant_rate", "rate"),
+            ("constant_rate", "difference"),
+            ("no_batch_norm", "difference"),
+        )
+    )
+    if {rate, alone, both} <= set(metrics):
+        found["rate_explains_little"] = builders.statement(
+            "The smaller rate of the variant without batch normalisation costs less than half as much where "
+            "it is constant and batch normalisation stays",
+            metrics[rate].value == metrics["ablation/no_batch_norm/rate"].value
+            and metrics[both].value < 2 * metrics[alone].value < 0,
+            rate,
+            alone,
+            both,
         )
     return found
 

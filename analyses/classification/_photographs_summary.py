@@ -40,13 +40,13 @@ def summary(parameters: PhotographsParameters, outcomes: Mapping[str, Outcome]) 
             "transfer_wins": builders.statement(
                 "Transfer names more test images rightly than training from scratch, and the "
                 "interval of the difference is above zero",
-                gain.low is not None and gain.low > 0,
+                gain.is_above(),
                 "transfer/gain",
             ),
             "scratch_wins": builders.statement(
                 "Training from scratch names more test images rightly than transfer, and the "
                 "interval of the difference is below zero",
-                gain.high is not None and gain.high < 0,
+                gain.is_below(),
                 "transfer/gain",
             ),
             "above_chance": builders.statement(

@@ -81,7 +81,7 @@ class Artists(Analysis[ArtistsParameters]):
 
     def plan(self, parameters: ArtistsParameters) -> list[Cell]:
         baseline = parameters.baseline
-        cells = _on_folds(parameters, "baseline", baseline, keep=True)
+        cells = _on_folds(parameters, "baseline", baseline, evaluate_on_test=True)
         for fold in range(parameters.folds * parameters.repeats):
             cells.append(Cell(f"forest/{fold}", _forest_settings(parameters, fold), fold))
         cells.append(Cell("changes", {"photograph": comparisons.PHOTOGRAPH}))
@@ -90,15 +90,17 @@ class Artists(Analysis[ArtistsParameters]):
                 name = comparisons.factor_name(factor, value)
                 cells += _on_folds(parameters, name, baseline.changed(changes))
         for number, setting in enumerate(parameters.searched()):
-            cells += _on_folds(parameters, f"search/{number}", setting, parameters.search_folds, keep=True)
+            cells += _on_folds(
+                parameters, f"search/{number}", setting, parameters.search_folds, evaluate_on_test=True
+            )
         return cells
 
-    def follow(self, parameters: ArtistsParameters, outcomes: Mapping[str, Outcome]) -> list[Cell]:
+    def plan_next(self, parameters: ArtistsParameters, outcomes: Mapping[str, Outcome]) -> list[Cell]:
         """The best drawn settings on all folds; then the best of these and the baseline on all images."""
         settings = parameters.searched()
         cells = []
         for number in comparisons.finalists(parameters, outcomes):
-            cells += _on_folds(parameters, f"search/{number}", settings[number], keep=True)
+            cells += _on_folds(parameters, f"search/{number}", settings[number], evaluate_on_test=True)
         if all(cell.id in outcomes for cell in cells):
             best = settings[comparisons.winner(parameters, outcomes)]
             for name, setting in (("baseline", parameters.baseline), ("best", best)):
@@ -135,7 +137,7 @@ class Artists(Analysis[ArtistsParameters]):
 
 
 def _settings(
-    parameters: ArtistsParameters, setting: Setting, fold: int | None, *, keep: bool = False
+    parameters: ArtistsParameters, setting: Setting, fold: int | None, *, evaluate_on_test: bool = False
 ) -> dict[str, Any]:
     """All that decides a cell, without what only other cells need."""
     settings: dict[str, Any] = {
@@ -143,7 +145,7 @@ def _settings(
         "fold": fold,
         "network": setting.network(),
         "recipe": setting.recipe(),
-        "keep": keep,
+        "keep": evaluate_on_test,
     }
     if fold is not None:
         settings["folds"] = parameters.folds
@@ -167,13 +169,13 @@ def _on_folds(
     setting: Setting,
     folds: int | None = None,
     *,
-    keep: bool = False,
+    evaluate_on_test: bool = False,
 ) -> list[Cell]:
     """A cell for each of the first `folds` folds of all repeats; a fold has the same seed for every
     setting.
     """
     return [
-        Cell(f"{name}/{fold}", _settings(parameters, setting, fold, keep=keep), fold)
+        Cell(f"{name}/{fold}", _settings(parameters, setting, fold, evaluate_on_test=evaluate_on_test), fold)
         for fold in range(parameters.folds * parameters.repeats if folds is None else folds)
     ]
 
@@ -304,7 +306,7 @@ def _changed(photograph: str) -> Outcome:
     return {"diverged": False, "pictures": under_every_change(square)}
 
 
-def _training_outcome(history: History, keep: bool) -> Outcome:
+def _training_outcome(history: History, evaluate_on_test: bool) -> Outcome:
     """What training gave; the held-out images are called validation, as they judge a setting."""
     outcome: Outcome = {
         "diverged": history.outcome == "diverged",
@@ -313,7 +315,7 @@ def _training_outcome(history: History, keep: bool) -> Outcome:
         "precision": history.precision,
         "train_accuracy": history.train_accuracy[-1] if history.train_accuracy else None,
     }
-    if keep:
+    if evaluate_on_test:
         parts = {"train": "train", "validation": "test"}
         outcome["history"] = {
             f"{name}_{what}": [round(value, 4) for value in getattr(history, f"{part}_{what}")]
@@ -355,7 +357,7 @@ def _final(cell: Cell, context: Context, pool: ImageSet, test: ImageSet) -> Outc
             "predictions": {"none": _grown(forest, cell.seed or 0, pool).predict(test.images)},
         }
     model, data, history = _trained(cell, context, pool, None)
-    outcome = _training_outcome(history, keep=False)
+    outcome = _training_outcome(history, evaluate_on_test=False)
     predictions = {}
     for change in (None, *CHANGES):
         labels, predictions[change or "none"], _ = _predicted(cell, context, model, data, test, change)

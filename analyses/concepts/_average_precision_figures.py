@@ -85,12 +85,12 @@ def detections_figure(parameters: AveragePrecisionParameters, overlaps: Overlaps
     pictures = []
     for image in images:
         true = [drawn(one, "truth") for one in parameters.truth if one.image == image]
-        said = [
+        detected = [
             drawn(one, "kept" if number in right else "suppressed", f"{one.kind} {one.score:.2f}")
             for number, one in enumerate(ranked)
             if one.image == image
         ]
-        pictures.append(Picture(title=f"Image {image}", png=sheet, boxes=(*true, *said)))
+        pictures.append(Picture(title=f"Image {image}", png=sheet, boxes=(*true, *detected)))
     return Pictures(
         caption="The example of this section: true boxes, and detections with their class and score. "
         "Continuous boxes are correct detections.",
@@ -111,13 +111,13 @@ def curve_figure(parameters: AveragePrecisionParameters, ranking: Sequence[Mappi
     last = steps[-1][0]
     steps += [(last, 0.0), (1.0, 0.0)]
     steps = list(dict.fromkeys(steps))
-    told = ", ".join(f"{one['precision']:.2f} at {one['recall']:.2f}" for one in ranking)
+    places = ", ".join(f"{one['precision']:.2f} at {one['recall']:.2f}" for one in ranking)
     return Chart(
         kind="line",
         caption=f"Precision against recall after each detection of the class {parameters.shown}, and the "
         "envelope, the highest precision at this or any higher recall. The area under the envelope is the "
         "average precision.",
-        alt=f"Precision by recall, detection by detection: {told}. The envelope falls in steps and is zero "
+        alt=f"Precision by recall, detection by detection: {places}. The envelope falls in steps and is zero "
         f"beyond a recall of {last:.2f}.",
         x=Axis(label="Recall", unit=FRACTION),
         y=Axis(label="Precision", unit=FRACTION),

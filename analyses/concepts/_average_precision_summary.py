@@ -23,13 +23,13 @@ def summary(parameters: AveragePrecisionParameters, outcomes: Mapping[str, Outco
     averages = {kind: averages_of(parameters, outcome["overlaps"], kind) for kind in kinds}
     means = {key: sum(one[key] for one in averages.values()) / len(kinds) for key in averages[kinds[0]]}
     metrics = _example_metrics(parameters, ranking) | {
-        f"{name}/{key}": builders.metric(value, f"{title} {said}", FRACTION)
+        f"{name}/{key}": builders.metric(value, f"{title} {convention}", FRACTION)
         for name, title, found in (
             *((kind, f"Average precision of {kind},", averages[kind]) for kind in kinds),
             ("mean", "Mean average precision,", means),
         )
         for key, value in found.items()
-        for said in (_in_words(parameters, key),)
+        for convention in (_in_words(parameters, key),)
     }
     shown = {
         "worked": tables.worked_table(parameters, outcome["overlaps"]),

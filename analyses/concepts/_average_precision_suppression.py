@@ -93,11 +93,11 @@ def suppression_summary(parameters: AveragePrecisionParameters, outcome: Outcome
 
 def _suppression_figure(parameters: AveragePrecisionParameters, kept: Sequence[int]) -> Pictures:
     sheet, candidates = canvas(parameters.side, parameters.objects), best_first(parameters.candidates)
-    said = f"{len(candidates)} candidates, of which {len(kept)} remain at {parameters.suppression:g}"
+    sentence = f"{len(candidates)} candidates, of which {len(kept)} remain at {parameters.suppression:g}"
     return Pictures(
         caption=f"Greedy suppression of {counted(len(candidates), 'candidates')} at an IoU threshold of "
         f"{parameters.suppression:g}. Left: the true objects. Right: the candidates, numbered by their rank.",
-        alt=f"A sheet with {len(parameters.objects)} objects, and one with the candidates. {said}.",
+        alt=f"A sheet with {len(parameters.objects)} objects, and one with the candidates. {sentence}.",
         columns=2,
         pictures=(
             Picture(

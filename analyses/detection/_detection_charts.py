@@ -118,11 +118,11 @@ def recall_chart(runs: Sequence[Outcome], caption: str) -> Chart:
         values = [run["recall"][f"{overlap:g}"] for run in runs]
         mean = tuple(sum(at) / len(at) for at in zip(*values, strict=True))
         series.append(Series(label=f"IoU ≥ {overlap:g}", x=tuple(map(float, PROPOSALS)), y=mean))
-    said = ", ".join(f"{one.y[0]:.2f} to {one.y[-1]:.2f} at {one.label}" for one in series)
+    ends = ", ".join(f"{one.y[0]:.2f} to {one.y[-1]:.2f} at {one.label}" for one in series)
     return Chart(
         kind="line",
         caption=caption,
-        alt=f"Recall with {PROPOSALS[0]} to {PROPOSALS[-1]} proposals an image: {said}.",
+        alt=f"Recall with {PROPOSALS[0]} to {PROPOSALS[-1]} proposals an image: {ends}.",
         x=Axis(label="Proposals per image", scale="log"),
         y=Axis(label="Recall", unit=FRACTION),
         series=tuple(series),

@@ -175,10 +175,6 @@ def _findings(
     differences: Mapping[str, Comparison],
     words: Mapping[str, str],
 ) -> dict[str, Finding]:
-    def reached(name: str) -> bool:
-        low = metrics[f"{name}/test_accuracy"].low
-        return low is not None and low >= parameters.published[name]
-
     def holds(statement: str, keys: Sequence[str], verdict: str) -> Finding:
         return builders.statement(
             f"{statement}, after Holm's correction within its table",
@@ -186,10 +182,13 @@ def _findings(
             *(f"{key}difference" for key in keys),
         )
 
+    reached = {
+        name: metrics[f"{name}/test_accuracy"].is_above(parameters.published[name]) for name in NETWORKS
+    }
     findings = {
         "published_reached": builders.statement(
             "The interval of every network lies above the published accuracy",
-            all(map(reached, NETWORKS)),
+            all(reached.values()),
             *(f"{name}/test_accuracy" for name in NETWORKS),
         ),
         "residual_is_best": holds(
@@ -223,21 +222,21 @@ def _findings(
     for name, label in NETWORKS.items():
         findings[f"{name}_reaches_published"] = builders.statement(
             f"The interval of the {label} lies above the published accuracy",
-            reached(name),
+            reached[name],
             f"{name}/test_accuracy",
         )
-    changes = [(f"ablation/{name}", name, said) for name, said in words.items() if name != REFERENCE]
+    changes = [(f"ablation/{name}", name, label) for name, label in words.items() if name != REFERENCE]
     changes += [
         (f"{base}/{name}", f"full_{name}", change.words)
         for base, variants in VARIANTS.items()
         for name, change in variants.items()
         if f"{base}/{name}/" in differences
     ]
-    for key, name, said in changes:
+    for key, name, label in changes:
         for suffix, box, what in (("", "", "accuracy"), ("iou_", "box_", "IoU of the best proposal")):
             for found, verdict, word in (("helps", "more", "higher"), ("hurts", "less", "lower")):
                 findings[f"{name}_{box}{found}"] = holds(
-                    f"With {said}, the {what} is {word}", (f"{key}/{suffix}",), verdict
+                    f"With {label}, the {what} is {word}", (f"{key}/{suffix}",), verdict
                 )
     families = (
         ("", "help", "more", "raises accuracy significantly", "Accuracy is significantly higher with"),
@@ -259,8 +258,8 @@ def _findings(
     )
     for suffix, key, verdict, one, many in families:
         members = {
-            said: differences[f"ablation/{name}/{suffix}"].verdict == verdict
-            for name, said in words.items()
+            label: differences[f"ablation/{name}/{suffix}"].verdict == verdict
+            for name, label in words.items()
             if name != REFERENCE
         }
         findings[f"changes_that_{key}"] = builders.family(

@@ -94,11 +94,11 @@ def variants_table(
     """The detector on a network, and what is compared with it at its own budget."""
     rows = []
     names = {"": "Unchanged detector"} | {name: one.words for name, one in VARIANTS[base].items()}
-    for name, said in names.items():
+    for name, label in names.items():
         prefix = f"{base}/{name}".rstrip("/")
         if f"{prefix}/test_accuracy" not in metrics:
             continue
-        cells: dict[str, Any] = {"variant": said[:1].upper() + said[1:]}
+        cells: dict[str, Any] = {"variant": label[:1].upper() + label[1:]}
         cells |= {key: metrics[f"{prefix}/{key}"].value for key in ("test_accuracy", "mean_iou")}
         for suffix in COMPARED if name else ():
             cells |= differences[f"{prefix}/{suffix}"].cells(suffix)
@@ -128,8 +128,8 @@ def ablation_table(
     """By accuracy, or by how well the best proposal fits: each table is a family of comparisons."""
     measured, suffix, label = ("iou", "iou_", "Mean IoU") if boxes else ("accuracy", "", "Accuracy")
     rows = []
-    for name, said in words.items():
-        cells: dict[str, Any] = {"change": said[:1].upper() + said[1:]}
+    for name, change in words.items():
+        cells: dict[str, Any] = {"change": change[:1].upper() + change[1:]}
         cells["measured"] = metrics[f"ablation/{name}/{measured}"].value
         if name != REFERENCE:
             cells |= differences[f"ablation/{name}/{suffix}"].cells()

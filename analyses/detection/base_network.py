@@ -71,7 +71,6 @@ class BaseNetwork(Analysis[BaseNetworkParameters]):
             ("training/seeds", parameters.seeds, "Seeds", ""),
         ):
             metrics[key] = builders.metric(value, title, unit)
-        low = metrics["base/test_accuracy"].low
         return Summary(
             metrics=metrics,
             tables={
@@ -97,7 +96,7 @@ class BaseNetwork(Analysis[BaseNetworkParameters]):
             findings={
                 "reaches_required": builders.statement(
                     "The interval of the test accuracy over seeds lies above what is asked for",
-                    low is not None and low >= parameters.required,
+                    metrics["base/test_accuracy"].is_above(parameters.required),
                     "base/test_accuracy",
                     "base/required",
                 ),

@@ -157,7 +157,7 @@ class Saliency(Analysis[SaliencyParameters]):
                     "With half of the layers randomised, guided backpropagation keeps "
                     "significantly more of its map than the gradient, and a rank correlation significantly "
                     "above one half",
-                    larger["gradient"] and guided.low is not None and guided.low > 0.5,
+                    larger["gradient"] and guided.is_above(0.5),
                     "guided/likeness/half",
                     "guided/over/gradient",
                 ),
@@ -171,7 +171,7 @@ class Saliency(Analysis[SaliencyParameters]):
                     "With all layers randomised, the interval of some method's rank correlation is "
                     "above zero",
                     {
-                        name.lower(): _above_zero(metrics[f"{method}/likeness/all"])
+                        name.lower(): metrics[f"{method}/likeness/all"].is_above()
                         for method, name in NAMES.items()
                     },
                     *(f"{method}/likeness/all" for method in NAMES),
@@ -183,22 +183,18 @@ class Saliency(Analysis[SaliencyParameters]):
                 ),
                 "some_method_passes": builders.statement(
                     "With all layers randomised, the interval of some method's correlation includes zero",
-                    any(one.low is not None and one.low <= 0 for one in ends),
+                    any(one.includes(0.0) for one in ends),
                     *(f"{method}/likeness/all" for method in NAMES),
                 ),
                 "all_change_in_the_end": builders.statement(
                     "With all layers randomised, no attribution keeps a rank correlation of one "
                     "half within its interval",
-                    all((one.value if one.high is None else one.high) < 0.5 for one in ends),
+                    all(one.is_below(0.5) for one in ends),
                     *(f"{method}/likeness/all" for method in NAMES),
                 ),
             },
             note="Weights: {source}, SHA-256 {sha256}.".format(**next(iter(outcomes.values()))["weights"]),
         )
-
-
-def _above_zero(metric: Metric) -> bool:
-    return metric.low is not None and metric.low > 0
 
 
 def _key(image: str) -> str:

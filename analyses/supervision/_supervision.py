@@ -164,8 +164,8 @@ def transferred(
 def accuracies(prefix: str, words: str, runs: Sequence[Outcome]) -> dict[str, Metric]:
     """Mean test accuracies over seeds."""
     return {
-        f"{prefix}/{part}_accuracy": records.over_seeds(runs, part, f"Test accuracy {said}: {words}")
-        for part, said in PARTS.items()
+        f"{prefix}/{part}_accuracy": records.over_seeds(runs, part, f"Test accuracy {where}: {words}")
+        for part, where in PARTS.items()
     }
 
 
@@ -184,8 +184,8 @@ def comparison_metrics(comparisons: Mapping[str, Comparison], rows: Mapping[str,
     """rows: prefix of the comparisons → words."""
     metrics: dict[str, Metric] = {}
     for prefix, words in rows.items():
-        for part, said in PARTS.items():
-            title = f"Change of test accuracy {said}: {words}"
+        for part, where in PARTS.items():
+            title = f"Change of test accuracy {where}: {words}"
             metrics |= comparisons[f"{prefix}/{part}_"].metrics(f"{prefix}/{part}_", title)
     return metrics
 
@@ -207,12 +207,12 @@ def comparison_table(
         [
             {
                 "what": words,
-                "part": said.capitalize(),
+                "part": where.capitalize(),
                 "difference": builders.estimate(comparisons[f"{prefix}/{part}_"].difference, "seeds"),
                 "p": comparisons[f"{prefix}/{part}_"].p,
             }
             for prefix, words in rows.items()
-            for part, said in PARTS.items()
+            for part, where in PARTS.items()
         ],
         notes=("p-values are adjusted by Holm's method for the comparisons of the table.",),
     )

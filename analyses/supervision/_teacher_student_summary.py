@@ -19,8 +19,8 @@ def summary(parameters: TeacherParameters, outcomes: Mapping[str, Outcome]) -> S
     runs = _runs(parameters, outcomes)
     comparisons = _comparisons(parameters, runs, best)
     metrics = _metrics(parameters, runs, best)
-    for name, (one, said) in comparisons.items():
-        metrics |= one.metrics(f"{name}/", f"Change of test accuracy: {said}")
+    for name, (one, label) in comparisons.items():
+        metrics |= one.metrics(f"{name}/", f"Change of test accuracy: {label}")
     shown = {
         "results": tables.results_table(parameters, metrics, runs),
         "differences": tables.differences_table(parameters, comparisons),
@@ -84,16 +84,16 @@ def _metrics(
     words |= {f"k/{k}": f"student, {k} images a class" for k in parameters.k}
     words |= {f"p/{p}": f"student at the largest K, top {p} classes an image" for p in parameters.p}
     metrics: dict[str, Metric] = {}
-    for name, said in words.items():
+    for name, label in words.items():
         metrics[f"{name}/test_accuracy"] = records.over_seeds(
-            runs[name], "test_accuracy", f"Test accuracy: {said}"
+            runs[name], "test_accuracy", f"Test accuracy: {label}"
         )
         if name not in ("teacher", "supervised"):
             metrics[f"{name}/precision"] = records.over_seeds(
-                runs[name], "precision", f"Share of right labels: {said}"
+                runs[name], "precision", f"Share of right labels: {label}"
             )
             metrics[f"{name}/before_finetuning"] = records.over_seeds(
-                runs[name], "before_finetuning", f"Test accuracy before fine-tuning: {said}"
+                runs[name], "before_finetuning", f"Test accuracy before fine-tuning: {label}"
             )
     metrics["student/test_accuracy"] = metrics[f"k/{best}/test_accuracy"]
     metrics["best_k"] = builders.metric(best, "K with the highest validation accuracy", "images")
@@ -129,7 +129,7 @@ def _comparisons(
     found = comparing.compared(
         {name: (values[one], values[other]) for name, (one, other, _) in pairs.items()}
     )
-    return {name: (found[name], said) for name, (_, _, said) in pairs.items()}
+    return {name: (found[name], label) for name, (_, _, label) in pairs.items()}
 
 
 def _findings(

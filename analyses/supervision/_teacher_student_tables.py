@@ -72,11 +72,11 @@ def differences_table(
         },
         [
             {
-                "what": said[:1].upper() + said[1:],
+                "what": label[:1].upper() + label[1:],
                 "difference": builders.estimate(one.difference, "seeds"),
                 "p": one.p,
             }
-            for one, said in comparisons.values()
+            for one, label in comparisons.values()
         ],
         notes=("p-values are adjusted by Holm's method for the comparisons of the table.",),
     )

@@ -113,7 +113,7 @@ class Tail:
         comparisons = self.comparisons()
         return {
             f"tail_more_classes_{word}{suffix}": builders.statement(
-                f"On the long-tailed pool some larger P gives a significantly {said} {what}",
+                f"On the long-tailed pool some larger P gives a significantly {adjective} {what}",
                 any(one.verdict == verdict for one in found.values()),
                 *(f"{key}difference" for key in found),
             )
@@ -121,7 +121,7 @@ class Tail:
                 ("test_accuracy", "", "test accuracy"),
                 ("rare_accuracy", "_rare", "accuracy on the rare classes"),
             )
-            for word, said, verdict in (("help", "higher", "more"), ("harm", "lower", "less"))
+            for word, adjective, verdict in (("help", "higher", "more"), ("harm", "lower", "less"))
             for found in [{name: one for name, one in comparisons.items() if name.endswith(f"/{key}_")}]
         }
 
@@ -131,7 +131,7 @@ def _measured(run: Outcome) -> dict[str, float]:
     sizes = run["class_sizes"]
     rare = set(sorted(range(len(sizes)), key=lambda kind: sizes[kind])[: len(sizes) // 2])
     predicted, labels = (records.class_numbers(run["predicted"][key]) for key in ("predictions", "labels"))
-    of_rare = [said == true for said, true in zip(predicted, labels, strict=True) if true in rare]
+    of_rare = [guess == label for guess, label in zip(predicted, labels, strict=True) if label in rare]
     chosen = sum(run["class_labels"][kind] for kind in rare)
     return {
         "test_accuracy": run["test_accuracy"],

@@ -87,7 +87,7 @@ class LabelNoise(Analysis[NoiseParameters]):
             metrics[f"{name}/wrong"] = records.over_seeds(
                 found, "wrong", f"Labels that are wrong: {words[name]}"
             )
-        changed = {name: said for name, said in words.items() if name != "noise/0"}
+        changed = {name: label for name, label in words.items() if name != "noise/0"}
         comparisons = supervision.compared({f"noise/{n}": found for n, found in runs.items() if n}, runs[0])
         metrics |= supervision.comparison_metrics(comparisons, changed)
         most = max(parameters.noise)
@@ -207,17 +207,17 @@ def _findings(
     most = max(parameters.noise)
     findings = {
         f"{part}_loses_by_the_most_noise": comparisons[f"noise/{most}/{part}_"].finding(
-            f"With most labels replaced the accuracy {said} is significantly lower",
+            f"With most labels replaced the accuracy {label} is significantly lower",
             f"noise/{most}/{part}_difference",
             expected="less",
-            more=f"With {most}% of the labels replaced, accuracy {said} rises significantly: the change is "
+            more=f"With {most}% of the labels replaced, accuracy {label} rises significantly: the change is "
             f"{{noise/{most}/{part}_difference:points ci unit}}.",
-            less=f"With {most}% of the labels replaced, accuracy {said} falls significantly: the change is "
+            less=f"With {most}% of the labels replaced, accuracy {label} falls significantly: the change is "
             f"{{noise/{most}/{part}_difference:points ci unit}}.",
-            same=f"With {most}% of the labels replaced, accuracy {said} does not change significantly: the "
+            same=f"With {most}% of the labels replaced, accuracy {label} does not change significantly: the "
             f"change is {{noise/{most}/{part}_difference:points ci unit}}.",
         )
-        for part, said in supervision.PARTS.items()
+        for part, label in supervision.PARTS.items()
     }
     for key, one in published.items():
         name = key.removesuffix("over_published_")
@@ -238,7 +238,7 @@ def _findings(
         )
         findings[f"{name}holds_published"] = builders.statement(
             "The interval of the change by linear probe holds the paper's figure",
-            change.low is not None and change.high is not None and change.low <= -cost <= change.high,
+            change.includes(-cost),
             f"{name}probe_difference",
         )
         findings[f"{name}loses_more_than_published"] = builders.statement(

@@ -92,11 +92,11 @@ class Resampling(Analysis[ResamplingParameters]):
             "data/largest": builders.metric(sizes[0], "Images of the largest class", "images"),
             "data/smallest": builders.metric(sizes[-1], "Images of the smallest class", "images"),
         }
-        words = {way: f"{said} sampling" for way, said in WORDS.items()}
+        words = {way: f"{adverb} sampling" for way, adverb in WORDS.items()}
         for way, found in runs.items():
             metrics |= supervision.accuracies(way, words[way], found)
             metrics[f"{way}/accuracy"] = metrics[f"{way}/probe_accuracy"]
-        changed = {way: said for way, said in words.items() if way != "natural"}
+        changed = {way: adverb for way, adverb in words.items() if way != "natural"}
         comparisons = supervision.compared({way: runs[way] for way in changed}, runs["natural"])
         metrics |= supervision.comparison_metrics(comparisons, changed)
         published = comparing.compared(
@@ -118,7 +118,7 @@ class Resampling(Analysis[ResamplingParameters]):
                     "test set of the source, by a linear probe on the target, and after fine-tuning on the "
                     "target.",
                     "Sampling",
-                    {way: said.capitalize() for way, said in WORDS.items()},
+                    {way: adverb.capitalize() for way, adverb in WORDS.items()},
                     metrics,
                     parameters.seeds,
                     "A seed decides which classes are rare.",

@@ -143,10 +143,6 @@ def _lowest_loss(runs: Sequence[Outcome], name: str) -> dict[str, Metric]:
     }
 
 
-def _includes(metric: Metric, value: float) -> bool:
-    return metric.low is not None and metric.high is not None and metric.low <= value <= metric.high
-
-
 def _findings(
     metrics: Mapping[str, Metric],
     parameters: FaceParameters,
@@ -167,7 +163,7 @@ def _findings(
         ),
         "published_within": builders.statement(
             "The interval of the perceptron on pixels includes the published accuracy",
-            _includes(metrics[f"{first}/test_accuracy"], parameters.published),
+            metrics[f"{first}/test_accuracy"].includes(parameters.published),
             f"{first}/test_accuracy",
         ),
         "largest_rate_is_chosen": builders.statement(
@@ -249,7 +245,7 @@ def _findings(
         ),
         "penalty_smooths": builders.statement(
             "With the penalty the weights of the hidden units are smoother, with an interval below zero",
-            rougher.high is not None and rougher.high < 0,
+            rougher.is_below(),
             f"{first}_l2/roughness_difference",
         ),
         "worked_right": examples.worked_finding(worked, right=True),

@@ -238,7 +238,7 @@ def finetune(cell: Cell, context: Context) -> Outcome:
     """All layers; with the first test face that is named right, and the first that is named wrong."""
     _, _, faces, outcome, logits = fine_tuned(cell, context)
     labels, files, classes = faces.test.labels.tolist(), faces.test.files, faces.test.classes
-    correct = [said == true for said, true in zip(logits.argmax(1).tolist(), labels, strict=True)]
+    correct = [guess == label for guess, label in zip(logits.argmax(1).tolist(), labels, strict=True)]
     return outcome | {
         "worked": [
             {

@@ -259,7 +259,7 @@ def share_correct(runs: Sequence[Outcome]) -> NDArray[Any]:
 
 def _is_correct(run: Outcome) -> list[bool]:
     if "predictions" in run:
-        return [said == true for said, true in zip(run["predictions"], run["labels"], strict=True)]
+        return [guess == label for guess, label in zip(run["predictions"], run["labels"], strict=True)]
     return [one == "1" for one in run["right"]]  # outcomes that were kept without predictions
 
 

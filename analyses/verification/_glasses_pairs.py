@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from analyses.verification._evaluation import EvaluatedPairs
 from analyses.verification._glasses_settings import KINDS
-from analyses.verification._judging import Judged
 from analyses.verification._verification import Faces
 from analyses.verification._verification_people import glasses_of, load_faces
 
@@ -48,12 +48,12 @@ def pairs_by_kind(glasses: list[bool]) -> dict[str, Any]:
     return {"none": none, "both": both, "cross": ~none & ~both}
 
 
-def accepted_share(judged: Judged, which: Any, *, same: bool) -> float:
+def accepted_share(evaluated: EvaluatedPairs, which: Any, *, same: bool) -> float:
     """Mean over seeds of the share of these pairs that is called the same."""
     import numpy as np
 
     found = []
-    for runs, thresholds in zip(judged.pairs, judged.thresholds, strict=True):
+    for runs, thresholds in zip(evaluated.pairs, evaluated.thresholds, strict=True):
         for pairs, limits in zip(runs, thresholds, strict=True):
             chosen = which & (pairs.same == same)
             if chosen.any():
@@ -61,9 +61,9 @@ def accepted_share(judged: Judged, which: Any, *, same: bool) -> float:
     return float(np.mean(found)) if found else 0.0
 
 
-def count_accepted(judged: Judged, which: Any) -> tuple[list[int], int]:
+def count_accepted(evaluated: EvaluatedPairs, which: Any) -> tuple[list[int], int]:
     """Of the same pairs among these, how many each seed accepts; and how many there are."""
-    (runs,), (thresholds,) = judged.pairs, judged.thresholds
+    (runs,), (thresholds,) = evaluated.pairs, evaluated.thresholds
     accepted = [
         int((which & pairs.same & (pairs.distances < limits["balanced"])).sum())
         for pairs, limits in zip(runs, thresholds, strict=True)

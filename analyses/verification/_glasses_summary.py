@@ -7,13 +7,13 @@ from typing import Any
 
 from analyses import records
 from analyses.plugin import Outcome, Summary
+from analyses.verification import _evaluation as evaluation
 from analyses.verification import _glasses_tables as tables
-from analyses.verification import _judging as judging
 from analyses.verification import _verification as verification
+from analyses.verification._evaluation import EvaluatedPairs
 from analyses.verification._glasses_meglass import meglass_metrics, meglass_table
 from analyses.verification._glasses_pairs import accepted_share, count_accepted, pairs_by_kind
 from analyses.verification._glasses_settings import BARE, KINDS, ROWS, SPLITS, GlassesParameters
-from analyses.verification._judging import Judged
 from analyses.verification._verification import CROSSED
 from results import builders
 from results.builders import FRACTION
@@ -22,34 +22,35 @@ from results.text import counted
 
 
 def summary(parameters: GlassesParameters, outcomes: Mapping[str, Outcome]) -> Summary:
-    judged = {
-        split: {method: judging.split_runs(outcomes, [split], method) for method in ROWS} for split in SPLITS
+    evaluated = {
+        split: {method: evaluation.split_runs(outcomes, [split], method) for method in ROWS}
+        for split in SPLITS
     }
     kinds = {split: pairs_by_kind(outcomes[f"{split}/mining/0"]["glasses"]) for split in SPLITS}
-    people = judged["heldout"]["mining"].people
-    areas = {method: judging.aucs(one) for method, one in judged["heldout"].items()}
+    people = evaluated["heldout"]["mining"].people
+    areas = {method: evaluation.aucs(one) for method, one in evaluated["heldout"].items()}
     rates = {
         kind: {
-            method: judging.accepted(one, [kinds["heldout"][kind]])
-            for method, one in judged["heldout"].items()
+            method: evaluation.accepted(one, [kinds["heldout"][kind]])
+            for method, one in evaluated["heldout"].items()
         }
         for kind in KINDS
     }
     found = _compared(areas, rates, people)
-    strangers = _strangers(judged["heldout"], kinds["heldout"], people)
-    metrics = _metrics(parameters, outcomes, judged, kinds, areas, rates)
-    metrics |= judging.comparison_metrics(found) | judging.comparison_metrics(strangers)
+    strangers = _strangers(evaluated["heldout"], kinds["heldout"], people)
+    metrics = _metrics(parameters, outcomes, evaluated, kinds, areas, rates)
+    metrics |= evaluation.comparison_metrics(found) | evaluation.comparison_metrics(strangers)
     metrics |= _interval_ends(found)
     note = (
         f"Means over {counted(parameters.seeds, 'seeds')}. Brackets: 95% bootstrap intervals over "
-        f"{counted(people, 'people')} ({judging.RESAMPLES} resamples)."
+        f"{counted(people, 'people')} ({evaluation.RESAMPLES} resamples)."
     )
     shown = {
         "networks": tables.networks_table(metrics, note),
-        "kinds": tables.kinds_table(metrics, judged["heldout"]["mining"], kinds["heldout"], note),
+        "kinds": tables.kinds_table(metrics, evaluated["heldout"]["mining"], kinds["heldout"], note),
         "comparisons": tables.comparisons_table(found),
         "harder": tables.harder_table(found, HARDER),
-        "published": tables.published_table(judged["published"], kinds["published"]),
+        "published": tables.published_table(evaluated["published"], kinds["published"]),
         "recipe": verification.recipe_table(parameters, tuple(CROSSED)),
     }
     if parameters.meglass:
@@ -81,24 +82,24 @@ def _activations(parameters: GlassesParameters, outcomes: Mapping[str, Outcome])
 def _metrics(
     parameters: GlassesParameters,
     outcomes: Mapping[str, Outcome],
-    judged: Mapping[str, Mapping[str, Judged]],
+    evaluated: Mapping[str, Mapping[str, EvaluatedPairs]],
     kinds: Mapping[str, Mapping[str, Any]],
-    areas: Mapping[str, judging.Drawn],
-    rates: Mapping[str, Mapping[str, judging.Drawn]],
+    areas: Mapping[str, evaluation.Drawn],
+    rates: Mapping[str, Mapping[str, evaluation.Drawn]],
 ) -> dict[str, Metric]:
     metrics: dict[str, Metric] = {}
-    people = judged["heldout"]
+    people = evaluated["heldout"]
     for method, label in ROWS.items():
         count = people[method].people
-        metrics[f"{method}/auc"] = judging.estimated(
+        metrics[f"{method}/auc"] = evaluation.estimated(
             *areas[method], f"AUC of people with and without glasses: {label}", count
         )
         for split, words in SPLITS.items():
             ending = "" if split == "heldout" else f"/{split}"
             metrics[f"threshold/{method}{ending}"] = builders.metric(
-                judged[split][method].threshold(), f"Threshold of the distance, {words} tested: {label}"
+                evaluated[split][method].threshold(), f"Threshold of the distance, {words} tested: {label}"
             )
-        whole = judging.rates_of(people[method])
+        whole = evaluation.rates_of(people[method])
         for key, what in (
             ("true_positive", "True positive rate"),
             ("false_positive", "False positive rate"),
@@ -108,7 +109,7 @@ def _metrics(
                 whole[key], f"{what} of people with and without glasses: {label}", FRACTION
             )
         for kind, words in KINDS.items():
-            metrics[f"{method}/{kind}_glasses_tpr"] = judging.estimated(
+            metrics[f"{method}/{kind}_glasses_tpr"] = evaluation.estimated(
                 *rates[kind][method], f"True positive rate where {words} wear glasses: {label}", count
             )
             metrics[f"{method}/{kind}_glasses_fpr"] = builders.metric(
@@ -116,7 +117,7 @@ def _metrics(
                 f"False positive rate where {words} wear glasses: {label}",
                 FRACTION,
             )
-        accepted, total = count_accepted(judged["published"][method], kinds["published"]["cross"])
+        accepted, total = count_accepted(evaluated["published"][method], kinds["published"]["cross"])
         metrics[f"{method}/published_cross_accepted"] = builders.metric(
             sum(accepted) / len(accepted),
             f"Accepted mixed pairs of the tutorial's test people, mean over seeds: {label}",
@@ -147,14 +148,14 @@ COMPARED = {
     "network_mining": ("mining", "tutorial_mining"),
 }
 HARDER = "harder"  # with glasses on one of two images than without any
-CROSS = judging.Measure(
+CROSS = evaluation.Measure(
     "mixed TPR",
     more="{first} accepts more mixed pairs than {second}",
     less="{first} accepts fewer mixed pairs than {second}",
     same="on mixed pairs, the acceptance rates of {first} and {second} do not differ significantly",
     rate=True,
 )
-KIND = judging.Measure(
+KIND = evaluation.Measure(
     "TPR",
     more="{first} accepts a larger share of mixed pairs than of pairs without glasses",
     less="{first} accepts a smaller share of mixed pairs than of pairs without glasses",
@@ -173,20 +174,20 @@ SIDES = {
 }
 #: One table, one family.
 WORDS = {
-    f"{name}/{key}": judging.Compared(*SIDES[name], measure)
+    f"{name}/{key}": evaluation.Compared(*SIDES[name], measure)
     for name in COMPARED
-    for key, measure in (("auc", judging.AUC), ("cross_glasses_tpr", CROSS))
+    for key, measure in (("auc", evaluation.AUC), ("cross_glasses_tpr", CROSS))
 } | {
-    f"{HARDER}/{method}": judging.Compared(IN_TEXT[method], "the same, on pairs without glasses", KIND)
+    f"{HARDER}/{method}": evaluation.Compared(IN_TEXT[method], "the same, on pairs without glasses", KIND)
     for method in ROWS
 }
 
 
 def _compared(
-    areas: Mapping[str, judging.Drawn],
-    rates: Mapping[str, Mapping[str, judging.Drawn]],
+    areas: Mapping[str, evaluation.Drawn],
+    rates: Mapping[str, Mapping[str, evaluation.Drawn]],
     people: int,
-) -> dict[str, judging.Comparison]:
+) -> dict[str, evaluation.Comparison]:
     """All comparisons of the table: AUC, and accepted pairs across glasses."""
     values = {"auc": areas, "cross_glasses_tpr": rates["cross"]}
     pairs = {
@@ -194,7 +195,7 @@ def _compared(
         for name, (first, second) in COMPARED.items()
         for key, found in values.items()
     } | {f"{HARDER}/{method}": (rates["cross"][method], rates["none"][method]) for method in ROWS}
-    return judging.compared(pairs, WORDS, dict.fromkeys(pairs, people))
+    return evaluation.compared(pairs, WORDS, dict.fromkeys(pairs, people))
 
 
 #: The pairs of two people among which drawn glasses may change the false positive rate.
@@ -208,8 +209,8 @@ STRANGERS = "drawn_strangers"
 
 
 def _strangers(
-    judged: Mapping[str, Judged], kinds: Mapping[str, Any], people: int
-) -> dict[str, judging.Comparison]:
+    evaluated: Mapping[str, EvaluatedPairs], kinds: Mapping[str, Any], people: int
+) -> dict[str, evaluation.Comparison]:
     """What drawn glasses change in the share of the pairs of two people that the new network accepts; a
     family of its own.
     """
@@ -217,15 +218,16 @@ def _strangers(
     pairs, words = {}, {}
     for kind, among in AMONG.items():
         drawn, bare = (
-            judging.accepted(judged[method], [everyone[kind]], same=False) for method in ("mining", BARE)
+            evaluation.accepted(evaluated[method], [everyone[kind]], same=False)
+            for method in ("mining", BARE)
         )
         pairs[f"{STRANGERS}/{kind}"] = (drawn, bare)
-        measure = judging.Measure("FPR", "", "", "", rate=True)
-        words[f"{STRANGERS}/{kind}"] = judging.Compared(*SIDES["drawn_difference"], measure, among)
-    return judging.compared(pairs, words, dict.fromkeys(pairs, people))
+        measure = evaluation.Measure("FPR", "", "", "", rate=True)
+        words[f"{STRANGERS}/{kind}"] = evaluation.Compared(*SIDES["drawn_difference"], measure, among)
+    return evaluation.compared(pairs, words, dict.fromkeys(pairs, people))
 
 
-def _strangers_finding(found: Mapping[str, judging.Comparison]) -> Finding:
+def _strangers_finding(found: Mapping[str, evaluation.Comparison]) -> Finding:
     differences = counted(len(found), "differences")
     return builders.family(
         "Drawn glasses change the false positive rate of the new network significantly",
@@ -258,7 +260,7 @@ def _published_finding(metrics: Mapping[str, Metric], outcomes: Mapping[str, Out
     )
 
 
-def _interval_ends(found: Mapping[str, judging.Comparison]) -> dict[str, Metric]:
+def _interval_ends(found: Mapping[str, evaluation.Comparison]) -> dict[str, Metric]:
     """The ends of two intervals as metrics of their own, which are asked for by name."""
     metrics = {}
     for name in ("difference", "drawn_difference"):
@@ -270,7 +272,9 @@ def _interval_ends(found: Mapping[str, judging.Comparison]) -> dict[str, Metric]
     return metrics
 
 
-def _findings(found: Mapping[str, judging.Comparison], outcomes: Mapping[str, Outcome]) -> dict[str, Finding]:
+def _findings(
+    found: Mapping[str, evaluation.Comparison], outcomes: Mapping[str, Outcome]
+) -> dict[str, Finding]:
     names: dict[str, tuple[str, builders.Verdict]] = {
         "new_accepts_more_across": ("difference/cross_glasses_tpr", "more"),
         "new_has_higher_auc": ("difference/auc", "more"),

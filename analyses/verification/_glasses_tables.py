@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from analyses.verification import _judging as judging
+from analyses.verification import _evaluation as evaluation
+from analyses.verification._evaluation import EvaluatedPairs
 from analyses.verification._glasses_pairs import count_accepted
 from analyses.verification._glasses_settings import KINDS, ROWS
-from analyses.verification._judging import Judged
 from results import builders
 from results.schema import Chart, Metric, Table
 
@@ -44,9 +44,11 @@ def networks_table(metrics: Mapping[str, Metric], note: str) -> Table:
     )
 
 
-def kinds_table(metrics: Mapping[str, Metric], judged: Judged, kinds: Mapping[str, Any], note: str) -> Table:
-    """judged: of any network; all have the same pairs."""
-    same = judged.pairs[0][0].same
+def kinds_table(
+    metrics: Mapping[str, Metric], evaluated: EvaluatedPairs, kinds: Mapping[str, Any], note: str
+) -> Table:
+    """evaluated: of any network; all have the same pairs."""
+    same = evaluated.pairs[0][0].same
     rows = []
     for method, label in ROWS.items():
         for kind, words in KINDS.items():
@@ -93,7 +95,7 @@ COMPARED_WORDS = {
 }
 
 
-def comparisons_table(found: Mapping[str, judging.Comparison]) -> Table:
+def comparisons_table(found: Mapping[str, evaluation.Comparison]) -> Table:
     """Networks and losses: a row for each two, with both measures."""
     rows = []
     for name, words in COMPARED_WORDS.items():
@@ -118,11 +120,11 @@ def comparisons_table(found: Mapping[str, judging.Comparison]) -> Table:
             "mixed_p": builders.number("p", ".3f"),
         },
         rows,
-        notes=(judging.family_note(found, "this and the next table"),),
+        notes=(evaluation.family_note(found, "this and the next table"),),
     )
 
 
-def harder_table(found: Mapping[str, judging.Comparison], prefix: str) -> Table:
+def harder_table(found: Mapping[str, evaluation.Comparison], prefix: str) -> Table:
     """Each network on mixed pairs, against pairs without glasses."""
     return builders.table(
         "The share of accepted pairs of one person, in percentage points: mixed pairs less pairs without "
@@ -149,10 +151,10 @@ def _change(label: str) -> builders.Format:
     return builders.number(label, "+.1f", scale=100.0)
 
 
-def published_table(judged: Mapping[str, Judged], kinds: Mapping[str, Any]) -> Table:
+def published_table(evaluated: Mapping[str, EvaluatedPairs], kinds: Mapping[str, Any]) -> Table:
     rows = []
     for method, label in ROWS.items():
-        accepted, total = count_accepted(judged[method], kinds["cross"])
+        accepted, total = count_accepted(evaluated[method], kinds["cross"])
         rows.append(
             {
                 "method": label,

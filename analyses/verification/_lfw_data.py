@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from lab.datasets import ImageSet
 
 
-class Divided(NamedTuple):
+class DividedFaces(NamedTuple):
     """train, validation, test: indices of images. pairs: (M, 2) of listed test pairs, by place in `test`."""
 
     images: ImageSet
@@ -32,7 +32,7 @@ class Divided(NamedTuple):
         return np.concatenate([self.validation, self.test])
 
 
-def divided_by(settings: Mapping[str, Any]) -> Divided:
+def faces_of(settings: Mapping[str, Any]) -> DividedFaces:
     """The images as the settings of a cell divide them."""
     return divide(
         settings["name"],
@@ -52,7 +52,7 @@ def divide(
     size: int,
     test_folds: tuple[int, ...],
     validation_folds: tuple[int, ...],
-) -> Divided:
+) -> DividedFaces:
     """By the official list; a set without one has its people in ten folds, and every pair of each listed."""
     import numpy as np
 
@@ -77,7 +77,7 @@ def divide(
                 f"who is {which} with in {name} makes no pairs of both kinds; choose other folds with "
                 "--set test_folds=… and validation_folds=…"
             )
-    return Divided(images, train, validation, test, np.searchsorted(test, pairs), listed, missing)
+    return DividedFaces(images, train, validation, test, np.searchsorted(test, pairs), listed, missing)
 
 
 def _require_pairs(

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from analyses import records
 from analyses.plugin import Outcome
-from analyses.verification._judging import Judged
+from analyses.verification._evaluation import EvaluatedPairs
 from analyses.verification._lfw_settings import Which
 from lab.verification import Pairs
 
@@ -48,6 +48,6 @@ def pairs_of(outcome: Outcome) -> Pairs:
     return Pairs.of(outcome["distances"], outcome["first"], outcome["second"])
 
 
-def listed_pairs_of(runs: Sequence[Outcome]) -> Judged:
+def listed_pairs_of(runs: Sequence[Outcome]) -> EvaluatedPairs:
     """The listed pairs of the runs of a stage, by seed."""
-    return Judged([[pairs_of(run) for run in runs]], [[{} for _ in runs]])
+    return EvaluatedPairs([[pairs_of(run) for run in runs]], [[{} for _ in runs]])

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from analyses import records
 from analyses.plugin import Outcome, Summary
-from analyses.verification import _judging as judging
+from analyses.verification import _evaluation as evaluation
 from analyses.verification import _lfw_tables as tables
 from analyses.verification import _verification as verification
 from analyses.verification._lfw_runs import (
@@ -55,7 +55,7 @@ def summary(parameters: LfwParameters, outcomes: Mapping[str, Outcome]) -> Summa
     whole = bool(records.runs_named(outcomes, "all"))  # else all layers as the search has them
     metrics = (
         _metrics(parameters, runs, areas)
-        | judging.comparison_metrics(compared)
+        | evaluation.comparison_metrics(compared)
         | by_seed
         | watched_metrics(runs)
         | {
@@ -74,7 +74,7 @@ def summary(parameters: LfwParameters, outcomes: Mapping[str, Outcome]) -> Summa
         metrics=metrics,
         tables={
             "results": tables.results_table(metrics, runs),
-            "comparisons": judging.comparison_table(
+            "comparisons": evaluation.comparison_table(
                 compared, "Differences in AUC between the stages of training, on the test people of LFW."
             ),
             **({"everyone": tables.by_seed_table(_in_words(by_seed), runs)} if by_seed else {}),
@@ -92,12 +92,12 @@ def summary(parameters: LfwParameters, outcomes: Mapping[str, Outcome]) -> Summa
     )
 
 
-def _areas(runs: Mapping[str, Sequence[Outcome]], which: Which) -> dict[str, judging.Drawn]:
+def _areas(runs: Mapping[str, Sequence[Outcome]], which: Which) -> dict[str, evaluation.Drawn]:
     """Mean AUC over seeds, and when people are drawn again, of the stages that know the latter."""
     import numpy as np
 
     if which == "pairs":
-        return {stage: judging.aucs(listed_pairs_of(found)) for stage, found in runs.items()}
+        return {stage: evaluation.aucs(listed_pairs_of(found)) for stage, found in runs.items()}
     return {
         stage: (
             float(np.mean([one["everyone"]["auc"] for one in found])),
@@ -109,8 +109,8 @@ def _areas(runs: Mapping[str, Sequence[Outcome]], which: Which) -> dict[str, jud
 
 
 def _compared(
-    areas: Mapping[Which, Mapping[str, judging.Drawn]], runs: Mapping[str, Sequence[Outcome]]
-) -> dict[str, judging.Comparison]:
+    areas: Mapping[Which, Mapping[str, evaluation.Drawn]], runs: Mapping[str, Sequence[Outcome]]
+) -> dict[str, evaluation.Comparison]:
     people = runs["before"][0]["counts"]["test_people"]
     pairs = {
         f"{name}/{which}/auc": (found[first], found[second])
@@ -119,15 +119,15 @@ def _compared(
         if first in found and second in found
     }
     words = {
-        f"{name}/{which}/auc": judging.Compared(IN_TEXT[first], IN_TEXT[second], where=f"on {said}")
-        for which, said in LISTED.items()
+        f"{name}/{which}/auc": evaluation.Compared(IN_TEXT[first], IN_TEXT[second], where=f"on {where}")
+        for which, where in LISTED.items()
         for name, (first, second) in COMPARED.items()
     }
-    return judging.compared(pairs, words, dict.fromkeys(pairs, people))
+    return evaluation.compared(pairs, words, dict.fromkeys(pairs, people))
 
 
 def _by_seed(
-    runs: Mapping[str, Sequence[Outcome]], areas: Mapping[Which, Mapping[str, judging.Drawn]]
+    runs: Mapping[str, Sequence[Outcome]], areas: Mapping[Which, Mapping[str, evaluation.Drawn]]
 ) -> dict[str, Metric]:
     """Differences on every pair over seeds, of stages that know no draws of people there; before training
     there is one value for all seeds.
@@ -156,22 +156,24 @@ def _in_words(differences: Mapping[str, Metric]) -> list[tuple[str, str, Metric]
 def _metrics(
     parameters: LfwParameters,
     runs: Mapping[str, Sequence[Outcome]],
-    areas: Mapping[Which, Mapping[str, judging.Drawn]],
+    areas: Mapping[Which, Mapping[str, evaluation.Drawn]],
 ) -> dict[str, Metric]:
     first = runs["before"][0]
     counts = first["counts"]
     metrics: dict[str, Metric] = {}
     for stage, found in runs.items():
         label = STAGES[stage]
-        for which, said in LISTED.items():
-            title = f"AUC on {said}: {label}"
+        for which, words in LISTED.items():
+            title = f"AUC on {words}: {label}"
             metrics[f"{stage}/{which}/auc"] = (
-                judging.estimated(*areas[which][stage], title, counts["test_people"])
+                evaluation.estimated(*areas[which][stage], title, counts["test_people"])
                 if stage in areas[which]
                 else records.over_seeds([one[which] for one in found], "auc", title)
             )
         metrics[f"{stage}/pairs/eer"] = builders.metric(
-            judging.error_rate(listed_pairs_of(found)), f"Equal error rate on listed pairs: {label}", FRACTION
+            evaluation.error_rate(listed_pairs_of(found)),
+            f"Equal error rate on listed pairs: {label}",
+            FRACTION,
         )
         metrics[f"{stage}/everyone/eer"] = records.over_seeds(
             [one["everyone"] for one in found], "eer", f"Equal error rate on every pair: {label}"
@@ -205,8 +207,8 @@ def _metrics(
 
 def _findings(
     metrics: dict[str, Metric],
-    areas: Mapping[Which, Mapping[str, judging.Drawn]],
-    compared: Mapping[str, judging.Comparison],
+    areas: Mapping[Which, Mapping[str, evaluation.Drawn]],
+    compared: Mapping[str, evaluation.Comparison],
     parameters: LfwParameters,
     outcomes: Mapping[str, Outcome],
 ) -> dict[str, Finding]:
@@ -308,7 +310,7 @@ def _still_falls(losses: Sequence[Sequence[float]]) -> bool:
 
 def _published_findings(
     metrics: Mapping[str, Metric],
-    areas: Mapping[Which, Mapping[str, judging.Drawn]],
+    areas: Mapping[Which, Mapping[str, evaluation.Drawn]],
     parameters: LfwParameters,
 ) -> dict[str, Finding]:
     """Whether the AUC after training lies above what was published, over our people; the project gives no

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from analyses import recipe_tables, records
 from analyses.plugin import Outcome
-from analyses.verification import _judging as judging
+from analyses.verification import _evaluation as evaluation
 from analyses.verification._lfw_runs import (
     HISTORIES,
     LISTED,
@@ -146,7 +146,7 @@ def by_seed_table(
 def listed_roc(runs: Mapping[str, Sequence[Outcome]]) -> Chart:
     rates = {}
     for stage in _drawn_stages(runs):
-        found = judging.roc_curve(listed_pairs_of(runs[stage]), GRID)
+        found = evaluation.roc_curve(listed_pairs_of(runs[stage]), GRID)
         # bands of all stages would cover each other
         rates[STAGES[stage]] = found if stage == "all" else builders.Rates(GRID, found.true_positive)
     first = runs["before"][0]
@@ -189,7 +189,7 @@ def everyone_roc(runs: Mapping[str, Sequence[Outcome]]) -> Chart:
 def distance_chart(outcome: Outcome) -> Chart:
     everyone = outcome["everyone"]
     width = everyone["largest"] / len(everyone["same"])
-    return judging.distance_chart(
+    return evaluation.distance_chart(
         "Distribution of the distances of every pair of the test people of LFW after all layers are "
         "trained, for pairs of one person and of two people (first seed). Each histogram sums to one; where "
         "the two overlap, a threshold makes errors.",

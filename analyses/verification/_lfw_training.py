@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from analyses import experiments
 from analyses.plugin import Cell, Context, Outcome
-from analyses.verification._lfw_data import Divided, divided_by
+from analyses.verification._lfw_data import DividedFaces, faces_of
 from lab.recipes import Recipe
 
 if TYPE_CHECKING:
@@ -19,12 +19,12 @@ BINS = 200  # of the stored histograms, at most
 def run(cell: Cell, context: Context) -> Outcome:
     """What a cell measures: its outcome, with the distances of the validation and the test images."""
     work = {"pixels": _pixels, "before": _before, "scratch": _scratch}.get(cell.settings["stage"], _trained)
-    divided = divided_by(cell.settings)
-    points, outcome = work(cell, context, divided)
-    return outcome | _evaluated(points, divided, cell)
+    faces = faces_of(cell.settings)
+    points, outcome = work(cell, context, faces)
+    return outcome | _evaluated(points, faces, cell)
 
 
-def _evaluated(points: NDArray[np.float32], divided: Divided, cell: Cell) -> Outcome:
+def _evaluated(points: NDArray[np.float32], faces: DividedFaces, cell: Cell) -> Outcome:
     """points: (validation and test images, D). Of the validation people's every pair the AUC, and the
     threshold that parts the kinds best. Of the test people the distances of the listed pairs; and of every
     pair the counts, and the AUC when people are drawn again.
@@ -32,24 +32,24 @@ def _evaluated(points: NDArray[np.float32], divided: Divided, cell: Cell) -> Out
     import numpy as np
 
     points = np.nan_to_num(points.reshape(len(points), -1), posinf=0.0, neginf=0.0)  # of what diverged
-    validation, test = np.split(points, [len(divided.validation)])
-    labels = divided.images.labels
-    first, second = divided.pairs.T
-    people = np.unique(labels[divided.test], return_inverse=True)[1]
+    validation, test = np.split(points, [len(faces.validation)])
+    labels = faces.images.labels
+    first, second = faces.pairs.T
+    people = np.unique(labels[faces.test], return_inverse=True)[1]
     return {
-        "validation": _validation(validation, labels[divided.validation]),
+        "validation": _validation(validation, labels[faces.validation]),
         "distances": np.round(np.linalg.norm(test[first] - test[second], axis=1), 4).tolist(),
         "first": people[first].tolist(),
         "second": people[second].tolist(),
-        "everyone": _everyone(test, labels[divided.test], cell.settings.get("resamples")),
+        "everyone": _everyone(test, labels[faces.test], cell.settings.get("resamples")),
         "counts": {
-            "train_images": len(divided.train),
-            "train_people": len(np.unique(labels[divided.train])),
-            "validation_people": len(np.unique(labels[divided.validation])),
-            "test_images": len(divided.test),
+            "train_images": len(faces.train),
+            "train_people": len(np.unique(labels[faces.train])),
+            "validation_people": len(np.unique(labels[faces.validation])),
+            "test_images": len(faces.test),
             "test_people": int(people.max()) + 1,
-            "listed": divided.listed,
-            "missing": divided.missing,
+            "listed": faces.listed,
+            "missing": faces.missing,
         },
     }
 
@@ -94,13 +94,13 @@ def _everyone(points: NDArray[np.float32], people: NDArray[np.int64], resamples:
     return everyone
 
 
-def _pixels(cell: Cell, context: Context, divided: Divided) -> tuple[Any, Outcome]:
+def _pixels(cell: Cell, context: Context, faces: DividedFaces) -> tuple[Any, Outcome]:
     import numpy as np
 
-    return (divided.images.images[divided.evaluated] / 255).astype(np.float32), {"diverged": False}
+    return (faces.images.images[faces.evaluated] / 255).astype(np.float32), {"diverged": False}
 
 
-def _before(cell: Cell, context: Context, divided: Divided) -> tuple[Any, Outcome]:
+def _before(cell: Cell, context: Context, faces: DividedFaces) -> tuple[Any, Outcome]:
     """The outputs of the network as it was published."""
     import torch
 
@@ -108,14 +108,14 @@ def _before(cell: Cell, context: Context, divided: Divided) -> tuple[Any, Outcom
     from lab.features import cached_features
 
     network = experiments.pretrained(cell.settings, cell.settings["size"])
-    features = cached_features(network, divided.images.images, device=context.device)[divided.evaluated]
+    features = cached_features(network, faces.images.images, device=context.device)[faces.evaluated]
     _, last = weights.last_linear(network.model)
     with torch.no_grad():
         points = last.cpu()(features)
     return points.numpy(), {"diverged": False, "weights": weights.describe(network)}
 
 
-def _trained(cell: Cell, context: Context, divided: Divided) -> tuple[Any, Outcome]:
+def _trained(cell: Cell, context: Context, faces: DividedFaces) -> tuple[Any, Outcome]:
     """The last layer on cached features; then, if it is asked for, all layers on the images."""
     import copy
 
@@ -130,17 +130,17 @@ def _trained(cell: Cell, context: Context, divided: Divided) -> tuple[Any, Outco
 
     settings = cell.settings
     network = experiments.pretrained(settings, settings["size"])
-    labels = torch.from_numpy(divided.images.labels).to(context.device)
-    features = cached_features(network, divided.images.images, device=context.device).to(context.device)
+    labels = torch.from_numpy(faces.images.labels).to(context.device)
+    features = cached_features(network, faces.images.images, device=context.device).to(context.device)
     name, published = weights.last_linear(network.model)
     last = copy.deepcopy(published)
-    normaliser = _normaliser(last.to(context.device), features[divided.train], labels[divided.train])
+    normaliser = _normaliser(last.to(context.device), features[faces.train], labels[faces.train])
 
-    watched = _watched(divided, settings.get("watched", 0))
+    watched = _watched(faces, settings.get("watched", 0))
 
     def data(inputs: Any, mean: tuple[float, ...], std: tuple[float, ...]) -> Data:
         train, validation = (
-            Images(inputs[part], labels[part]) if len(part) else None for part in (divided.train, watched)
+            Images(inputs[part], labels[part]) if len(part) else None for part in (faces.train, watched)
         )
         assert train
         return Data(train, mean, std, validation)
@@ -161,30 +161,30 @@ def _trained(cell: Cell, context: Context, divided: Divided) -> tuple[Any, Outco
         "normaliser": normaliser,
     }
     if settings["stage"] != "all" or outcome["diverged"]:
-        return predict(head, maps[divided.evaluated], shown, dtype).cpu().numpy(), outcome
+        return predict(head, maps[faces.evaluated], shown, dtype).cpu().numpy(), outcome
     parent, _, child = name.rpartition(".")
     setattr(network.model.get_submodule(parent), child, last.cpu())
-    pixels = Images.of(divided.images.images, divided.images.labels, context.device).images
+    pixels = Images.of(faces.images.images, faces.images.labels, context.device).images
     shown = data(pixels, network.mean, network.std)
     model = DistanceNetwork(network.model)
     order = RandomPairs(settings.get("then_pairs", settings["pairs"]))
     recipe, objective = settings["then"], NormalisedDistance(normaliser)
     history = experiments.fit(model, shown, recipe, cell, context, objective, order=order, name="all")
     outcome |= {"all_history": history.as_outcome(), "diverged": history.outcome == "diverged"}
-    evaluated = torch.from_numpy(divided.evaluated).to(context.device)
+    evaluated = torch.from_numpy(faces.evaluated).to(context.device)
     return predict(model, pixels[evaluated], shown, dtype).cpu().numpy(), outcome
 
 
-def _watched(divided: Divided, pairs: int) -> NDArray[np.int64]:
+def _watched(faces: DividedFaces, pairs: int) -> NDArray[np.int64]:
     """The images of that many pairs of the validation people, one after the other; none of none."""
     import torch
 
     from lab.pair_training import RandomPairs
 
     if not pairs:
-        return divided.validation[:0]
-    labels = torch.from_numpy(divided.images.labels[divided.validation])
-    return divided.validation[RandomPairs(pairs)(labels, torch.Generator().manual_seed(0)).numpy()]
+        return faces.validation[:0]
+    labels = torch.from_numpy(faces.images.labels[faces.validation])
+    return faces.validation[RandomPairs(pairs)(labels, torch.Generator().manual_seed(0)).numpy()]
 
 
 def _normaliser(last: Any, features: Any, labels: Any) -> float:
@@ -199,7 +199,7 @@ def _normaliser(last: Any, features: Any, labels: Any) -> float:
     return float((points[0::2] - points[1::2]).norm(dim=1).max())
 
 
-def _scratch(cell: Cell, context: Context, divided: Divided) -> tuple[Any, Outcome]:
+def _scratch(cell: Cell, context: Context, faces: DividedFaces) -> tuple[Any, Outcome]:
     """The tower of verification.siamese on grey images, by the contrastive loss; and as it was before."""
     import torch
 
@@ -208,19 +208,19 @@ def _scratch(cell: Cell, context: Context, divided: Divided) -> tuple[Any, Outco
     from lab.training import Data, Images, precision_of, predict
 
     colours = torch.tensor([0.299, 0.587, 0.114])[:, None, None]
-    pixels = torch.from_numpy(divided.images.images[:]).float()
+    pixels = torch.from_numpy(faces.images.images[:]).float()
     grey = (pixels * colours).sum(1, keepdim=True).round().to(torch.uint8).numpy()
-    everyone = Images.of(grey, divided.images.labels, context.device)
-    data = Data(Images(everyone.images[divided.train], everyone.labels[divided.train]), (0.0,), (1.0,))
+    everyone = Images.of(grey, faces.images.labels, context.device)
+    data = Data(Images(everyone.images[faces.train], everyone.labels[faces.train]), (0.0,), (1.0,))
     torch.manual_seed(cell.seed or 0)
     model = SiameseTower().to(context.device)
     recipe: Recipe = cell.settings["recipe"]
     dtype = precision_of(recipe, context.device, model)
 
     def points() -> Any:
-        return predict(model, everyone.images[divided.evaluated], data, dtype).cpu().numpy()
+        return predict(model, everyone.images[faces.evaluated], data, dtype).cpu().numpy()
 
-    before = _evaluated(points(), divided, cell)
+    before = _evaluated(points(), faces, cell)
     order = RandomPairs(cell.settings["pairs"])
     history = experiments.fit(model, data, recipe, cell, context, Contrastive(), order=order, name="scratch")
     return points(), {

@@ -8,10 +8,10 @@ from statistics import fmean
 
 from analyses import records
 from analyses.plugin import Outcome, Summary
-from analyses.verification import _judging as judging
+from analyses.verification import _evaluation as evaluation
 from analyses.verification import _siamese_tables as tables
 from analyses.verification import _verification as verification
-from analyses.verification._judging import Judged
+from analyses.verification._evaluation import EvaluatedPairs
 from analyses.verification._siamese_pairs import examples_table, hardest_table
 from analyses.verification._siamese_settings import HELDOUT, NEW, OLD, PARTS, PUBLISHED, SiameseParameters
 from analyses.verification._verification import IN_TEXT, METHODS
@@ -24,17 +24,17 @@ from results.text import counted
 def summary(parameters: SiameseParameters, outcomes: Mapping[str, Outcome]) -> Summary:
     folds = [f"fold{k}" for k in range(parameters.folds)]
     parts = {PUBLISHED: [PUBLISHED], HELDOUT: [HELDOUT], "folds": folds}
-    judged = {
-        part: {method: judging.split_runs(outcomes, splits, method) for method in METHODS}
+    evaluated = {
+        part: {method: evaluation.split_runs(outcomes, splits, method) for method in METHODS}
         for part, splits in parts.items()
     }
     areas = {
-        part: {method: judging.aucs(one) for method, one in methods.items()}
-        for part, methods in judged.items()
+        part: {method: evaluation.aucs(one) for method, one in methods.items()}
+        for part, methods in evaluated.items()
     }
     faces = outcomes[f"{PUBLISHED}/pixels/0"]["faces"]
-    found = _compared(judged, areas)
-    metrics = _metrics(parameters, judged, areas, faces) | judging.comparison_metrics(found)
+    found = _compared(evaluated, areas)
+    metrics = _metrics(parameters, evaluated, areas, faces) | evaluation.comparison_metrics(found)
     for part, splits in parts.items():
         metrics |= _own_people_metrics(part, outcomes, splits)
     seeds = f"Means over {counted(parameters.seeds, 'seeds')} of what is trained."
@@ -44,11 +44,11 @@ def summary(parameters: SiameseParameters, outcomes: Mapping[str, Outcome]) -> S
             "results": tables.results_table(
                 metrics,
                 f"{seeds} Brackets: 95% bootstrap intervals over people, resampled within their folds; the "
-                f"{counted(judged[PUBLISHED][NEW].people, 'people')} of the tutorial are too few for one.",
+                f"{counted(evaluated[PUBLISHED][NEW].people, 'people')} of the tutorial are too few for one.",
             ),
             "thresholds": tables.thresholds_table(metrics, seeds),
-            "rates": tables.rates_table(judged["folds"], f"{seeds} Every fold has its own threshold."),
-            "comparisons": judging.comparison_table(
+            "rates": tables.rates_table(evaluated["folds"], f"{seeds} Every fold has its own threshold."),
+            "comparisons": evaluation.comparison_table(
                 found, "Differences in AUC on people who are not in the training set."
             ),
             "examples": examples_table(outcomes[f"{PUBLISHED}/{OLD}/0"], metrics[f"threshold/{OLD}"].value),
@@ -58,8 +58,10 @@ def summary(parameters: SiameseParameters, outcomes: Mapping[str, Outcome]) -> S
             "recipe": verification.recipe_table(parameters, (OLD, NEW)),
         },
         figures={
-            "roc": tables.roc_chart(judged["folds"]),
-            "distances": tables.distance_chart(judged["folds"][NEW], metrics[f"threshold/{NEW}/folds"].value),
+            "roc": tables.roc_chart(evaluated["folds"]),
+            "distances": tables.distance_chart(
+                evaluated["folds"][NEW], metrics[f"threshold/{NEW}/folds"].value
+            ),
             "loss": builders.curves(
                 "Contrastive loss of the tutorial's network, of pairs drawn from its training people.",
                 {
@@ -81,33 +83,37 @@ GROUPS = 1_000  # of people of a fold that are looked at, at most
 
 def _metrics(
     parameters: SiameseParameters,
-    judged: Mapping[str, Mapping[str, Judged]],
-    areas: Mapping[str, Mapping[str, judging.Drawn]],
+    evaluated: Mapping[str, Mapping[str, EvaluatedPairs]],
+    areas: Mapping[str, Mapping[str, evaluation.Drawn]],
     faces: Mapping[str, int],
 ) -> dict[str, Metric]:
     metrics: dict[str, Metric] = {}
-    for part, methods in judged.items():
+    for part, methods in evaluated.items():
         for method, one in methods.items():
             title = f"{METHODS[method]} on {PARTS[part]}"
             metrics[f"{method}/{part}/auc"] = (
                 builders.metric(areas[part][method][0], f"AUC: {title}", FRACTION)
                 if part == PUBLISHED  # too few people to be drawn again
-                else judging.estimated(*areas[part][method], f"AUC: {title}", one.people)
+                else evaluation.estimated(*areas[part][method], f"AUC: {title}", one.people)
             )
             metrics[f"threshold/{method}/{part}"] = builders.metric(
                 one.threshold(), f"Threshold of the distance: {title}"
             )
-            rates = judging.rates_of(one)
+            rates = evaluation.rates_of(one)
             for key, value, what in (
-                ("eer", judging.error_rate(one), "Equal error rate"),
+                ("eer", evaluation.error_rate(one), "Equal error rate"),
                 ("accuracy", rates["accuracy"], "Accuracy"),
                 ("balanced_accuracy", rates["balanced"], "Balanced accuracy"),
-                ("best_balanced_accuracy", judging.best_balanced(one), "Balanced accuracy, best threshold"),
+                (
+                    "best_balanced_accuracy",
+                    evaluation.best_balanced(one),
+                    "Balanced accuracy, best threshold",
+                ),
                 ("true_positive_rate", rates["true_positive"], "True positive rate"),
                 ("false_positive_rate", rates["false_positive"], "False positive rate"),
             ):
                 metrics[f"{method}/{part}/{key}"] = builders.metric(value, f"{what}: {title}", FRACTION)
-            strict = judging.rates_of(one, f"{verification.RATES[0]:g}")["true_positive"]
+            strict = evaluation.rates_of(one, f"{verification.RATES[0]:g}")["true_positive"]
             metrics[f"{method}/{part}/strict_true_positive_rate"] = builders.metric(
                 strict,
                 f"True positive rate at the threshold of an FPR of {verification.RATES[0]:.0%}: {title}",
@@ -129,7 +135,7 @@ def _metrics(
         "data/folds": builders.metric(parameters.folds, "Folds of people"),
         "data/seeds": builders.metric(parameters.seeds, "Seeds of every network on every split"),
         "pixels/easier_groups": builders.metric(
-            _easier_groups(judged[PUBLISHED]["pixels"], judged["folds"]["pixels"]),
+            _easier_groups(evaluated[PUBLISHED]["pixels"], evaluated["folds"]["pixels"]),
             "Groups of people within a fold on which raw pixels do worse than on the tutorial's test people",
             FRACTION,
         ),
@@ -157,7 +163,7 @@ def _own_people_metrics(
     return metrics
 
 
-def _easier_groups(published: Judged, folds: Judged) -> float:
+def _easier_groups(published: EvaluatedPairs, folds: EvaluatedPairs) -> float:
     """Of all groups of as many people as the published ones, each within a fold, the share on which raw
     pixels have a lower AUC than on these.
     """
@@ -178,7 +184,7 @@ def _easier_groups(published: Judged, folds: Judged) -> float:
 #: One table, one family. The tutorial's test people are too few to draw again: no claim is made on them. The
 #: two networks are compared on the people with and without glasses in verification.glasses.
 COMPARED = {
-    f"{first}_over_{second}/{part}/auc": judging.Compared(
+    f"{first}_over_{second}/{part}/auc": evaluation.Compared(
         IN_TEXT[first], IN_TEXT[second], where=f"on {PARTS[part]}"
     )
     for part in ("folds", HELDOUT)
@@ -188,19 +194,19 @@ COMPARED = {
 
 
 def _compared(
-    judged: Mapping[str, Mapping[str, Judged]], areas: Mapping[str, Mapping[str, judging.Drawn]]
-) -> dict[str, judging.Comparison]:
+    evaluated: Mapping[str, Mapping[str, EvaluatedPairs]], areas: Mapping[str, Mapping[str, evaluation.Drawn]]
+) -> dict[str, evaluation.Comparison]:
     pairs, people = {}, {}
     for name in COMPARED:
         methods, part, _ = name.split("/")
         first, _, second = methods.partition("_over_")
         pairs[name] = areas[part][first], areas[part][second]
-        people[name] = judged[part][first].people
-    return judging.compared(pairs, COMPARED, people)
+        people[name] = evaluated[part][first].people
+    return evaluation.compared(pairs, COMPARED, people)
 
 
 def _findings(
-    metrics: Mapping[str, Metric], found: Mapping[str, judging.Comparison], outcomes: Mapping[str, Outcome]
+    metrics: Mapping[str, Metric], found: Mapping[str, evaluation.Comparison], outcomes: Mapping[str, Outcome]
 ) -> dict[str, Finding]:
     names: dict[str, tuple[str, builders.Verdict]] = {
         "new_beats_pixels": (f"{NEW}_over_pixels", "more"),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from analyses.verification import _judging as judging
+from analyses.verification import _evaluation as evaluation
 from analyses.verification import _verification as verification
-from analyses.verification._judging import Judged
+from analyses.verification._evaluation import EvaluatedPairs
 from analyses.verification._siamese_settings import HELDOUT, NEW, PARTS, PUBLISHED
 from analyses.verification._verification import METHODS
 from results import builders
@@ -82,18 +82,18 @@ def thresholds_table(metrics: Mapping[str, Metric], seeds: str) -> Table:
     )
 
 
-def rates_table(judged: Mapping[str, Judged], note: str) -> Table:
+def rates_table(evaluated: Mapping[str, EvaluatedPairs], note: str) -> Table:
     rows = []
     for threshold in ("balanced", *(f"{rate:g}" for rate in verification.RATES)):
         for method, label in METHODS.items():
-            found = judging.rates_of(judged[method], threshold)
+            found = evaluation.rates_of(evaluated[method], threshold)
             rows.append(
                 {
                     "chosen": "balanced accuracy"
                     if threshold == "balanced"
                     else f"FPR {float(threshold):.0%}",
                     "method": label,
-                    "threshold": judged[method].threshold(threshold),
+                    "threshold": evaluated[method].threshold(threshold),
                     "tpr": found["true_positive"],
                     "fpr": found["false_positive"],
                     "accuracy": found["accuracy"],
@@ -115,28 +115,28 @@ def rates_table(judged: Mapping[str, Judged], note: str) -> Table:
     )
 
 
-def roc_chart(judged: Mapping[str, Judged]) -> Chart:
+def roc_chart(evaluated: Mapping[str, EvaluatedPairs]) -> Chart:
     """With the band of the new network alone: those of all would cover each other."""
-    curves = {method: judging.roc_curve(judged[method], GRID) for method in METHODS}
+    curves = {method: evaluation.roc_curve(evaluated[method], GRID) for method in METHODS}
     rates = {
         label: curves[method] if method == NEW else builders.Rates(GRID, curves[method].true_positive)
         for method, label in METHODS.items()
     }
     return builders.roc(
         "ROC on the folds, true positive rates averaged at each false positive rate. The band, of the new "
-        f"network, is a 95% bootstrap interval over {counted(judged[NEW].people, 'people')}.",
+        f"network, is a 95% bootstrap interval over {counted(evaluated[NEW].people, 'people')}.",
         rates,
     )
 
 
-def distance_chart(judged: Judged, threshold: float) -> Chart:
+def distance_chart(evaluated: EvaluatedPairs, threshold: float) -> Chart:
     import numpy as np
 
-    pairs = [one for runs in judged.pairs for one in runs]
+    pairs = [one for runs in evaluated.pairs for one in runs]
     distances = np.concatenate([one.distances for one in pairs])
     same = np.concatenate([one.same for one in pairs])
     edges = np.linspace(0, float(distances.max()) or 1.0, 31)
-    chart = judging.distance_chart(
+    chart = evaluation.distance_chart(
         "Distances of the new network on the folds, of pairs of one person and of different people: "
         "shares of each kind. The line is the mean of the folds' thresholds.",
         {

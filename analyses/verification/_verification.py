@@ -191,7 +191,7 @@ def recipe_table(parameters: VerificationParameters, methods: Sequence[str]) -> 
         "distance": "1 − cosine",
     }
     views = {"augmentation": f"mirror images; {parameters.glasses} copies with drawn glasses"}
-    besides = {
+    additions = {
         "contrastive": {"network": f"{tower}; 2 outputs"} | contrastive | drawn,
         "tutorial_mining": {"network": f"{tower}; {parameters.width} outputs"} | mining | mined,
         "new_contrastive": {"network": linear} | contrastive | drawn | views,
@@ -199,7 +199,7 @@ def recipe_table(parameters: VerificationParameters, methods: Sequence[str]) -> 
     }
     return recipe_tables.recipe_table(
         {names[method]: parameters.recipe(method) for method in methods},
-        {names[method]: besides[method] for method in methods},
+        {names[method]: additions[method] for method in methods},
         caption="Hyper-parameters of the tutorial's network and of the new network."
         if "mining" in methods
         else "Hyper-parameters of the two further pairs of a network and a loss.",

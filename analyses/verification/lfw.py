@@ -15,7 +15,7 @@ from typing import Any
 
 from analyses.plugin import Analysis, Cell, Context, Outcome, Profile, Summary
 from analyses.verification import _lfw_training as training
-from analyses.verification._lfw_data import divided_by
+from analyses.verification._lfw_data import faces_of
 from analyses.verification._lfw_runs import chosen_rate
 from analyses.verification._lfw_settings import LfwParameters, Stage
 from analyses.verification._lfw_summary import summary
@@ -56,7 +56,7 @@ class Lfw(Analysis[LfwParameters]):
         return (parameters.name,)
 
     def check(self, parameters: LfwParameters) -> None:
-        divided_by(parameters.data_settings())
+        faces_of(parameters.data_settings())
 
     def plan(self, parameters: LfwParameters) -> list[Cell]:
         shared = parameters.data_settings() | parameters.resampling_settings()
@@ -78,7 +78,7 @@ class Lfw(Analysis[LfwParameters]):
             cells.append(Cell(f"scratch/{seed}", shared | scratch, seed))
         return cells
 
-    def follow(self, parameters: LfwParameters, outcomes: Mapping[str, Outcome]) -> list[Cell]:
+    def plan_next(self, parameters: LfwParameters, outcomes: Mapping[str, Outcome]) -> list[Cell]:
         """With the best rate of the last layer: that again, the flaws, and all layers, whose best rate has
         its longer runs in turn.
         """

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from analyses.plugin import Analysis, Cell, Context, Outcome, Profile, Summary
-from analyses.verification import _judging as judging
+from analyses.verification import _evaluation as evaluation
 from analyses.verification._siamese_pairs import example_pairs, hardest_pairs, pair_pictures
 from analyses.verification._siamese_settings import HELDOUT, NEW, OLD, PUBLISHED, SiameseParameters
 from analyses.verification._siamese_summary import summary
@@ -77,7 +77,7 @@ class Siamese(Analysis[SiameseParameters]):
         figures = {}
         for name, (split, method, choose, what) in drawn.items():
             outcome = outcomes[f"{split}/{method}/0"]
-            threshold = judging.split_runs(outcomes, [split], method).threshold()
+            threshold = evaluation.split_runs(outcomes, [split], method).threshold()
             figures[name] = pair_pictures(
                 parameters.faces, outcome, choose(outcome), threshold, what, IN_TEXT[method]
             )

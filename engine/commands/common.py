@@ -69,8 +69,8 @@ def work_in_named(names: Sequence[str]) -> Sequence[str]:
     folders = [name for name in names if name not in ours and Path(name).is_dir()]
     for name in set(names) - ours if not folders else ():
         if "/" in name or name.endswith(".toml"):
-            said = "is a file; name its folder" if Path(name).is_file() else "is no folder"
-            fail(2, f"{name} {said}; `convstudy new FOLDER` begins a study in a new one")
+            problem = "is a file; name its folder" if Path(name).is_file() else "is no folder"
+            fail(2, f"{name} {problem}; `convstudy new FOLDER` begins a study in a new one")
     if not folders:
         return names
     if len(names) > 1:

@@ -69,9 +69,13 @@ def _macro_rows() -> list[dict[str, Any]]:
     """What a section may call."""
     from report.macros import MACROS, Macros
 
-    said = {name: " ".join((getattr(Macros, name).__doc__ or "").split()) for name in MACROS}
+    descriptions = {name: " ".join((getattr(Macros, name).__doc__ or "").split()) for name in MACROS}
     return [
-        {"macro": name, "in a section": example, "what it prints": said[name].partition(". ")[0].rstrip(".")}
+        {
+            "macro": name,
+            "in a section": example,
+            "what it prints": descriptions[name].partition(". ")[0].rstrip("."),
+        }
         for name, example in MACROS.items()
     ]
 

@@ -148,12 +148,12 @@ class LogOfCells:
         left.update(progress)
         begins = progress.message == progress.cell
         if begins and progress.cells > 1:
-            told = ", ".join(filter(None, (f"{progress.done} of {progress.cells} finished", str(left))))
-            self._say(f"{name}: {progress.cell} ({told})", name)
+            state = ", ".join(filter(None, (f"{progress.done} of {progress.cells} finished", str(left))))
+            self._say(f"{name}: {progress.cell} ({state})", name)
         elif not begins and progress.cell and now - self.last.setdefault(name, now) >= BETWEEN:
             share = (progress.done + progress.fraction) / progress.cells
-            told = ", ".join(filter(None, (progress.cell, progress.message, str(left))))
-            self._say(f"{name}: {share:.0%} done, {told}", name)
+            state = ", ".join(filter(None, (progress.cell, progress.message, str(left))))
+            self._say(f"{name}: {share:.0%} done, {state}", name)
 
     def _say(self, text: str, name: str) -> None:
         self.last[name] = self.clock()

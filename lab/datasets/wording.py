@@ -58,6 +58,6 @@ def count(number: int, noun: str) -> str:
 
 
 def few(those: Sequence[str], shown: int = 3) -> str:
-    """The first of some names, and how many there are besides."""
+    """The first of some names, and how many others there are."""
     rest = f", … ({len(those) - shown:,} more)" if len(those) > shown else ""
     return ", ".join(those[:shown]) + rest

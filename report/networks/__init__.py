@@ -9,7 +9,7 @@ from __future__ import annotations
 import html
 import re
 
-from report.drawings import Format
+from report.drawings import Format, presentation_attributes
 from report.networks.graph import draw_graph
 from report.networks.pen import QUIET, Pen
 from report.networks.volumes import draw_volumes
@@ -38,7 +38,7 @@ def svg(network: Network, id: str) -> str:
     drawn = pen.save(width, height, "svg").decode()
     body = re.sub(r"<(metadata|style).*?</\1>\s*", "", drawn[drawn.index("<svg") :], flags=re.DOTALL)
     body = re.sub(r"<!--.*?-->\s*", "", body, flags=re.DOTALL)
-    body = re.sub(r'\sstyle="([^"]*)"', _as_attributes, body)
+    body = re.sub(r'\sstyle="([^"]*)"', presentation_attributes, body)
     body = re.sub(rf'\bid="(?!{re.escape(id)}-)', f'id="{id}-', body)
     body = re.sub(r' id="[^"]*-(?:patch|text|figure|axes|PathPatch)_?\d*"', "", body)
     quiet = rf'(fill|stroke)="{QUIET}"'
@@ -47,12 +47,12 @@ def svg(network: Network, id: str) -> str:
     for number, panel in enumerate(network.panels):
         for block in panel.blocks:
             group = f'<g id="{id}-block-{number}-{block.id}"'
-            said = html.escape(details_of(block))
+            details = html.escape(details_of(block))
             row = html.escape(block.row or block.id)
             body = body.replace(
                 f"{group}>",
-                f'{group} class="block" data-row="{row}" data-details="{said}" tabindex="0" role="img" '
-                f'aria-label="{said}"><title>{said}</title>',
+                f'{group} class="block" data-row="{row}" data-details="{details}" tabindex="0" role="img" '
+                f'aria-label="{details}"><title>{details}</title>',
                 1,
             )
     root = (
@@ -62,17 +62,3 @@ def svg(network: Network, id: str) -> str:
         f'<desc id="{id}-desc">{html.escape(network.alt)} {html.escape(spoken(network))}</desc>\n'
     )
     return root + body[body.index(">") + 1 :].strip() + "\n"
-
-
-def _as_attributes(style: re.Match[str]) -> str:
-    """A style attribute as presentation attributes, which a strict content policy lets through."""
-    attributes = []
-    for rule in filter(None, (part.strip() for part in html.unescape(style[1]).split(";"))):
-        name, _, setting = (text.strip() for text in rule.partition(":"))
-        if name == "font":
-            size = re.search(r"[\d.]+px", setting)
-            weight = ' font-weight="bold"' if "bold" in setting or "700" in setting else ""
-            attributes.append(f'font-size="{size[0] if size else "7px"}"{weight}')
-        elif name != "font-family":
-            attributes.append(f'{name}="{html.escape(setting)}"')
-    return "".join(" " + attribute for attribute in attributes)

@@ -41,7 +41,7 @@ class Trial(Analysis[TrialParameters]):
         settings = {"folder": parameters.folder, "steps": parameters.steps}
         return [Cell(str(seed), settings, seed) for seed in range(parameters.seeds)]
 
-    def follow(self, parameters: TrialParameters, outcomes: Mapping[str, Outcome]) -> list[Cell]:
+    def plan_next(self, parameters: TrialParameters, outcomes: Mapping[str, Outcome]) -> list[Cell]:
         best = max(outcomes, key=lambda name: outcomes[name]["score"])
         settings = {"folder": parameters.folder, "steps": parameters.steps + 1}
         return [Cell("best", settings, outcomes[best]["score"])] if parameters.best else []

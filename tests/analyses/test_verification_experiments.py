@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 import analyses
-from analyses.verification import _judging as judging
+from analyses.verification import _evaluation as evaluation
 from analyses.verification._glasses_pairs import check_glasses
 from analyses.verification._lfw_data import divide, listed_pairs
 from analyses.verification._lfw_runs import STAGES
@@ -236,13 +236,13 @@ def test_listed_pairs_are_those_whose_images_are_here(lfw_root):
 
 
 def test_nobody_is_in_two_of_training_validation_and_test(lfw_root):
-    divided = divide("lfw", "all", "refuse", 40, (0,), (1,))
+    faces = divide("lfw", "all", "refuse", 40, (0,), (1,))
     people = [
-        [divided.images.classes[label] for label in divided.images.labels[part]]
-        for part in (divided.train, divided.validation, divided.test)
+        [faces.images.classes[label] for label in faces.images.labels[part]]
+        for part in (faces.train, faces.validation, faces.test)
     ]
     assert people == [["eve", "eve", "fay", "fay"], ["cid", "cid", "dot"], ["ann", "ann", "bob"]]
-    assert divided.pairs.tolist() == [[0, 1], [0, 2]]
+    assert faces.pairs.tolist() == [[0, 1], [0, 2]]
 
 
 @pytest.mark.parametrize(
@@ -337,11 +337,11 @@ def test_the_longer_runs_wait_for_the_rates_and_recorded_cells_are_as_they_were(
         for seed in range(3)
     }
     first = [
-        cell.id for cell in analysis.follow(parameters, {k: v for k, v in outcomes.items() if "last" in k})
+        cell.id for cell in analysis.plan_next(parameters, {k: v for k, v in outcomes.items() if "last" in k})
     ]
     assert "last/0" in first and "all/0.003/2" in first and "all/0" not in first
     known = outcomes | {cell: {} for cell in first if cell not in outcomes}
-    longer = [cell for cell in analysis.follow(parameters, known) if cell.id not in known]
+    longer = [cell for cell in analysis.plan_next(parameters, known) if cell.id not in known]
     assert [cell.id for cell in longer] == ["all/0", "all/1"]
     settings = longer[0].settings
     assert (settings["then"].epochs, settings["then_pairs"]) == (15, 2_200)
@@ -402,8 +402,8 @@ def test_a_difference_must_hold_after_holm():
     drawn = {name: (mean, random.normal(mean, 1.0, 999)) for name, mean in (("a", 4.0), ("b", 2.1))}
     zero = (0.0, np.zeros(999))
     pairs = {"a": (drawn["a"], zero), "b": (drawn["b"], zero), **{f"n{k}": (zero, zero) for k in range(8)}}
-    words = dict.fromkeys(pairs, judging.Compared("this", "that", where="here"))
-    found = judging.compared(pairs, words, dict.fromkeys(pairs, 7))
+    words = dict.fromkeys(pairs, evaluation.Compared("this", "that", where="here"))
+    found = evaluation.compared(pairs, words, dict.fromkeys(pairs, 7))
     assert found["b"].difference.low > 0, "by itself it would be"
     assert found["a"].verdict == "more" and found["b"].verdict == "same"
     assert (found["a"].difference.n, found["a"].difference.over) == (7, "people")
@@ -412,9 +412,9 @@ def test_a_difference_must_hold_after_holm():
         found["a"].finding("a").sentences["more"].startswith("Here, this has a higher AUC than that, by {a:")
     )
     assert not found["a"].finding("a", "less").holds
-    lower = judging.compared({"a": (zero, drawn["a"])}, words, {"a": 7})
+    lower = evaluation.compared({"a": (zero, drawn["a"])}, words, {"a": 7})
     assert lower["a"].verdict == "less"
-    table = judging.comparison_table(found, "Differences.")
+    table = evaluation.comparison_table(found, "Differences.")
     assert [row.cells["first"] for row in table.rows] == ["this"] * 10
     assert (
         "10 comparisons of the table" in table.notes[0]

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torchvision.transforms import functional as tv
 
-from lab.augmentation import CHANGES, Draw, augment, draw, follow, kept_inside
+from lab.augmentation import CHANGES, Draw, augment, draw, kept_inside, move_boxes
 from lab.datasets import load
 from lab.datasets.scenes import boxes
 from lab.recipes import Augmentation
@@ -135,7 +135,7 @@ def test_squares_follow_their_images_and_stay_on_them(seed, flip, shift, epoch):
     choices = draw(augmentation, 12, epoch, seed, torch.Generator().manual_seed(seed))
     choices = kept_inside(choices, squares, side)
     indices = torch.randperm(12)[:7]
-    found = follow(squares[indices], choices, indices, side)
+    found = move_boxes(squares[indices], choices, indices, side)
     for image, (row, column, width) in zip(
         augment(images[indices], augmentation, choices, indices)[:, 0], found.tolist(), strict=True
     ):
@@ -153,7 +153,7 @@ def test_squares_are_moved_as_far_as_they_can():
     choices = Draw(torch.tensor([False, True]), torch.tensor([[9, -9], [-3, 3]]), torch.zeros(2, 2))
     kept = kept_inside(choices, squares, 48)
     assert kept.shifts.tolist() == [[4, -4], [0, 3]]
-    assert follow(squares, kept, torch.arange(2), 48).tolist() == [[28, 20, 40], [12, 21, 24]]
+    assert move_boxes(squares, kept, torch.arange(2), 48).tolist() == [[28, 20, 40], [12, 21, 24]]
 
 
 @pytest.mark.parametrize("name", ["digits", "shapes"])

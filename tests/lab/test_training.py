@@ -43,9 +43,9 @@ from lab.training import (
     evaluate,
     fit,
     measure,
-    pooled_first,
     precision_of,
     predict,
+    swap_relu_maxpool,
 )
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -477,7 +477,7 @@ def test_pooling_before_the_relu_is_the_same_function_to_the_bit(dtype):
     ).to(memory_format=torch.channels_last)
     images = torch.randint(0, 4, (9, 3, 16, 16)).float().requires_grad_()  # few values: with ties
     told = []
-    for one in (model, pooled_first(model)):
+    for one in (model, swap_relu_maxpool(model)):
         model.zero_grad()
         images.grad = None
         with torch.autocast("cpu", dtype, enabled=dtype != torch.float32):
@@ -485,7 +485,7 @@ def test_pooling_before_the_relu_is_the_same_function_to_the_bit(dtype):
         logits.float().square().sum().backward()
         told.append([logits, images.grad, *(parameter.grad for parameter in model.parameters())])
     assert all(torch.equal(first, second) for first, second in zip(*told, strict=True))
-    kinds = [type(layer) for layer in pooled_first(model)]
+    kinds = [type(layer) for layer in swap_relu_maxpool(model)]
     assert [kinds.index(nn.MaxPool2d), kinds.index(nn.ReLU)] == [2, 3]
 
 
@@ -495,7 +495,7 @@ def test_only_what_is_run_in_sequence_changes_places():
             return super().forward(images) + 1
 
     model = Own(nn.ReLU(), nn.MaxPool2d(2))
-    assert pooled_first(model) is model
+    assert swap_relu_maxpool(model) is model
 
 
 def test_early_stopping_without_validation_data_is_refused_before_training():

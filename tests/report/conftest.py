@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from PIL import Image
 
 from report import study as studies
 from report.document import Document, Study
-from report.prose import compose
+from report.prose import ProseError, compose
 from results import builders
 from results.schema import (
     Axis,
@@ -37,6 +38,15 @@ from results.schema import (
 from results.store import Store
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
+
+
+def refusal(compose_it: Callable[[], object]) -> str:
+    """The one line with which a text is refused."""
+    with pytest.raises(ProseError) as refused:
+        compose_it()
+    assert "\n" not in str(refused.value)
+    return str(refused.value)
+
 
 # Simonyan and Zisserman 2015, configuration E: widths of the convolutions between the poolings.
 STAGES = ((64, 64), (128, 128), (256,) * 4, (512,) * 4, (512,) * 4)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from report import figures
 from report.colours import FIXED, coloured
+from report.figures.look import look_of
 from results.schema import Axis, Chart, Series
 
 
@@ -38,5 +38,5 @@ def test_parts_of_the_data_have_fixed_colours_and_given_ones_stay() -> None:
 
 def test_series_beyond_the_palette_still_differ() -> None:
     series = [Series(label=str(n), x=(), y=(), colour=n) for n in range(30)]
-    looks = {figures._look(one, 0) for one in series}
+    looks = {look_of(one, 0) for one in series}
     assert len(looks) == len(series)

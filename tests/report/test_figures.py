@@ -14,6 +14,8 @@ import pytest
 from pydantic import ValidationError
 
 from report import figures
+from report.figures.interval_plots import places
+from report.figures.look import BOXES, FONT_SIZE, WIDTH
 from results.schema import Axis, Chart, Figure, Heatmap, Panel, Panels, Pictures, Series
 from tests.report.conftest import trained, vgg19
 
@@ -54,7 +56,7 @@ def test_fonts_are_embedded_and_none_is_type_3(example: Figure) -> None:
         assert {str(font.Subtype) for font in fonts} == {"/Type0", "/CIDFontType2"}
         assert len(pdf.pages) == 1
         width = float(pdf.pages[0].MediaBox[2]) / 72
-        assert width <= figures.WIDTH
+        assert width <= WIDTH
 
 
 def test_a_page_can_hold_many_drawings(example: Figure) -> None:
@@ -109,7 +111,7 @@ def test_panels_share_a_legend_and_say_where_each_of_them_is() -> None:
 def test_rows_of_an_interval_plot_run_down_and_zero_is_drawn() -> None:
     figure = EXAMPLES["trained-changes"]
     assert isinstance(figure, Chart)
-    assert figures.places(figure.x) == [1.0, 3.0, 5.0]
+    assert places(figure.x) == [1.0, 3.0, 5.0]
     text = figures.svg(figure, "f")
     root = ET.fromstring(text)
     low, high, _ = map(str, str(root.get("data-y")).split())
@@ -191,13 +193,13 @@ def test_labels_of_boxes_at_one_place_do_not_cover_each_other() -> None:
     one = figure.model_copy(update={"pictures": (picture.model_copy(update={"boxes": boxes}),), "columns": 1})
     root = ET.fromstring(figures.svg(one, "f"))
     found = [t for t in root.iter(f"{SVG}text") if t.text in names]
-    places = [(float(str(t.get("x"))), float(str(t.get("y")))) for t in found]
-    assert len(places) == 3
-    assert all(max(abs(a - c), abs(b - d)) >= figures.FONT_SIZE for (a, b), (c, d) in combinations(places, 2))
+    corners = [(float(str(t.get("x"))), float(str(t.get("y")))) for t in found]
+    assert len(corners) == 3
+    assert all(max(abs(a - c), abs(b - d)) >= FONT_SIZE for (a, b), (c, d) in combinations(corners, 2))
 
 
 def test_boxes_differ_without_colour() -> None:
-    lines = list(figures.BOXES.values())
+    lines = list(BOXES.values())
     assert len({(str(dashes), width) for _, dashes, width in lines}) == len(lines)
 
 
@@ -205,8 +207,8 @@ def test_names_of_categories_keep_clear_of_each_other() -> None:
     root = ET.fromstring(figures.svg(EXAMPLES["memory"], "f"))
     ticks = [t for t in root.iter(f"{SVG}text") if re.match(r"\d+ [A-Z]{2}", t.text or "")]
     assert len(ticks) == 25 and all("rotate(-90" in str(tick.get("transform")) for tick in ticks)
-    places = sorted(float(re.findall(r"-?[\d.]+", str(tick.get("transform")))[0]) for tick in ticks)
-    assert min(b - a for a, b in pairwise(places)) > figures.FONT_SIZE
+    heights = sorted(float(re.findall(r"-?[\d.]+", str(tick.get("transform")))[0]) for tick in ticks)
+    assert min(b - a for a, b in pairwise(heights)) > FONT_SIZE
 
 
 def test_names_lie_flat_in_lines_where_they_can() -> None:

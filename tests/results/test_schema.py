@@ -35,7 +35,7 @@ from results.schema import (
     parts_of,
 )
 
-EXPORTED = Path(results.schema.__file__).with_name("schema.json")
+EXPORTED = Path(results.__path__[0], "schema.json")
 PROVENANCE = Provenance(analysis_version="1", source_hash="0" * 64, cache_key="1" * 64)
 PROVENANCE_AS_JSON = PROVENANCE.model_dump()
 
@@ -76,7 +76,7 @@ def test_a_result_survives_json_unchanged(found_metrics, found_tables):
 
 def test_the_exported_json_schema_is_up_to_date():
     assert json.loads(EXPORTED.read_text()) == Result.model_json_schema(), (
-        "results/schema.py changed; write results/schema.json again with "
+        "results/schema changed; write results/schema.json again with "
         "`python -m results.schema > results/schema.json`"
     )
 
@@ -132,6 +132,15 @@ def test_a_best_cell_has_a_meaning() -> None:
 
 
 AXES = {"x": Axis(label="x", categories=("p", "q")), "y": Axis(label="y")}
+
+
+def test_an_interval_lies_above_or_below_a_limit_or_includes_it() -> None:
+    found = Estimate(value=0.2, low=0.1, high=0.3)
+    assert found.is_above() and found.is_above(0.05) and not found.is_above(0.1)
+    assert found.is_below(0.31) and not found.is_below(0.3) and not found.is_below()
+    assert found.includes(0.1) and found.includes(0.3) and not found.includes(0.0)
+    alone = Estimate(value=0.2)
+    assert not (alone.is_above() or alone.is_below(1.0) or alone.includes(0.2))
 
 
 def test_an_interval_plot_has_points_at_its_categories() -> None:

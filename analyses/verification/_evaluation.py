@@ -1,5 +1,5 @@
-"""How the distances of a verification experiment are judged: AUC and rates with intervals over people, what
-the people who were left out chose as thresholds, and comparisons with Holm's correction.
+"""How well the distances of a verification experiment tell people apart: AUC and rates with intervals over
+people, the thresholds that people who were left out chose, and comparisons with Holm's correction.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Drawn = tuple[float, Any]
 
 
 @dataclass(frozen=True)
-class Judged:
+class EvaluatedPairs:
     """One method on some splits that are tested in turn, folds of the people: its pairs by split and seed,
     and the thresholds beside them.
     """
@@ -60,16 +60,16 @@ def pairs_of(outcome: Outcome) -> Pairs:
     return Pairs.of(outcome["distances"], people[first], people[second])
 
 
-def aucs(judged: Judged) -> Drawn:
+def aucs(evaluated: EvaluatedPairs) -> Drawn:
     """The mean AUC over splits and seeds, and of people drawn again, (RESAMPLES,): of every split the same
     draws for each method and seed.
     """
     from lab import verification
 
-    return _means(judged, lambda split, pairs, weights, thresholds: verification.auc(pairs, weights))
+    return _means(evaluated, lambda split, pairs, weights, thresholds: verification.auc(pairs, weights))
 
 
-def accepted(judged: Judged, which: Sequence[NDArray[np.bool_]], *, same: bool = True) -> Drawn:
+def accepted(evaluated: EvaluatedPairs, which: Sequence[NDArray[np.bool_]], *, same: bool = True) -> Drawn:
     """As `aucs`, of the share accepted at the balanced threshold, of the pairs of one person or, not `same`,
     of two; which: (M,) by split, the pairs that are looked at.
     """
@@ -82,16 +82,16 @@ def accepted(judged: Judged, which: Sequence[NDArray[np.bool_]], *, same: bool =
         called = (weights * (chosen & (pairs.distances < thresholds["balanced"]))).sum(1)
         return called / np.where(total > 0, total, np.nan)
 
-    return _means(judged, share)
+    return _means(evaluated, share)
 
 
-def _means(judged: Judged, measure: Any) -> Drawn:
+def _means(evaluated: EvaluatedPairs, measure: Any) -> Drawn:
     import numpy as np
 
     from lab import verification
 
     values, drawn = [], []
-    for split, (runs, thresholds) in enumerate(zip(judged.pairs, judged.thresholds, strict=True)):
+    for split, (runs, thresholds) in enumerate(zip(evaluated.pairs, evaluated.thresholds, strict=True)):
         weights = verification.drawn_again(runs[0], RESAMPLES, seed=split)
         pairs = list(zip(runs, thresholds, strict=True))
         values.append(np.mean([measure(split, one, None, limits) for one, limits in pairs]))
@@ -245,7 +245,7 @@ def family_note(found: Mapping[str, Comparison], where: str) -> str:
     )
 
 
-def rates_of(judged: Judged, threshold: str = "balanced") -> dict[str, float]:
+def rates_of(evaluated: EvaluatedPairs, threshold: str = "balanced") -> dict[str, float]:
     """Mean rates over splits and seeds at the thresholds that training people chose."""
     import numpy as np
 
@@ -253,7 +253,7 @@ def rates_of(judged: Judged, threshold: str = "balanced") -> dict[str, float]:
 
     found = [
         verification.rates(pairs, limits[threshold])
-        for runs, thresholds in zip(judged.pairs, judged.thresholds, strict=True)
+        for runs, thresholds in zip(evaluated.pairs, evaluated.thresholds, strict=True)
         for pairs, limits in zip(runs, thresholds, strict=True)
     ]
     return {
@@ -262,7 +262,7 @@ def rates_of(judged: Judged, threshold: str = "balanced") -> dict[str, float]:
     }
 
 
-def best_balanced(judged: Judged) -> float:
+def best_balanced(evaluated: EvaluatedPairs) -> float:
     """Mean over splits and seeds of the best balanced accuracy that any threshold would have given."""
     from statistics import mean
 
@@ -270,21 +270,21 @@ def best_balanced(judged: Judged) -> float:
 
     return mean(
         verification.rates(pairs, verification.balanced_threshold(pairs)).balanced
-        for runs in judged.pairs
+        for runs in evaluated.pairs
         for pairs in runs
     )
 
 
-def error_rate(judged: Judged) -> float:
+def error_rate(evaluated: EvaluatedPairs) -> float:
     """Mean equal error rate over splits and seeds."""
     from statistics import mean
 
     from lab import verification
 
-    return mean(verification.equal_error_rate(pairs) for runs in judged.pairs for pairs in runs)
+    return mean(verification.equal_error_rate(pairs) for runs in evaluated.pairs for pairs in runs)
 
 
-def roc_curve(judged: Judged, rates: Sequence[float]) -> builders.Rates:
+def roc_curve(evaluated: EvaluatedPairs, rates: Sequence[float]) -> builders.Rates:
     """True positive rates at some false positive rates, means over splits and seeds, with a 95% band over
     people.
     """
@@ -293,7 +293,7 @@ def roc_curve(judged: Judged, rates: Sequence[float]) -> builders.Rates:
     from lab import verification
 
     curves, bands = [], []
-    for split, runs in enumerate(judged.pairs):
+    for split, runs in enumerate(evaluated.pairs):
         weights = verification.drawn_again(runs[0], BANDS, seed=split)
         curves.append(np.mean([verification.roc(one, rates)[0] for one in runs], axis=0))
         bands.append(np.mean([verification.roc(one, rates, weights) for one in runs], axis=0))
@@ -327,7 +327,7 @@ def distance_chart(
     )
 
 
-def split_runs(outcomes: Mapping[str, Outcome], splits: Sequence[str], method: str) -> Judged:
+def split_runs(outcomes: Mapping[str, Outcome], splits: Sequence[str], method: str) -> EvaluatedPairs:
     """The runs of a method on each split, with the thresholds that its inner folds chose there, means over
     their seeds; of a method without training its own.
     """
@@ -340,4 +340,4 @@ def split_runs(outcomes: Mapping[str, Outcome], splits: Sequence[str], method: s
             thresholds.append([means] * len(found))
         else:
             thresholds.append([one["thresholds"] for one in found])
-    return Judged([[pairs_of(one) for one in found] for found in runs], thresholds)
+    return EvaluatedPairs([[pairs_of(one) for one in found] for found in runs], thresholds)
