@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gc
 import importlib
+import sys
 from collections.abc import Mapping, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -90,11 +92,13 @@ def inspect(
     if len(given) > 1 or given[0].name or given[0].type:
         reason = "it is asked for models of one input of numbers"
         return Inspection(found, (), (), {counter: f"{counter}: {reason}" for counter in chosen})
-    network = models.load(model)
+    with redirect_stdout(sys.stderr):
+        network = models.load(model)
     readings, differences, failures = [], [], {}
     for counter in chosen:
         try:
-            reading = read(counter, network, found.input_shape)
+            with redirect_stdout(sys.stderr):
+                reading = read(counter, network, found.input_shape)
         except CounterError as error:
             failures[counter] = str(error)
             continue

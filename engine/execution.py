@@ -341,8 +341,12 @@ def _differing(measured: Iterable[CellRecord]) -> str:
     for cell in measured:
         for name, value in {"commit": cell.git_commit[:8], "Python": cell.python, **cell.libraries}.items():
             found.setdefault(name, set()).add(value or "none")
-    several = [f"{name} {listing(sorted(values))}" for name, values in found.items() if len(values) > 1]
-    return f"Its cells were measured with {', '.join(several)}." if several else ""
+    several = [
+        f"{'commits' if name == 'commit' else name} {listing(sorted(values))}"
+        for name, values in found.items()
+        if len(values) > 1
+    ]
+    return f"Its runs were measured with {', '.join(several)}." if several else ""
 
 
 def _outcomes(records: Mapping[str, CellRecord]) -> dict[str, Outcome]:

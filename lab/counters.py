@@ -32,6 +32,13 @@ UNEXPLAINED = "unexplained"
 FUSED_ATTENTION = ("MultiheadAttention", "scaled_dot_product_attention")
 RECURRENT = ("LSTM", "GRU", "RNN")
 PADDED_BY_NAME = 'misses convolutions that are padded by a word ("same")'
+UNLISTED = frozenset(  # by FlopCounterMode of torch 2.15: by layers and functions
+    [
+        *("mv", "addmv", "dot", "vdot", "addbmm", "_int_mm"),
+        *("bilinear", "Bilinear", "cdist", "pdist", "affine_grid", "embedding_bag", "EmbeddingBag"),
+        *("conv_tbc", "deform_conv2d", "DeformConv2d"),
+    ]
+)
 AVERAGE_TO_SIZE = ("AdaptiveAvgPool2d", "adaptive_avg_pool2d")  # fvcore knows no other dimension
 
 
@@ -208,15 +215,15 @@ def _as_fvcore(layer: Layer) -> Reasons:
     reasons = []
     for name, outputs in norms.items():
         each = 1 + layer.affine if name == "batch" and not layer.own_statistics else 4 + layer.affine
-        reasons.append((f"counts {each} operations an output of {name} normalisation", each * outputs))
+        reasons.append((f"counts {each} operations per output of {name} normalisation", each * outputs))
     if layer.kind in AVERAGE_TO_SIZE:
         reasons.append(("counts the inputs of adaptive average pooling", elements.get("adaptive_pooling", 0)))
     for how, each in {"nearest": 1, "bilinear": 4}.items():
         outputs = elements.get(f"{how}_upsampling", 0)
-        reasons.append((f"counts {each} operations an output of {how} upsampling", each * outputs))
+        reasons.append((f"counts {each} operations per output of {how} upsampling", each * outputs))
     if layer.kind == "grid_sample":
         outputs = prod(layer.output_shape or ())
-        reasons.append(("counts 4 operations an output of sampling on a grid", 4 * outputs))
+        reasons.append(("counts 4 operations per output of sampling on a grid", 4 * outputs))
     if layer.kind == "einsum" and layer.macs and len(layer.input_shape or ()) > 3:  # fewer axes may be exact
         rounded = int(float(f"{2 * layer.macs:.3e}")) // 2
         reasons.append(("rounds the operations of einsum to four digits", rounded - layer.macs))
@@ -230,7 +237,9 @@ def _as_fvcore(layer: Layer) -> Reasons:
 
 
 def _as_torch(layer: Layer) -> Reasons:
-    """FlopCounterMode counts what we count, as FLOPs."""
+    """FlopCounterMode counts what we count, as FLOPs, but for the operators that it does not list."""
+    if layer.kind in UNLISTED:
+        return [("misses this kind of product", -layer.macs)]
     return []
 
 

@@ -51,7 +51,9 @@ def load(name: str) -> nn.Module:
 
 def _arguments(name: str) -> tuple[str, dict[str, Any]]:
     """`Net(width=64)` as ("Net", {"width": 64}); ModelError where the arguments are no plain values."""
-    if not name.endswith(")") or "(" not in name:
+    if "(" in name and not name.endswith(")"):
+        raise ModelError(f"{name}: the parenthesis is not closed; quote the whole name: '{name})'")
+    if "(" not in name:
         return name, {}
     plain, _, text = name.partition("(")
     try:
@@ -110,7 +112,7 @@ def _built(build: Callable[[], Any]) -> Any:
         try:
             with placement:
                 return build()
-        except Exception:  # it runs itself while it is built, or reads numbers: try the next
+        except (Exception, SystemExit):  # it runs itself while it is built, or reads numbers: try the next
             continue
     return build()
 
@@ -119,6 +121,8 @@ def default_input(name: str, model: nn.Module) -> Shape | None:
     """(C, H, W) that the model is made for, where it says so."""
     own = getattr(model, "input_shape", None)
     if own is not None:
+        if not isinstance(own, list | tuple) or not all(type(n) is int and n > 0 for n in own):
+            raise ModelError(f"{name} has the input_shape {own!r}; it must be sizes such as (3, 224, 224)")
         return tuple(own)
     side = getattr(model, "image_size", None)
     if isinstance(side, int):  # a vision transformer takes no other
@@ -172,6 +176,10 @@ class uninitialised(TorchFunctionMode):
 
 def _torchvision_builder(name: str, given: dict[str, Any]) -> Callable[[], Any]:
     known = torchvision.models.list_models()
+    if name.endswith(".py"):
+        raise ModelError(f"{name} is a file: say which class or function of it, such as {name}:Net")
+    if not name:
+        raise ModelError("the name of the model is empty; give one of torchvision, such as resnet18")
     if name not in known:
         raise ModelError(f"torchvision has no model {name!r}{_nearest(name, known)}")
     builder = torchvision.models.get_model_builder(name)
@@ -200,6 +208,8 @@ def _timm_builder(name: str, given: dict[str, Any]) -> Callable[[], Any]:
 
 def _own_builder(name: str, given: dict[str, Any]) -> Callable[[], Any]:
     path, _, attribute = name.rpartition(":")
+    if not path or not attribute:
+        raise ModelError(f"{name} names no model; write package.module:callable or file.py:Net")
     if path.endswith(".py"):
         found = _file(name, Path(path))
     else:
@@ -210,7 +220,7 @@ def _own_builder(name: str, given: dict[str, Any]) -> Callable[[], Any]:
             raise ModelError(
                 f"{name}: no module {error.name!r} here or among the installed packages"
             ) from None
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise ModelError(f"{name}: importing {path} failed: {type(error).__name__}: {error}") from error
     for part in attribute.split("."):
         if not hasattr(found, part):
@@ -252,7 +262,7 @@ def _file(name: str, path: Path) -> Any:
     try:
         with _first_on_path(path.resolve().parent):
             spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ModelError(f"{name}: running {path} failed: {type(error).__name__}: {error}") from error
     finally:
         if before is not None:
@@ -263,7 +273,7 @@ def _file(name: str, path: Path) -> Any:
 def _called(name: str, build: Callable[[], Any]) -> Any:
     try:
         return build()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ModelError(f"{name} failed to build: {type(error).__name__}: {error}") from error
 
 

@@ -131,8 +131,9 @@ def _compose(
         else questions.marked(draft.markdown)
         for name, draft in zip(study.sections, drafts[1:], strict=True)
     }
-    appendix = [questions.text(study.questions, answered), provenance.text(results)]
-    drafts.append(_Draft(Path(), "", provenance.TITLE, "\n\n".join(filter(None, appendix))))
+    asked, origins = questions.text(study.questions, answered), provenance.text(results)
+    appendix = f"{asked}\n\n## {provenance.RESULTS}\n\n{origins}" if asked else origins
+    drafts.append(_Draft(Path(), "", provenance.TITLE, appendix))
     titles = [f"# {draft.title}" for draft in drafts]
     try:
         texts = pandoc.read_markdown([*titles, *(draft.markdown for draft in drafts)])

@@ -10,6 +10,7 @@ from results.schema import Column, Result, Row, Table
 
 SECTION = "provenance"
 TITLE = "Where the numbers come from"
+RESULTS = "Results, libraries and data"  # where questions stand before them
 TARGET = "provenance/results"
 
 

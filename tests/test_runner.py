@@ -36,6 +36,7 @@ def one_sentence(finished):
         (["inspect", "resnet18", "--input", "abc"], "3x224x224"),
         (["inspect", "alexnet", "--input", "3x8x8"], "3×8×8"),
         (["inspect", "resnet18", "--against", "ptflops"], "there is no counter 'ptflops'"),
+        (["inspect", "resnet18", "--json", "--csv"], "two formats"),
         (["inspect", "collections:OrderedDict"], "collections:OrderedDict"),
         (["inspect", "torch.nn:Linear"], "torch.nn:Linear"),
         (["list", "weights"], "macros, study-keys, or the id"),

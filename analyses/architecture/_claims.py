@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from pathlib import Path
 
@@ -234,6 +234,7 @@ def _without_latex(cell: str) -> str:
         )
     for mark, plain in (
         (r"\times", "×"),
+        (r"\cdot", "·"),
         (r"\pm", "±"),
         (r"\approx", "≈"),
         (r"\sim", "~"),
@@ -310,11 +311,13 @@ def _decimal_comma(path: Path, claims: Sequence[tuple[int, dict[str, str]]]) -> 
 def _claim(line: int, entry: dict[str, str], comma: bool | None) -> Claim:
     if not entry["quantity"]:
         raise ValueError("it names no quantity")
-    value = read_value(entry["claimed"], comma)
+    value, tolerance = read_value(entry["claimed"], comma), _tolerance(entry.get("tolerance", ""), comma)
+    if tolerance and value.rounded:  # it stands in place of what rounding leaves open
+        value = replace(value, low=None, high=None)
     return Claim(
         quantity=entry["quantity"],
         claimed=value.value,
-        tolerance=_tolerance(entry.get("tolerance", ""), comma),
+        tolerance=tolerance,
         source=entry.get("source", ""),
         input=entry.get("input", ""),
         name=entry.get("name", ""),

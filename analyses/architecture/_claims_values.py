@@ -9,16 +9,23 @@ from math import isfinite
 
 @dataclass(frozen=True)
 class Value:
+    """low, high: what the writing says at least and at most; rounded: because of its last digit alone."""
+
     value: float | str
     low: float | None = None
     high: float | None = None
     unit: str = ""
+    rounded: bool = False
 
 
 _SCALES = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9, "b": 1e9, "t": 1e12}
-_WORDS = {"thousand": 1e3, "million": 1e6, "mio": 1e6, "billion": 1e9, "bn": 1e9, "trillion": 1e12}
+_WORDS = {
+    **{"thousand": 1e3, "million": 1e6, "mio": 1e6, "billion": 1e9, "bn": 1e9, "mrd": 1e9, "trillion": 1e12},
+    **{"kilo": 1e3, "mega": 1e6, "giga": 1e9, "tera": 1e12},
+}
+_SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 _NUMBER = r"[0-9][0-9.,_'\u00a0\u202f\u2009 ]*(?:[eE][+-]?[0-9]+)?"
-_SUFFIX = r"[A-Za-z%]*(?:\s*[A-Za-z-]+)?"
+_SUFFIX = r"[A-Za-z%]*\.?(?:\s*[A-Za-z-]+\.?)?"
 _ONE = re.compile(rf"\s*({_NUMBER})\s*({_SUFFIX})\s*$")
 _RANGE = re.compile(
     rf"\s*({_NUMBER})\s*({_SUFFIX}?)\s*(?:–|—|-|\bto\b|\.\.\.|…)\s*({_NUMBER})\s*({_SUFFIX})\s*$"
@@ -30,12 +37,13 @@ _BEFORE = re.compile(r"\s*(<=|>=|[≈~≃∼<>≤≥±]|about|approx\.?|ca\.?|c\
 def read_value(text: str, comma: bool | None = None) -> Value:
     """What a claimed number says; ValueError with the reason. `comma`: whether decimals stand behind a
     comma; None where the file does not show it."""
-    sign = ""
+    written, sign, text = text, "", _plain(text)
     if match := _BEFORE.match(text):
         sign, text = match[1], text[match.end() :]
     plain = text.lower().replace("×", "x").replace(" ", "").strip("()")
-    if re.fullmatch(r"[0-9]+(?:[x,][0-9]+)*x[0-9]+", plain) or re.fullmatch(r"[0-9]+(x[0-9]+)+", plain):
-        return Value(plain.replace(",", "x"))
+    listed = re.fullmatch(r"[(\[]\s*([0-9]+(?:,\s*[0-9]+)+)\s*[)\]]", text.strip())
+    if listed or re.fullmatch(r"[0-9]+(?:[x,][0-9]+)*x[0-9]+", plain):
+        return Value(re.sub(r",\s*", "x", listed[1] if listed else plain))
     if match := _AROUND.match(text):
         middle, step, factor, unit = *_number(match[1], comma), *_unit(match[2] or match[4])
         if match[4].strip() == "%" and match[2].strip() != "%":
@@ -56,7 +64,7 @@ def read_value(text: str, comma: bool | None = None) -> Value:
     match = _ONE.match(text)
     if not match:
         raise ValueError(
-            f"{text.strip()!r} is neither a number (25.6M, 4.1 GMACs, 97.8 MB, 76.1%, a range) "
+            f"{written.strip()!r} is neither a number (25.6M, 4.1 GMACs, 97.8 MB, 76.1%, a range) "
             f"nor a shape such as 55x55x96"
         )
     found, step = _number(match[1], comma)
@@ -68,9 +76,17 @@ def read_value(text: str, comma: bool | None = None) -> Value:
         return Value(value, 0.0, value, unit)
     if sign in (">", "≥", ">="):
         return Value(value, value, MOST, unit)
-    if "e" in match[1].lower() or (half <= 0.5 and value.is_integer() and not unit):
+    if half <= 0.5 and value.is_integer() and not unit:
         return Value(value, None, None, unit)  # written out: it must be exact
-    return Value(value, value - half, value + half, unit)
+    return Value(value, value - half, value + half, unit, rounded=True)
+
+
+def _plain(text: str) -> str:
+    """Without marks of footnotes and citations, and with powers of ten as exponents: 1.8·10⁹ is 1.8e9."""
+    text = re.sub(r"(?<=\S)\s*(?:[*†‡§¶]+|\[[0-9, ]+\])\s*$", "", text)
+    text = re.sub(r"10([⁻⁰¹²³⁴-⁹]+)", lambda match: "10^" + match[1].translate(_SUPERSCRIPTS), text)
+    text = re.sub(r"(?<=[0-9])\s*[×x*·]\s*10\s*\^\s*\{?([+-]?[0-9]+)\}?", r"e\1", text, flags=re.IGNORECASE)
+    return re.sub(r"^(\W*)10\s*\^\s*\{?([0-9]+)\}?", r"\g<1>1e\2", text)
 
 
 def _number(text: str, comma: bool | None) -> tuple[float, float]:
@@ -115,7 +131,7 @@ def _meaning(text: str, mark: str, decimal: bool | None) -> str:
 
 def _unit(suffix: str) -> tuple[float, str]:
     """The factor and the unit of what stands behind a number."""
-    word = suffix.strip()
+    word = suffix.strip().rstrip(".")
     lower = word.lower().replace(" ", "")
     if lower == "%":
         return 0.01, "percent"

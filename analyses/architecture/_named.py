@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,7 +34,8 @@ def counted(
     from lab.counting import CountError, count
 
     try:
-        network = models.load(model)
+        with redirect_stdout(sys.stderr):  # what the model prints is no part of a table
+            network = models.load(model)
         if weights:
             models.load_weights(network, weights)
         if inputs and not isinstance(inputs[0], Input):
@@ -46,6 +49,14 @@ def counted(
                     "ids=16:long, or give the module an attribute input_shape, such as (3, 224, 224)"
                 )
             given = (Input(shape),)
-        return network, count(network, given[0].shape, name=model, inputs=given), given
-    except (models.ModelError, CountError) as error:
+        with redirect_stdout(sys.stderr):
+            return network, count(network, given[0].shape, name=model, inputs=given), given
+    except CountError as error:
+        if type(network).__module__.startswith("torchvision.models.detection"):
+            raise InspectionError(
+                f"what {model} costs depends on how many proposals the picture gives: inspect {model} counts "
+                "a fixed part and one a proposal"
+            ) from error
+        raise InspectionError(str(error)) from error
+    except models.ModelError as error:
         raise InspectionError(str(error)) from error

@@ -7,6 +7,7 @@ checks a reader's own.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -86,7 +87,7 @@ class Audit(Analysis[AuditParameters]):
             cells = {
                 "name": claim.name,
                 "quantity": claim.quantity + (f" at {claim.input}" if claim.input else ""),
-                "claimed": claim.text if claim.text and claim.low is not None else _text(claim.claimed),
+                "claimed": claim.text if _keeps_its_writing(claim) else _text(claim.claimed),
                 "computed": "" if value is None else _converted(claim, value),
                 "verdict": verdict,
                 "tolerance": _tolerance(claim.tolerance),
@@ -154,6 +155,13 @@ def _tolerance(written: str) -> str:
     return written if not written or written.endswith("%") else _text(float(written))
 
 
+def _keeps_its_writing(claim: Claim) -> bool:
+    """A number that is only written out otherwise (6e7) is shown as the computed ones are."""
+    if isinstance(claim.claimed, str):
+        return False
+    return bool(claim.text) and (claim.low is not None or bool(re.search(r"[^\W\de_]|%", claim.text.lower())))
+
+
 def _text(value: float | str) -> str:
     if isinstance(value, str):
         return "×".join(value.lower().replace("×", "x").replace(" ", "").split("x"))
@@ -164,7 +172,11 @@ def _converted(claim: Claim, value: float | str) -> str:
     """The computed value, and what it is in the claim's unit."""
     if isinstance(value, str) or not conversion(claim):
         return _text(value)
-    return f"{_text(value)} ({_text(round(value * factors(claim)[0], 6))} {claim.unit}: {conversion(claim)})"
+    text = f"{_text(round(value * factors(claim)[0], 6))} {claim.unit}: {conversion(claim)}"
+    meant = claim.model_copy(update={"unit": ""})
+    if claim.unit == "flops" and holds(meant, value) and not holds(claim, value):
+        text += "; as multiply–accumulates the claim would hold"
+    return f"{_text(value)} ({text})"
 
 
 def recorded(

@@ -225,7 +225,7 @@ def _figure(found: Mapping[str, Outcome]) -> Heatmap:
     )
     return Heatmap(
         caption="How far each counter is from our multiply–accumulates, in percent of them (two FLOPs are "
-        "one multiply–accumulate), rounded to hundredths. Orange is more, violet less; differences beyond "
+        "one multiply–accumulate), rounded. Orange is more, violet less; differences beyond "
         "the middle of the scale are coloured by their logarithm.",
         alt=f"A table of percentages. FlopCounterMode differs by at most {max(map(abs, values[0])):.2f} "
         f"percent; the largest difference is {worst[0]:.1f} percent, of {COUNTERS[worst[1]][0]} on "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import Field
@@ -117,7 +117,7 @@ class ReceptiveField(Analysis[ReceptiveFieldParameters]):
             ),
         }
         figures = {"support": _heatmap(found["support"])}
-        return Summary(metrics, {"networks": _table(networks)}, figures, findings)
+        return Summary(metrics, {"networks": _table(networks, parameters.input)}, figures, findings)
 
 
 def _plain(*kernels: int) -> dict[str, Any]:
@@ -191,9 +191,10 @@ def _network(name: str, parameters: ReceptiveFieldParameters) -> Outcome:
     }
 
 
-def _table(networks: Mapping[str, Outcome]) -> Table:
+def _table(networks: Mapping[str, Outcome], size: Sequence[int]) -> Table:
     return builders.table(
-        "Receptive field of the last feature map, counted over the branches and by gradients.",
+        "Receptive field of the last feature map, counted over the branches and by gradients, for images of "
+        f"{'×'.join(map(str, (*size[1:], size[0])))}.",
         {
             "network": builders.code("Network"),
             "layer": builders.code("Last map"),

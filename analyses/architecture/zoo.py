@@ -68,7 +68,12 @@ class Zoo(Analysis[ZooParameters]):
             "parameters_agree": _count(
                 entries, "parameters_agree", "Rows whose parameters are ours to two decimals"
             ),
-            "macs_agree": _count(entries, "macs_agree", "Rows whose GMACs are ours to two decimals"),
+            "macs_agree": (
+                agreeing := _count(entries, "macs_agree", "Rows whose GMACs are ours to two decimals")
+            ),
+            "macs_agree_share": builders.metric(
+                agreeing.value / len(rows), "Share of the rows whose GMACs are ours", builders.FRACTION
+            ),
             "macs_explained": builders.metric(
                 sum(entry["macs_explained"] for entry in entries),
                 "Rows whose GMACs are reached to two decimals by a stated way of counting",

@@ -117,20 +117,21 @@ def _metrics(parameters: BaseNetworksParameters, runs: Runs) -> dict[str, Metric
             f"Forward pass of {parameters.timed_batch} images, the shortest of all, {label}",
             "ms",
         )
-    losses, _, _ = records.mean_curve(runs[LETTER]["mobilenet"], "test_loss")
-    for key, value, title, unit in (
-        ("lowest_test_loss", min(losses), "Lowest mean test loss", "nats"),
-        ("last_test_loss", losses[-1], "Mean test loss after the last epoch", "nats"),
-        (
-            "lowest_test_loss_epoch",
-            losses.index(min(losses)) + 1,
-            "Epoch of the lowest mean test loss",
-            "epochs",
-        ),
-    ):
-        metrics[f"letter/mobilenet/{key}"] = builders.metric(
-            value, f"{title} without augmentation, {NETWORKS['mobilenet']}", unit
-        )
+    for name, label in NETWORKS.items():
+        losses, _, _ = records.mean_curve(runs[LETTER][name], "test_loss")
+        for key, value, title, unit in (
+            ("lowest_test_loss", min(losses), "Lowest mean test loss", "nats"),
+            ("last_test_loss", losses[-1], "Mean test loss after the last epoch", "nats"),
+            (
+                "lowest_test_loss_epoch",
+                losses.index(min(losses)) + 1,
+                "Epoch of the lowest mean test loss",
+                "epochs",
+            ),
+        ):
+            metrics[f"letter/{name}/{key}"] = builders.metric(
+                value, f"{title} without augmentation, {label}", unit
+            )
     metrics["residual_forward_cost"] = builders.metric(
         metrics["resnet/forward_ms"].value / metrics["convnet/forward_ms"].value,
         "Time of a forward pass of the ResNet-like network over that of the ConvNet",
@@ -220,13 +221,24 @@ def _findings(
         "gain/mobilenet_over_convnet",
         "gain/mobilenet_over_resnet",
     )
-    findings["separable_overfits"] = builders.statement(
-        "As assigned, the mean test loss of the separable network rises to more than its lowest after half "
-        "of the epochs or sooner",
-        metrics["letter/mobilenet/last_test_loss"].value > metrics["letter/mobilenet/lowest_test_loss"].value
-        and metrics["letter/mobilenet/lowest_test_loss_epoch"].value <= metrics["training/epochs"].value / 2,
-        "letter/mobilenet/last_test_loss",
-        "letter/mobilenet/lowest_test_loss",
+    lowest, last = (
+        {name: metrics[f"letter/{name}/{key}_test_loss"].value for name in NETWORKS}
+        for key in ("lowest", "last")
+    )
+    findings["all_overfit"] = builders.statement(
+        "As assigned, the mean test loss of every network is lowest after half of the epochs or sooner, and "
+        "higher at the end",
+        all(
+            last[name] > lowest[name]
+            and metrics[f"letter/{name}/lowest_test_loss_epoch"].value <= metrics["training/epochs"].value / 2
+            for name in NETWORKS
+        ),
+        *(f"letter/{name}/{key}_test_loss" for name in NETWORKS for key in ("lowest", "last")),
+    )
+    findings["separable_rises_most"] = builders.statement(
+        "As assigned, the mean test loss of the separable network rises most from its lowest to its last",
+        max(NETWORKS, key=lambda name: last[name] - lowest[name]) == "mobilenet",
+        *(f"letter/{name}/{key}_test_loss" for name in NETWORKS for key in ("lowest", "last")),
     )
     findings["separable_is_fastest"] = of_family(
         "The network of separable convolutions trains in less time than either of the others",

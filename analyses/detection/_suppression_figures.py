@@ -104,8 +104,8 @@ def _objectness(objectness: Sequence[float], highest: float) -> Heatmap:
 
 def _transformer(training: Sequence[Outcome], test: Sequence[Outcome]) -> Pictures:
     return Pictures(
-        caption="What the spatial transformer shows the head: training and test canvases, each with its true "
-        "box and its best proposal, and beside it that part of it, scaled, with the class that the head "
+        caption="The spatial transformer applied to the pixels of training and test canvases, each with its "
+        "true box and its best proposal, and beside it that part of it, scaled, with the class that the head "
         "names and its probability.",
         alt=f"{len(training)} training and {len(test)} test canvases, each beside the part within its best "
         "proposal.",

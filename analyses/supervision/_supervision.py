@@ -191,13 +191,18 @@ def comparison_metrics(comparisons: Mapping[str, Comparison], rows: Mapping[str,
 
 
 def comparison_table(
-    caption: str, label: str, rows: Mapping[str, str], comparisons: Mapping[str, Comparison], seeds: int
+    caption: str,
+    label: str,
+    rows: Mapping[str, str],
+    comparisons: Mapping[str, Comparison],
+    seeds: int,
+    *,
+    reference: str,
 ) -> Table:
-    """Each row of the results less the first, by what is measured. rows: prefix → words."""
+    """Each row of the results less the reference, by what is measured. rows: prefix → words."""
     return builders.table(
-        f"{caption} Differences from the first row of the results are in percentage points and paired by "
-        f"seed; brackets are 95% confidence intervals over {counted(seeds, 'seeds')}, each for one "
-        "comparison alone.",
+        f"{caption} Differences from {reference} are in percentage points and paired by seed; intervals are "
+        f"over {counted(seeds, 'seeds')}, each for one comparison alone.",
         {
             "what": builders.text(label),
             "part": builders.text("Accuracy"),

@@ -39,6 +39,7 @@ def summary(parameters: TeacherParameters, outcomes: Mapping[str, Outcome]) -> S
                     "epochs": f"{parameters.rounds} rounds of {parameters.shown:,} images",
                 }
             },
+            caption="Hyper-parameters of the teacher, of the student's pretraining and of its fine-tuning.",
         ),
     }
     findings = _findings(parameters, metrics, outcomes, best, comparisons)
@@ -223,7 +224,7 @@ def _sentences(one: Comparison, name: str, *, more: str, less: str, same: str) -
     number = f"{{{name}:points ci unit}}"
     size = f"{{{name}:points ci unit unsigned}}"
     p = name.removesuffix("difference") + "p"
-    adjusted = "" if one.p is None else f" (adjusted p = {{{p}:.2g}})"
+    adjusted = "" if one.p is None else f", with an adjusted p of {{{p}:.2g}}"
     return one.finding(
         more.replace(", by {}", "").replace(": the difference is {}", "").removesuffix("."),
         name,

@@ -129,6 +129,7 @@ class Resampling(Analysis[ResamplingParameters]):
                     {way: WORDS[way].capitalize() for way in changed},
                     comparisons,
                     parameters.seeds,
+                    reference="natural sampling",
                 ),
                 "recipe": supervision.recipe_table(parameters),
             },

@@ -22,7 +22,7 @@ from analyses.transfer._transfer import Domain
 from results import builders
 from results.builders import FRACTION
 from results.schema import Figure, Finding, Metric, Table
-from results.text import counted
+from results.text import counted, listing
 
 
 def summary(parameters: LearningRateParameters, outcomes: Mapping[str, Outcome]) -> Summary:
@@ -82,6 +82,7 @@ def summary(parameters: LearningRateParameters, outcomes: Mapping[str, Outcome])
     )
 
 
+MOST_NAMED = 12  # classes that a sentence names
 LAG = 0.02  # of a training accuracy behind another, from which on training was not finished
 
 
@@ -301,17 +302,24 @@ def _findings(
         )
         for key, (statement, holds, names) in stated.items()
     }
-    if "rate_second" in standing.compared:
-        gain_of_rate = f"{{{prefix}rate_second/gain:points ci unit}}"
-        next_best = f"the next best rate, {rate_of(standing.pairs['rate_second'][1]):g}"
-        found[f"rate_over_second{suffix}"] = standing.compared["rate_second"].finding(
-            f"Fine-tuning at its best rate is more accurate on the test images than at the next best "
-            f"({name})",
-            f"{prefix}rate_second/gain",
-            more=f"The difference from {next_best}, is significant: {gain_of_rate}.",
-            less=f"On the test images, however, {next_best}, is significantly more accurate: the difference "
+    classes = next(iter(runs.values()))[0]["classes"]
+    if len(classes) <= MOST_NAMED:
+        named = f"The classes are {listing([one.replace('_', ' ') for one in classes])}."
+        found[f"classes{suffix}"] = builders.statement(
+            f"The classes ({name})", True, f"{prefix}data/classes", yes=named, no=named
+        )
+    for key, ranked in (("second", "next best"), ("last", "worst")):
+        if f"rate_{key}" not in standing.compared:
+            continue
+        gain_of_rate = f"{{{prefix}rate_{key}/gain:points ci unit}}"
+        other = f"the {ranked} rate, {rate_of(standing.pairs[f'rate_{key}'][1]):g}"
+        found[f"rate_over_{key}{suffix}"] = standing.compared[f"rate_{key}"].finding(
+            f"Fine-tuning at its best rate is more accurate on the test images than at the {ranked} ({name})",
+            f"{prefix}rate_{key}/gain",
+            more=f"The difference from {other}, is significant: {gain_of_rate}.",
+            less=f"On the test images, however, {other}, is significantly more accurate: the difference "
             f"is {gain_of_rate}.",
-            same=f"The difference from {next_best}, is not significant: {gain_of_rate}.",
+            same=f"The difference from {other}, is not significant: {gain_of_rate}.",
         )
     found[f"winner_over_second{suffix}"] = standing.compared["winner"].finding(
         f"The best on validation images is more accurate on the test images than the second ({name})",

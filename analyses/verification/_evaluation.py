@@ -168,6 +168,8 @@ class Comparison:
         how: dict[str, Any] = {"ci": True, "unit": words.measure.rate}
         size = builders.shown(name, style, unsigned=True, **how)
         signed = builders.shown(name, style, **how)
+        if builders.judge(self.difference) != "same":  # a reader would ask why
+            signed += f", with an adjusted p of {builders.shown(f'{name}_p', '.2g')}"
         return builders.comparison(
             sentence(words.measure.less if expected == "less" else words.measure.more),
             name,

@@ -113,12 +113,14 @@ def _metrics(
                 ("false_positive_rate", rates["false_positive"], "False positive rate"),
             ):
                 metrics[f"{method}/{part}/{key}"] = builders.metric(value, f"{what}: {title}", FRACTION)
-            strict = evaluation.rates_of(one, f"{verification.RATES[0]:g}")["true_positive"]
-            metrics[f"{method}/{part}/strict_true_positive_rate"] = builders.metric(
-                strict,
-                f"True positive rate at the threshold of an FPR of {verification.RATES[0]:.0%}: {title}",
-                FRACTION,
-            )
+            strict = evaluation.rates_of(one, f"{verification.RATES[0]:g}")
+            for key in ("true_positive", "false_positive"):
+                metrics[f"{method}/{part}/strict_{key}_rate"] = builders.metric(
+                    strict[key],
+                    f"{key.replace('_', ' ').capitalize()} rate at the threshold of an FPR of "
+                    f"{verification.RATES[0]:.0%}: {title}",
+                    FRACTION,
+                )
             metrics[f"{method}/{part}/left_out_people"] = builders.metric(
                 faces["people"] - one.people // len(one.pairs),
                 f"Training people that chose the threshold: {title}",
@@ -225,6 +227,12 @@ def _findings(
             "Raw pixels have a higher AUC on the tutorial's test people than on most groups of their number",
             metrics["pixels/easier_groups"].value > 0.5,
             "pixels/easier_groups",
+        ),
+        "old_is_stricter_than_asked": builders.statement(
+            "On the folds, the tutorial's network accepts less than half of the share of pairs of two people "
+            "that its threshold was fixed for",
+            metrics[f"{OLD}/folds/strict_false_positive_rate"].value < verification.RATES[0] / 2,
+            f"{OLD}/folds/strict_false_positive_rate",
         ),
         "no_run_diverged": records.none_diverged(outcomes),
     }

@@ -11,7 +11,7 @@ import typer
 from rich.markup import escape
 
 import analyses
-from engine.commands.common import AsJson, Options, err, print_json, print_table, refusing
+from engine.commands.common import AsJson, Options, err, one_format, print_json, print_table, refusing
 from engine.commands.progress import progress
 from results.store import ResultError
 
@@ -34,6 +34,7 @@ def audit(
     as_latex: Annotated[bool, typer.Option("--latex")] = False,
 ) -> None:
     """Check claimed numbers against computed ones; `build --profile custom` puts the audit in the report."""
+    one_format(json=as_json, latex=as_latex)
     from analyses.architecture import audit as auditing
     from analyses.architecture._claims import ClaimsError
     from analyses.architecture._claims import read as read_claims

@@ -139,6 +139,13 @@ def fail(status: int, message: str) -> NoReturn:
     raise typer.Exit(status)
 
 
+def one_format(**chosen: bool) -> None:
+    """Refuse to write in two formats at once."""
+    formats = [f"--{name}" for name, said in chosen.items() if said]
+    if len(formats) > 1:
+        fail(2, f"{' and '.join(formats)} are two formats; ask for one")
+
+
 @contextmanager
 def refusing(*errors: type[Exception], status: int = 2) -> Iterator[None]:
     """Turn the errors that a user can cause into their sentence and an exit status."""

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from engine.commands.common import AsJson, err, fail, out, print_json, print_table, refusing
+from engine.commands.common import AsJson, err, fail, one_format, out, print_json, print_table, refusing
 from results.schema import Table
 
 
@@ -51,6 +51,7 @@ def inspect(
 
     if weights and len(names) > 1:
         fail(2, "--weights are those of one model; inspect it alone")
+    one_format(json=as_json, csv=as_csv, latex=as_latex, markdown=as_markdown)
     with refusing(inspection.InspectionError):
         inputs = inspection.read_inputs(given)
         inspection.counters(against)  # refused before torch is imported

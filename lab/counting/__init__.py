@@ -7,13 +7,20 @@ mere view its operators are watched one by one (`aten`); one that is neither cou
 named in `uncounted`, and the totals are then lower bounds.
 
 Counted is one sample (batch 1) in evaluation mode. MACs are those of convolutions, linear layers, attention
-and matrix products: half of the FLOPs that FlopCounterMode reports on the meta device. `activations` are the
-elements of the tensors that layers write; views and layers that work in place write none.
+and matrix products: half of the FLOPs that FlopCounterMode reports on the meta device. It passes over some
+products, which are counted here: with vectors, of integers, of bilinear layers (each weight once a position),
+of deformed and time-first convolutions, of a grid of points by an affine matrix, of weighted sums of rows
+(`embedding_bag`), and the squares that Euclidean distances add (`cdist`, `pdist`). A product of complex
+numbers is one MAC. Sampling on a grid, resizing and pooling of regions are elements, no MACs, whatever the
+method. Fourier transforms, matrix decompositions and solvers take what their algorithm takes: they are named
+as not counted. `activations` are the elements of the tensors that layers write; views and layers that work in
+place write none.
 """
 
 from __future__ import annotations
 
 import copy
+import inspect
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
@@ -61,6 +68,7 @@ def count(
     try:
         walk = walk_over(Walk(model), model, input_shape, inputs=inputs)
     except Exception:  # torch's own shape inference says better what is wrong, and knows every layout
+        _check_arguments(model, inputs)
         walk = walk_over(Walk(model, exact=True), model, input_shape, inputs=inputs)
     return Ledger(name, tuple(input_shape), tuple(walk.rows))
 
@@ -87,7 +95,7 @@ def walk_over(
         stack.enter_context(walk)
         try:
             model(*given, **named)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise CountError(walk.layers.refusal(shape, error)) from error
     walk.layers.add_unused()
     return walk
@@ -151,6 +159,23 @@ def _check_countable(model: nn.Module) -> None:
                 f"{path or 'it'} ({type(module).__name__}) is quantized, and its packed weights cannot be "
                 "counted: count the model before it is quantized, which has as many"
             )
+
+
+def _check_arguments(model: nn.Module, inputs: Sequence[Any] | None) -> None:
+    """Refuse inputs that the forward has no argument for, and too few of them."""
+    if isinstance(model, torch.jit.ScriptModule):
+        return
+    values = [Input(())] if inputs is None else inputs
+    names = [value.name for value in values if isinstance(value, Input) and value.name]
+    takes = inspect.signature(model.forward)
+    try:
+        takes.bind(*values[: len(values) - len(names)], **dict.fromkeys(names))
+    except TypeError as error:
+        described = ", ".join(map(str, takes.parameters.values()))
+        raise CountError(
+            f"{type(model).__name__} takes other inputs: {error}; its forward takes ({described}), which "
+            "--input says by position or by name, such as image=3x32x32"
+        ) from None
 
 
 def _initialised(model: nn.Module, shape: Sequence[int], inputs: Sequence[Any] | None) -> nn.Module:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+import torchvision  # noqa: F401  (its operators have names and shapes once it is imported)
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map_only
@@ -48,9 +49,57 @@ def _attention(args: Any, kwargs: Any, output: Any) -> Count:
     return formulas.attention_macs(q[:-2], q[-2], k[-2], q[-1], v[-1])
 
 
+def _over_time(args: Any, kwargs: Any, output: Any) -> Count:
+    """MACs of a convolution over (time, batch, channels), its weights (kernel, inputs, filters)."""
+    kernel, inputs, filters = args[1].shape
+    weights = formulas.convolution_weights(inputs, filters, (kernel,))
+    return formulas.convolution_macs(weights, output.shape[:1], output.shape[1])
+
+
+def _deformed(args: Any, kwargs: Any, output: Any) -> Count:
+    weight, groups = args[1].shape, args[11]
+    weights = formulas.convolution_weights(weight[1] * groups, weight[0], weight[2:], groups)
+    return formulas.convolution_macs(weights, output.shape[2:], output.shape[0])
+
+
+def _bilinear(args: Any, kwargs: Any, output: Any) -> Count:
+    """Every weight (outputs, first, second) once at every position."""
+    return formulas.times(formulas.product(args[1].shape), args[0].shape[:-1])
+
+
+def _distances(args: Any, kwargs: Any, output: Any) -> Count:
+    """Euclidean distances add one square for every feature of every pair; others have no products."""
+    if len(args) > 2 and args[2] != 2 and len(output.shape) > 1:
+        return formulas.ZERO
+    return formulas.product((*output.shape, args[0].shape[-1]))
+
+
+def _affine_grid(args: Any, kwargs: Any, output: Any) -> Count:
+    """Every point (x, y, 1) times the matrix."""
+    rows, columns = args[0].shape[-2:]
+    return formulas.matmul_macs(output.numel() // rows, columns, rows)
+
+
+def _weighted_rows(args: Any, kwargs: Any, output: Any) -> Count:
+    """Sums of rows of a table, which are products where every row has a weight."""
+    weighted = len(args) > 6 and args[6] is not None
+    return formulas.product((args[1].numel(), args[0].shape[1])) if weighted else formulas.ZERO
+
+
 _aten = torch.ops.aten
 
 _PRODUCTS: dict[Any, tuple[str, Callable[[Any, Any, Any], Count]]] = {
+    _aten._int_mm: ("matmul", _product_of(0)),
+    _aten._scaled_mm: ("matmul", _product_of(0)),
+    _aten.conv_tbc: ("convolution", _over_time),
+    torch.ops.torchvision.deform_conv2d: ("convolution", _deformed),
+    _aten._trilinear: ("linear", _bilinear),
+    _aten._cdist_forward: ("matmul", _distances),
+    _aten._euclidean_dist: ("matmul", _distances),
+    _aten._pdist_forward: ("matmul", _distances),
+    _aten.affine_grid_generator: ("matmul", _affine_grid),
+    _aten._embedding_bag: ("matmul", _weighted_rows),
+    _aten._embedding_bag_forward_only: ("matmul", _weighted_rows),
     _aten.mm: ("matmul", _product_of(0)),
     _aten.bmm: ("matmul", _product_of(0)),
     _aten.addmm: ("matmul", _product_of(1)),
@@ -78,7 +127,29 @@ _INTERPOLATIONS = {
     _aten.upsample_bilinear2d: "bilinear_upsampling",
     _aten.upsample_trilinear3d: "elementwise",
     _aten.upsample_bicubic2d: "elementwise",
+    _aten._upsample_bilinear2d_aa: "elementwise",
+    _aten._upsample_bicubic2d_aa: "elementwise",
+    _aten.grid_sampler_2d: "elementwise",
+    _aten.grid_sampler_3d: "elementwise",
+    torch.ops.torchvision.roi_align: "elementwise",
+    torch.ops.torchvision.ps_roi_align: "elementwise",
 }
+
+#: Losses and their kind: arithmetic for each element of the first argument.
+_OF_EACH_INPUT = frozenset(
+    "aten::" + name
+    for name in words(
+        "mse_loss smooth_l1_loss huber_loss binary_cross_entropy binary_cross_entropy_with_logits "
+        "nll_loss_forward nll_loss2d_forward multi_margin_loss multilabel_margin_loss_forward "
+        "soft_margin_loss dist fake_quantize_per_tensor_affine_cachemask "
+        "fake_quantize_per_channel_affine_cachemask"
+    )
+)
+
+#: Arithmetic for each element of the output, which torch does not call pointwise.
+_OF_EACH_OUTPUT = frozenset(
+    "aten::" + name for name in words("floor_divide polar log_sigmoid_forward addr linalg_cross renorm")
+)
 
 _NEVER_MIND = frozenset(
     (_aten.clone, _aten._to_copy, _aten.copy_, _aten.detach, _aten.alias, _aten.lift_fresh)
@@ -103,9 +174,12 @@ _MOVES = frozenset(
         "masked_scatter exponential_ complex _weight_norm_interface glu avg_pool1d avg_pool2d avg_pool3d "
         "_adaptive_avg_pool2d _adaptive_avg_pool3d max_unpool2d max_unpool3d fractional_max_pool2d "
         "bucketize squeeze_ unsqueeze_ transpose_ t_ swapaxes_ as_strided_ detach_ unsafe_split unsafe_chunk "
-        "unsafe_split_with_sizes"
+        "unsafe_split_with_sizes resize_as_ cumprod cummax cummin _cummax_helper _cummin_helper logcumsumexp "
+        "median nanmedian mode kthvalue nansum histc take put index_fill index_copy trace block_diag aminmax "
+        "fractional_max_pool3d _linalg_check_errors unfold_backward hann_window hamming_window "
+        "blackman_window bartlett_window kaiser_window"
     )
-)
+) | {"torchvision::roi_pool", "torchvision::ps_roi_pool"}
 
 
 @dataclass
@@ -148,23 +222,22 @@ class Operators(TorchDispatchMode):
         if not whole and (output := self.decomposed(func, args, kwargs)) is not NotImplemented:
             return output
         output = func(*args, **kwargs)
-        seen = self.current
-        if rule is not None:
-            kind, formula = rule
-            seen.macs[kind] = seen.macs.get(kind, formulas.ZERO) + formula(args, kwargs, output)
+        seen, name = self.current, packet._qualified_op_name
+        count = rule[1](args, kwargs, output) if rule else formulas.ZERO
+        if rule and count.value:
+            seen.macs[rule[0]] = seen.macs.get(rule[0], formulas.ZERO) + count
             seen.local = False
-        elif (
-            torch.Tag.pointwise in func.tags
-            or packet in _INTERPOLATIONS
-            or packet.__name__.startswith("_foreach_")
-        ):
-            name = _INTERPOLATIONS.get(packet, "elementwise")
-            seen.elements[name] += sum(t.numel() for t in tensors_in(output))
-            seen.local = seen.local and packet not in _INTERPOLATIONS
+        elif torch.Tag.pointwise in func.tags or packet.__name__.startswith("_foreach_"):
+            seen.elements["elementwise"] += sum(t.numel() for t in tensors_in(output))
         elif packet not in _NEVER_MIND:
             seen.local = False
-            if not func.is_view and packet._qualified_op_name not in _MOVES:
-                seen.uncounted[packet._qualified_op_name.replace("::", ".")] = None
+            if rule or packet in _INTERPOLATIONS or name in _OF_EACH_OUTPUT:
+                kind = _INTERPOLATIONS.get(packet, "elementwise")
+                seen.elements[kind] += sum(t.numel() for t in tensors_in(output))
+            elif name in _OF_EACH_INPUT:
+                seen.elements["elementwise"] += args[0].numel()
+            elif not func.is_view and name not in _MOVES:
+                seen.uncounted[name.replace("::", ".")] = None
         if any(field_of(t) is not None for t in tensors_in((args, kwargs))):
             for result in tensors_in(output):  # until the function that runs it says more
                 keep_field(result, fields.UNKNOWN)

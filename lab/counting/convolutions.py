@@ -58,11 +58,16 @@ def convolution(walk: Walk, name: str, func: Callable[..., Any], args: Arguments
             formulas.output_size(n + a + b, k, s, 0, d)
             for n, a, b, k, s, d in zip(size, low, high, kernel, stride, dilation, strict=True)
         )
+    if x.dim() == space + 1 and inputs != x.shape[0]:
+        raise ValueError(
+            f"it takes {inputs} channels and {space} spatial dimensions, not a tensor of shape "
+            f"{tuple(x.shape)}"
+        )
     check_width(inputs, x.shape[-space - 1])
     check_window(size, kernel, positions)
     batch = x.shape[: -space - 1]
     output = walk.run(func, args, kwargs) if walk.exact else empty((*batch, filters, *positions), x)
-    seen = of_windows(x, kernel, dilation)
+    seen = field_of(x) if transposed else of_windows(x, kernel, dilation, tuple(map(max, low, high)))
     state = _mixed(seen, output.dim() - space - 1, groups, filters, inputs)
     if transposed:
         keep_field(output, _spread(state, output, kernel, stride, low, extra, dilation))

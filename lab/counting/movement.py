@@ -118,16 +118,17 @@ def _padded_by_itself(
     return fields.union(parts)
 
 
-def of_windows(x: Tensor, kernel: Sequence[int], dilation: Sequence[int]) -> State:
-    """What `x` sees, for windows over it: padding that repeats or mirrors `x` is to them as one of zeros,
-    where each window that holds some of it holds as well what it repeats."""
+def of_windows(x: Tensor, kernel: Sequence[int], dilation: Sequence[int], zeros: Sequence[int]) -> State:
+    """What `x` sees, for windows over it and over `zeros` around it: padding that repeats or mirrors `x` is
+    to them as one of zeros, where each window that holds some of it holds as well what it repeats."""
     by_zeros, mode, widths = getattr(x, "padded", (None, "", ()))
     need = {"replicate": 1, "reflect": 2}.get(mode)
     reach = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
     if need is None or len(widths) > 2 * len(reach) or version(x):
         return field_of(x)
     wide = [max(widths[2 * i : 2 * i + 2], default=0) for i in reversed(range(len(reach)))]
-    return by_zeros if all(need * p <= r for p, r in zip(wide, reach, strict=True)) else field_of(x)
+    held = all(not p or need * p + q <= r for p, q, r in zip(wide, zeros, reach, strict=True))
+    return by_zeros if held else field_of(x)
 
 
 def _stacked(args: Arguments, kwargs: Keywords, output: Tensor) -> State:

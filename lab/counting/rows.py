@@ -183,7 +183,7 @@ class LayerRows:
                 )
             )
 
-    def refusal(self, shape: Sequence[int], error: Exception) -> str:
+    def refusal(self, shape: Sequence[int], error: BaseException) -> str:
         """One sentence: the layer that failed, what it was given, and why."""
         module, _, given = self.stack[-1] if self.stack else (self.root, 0, [])
         place = f"{self.path} ({type(module).__name__})" if self.path else type(module).__name__
@@ -192,10 +192,28 @@ class LayerRows:
             if self.path and given
             else ""
         )
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = " ".join(str(error).split())
+        if isinstance(error, LookupError | SystemExit) or not reason:
+            reason = f"{type(error).__name__}{': ' * bool(reason)}{reason}"
         if "TorchScript" in reason:
             last = reason.rpartition("RuntimeError:")[2].strip()
             reason = f"its scripted code does not run on shapes alone{': ' * bool(last)}{last}"
+        elif "data-dependent shape" in reason:
+            function = reason.split(" ")[0].rpartition("::")[2]
+            reason = (
+                f"{function} gives a shape that depends on the values of the input or of weights, and a "
+                "count knows only shapes: count the part of the model before it, as a module of its own"
+            )
+        elif reason.startswith("FlexAttention"):
+            reason = (
+                "flex_attention runs compiled and on real devices alone: count the model with "
+                "torch.nn.functional.scaled_dot_product_attention in its place, which has the same products"
+            )
+        elif "NestedTensor" in reason:
+            reason = (
+                "a nested tensor holds rows of several lengths, and a count knows one shape: count the model "
+                "on a padded tensor of the longest"
+            )
         elif isinstance(error, NotImplementedError) or "meta tensor" in reason:
             reason = (
                 "it depends on the values of tensors, and a count knows only their shapes: count the part of "

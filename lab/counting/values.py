@@ -122,6 +122,14 @@ class KnownValues:
             return type(value)(self.real(item) for item in value)
         return value
 
+    def any_real(self, value: Any) -> Any:
+        """As `real`, with ones in place of what depends on the input or on weights."""
+        if isinstance(value, Tensor) and not self.is_known(value):
+            return torch.ones(value.shape, dtype=value.dtype)
+        if type(value) in (list, tuple):
+            return type(value)(self.any_real(item) for item in value)
+        return self.real(value)
+
     def ask(
         self, name: str, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> Any:

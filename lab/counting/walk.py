@@ -62,6 +62,14 @@ _SHAPED_BY_VALUES = frozenset(
     )
 )
 
+#: Functions that torch runs on numbers alone, though the shapes of what they give follow from shapes.
+_ON_NUMBERS = frozenset(
+    words(
+        "cov corrcoef linalg_lstsq geqrf histogram istft ctc_loss fake_quantize_per_tensor_affine "
+        "fake_quantize_per_channel_affine"
+    )
+)
+
 _SIZES = frozenset(
     words(
         "shape dtype device is_meta requires_grad ndim layout grad grad_fn is_leaf is_cuda is_cpu "
@@ -257,7 +265,7 @@ class Walk(TorchFunctionMode):
             if rule is not None and first is not None:
                 try:
                     state = rule(args, kwargs, result)
-                except (fields.Untraceable, IndexError, TypeError, KeyError, ValueError):
+                except (fields.Untraceable, ArithmeticError, LookupError, TypeError, ValueError):
                     state = fields.UNKNOWN
             elif local and result.shape == torch.broadcast_shapes(*(t.shape for t in tensors)):
                 state = elementwise(tensors, result)
@@ -308,11 +316,10 @@ class Walk(TorchFunctionMode):
             try:
                 output = self.run(func, args, kwargs)
             except NotImplementedError:
+                read = self.values.any_real if name in _ON_NUMBERS else self.values.real
                 try:  # its shape depends on values, which constants have
-                    output = func(
-                        *(self.values.real(a) for a in args),
-                        **{k: self.values.real(v) for k, v in kwargs.items()},
-                    )
+                    output = func(*(read(a) for a in args), **{k: read(v) for k, v in kwargs.items()})
+                    output = self.meta(output) if name in _ON_NUMBERS else output
                 except ValueUnknown:
                     why = (
                         "gives a shape that depends on the values of the input or of weights, and a count "

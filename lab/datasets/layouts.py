@@ -223,7 +223,7 @@ def _left_out(files: Files, unused: Sequence[tuple[str, str]]) -> Iterator[str]:
         )
     others = [name for kind, those in sorted(kinds.items()) if kind not in UNREAD for name in those]
     if others:
-        which = f"{count(len(others), 'file')} without an ending of images"
+        which = f"{count(len(others), 'file')} that {'is no image' if len(others) == 1 else 'are no images'}"
         yield f"{which} {_was(len(others))} left out: {few(others)}"
     reasons: dict[str, list[str]] = {}
     for name, why in (*unused, *files.left_out):

@@ -30,12 +30,12 @@ MARKERS = ("o", "s", "^", "D", "v", "P")
 HATCHES = ("", "////", "----", "xxxx", "\\\\\\\\", "++++")  # dots would add 250 kB to an SVG
 INK = "#111111"  # on a coloured cell or a picture: stays dark where the page's ink turns light
 PAPER = "#FDFDFD"  # behind lines and letters on a picture
-#: Boxes on pictures: colour, line and width in points; the truth is dark and dotted, what is kept bright.
+#: Boxes on pictures: colour, line and width in points; apart in grey by line and width.
 BOXES: dict[str, tuple[str, Any, float]] = {
-    "truth": (INK, (0, (1, 1)), 1.3),
-    "kept": ("#E69F00", "-", 1.6),
+    "truth": ("#009E73", "-", 1.1),
+    "kept": ("#E69F00", "-", 2.2),
     "suppressed": ("#0072B2", (0, (4, 2)), 0.6),
-    "anchor": ("#7F7F7F", (0, (2, 2)), 0.8),
+    "anchor": ("#CC79A7", (0, (3, 1.5)), 1.0),
 }
 GREY = "#7F7F7F"  # of lines to compare with
 REFERENCE_DASHES = (0, (4, 2))

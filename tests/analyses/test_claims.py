@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from analyses.architecture import _claims as claims
+from analyses.architecture import audit
 from analyses.architecture._claims import Claim, ClaimsError, holds
 from analyses.architecture._claims_values import read_value
 
@@ -27,6 +28,14 @@ from analyses.architecture._claims_values import read_value
         ("≈ 144M", 144e6, ""),
         ("1.234,5", 1234.5, ""),
         ("6e7", 6e7, ""),
+        ("1.8×10^9", 1.8e9, ""),
+        ("1.8 · 10⁹", 1.8e9, ""),
+        ("10^6", 1e6, ""),
+        ("11.7M*", 11.7e6, ""),
+        ("11.7M [3]", 11.7e6, ""),
+        ("11.7 Mio.", 11.7e6, ""),
+        ("1,5 Mrd.", 1.5e9, ""),
+        ("1.8 Gigaflops", 1.8e9, "flops"),
     ],
 )
 def test_a_number_is_read_with_its_unit(text, value, unit):
@@ -40,6 +49,7 @@ def test_a_number_is_read_with_its_unit(text, value, unit):
         ("25.6M", (25_557_032, 25_649_999), (25_500_000, 25_700_000)),
         ("144M", (143_667_240,), (143_400_000,)),
         ("61100840", (61_100_840,), (61_100_841,)),
+        ("1.8e9", (1_814_073_344,), (1_860_000_000,)),
         ("4.0–4.2G", (3_950_000_000, 4_089_184_256), (3_900_000_000,)),
         ("< 5M", (4_999_999, 0), (5_000_001,)),
         (">5M", (5_000_001,), (4_999_999,)),
@@ -67,7 +77,7 @@ def test_flops_are_two_a_mac_and_bytes_four_a_weight():
 
 
 def test_a_shape_holds_in_either_order_and_with_a_batch():
-    for text in ("55x55x64", "64x55x55", "1x64x55x55", "55×55×64"):
+    for text in ("55x55x64", "64x55x55", "1x64x55x55", "55×55×64", "(55, 55, 64)", "[64,55,55]"):
         assert holds(Claim(quantity="q", claimed=read_value(text).value), "55×55×64"), text
     assert not holds(Claim(quantity="q", claimed="55x64x55"), "55×55×64")
 
@@ -76,6 +86,19 @@ def test_a_shape_holds_in_either_order_and_with_a_batch():
 def test_what_is_no_number_is_refused(text):
     with pytest.raises(ValueError, match=r"."):
         read_value(text)
+
+
+def test_a_tolerance_stands_in_place_of_what_rounding_leaves_open(tmp_path):
+    (claim,), _ = read(tmp_path, "quantity,claimed,tolerance\na/total/macs,3.8e9,2%\n")
+    assert holds(claim, 3_860_000_000) and not holds(claim, 3_900_000_000)
+    (written,), _ = read(tmp_path, "quantity,claimed\na/total/macs,3.8e9\n")
+    assert holds(written, 3_849_000_000) and not holds(written, 3_860_000_000)
+
+
+def test_flops_that_hold_as_macs_are_said_to():
+    claim = Claim(quantity="q", claimed=1.8e9, low=1.75e9, high=1.85e9, unit="flops", text="1.8 GFLOPs")
+    assert "as multiply–accumulates the claim would hold" in audit._converted(claim, 1_814_073_344)
+    assert "would hold" not in audit._converted(claim, 1_100_000_000)
 
 
 def read(tmp_path, text: str, name: str = "claims.csv"):

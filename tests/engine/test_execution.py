@@ -371,7 +371,7 @@ def test_provenance_says_where_cells_were_measured_differently(bench):
     elsewhere = {"git_commit": "0123456789", "device": "NVIDIA A100"}
     bench.edit_outcomes("quick", lambda data: data["cells"][0].update(elsewhere))
     found = bench.execute(seeds=2).provenance
-    assert found.note.startswith("Its cells were measured with commit 01234567 and ")
+    assert found.note.startswith("Its runs were measured with commits 01234567 and ")
     assert found.device == "NVIDIA A100, cpu"
 
 

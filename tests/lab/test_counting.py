@@ -260,8 +260,7 @@ class Strange(nn.Module):
 def test_what_cannot_be_counted_is_named():
     ledger = count(Strange(), (3, 8, 8))
     assert any("fft" in name for name in ledger.uncounted)
-    assert any("cdist" in name for name in ledger.uncounted)
-    assert ledger.macs == 0
+    assert ledger.macs == 3 * 8 * 8 * 8  # the distances
 
 
 @pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning", "ignore:`torch.jit:FutureWarning")
@@ -302,8 +301,8 @@ def test_whole_numbers_are_refused_where_torch_refuses_them(layer):
 
 
 def test_a_function_that_does_not_run_on_shapes_is_refused_for_that_reason():
-    with pytest.raises(CountError, match="cov does not run on shapes alone"):
-        count(Made(lambda self, x: torch.cov(x[0])), (3, 8))
+    with pytest.raises(CountError, match="to_sparse does not run on shapes alone"):
+        count(Made(lambda self, x: x.to_sparse()), (3, 8))
 
 
 def test_weights_computed_from_parameters_are_counted_where_they_are_stored():
@@ -457,7 +456,8 @@ def test_our_own_detector_is_counted():
     model = Detector(base.plain)
     ledger = count(model, (3, 48, 48))
     assert ledger.parameters == sum(p.numel() for p in model.parameters())
-    assert ledger.macs == torch_macs(model, torch.rand(1, 3, 48, 48))
+    grids = sum(row.macs for row in ledger.layers if row.kind == "affine_grid")  # torch's counter misses them
+    assert ledger.macs - grids == torch_macs(model, torch.rand(1, 3, 48, 48)) and grids == 4 * 4 * 3 * 2
 
 
 class TokensAndMaps(nn.Module):

@@ -78,7 +78,7 @@ def test_a_callable_that_will_not_do(own, name, message):
     ("name", "message"),
     [
         ("vgg_19", "torchvision has no model 'vgg_19'; nearest: vgg19"),
-        ("", "torchvision has no model ''"),
+        ("", "the name of the model is empty"),
         ("nowhere_at_all:Net", "no module 'nowhere_at_all'"),
     ],
 )
@@ -112,3 +112,26 @@ def test_folders_beside_a_model_of_the_reader_hide_no_other_module(tmp_path, mon
         assert isinstance(models.load(name), torch.nn.Identity)
     assert importlib.import_module("colorsys").rgb_to_hsv
     monkeypatch.setattr(sys, "path", before)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("resnet18(num_classes=10", "the parenthesis is not closed"),
+        ("networks.py", "is a file: say which class"),
+        (":", "names no model"),
+        ("leaves.py:Net", "SystemExit: 4"),
+    ],
+)
+def test_a_name_that_a_slip_of_the_pen_made_is_told_how_to_be_written(name, message, tmp_path, monkeypatch):
+    (tmp_path / "leaves.py").write_text("raise SystemExit(4)\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(models.ModelError, match=message):
+        models.load(name)
+
+
+def test_an_input_shape_that_is_none_is_refused():
+    model = torch.nn.Linear(2, 2)
+    model.input_shape = "224"
+    with pytest.raises(models.ModelError, match="it must be sizes such as"):
+        models.default_input("mine.py:Net", model)
