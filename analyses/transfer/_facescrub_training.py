@@ -213,15 +213,30 @@ def train_linear_layer(cell: Cell, context: Context) -> Outcome:
     }
 
 
-def finetune(cell: Cell, context: Context) -> Outcome:
-    """All layers; with the first test face that is named right, and the first that is named wrong."""
+class FineTuned(NamedTuple):
+    network: Any  # as lab.weights.load gave it
+    model: nn.Module  # with all layers trained, and an output for each person
+    faces: Faces
+    outcome: Outcome
+    logits: Tensor  # (test faces, people)
+
+
+def fine_tuned(cell: Cell, context: Context) -> FineTuned:
+    """A pretrained network of which all layers are trained on the faces."""
     from lab.weights import with_head
 
     settings = cell.settings
     network = experiments.pretrained(settings, settings["view"])
     faces, _ = _of(settings, settings["view"], grey=False)
     model = with_head(network.model, len(faces.train.classes), cell.seed or 0)
-    outcome, logits = _trained(model, faces, (network.mean, network.std), cell, context)
+    return FineTuned(
+        network, model, faces, *_trained(model, faces, (network.mean, network.std), cell, context)
+    )
+
+
+def finetune(cell: Cell, context: Context) -> Outcome:
+    """All layers; with the first test face that is named right, and the first that is named wrong."""
+    _, _, faces, outcome, logits = fine_tuned(cell, context)
     labels, files, classes = faces.test.labels.tolist(), faces.test.files, faces.test.classes
     correct = [guess == label for guess, label in zip(logits.argmax(1).tolist(), labels, strict=True)]
     return outcome | {

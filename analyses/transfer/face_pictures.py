@@ -3,12 +3,13 @@
 After CSC321/411 (University of Toronto, 2017): hidden units of perceptrons on pixels, and guided
 backpropagation (Springenberg et al. 2015) of one person. The weights are ours; as faces of the data set may
 not be passed on, the person is a portrait that may. The networks are those of transfer.facescrub, of which
-this trains one seed each and the linear layer, in a minute or two. The portrait comes with scikit-image.
+this trains one seed each: perceptrons and the linear layer in a minute or two, the fine-tuned network in
+about twenty on one core. The portrait comes with scikit-image.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
@@ -24,11 +25,13 @@ from analyses.transfer._facescrub_tables import unit_pictures
 from analyses.transfer._facescrub_training import FixedFeatures
 from analyses.transfer._facescrub_worked import person
 from results import builders
-from results.schema import Figure, Picture, Pictures
+from results.schema import Figure, Finding, Picture, Pictures
 from results.text import counted, listing
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+    from lab.weights import Network
 
 EXPLAINED = 2  # people, the most probable of a face
 ALIKE = 0.9  # a rank correlation from which on two maps are nearly the same
@@ -65,15 +68,12 @@ class FacePictures(Analysis[PictureParameters]):
         return (parameters.faces.name,)
 
     def plan(self, parameters: PictureParameters) -> list[Cell]:
-        """The first seed of every perceptron, and the linear layer of the first seed."""
+        """The first seed of every perceptron, of the linear layer and of the fine-tuned network."""
         cells = {cell.id: cell for cell in facescrub.analysis.plan(parameters.faces)}
-        portrait = cells["conv4"].settings | {
-            "seeds": [0],
-            "portrait": parameters.portrait.model_dump(),
-            "explained": EXPLAINED,
-        }
+        face = {"portrait": parameters.portrait.model_dump(), "explained": EXPLAINED}
         return [
-            Cell("portrait", portrait),
+            Cell("portrait", cells["conv4"].settings | {"seeds": [0]} | face),
+            Cell("finetuned", cells["finetuned/0"].settings | face, 0),
             *(
                 Cell(f"units/{name}", cells[f"{name}/0"].settings, 0)
                 for name in parameters.faces.perceptrons()
@@ -82,46 +82,59 @@ class FacePictures(Analysis[PictureParameters]):
 
     def run(self, cell: Cell, context: Context) -> Outcome:
         if "portrait" in cell.settings:
-            return _portrait(cell, context)
+            face = _portrait(cell.settings["portrait"])
+            if cell.settings["kind"] == "finetune":
+                return _explained_by_finetuned(cell, context, face)
+            return _explained_by_linear_layer(cell, context, lambda fixed: face)
         trained = training.train_perceptron(cell, context)
         return {key: trained[key] for key in ("diverged", "units", "validation_accuracy")}
 
     def summarize(self, parameters: PictureParameters, outcomes: Mapping[str, Outcome]) -> Summary:
-        found = outcomes["portrait"]
-        first = found["explained"][0]
         units = {name: outcomes[f"units/{name}"]["units"] for name in parameters.faces.perceptrons()}
-        network = NAMES.get(found["architecture"]) or str(found["architecture"])
-        probability = builders.metric(
-            first["probability"],
-            f"Probability of {person(first['class'])} for the portrait",
-            builders.FRACTION,
-        )
-        likeness = builders.metric(
-            found["likeness"], "Rank correlation of the maps for the two most probable people"
-        )
+        linear, tuned = outcomes["portrait"], outcomes["finetuned"]
+        metrics = {}
+        for key, of, explained in (
+            ("portrait", "the linear layer", linear),
+            ("finetuned", "the fine-tuned network", tuned),
+        ):
+            first = explained["explained"][0]
+            metrics[f"{key}/probability"] = builders.metric(
+                first["probability"],
+                f"Probability of {person(first['class'])} for the portrait, by {of}",
+                builders.FRACTION,
+            )
+            metrics[f"{key}/likeness"] = builders.metric(
+                explained["likeness"],
+                f"Rank correlation of the maps for the two most probable people, by {of}",
+            )
+        credit = CREDITS.get(parameters.portrait.image, parameters.portrait.image)
         return Summary(
-            metrics={"portrait/probability": probability, "portrait/likeness": likeness},
+            metrics=metrics,
             figures={
                 "units": unit_pictures(parameters.faces, units),
-                "portrait": _portrait_pictures(
-                    "Guided backpropagation for a portrait "
-                    f"({CREDITS.get(parameters.portrait.image, parameters.portrait.image)})",
-                    found,
-                    network,
+                "portrait": _face_pictures(
+                    f"Guided backpropagation for a portrait ({credit})",
+                    {
+                        f"of the fine-tuned {_network(tuned)}": tuned,
+                        f"of a linear layer on features of {_network(linear)}": linear,
+                    },
                 ),
             },
             findings={
-                "portrait_named": builders.statement(
-                    "Whom the linear layer takes the portrait for",
-                    True,
+                "portrait_named": _naming("portrait", "the linear layer", linear),
+                "finetuned_named": _naming("finetuned", "the fine-tuned network", tuned),
+                "same_name": builders.statement(
+                    "Both classifiers take the portrait for the same person",
+                    linear["explained"][0]["class"] == tuned["explained"][0]["class"],
+                    "finetuned/probability",
                     "portrait/probability",
-                    yes="The classifier can choose only among the people of its training set, and names "
-                    f"{person(first['class'])} with a probability of {{portrait/probability:percent}}.",
                 ),
                 "classes_look_alike": builders.statement(
-                    f"The maps for the two most probable people have a rank correlation of {ALIKE:g} or more",
-                    found["likeness"] >= ALIKE,
+                    "For both classifiers, the maps of the two most probable people have a rank correlation "
+                    f"of {ALIKE:g} or more",
+                    min(linear["likeness"], tuned["likeness"]) >= ALIKE,
                     "portrait/likeness",
+                    "finetuned/likeness",
                 ),
                 "no_run_diverged": records.none_diverged(outcomes),
             },
@@ -136,10 +149,10 @@ class FacePictures(Analysis[PictureParameters]):
         def first(fixed: FixedFeatures) -> Tensor:
             return torch.from_numpy(fixed.faces.test.images[:1].copy())
 
-        found = _explained(cells["portrait"], Context(), first)
-        network = NAMES.get(found["architecture"]) or str(found["architecture"])
+        found = _explained_by_linear_layer(cells["portrait"], Context(), first)
         what = "The first test photograph, and guided backpropagation of it"
-        return {"guided": _portrait_pictures(what, found, network).model_copy(update={"columns": 7})}
+        whose = f"of a linear layer on features of {_network(found)}"
+        return {"guided": _face_pictures(what, {whose: found}).model_copy(update={"columns": 7})}
 
 
 def _classifier(fixed: FixedFeatures, weight: Tensor, bias: Tensor) -> nn.Module:
@@ -165,40 +178,54 @@ def _classifier(fixed: FixedFeatures, weight: Tensor, bias: Tensor) -> nn.Module
     return Classifier()
 
 
-def _portrait(cell: Cell, context: Context) -> Outcome:
-    """Whom the linear layer takes the portrait for, and guided backpropagation of that."""
+def _portrait(chosen: Mapping[str, Any]) -> Tensor:
+    """The square with the face, uint8 (1, 3, H, W)."""
     from lab.interpretation import photograph
 
-    chosen: dict[str, Any] = cell.settings["portrait"]
     top, left, side = (chosen[key] for key in ("top", "left", "side"))
-    face = photograph(chosen["image"])[..., top : top + side, left : left + side].contiguous()
-    return _explained(cell, context, lambda fixed: face)
+    return photograph(chosen["image"])[..., top : top + side, left : left + side].contiguous()
 
 
-def _explained(cell: Cell, context: Context, face_of: Callable[[FixedFeatures], Tensor]) -> Outcome:
+def _explained_by_linear_layer(
+    cell: Cell, context: Context, face_of: Callable[[FixedFeatures], Tensor]
+) -> Outcome:
     """What the linear layer says of a face, uint8 (1, 3, H, W), and guided backpropagation of that."""
-    import torch
-
-    from lab.interpretation import attribute, likeness
-
     fixed = training.fixed_features(cell.settings, context)
     heads = training.linear_layers(cell.settings, fixed, context)
     reached = [curve.accuracy["validation"][-1] for curve in heads.learning_curves[0]]
     rate = reached.index(max(reached))
     model = _classifier(fixed, heads.weight[0, rate].cpu(), heads.bias[0, rate].cpu())
-    face = face_of(fixed)
-    seen = fixed.network.prepared(face)
+    explained = _explained(model, fixed.network, face_of(fixed), fixed.faces.train.classes, cell)
+    return explained | {"diverged": heads.learning_curves[0][rate].diverged}
+
+
+def _explained_by_finetuned(cell: Cell, context: Context, face: Tensor) -> Outcome:
+    """The same of the network of which all layers were trained."""
+    tuned = training.fine_tuned(cell, context)
+    kept = {key: tuned.outcome[key] for key in ("diverged", "validation_accuracy")}
+    model = tuned.model.cpu().float().eval()
+    return _explained(model, tuned.network, face, tuned.faces.train.classes, cell) | kept
+
+
+def _explained(
+    model: nn.Module, network: Network, face: Tensor, people: Sequence[str], cell: Cell
+) -> Outcome:
+    """Whom a model takes a face for, and guided backpropagation of the most probable people."""
+    import torch
+
+    from lab.interpretation import attribute, likeness
+
+    seen = network.prepared(face)
     with torch.no_grad():
         shares = model(seen).softmax(1)[0]
     best = shares.topk(cell.settings["explained"]).indices
     maps = attribute(model, seen.expand(len(best), -1, -1, -1), best, "guided")
     return {
-        "diverged": False,
-        "architecture": fixed.network.architecture,
+        "architecture": network.architecture,
         "portrait": png(face[0].round().clamp(0, 255).to(torch.uint8)),
         "explained": [
             {
-                "class": fixed.faces.train.classes[int(kind)],
+                "class": people[int(kind)],
                 "probability": float(shares[kind]),
                 "guided": heat(found.abs().sum(0)),
             }
@@ -208,21 +235,36 @@ def _explained(cell: Cell, context: Context, face_of: Callable[[FixedFeatures], 
     }
 
 
-def _portrait_pictures(what: str, found: Outcome, network: str) -> Pictures:
-    explained = found["explained"]
+def _network(explained: Outcome) -> str:
+    return NAMES.get(explained["architecture"]) or str(explained["architecture"])
+
+
+def _naming(key: str, whose: str, explained: Outcome) -> Finding:
+    named = person(explained["explained"][0]["class"])
+    sentence = f"{whose.capitalize()} names {named}, with a probability of {{{key}/probability:percent}}."
+    return builders.statement(
+        f"Whom {whose} takes the portrait for", True, f"{key}/probability", yes=sentence
+    )
+
+
+def _face_pictures(what: str, explained: Mapping[str, Outcome]) -> Pictures:
+    """A face, and the maps of each classifier, by whose outputs they are."""
+    face = next(iter(explained.values()))["portrait"]
+    maps = [one for found in explained.values() for one in found["explained"]]
+    most = counted(EXPLAINED, "people")
     return Pictures(
-        caption=f"{what}, for the {counted(len(explained), 'people')} that a linear layer on features of "
-        f"{network} finds most probable: the gradient of their outputs with respect to the pixels (absolute "
-        "values, summed over the colours). Black is zero, white is large.",
+        caption=f"{what}: the gradient of the outputs {', then '.join(explained)}, for the {most} that it "
+        "finds most probable, with respect to the pixels (absolute values, summed over the colours). Black "
+        "is zero, white is large.",
         alt="A portrait, and maps of what speaks for "
-        + listing([person(one["class"]) for one in explained])
+        + listing([person(one["class"]) for one in maps])
         + " in it.",
-        columns=5,
+        columns=1 + len(maps),
         pictures=(
-            Picture(png=found["portrait"], title="Portrait"),
+            Picture(png=face, title="Portrait"),
             *(
                 Picture(png=one["guided"], title=f"{person(one['class'])}, {one['probability']:.1%}")
-                for one in explained
+                for one in maps
             ),
         ),
     )

@@ -20,6 +20,8 @@ STAGES = {
     "scratch_before": "Siamese tower, before training",
     "scratch": "Siamese tower, trained from scratch",
 }
+#: In which part of a run's outcome the training of a stage is recorded.
+HISTORIES = {"last": "history", "all": "all_history", "scratch": "history"}
 LISTED: dict[Which, str] = {"pairs": "listed pairs", "everyone": "every pair"}
 
 

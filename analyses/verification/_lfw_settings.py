@@ -22,8 +22,10 @@ class LfwParameters(Parameters):
     epoch from the training people. last_rates, all_rates: that with the highest AUC on every pair of the
     validation people is taken, of all layers after search_epochs of `pairs`. all_seeds: of the runs of all
     layers at that rate, which take most of the time; without any, those of the search stand for them.
-    resamples: draws of people for the intervals of every pair. dropout: of the run with the published flaws.
-    published: AUCs of a course project after training, on its own test people.
+    resamples: draws of people for the intervals of every pair. watched: pairs of the validation people whose
+    loss is measured after every epoch of the last layer and of all layers, the same every time. dropout: of
+    the run with the published flaws. published: AUCs of a course project after training, on its own test
+    people.
     """
 
     name: str = "lfw"
@@ -45,6 +47,7 @@ class LfwParameters(Parameters):
     all_pairs: int = Field(2_200, ge=2)
     all_seeds: int = Field(0, ge=0)
     resamples: int = Field(0, ge=0)
+    watched: int = Field(500, ge=2)
     dropout: float = Field(0.5, ge=0, lt=1)
     scratch_size: int = Field(100, ge=100, le=100)
     scratch_pairs: int = Field(370, ge=2)

@@ -9,7 +9,15 @@ from analyses.plugin import Outcome, Summary
 from analyses.verification import _evaluation as evaluation
 from analyses.verification import _lfw_tables as tables
 from analyses.verification import _verification as verification
-from analyses.verification._lfw_runs import LISTED, STAGES, chosen_rate, listed_pairs_of, pairs_of, runs_of
+from analyses.verification._lfw_runs import (
+    HISTORIES,
+    LISTED,
+    STAGES,
+    chosen_rate,
+    listed_pairs_of,
+    pairs_of,
+    runs_of,
+)
 from analyses.verification._lfw_settings import LfwParameters, Which
 from results import builders
 from results.builders import FRACTION
@@ -49,6 +57,7 @@ def summary(parameters: LfwParameters, outcomes: Mapping[str, Outcome]) -> Summa
         _metrics(parameters, runs, areas)
         | evaluation.comparison_metrics(compared)
         | by_seed
+        | watched_metrics(runs)
         | {
             f"{stage}/rate": builders.metric(rate, f"Learning rate: {STAGES[stage]}")
             for stage, rate in rates.items()
@@ -78,7 +87,7 @@ def summary(parameters: LfwParameters, outcomes: Mapping[str, Outcome]) -> Summa
             "distances": tables.distance_chart(runs["all"][0]),
             "loss": tables.loss_chart(runs),
         },
-        findings=_findings(metrics, areas, compared, parameters, outcomes),
+        findings=_findings(metrics, areas, compared, parameters, outcomes) | watched_findings(runs),
         note=verification.weights_note(outcomes),
     )
 
@@ -242,6 +251,52 @@ def _findings(
 
 def _runs_of_last(outcomes: Mapping[str, Outcome], metrics: Mapping[str, Metric]) -> list[Outcome]:
     return runs_of(outcomes, "last", {"last": float(metrics["last/rate"].value)})
+
+
+def _watched_losses(runs: Mapping[str, Sequence[Outcome]], stage: str) -> list[list[float]]:
+    """By seed, the loss after every epoch on pairs of validation people; empty where it was not measured."""
+    histories = [run.get(HISTORIES[stage], {}) for run in runs.get(stage, ())]
+    losses = [list(one.get("validation_loss", ())) for one in histories]
+    return losses if all(losses) else []
+
+
+def _lowest(losses: Sequence[Sequence[float]]) -> int:
+    """The epoch, from 0, at which the mean over seeds is lowest."""
+    means = [sum(one) / len(losses) for one in zip(*losses, strict=True)]
+    return means.index(min(means))
+
+
+def watched_metrics(runs: Mapping[str, Sequence[Outcome]]) -> dict[str, Metric]:
+    metrics = {}
+    for stage in ("last", "all"):
+        if losses := _watched_losses(runs, stage):
+            lowest, what = _lowest(losses), f"on pairs of validation people, {IN_TEXT[stage]}"
+            metrics[f"{stage}/lowest_epoch"] = builders.metric(
+                lowest + 1, f"Epoch of the lowest mean loss {what}", "epochs"
+            )
+            for key, epoch, when in (
+                ("lowest_loss", lowest, "in that epoch"),
+                ("last_loss", -1, "at the end"),
+            ):
+                values = [{"loss": one[epoch]} for one in losses]
+                metrics[f"{stage}/{key}"] = records.over_seeds(values, "loss", f"Loss {what}, {when}", "")
+    return metrics
+
+
+def watched_findings(runs: Mapping[str, Sequence[Outcome]]) -> dict[str, Finding]:
+    """Whether more epochs hurt: whether the loss on pairs of validation people rises."""
+    return {
+        f"{stage}_overfits": builders.statement(
+            f"On pairs of validation people, the loss of {IN_TEXT[stage]} is higher at the end of every run "
+            "than in the epoch in which the mean over runs is lowest",
+            all(one[-1] > one[_lowest(losses)] for one in losses),
+            f"{stage}/lowest_epoch",
+            f"{stage}/lowest_loss",
+            f"{stage}/last_loss",
+        )
+        for stage in ("last", "all")
+        if (losses := _watched_losses(runs, stage))
+    }
 
 
 def _still_falls(losses: Sequence[Sequence[float]]) -> bool:

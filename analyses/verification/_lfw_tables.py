@@ -7,7 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from analyses import recipe_tables, records
 from analyses.plugin import Outcome
 from analyses.verification import _evaluation as evaluation
-from analyses.verification._lfw_runs import LISTED, STAGES, chosen_rate, listed_pairs_of, validation_auc
+from analyses.verification._lfw_runs import (
+    HISTORIES,
+    LISTED,
+    STAGES,
+    chosen_rate,
+    listed_pairs_of,
+    validation_auc,
+)
 from analyses.verification._lfw_settings import LfwParameters, Stage
 from results import builders
 from results.schema import Chart, Metric, Panel, Panels, Scores, Table
@@ -80,7 +87,6 @@ def recipe_table(
     """of_all: the recipe that all layers were trained by, "all" or "search"; runs: by stage, of which the
     arithmetic is known.
     """
-    history = {"last": "history", "all": "all_history", "scratch": "history"}
     cross_entropy = "cross-entropy of distance ÷ normaliser"
     columns = {
         "last": (parameters.recipe("last", rates["last"]), parameters.pairs, parameters.batch, cross_entropy),
@@ -99,7 +105,7 @@ def recipe_table(
                 "epochs": f"{recipe.epochs} of {pairs:,} pairs, drawn for each",
                 "batch": f"{batch} pairs",
                 "loss": loss,
-                "arithmetic": runs[stage][0][history[stage]]["precision"],
+                "arithmetic": runs[stage][0][HISTORIES[stage]]["precision"],
                 "images": f"{parameters.scratch_size}×{parameters.scratch_size} grey"
                 if stage == "scratch"
                 else f"{parameters.size}×{parameters.size} colour",
@@ -195,29 +201,32 @@ def distance_chart(outcome: Outcome) -> Chart:
 
 def loss_chart(runs: Mapping[str, Sequence[Outcome]]) -> Chart | Panels:
     """Of the last layer, and then of all layers, which have far fewer epochs: a panel each."""
-    last, then = (
-        [run[history]["train_loss"] for run in runs[stage] if history in run]
-        for stage, history in (("last", "history"), ("all", "all_history"))
-    )
-    caption = (
-        "Cross-entropy on the drawn training pairs of LFW by epoch: first the last layer of the pretrained "
-        "network is trained, then all of its layers."
-    )
-    quantity = builders.number("Training loss", ".2f")
-    charts = {
-        label: builders.curves(caption, {label: found}, quantity)
-        for label, found in {"Last layer alone": last, "Then all layers": then}.items()
-        if found
-    }
+    charts = {}
+    for title, stage in (("Last layer alone", "last"), ("Then all layers", "all")):
+        histories = [run[HISTORIES[stage]] for run in runs[stage] if HISTORIES[stage] in run]
+        losses = {
+            label: found
+            for label, key in (("Training", "train_loss"), ("Validation", "validation_loss"))
+            if (found := [one[key] for one in histories]) and all(found)
+        }
+        if losses:
+            pairs = "training pairs, drawn for each epoch" + (
+                ", and on fixed pairs of validation people" if "Validation" in losses else ""
+            )
+            caption = (
+                f"Cross-entropy on {pairs} from LFW, by epoch: first the last layer of the pretrained "
+                "network is trained, then all of its layers."
+            )
+            charts[title] = builders.curves(caption, losses, builders.number("Loss", ".2f"))
     first, *later = charts.values()
     if not later:
         return first
     return Panels(
-        caption=first.caption,
+        caption=charts["Last layer alone"].caption,
         alt=" ".join(chart.alt for chart in charts.values()),
         panels=tuple(
-            Panel(kind="line", title=label, x=chart.x, y=chart.y, series=chart.series)
-            for label, chart in charts.items()
+            Panel(kind="line", title=title, x=chart.x, y=chart.y, series=chart.series)
+            for title, chart in charts.items()
         ),
         share_y=True,
     )

@@ -136,8 +136,14 @@ def _trained(cell: Cell, context: Context, faces: DividedFaces) -> tuple[Any, Ou
     last = copy.deepcopy(published)
     normaliser = _normaliser(last.to(context.device), features[faces.train], labels[faces.train])
 
+    watched = _watched(faces, settings.get("watched", 0))
+
     def data(inputs: Any, mean: tuple[float, ...], std: tuple[float, ...]) -> Data:
-        return Data(Images(inputs[faces.train], labels[faces.train]), mean, std)
+        train, validation = (
+            Images(inputs[part], labels[part]) if len(part) else None for part in (faces.train, watched)
+        )
+        assert train
+        return Data(train, mean, std, validation)
 
     # cached features stand as images of one pixel; these numbers leave them as they are
     maps = features[:, :, None, None]
@@ -167,6 +173,18 @@ def _trained(cell: Cell, context: Context, faces: DividedFaces) -> tuple[Any, Ou
     outcome |= {"all_history": history.as_outcome(), "diverged": history.outcome == "diverged"}
     evaluated = torch.from_numpy(faces.evaluated).to(context.device)
     return predict(model, pixels[evaluated], shown, dtype).cpu().numpy(), outcome
+
+
+def _watched(faces: DividedFaces, pairs: int) -> NDArray[np.int64]:
+    """The images of that many pairs of the validation people, one after the other; none of none."""
+    import torch
+
+    from lab.pair_training import RandomPairs
+
+    if not pairs:
+        return faces.validation[:0]
+    labels = torch.from_numpy(faces.images.labels[faces.validation])
+    return faces.validation[RandomPairs(pairs)(labels, torch.Generator().manual_seed(0)).numpy()]
 
 
 def _normaliser(last: Any, features: Any, labels: Any) -> float:

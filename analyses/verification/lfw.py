@@ -45,6 +45,7 @@ class Lfw(Analysis[LfwParameters]):
                 all_pairs=60,
                 all_seeds=1,
                 resamples=999,
+                watched=40,
                 scratch_pairs=32,
                 scratch_epochs=1,
                 seeds=1,
@@ -82,6 +83,7 @@ class Lfw(Analysis[LfwParameters]):
         its longer runs in turn.
         """
         resampling = parameters.resampling_settings()
+        watched = {"watched": parameters.watched}
         last = parameters.last_settings(chosen_rate(outcomes, "last", parameters.last_rates))
 
         def all_layers(stage: Stage, rate: float) -> dict[str, Any]:
@@ -90,7 +92,7 @@ class Lfw(Analysis[LfwParameters]):
         flawed = last | resampling | {"stage": "flawed", "dropout": parameters.dropout}
         cells = []
         for seed in range(parameters.seeds):
-            cells += [Cell(f"last/{seed}", last | resampling, seed)] if resampling else []
+            cells += [Cell(f"last/{seed}", last | resampling | watched, seed)] if resampling else []
             cells.append(Cell(f"flawed/{seed}", flawed, seed))
             cells += [
                 Cell(f"all/{rate:g}/{seed}", all_layers("search", rate), seed)
@@ -99,7 +101,7 @@ class Lfw(Analysis[LfwParameters]):
         if any(cell.id not in outcomes for cell in cells):
             return cells
         rate = chosen_rate(outcomes, "all", parameters.all_rates)
-        longer = all_layers("all", rate) | resampling | {"then_pairs": parameters.all_pairs}
+        longer = all_layers("all", rate) | resampling | watched | {"then_pairs": parameters.all_pairs}
         return cells + [Cell(f"all/{seed}", longer, seed) for seed in range(parameters.all_seeds)]
 
     def run(self, cell: Cell, context: Context) -> Outcome:

@@ -263,11 +263,14 @@ def test_what_the_classifiers_of_faces_have_learned_is_drawn(convstudy, tmp_path
     assert finished.returncode == 0, finished.stderr
     result = Store(tmp_path / "results").read("transfer.face_pictures", "custom")
     assert len(result.figures["units"].pictures) == 8
-    portrait, guided, second = result.figures["portrait"].pictures
-    assert len({portrait.png, guided.png, second.png}) == 3
-    named = guided.title.rpartition(", ")[0]
-    assert f"names {named} with" in result.findings["portrait_named"].sentences["yes"]
-    assert 0.1 <= result.metrics["portrait/probability"].value <= 1  # the largest of ten
+    portrait, *maps = result.figures["portrait"].pictures
+    assert len({portrait.png, *(one.png for one in maps)}) == 5
+    for key, first, second in (("finetuned", *maps[:2]), ("portrait", *maps[2:])):
+        named = first.title.rpartition(", ")[0]
+        assert f"names {named}, with" in result.findings[f"{key}_named"].sentences["yes"]
+        probability = result.metrics[f"{key}/probability"].value
+        assert 0.1 <= probability <= 1 and first.title.endswith(f"{probability:.1%}")  # the largest of ten
+        assert float(second.title.rpartition(", ")[2].removesuffix("%")) <= 100 * probability + 0.05
 
 
 def test_a_person_with_too_few_images_is_named(convstudy):

@@ -12,7 +12,7 @@ from analyses.verification._glasses_pairs import check_glasses
 from analyses.verification._lfw_data import divide, listed_pairs
 from analyses.verification._lfw_runs import STAGES
 from analyses.verification._lfw_settings import LfwParameters
-from analyses.verification._lfw_summary import COMPARED
+from analyses.verification._lfw_summary import COMPARED, watched_findings, watched_metrics
 from analyses.verification._verification import Faces
 from analyses.verification._verification_people import divide_people, load_faces
 from lab.datasets import DataError, load
@@ -302,8 +302,29 @@ def test_listed_pairs_and_every_pair_are_judged_before_and_after(convstudy, tmp_
     assert {series.label for series in result.figures["roc_listed"].series} == {
         series.label for series in result.figures["roc"].series
     }
+    for stage, panel in zip(("last", "all"), result.figures["loss"].panels, strict=True):
+        training, validation = panel.series
+        assert (training.label, validation.label) == ("Training", "Validation")
+        lowest = int(metrics[f"{stage}/lowest_epoch"].value)
+        assert validation.y[lowest - 1] == pytest.approx(metrics[f"{stage}/lowest_loss"].value, abs=1e-3)
+        assert validation.y[-1] == pytest.approx(metrics[f"{stage}/last_loss"].value, abs=1e-3)
     chosen = max((row.cells for row in result.tables["rates"].rows[:2]), key=lambda row: row["auc"])
     assert chosen["chosen"] == "yes" and chosen["rate"] == metrics["last/rate"].value
+
+
+@pytest.mark.parametrize(
+    ("losses", "epoch", "overfits"),
+    [
+        ([[3, 1, 2], [3, 1, 2]], 2, True),
+        ([[3, 1, 2], [3, 2, 1.5]], 2, False),  # not in every run
+        ([[3, 2, 1], [3, 2, 1]], 3, False),
+    ],
+)
+def test_more_epochs_hurt_where_the_loss_of_other_people_rises_in_every_run(losses, epoch, overfits):
+    runs = {"last": [{"history": {"validation_loss": one}} for one in losses]}
+    assert watched_metrics(runs)["last/lowest_epoch"].value == epoch
+    assert {name: one.holds for name, one in watched_findings(runs).items()} == {"last_overfits": overfits}
+    assert watched_metrics({"last": [{"history": {"validation_loss": []}}]}) == {}
 
 
 def test_the_longer_runs_wait_for_the_rates_and_recorded_cells_are_as_they_were():
