@@ -47,6 +47,7 @@ from report import (
 from report import pictures as own_pictures
 from report.colours import coloured
 from report.document import Document, Item, Study
+from report.sources import Source
 from results.schema import Figure, Finding, Metric, Network, Result, Table
 from results.store import encode
 
@@ -66,6 +67,7 @@ SCRIPTS_OF_TABLES = ("base", "theme", "copy", "tables", "reach")
 #: Title and lead of a site that has none of its own.
 NO_SITE: Mapping[str, str] = {}
 NO_FILES: Mapping[str, str] = {}
+NO_SOURCES: Mapping[str, Source] = {}
 
 BIBTEX = {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}"}
 
@@ -90,10 +92,12 @@ def write_document(
     templates: Path = TEMPLATES,
     files: Mapping[str, str] = NO_FILES,
     drawings: Path | None = None,
+    sources: Mapping[str, Source] = NO_SOURCES,
 ) -> Files:
     """The pages of a study; `files` are the addresses of its PDF and other forms from the study's folder.
 
-    Drawings are kept in the folder `drawings`, if one is given, and not made again from there.
+    Drawings are kept in the folder `drawings`, if one is given, and not made again from there. `sources` says
+    of sections where they are written.
     """
     _check_names(document)
     study = document.study
@@ -138,6 +142,7 @@ def write_document(
             "section.html",
             shared,
             section=section,
+            source=sources.get(section.id),
             text=text,
             scripts=live.scripts(text.body),
             before=around[n],
