@@ -57,12 +57,15 @@ RESERVED_STUDIES = ("assets", "results")
 RESERVED_SECTIONS = ("index",)
 
 #: The parts of the style and of the script, in the order in which they are joined.
-STYLES = ("frame", "text", "cards", "tables", "figures", "search", "home", "live", "touch", "print")
-SCRIPTS = (
-    "base", "theme", "copy", "contents", "cards", "tables", "filter", "rows", "narrow", "figures",
-    "threshold", "suppression", "takeaway", "search", "reach",
+STYLES = (
+    "frame", "text", "notes", "cards", "tables", "figures", "large", "search", "home", "live", "touch",
+    "print",
 )  # fmt: skip
-SCRIPTS_OF_TABLES = ("base", "theme", "copy", "tables", "reach")
+SCRIPTS = (
+    "base", "theme", "copy", "contents", "notes", "cards", "tables", "filter", "rows", "narrow", "figures",
+    "threshold", "suppression", "takeaway", "large", "search", "reach",
+)  # fmt: skip
+SCRIPTS_OF_TABLES = ("base", "theme", "copy", "tables", "large", "reach")
 
 #: Title and lead of a site that has none of its own.
 NO_SITE: Mapping[str, str] = {}
