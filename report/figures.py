@@ -262,7 +262,20 @@ def _panels(drawing: Drawing, figure: Panels, id: str) -> list[Axes]:
     drawn = list(places[: len(figure.panels)])
     if len(order) > 1:
         _legend(drawing, drawn, figure, id)
+    if across > 1:
+        _keep_inside(drawing, drawn)
     return drawn
+
+
+def _keep_inside(drawing: Drawing, drawn: Sequence[Axes]) -> None:
+    """Move the names of axes that are wider than their panel off the edges, of which the layout is unaware."""
+    drawing.draw_without_rendering()
+    for axes in drawn:
+        name = axes.xaxis.label
+        box, edges = name.get_window_extent(), drawing.bbox
+        beyond = max(0.0, box.x1 - edges.x1) - max(0.0, edges.x0 - box.x0)
+        if beyond:
+            name.set_x(name.get_position()[0] - beyond / axes.bbox.width)
 
 
 def _panel(
