@@ -268,7 +268,7 @@ def _panels(drawing: Drawing, figure: Panels, id: str) -> list[Axes]:
 
 
 def _keep_inside(drawing: Drawing, drawn: Sequence[Axes]) -> None:
-    """Move the names of axes that are wider than their panel off the edges, of which the layout is unaware."""
+    """Move names of axes that are wider than their panel off the edges, which the layout does not."""
     drawing.draw_without_rendering()
     for axes in drawn:
         name = axes.xaxis.label
