@@ -232,7 +232,8 @@ def write_assets(templates: Path = TEMPLATES) -> Files:
 
 def _joined(templates: Path, folder: str, names: Sequence[str], kind: str) -> bytes:
     parts = [(templates / "html" / folder / f"{name}.{kind}").read_bytes() for name in names]
-    return b"\n".join(parts)
+    joined = b"\n".join(parts)
+    return re.sub(rb"\n\s+", b"\n", joined) if kind == "css" else joined  # in a script it may stand in a text
 
 
 def table_page(

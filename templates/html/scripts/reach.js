@@ -1,5 +1,6 @@
 // What scrolls sideways must be within reach of the keyboard, and what does not must not stop it.
 ready(() => {
+  const WIDE = ".scroll, .plot, .equation";
   const boxes = () => $$(".equation, pre, .scroll, .plot"); // a live figure makes more of them
   const wide = (box) => box.scrollWidth > box.clientWidth + 1;
   // A table or drawing that goes on beyond its box has a shadow there, until its end is in sight.
@@ -15,14 +16,15 @@ ready(() => {
     for (const box of boxes()) {
       const scrolls = wide(box) || box.scrollHeight > box.clientHeight + 1;
       scrolls ? box.setAttribute("tabindex", "0") : box.removeAttribute("tabindex");
-      if (!box.matches(".scroll, .plot")) continue;
+      if (!box.matches(WIDE)) continue;
       more(box);
+      if (box.matches(".equation")) continue; // whose shadow says enough
       const hint = box.nextElementSibling?.matches(".goes-on") && box.nextElementSibling;
       if (wide(box) && !hint && box.checkVisibility()) box.after(make("p", { className: "goes-on" }, "Scroll sideways for the rest →"));
       if (!wide(box) && hint) hint.remove();
     }
   };
-  addEventListener("scroll", ({ target }) => target !== document && target.matches(".scroll, .plot") && more(target), { capture: true, passive: true });
+  addEventListener("scroll", ({ target }) => target !== document && target.matches(WIDE) && more(target), { capture: true, passive: true });
   reach();
   addEventListener("load", reach);
   addEventListener("resize", reach);
