@@ -63,6 +63,7 @@ def test_references_show_what_they_lead_to_on_focus_and_pointing(show: Any) -> N
     assert card.inner_text().strip() == "Training"
     page.mouse.move(0, 0)
     page.goto(page.url.replace("layers.html", "training.html"))
+    page.set_viewport_size({"width": 1100, "height": 900})  # where the note does not stand beside the text
     page.locator("a[role=doc-noteref]").hover()
     page.get_by_role("tooltip").get_by_text("A footnote, with").wait_for()
 
