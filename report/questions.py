@@ -11,9 +11,12 @@ from typing import Any
 
 from report.formatting import listing, markdown
 
-MARK = re.compile(r'\{\.answers questions="([^"]*)"\}')
-#: A table or figure that begins behind a mark.
-FLOAT = re.compile(r'\s*\n\s*\n::: \{\.(?:table|figure) target="([^"]+)"\}')
+MARK = re.compile(r'(?:\[[^\]]*\])?\{\.answers questions="([^"]*)"\}')
+#: A table or figure that begins behind a mark, or behind another one.
+FLOAT = re.compile(r'\s*\n\s*\n::: \{\.(?:table|figure) target="([^"]+)"\}(?:\s*\n:::)?')
+#: What a paragraph refers to, but for sections.
+REFERENCE = re.compile(r'\{\.ref target="(?!section:)([^"]+)"\}')
+PARAGRAPH = re.compile(r"\n\s*\n")
 CALL = re.compile(r"\banswers\(([^)]*)\)")
 
 
@@ -41,12 +44,17 @@ def mark(ids: Sequence[str]) -> str:
 
 
 def marked(text: str) -> dict[str, tuple[str, ...]]:
-    """The questions that rendered Markdown answers, each with the tables and figures right below a mark."""
+    """The questions that rendered Markdown answers, each with the tables and figures that its paragraph
+    refers to, and those right below.
+    """
     found: dict[str, tuple[str, ...]] = {}
     for place in MARK.finditer(text):
-        below = FLOAT.match(text, place.end())
+        paragraph = PARAGRAPH.split(text[: place.start()].rstrip())[-1]
+        shown, end = REFERENCE.findall(paragraph), place.end()
+        while below := FLOAT.match(text, end):
+            shown, end = [*shown, below[1]], below.end()
         for one in place[1].split():
-            found[one] = tuple(dict.fromkeys((*found.get(one, ()), *([below[1]] if below else []))))
+            found[one] = tuple(dict.fromkeys((*found.get(one, ()), *shown)))
     return found
 
 

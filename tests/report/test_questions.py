@@ -10,7 +10,7 @@ from report import html, latex
 from report.document import Document, elements, marker
 from report.drafts import ProseError
 from report.prose import compose
-from report.questions import Question
+from report.questions import Question, marked
 from tests.report.conftest import Workshop
 
 ASKED = (Question("1a", "How many weights?"), Question("1b", "Why & for what?"))
@@ -47,6 +47,15 @@ def test_the_appendix_links_the_table_that_stands_below_a_mark(workshop: Worksho
     assert (
         "[section:layers]{Section~1}" in first and r"\refto{tab:architecture.vgg19/layers}{Table~1}" in first
     )
+
+
+def test_a_mark_shows_what_its_paragraph_refers_to_and_every_float_right_below() -> None:
+    paragraph = '[]{.ref target="a.b/far"} and [1]{.ref target="section:s"}. [1]{.answers questions="1"}'
+    floats = ['::: {.table target="a.b/t"}\n:::', '::: {.figure target="a.b/f"}\n:::', "More."]
+    later = '::: {.table target="a.b/later"}\n:::'
+    text = "\n\n".join(['Above []{.ref target="a.b/above"}.', paragraph, *floats, later])
+    assert marked(text) == {"1": ("a.b/far", "a.b/t", "a.b/f")}
+    assert marked("Above.\n\n" + paragraph.replace(". [1]", ".\n\n[1]")) == {"1": ("a.b/far",)}
 
 
 def test_an_open_question_is_a_problem_of_the_study(workshop: Workshop) -> None:
