@@ -82,7 +82,7 @@ def _metrics(
     metrics: dict[str, Metric] = {}
     for name, title in titles.items():
         metrics |= classifiers.measured(name, runs[name], title)
-        metrics |= records.test_loss(name, runs[name], title)
+        metrics |= records.on_test_images(name, runs[name], title)
         metrics[f"{name}/lowest_validation"] = records.lowest_validation(runs[name])
         metrics[f"{name}/first_validation_loss"] = builders.metric(
             _validation_losses(runs[name])[0], f"Validation loss after the first epoch: {title}", "nats"
