@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -56,6 +57,14 @@ def test_a_mark_shows_what_its_paragraph_refers_to_and_every_float_right_below()
     text = "\n\n".join(['Above []{.ref target="a.b/above"}.', paragraph, *floats, later])
     assert marked(text) == {"1": ("a.b/far", "a.b/t", "a.b/f")}
     assert marked("Above.\n\n" + paragraph.replace(". [1]", ".\n\n[1]")) == {"1": ("a.b/far",)}
+
+
+def test_a_mark_within_a_paragraph_stands_at_its_end_where_the_margin_has_room(workshop: Workshop) -> None:
+    made = document(workshop, 'It has. {{ answers("1a") }}\nIt does. {{ answers("1b") }}\nSo be it.')
+    (paragraph,) = made.sections[0].blocks
+    kinds = [inline["t"] for inline in paragraph["c"]]
+    assert kinds[-2:] == ["Space", "Span"] and kinds.count("Span") == 1
+    assert re.search(r"So be it\.\s*\\answers\{1a 1b\}", latex.write(made, workshop.templates))
 
 
 def test_an_open_question_is_a_problem_of_the_study(workshop: Workshop) -> None:
