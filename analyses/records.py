@@ -85,9 +85,11 @@ def over_seeds(outcomes: Sequence[Outcome], key: str, title: str, unit: str = FR
     )
 
 
-def test_loss(prefix: str, outcomes: Sequence[Outcome], what: str) -> dict[str, Metric]:
-    """ "PREFIX/test_loss", which `classifiers_table` then shows; nothing where a run has none."""
-    if any(outcome["test_loss"] is None for outcome in outcomes):
+def on_test_images(prefix: str, outcomes: Sequence[Outcome], what: str) -> dict[str, Metric]:
+    """What is reported of every classifier's test images beside the accuracy, whose interval each analysis
+    chooses: "PREFIX/test_loss". Of what `classified` keeps; nothing where a run has none.
+    """
+    if any(outcome.get("test_loss") is None for outcome in outcomes):
         return {}
     return {f"{prefix}/test_loss": over_seeds(outcomes, "test_loss", f"Test loss of {what}", "nats")}
 

@@ -20,6 +20,7 @@ from report.document import Document, Study
 from report.pandoc import PandocError
 from report.pictures import PictureError
 from report.printed import Place
+from report.sources import Source, sources
 from report.state import (
     PREFERRED,
     TAGS,
@@ -203,6 +204,7 @@ class _Maker:
     prefer: Profile | None
     tagged: bool
     _document: Document | None = None
+    _sources: dict[str, Source] | None = None
     _broken: dict[str, str] = field(default_factory=dict)  # sections that LaTeX cannot set, and why
     _compiled: Future[Path] | None = None
 
@@ -213,10 +215,16 @@ class _Maker:
     def inputs(self, kind: str) -> Hashes:
         found = document_inputs(self.study, self.store, self.templates, self.prefer)
         if kind == "html":
+            found |= {f"the source of {name}": one.address for name, one in self.sources().items()}
             return {**found, **code_inputs(self.templates / "html"), **self.state.files(self.study.id)}
         if kind in TYPESET and self.tagged:
             found |= {TAGS: "asked for"}
         return {**found, **code_inputs(self.templates / "latex" if kind in TYPESET else None)}
+
+    def sources(self) -> dict[str, Source]:
+        if self._sources is None:
+            self._sources = sources(self.study, self.templates)
+        return self._sources
 
     def document(self) -> Document:
         from report.drafts import ProseError
@@ -308,7 +316,8 @@ class _Maker:
 
         files = {kind: f"../{file}" for kind, file in self.state.files(self.study.id).items()}
         try:
-            pages = html.write_document(self._unbroken(), self.templates, files, self.state.drawings)
+            document = self._unbroken()
+            pages = html.write_document(document, self.templates, files, self.state.drawings, self.sources())
         except html.SiteError as error:
             raise BuildError(str(error)) from None
         return Made(pages, self.problems(), self.document().notices)

@@ -66,6 +66,7 @@ class Study:
     headline: str = ""  # "analysis/metric"
     figure: str = ""  # "analysis/figure"
     address: str = ""  # where its pages are published
+    repository: str = ""  # where its text is: an address, or one with {commit}, {path} and {line}
     source: Path | None = None
 
     @property
@@ -114,6 +115,7 @@ class Section:
     title: str
     blocks: tuple[Block, ...]
     heading: tuple[Block, ...] = ()  # the title as inlines
+    lines: Mapping[str, int] = field(default_factory=dict)  # of its template, by the id of a heading
     problems: tuple[str, ...] = ()
 
 

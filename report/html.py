@@ -47,6 +47,7 @@ from report import (
 from report import pictures as own_pictures
 from report.colours import coloured
 from report.document import Document, Item, Study
+from report.sources import Source
 from results.schema import Figure, Finding, Metric, Network, Result, Table
 from results.store import encode
 
@@ -56,16 +57,20 @@ RESERVED_STUDIES = ("assets", "results")
 RESERVED_SECTIONS = ("index",)
 
 #: The parts of the style and of the script, in the order in which they are joined.
-STYLES = ("frame", "text", "cards", "tables", "figures", "search", "home", "live", "touch", "print")
-SCRIPTS = (
-    "base", "theme", "copy", "contents", "cards", "tables", "filter", "rows", "narrow", "figures",
-    "threshold", "suppression", "takeaway", "search", "reach",
+STYLES = (
+    "frame", "text", "notes", "cards", "tables", "figures", "large", "search", "home", "live", "touch",
+    "print",
 )  # fmt: skip
-SCRIPTS_OF_TABLES = ("base", "theme", "copy", "tables", "reach")
+SCRIPTS = (
+    "base", "theme", "copy", "contents", "notes", "cards", "tables", "filter", "rows", "narrow", "figures",
+    "threshold", "suppression", "takeaway", "large", "search", "reach",
+)  # fmt: skip
+SCRIPTS_OF_TABLES = ("base", "theme", "copy", "tables", "large", "reach")
 
 #: Title and lead of a site that has none of its own.
 NO_SITE: Mapping[str, str] = {}
 NO_FILES: Mapping[str, str] = {}
+NO_SOURCES: Mapping[str, Source] = {}
 
 BIBTEX = {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}"}
 
@@ -90,10 +95,12 @@ def write_document(
     templates: Path = TEMPLATES,
     files: Mapping[str, str] = NO_FILES,
     drawings: Path | None = None,
+    sources: Mapping[str, Source] = NO_SOURCES,
 ) -> Files:
     """The pages of a study; `files` are the addresses of its PDF and other forms from the study's folder.
 
-    Drawings are kept in the folder `drawings`, if one is given, and not made again from there.
+    Drawings are kept in the folder `drawings`, if one is given, and not made again from there. `sources` says
+    of sections where they are written.
     """
     _check_names(document)
     study = document.study
@@ -138,6 +145,7 @@ def write_document(
             "section.html",
             shared,
             section=section,
+            source=sources.get(section.id),
             text=text,
             scripts=live.scripts(text.body),
             before=around[n],
@@ -224,7 +232,8 @@ def write_assets(templates: Path = TEMPLATES) -> Files:
 
 def _joined(templates: Path, folder: str, names: Sequence[str], kind: str) -> bytes:
     parts = [(templates / "html" / folder / f"{name}.{kind}").read_bytes() for name in names]
-    return b"\n".join(parts)
+    joined = b"\n".join(parts)
+    return re.sub(rb"\n\s+", b"\n", joined) if kind == "css" else joined  # in a script it may stand in a text
 
 
 def table_page(

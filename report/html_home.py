@@ -11,7 +11,7 @@ from markupsafe import Markup
 from report import printed
 from report.colours import coloured
 from report.document import Study
-from report.formatting import AT_LEAST, nearest, number, with_interval
+from report.formatting import AT_LEAST, nearest, number, styled, with_interval
 from report.html_text import fragment
 from report.study import place
 from report.thumbnails import NotSmall, thumbnail
@@ -88,21 +88,34 @@ def interval_text(metric: Metric) -> str:
 def _headline(study: Study, results: Mapping[str, Result]) -> Headline | None:
     if not study.headline:
         return None
-    result, key = _named(study.headline, "headline", results)
+    name, _, style = study.headline.partition(" as ")
+    result, key = _named(name, "headline", results)
     if key not in result.metrics:
         hint = nearest(key, list(result.metrics))
-        raise LookupError(f"the headline is {study.headline!r}, and the result has no such metric{hint}")
+        raise LookupError(f"the headline is {name!r}, and the result has no such metric{hint}")
     metric = result.metrics[key]
-    value = (
-        number(metric.value) if metric.low is None else with_interval(metric, "", None, "[]").split(" ")[0]
-    )
+    value, interval = _printed(metric, style)
     unit = metric.unit if metric.unit not in ("", "fraction") else ""
     return Headline(
         (AT_LEAST if metric.partial else "") + value,
-        interval_text(metric),
+        interval,
         " · ".join(filter(None, (metric.title, unit, f"over {metric.over}" if metric.over else ""))),
-        f"results/{result.analysis}.html#{fragment(study.headline)}",
+        f"results/{result.analysis}.html#{fragment(name)}",
     )
+
+
+def _printed(metric: Metric, style: str) -> tuple[str, str]:
+    """The number, and its interval as words, or "" where it has none."""
+    if style and metric.low is not None:
+        value, _, interval = styled(metric, style, ci=True).partition(" (")
+    elif style:
+        value, interval = styled(metric, style), ""
+    elif metric.low is not None:
+        return with_interval(metric, "", None, "[]").split(" ")[0], interval_text(metric)
+    else:
+        return number(metric.value), ""
+    unit = "percentage points" if style == "points" else ""
+    return value, ", ".join(filter(None, (unit, interval.removesuffix(")"))))
 
 
 def _figure(study: Study, results: Mapping[str, Result]) -> Small | None:

@@ -125,7 +125,15 @@ def _compose(
     )
     items |= {target: replace(items[target], content=content) for target, content in contents.items()}
     sections = [
-        Section(name, number, plain_text(heading), tuple(numbered[name]), tuple(heading), draft.problems)
+        Section(
+            name,
+            number,
+            plain_text(heading),
+            tuple(numbered[name]),
+            tuple(heading),
+            _heading_lines(draft.source, numbered[name]),
+            draft.problems,
+        )
         for name, number, heading, draft in zip(
             names[1:], _numbers(len(names) - 1), headings[1:], drafts[1:], strict=True
         )
@@ -167,6 +175,26 @@ def _missing(drafts: Sequence[Draft]) -> dict[str, Kind] | None:
     if not lacking:
         return None
     return {target: kind for draft in lacking for target, kind in draft.declared.items()}
+
+
+def _heading_lines(source: str, blocks: Sequence[Block]) -> dict[str, int]:
+    """The line of each heading whose words stand in the template as they are printed, by its id."""
+
+    def letters(text: str) -> str:
+        return re.sub(r"\W+", "", text)
+
+    written = [
+        (number, letters(re.sub(r"\{[#.].*\}$", "", line.strip())))
+        for number, line in enumerate(source.splitlines(), 1)
+        if re.match(r"#{2,6} ", line)
+    ]
+    found, after = {}, 0
+    for heading in (element["c"] for element in elements(blocks) if element["t"] == "Header"):
+        words = letters(plain_text(heading[2]))
+        line = next((number for number, text in written if number > after and text == words), None)
+        if line and heading[1][0]:
+            found[heading[1][0]] = after = line
+    return found
 
 
 def _titles(templates: Path) -> dict[str, str]:

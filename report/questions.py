@@ -11,9 +11,12 @@ from typing import Any
 
 from report.formatting import listing, markdown
 
-MARK = re.compile(r'\{\.answers questions="([^"]*)"\}')
-#: A table or figure that begins behind a mark.
-FLOAT = re.compile(r'\s*\n\s*\n::: \{\.(?:table|figure) target="([^"]+)"\}')
+MARK = re.compile(r'(?:\[[^\]]*\])?\{\.answers questions="([^"]*)"\}')
+#: A table or figure that begins behind a mark, or behind another one.
+FLOAT = re.compile(r'\s*\n\s*\n::: \{\.(?:table|figure) target="([^"]+)"\}(?:\s*\n:::)?')
+#: What a paragraph refers to, but for sections.
+REFERENCE = re.compile(r'\{\.ref target="(?!section:)([^"]+)"\}')
+PARAGRAPH = re.compile(r"\n\s*\n")
 CALL = re.compile(r"\banswers\(([^)]*)\)")
 
 
@@ -41,31 +44,55 @@ def mark(ids: Sequence[str]) -> str:
 
 
 def marked(text: str) -> dict[str, tuple[str, ...]]:
-    """The questions that rendered Markdown answers, each with the tables and figures right below a mark."""
+    """The questions that rendered Markdown answers, each with the tables and figures that its paragraph
+    refers to, and those right below.
+    """
     found: dict[str, tuple[str, ...]] = {}
     for place in MARK.finditer(text):
-        below = FLOAT.match(text, place.end())
+        paragraph = PARAGRAPH.split(text[: place.start()].rstrip())[-1]
+        shown, end = REFERENCE.findall(paragraph), place.end()
+        while below := FLOAT.match(text, end):
+            shown, end = [*shown, below[1]], below.end()
         for one in place[1].split():
-            found[one] = tuple(dict.fromkeys((*found.get(one, ()), *([below[1]] if below else []))))
+            found[one] = tuple(dict.fromkeys((*found.get(one, ()), *shown)))
     return found
 
 
 def attached(blocks: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Blocks in which a mark in a paragraph of its own stands at the end of the paragraph above, if any."""
+    """Blocks in which every mark stands at the end of its paragraph, where the margin has room for it; one in
+    a paragraph of its own at the end of the paragraph above, if any.
+    """
     joined: list[dict[str, Any]] = []
     for block in blocks:
-        above = joined[-1] if joined else {}
-        if block["t"] == "Para" and above.get("t") == "Para" and all(map(_is_mark, block["c"])):
-            joined[-1] = {"t": "Para", "c": [*above["c"], {"t": "Space"}, *block["c"]]}
-        else:
+        if block["t"] != "Para" or not any(map(_is_answers, block["c"])):
             joined.append(block)
+            continue
+        marks = [inline for inline in block["c"] if _is_answers(inline)]
+        words = _without_marks(block["c"])
+        above = joined[-1] if joined else {}
+        if not words and above.get("t") == "Para":
+            words = joined.pop()["c"]
+        joined.append({"t": "Para", "c": [*_without_marks(words), {"t": "Space"}, _merged(words, marks)]})
     return joined
 
 
-def _is_mark(inline: dict[str, Any]) -> bool:
-    return inline["t"] in ("Space", "SoftBreak") or (
-        inline["t"] == "Span" and inline["c"][0][1] == ["answers"]
-    )
+def _without_marks(words: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    kept = [inline for inline in words if not _is_answers(inline)]
+    while kept and kept[-1]["t"] in ("Space", "SoftBreak"):
+        kept.pop()
+    return kept
+
+
+def _merged(words: Sequence[dict[str, Any]], marks: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """One mark of all questions of a paragraph, those that it already had first."""
+    every = [*filter(_is_answers, words), *marks]
+    ids = dict.fromkeys(one for mark in every for one in dict(mark["c"][0][2])["questions"].split())
+    attributes = ["", ["answers"], [["questions", " ".join(ids)]]]
+    return {"t": "Span", "c": [attributes, [{"t": "Str", "c": " ".join(ids)}]]}
+
+
+def _is_answers(inline: dict[str, Any]) -> bool:
+    return bool(inline["t"] == "Span" and inline["c"][0][1] == ["answers"])
 
 
 def named(template: str) -> set[str]:

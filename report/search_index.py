@@ -2,26 +2,27 @@
 
 A page that is read from disk may load a script and no data, so the index is a script that sets one variable.
 
-    places    (study, kind, address, title, text) a place; of a metric (result, name, title), where name and
-              title are "how many letters of the metric before:the rest"
+    places    (study, kind, address, title, text) a place; of a metric (result, name, title)
     studies   (title, folder), by number; the last is that of the results
     results   the names of analyses, by number
-    words     a line a word, in their order: "how many letters of the word before:the rest places"; a place is
-              its distance from the one before, in base 36
+    words     a line a word, in their order: "word places"; a place is its distance from the one before
 
-The words of titles, captions and beginnings are read off the places by the script; `words` has the others.
-A section that several studies print is indexed with the first of them.
+The JSON is deflated, and the script undoes that by what every browser has. The words of titles, captions and
+beginnings are read off the places by the script; `words` has the others. A section that several studies print
+is indexed with the first of them.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import unicodedata
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
-from itertools import pairwise, takewhile
+from itertools import pairwise
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -59,6 +60,9 @@ class Place:
 
 class Metric(Place):
     """A metric; its address and text follow from its result, in the place of the study, and its name."""
+
+    def entry(self) -> list[Any]:
+        return [self.study, self.address, self.title]
 
 
 def words(text: str) -> list[str]:
@@ -146,30 +150,12 @@ def write(studies: Sequence[Study], pages: Mapping[str, bytes], results: Iterabl
     index = {
         "studies": [*((study.title, f"{study.id}/") for study in studies), ("Results", "results/")],
         "results": [result.analysis for result in by_name],
-        "places": list(_entries(places)),
-        "words": _front_coded(places),
+        "places": [place.entry() for place in places],
+        "words": _words(places),
     }
     data = json.dumps(index, ensure_ascii=False, separators=(",", ":"))
-    return f"window.searchIndex={data};\n".encode()
-
-
-def _entries(places: Iterable[Place]) -> Iterator[list[Any]]:
-    name = title = ""
-    for place in places:
-        if isinstance(place, Metric):
-            yield [place.study, _coded(place.address, name), _coded(place.title, title)]
-            name, title = place.address, place.title
-        else:
-            yield place.entry()
-
-
-def _coded(text: str, before: str) -> str:
-    """How many letters it shares with the beginning of the text before, and the rest. A letter beyond U+FFFF
-    is two in the script, so it is not shared.
-    """
-    same = zip(text, before, strict=False)
-    keep = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1] and pair[0] <= "\uffff", same))
-    return f"{keep}:{text[keep:]}"
+    packed = base64.b64encode(zlib.compress(data.encode(), 9)).decode()
+    return f'window.searchIndex="{packed}";\n'.encode()
 
 
 def _printed(studies: Sequence[Study], pages: Mapping[str, bytes]) -> Iterator[Place]:
@@ -208,22 +194,12 @@ def _of_result(result: Result, number: int, study: int, shown: set[str]) -> Iter
         yield Metric(number, "Metric", key, metric.title)
 
 
-def _front_coded(places: Sequence[Place]) -> str:
+def _words(places: Sequence[Place]) -> str:
     found: dict[str, list[int]] = {}
     for number, place in enumerate(places):
         for word in place.further_words():
             found.setdefault(word, []).append(number)
-    lines, last = [], ""
-    for word, numbers in sorted(found.items()):
-        gaps = (_base36(b - a) for a, b in pairwise([0, *numbers]))
-        lines.append(f"{_coded(word, last)} {' '.join(gaps)}")
-        last = word
-    return "\n".join(lines)
-
-
-def _base36(number: int) -> str:
-    digits = ""
-    while number:
-        number, digit = divmod(number, 36)
-        digits = "0123456789abcdefghijklmnopqrstuvwxyz"[digit] + digits
-    return digits or "0"
+    return "\n".join(
+        f"{word} {' '.join(str(b - a) for a, b in pairwise([0, *numbers]))}"
+        for word, numbers in sorted(found.items())
+    )

@@ -62,8 +62,17 @@ KEYS = {
     "address": Key(
         str, "where the site is published, for citations and previews", '"https://ada.example.org/painters"'
     ),
+    "repository": Key(
+        str,
+        "where its sections are kept, so that their pages link to them; with {commit}, {path} and {line} "
+        "where they are not at /blob/{commit}/{path}#L{line}",
+        '"https://github.com/ada/painters"',
+    ),
     "headline": Key(
-        str, "the number that stands for the study on the first page", '"architecture.vgg19/total_parameters"'
+        str,
+        "the number that stands for the study on the first page; `as percent`, `as points` or `as .3f` "
+        "behind it says how it is printed",
+        '"verification.siamese/mining/folds/auc as .3f"',
     ),
     "figure": Key(str, "the figure that is shown there in small", '"architecture.drawings/lenet"'),
     "order": Key(int, "its place among several studies of a site", "1"),
@@ -80,9 +89,13 @@ TYPED_NUMBERS = ("notice", "refuse", "allow")
 SITE = ("title", "lead")
 #: What a text of a key must be, and how an error calls it.
 FORMS = {
-    "headline": (r"[a-z0-9_.]+/[^\s]+", 'the "analysis/metric" of a result'),
+    "headline": (
+        r"[a-z0-9_.]+/[^\s]+( as (percent|points|\.\df))?",
+        'the "analysis/metric" of a result, and if wanted " as percent", " as points" or " as .3f"',
+    ),
     "figure": (r"[a-z0-9_.]+/[^\s/]+", 'the "analysis/figure" of a result'),
     "address": (r"https?://[^\s\"<>]+", "an address that begins with https://"),
+    "repository": (r"https?://[^\s\"<>]+", "an address that begins with https://"),
     "language": (r"[a-zA-Z]{2,3}(-[a-zA-Z0-9]{2,8})*", "a tag such as en-GB or de"),
     "typed_numbers": ("|".join(TYPED_NUMBERS), "notice, refuse or allow"),
 }
@@ -171,6 +184,7 @@ def load(path: Path, templates: Path, typed_numbers: str = "refuse") -> Study:
         headline=data.get("headline", ""),
         figure=data.get("figure", ""),
         address=data.get("address", "").rstrip("/"),
+        repository=data.get("repository", ""),
         source=path,
     )
 

@@ -121,7 +121,7 @@ def _metrics(designs: Mapping[str, Sequence[Outcome]], parameters: DesignsParame
     metrics = {"required": builders.metric(REQUIRED, "Test accuracy asked for", FRACTION)}
     for name, label in DESIGNS.items():
         metrics |= classifiers.measured(name, designs[name], label)
-        metrics |= records.test_loss(name, designs[name], label)
+        metrics |= records.on_test_images(name, designs[name], label)
         metrics[f"{name}/parameters"] = builders.metric(
             designs[name][0]["parameters"], f"Parameters of {label}", "parameters"
         )

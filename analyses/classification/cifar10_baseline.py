@@ -70,7 +70,7 @@ class Cifar10Baseline(Analysis[BaselineParameters]):
         runs = list(outcomes.values())
         metrics = {
             **classifiers.measured("baseline", runs, "the baseline"),
-            **records.test_loss("baseline", runs, "the baseline"),
+            **records.on_test_images("baseline", runs, "the baseline"),
             "baseline/lowest_validation_epoch": records.lowest_validation(runs),
             "baseline/epochs": builders.metric(parameters.epochs, "Epochs of training", "epochs"),
         }

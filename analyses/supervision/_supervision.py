@@ -162,11 +162,15 @@ def transferred(
 
 
 def accuracies(prefix: str, words: str, runs: Sequence[Outcome]) -> dict[str, Metric]:
-    """Mean test accuracies over seeds."""
-    return {
-        f"{prefix}/{part}_accuracy": records.over_seeds(runs, part, f"Test accuracy {where}: {words}")
-        for part, where in PARTS.items()
-    }
+    """Mean test accuracies over seeds, and what else is reported of test images."""
+    metrics: dict[str, Metric] = {}
+    for part, where in PARTS.items():
+        metrics[f"{prefix}/{part}_accuracy"] = records.over_seeds(
+            runs, part, f"Test accuracy {where}: {words}"
+        )
+        predicted = [run.get("predicted", {}).get(part, {}) for run in runs]
+        metrics |= records.on_test_images(f"{prefix}/{part}", predicted, f"{words}, {where}")
+    return metrics
 
 
 def compared(rows: Mapping[str, Sequence[Outcome]], reference: Sequence[Outcome]) -> dict[str, Comparison]:

@@ -60,7 +60,7 @@ def summary(parameters: LastStageParameters, outcomes: Mapping[str, Outcome]) ->
             "recipe": tables.recipe_table(parameters, runs, titles),
         },
         figures=figures,
-        findings=_findings(metrics, runs, outcomes, compared),
+        findings=_findings(metrics, runs, outcomes, compared) | (_naming(*maps["said"][0]) if maps else {}),
         note="; ".join(
             f"{name}: {run['weights']['source']} ({run['weights']['architecture']}), "
             + (f"SHA-256 {run['weights']['sha256']}" if run["weights"]["sha256"] else "trained whole")
@@ -82,8 +82,13 @@ def _metrics(
     metrics: dict[str, Metric] = {}
     for name, title in titles.items():
         metrics |= classifiers.measured(name, runs[name], title)
-        metrics |= records.test_loss(name, runs[name], title)
+        metrics |= records.on_test_images(name, runs[name], title)
         metrics[f"{name}/lowest_validation"] = records.lowest_validation(runs[name])
+        if all(run["history"].get("test_loss") for run in runs[name]):
+            losses, _, _ = records.mean_curve(runs[name], "test_loss")
+            metrics[f"{name}/lowest_test_epoch"] = builders.metric(
+                losses.index(min(losses)) + 1, f"Epoch of the lowest mean test loss: {title}", "epochs"
+            )
         metrics[f"{name}/first_validation_loss"] = builders.metric(
             _validation_losses(runs[name])[0], f"Validation loss after the first epoch: {title}", "nats"
         )
@@ -110,6 +115,19 @@ def _metrics(
 def _validation_losses(runs: Sequence[Outcome]) -> Sequence[float]:
     """Their mean after each epoch."""
     return records.mean_curve(runs, "validation_loss")[0]
+
+
+def _naming(named: str, share: float) -> dict[str, Finding]:
+    """What the trained network takes the photograph of the figures for."""
+    sentence = f"The trained network takes the photograph for the class {named}, with a probability of "
+    return {
+        "names_the_photograph": builders.statement(
+            f"The photograph is taken for {named}",
+            share > 0,
+            "image/probability",
+            yes=sentence + "{image/probability:percent}.",
+        )
+    }
 
 
 def _findings(

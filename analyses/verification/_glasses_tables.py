@@ -142,7 +142,7 @@ def harder_table(found: Mapping[str, evaluation.Comparison], prefix: str) -> Tab
             }
             for method, label in ROWS.items()
         ],
-        notes=("Intervals and p-values are those of the table before.",),
+        notes=("Intervals and p-values are computed as in the table before.",),
     )
 
 

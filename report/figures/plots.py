@@ -41,7 +41,20 @@ def draw_panels(drawing: Drawing, figure: Panels, id: str) -> list[Axes]:
     drawn = list(places[: len(figure.panels)])
     if len(order) > 1:
         draw_legend(drawing, drawn, figure, id)
+    if across > 1:
+        _keep_inside(drawing, drawn)
     return drawn
+
+
+def _keep_inside(drawing: Drawing, drawn: Sequence[Axes]) -> None:
+    """Move names of axes that are wider than their panel off the edges, which the layout does not."""
+    drawing.draw_without_rendering()
+    for axes in drawn:
+        name = axes.xaxis.label
+        box, edges = name.get_window_extent(), drawing.bbox
+        beyond = max(0.0, box.x1 - edges.x1) - max(0.0, edges.x0 - box.x0)
+        if beyond:
+            name.set_x(name.get_position()[0] - beyond / axes.bbox.width)
 
 
 def draw_panel(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from results.builders.plots import with_sentences
 from results.builders.quantities import Format, number, percent
 from results.schema import Axis, Chart, Panel, Panels, Series
-from results.text import counted, listing
+from results.text import count, counted, listing
 
 PARTS = {"train": "Training", "validation": "Validation", "test": "Test"}
 
@@ -36,7 +36,7 @@ def learning_curves(
             panels.append(Panel(kind="line", title=title, series=_lines(mean_curves), **axes))
             ends.append(f"{title} by epoch ends at {_ends(mean_curves, quantity)}.")
     return Panels(
-        caption=with_sentences(caption, _bands(len(histories), over)),
+        caption=with_sentences(caption, _bands([len(histories)], over)),
         alt=" ".join(ends),
         panels=tuple(panels),
         share_x=True,
@@ -56,7 +56,7 @@ def curves(
     mean_curves = {label: _mean_curve(found, y) for label, found in runs.items()}
     return Chart(
         kind="line",
-        caption=with_sentences(caption, _bands(max(map(len, runs.values())), over, bands=bands)),
+        caption=with_sentences(caption, _bands(map(len, runs.values()), over, bands=bands)),
         alt=f"{y.label} by epoch ends at {_ends(mean_curves, y)}.",
         x=Axis(label="Epoch", scale="log" if log_x else "linear"),
         y=y.axis(),
@@ -110,8 +110,11 @@ def _ends(mean_curves: Mapping[str, _MeanCurve], quantity: Format) -> str:
     )
 
 
-def _bands(n: int, over: str, *, bands: bool = True) -> str:
-    if n == 1:
-        return f"Each line is of {counted(n, over)}."
-    what = f"Lines are means over {counted(n, over)}"
+def _bands(counts: Iterable[int], over: str, *, bands: bool = True) -> str:
+    """What the lines are, of which each has so many runs."""
+    fewest, *_, most = sorted([*counts] * 2)
+    if most == 1:
+        return f"Each line is of {counted(most, over)}."
+    number = f"{count(fewest)} to {counted(most, over)}" if fewest < most else counted(most, over)
+    what = f"Lines are means over {number}"
     return f"{what}; bands reach from the lowest to the highest." if bands else f"{what}."

@@ -10,6 +10,7 @@ from pathlib import Path
 from report import html, html_home, printed
 from report.document import Document
 from report.site_checks import VOID
+from report.sources import Source
 
 
 @dataclass
@@ -80,7 +81,10 @@ def parse(content: bytes | str) -> Node:
 def site(document: Document, templates: Path, pdf: str = "") -> html.Files:
     """The whole site of one study."""
     results = document.results.values()
-    study_pages = html.write_document(document, templates, {"PDF": f"../{pdf}"} if pdf else {})
+    written = {"layers": Source("layers.md", "89abcdef" * 5, "https://example.org/layers.md#L{line}")}
+    study_pages = html.write_document(
+        document, templates, {"PDF": f"../{pdf}"} if pdf else {}, sources=written
+    )
     texts = {path: content for path, content in study_pages.items() if path.endswith(".html")}
     places = printed.places([document.study], texts)
     pages = [

@@ -9,6 +9,7 @@ from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 import pikepdf
 import pytest
 from pydantic import ValidationError
@@ -285,3 +286,20 @@ def test_a_stored_drawing_is_not_drawn_again(tmp_path: Path) -> None:
     for altered in (content[:-1], content[:99] + b"!" + content[100:], b""):
         path.write_bytes(altered)
         assert figures.stored(EXAMPLES["curves"], tmp_path).read_bytes() == content
+
+
+def test_the_name_of_an_axis_that_is_wider_than_its_panel_stays_inside() -> None:
+    panel = Panel(
+        kind="interval",
+        title="",
+        x=Axis(label="Change", categories=("a rather long name of what is changed", "another one as long")),
+        y=Axis(label="Change of validation accuracy", unit="percentage points"),
+        series=(Series(label="change", x=(0, 1), y=(1, 2), low=(0, 1), high=(2, 3)),),
+    )
+    both = Panels(caption="Two panels.", alt="Two.", columns=2, panels=(panel, panel))
+    with matplotlib.rc_context(figures.STYLE):
+        drawing, drawn = figures._draw(both, "it")
+        drawing.draw_without_rendering()
+        ends = [axes.xaxis.label.get_window_extent() for axes in drawn]
+    assert ends[1].x1 - ends[1].x0 > drawn[1].bbox.width + 20  # so there is something to keep inside
+    assert all(box.x0 >= -1 and box.x1 <= drawing.bbox.x1 + 1 for box in ends)

@@ -46,6 +46,29 @@ def test_a_study_has_its_abstract_its_number_with_interval_and_a_small_figure(wo
     assert "89abcdef" in page.one("p", of="foot").text()
 
 
+@pytest.mark.parametrize(
+    ("style", "value", "interval"),
+    [
+        (" as percent", "71.2%", "95% CI 70.8–71.7"),
+        (" as points", "+71.2", "percentage points, 95% CI 70.8–71.7"),
+        (" as .3f", "0.712", "95% CI 0.708–0.717"),
+    ],
+)
+def test_the_number_is_printed_as_the_study_says(
+    workshop: Workshop, style: str, value: str, interval: str
+) -> None:
+    page, problems = first_page(workshop, headline=f"architecture.vgg19/accuracy{style}")
+    card = page.one("ul", of="studies").one("li")
+    assert problems == [] and card.one("a", of="big").text() == value
+    assert card.one("span", of="ci").text() == interval
+
+
+def test_a_number_without_an_interval_is_printed_as_the_study_says(workshop: Workshop) -> None:
+    page, _ = first_page(workshop, headline="architecture.vgg19/total_weights as .1f")
+    card = page.one("ul", of="studies").one("li")
+    assert (card.one("a", of="big").text(), card.one("span", of="ci").text()) == ("143652544.0", "exact")
+
+
 def test_results_that_are_not_of_the_full_profile_are_named(workshop: Workshop) -> None:
     page, _ = first_page(workshop)
     notice = page.one("p", of="notice")
@@ -70,7 +93,14 @@ def test_what_a_study_names_and_is_not_there_is_said(
 
 
 @pytest.mark.parametrize(
-    "line", ['headline = "accuracy"', 'figure = "a.b"', 'address = "example.org"', "order = 0"]
+    "line",
+    [
+        'headline = "accuracy"',
+        'headline = "a.b/c as %"',
+        'figure = "a.b"',
+        'address = "example.org"',
+        "order = 0",
+    ],
 )
 def test_a_key_of_another_form_is_refused_by_name(workshop: Workshop, line: str) -> None:
     source = workshop.study().source

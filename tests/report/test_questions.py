@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -10,7 +11,7 @@ from report import html, latex
 from report.document import Document, elements, marker
 from report.drafts import ProseError
 from report.prose import compose
-from report.questions import Question
+from report.questions import Question, marked
 from tests.report.conftest import Workshop
 
 ASKED = (Question("1a", "How many weights?"), Question("1b", "Why & for what?"))
@@ -47,6 +48,23 @@ def test_the_appendix_links_the_table_that_stands_below_a_mark(workshop: Worksho
     assert (
         "[section:layers]{Section~1}" in first and r"\refto{tab:architecture.vgg19/layers}{Table~1}" in first
     )
+
+
+def test_a_mark_shows_what_its_paragraph_refers_to_and_every_float_right_below() -> None:
+    paragraph = '[]{.ref target="a.b/far"} and [1]{.ref target="section:s"}. [1]{.answers questions="1"}'
+    floats = ['::: {.table target="a.b/t"}\n:::', '::: {.figure target="a.b/f"}\n:::', "More."]
+    later = '::: {.table target="a.b/later"}\n:::'
+    text = "\n\n".join(['Above []{.ref target="a.b/above"}.', paragraph, *floats, later])
+    assert marked(text) == {"1": ("a.b/far", "a.b/t", "a.b/f")}
+    assert marked("Above.\n\n" + paragraph.replace(". [1]", ".\n\n[1]")) == {"1": ("a.b/far",)}
+
+
+def test_a_mark_within_a_paragraph_stands_at_its_end_where_the_margin_has_room(workshop: Workshop) -> None:
+    made = document(workshop, 'It has. {{ answers("1a") }}\nIt does. {{ answers("1b") }}\nSo be it.')
+    (paragraph,) = made.sections[0].blocks
+    kinds = [inline["t"] for inline in paragraph["c"]]
+    assert kinds[-2:] == ["Space", "Span"] and kinds.count("Span") == 1
+    assert re.search(r"So be it\.\s*\\answers\{1a 1b\}", latex.write(made, workshop.templates))
 
 
 def test_an_open_question_is_a_problem_of_the_study(workshop: Workshop) -> None:

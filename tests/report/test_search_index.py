@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import zlib
+from itertools import accumulate
 from typing import Any
 from urllib.parse import unquote
 
@@ -14,20 +17,17 @@ from tests.report.pages import parse, site
 
 
 def index_of(script: bytes) -> dict[str, Any]:
-    loaded: dict[str, Any] = json.loads(script.removeprefix(b"window.searchIndex=").removesuffix(b";\n"))
+    packed = script.removeprefix(b'window.searchIndex="').removesuffix(b'";\n')
+    loaded: dict[str, Any] = json.loads(zlib.decompress(base64.b64decode(packed)))
     return loaded
 
 
 def places_with(index: dict[str, Any], word: str) -> list[str]:
     """The titles of the places that have the word beside their titles."""
-    last = ""
     for line in index["words"].split("\n"):
-        head, *gaps = line.split(" ")
-        keep, _, rest = head.partition(":")
-        last = last[: int(keep)] + rest
-        if last == word:
-            numbers = [sum(int(gap, 36) for gap in gaps[: n + 1]) for n in range(len(gaps))]
-            return [index["places"][number][3] for number in numbers]
+        known, *gaps = line.split(" ")
+        if known == word:
+            return [index["places"][number][3] for number in accumulate(map(int, gaps))]
     return []
 
 
@@ -37,12 +37,7 @@ def test_every_section_item_result_and_metric_is_a_place_and_its_address_leads_t
     document = workshop.document("layers", "training")
     files = site(document, workshop.templates)
     index = index_of(files["assets/search.js"])
-    metrics, name, title = [], "", ""
-    for place in index["places"]:
-        if len(place) == 3:
-            (keep, _, name_end), (kept, _, title_end) = (part.partition(":") for part in place[1:])
-            name, title = name[: int(keep)] + name_end, title[: int(kept)] + title_end
-            metrics.append((place[0], name, title))
+    metrics = [place for place in index["places"] if len(place) == 3]
     assert {name: title for _, name, title in metrics} == {
         name: metric.title for name, metric in vgg19().metrics.items()
     }

@@ -41,7 +41,7 @@ ready(() => {
   };
   const open = (link) => {
     clearTimeout(timer);
-    if (from === link) return;
+    if (from === link || (link.nextElementSibling?.matches(".beside-text") && link.nextElementSibling.checkVisibility())) return;
     const content = shows(link);
     close();
     if (!content) return;

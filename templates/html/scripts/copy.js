@@ -23,12 +23,18 @@ ready(() => {
     link.addEventListener("click", () => copy(link.href, link));
     place.append(" ", link);
   };
+  const source = $(".source a");
+  const lines = source ? JSON.parse(source.dataset.lines) : {};
   for (const head of $$("main h2, main h3, main .run-in")) {
     const id = head.id || head.closest("section")?.id;
-    if (id) anchor(head, id, head.textContent.trim());
+    const name = head.textContent.trim();
+    if (id) anchor(head, id, name);
+    if (!lines[id]) continue;
+    const href = source.dataset.address.replace("{line}", lines[id]);
+    head.append(" ", make("a", { className: "anchor", href, ariaLabel: `Source of ${name}` }, "source"));
   }
   for (const block of $$("main .table[id], main .figure[id]")) {
     const label = $("caption b, figcaption b", block);
-    if (label && !block.closest(".numbers")) anchor(label, block.id, label.textContent.trim().replace(/\.$/, ""));
+    if (label && !block.closest(".numbers")) anchor(label.parentElement, block.id, label.textContent.trim().replace(/\.$/, ""));
   }
 });

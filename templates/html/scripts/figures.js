@@ -43,6 +43,7 @@ ready(() => {
       .map((box) => y + ((box.top - at.top) * height) / at.height);
     const cut = Math.max(0, Math.min(Math.max(...ends) - y, Math.min(...tops) - y - 1));
     svg.querySelectorAll(".legend").forEach((part) => part.classList.add("off"));
+    svg.dataset.whole = `${x} ${y} ${width} ${height}`;
     svg.setAttribute("viewBox", `${x} ${y + cut} ${width} ${height - cut}`);
     svg.closest("figure").prepend(row);
   };

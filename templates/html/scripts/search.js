@@ -7,7 +7,10 @@ ready(() => {
 
   const load = () => new Promise((resolve, reject) => {
     const script = make("script", { src: new URL("search.js", base).href });
-    script.addEventListener("load", () => resolve(window.searchIndex));
+    script.addEventListener("load", () => {
+      const packed = Uint8Array.from(atob(window.searchIndex), (letter) => letter.charCodeAt(0));
+      resolve(new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"))).json());
+    });
     script.addEventListener("error", reject);
     document.head.append(script);
   });
@@ -17,15 +20,9 @@ ready(() => {
   // Places as [study, kind, address, title, text], and the words as sorted [word, Map of place to weight].
   const unpack = ({ studies, results, places: packed, words: lines }) => {
     const titles = new Map();
-    const after = (before, coded) => {
-      const colon = coded.indexOf(":");
-      return before.slice(0, +coded.slice(0, colon)) + coded.slice(colon + 1);
-    };
-    let [name, title] = ["", ""];
     const places = packed.map((place) => {
       if (place.length > 3) return place;
-      const [result] = place;
-      [name, title] = [after(name, place[1]), after(title, place[2])];
+      const [result, name, title] = place;
       return [studies.length - 1, "Metric", `${results[result]}.html#${results[result]}/${name}`, title, `${results[result]}/${name}`];
     });
     const found = new Map();
@@ -42,12 +39,10 @@ ready(() => {
       if (kind === "Result") titles.set(address, tokens(title));
       if (metric) titles.get(address.split("#")[0]).forEach((word) => add(word, place, 1));
     });
-    let last = "";
     for (const line of lines.split("\n")) {
-      const [coded, list] = line.split(/ (.*)/);
-      last = after(last, coded);
+      const [word, ...gaps] = line.split(" ");
       let place = 0;
-      for (const gap of list.split(" ")) add(last, (place += parseInt(gap, 36)), 1);
+      for (const gap of gaps) add(word, (place += +gap), 1);
     }
     return { studies, places, words: [...found].sort(([a], [b]) => (a < b ? -1 : 1)) };
   };

@@ -38,11 +38,29 @@ ready(() => {
     }
   }
 
-  const png = (svg, name) => {
+  // The pictures of a drawing, which are files beside the page, as parts of its copy.
+  const withPictures = async (svg, clone) => {
+    const places = $$("foreignObject", clone);
+    await Promise.all($$("foreignObject img", svg).map(async (picture, n) => {
+      picture.loading = "eager";
+      await picture.decode();
+      const canvas = make("canvas", { width: picture.naturalWidth, height: picture.naturalHeight });
+      canvas.getContext("2d").drawImage(picture, 0, 0);
+      const part = draw("image", { href: canvas.toDataURL("image/png"), "image-rendering": "pixelated" });
+      [...places[n].attributes].forEach(({ name, value }) => part.setAttribute(name, value));
+      places[n].replaceWith(part);
+    }));
+  };
+  const png = async (svg, name) => {
     const clone = svg.cloneNode(true);
-    const [, , width, height] = svg.getAttribute("viewBox").split(" ").map(Number);
+    await withPictures(svg, clone);
+    const viewBox = svg.dataset.whole ?? svg.getAttribute("viewBox"); // with the legend that the buttons stand for
+    const [, , width, height] = numbers(viewBox);
     $$(".guide", clone).forEach((part) => part.remove());
-    Object.entries({ width, height, color: "#111111", "font-family": "Helvetica, Arial, sans-serif" })
+    for (const legend of svg.dataset.whole ? $$(".legend", clone) : []) {
+      legend.classList.toggle("off", $(`.series.off[data-series="${legend.dataset.series}"]`, clone) !== null);
+    }
+    Object.entries({ width, height, viewBox, color: "#111111", "font-family": "Helvetica, Arial, sans-serif" })
       .forEach(([key, value]) => clone.setAttribute(key, value));
     const style = draw("style");
     style.textContent = ".off { display: none }";
@@ -64,7 +82,8 @@ ready(() => {
     const svg = $(".plot svg", block);
     const file = row && $$("a", row).find((link) => link.textContent === "SVG");
     if (!file || !svg) continue;
-    if (!$("foreignObject", svg)) button(row, "PNG", "", () => png(svg, block.id.replace(/[^\w.-]+/g, "-")));
+    // A page from disk may not read its pictures.
+    if (!$("foreignObject", svg) || location.protocol !== "file:") button(row, "PNG", "", () => png(svg, block.id.replace(/[^\w.-]+/g, "-")));
     button(row, "Embed", "Copy HTML that embeds the figure", (made) => {
       const page = `${location.href.split("#")[0]}#${block.id}`;
       const words = make("i", {}, $("title", svg).textContent).innerHTML.replaceAll('"', "&quot;");

@@ -344,6 +344,7 @@ def test_live_figures_are_accessible_and_no_wider_than_a_small_window(live: Any)
     assert violations(page, *(f"cat.{kind}" for kind in kinds), within=".live") == []
     page.set_viewport_size({"width": 320, "height": 900})
     assert page.evaluate("document.documentElement.scrollWidth") == 320
+    page.wait_for_function("() => document.querySelector('.live .scroll.more + .goes-on')")
     page.set_viewport_size({"width": 1280, "height": 900})
 
 

@@ -10,6 +10,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
+from PIL import Image
 
 PAGES = (
     "index.html", "small/index.html", "small/layers.html", "small/training.html", "small/provenance.html",
@@ -74,6 +75,29 @@ def test_the_site_works_below_any_folder_of_a_server(chromium: Any, folder: Path
         assert [address for address in requests if not address.startswith((below, "data:"))] == []
         page.close()
         server.shutdown()
+
+
+def test_a_figure_of_pictures_is_saved_as_png_from_a_server(
+    chromium: Any, folder: Path, tmp_path: Path
+) -> None:
+    handler = partial(Quiet, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        page = chromium.new_page()
+        page.goto(f"http://127.0.0.1:{server.server_port}/small/training.html")
+        figure = page.locator("[id='architecture.vgg19/boxes']")
+        with page.expect_download() as started:
+            figure.get_by_role("button", name="PNG").click()
+        started.value.save_as(tmp_path / "boxes.png")
+        page.close()
+        server.shutdown()
+    with Image.open(tmp_path / "boxes.png") as picture:
+        greys = {
+            red
+            for _, (red, green, blue) in picture.convert("RGB").getcolors(1_000_000)
+            if red == green == blue
+        }
+    assert len(greys) > 40  # of the gradient from dark to bright
 
 
 def column(page: Any, part: str, index: int) -> list[float]:
@@ -153,11 +177,35 @@ def test_a_page_is_whole_without_a_script(show: Any) -> None:
 def test_print_has_no_controls_and_the_whole_table(show: Any) -> None:
     page = show("small/layers.html")
     page.emulate_media(media="print")
-    for control in (".top", ".side", ".turn", ".readout"):
+    for control in (".top", ".side", ".turn", ".readout", ".enlarge"):
         assert not page.locator(control).first.is_visible()
     box = page.locator("#content .scroll").first
     assert box.evaluate("(box) => getComputedStyle(box).overflowX") == "visible"
     assert page.locator("table").first.is_visible()
+    # A button would not be repeated at the head of the next page.
+    assert page.locator("th button").first.evaluate("(one) => getComputedStyle(one).display") == "contents"
+
+
+@pytest.mark.parametrize(("width", "below"), [(1280, False), (390, True)])
+def test_arithmetic_stands_beside_all_numbers_of_a_table_or_below_them(
+    show: Any, width: int, below: bool
+) -> None:
+    page = show("small/layers.html", width=width)
+    tops = page.locator("#content > .table .sum small").evaluate_all(
+        "(sums) => sums.map((sum) => sum.offsetTop - sum.parentElement.offsetTop > 8)"
+    )
+    assert len(tops) > 20 and set(tops) == {below}
+
+
+def test_what_the_keyboard_reaches_is_seen(show: Any) -> None:
+    page = show("small/trained.html")
+    seen = """() => { const { width, height } = document.activeElement.getBoundingClientRect();
+      return [document.activeElement.tagName, width > 1 && height > 1]; }"""
+    stops = []
+    while (stop := page.evaluate(seen))[0] != "BODY" or not stops:
+        stops += [stop]
+        page.keyboard.press("Tab")
+    assert len(stops) > 20 and [stop for stop in stops[1:] if not stop[1]] == []
 
 
 def test_printing_from_the_dark_theme_is_dark_on_white(show: Any) -> None:

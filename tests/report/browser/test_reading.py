@@ -7,6 +7,9 @@ from typing import Any
 
 from PIL import Image
 
+from report import figures
+from tests.report.conftest import vgg19
+
 
 def test_the_contents_follow_the_reader(show: Any) -> None:
     page = show("small/layers.html")
@@ -60,6 +63,7 @@ def test_references_show_what_they_lead_to_on_focus_and_pointing(show: Any) -> N
     assert card.inner_text().strip() == "Training"
     page.mouse.move(0, 0)
     page.goto(page.url.replace("layers.html", "training.html"))
+    page.set_viewport_size({"width": 1100, "height": 900})  # where the note does not stand beside the text
     page.locator("a[role=doc-noteref]").hover()
     page.get_by_role("tooltip").get_by_text("A footnote, with").wait_for()
 
@@ -90,8 +94,12 @@ def test_a_figure_can_be_saved_as_png_and_embedded(show: Any, tmp_path: Path) ->
         figure.get_by_role("button", name="PNG").click()
     started.value.save_as(tmp_path / "figure.png")
     with Image.open(tmp_path / "figure.png") as picture:
+        drawn = vgg19().figures["curves"]
+        height = float(figures.svg(drawn, "it").partition('viewBox="')[2].split()[3].strip('"'))
+        assert picture.height == int(4 * height)  # with the legend, in whose place the page has buttons
         assert picture.width == 4 * 396 and picture.getpixel((0, 0)) == (255, 255, 255, 255)
         assert len(picture.convert("RGB").getcolors(100_000) or []) > 50
+    assert page.locator("[id='architecture.vgg19/boxes']").get_by_role("button", name="PNG").count() == 0
     figure.get_by_role("button", name="Copy HTML").click()
     figure.get_by_role("status").get_by_text("Copied").wait_for()
     snippet = page.evaluate("navigator.clipboard.readText()")
