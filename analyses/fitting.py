@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from analyses.experiments import DataChoice
 from analyses.transfer._transfer import Domain
@@ -17,6 +17,7 @@ MOST_HELD = 5_000  # images of either
 STEPS = 1_500  # of training from scratch, about
 BATCHES = (8, 16, 32, 64, 128)
 EPOCHS = (10, 60)
+SMALL = (32, 32)  # height and width of the images of training from scratch
 
 
 def fitted(parameters: Parameters, settings: Sequence[str]) -> list[str]:
@@ -30,7 +31,7 @@ def fitted(parameters: Parameters, settings: Sequence[str]) -> list[str]:
     data = getattr(parameters, "data", None)
     if not name or (isinstance(data, DataChoice | Domain) and name == data.name):
         return []
-    counts = _counts(name)
+    counts = _counts(name, skipping=given.get("data.damaged") == "skip")
     if isinstance(data, DataChoice):
         proposed = _for_training(data, parameters, counts, given)
     elif "data" in type(parameters).model_fields and (data is None or isinstance(data, Domain)):
@@ -46,14 +47,15 @@ def fitted(parameters: Parameters, settings: Sequence[str]) -> list[str]:
     ]
 
 
-def _counts(name: str) -> dict[str, Counter[str]]:
-    """Images by split and class."""
+def _counts(name: str, skipping: bool) -> dict[str, Counter[str]]:
+    """Images by split and class; those that can be decoded, where the others are to be skipped."""
     from lab.datasets import load, locate
 
     release = locate(name).release
-    if release.counts:
+    if release.counts and not skipping:
         return {split: Counter(kinds) for split, kinds in release.counts.items()}
-    parts = [load(name, split) for split in release.splits]
+    how: dict[str, Any] = {"damaged": "skip", "size": SMALL, "grey": False} if skipping else {}
+    parts = [load(name, split, **how) for split in release.splits]
     return {part.split: Counter(part.classes[label] for label in part.labels) for part in parts}
 
 
@@ -81,7 +83,7 @@ def _for_training(
         "data.validation": validation,
         "data.test": test,
         "data.subset": "all",
-        "data.size": "32x32",
+        "data.size": "x".join(map(str, SMALL)),
         "batch": batch,
         "learning_rate": float(f"{rate:.3g}"),
         "epochs": epochs,

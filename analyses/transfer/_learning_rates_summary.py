@@ -53,7 +53,7 @@ def summary(parameters: LearningRateParameters, outcomes: Mapping[str, Outcome])
         if runs[best][0]["history"].get("test_loss"):
             figures[f"best_course{suffix}"] = builders.learning_curves(
                 f"Loss and accuracy by epoch of {in_words(best)}, the setting of fine-tuning that "
-                f"validation images select, on the {name}. Those of training images are running means "
+                f"validation images select, on {name}. Those of training images are running means "
                 "over an epoch.",
                 records.histories(runs[best]),
             )

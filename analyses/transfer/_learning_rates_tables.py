@@ -74,7 +74,7 @@ def results_table(
     sizes = [int(metrics[f"{prefix}data/{part}"].value) for part in ("train", "validation", "test")]
     diverged = any(run["diverged"] for found in runs.values() for run in found)
     return builders.table(
-        f"Accuracy (%) of fine-tuning and of a frozen backbone by learning rate, on the {name} ({sizes[0]:,} "
+        f"Accuracy (%) of fine-tuning and of a frozen backbone by learning rate, on {name} ({sizes[0]:,} "
         f"training, {sizes[1]:,} validation and {sizes[2]:,} test images). Means over "
         f"{counted(parameters.seeds, 'seeds')}. The highest validation accuracy of each approach selects its "
         "setting.",
@@ -164,7 +164,7 @@ def curve_chart(name: str, runs: Runs, standing: Standing, parameters: LearningR
         panels.append(Panel(kind="line", title=title, x=chart.x, y=chart.y, series=chart.series))
     best = [f"{in_words(one)} ({rate_of(one):g})" for one in standing.best.values()]
     return Panels(
-        caption=f"Validation accuracy by epoch on the {name}, for each learning rate of fine-tuning "
+        caption=f"Validation accuracy by epoch on {name}, for each learning rate of fine-tuning "
         f"({counted(parameters.finetune_epochs, 'epochs')}) and of a frozen backbone "
         f"({counted(parameters.head_epochs, 'epochs')}). Lines are means over "
         f"{counted(parameters.seeds, 'seeds')}; each panel has its own vertical axis.",

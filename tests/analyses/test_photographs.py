@@ -63,6 +63,14 @@ def test_a_folder_becomes_a_result_that_speaks_of_it(photos, tmp_path):
     assert len(summary.figures["attributed"].pictures) in (2, 4)
 
 
+def test_images_that_are_skipped_are_not_counted_on(photos):
+    (photos / "noise" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n and no more")
+    plugin = analyses.get("classification.photographs")
+    settings = [f"data.name=folder:{photos}", "data.damaged=skip"]
+    own = dict(one.split("=", 1) for one in fitted(plugin.parameters("quick"), settings))
+    assert sum(int(own[f"data.{part}"]) for part in ("train", "validation", "test")) == 36
+
+
 def test_titles_name_the_data_that_was_used(photos):
     for identifier in ("classification.cifar10_baseline", "classification.cifar10_designs"):
         plugin = analyses.get(identifier)
