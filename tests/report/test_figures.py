@@ -15,8 +15,9 @@ import pytest
 from pydantic import ValidationError
 
 from report import figures
+from report.figures.drawing import draw
 from report.figures.interval_plots import places
-from report.figures.look import BOXES, FONT_SIZE, WIDTH
+from report.figures.look import BOXES, FONT_SIZE, STYLE, WIDTH
 from results.schema import Axis, Chart, Figure, Heatmap, Panel, Panels, Pictures, Series
 from tests.report.conftest import trained, vgg19
 
@@ -297,8 +298,8 @@ def test_the_name_of_an_axis_that_is_wider_than_its_panel_stays_inside() -> None
         series=(Series(label="change", x=(0, 1), y=(1, 2), low=(0, 1), high=(2, 3)),),
     )
     both = Panels(caption="Two panels.", alt="Two.", columns=2, panels=(panel, panel))
-    with matplotlib.rc_context(figures.STYLE):
-        drawing, drawn = figures._draw(both, "it")
+    with matplotlib.rc_context(STYLE):
+        drawing, drawn = draw(both, "it")
         drawing.draw_without_rendering()
         ends = [axes.xaxis.label.get_window_extent() for axes in drawn]
     assert ends[1].x1 - ends[1].x0 > drawn[1].bbox.width + 20  # so there is something to keep inside
