@@ -139,11 +139,8 @@ def _trained(cell: Cell, context: Context, faces: DividedFaces) -> tuple[Any, Ou
     watched = _watched(faces, settings.get("watched", 0))
 
     def data(inputs: Any, mean: tuple[float, ...], std: tuple[float, ...]) -> Data:
-        train, validation = (
-            Images(inputs[part], labels[part]) if len(part) else None for part in (faces.train, watched)
-        )
-        assert train
-        return Data(train, mean, std, validation)
+        train, validation = (Images(inputs[part], labels[part]) for part in (faces.train, watched))
+        return Data(train, mean, std, validation if len(watched) else None)
 
     # cached features stand as images of one pixel; these numbers leave them as they are
     maps = features[:, :, None, None]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from results.builders.plots import with_sentences
@@ -56,7 +56,7 @@ def curves(
     mean_curves = {label: _mean_curve(found, y) for label, found in runs.items()}
     return Chart(
         kind="line",
-        caption=with_sentences(caption, _bands(map(len, runs.values()), over, bands=bands)),
+        caption=with_sentences(caption, _bands([len(found) for found in runs.values()], over, bands=bands)),
         alt=f"{y.label} by epoch ends at {_ends(mean_curves, y)}.",
         x=Axis(label="Epoch", scale="log" if log_x else "linear"),
         y=y.axis(),
@@ -110,9 +110,9 @@ def _ends(mean_curves: Mapping[str, _MeanCurve], quantity: Format) -> str:
     )
 
 
-def _bands(counts: Iterable[int], over: str, *, bands: bool = True) -> str:
+def _bands(counts: Sequence[int], over: str, *, bands: bool = True) -> str:
     """What the lines are, of which each has so many runs."""
-    fewest, *_, most = sorted([*counts] * 2)
+    fewest, most = min(counts), max(counts)
     if most == 1:
         return f"Each line is of {counted(most, over)}."
     number = f"{count(fewest)} to {counted(most, over)}" if fewest < most else counted(most, over)
