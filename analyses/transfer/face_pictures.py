@@ -254,8 +254,8 @@ def _face_pictures(what: str, explained: Mapping[str, Outcome]) -> Pictures:
     most = counted(EXPLAINED, "people")
     return Pictures(
         caption=f"{what}: the gradient of the outputs {', then '.join(explained)}, for the {most} that "
-        "each finds most probable, with respect to the pixels (absolute values, summed over the colours). Black "
-        "is zero, white is large.",
+        "each finds most probable, with respect to the pixels (absolute values, summed over the colours). "
+        "Black is zero, white is large.",
         alt="A portrait, and maps of what speaks for "
         + listing([person(one["class"]) for one in maps])
         + " in it.",
