@@ -144,7 +144,7 @@ def test_an_estimate_is_a_value_and_its_interval_under_one_heading() -> None:
     assert "Plain&100&71.2&{[}69.2, 73.2{]}" in written.replace(r"\newline%", "")
     assert r"\textbf{80.0}&\textbf{{[}79.0, 81.0{]}}" in written and r"\textbf{79.0}&\\" in written
     assert r"\tablenote{Brackets are 95\% confidence intervals over three seeds" in written
-    assert "Bold: the highest value, and those" in written and written.count(r"\tablenote") == 1
+    assert "Bold (Test): the highest value, and those" in written and written.count(r"\tablenote") == 1
 
 
 def test_chosen_columns_stand_in_the_order_asked_for() -> None:
