@@ -203,7 +203,7 @@ def _mentions(section: Path) -> set[str]:
 
 def code_inputs(layouts: Path | None) -> Hashes:
     """This project's writers, and the layouts that they fill."""
-    code = (file for folder in CODE for file in sorted(folder.glob("*.py")))
+    code = (file for folder in CODE for file in sorted(folder.rglob("*.py")))
     return hashes([*code, *(_files(layouts) if layouts else ())])
 
 

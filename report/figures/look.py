@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     pass
 
 WIDTH = 5.5  # inches: the text block of the page
-HEIGHT = 2.5
+HEIGHT = 2.2
 SQUARE = 3.3  # inches: width and height of a ROC's drawing
 PANEL_HEIGHT = 1.85
 TALLEST = 8.0
