@@ -68,8 +68,8 @@ class SourceParameters(Parameters):
 
     def cells(self, name: str, **settings: Any) -> list[Cell]:
         common = {
-            "data": self.data.model_dump(mode="json", exclude_defaults=True),
-            "target": self.target.model_dump(mode="json", exclude_defaults=True),
+            "data": self.data,
+            "target": self.target,
             "rates": list(self.probe_rates),
             "recipes": self.recipes(),
         }
@@ -90,7 +90,7 @@ def quick() -> dict[str, Any]:
 
 def source(cell: Cell, context: Context) -> tuple[Data, tuple[str, ...]]:
     """The source's images, to be tampered with, and the names of its classes."""
-    return experiments.load(DataChoice.model_validate(cell.settings["data"]), context.device)
+    return experiments.load(cell.settings["data"], context.device)
 
 
 def transferred(
@@ -105,7 +105,7 @@ def transferred(
 
     seed, settings = cell.seed or 0, cell.settings
     recipes: dict[str, Recipe] = settings["recipes"]
-    domain = Domain.model_validate(settings["target"])
+    domain: Domain = settings["target"]
     parts = transfer.load(domain)
 
     def trained(model: Any, shown: Data, name: str, **more: Any) -> Any:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from analyses import recipe_tables
-from analyses.plugin import Cell, Outcome, Parameters
+from analyses.plugin import Cell, Choice, Outcome, Parameters
 from lab.recipes import Recipe
 from results.schema import Table
 
@@ -43,13 +43,11 @@ COSINE = ("backbone", "mining", "tutorial_mining")  # the others are judged by E
 RATES = (0.01, 0.1)  # false positive rates at which thresholds are fixed also
 
 
-class Faces(BaseModel):
+class Faces(Choice):
     """A data set of faces. size: of the grey images that the networks are given, in pixels; at most `people`
     of them. crop: whether an image of another shape is cut to a square, which takes the forehead or the chin;
     else the whole image is scaled to one, as the tutorial does.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = "att_faces"
     split: str = "all"
@@ -145,7 +143,7 @@ class VerificationParameters(Parameters):
             | {"glasses", "width", "share", "scale", "batch_people", "batch_each", "batches"},
         }.get(method, set())
         settings: dict[str, Any] = {
-            "faces": self.faces.model_dump(mode="json", exclude_defaults=True),
+            "faces": self.faces,
             "test": test,
             "method": method,
             **self.model_dump(mode="json", include=used),

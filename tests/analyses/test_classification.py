@@ -83,12 +83,13 @@ def test_the_recipe_that_is_printed_is_the_recipe_that_was_run():
     assert cells["Batch"] == "64 pairs" and cells["Label smoothing"] == "0.1"
 
 
-def test_a_cell_carries_its_recipe_and_records_what_differs_from_the_defaults():
+def test_a_cell_carries_its_choices_and_records_what_differs_from_the_defaults():
     recipe = Recipe(epochs=3, milestones=(1, 2), augmentation=Augmentation("random"))
-    (cell,) = experiments.cells("lenet", {"name": "lenet"}, recipe, DataChoice(), seeds=1)
-    assert cell.settings["recipe"] is recipe
+    data = DataChoice(name="shapes", size=(32, 32), validation=5_000)
+    (cell,) = experiments.cells("lenet", {"name": "lenet"}, recipe, data, seeds=1)
+    assert cell.settings["recipe"] is recipe and cell.settings["data"] is data
     assert cell.recorded_settings() == {
-        "data": {},
+        "data": {"name": "shapes", "size": [32, 32]},
         "network": {"name": "lenet"},
         "recipe": {"epochs": 3, "milestones": [1, 2], "augmentation": {"flip": "random"}},
         "keep": False,
