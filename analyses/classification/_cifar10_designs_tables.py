@@ -52,7 +52,7 @@ def ablation_table(
         }
         if diverged:
             cells["diverged"] = sum(run["diverged"] for run in ablation[name])
-        rows.append(comparing.comparison_row(differences[name], **cells) if name in differences else cells)
+        rows.append(cells | (differences[name].cells() if name in differences else {}))
     return builders.table(
         f"Training and validation accuracy (%) of design A and of variants with one choice changed, after "
         f"{counted(parameters.ablation_epochs, 'epochs')} on {parameters.ablation_train:,} training images. "

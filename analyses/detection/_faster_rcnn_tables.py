@@ -65,8 +65,8 @@ def networks_table(parameters: DetectorParameters, differences: Mapping[str, Com
         "(percentage points).",
         {
             "comparison": builders.text("Comparison"),
-            "difference": builders.number("Difference", "+.1f", scale=100.0),
-            "p": builders.number("Adjusted p", ".3f"),
+            "difference": comparing.change("Difference"),
+            "p": comparing.ADJUSTED_P,
             "verdict": builders.text("Verdict"),
         },
         rows,

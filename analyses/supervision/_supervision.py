@@ -210,8 +210,8 @@ def comparison_table(
         {
             "what": builders.text(label),
             "part": builders.text("Accuracy"),
-            "difference": DIFFERENCE,
-            "p": P_VALUE,
+            "difference": comparing.change("Difference"),
+            "p": comparing.ADJUSTED_P,
         },
         [
             {
@@ -240,10 +240,6 @@ def recipe_table(parameters: SourceParameters) -> Table:
         },
         "Hyper-parameters of training on the source, of the linear probe and of fine-tuning on the target.",
     )
-
-
-DIFFERENCE = builders.number("Difference", "+.1f", scale=100.0)  # percentage points, which captions say
-P_VALUE = builders.number("Adjusted p", ".3f")
 
 
 def table(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
+from analyses import comparing
 from analyses.comparing import Comparison
 from analyses.plugin import Outcome
-from analyses.supervision import _supervision as supervision
 from analyses.supervision._teacher_student_settings import TeacherParameters
 from results import builders
 from results.schema import Axis, Chart, Metric, Series, Table
@@ -67,8 +67,8 @@ def differences_table(
         f"intervals over {counted(parameters.seeds, 'seeds')}, each for one comparison alone.",
         {
             "what": builders.text("Difference"),
-            "difference": supervision.DIFFERENCE,
-            "p": supervision.P_VALUE,
+            "difference": comparing.change("Difference"),
+            "p": comparing.ADJUSTED_P,
         },
         [
             {

@@ -84,7 +84,7 @@ class Tail:
                         f"{key}_p": one.p,
                     }
             rows.append(cells)
-        difference, p_value = builders.number("Change", "+.1f", scale=100.0), builders.number("p", ".3f")
+        difference, p_value = comparing.change("Change"), builders.number("p", ".3f")
         return builders.table(
             f"Students of a teacher that selects K = {self.k:,} images per class from a long-tailed set, by "
             "the number P of classes considered per image: labels that the rare classes are given, share of "

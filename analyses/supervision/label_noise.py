@@ -183,10 +183,10 @@ def _published_table(
         f"{counted(parameters.seeds, 'seeds')}.",
         {
             "noise": builders.text("Replaced"),
-            "change": builders.number("Here", "+.1f", scale=100.0),
-            "published": builders.number("Paper", "+.1f", scale=100.0),
-            "difference": supervision.DIFFERENCE,
-            "p": supervision.P_VALUE,
+            "change": comparing.change("Here"),
+            "published": comparing.change("Paper"),
+            "difference": comparing.change("Difference"),
+            "p": comparing.ADJUSTED_P,
         },
         [
             {
