@@ -6,12 +6,9 @@ colour a series has, `report.colours` decides for a whole document by its label.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from results.schema import Chart, Heatmap, Panels, Pictures, Series
-
-if TYPE_CHECKING:
-    pass
 
 WIDTH = 5.5  # inches: the text block of the page
 HEIGHT = 2.5
