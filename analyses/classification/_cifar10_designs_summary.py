@@ -121,7 +121,7 @@ def _metrics(designs: Mapping[str, Sequence[Outcome]], parameters: DesignsParame
     metrics = {"required": builders.metric(REQUIRED, "Test accuracy asked for", FRACTION)}
     for name, label in DESIGNS.items():
         metrics |= classifiers.measured(name, designs[name], label)
-        metrics |= records.on_test_images(name, designs[name], label)
+        metrics |= classifiers.on_test_images(name, designs[name], label)
         metrics[f"{name}/parameters"] = builders.metric(
             designs[name][0]["parameters"], f"Parameters of {label}", "parameters"
         )
@@ -230,8 +230,8 @@ def _design_findings(
 
 def _curve_findings(runs: Sequence[Outcome]) -> dict[str, Finding]:
     """What the learning curves of the better design show, in the means over its seeds."""
-    losses = [records.mean_curve(runs, f"{part}_loss")[0] for part in ("train", "validation", "test")]
-    last = [records.mean_curve(runs, f"{part}_accuracy")[0][-1:] or [0.0] for part in ("validation", "test")]
+    losses = [records.mean_curve(runs, f"{part}_loss") for part in ("train", "validation", "test")]
+    last = [records.mean_curve(runs, f"{part}_accuracy")[-1:] or [0.0] for part in ("validation", "test")]
     return {
         "losses_fall": Finding(
             statement="The better design's training, validation and test loss are lowest in the last epoch",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from analyses import comparing, experiments, recipe_tables, records
+from analyses import classifiers, comparing, experiments, recipe_tables, records
 from analyses.classification._cifar10_designs_settings import recipe_a
 from analyses.comparing import Comparison
 from analyses.experiments import DataChoice
@@ -169,7 +169,7 @@ def accuracies(prefix: str, words: str, runs: Sequence[Outcome]) -> dict[str, Me
             runs, part, f"Test accuracy {where}: {words}"
         )
         predicted = [run.get("predicted", {}).get(part, {}) for run in runs]
-        metrics |= records.on_test_images(f"{prefix}/{part}", predicted, f"{words}, {where}")
+        metrics |= classifiers.on_test_images(f"{prefix}/{part}", predicted, f"{words}, {where}")
     return metrics
 
 
