@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from analyses import classifiers, comparing, records
 from analyses.classification import _cifar10_designs_tables as tables
@@ -14,7 +13,6 @@ from analyses.classification._cifar10_designs_settings import (
     REFERENCE,
     WORDS,
     DesignsParameters,
-    recipe_a,
 )
 from analyses.comparing import Comparison
 from analyses.plugin import Outcome, Summary
@@ -160,7 +158,7 @@ def _ablation_metrics(
         )
     }
     for name in (REFERENCE, "no_batch_norm", "adamw", "constant_rate"):
-        rate = replace(recipe_a(parameters.ablation_epochs), **CHANGES[name][2]).learning_rate
+        rate = parameters.ablation_recipe(name).learning_rate
         title = f"Largest learning rate of design A {WORDS[name].removeprefix('Design A ')}"
         metrics[f"ablation/{name}/rate"] = builders.metric(rate, title)
     for name, words in WORDS.items():
