@@ -154,6 +154,9 @@ def network(name: str, options: Mapping[str, Any], classes: int) -> nn.Module:
         "resnet": base.resnet,
         "detector base": detector.BaseClassifier,
     }
+    if name not in plain:
+        known = ", ".join(("whitened", "normalised lenet", *plain))
+        raise ValueError(f"there is no network {name!r}; there are {known}")
     return plain[name](classes)
 
 
