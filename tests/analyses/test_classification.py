@@ -110,7 +110,7 @@ def test_every_change_of_the_ablation_changes_something_and_only_the_reference_n
 
 
 def test_a_network_that_is_not_there_is_named_with_those_that_are():
-    with pytest.raises(ValueError, match="no network 'vgg'; there are whitened, .*lenet, convnet"):
+    with pytest.raises(ValueError, match=r"no network 'vgg'; there are whitened, .*lenet, convnet"):
         experiments.network("vgg", {}, 10)
 
 
