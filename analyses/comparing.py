@@ -15,6 +15,7 @@ from results.schema import Chart, Finding, Metric, Table
 from results.text import counted
 
 ADJUSTED_P = builders.number("Adjusted p", ".3f")
+HOLM = "p-values are adjusted by Holm's method for the comparisons of the table."
 COMPARED = {  # the last columns of a table whose rows are comparisons, as `Comparison.cells` fills them
     "difference": builders.points("Difference"),
     "p": ADJUSTED_P,
@@ -70,14 +71,14 @@ class Comparison:
             expected=expected,
         )
 
+    def numbers(self, prefix: str = "") -> dict[str, builders.Cell]:
+        """Of a row of a table: the difference with its interval, and p."""
+        return {f"{prefix}difference": builders.estimate(self.difference, self.over), f"{prefix}p": self.p}
+
     def cells(self, prefix: str = "") -> dict[str, builders.Cell]:
-        """Of a row of a table with `comparison_columns`."""
-        found = self.difference
-        return {
-            f"{prefix}difference": builders.estimate(found, self.over),
-            f"{prefix}p": self.p,
-            f"{prefix}verdict": {"more": "higher", "less": "lower"}.get(self.verdict, "not significant"),
-        }
+        """Of a row of a table with `comparison_columns` or COMPARED: the numbers, and what to conclude."""
+        verdict = {"more": "higher", "less": "lower"}.get(self.verdict, "not significant")
+        return self.numbers(prefix) | {f"{prefix}verdict": verdict}
 
 
 def comparison_columns(prefix: str = "", *, fractions: bool = True) -> dict[str, builders.Format]:
@@ -95,10 +96,10 @@ def change(label: str) -> builders.Format:
     return builders.number(label, "+.1f", scale=100.0)
 
 
-def comparison_note(seeds: int, reference: str = "the first row") -> str:
+def comparison_note(seeds: int) -> str:
     return (
-        f"Differences to {reference} are paired by seed (n = {seeds}), each with Student's 95% interval over "
-        "seeds; p-values are adjusted by Holm's method for the comparisons of the table."
+        f"Differences to the first row are paired by seed (n = {seeds}), each with Student's 95% interval "
+        f"over seeds; {HOLM}"
     )
 
 

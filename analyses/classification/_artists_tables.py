@@ -97,7 +97,7 @@ def comparison_table(methods: Mapping[str, Comparison]) -> Table:
             "difference": comparing.change("Difference"),
         },
         [{"comparison": METHOD_PAIRS[name], **one.cells()} for name, one in methods.items()],
-        notes=("p-values are adjusted by Holm's method for the comparisons of the table.",),
+        notes=(comparing.HOLM,),
     )
 
 

@@ -83,7 +83,7 @@ def published_table(runs: Runs, words: Mapping[str, str], differences: Mapping[s
         "notebook reports of one run.",
         {"comparison": builders.text("Compared"), **comparing.COMPARED},
         [{"comparison": words[key], **one.cells()} for key, one in differences.items()],
-        notes=("p-values are adjusted by Holm's method for the comparisons of the table.",),
+        notes=(comparing.HOLM,),
     )
 
 

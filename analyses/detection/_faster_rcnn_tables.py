@@ -71,8 +71,8 @@ def networks_table(parameters: DetectorParameters, differences: Mapping[str, Com
         },
         rows,
         notes=(
-            f"Paired by seed (n = {parameters.seeds}), with Student's 95% intervals over seeds; p-values are "
-            "adjusted by Holm's method for the comparisons of the table.",
+            f"Paired by seed (n = {parameters.seeds}), with Student's 95% intervals over seeds; "
+            f"{comparing.HOLM}",
         ),
     )
 

@@ -217,13 +217,12 @@ def comparison_table(
             {
                 "what": words,
                 "part": where.capitalize(),
-                "difference": builders.estimate(comparisons[f"{prefix}/{part}_"].difference, "seeds"),
-                "p": comparisons[f"{prefix}/{part}_"].p,
+                **comparisons[f"{prefix}/{part}_"].numbers(),
             }
             for prefix, words in rows.items()
             for part, where in PARTS.items()
         ],
-        notes=("p-values are adjusted by Holm's method for the comparisons of the table.",),
+        notes=(comparing.HOLM,),
     )
 
 

@@ -70,15 +70,8 @@ def differences_table(
             "difference": comparing.change("Difference"),
             "p": comparing.ADJUSTED_P,
         },
-        [
-            {
-                "what": label[:1].upper() + label[1:],
-                "difference": builders.estimate(one.difference, "seeds"),
-                "p": one.p,
-            }
-            for one, label in comparisons.values()
-        ],
-        notes=("p-values are adjusted by Holm's method for the comparisons of the table.",),
+        [{"what": label[:1].upper() + label[1:], **one.numbers()} for one, label in comparisons.values()],
+        notes=(comparing.HOLM,),
     )
 
 

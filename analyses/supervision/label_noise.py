@@ -193,13 +193,12 @@ def _published_table(
                 "noise": f"{noise}%",
                 "change": metrics[f"noise/{noise}/probe_difference"],
                 "published": -cost,
-                "difference": builders.estimate(one.difference, "seeds"),
-                "p": one.p,
+                **one.numbers(),
             }
             for noise, (cost, one) in found.items()
         ],
         notes=(
-            "p-values are adjusted by Holm's method for the comparisons of the table.",
+            comparing.HOLM,
             *(f"At {noise}%, the paper gives an upper limit." for noise in BOUNDED if noise in found),
         ),
     )

@@ -236,8 +236,7 @@ def comparison_table(
             {
                 "first": titles[pairs[name][0]],
                 "second": titles[pairs[name][1]],
-                "difference": builders.estimate(compared[name].difference, over),
-                "p": compared[name].p,
+                **compared[name].numbers(),
             }
             for name in shown
         ],
