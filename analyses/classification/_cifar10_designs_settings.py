@@ -59,8 +59,8 @@ class DesignsParameters(Parameters):
     batch; its average of the weights takes the place of his lookahead. Two changes of the ablation bring a
     rate of their own, as they diverge or stall with that of the reference: no batch norm and a constant rate.
 
-    learning_rate, learning_rate_b: the largest of each design. ema: decay a step of that average, 0 for none.
-    ablation_train, ablation_epochs: the budget of the ablation; at that of the designs its reference is
+    learning_rate: the largest of design A; learning_rate_b: the largest of design B. ema: decay a step of
+    that average, 0 for none. ablation_train, ablation_epochs: the budget of the ablation; at that of the designs its reference is
     design A itself, and is not trained twice.
     """
 
