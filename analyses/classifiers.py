@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from analyses import records
 from analyses.plugin import Outcome
-from analyses.records import PARTS, at_the_end, class_numbers
+from analyses.records import at_the_end, class_numbers
 from results import builders
 from results.builders import FRACTION
 from results.schema import Axis, Chart, Finding, Heatmap, Metric, Series, Table
@@ -25,7 +25,7 @@ def measured(prefix: str, outcomes: Sequence[Outcome], what: str) -> dict[str, M
         f"{prefix}/{part}_accuracy": records.over_seeds(
             outcomes, f"{part}_accuracy", f"{name} accuracy of {what}"
         )
-        for part, name in PARTS.items()
+        for part, name in builders.PARTS.items()
         if f"{part}_accuracy" in outcomes[0]
     }
     for key, title in (
@@ -94,7 +94,7 @@ def learning_curve(
     history = outcomes[0]["history"]
     series = [
         _banded(name, outcomes, key, range(1, len(history[key]) + 1))
-        for part, name in PARTS.items()
+        for part, name in builders.PARTS.items()
         if history.get(key := f"{part}_{what}")
     ]
     return Chart(

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 MORE = 0x4E00 - len(DIGITS)
-PARTS = {"train": "Training", "validation": "Validation", "test": "Test"}
 
 
 def as_text(classes: Iterable[int]) -> str:
