@@ -101,7 +101,7 @@ def _passages(text: str, fields: set[str]) -> Iterator[tuple[list[str], str]]:
     starts = [(match, names) for match, names in starts if set(names) <= fields]
     for (match, names), following in zip(starts, (*starts[1:], None), strict=False):
         end = following[0].start() if following else len(flat)
-        yield names, flat[match.end() : end].strip().rstrip(".")
+        yield names, flat[match.end() : end].strip().rstrip(".;")
 
 
 def _text(value: Any) -> str:

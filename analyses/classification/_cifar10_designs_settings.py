@@ -60,8 +60,8 @@ class DesignsParameters(Parameters):
     rate of their own, as they diverge or stall with that of the reference: no batch norm and a constant rate.
 
     learning_rate: the largest of design A; learning_rate_b: the largest of design B. ema: decay a step of
-    that average, 0 for none. ablation_train, ablation_epochs: the budget of the ablation; at that of the designs its reference is
-    design A itself, and is not trained twice.
+    that average, 0 for none. ablation_train, ablation_epochs: the budget of the ablation; at that of the
+    designs its reference is design A itself, and is not trained twice.
     """
 
     data: DataChoice = DataChoice()

@@ -81,7 +81,7 @@ class VerificationParameters(Parameters):
     pairs, margin, rate, epochs: of the Siamese network. weights, layer, view: of the network whose
     activations are taken, at images of `view` pixels. glasses: sets of images with drawn glasses that are
     added to the training of the new network; width, share, scale, batch_people, batch_each, batches,
-    mining_rate, mining_epochs: of that. seeds: of every network on every split.
+    mining_rate, mining_epochs: of the new network. seeds: of every network on every split.
 
     inner_folds: parts of the training people. A network that was trained on the others tells in turn how far
     apart the people of a part lie, whom it has never seen: these distances choose the threshold. inner_seeds:
