@@ -31,7 +31,7 @@ def train_linear(cell: Cell, context: Context) -> Outcome:
 
     settings = cell.settings
     size = settings["size"]
-    choice = DataChoice.model_validate(settings["data"]).model_copy(update={"size": (size, size)})
+    choice: DataChoice = settings["data"].model_copy(update={"size": (size, size)})
     chosen, test = experiments.parts(choice)
     require_validation(choice.name, len(chosen) - 1)
     source = locate(choice.name)

@@ -192,23 +192,22 @@ def _published_table(
         f"{counted(parameters.seeds, 'seeds')}.",
         {
             "noise": builders.text("Replaced"),
-            "change": builders.number("Here", "+.1f", scale=100.0),
-            "published": builders.number("Paper", "+.1f", scale=100.0),
-            "difference": supervision.DIFFERENCE,
-            "p": supervision.P_VALUE,
+            "change": comparing.change("Here"),
+            "published": comparing.change("Paper"),
+            "difference": comparing.change("Difference"),
+            "p": comparing.ADJUSTED_P,
         },
         [
             {
                 "noise": f"{noise}%",
                 "change": metrics[f"noise/{noise}/probe_difference"],
                 "published": -cost,
-                "difference": builders.estimate(one.difference, "seeds"),
-                "p": one.p,
+                **one.numbers(),
             }
             for noise, (cost, one) in found.items()
         ],
         notes=(
-            "p-values are adjusted by Holm's method for the comparisons of the table.",
+            comparing.HOLM,
             *(f"At {noise}%, the paper gives an upper limit." for noise in BOUNDED if noise in found),
         ),
     )

@@ -97,6 +97,8 @@ def test_every_parameter_is_listed_with_its_default_and_meaning(identifier):
     plugin = analyses.get(identifier)
     rows = parameter_rows(plugin)
     assert all(row["meaning"] and row["full"] for row in rows)
+    cut = [row for row in rows if row["meaning"][-1] in ";:," or row["meaning"].endswith("of that")]
+    assert cut == []  # a meaning is a phrase that stands alone
     listed = {row["parameter"].split(".")[0] for row in rows}
     assert listed == set(type(plugin.parameters("full")).model_fields)
 
