@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from report.document import Document
+from report.formulas import FORMULA
 from report.latex_text import CYRILLIC
 
 _CODE = (r"^(```|~~~).*?^\1[ \t]*$", r"(`+)(?!`).*?(?<!`)\1(?!`)")
@@ -35,7 +36,6 @@ _NO_MEASURE = (
     r"\b(?:Figures?|Figs?\.|Tables?|Sections?|Sec\.|Chapters?|Equations?|Eqs?\.|Pages?|pages?|pp?\.|Questions?"
     r"|Exercises?|Parts?|Appendix|Step|Algorithm|Lemma|Theorem)[ ~\u00a0]\(?\d+(?:\.\d+)*[a-z]?\b\)?",
 )
-FORMULA = r"\$\$.+?\$\$|(?<![\\\w])\$(?=\S)(?:[^$\\]|\\.)+?(?<=\S)\$(?!\d)"
 _TAG = r"<!--|</?([a-zA-Z][a-zA-Z0-9]*)(?=[\s/>])[^<>]*>"
 #: Elements of HTML → what a section has for them.
 _INSTEAD = {

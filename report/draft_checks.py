@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from report import checks, pictures
+from report import formulas, pictures
 from report.bibliography import BibliographyError, bibliography_keys
 from report.document import Block, elements, plain_text, rewrite
 from report.drafts import Draft, ProseError, fault
@@ -21,9 +21,10 @@ MARKED = re.compile(r"\]\{\.(value|quoted|ref) ")
 #: What prints a marker as it is → how a section has it, and what to do.
 VERBATIM = {
     "Code": (r"`[^`]+`", "backquotes; take it out of them"),
-    "Math": (checks.FORMULA, "a formula; use {{ plain(…) }} there"),
+    "Math": (formulas.FORMULA, "a formula; use {{ plain(…) }} there"),
 }
 DEEPEST_LIST = 4
+LONGEST_SHOWN = 60  # letters of a formula in a sentence
 
 
 def with_pictures(draft: Draft, tree: list[Block]) -> list[Block]:
@@ -100,6 +101,18 @@ def check_markers(drafts: Sequence[Draft], trees: Sequence[list[Block]]) -> None
             )
             line = 1 + draft.source.count("\n", 0, next(typed, 0))
             raise ProseError(f"{draft.file}:{line}: a macro stands within {instead}", draft.file.stem)
+
+
+def check_formulas(draft: Draft, found: Sequence[tuple[str, str]]) -> None:
+    """ProseError for the first formula that cannot be set; `found` are all, with pandoc's reasons."""
+    for tex, refused in found:
+        if wrong := formulas.fault(tex, refused):
+            line = formulas.line(draft.source, tex, wrong.where)
+            place = f"{draft.file}:{line}" if line else str(draft.file)
+            shown = " ".join(tex.split())
+            near = shown if len(shown) <= LONGEST_SHOWN else f"{shown[:LONGEST_SHOWN]} …"
+            said = f"the formula {near} cannot be set: {wrong.problem}"
+            raise ProseError(f"{place}: {said}", draft.file.stem)
 
 
 def check_citations(drafts: Sequence[Draft], trees: Sequence[list[Block]], bibliography: Path) -> None:

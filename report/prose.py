@@ -43,7 +43,7 @@ from pathlib import Path
 from report import pandoc, provenance, questions, template_faults
 from report.colours import coloured
 from report.document import Block, Document, Item, Section, Study, Written, elements, plain_text
-from report.draft_checks import check_citations, check_markers, check_structure, with_pictures
+from report.draft_checks import check_citations, check_formulas, check_markers, check_structure, with_pictures
 from report.drafts import Draft, ProseError, broken_draft, fault, render
 from report.macros import Macros
 from report.numbering import DeadReference, Kind, Linker, Offer, RepeatedName, number_items, unmentioned
@@ -105,11 +105,14 @@ def _compose(
         place = f"{draft.file}:{template_faults.deepest(draft.source)}"
         what = "quotes, lists or emphasis stand too deep in each other there; write it flat"
         raise ProseError(f"{place}: {what}", draft.file.stem) from None
-    headings, trees = [blocks[0]["c"][2] for blocks in texts[: len(drafts)]], texts[len(drafts) :]
+    titled, bodied = texts[: len(drafts)], texts[len(drafts) :]
+    headings, trees = [text.blocks[0]["c"][2] for text in titled], [text.blocks for text in bodied]
     trees = [with_pictures(draft, tree) for draft, tree in zip(drafts, trees, strict=True)]
     for draft, tree in zip(drafts, trees, strict=True):
         check_structure(draft, tree)
     check_markers(drafts, trees)
+    for draft, title, text in zip(drafts, titled, bodied, strict=True):
+        check_formulas(draft, [*title.formulas, *text.formulas])
     check_citations(drafts, trees, templates / "references.bib")
     offers = {**macros.offers, provenance.TARGET: Offer("table", provenance.table(results))}
     names = [*_names(study), provenance.SECTION]

@@ -231,14 +231,25 @@ def test_one_broken_section_says_so_in_its_place_and_the_rest_is_built(plain, mo
     assert main(["build", str(plain), "--format", "html"]) == 0
 
 
+def test_a_fault_in_a_formula_has_the_same_sentence_in_both_formats(plain, capsys):
+    (plain / SECTION).write_text("# Bad\n\nOne $x$.\n\nAs\n$$\nx = \\frca{a}{b}\n$$\nsays.\n", "utf-8")
+    said = []
+    for kind in ("html", "latex"):
+        assert main(["build", str(plain), "--format", kind]) == 1
+        said.append([line for line in capsys.readouterr().err.splitlines() if "formula" in line])
+    wrong = r"the formula x = \frca{a}{b} cannot be set: there is no command \frca; did you mean \frac?"
+    assert said == [[f"convstudy: my-study: {plain / SECTION}:7: {wrong}"]] * 2
+
+
 @needs_tex
 def test_what_latex_cannot_set_costs_its_section_and_bibtex_is_quoted(plain, capsys):
     study = plain / "study.toml"
     study.write_text(study.read_text("utf-8").replace('"my-section",', '"my-section", "good",'), "utf-8")
     (plain / "sections" / "good.md").write_text("# Good\n\nAll is well.\n", "utf-8")
-    (plain / SECTION).write_text("# Bad\n\nAs $\\unknown{x}$ says.\n", "utf-8")
+    bad = "# Bad\n\nOne $x$.\n\n$$\nx =\n\\cancel{x}\n$$\n"
+    (plain / SECTION).write_text(bad, "utf-8")
     assert main(["build", str(plain), "--format", "pdf"]) == 1
-    assert f"{plain / SECTION}:3: LaTeX stops with “Undefined control sequence”" in capsys.readouterr().err
+    assert f"{plain / SECTION}:7: LaTeX stops with “Undefined control sequence”" in capsys.readouterr().err
     assert (plain / "site" / "my-study.pdf").is_file()
     (plain / SECTION).write_text("# Cites\n\nAs [@mine] says.\n", "utf-8")
     broken = "@misc{mine,\n  title = {A title}\n  year = {2016}\n}\n"
