@@ -19,6 +19,7 @@ _NOT_PROSE = (
     r"\{##.*?##\}|\{%.*?%\}",  # Jinja
     *_CODE,
     r"(?<=\])\([^)\s]*(?:\s+\"[^\"]*\")?\)|<https?://[^>]*>",  # the address of a link
+    r"(?<=\$\$)\s*\{#[^}\n]*\}",  # labels of equations
     r"(?<=\])[ ]*\{[^}\n]*\}|^:::+[^\n]*$|(?<=\S )\{[#.][^}\n]*\}[ \t]*$",  # attributes and heading ids
     r"\[\^[^\]\s]+\]",  # footnote marks
     r"\[[^\[\]]*@[A-Za-z][^\[\]]*\]",  # citations with the place they point to
@@ -58,6 +59,18 @@ _INSTEAD = {
     "div section center details summary iframe video audio script style": "Markdown, or leave it out",
 }
 _ELEMENTS = {name: instead for names, instead in _INSTEAD.items() for name in names.split()}
+#: Commands of LaTeX → what a section has for them.
+_COMMANDS = {
+    **dict.fromkeys(("cite", "citep", "citet", "parencite"), "[@key]"),
+    **dict.fromkeys(("ref", "cref", "Cref", "autoref", "eqref"), '{{ ref("table:name") }}'),
+    **dict.fromkeys(("emph", "textit", "textbf"), "*words* or **words**"),
+    **dict.fromkeys(("section", "subsection", "subsubsection", "paragraph"), "## Heading"),
+    "footnote": "[^name] and a paragraph that begins with [^name]:",
+    **dict.fromkeys(("url", "href"), "[words](https://…)"),
+    **dict.fromkeys(("texttt", "verb"), "`code`"),
+    "includegraphics": "![Caption.](picture.png){width=50%}",
+    **dict.fromkeys(("begin", "end", "item"), "a list with - before each item, or $$ … $$ for a formula"),
+}
 DEEPEST_BRACKETS = 8
 
 #: Jinja's own would take "{#id" of a heading or a picture for one.
@@ -141,6 +154,18 @@ def check_html(template: Path) -> str:
         if instead := _ELEMENTS.get((found[1] or "!--").lower()):
             line, tag = text.count("\n", 0, found.start()) + 1, " ".join(found[0].split())
             return f"{template}:{line}: HTML such as {tag} is printed as it is typed; write {instead}"
+    return ""
+
+
+def check_latex(template: Path) -> str:
+    """A sentence on the first LaTeX outside of formulas, which is printed as it is typed; "" without any."""
+    text = re.sub(FORMULA, _blank, _prose(template), flags=re.DOTALL)
+    if found := re.search(r"(?<![\\\w:/])\\([A-Za-z]+)|\$\$", text):
+        line = text.count("\n", 0, found.start()) + 1
+        if not found[1]:
+            return f"{template}:{line}: $$ is printed as it is typed, since no other $$ ends a formula there"
+        instead = _COMMANDS.get(found[1], "$ before and behind a formula")
+        return f"{template}:{line}: LaTeX such as {found[0]} is printed as it is typed; write {instead}"
     return ""
 
 
@@ -259,8 +284,7 @@ def _label_problems(path: Path, document: Document) -> Iterator[str]:
         for name, number, page in re.findall(r"\\newlabel\{([^}]+)\}\{\{([^}]*)\}\{(\d+)\}", aux)
     }
     expected = {f"section:{section.id}": section.number for section in document.sections}
-    prefixes = {"table": "tab", "figure": "fig"}
-    expected |= {f"{prefixes[item.kind]}:{item.target}": str(item.number) for item in document.items.values()}
+    expected |= {item.anchor: str(item.number) for item in document.items.values()}
     for name, number in expected.items():
         if name not in labels:
             yield f"{name} is missing from the PDF"
@@ -268,7 +292,7 @@ def _label_problems(path: Path, document: Document) -> Iterator[str]:
             yield f"{name} has number {labels[name][0]} in the PDF and {number} in the document"
     if aux.count("\\BKM@entry{") < len(document.sections):
         yield "bookmarks are missing"
-    body = [f"{prefixes[i.kind]}:{i.target}" for i in document.items.values() if i.section != "provenance"]
+    body = [item.anchor for item in document.items.values() if item.section != "provenance"]
     pages = max((labels[name][1] for name in ("study:end", *body) if name in labels), default=0)
     study = document.study
     if study.page_limit and pages > study.page_limit and not document.illustrations:
@@ -297,7 +321,7 @@ def _text_problems(text: str, document: Document) -> Iterator[str]:
         yield 'the text has a reference "??"'
     printed = _letters(text)
     for item in document.items.values():
-        if _letters(f"{item.label}: {item.content.caption}") not in printed:
+        if item.kind != "equation" and _letters(f"{item.label}: {item.content.caption}") not in printed:
             yield f"the PDF does not show the caption of {item.label} ({item.target}) as it is"
 
 

@@ -13,8 +13,9 @@ from urllib.parse import unquote
 from report import formulas, pictures
 from report.bibliography import BibliographyError, bibliography_keys
 from report.document import Block, elements, plain_text, rewrite
-from report.drafts import Draft, ProseError, fault
+from report.drafts import Draft, ProseError, fault, fault_of_name
 from report.formatting import nearest
+from report.numbering import LABEL
 
 #: A marker as it is rendered.
 MARKED = re.compile(r"\]\{\.(value|quoted|ref) ")
@@ -60,7 +61,7 @@ def check_structure(draft: Draft, tree: list[Block]) -> None:
             said = "this heading would begin another section; write ## before it, or move it to a file"
             raise fault([draft], f"# {plain_text(inlines)}", said)
         if name and ids.count(name) > 1:
-            raise fault([draft], f"#{name}", f"two headings have the id {name!r}; change one")
+            raise fault_of_name([draft], name, f"two headings have the id {name!r}; change one")
     for element in elements(tree):
         address = element["c"][2][0] if element["t"] == "Link" else ""
         if address.startswith("#") and address[1:] not in ids:
@@ -69,6 +70,10 @@ def check_structure(draft: Draft, tree: list[Block]) -> None:
         if address and not re.match(r"#|[a-zA-Z][a-zA-Z0-9+.-]*:", address):
             said = 'write {{ ref("section:ID") }} for a section, or an address that begins with https://'
             raise fault([draft], unquote(address), f"the link {address} leads nowhere in a PDF; {said}")
+        label = re.match(LABEL, element["c"]) if element["t"] == "Str" else None
+        if label and not draft.lost and re.search(rf"(?<![\\`]){{#{re.escape(label[1])}", draft.source):
+            said = "a heading, a picture, a caption of a table, or a formula within $$"
+            raise fault([draft], f"#{label[1]}", f"the label {{#{label[1]}}} stands behind none of {said}")
     for depth, block in _lists(tree):
         if depth > DEEPEST_LIST:
             first = next((plain_text(part["c"]) for part in elements(block) if part["t"] == "Plain"), "- ")

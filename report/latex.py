@@ -185,11 +185,6 @@ def _forget(folder: Path, name: str) -> bool:
     return bool(there)
 
 
-def label(item: Item) -> str:
-    """The LaTeX label of a table or figure."""
-    return f"{'tab' if item.kind == 'table' else 'fig'}:{item.target}"
-
-
 def _sections_as_latex(document: Document, tagged: bool) -> list[str]:
     """LaTeX of the abstract and of every section, by one call of pandoc."""
     boundary = "%convstudy-section-boundary"
@@ -233,17 +228,22 @@ def _as_latex(element: Block, items: Mapping[str, Item], tagged: bool) -> list[B
             return enclosed(r"\answers{", words(data["questions"]), "}")
         case "Span", "ref":
             target = data["target"]
-            place = label(items[target]) if target in items else target
+            place = items[target].anchor if target in items else target
             before = rf"\refto{{{place}}}{{" if target in items else rf"\hyperref[{place}]{{"
             return enclosed(before, _unbroken(element["c"][1]), "}")
+        case "Span", "equation":
+            item = items[data["target"]]
+            tex = element["c"][1][0]["c"][1].strip()
+            begun = rf"\begin{{equation}}\label{{{item.anchor}}}"
+            return [raw(f"{begun}\n{tex}\n\\end{{equation}}", inline=True)]
         case "Div", "table":
             item = items[data["target"]]
-            return [raw(latex_tables.table(item, label(item), tagged))]
+            return [raw(latex_tables.table(item, item.anchor, tagged))]
         case "Div", "figure":
             return [raw(_figure(items[data["target"]], tagged))]
         case "Div", "written":
             item = items[data["target"]]
-            return [float_of(item, label(item), element["c"][1][0], write, tagged)]
+            return [float_of(item, item.anchor, element["c"][1][0], write, tagged)]
         case "Image", _:
             shown = picture(element, tagged)
             return [raw(rf"\betweenwords{{{shown}}}" if tagged else shown, inline=True)]
@@ -268,7 +268,7 @@ def _figure(item: Item, tagged: bool) -> str:
         drawing = latex_tags.figure(drawing, content.alt)  # type: ignore[union-attr]
     return (
         f"\\begin{{figure}}[htbp]\n\\centering\n{drawing}\n"
-        f"\\caption{{{escape(content.caption)}}}\\label{{{label(item)}}}\n\\end{{figure}}"
+        f"\\caption{{{escape(content.caption)}}}\\label{{{item.anchor}}}\n\\end{{figure}}"
     )
 
 

@@ -48,13 +48,14 @@ MACROS = {
     "table": '{{ table("layers", columns=["layer", "weights"]) }}',
     "figure": '{{ figure("curves") }}',
     "media": '{{ media("samples", "Four textures of two classes") }}',
-    "ref": '{{ ref("layers") }}, {{ ref("section:vgg19") }}, {{ ref("picture:net") }}',
+    "ref": '{{ ref("layers") }}, {{ ref("section:vgg19") }}, {{ ref("equation:loss") }}',
     "data": "{{ data() }}",
     "licence": "{{ licence() }}",
     "notes": "% for note in notes()",
     "answers": '{{ answers("1a") }}',
 }
 ANALYSIS = r"[a-z_][a-z0-9_]*(\.[a-z0-9_]+)+"
+OF_THE_PROSE = ("section:", "picture:", "table:", "equation:")
 PUBLISHED = "published:"  # before a key of published.toml, where a name of a metric may also stand
 
 
@@ -312,7 +313,7 @@ class Macros:
         return part in self.result(analysis).figures
 
     def ref(self, target: str) -> str:
-        """A reference to a table, figure or section: "Table 3"."""
+        """A reference to a table, figure or section, or to an equation $$ … $$ {#loss}: "Table 3"."""
         return _span("ref", "target", full_name(target, self.subject), "?")
 
     def _published(self, key: str) -> int | float:
@@ -389,10 +390,10 @@ def _check_types(
 def full_name(name: str, subject: str) -> str:
     """A name with its analysis, which is `subject` where it says none.
 
-    "section:id", "picture:id" and "table:id" say what they are.
+    "section:id", "picture:id", "table:id" and "equation:id" say what they are.
     """
     first = name.partition("/")[0]
-    if not subject or name.startswith(("section:", "picture:", "table:")) or re.fullmatch(ANALYSIS, first):
+    if not subject or name.startswith(OF_THE_PROSE) or re.fullmatch(ANALYSIS, first):
         return name
     return f"{subject}/{name}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -17,7 +18,7 @@ from PIL import Image
 import analyses
 from engine.commands import common
 from engine.own import open_study, study_id
-from report import html, latex_scripts
+from report import html, latex, latex_scripts, notebook
 from report.bibliography_names import for_latex
 from report.drafts import ProseError
 from report.prose import compose
@@ -726,3 +727,99 @@ def test_a_copy_of_a_folder_leaves_the_other_study_behind(plain, capsys):
 def test_a_name_that_the_site_needs_is_refused(tmp_path, capsys):
     assert main(["new", str(tmp_path / "results")]) == 2
     assert "choose another name" in capsys.readouterr().err
+
+
+EQUATIONS = """# Mine
+
+See {{ ref("equation:loss") }} and {{ ref("equation:gain") }}.
+
+$$L = x_1$$ {#loss}
+
+As in
+$$
+G = x_2
+$$
+{#eq:gain}, where $x$ is it; and $$y$$ has none.
+"""
+
+
+def test_equations_with_a_label_have_numbers_and_are_referred_to(plain):
+    items = document(plain, EQUATIONS, typed_numbers="refuse").items
+    assert [(item.target, item.label) for item in items.values()][:2] == [
+        ("equation:loss", "Equation 1"),
+        ("equation:gain", "Equation 2"),
+    ]
+    page = pages(plain, EQUATIONS)
+    assert '<a href="my-section.html#equation:gain" class="ref" title="G = x_2">Equation 2</a>' in page
+    assert page.count('class="equation numbered"') == 2 and page.count('class="equation"') == 1
+    assert '<span id="equation:loss"' in page and '<span class="counted">(1)</span></span></p>' in page
+    cells = "\n".join(
+        "".join(cell["source"]) for cell in json.loads(notebook.write(document(plain)))["cells"]
+    )
+    assert '<a id="Equation-1"></a>$$L = x_1 \\tag{1}$$\n' in cells and "[Equation 1](#Equation-1)" in cells
+    assert "not refer" not in "".join(document(plain).notices)
+    (unnamed,) = document(plain, "# Mine\n\nAs in\n\n$$y$$ {#y}\n").notices
+    assert "my-section.md:5: the text never refers to Equation 1; say what to see there with" in unnamed
+
+
+@needs_tex
+def test_a_pdf_numbers_equations_as_the_page_does(plain, capsys):
+    (plain / SECTION).write_text(EQUATIONS, "utf-8")
+    assert main(["build", str(plain), "--format", "pdf"]) == 0, capsys.readouterr().err
+    shown = ["pdftotext", "-layout", str(plain / "site" / "my-study.pdf"), "-"]
+    text = subprocess.run(shown, capture_output=True, text=True, check=True).stdout
+    assert "See Equation 1 and Equation 2." in text
+    assert re.search(r"L = x1 +\(1\)", text) and re.search(r"G = x2 +\(2\)", text)
+
+
+def test_a_label_of_nothing_is_refused(plain):
+    said = refusal(lambda: document(plain, "# Mine\n\nWords.\n\nAs $x$ {#mine} says.\n"))
+    assert f"{SECTION}:5: the label {{#mine}} stands behind none of a heading, a picture" in said
+    document(plain, "# Mine\n\nWrite \\{#mine\\} or `{#mine}`.\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("A net.\n\n![One.](net.png)\n\nThe net.\n\n![Two.](net.png)\n", 9),
+        ("A net.\n\n![One.](net.png){#net width=50%}\n\n![Two.](net.png)\n", 7),
+        ("A net.\n\n![One.](net.png){#a}\n\n![Two.](net.png)\n\n![Three.](net.png){#net}\n", 9),
+        ("A net.\n\n| A |\n|---|\n| a |\n\n: One. {#net}\n\n| A |\n|---|\n| a |\n\n: Two. {#net}\n", 15),
+        ("A net.\n\n$$x$$ {#net}\n\n$$y$$ {#net}\n", 7),
+        ("A net.\n\n## A {#net}\n\nWords.\n\n## B {#net}\n", 9),
+    ],
+)
+def test_a_name_that_is_given_twice_is_refused_where_it_is_given_again(plain, text, line):
+    Image.new("RGB", (40, 20), "red").save(plain / "figures" / "net.png")
+    assert f"{SECTION}:{line}: two " in refusal(lambda: document(plain, f"# Mine\n\n{text}"))
+
+
+DOLLARS = "# Costs in $\n\nIt costs $5 and that is it.\n\nUS$ 5, `$x`, \\$6 and $7 or $8.\n\n- 9$ a^$^\n"
+
+
+def test_a_dollar_sign_that_begins_no_formula_is_printed_in_every_format(plain):
+    composed = document(plain, DOLLARS, typed_numbers="allow")
+    assert composed.notices == ()
+    page = pages(plain, DOLLARS)
+    assert "<p>It costs $5 and that is it.</p>\n<p>US$ 5, <code>$x</code>, $6 and $7 or $8.</p>" in page
+    tex = latex.write(composed, TEMPLATES)
+    assert "It costs \\$5 and that is it." in tex and "\\$6 and \\$7 or \\$8." in tex
+    cells = "\n".join("".join(cell["source"]) for cell in json.loads(notebook.write(composed))["cells"])
+    assert "It costs \\$5 and that is it." in cells and "\\$6 and \\$7 or \\$8." in cells
+    paired = "# Mine\n\nIt costs $5 or 6$ more.\n"
+    assert 'content="It costs 5or6 more."' in pages(plain, paired)
+    assert "It costs \\(5 or 6\\) more." in latex.write(document(plain), TEMPLATES)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("as \\cite{ada} says", r"LaTeX such as \cite is printed as it is typed; write [@key]"),
+        ("an \\alpha more", r"LaTeX such as \alpha is printed as it is typed; write $ before and behind"),
+        ("$$ a = b", "$$ is printed as it is typed, since no other $$ ends a formula there"),
+    ],
+)
+def test_latex_outside_of_formulas_is_named(plain, words, said):
+    (notice,) = document(plain, f"# Mine\n\nWords.\n\n{words}\n").notices
+    assert f"{SECTION}:5: {said}" in notice
+    assert not document(plain, "# Mine\n\nC:\\Users\\ada, `\\cite`, $\\alpha$ and \\* or \\\\.\n").notices
