@@ -8,8 +8,10 @@ import subprocess
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from report.document import Document
+from report.formatting import listing
 from report.formulas import FORMULA
 from report.latex_text import CYRILLIC
 
@@ -72,6 +74,7 @@ _COMMANDS = {
     **dict.fromkeys(("begin", "end", "item"), "a list with - before each item, or $$ … $$ for a formula"),
 }
 DEEPEST_BRACKETS = 8
+MOST_NAMED = 8  # typed numbers in one sentence, behind the first
 
 #: Jinja's own would take "{#id" of a heading or a picture for one.
 COMMENT = ("{##", "##}")
@@ -97,21 +100,45 @@ def allowed_names(templates: Path) -> list[str]:
     return sorted(filter(None, names), key=len, reverse=True)
 
 
+class Typed(NamedTuple):
+    """A number that a section types by hand, at its line, and the sentence on it."""
+
+    line: int
+    text: str
+    problem: str
+
+
 def check_digits(template: Path, names: list[str]) -> list[str]:
     """One sentence for every number typed by hand in a section's prose."""
-    text = _prose(template)
-    problems: list[tuple[int, str]] = []
+    return [f"{template}:{found.line}: {found.problem}" for found in _typed(template, names)]
+
+
+def check_typed(template: Path, names: list[str]) -> str:
+    """One sentence on all the numbers typed by hand, each with its line; "" without any."""
+    found = _typed(template, names)
+    if not found:
+        return ""
+    others = [f"{one.text!r} (line {one.line})" for one in found[1 : MOST_NAMED + 1]]
+    if left := len(found) - 1 - len(others):
+        others.append(f"{left} more")
+    so = f"; so {'are' if others[1:] else 'is'} {listing(others)}" if others else ""
+    return f"{template}:{found[0].line}: {found[0].problem}{so}"
+
+
+def _typed(template: Path, names: list[str]) -> list[Typed]:
+    """In reading order."""
+    text, found = _prose(template), []
+
+    def add(where: int, number: str, problem: str) -> None:
+        found.append((where, Typed(text.count("\n", 0, where) + 1, number, problem)))
+
     for formula in re.finditer(FORMULA, text, flags=re.DOTALL):
-        for found in re.finditer(r"\d[\d.,]*", formula[0]):
-            if not re.fullmatch(r"\d{1,2}", found[0].rstrip(".,")):
-                where = formula.start() + found.start()
-                problems.append(
-                    (
-                        where,
-                        f"the number {found[0].rstrip('.,')} is typed in a formula; "
-                        'use {{ plain("analysis/metric") }}',
-                    )
-                )
+        for digits in re.finditer(r"\d[\d.,]*", formula[0]):
+            number = digits[0].rstrip(".,")
+            if not re.fullmatch(r"\d{1,2}", number):
+                instead = 'use {{ plain("analysis/metric") }}'
+                where = formula.start() + digits.start()
+                add(where, number, f"the number {number} is typed in a formula; {instead}")
     text = re.sub(FORMULA, _blank, text, flags=re.DOTALL)
     for pattern in _NO_MEASURE:
         text = re.sub(pattern, _blank, text)
@@ -119,16 +146,10 @@ def check_digits(template: Path, names: list[str]) -> list[str]:
         text = re.sub(rf"(?<![\w.,]){re.escape(name)}(?![\w]|[.,]\d)", _blank, text)
     text = re.sub(r"^[ \t]*\d{1,2}[.)](?=[ \t])", _blank, text, flags=re.MULTILINE)  # numbered lists
     allowed = template.parent.parent / "names.txt"
-    for found in re.finditer(r"[^\s()\[\]]*\d[^\s()\[\]]*", text):
-        problems.append(
-            (
-                found.start(),
-                f"the digits of {found[0]!r} are typed by hand; use value(…) or published(…), "
-                f'add the name to {allowed}, or say {{{{ number("…") }}}}',
-            )
-        )
-    lines = [(text.count("\n", 0, where) + 1, problem) for where, problem in sorted(problems)]
-    return [f"{template}:{line}: {problem}" for line, problem in lines]
+    instead = f'use value(…) or published(…), add the name to {allowed}, or say {{{{ number("…") }}}}'
+    for word in re.finditer(r"[^\s()\[\]]*\d[^\s()\[\]]*", text):
+        add(word.start(), word[0], f"the digits of {word[0]!r} are typed by hand; {instead}")
+    return [typed for _, typed in sorted(found)]
 
 
 def _prose(template: Path) -> str:

@@ -65,7 +65,7 @@ def render(file: Path, macros: Macros, typed_numbers: str) -> Draft:
     source = _source(file)
     title, body = _split_title(source, file)
     template = checks.with_statements(source)
-    typed = _typed(file, macros) if typed_numbers != "allow" else ""
+    typed = checks.check_typed(file, macros.allowed_names) if typed_numbers != "allow" else ""
     if typed and typed_numbers == "refuse":
         raise ProseError(typed, file.stem)
     notices = tuple(filter(None, (typed, checks.check_html(file), checks.check_latex(file))))
@@ -106,12 +106,6 @@ def broken_draft(file: Path, problem: str) -> Draft:
     said = markdown(problem.replace(f"{file.parent}/", ""))
     note = f"\n::: {{.missing}}\nThis section cannot be shown: {said}.\n:::\n"
     return Draft(file, text, title, note, problems=(problem,), lost=True)
-
-
-def _typed(file: Path, macros: Macros) -> str:
-    """A sentence on the first number that a section types by hand, and on how many there are."""
-    typed = checks.check_digits(file, macros.allowed_names)
-    return typed[0] + (f" (and {len(typed) - 1} more in this file)" if typed[1:] else "") if typed else ""
 
 
 def _source(file: Path) -> str:

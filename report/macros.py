@@ -125,6 +125,7 @@ class Macros:
         """The analysis of all later names that do not say theirs; prints nothing."""
         if not re.fullmatch(ANALYSIS, analysis):
             raise MacroError(f'{analysis!r} is no analysis; write one such as "architecture.vgg19"')
+        self._check_known(analysis)
         self.subject = analysis
         self.subjects.add(analysis)
         return ""
@@ -135,11 +136,17 @@ class Macros:
         if not name:
             raise MacroError('name an analysis, or begin with `% do about("analysis")`')
         if name not in self.loaded:
+            self._check_known(name)
             recorded = self.store.best(name, self.prefer)
             self.loaded[name] = self.store.illustrated(recorded)
             self.local |= {f"{name}/{one}" for one in self.loaded[name].figures.keys() - recorded.figures}
         self.used.add(name)
         return self.loaded[name]
+
+    def _check_known(self, analysis: str) -> None:
+        known = self.store.known()
+        if known and analysis not in known:
+            raise MacroError(f"there is no analysis {analysis!r}{nearest(analysis, sorted(known))}")
 
     def profile(self, analysis: str | None = None) -> str:
         """Of a result: "full", "quick" or "custom"."""

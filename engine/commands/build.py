@@ -66,12 +66,9 @@ def build(
     for identifier in refreshed.recorded:
         out.print(f"{identifier}: recorded")
     built = build_studies(studies, Options.store, templates(), output, wanted, prefer=prefer, tagged=tagged)
-    unknown = _unknown(studies)
     for line in built.lines:
         out.print(escape(line))
-    for problem in dict.fromkeys(
-        (*refreshed.problems, *refreshed.notices, *unknown, *built.notices, *built.problems)
-    ):
+    for problem in dict.fromkeys((*refreshed.problems, *refreshed.notices, *built.notices, *built.problems)):
         say(problem, "yellow")
     if offline_check:
         from report.site_checks import check_site
@@ -84,24 +81,6 @@ def build(
         out.print("Every link resolves, and no page loads anything from outside its folder.")
     if built.problems or refreshed.problems:
         raise typer.Exit(1)
-
-
-def _unknown(studies: list[Study]) -> list[str]:
-    """A sentence for each analysis that a study of one's own names, and that there is not."""
-    from report.state import MENTION, section_files
-
-    if not Options.folder:
-        return []
-    known = {*analyses.identifiers(), *(name for name, _ in Options.store.recorded())}
-    families = {name.partition(".")[0] for name in known} | {analyses.OWN}
-    found = []
-    for file in [file for study in studies for file in section_files(study, templates()) if file.is_file()]:
-        for number, line in enumerate(file.read_text("utf-8-sig", errors="replace").splitlines(), 1):
-            for name in MENTION.findall(line):
-                if name not in known and name.partition(".")[0] in families:
-                    hint = analyses.nearest(name, sorted(known))
-                    found.append(f"{file}:{number}: there is no analysis {name!r}{hint}")
-    return found
 
 
 def _needed(studies: list[Study]) -> set[str] | None:

@@ -58,8 +58,10 @@ def work_in(folder: Path | None, results: Path | None = None) -> None:
     recorded = HOME / "results"
     Options.folder, Options.opened = folder, None
     own = results or (folder / "results" if folder else recorded)
-    Options.store = Store(own, behind=recorded if folder else None)
     analyses.use_folder(folder / "analyses" if folder else None)
+    Options.store = Store(
+        own, behind=recorded if folder else None, analyses=frozenset(analyses.identifiers())
+    )
 
 
 def work_in_named(names: Sequence[str]) -> Sequence[str]:

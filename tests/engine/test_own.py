@@ -187,7 +187,12 @@ def test_numbers_typed_by_hand_are_named_refused_or_allowed(plain):
     with pytest.raises(ProseError, match="ZX-81"):
         document(plain, typed_numbers="refuse")
     assert not document(plain, typed_numbers="allow").notices
+    many = "\n\n".join(["It is a ZX-81, of $1000$.", "And 3,5.", *(f"Of {n}." for n in range(40, 50))])
+    (typed,) = document(plain, f"# Mine\n\n{many}\n").notices
+    assert "say {{ number(\"…\") }}; so are '1000' (line 3), '3,5.' (line 5), '40.' (line 7), '41.'" in typed
+    assert typed.endswith("'45.' (line 17) and 4 more")
     (plain / "names.txt").write_text("ZX-81\n", "utf-8")
+    (plain / SECTION).write_text("# Mine\n\nIt is a ZX-81.\n", "utf-8")
     assert not document(plain, typed_numbers="refuse").notices
     said = document(plain, '# Mine\n\nIn 1997, 5 May 2024, see Figure 2: {{ number("1,234") }} of it.\n')
     assert not said.notices
@@ -666,11 +671,14 @@ def test_html_is_shown_as_it_is_typed_with_a_notice(plain, capsys):
 
 
 def test_an_analysis_that_is_not_there_is_named_with_its_line_and_the_nearest(folder, capsys):
-    (folder / SECTION).write_text('# A\n\n{{ value("own.sqeeze/total_parameters") }}\n', "utf-8")
-    assert main(["build", str(folder), "--format", "html"]) == 1
-    said = capsys.readouterr().err
-    assert f"{folder / SECTION}:3: there is no analysis 'own.sqeeze'; did you mean own.squeeze" in said
-    assert "`convstudy run own.sqeeze`" in said
+    for use in ('{{ value("own.sqeeze/total_parameters") }}', '% do about("own.sqeeze")'):
+        (folder / SECTION).write_text(f"# A\n\n{use}\n", "utf-8")
+        assert main(["build", str(folder), "--format", "html"]) == 1
+        (said,) = capsys.readouterr().err.splitlines()
+        assert f"{folder / SECTION}:3: there is no analysis 'own.sqeeze'; did you mean own.squeeze" in said
+    shutil.copy(folder / "analyses" / "squeeze.py", folder / "analyses" / "sqeeze.py")
+    assert main(["explain", str(folder)]) == 0
+    assert "the lack of own.sqeeze is gone" in capsys.readouterr().out
 
 
 HELPER = "from own import helper\n\n\n"
