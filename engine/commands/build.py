@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.markup import escape
 
-import analyses
 from engine.commands.common import (
     Options,
     as_profile,
     fail,
+    needed,
     out,
     say,
     site,
     studies_named,
     templates,
+    usable,
     work_in_named,
 )
 from engine.commands.progress import progress
-
-if TYPE_CHECKING:
-    from report.document import Study
 
 
 def build(
@@ -60,9 +58,10 @@ def build(
     if not wanted or set(wanted) - set(FORMATS):
         fail(2, f"--format {formats} is not known; say one or more of {','.join(FORMATS)}")
     prefer = as_profile(profile)
-    studies, output = studies_named(work_in_named(names or [])), site(output)
+    studies = studies_named(work_in_named(names or []))
+    output = usable(site(output))
     with progress() as report:
-        refreshed = refresh(Options.store, report, only=_needed(studies))
+        refreshed = refresh(Options.store, report, only=needed(studies))
     for identifier in refreshed.recorded:
         out.print(f"{identifier}: recorded")
     built = build_studies(studies, Options.store, templates(), output, wanted, prefer=prefer, tagged=tagged)
@@ -81,10 +80,3 @@ def build(
         out.print("Every link resolves, and no page loads anything from outside its folder.")
     if built.problems or refreshed.problems:
         raise typer.Exit(1)
-
-
-def _needed(studies: list[Study]) -> set[str] | None:
-    """The analyses behind a study of one's own; None where all are to be up to date."""
-    from report.state import mentioned
-
-    return mentioned(studies, templates()) | set(analyses.own()) if Options.folder else None

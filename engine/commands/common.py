@@ -105,6 +105,28 @@ def site(named: Path | None) -> Path:
     return named or (Options.folder or Path()) / "site"
 
 
+def usable(output: Path) -> Path:
+    """The folder, once it was seen that a site can be written there."""
+    from report.state import state_folder
+
+    for folder in (output, *output.parents):
+        if folder.exists() and not folder.is_dir():
+            fail(2, f"--output {output} cannot be a folder, since {folder} is a file; name another")
+    with refusing(OSError):
+        for folder in (output, state_folder(output)):
+            folder.mkdir(parents=True, exist_ok=True)
+            if not os.access(folder, os.W_OK | os.X_OK):
+                fail(2, f"{folder} cannot be written; name another folder with --output, or make it writable")
+    return output
+
+
+def needed(studies: list[Study]) -> set[str] | None:
+    """The analyses behind a study of one's own; None where all are to be up to date."""
+    from report.state import mentioned
+
+    return mentioned(studies, templates()) | set(analyses.own()) if Options.folder else None
+
+
 def options(
     results: Annotated[
         Path | None, typer.Option(help="The folder of results (default: beside this file)")

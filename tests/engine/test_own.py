@@ -117,7 +117,7 @@ def test_a_folder_of_the_author_never_hides_a_module_of_ours(plain, monkeypatch)
     assert main(["list", "studies"]) == 0
     assert main(["run", "architecture.lenet"]) == 0
     with pytest.raises(
-        analyses.BrokenPlugin, match=r"loaded from .*/analyses/statistics\.py: its `analysis` is 3"
+        analyses.BrokenPlugin, match=r"loaded from .*/analyses/statistics\.py:1: its `analysis` is 3"
     ):
         analyses.get("own.statistics")
 
@@ -385,7 +385,7 @@ def test_two_pictures_of_one_name_are_refused(plain):
     ("text", "line", "complaint"),
     [
         ("# Another", 3, "this heading would begin another section; write ## before it"),
-        ("## X {#x}\n\n## Y {#x}", 3, "two headings have the id 'x'"),
+        ("## X {#x}\n\n## Y {#x}", 5, "two headings have the id 'x'"),
         (
             "## Above {#above}\n\n[up](#abov)",
             5,
@@ -446,7 +446,7 @@ def test_a_fault_that_only_latex_finds_is_named_with_its_file_and_line(plain, ca
 @pytest.mark.parametrize(
     ("key", "complaint"),
     [
-        ('title = "  "', "title is missing"),
+        ('title = "  "', r"study\.toml:1: title is empty; write title"),
         (r'title = "A\u0007"', r":1: the text has a control character \(U\+0007\)"),
         ('title = "A"\nabstract = "sections/none.md"', r":2: there is no file 'sections/none\.md'"),
         (
@@ -692,8 +692,8 @@ HELPER = "from own import helper\n\n\n"
         ("\n1 / 0\n", "squeeze.py:2: ", "division by zero"),
         (HELPER, r"squeeze.py \(.*helper.py:2\): ", "unindent does not match|unexpected indent"),
         ("x = 1\n", "squeeze.py: ", "it has no `analysis`; end the file with .*helper.s file with _"),
-        (ANALYTIC.replace('"Runs", ', "3, "), "squeeze.py: ", 'Squeeze says no title; write title = "…"'),
-        (ANALYTIC.replace("own.squeeze", "own.lemon"), "squeeze.py: ", 'write id = "own.squeeze"'),
+        (ANALYTIC.replace('"Runs", ', "3, "), "squeeze.py:7: ", 'Squeeze says no title; write title = "…"'),
+        (ANALYTIC.replace("own.squeeze", "own.lemon"), "squeeze.py:7: ", 'write id = "own.squeeze"'),
         (ANALYTIC.replace("def run", "def ran"), "squeeze.py:23: ", "abstract class Squeeze"),
         ("import sys\nsys.exit(3)\n", "squeeze.py:2: ", r"it called sys.exit\(3\)"),
         (b'\n\nname = "na\xefve"\n', "squeeze.py:3: ", "an encoding such as Latin-1, not in UTF-8; save"),
@@ -707,6 +707,30 @@ def test_an_analysis_that_cannot_be_loaded_is_named_with_its_line(folder, code, 
     common.work_in(folder)
     with pytest.raises(analyses.BrokenPlugin, match=f"loaded from .*{place}.*({complaint})"):
         analyses.get("own.squeeze")
+
+
+@pytest.mark.parametrize("output", ["/dev/null", "study.toml", "study.toml/site", "/proc/site"])
+def test_an_output_that_cannot_be_a_folder_is_refused_before_the_build(folder, output, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    assert main(["build", "--format", "html", "--output", output]) == 2
+    printed = capsys.readouterr()
+    (said,) = printed.err.splitlines()
+    assert output in said and "recorded" not in printed.out
+    assert not (folder / "results" / "full").exists()
+
+
+def test_explain_names_what_the_study_rests_on_alone(folder, capsys):
+    assert main(["explain", str(folder)]) == 0
+    rows = [line.split(" ")[0] for line in capsys.readouterr().out.splitlines() if not line.startswith(" ")]
+    assert list(dict.fromkeys(rows)) == [
+        "architecture.drawings",
+        "architecture.lenet",
+        "architecture.vgg19",
+        "own.squeeze",
+        "my-study",
+    ]
+    assert main(["explain", "architecture.zoo"]) == 0
+    assert "architecture.zoo (full)" in capsys.readouterr().out
 
 
 def test_a_broken_analysis_or_bibliography_is_named_with_its_file(folder, capsys):
