@@ -855,3 +855,20 @@ def test_latex_outside_of_formulas_is_named(plain, words, said):
     (notice,) = document(plain, f"# Mine\n\nWords.\n\n{words}\n").notices
     assert f"{SECTION}:5: {said}" in notice
     assert not document(plain, "# Mine\n\nC:\\Users\\ada, `\\cite`, $\\alpha$ and \\* or \\\\.\n").notices
+
+
+@pytest.mark.parametrize(
+    "what", ["macros", "study-keys", "analyses", "studies", "data", "verification.siamese"]
+)
+def test_what_is_listed_fits_a_hundred_columns(what, capsys):
+    assert main(["list", what]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 100 and lines == [line.rstrip() for line in lines]
+
+
+def test_a_macro_is_listed_with_an_example_that_can_be_copied(capsys):
+    assert main(["list", "macros"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    name = next(number for number, line in enumerate(lines) if line.startswith("percent "))
+    assert lines[name] == 'percent    {{ percent("test_accuracy", ci=True) }}'
+    assert lines[name + 1] == '           A fraction as "84.3%", or "84.3% (95% CI 80.0–88.3)"'
