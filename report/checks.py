@@ -181,11 +181,14 @@ def check_html(template: Path) -> str:
 def check_latex(template: Path) -> str:
     """A sentence on the first LaTeX outside of formulas, which is printed as it is typed; "" without any."""
     text = re.sub(FORMULA, _blank, _prose(template), flags=re.DOTALL)
-    if found := re.search(r"(?<![\\\w:/])\\([A-Za-z]+)|\$\$", text):
+    displayed = r"\\[\[(][^\n]*[=^_\\][^\n]*\\[\])]"
+    if found := re.search(rf"(?<![\\\w:/])\\([A-Za-z]{{2,}})|\$\$|{displayed}", text):
         line = text.count("\n", 0, found.start()) + 1
+        if found[0].startswith((r"\[", r"\(")):
+            return f"{template}:{line}: {found[0]} is printed without its backslashes; write $x$, or $$x$$"
         if not found[1]:
             return f"{template}:{line}: $$ is printed as it is typed, since no other $$ ends a formula there"
-        instead = _COMMANDS.get(found[1], "$ before and behind a formula")
+        instead = _COMMANDS.get(found[1], "a formula as $x$, without spaces beside the $")
         return f"{template}:{line}: LaTeX such as {found[0]} is printed as it is typed; write {instead}"
     return ""
 

@@ -74,6 +74,10 @@ def check_structure(draft: Draft, tree: list[Block]) -> None:
         if label and not draft.lost and re.search(rf"(?<![\\`]){{#{re.escape(label[1])}", draft.source):
             said = "a heading, a picture, a caption of a table, or a formula within $$"
             raise fault([draft], f"#{label[1]}", f"the label {{#{label[1]}}} stands behind none of {said}")
+        if element["t"] == "Str" and not label and element["c"].startswith("{#") and not draft.lost:
+            begun = element["c"]
+            if re.search(rf"(?<![\\`]){re.escape(begun)}", draft.source):
+                raise fault([draft], begun, f"the label {begun} must be one word in braces, as {{#name}}")
     for depth, block in _lists(tree):
         if depth > DEEPEST_LIST:
             first = next((plain_text(part["c"]) for part in elements(block) if part["t"] == "Plain"), "- ")

@@ -32,14 +32,16 @@ UNREADABLE = {
     "&": r"an & stands outside of \begin{aligned} … \end{aligned}; write \& for the sign",
     "#": r"a # stands there; write \# for the sign",
     "\\": r"lines break in \begin{aligned} … \end{aligned} alone; write \\ between these",
+    "tag": "an equation with a label has a number, as $$ … $$ {#name}",
     "label": r"a label is written behind the formula, as $$ … $$ {#name}",
     "ref": 'an equation is referred to as {{ ref("equation:name") }}',
     "eqref": 'an equation is referred to as {{ ref("equation:name") }}',
     **{old: rf"write \math{old}{{…}} in place of \{old}" for old in ("rm", "bf", "it", "cal", "sf", "tt")},
     "right": r"\right stands without its \left",
 }
+_GROUP = "\x01"  # stands for each character of what is in braces
 _TEXTS = r"\\(?:text|textbf|textit|textrm|mbox|operatorname)\*?\s*$"  # whose braces hold words
-_ARGUMENT = r"(?:\\[A-Za-z]+|\\.|[^\s\\])"
+_ARGUMENT = rf"(?:{_GROUP}+|\\[A-Za-z]+|\\.|[^\s\\])"
 _TWICE = rf"(?<!\\)([_^])\s*{_ARGUMENT}\s*(?:(?!\1)[_^]\s*{_ARGUMENT}\s*)?\1"
 
 
@@ -95,7 +97,7 @@ def _structure(tex: str) -> Iterator[Fault]:
         flat = inner
         for group in re.finditer(r"\{([^{}]*)\}", flat):
             yield from _twice(group[1], group.start(1))
-        inner = re.sub(r"\{[^{}]*\}", lambda group: "." * len(group[0]), flat)
+        inner = re.sub(r"\{[^{}]*\}", lambda group: _GROUP * len(group[0]), flat)
     yield from _twice(flat, 0)
 
 

@@ -23,7 +23,7 @@ from report.formatting import (
     styled,
     with_interval,
 )
-from report.numbering import Offer
+from report.numbering import Offer, label
 from report.questions import all_ids, mark
 from results.schema import Dataset, Finding, Metric, Placeholder, Result
 from results.store import Profile, ResultError, Store
@@ -321,6 +321,11 @@ class Macros:
 
     def ref(self, target: str) -> str:
         """A reference to a table, figure or section, or to an equation $$ … $$ {#loss}: "Table 3"."""
+        if not target.strip():
+            raise MacroError(f"ref() names nothing; it is written {MACROS['ref']}")
+        kind, colon, name = target.partition(":")
+        if f"{kind}:" in OF_THE_PROSE and kind != "section":
+            target = f"{kind}{colon}{label(name)}"
         return _span("ref", "target", full_name(target, self.subject), "?")
 
     def _published(self, key: str) -> int | float:

@@ -52,35 +52,36 @@ def number_items(
     counts: dict[Kind, int] = {"table": 0, "figure": 0, "equation": 0}
 
     def numbered(section: str, body: Sequence[Block]) -> list[Block]:
-        def change(element: Block) -> list[Block] | None:
-            if element["t"] in ("Figure", "Table") and (caption := _caption(element)):
-                return [written(section, element, caption)]
-            kind, data = marker(element)
-            if element["t"] == "Span" and kind == "equation":
-                count(section, "equation", data["target"], element["c"][1][0]["c"][1])
-                return [element]
-            if element["t"] != "Div" or kind not in ("table", "figure"):
-                return None
-            target = data["target"]
-            if target in items:
-                again = {"t": "Span", "c": [["", ["ref"], [["target", target]]], []]}
-                return [{"t": "Para", "c": [*words("See "), again, *words(".")]}]
-            offer = offers[target]
-            counts[offer.kind] += 1
-            items[target] = Item(
-                offer.kind, counts[offer.kind], target, offer.content, section, offer.columns
-            )
-            return [element]
-
-        changed: list[Block] = rewrite(body, change)
+        changed: list[Block] = rewrite(body, lambda part: change(section, part))
         return changed
+
+    def change(section: str, element: Block) -> list[Block] | None:
+        if element["t"] == "Image":
+            return [element]  # whose words are those of its caption again
+        if element["t"] in ("Figure", "Table") and (caption := _caption(element)):
+            return [written(section, element, caption)]
+        kind, data = marker(element)
+        if element["t"] == "Span" and kind == "equation":
+            count(section, "equation", data["target"], element["c"][1][0]["c"][1])
+            return [element]
+        if element["t"] != "Div" or kind not in ("table", "figure"):
+            return None
+        target = data["target"]
+        if target in items:
+            again = {"t": "Span", "c": [["", ["ref"], [["target", target]]], []]}
+            return [{"t": "Para", "c": [*words("See "), again, *words(".")]}]
+        offer = offers[target]
+        counts[offer.kind] += 1
+        items[target] = Item(offer.kind, counts[offer.kind], target, offer.content, section, offer.columns)
+        return [element]
 
     def written(section: str, element: Block, caption: str) -> Block:
         """What the author wrote, with a number and a name by which `ref` finds it."""
         kind: Kind = "figure" if element["t"] == "Figure" else "table"
         target = _name(element, counts[kind] + 1)
         count(section, kind, target, caption)
-        return {"t": "Div", "c": [["", ["written"], [["target", target]]], [element]]}
+        inner = {"t": element["t"], "c": rewrite(element["c"], lambda part: change(section, part))}
+        return {"t": "Div", "c": [["", ["written"], [["target", target]]], [inner]]}
 
     def count(section: str, kind: Kind, target: str, caption: str) -> None:
         counts[kind] += 1
@@ -105,7 +106,7 @@ def with_equations(node: Any) -> Any:
                 break
             parts.pop()
         if found and parts and _is_displayed(parts[-1]):
-            data = [["target", f"equation:{_label(found[1])}"]]
+            data = [["target", f"equation:{label(found[1])}"]]
             parts[-1] = {"t": "Span", "c": [["", ["equation"], data], [parts[-1]]]}
             parts += [{"t": "Str", "c": found[2]}] if found[2] else []
         else:
@@ -138,12 +139,12 @@ def _name(element: Block, number: int) -> str:
     """ "picture:net" and "table:costs": by the id that the author gave, else by the file of the picture."""
     given = element["c"][0][0]
     if element["t"] == "Table":
-        return f"table:{_label(given) or number}"
+        return f"table:{label(given) or number}"
     files = [Path(image["c"][2][0]).stem for image in elements(element) if image["t"] == "Image"]
-    return f"picture:{_label(given) or _label(''.join(files[:1])) or number}"
+    return f"picture:{label(given) or label(''.join(files[:1])) or number}"
 
 
-def _label(name: str) -> str:
+def label(name: str) -> str:
     """The name with hyphens for what no label of LaTeX may have."""
     return re.sub(r"[^a-zA-Z0-9_.]+", "-", name).strip("-")
 

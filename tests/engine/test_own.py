@@ -789,6 +789,9 @@ def test_equations_with_a_label_have_numbers_and_are_referred_to(plain):
         "".join(cell["source"]) for cell in json.loads(notebook.write(document(plain)))["cells"]
     )
     assert '<a id="Equation-1"></a>$$L = x_1 \\tag{1}$$\n' in cells and "[Equation 1](#Equation-1)" in cells
+    named = '# Mine\n\n![A net $$x$$ {#in}.](figures/window.png){#größe}\n\n{{ ref("picture:größe") }}\n'
+    assert list(document(plain, named).items)[:2] == ["picture:gr-e", "equation:in"]
+    document(plain, EQUATIONS)
     assert "not refer" not in "".join(document(plain).notices)
     (unnamed,) = document(plain, "# Mine\n\nAs in\n\n$$y$$ {#y}\n").notices
     assert "my-section.md:5: the text never refers to Equation 1; say what to see there with" in unnamed
@@ -807,6 +810,8 @@ def test_a_pdf_numbers_equations_as_the_page_does(plain, capsys):
 def test_a_label_of_nothing_is_refused(plain):
     said = refusal(lambda: document(plain, "# Mine\n\nWords.\n\nAs $x$ {#mine} says.\n"))
     assert f"{SECTION}:5: the label {{#mine}} stands behind none of a heading, a picture" in said
+    said = refusal(lambda: document(plain, "# Mine\n\n$$x$$ {#my loss}\n"))
+    assert f"{SECTION}:3: the label {{#my must be one word in braces, as {{#name}}" in said
     document(plain, "# Mine\n\nWrite \\{#mine\\} or `{#mine}`.\n")
 
 
@@ -847,7 +852,8 @@ def test_a_dollar_sign_that_begins_no_formula_is_printed_in_every_format(plain):
     ("words", "said"),
     [
         ("as \\cite{ada} says", r"LaTeX such as \cite is printed as it is typed; write [@key]"),
-        ("an \\alpha more", r"LaTeX such as \alpha is printed as it is typed; write $ before and behind"),
+        ("an \\alpha more", r"LaTeX such as \alpha is printed as it is typed; write a formula as $x$"),
+        ("so \\[ x = y \\] holds", r"\[ x = y \] is printed without its backslashes; write $x$, or $$x$$"),
         ("$$ a = b", "$$ is printed as it is typed, since no other $$ ends a formula there"),
     ],
 )

@@ -28,6 +28,10 @@ WRONG = {
         r"two subscripts follow each other; put what belongs together in braces, and a name in \text{…}",
         "_b_c",
     ),
+    r"x_{a}_{b}": (
+        r"two subscripts follow each other; put what belongs together in braces, and a name in \text{…}",
+        "_{a}_{b}",
+    ),
     r"\text{train_set}": (r"a _ stands among words; write \_", "_set}"),
     r"a \\ b": (
         r"lines break in \begin{aligned} … \end{aligned} alone; write \\ between these",
