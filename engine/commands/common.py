@@ -37,7 +37,7 @@ out = Console(highlight=False, emoji=False, soft_wrap=True)  # folder:phone: is 
 err = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
 
 WIDTH = 100  # columns of a list
-SHORT_CELL = 24  # letters that stay in a line
+SHORT_CELL = 30  # letters that stay in a line
 
 AsJson = Annotated[bool, typer.Option("--json")]
 
@@ -279,7 +279,8 @@ def print_rows(rows: Sequence[dict[str, Any]], width: int | None = None) -> None
         grid.add_column(key, no_wrap=longest <= SHORT_CELL, overflow="fold")
     for row in rows:
         grid.add_row(*(escape(str(value)) for value in row.values()))
-    print_grid(grid, width)
+    words = (word for row in rows for value in row.values() for word in str(value).split())
+    print_grid(grid, None if any(len(word) > SHORT_CELL for word in words) else width)  # a path stays whole
 
 
 def print_entries(rows: Sequence[dict[str, Any]]) -> None:
