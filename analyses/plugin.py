@@ -100,6 +100,7 @@ class Summary:
     figures: Mapping[str, Figure] = field(default_factory=dict)
     findings: Mapping[str, Finding] = field(default_factory=dict)
     datasets: tuple[Dataset, ...] = ()
+    data_notes: tuple[str, ...] = ()  # on the first data set: what was left out of it, say
     note: str = ""
 
 

@@ -66,7 +66,7 @@ def summary(parameters: PhotographsParameters, outcomes: Mapping[str, Outcome]) 
                 {name: one for name, one in outcomes.items() if name != "transfer"}
             ),
         },
-        note="; ".join(about["notes"]),
+        data_notes=tuple(about["notes"]),
     )
 
 

@@ -270,6 +270,9 @@ def test_the_latex_of_a_study_compiles_in_an_empty_folder_as_it_does_here(workpl
     folder = tmp_path / "empty"
     shutil.unpack_archive(workplace.output / "one-latex.zip", folder)
     assert {"one.tex", "convstudy.cls", "references.bib", "latexmkrc"} <= set(files(folder))
+    said = (folder / "README.txt").read_text("utf-8")
+    assert "Run latexmk in this folder: it makes one.pdf, with pdflatex" in said and "choose this zip" in said
+    assert "one-latex.zip: unpack it and run `latexmk` there, which takes pdflatex" in built.notices[0]
     if not shutil.which("latexmk"):
         assert built.notices and "has no .bbl" in built.notices[-1]
         return

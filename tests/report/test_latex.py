@@ -282,12 +282,12 @@ def test_a_character_without_a_form_is_shown_and_reported(workshop: Workshop, tm
 
 @needs_tex
 def test_a_latex_error_is_our_section_and_line(workshop: Workshop, tmp_path: Path) -> None:
-    workshop.section("training", "# Training\n\nFine.\n\nThen $x + \\undefinedthing$ breaks.\n")
+    workshop.section("training", "# Training\n\nFine.\n\nThen $x + \\cancel{y}$ breaks.\n")
     with pytest.raises(latex.LaTeXError) as caught:
         build(workshop, tmp_path)
     message = str(caught.value)
     assert message.startswith(f"{workshop.templates / 'sections' / 'training.md'}:5: ")
-    assert "Undefined control sequence" in message and "undefinedthing" in message and "\n" not in message
+    assert "Undefined control sequence" in message and "cancel" in message and "\n" not in message
     workshop.section("training", "# Training\n\nFine.\n")
     assert build(workshop, tmp_path).exists()
 
