@@ -212,11 +212,7 @@ def _table(ledger: Ledger, words: str) -> Table:
                 "parameters": sum(layer.parameters for layer in norms),
             }
         ),
-        *(
-            layers.row(layer, COLUMNS[:-1], layer.name)
-            for layer in ledger.layers
-            if layers.is_linear(layer)
-        ),
+        *(layers.row(layer, COLUMNS[:-1], layer.name) for layer in ledger.layers if layers.is_linear(layer)),
     ]
     rows = [row.model_copy(update={"arithmetic": _of_macs(row)}) for row in rows]
     return Table(
@@ -240,7 +236,7 @@ def _hand_count_table(
 ) -> Table:
     width = parameters.wrong_width
     return builders.table(
-        "An unpublished hand count of the multiplications of the ResNet-like network beside the computed one. "
+        "An unpublished hand count of the ResNet-like network's multiplications beside the computed one. "
         f"Mistaken: for the wrong rows, the product with {width} in place of the number of filters.",
         {
             "layer": builders.text("Layer"),
@@ -272,9 +268,7 @@ def _hand_count_table(
 
 
 def _figure(ledgers: Mapping[str, Ledger]) -> Chart:
-    by_stage = {
-        name: [macs / 1e6 for macs in _by_stage(ledger).values()] for name, ledger in ledgers.items()
-    }
+    by_stage = {name: [macs / 1e6 for macs in _by_stage(ledger).values()] for name, ledger in ledgers.items()}
     return Chart(
         kind="bar",
         caption="Multiplications of each stage in the three base networks.",

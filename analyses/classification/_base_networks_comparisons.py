@@ -74,7 +74,7 @@ def second_pairs(runs: Runs) -> dict[str, tuple[list[float], list[float]]]:
 
 
 def fit_pairs(runs: Runs) -> dict[str, tuple[list[float], list[float]]]:
-    """Training accuracies, in the last epoch with augmentation, of the separable network and of the others."""
+    """Training accuracies in the last epoch with augmentation, of the separable network and the others."""
     reached = {
         name: [run["history"]["train_accuracy"][-1] for run in found]
         for name, found in runs[AUGMENTED].items()

@@ -110,9 +110,7 @@ def seconds_table(runs: Runs, words: Mapping[str, str], differences: Mapping[str
             "difference": builders.number("Difference", "+.0f", "s"),
         },
         [row | {"verdict": longer.get(str(row["verdict"]), row["verdict"])} for row in rows],
-        notes=(
-            "p is of Student's paired test, adjusted by Holm's method for the comparisons of the table.",
-        ),
+        notes=("p is of Student's paired test, adjusted by Holm's method for the comparisons of the table.",),
     )
 
 

@@ -33,7 +33,10 @@ def losses(runs: Mapping[str, Sequence[Outcome]], what: str) -> Panels:
     axes = {
         ("linear",): "",
         ("log",): " The vertical axes are logarithmic.",
-    }.get(tuple(sorted(scales)), " The vertical axis is logarithmic where a loss varies by a factor over ten.")
+    }.get(
+        tuple(sorted(scales)),
+        " Vertical axes are logarithmic where a loss varies by more than a factor of ten.",
+    )
     return Panels(
         caption=f"{what} by epoch, without their weights, means over {counted(fewest, 'seeds')}"
         + ("; bands reach from the lowest to the highest seed" if fewest > 1 else "")

@@ -28,7 +28,6 @@ from results.builders import FRACTION
 from results.schema import Finding, Metric
 from results.text import counted
 
-
 #: How the name of a difference ends → of what it is.
 WHAT = {
     "iou_": "mean IoU of the best proposal",
@@ -212,7 +211,9 @@ def _losses(runs: Sequence[Outcome], loss: str) -> dict[str, list[float]]:
     }
 
 
-def _overfitting_pairs(ablation: Mapping[str, Sequence[Outcome]]) -> dict[str, tuple[list[float], list[float]]]:
+def _overfitting_pairs(
+    ablation: Mapping[str, Sequence[Outcome]],
+) -> dict[str, tuple[list[float], list[float]]]:
     """What canvases that stay as they are change in overfitting: by how much the loss of the class is higher
     on validation canvases than in training, and the loss of the box in training.
     """
@@ -319,7 +320,9 @@ def _findings(
                     f"With {label}, the {what} is {word}", (f"{key}/{suffix}",), verdict
                 )
     effects = {
-        name: abs(differences[f"ablation/{name}/iou_"].difference.value) for name in words if name != REFERENCE
+        name: abs(differences[f"ablation/{name}/iou_"].difference.value)
+        for name in words
+        if name != REFERENCE
     }
     findings["weights_matter_most"] = builders.statement(
         "Of all changes, equal weights change the fit of the best proposal most, and make it worse, after "
@@ -340,7 +343,9 @@ def _findings(
             )
     if "ablation/phases/over_longer_" in differences:
         findings["phases_over_longer"] = _phase_finding(differences["ablation/phases/over_longer_"])
-        findings["phases_box_over_longer"] = _phase_finding(differences["ablation/phases/over_longer_iou_"], box=True)
+        findings["phases_box_over_longer"] = _phase_finding(
+            differences["ablation/phases/over_longer_iou_"], box=True
+        )
     families = (
         ("", "help", "more", "raises accuracy significantly", "Accuracy is significantly higher with"),
         ("", "hurt", "less", "lowers accuracy significantly", "Accuracy is significantly lower with"),
@@ -382,7 +387,7 @@ def _findings(
 
 
 def _phase_finding(found: Comparison, *, box: bool = False) -> Finding:
-    """Two phases compared with as many epochs of everything, in accuracy or in the IoU of the best proposal."""
+    """Two phases against as many epochs of everything, in accuracy or in the IoU of the best proposal."""
     name = f"ablation/phases/over_longer_{'iou_' if box else ''}difference"
     difference = f"{{{name}:+.3f}}" if box else builders.shown(name, "points", ci=True, unit=True)
     what = "mean IoU of the best proposal" if box else "accuracy"

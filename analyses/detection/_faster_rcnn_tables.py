@@ -30,16 +30,18 @@ MEASURED = {  # name of the metric → what is measured, title, unit
 
 
 def results_table(metrics: Mapping[str, Metric], parameters: DetectorParameters) -> Table:
+    plain, with_interval = ("train_accuracy", "map_50", "map_50_95", "found"), ("mean_iou", "centre_error_px")
     rows = [
         {
             "network": label,
             "test_accuracy": metrics[f"{name}/test_accuracy"],
-            **{key: metrics[f"{name}/{key}"].value for key in ("train_accuracy", "map_50", "map_50_95", "found")},
-            **{key: metrics[f"{name}/{key}"] for key in ("mean_iou", "centre_error_px")},
+            **{key: metrics[f"{name}/{key}"].value for key in plain},
+            **{key: metrics[f"{name}/{key}"] for key in with_interval},
         }
         for name, label in NETWORKS.items()
     ]
-    sizes = ", ".join(f"{metrics[f'{name}/parameters'].value:,} ({label})" for name, label in NETWORKS.items())
+    counts = {label: metrics[f"{name}/parameters"].value for name, label in NETWORKS.items()}
+    sizes = ", ".join(f"{count:,} ({label})" for label, count in counts.items())
     return builders.table(
         f"Faster R-CNN on {parameters.data.test:,} test canvases, with three kinds of base network: means "
         f"over {counted(parameters.seeds, 'seeds')}. mAP: mean average precision at an intersection over "
@@ -59,16 +61,15 @@ def results_table(metrics: Mapping[str, Metric], parameters: DetectorParameters)
         notes=(
             "The accuracy is of the class that the head names at the best proposal; that of training is a "
             "running mean over the last epoch, on the canvases as the detector is shown them. Average "
-            f"precision is of up to {detection.DETECTIONS} proposals per image that suppression leaves, since "
-            f"each canvas holds one object. Parameters: {sizes}.",
+            f"precision is of up to {detection.DETECTIONS} proposals per image that suppression leaves, "
+            f"since each canvas holds one object. Parameters: {sizes}.",
         ),
     )
 
 
 def networks_table(parameters: DetectorParameters, differences: Mapping[str, Comparison]) -> Table:
     rows = [
-        {"comparison": f"{one} − {other}", **differences[key].cells()}
-        for key, one, other in network_pairs()
+        {"comparison": f"{one} − {other}", **differences[key].cells()} for key, one, other in network_pairs()
     ]
     return builders.table(
         "The detector on one base network compared with that on another: difference in test accuracy "
@@ -163,7 +164,7 @@ def ablation_table(
         notes=(
             f"ConvNet; {parameters.ablation_train:,} training canvases and {parameters.ablation_epochs} "
             "epochs, a smaller budget than that of the detectors themselves. Training losses are means over "
-            "the last epoch, as the detector is trained: with dropout and changed canvases where it has them.",
+            "the last epoch, with dropout and on the changed canvases where there are such.",
             comparing.comparison_note(parameters.ablation_seeds),
             UNADJUSTED,
         ),

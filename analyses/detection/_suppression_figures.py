@@ -128,10 +128,10 @@ def _objectness(objectness: Sequence[float], highest: float) -> Heatmap:
 
 def _transformer(training: Sequence[Outcome], test: Sequence[Outcome]) -> Pictures:
     return Pictures(
-        caption=f"The spatial transformer applied to the pixels of the first {counted(len(training), 'training')} "
-        f"and the first {counted(len(test), 'test canvases')}. Each is shown with its true box and its best "
-        "proposal, and beside it the part within the proposal, scaled, with the class that the head names and "
-        "its probability.",
+        caption="The spatial transformer applied to the pixels of the first "
+        f"{counted(len(training), 'training')} and the first {counted(len(test), 'test canvases')}. Each is "
+        "shown with its true box and its best proposal, and beside it the part within the proposal, scaled, "
+        "with the class that the head names and its probability.",
         alt=f"{len(training)} training and {len(test)} test canvases, each beside the part within its best "
         "proposal.",
         columns=6,

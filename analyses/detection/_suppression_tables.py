@@ -81,8 +81,8 @@ def proposals(
         )
     return builders.table(
         f"The {min(LISTED, len(places))} best of the {len(places)} candidates of the example, and the "
-        f"largest IoU of each with a better one that remains at a threshold of {threshold:g}. Row and column: "
-        "of the centre, in pixels.",
+        f"largest IoU of each with a better one that remains at a threshold of {threshold:g}. Row and "
+        "column: of the centre, in pixels.",
         {
             "number": builders.integer("Box"),
             "score": builders.number("Objectness", ".3f"),

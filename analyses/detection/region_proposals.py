@@ -269,8 +269,8 @@ def _table(metrics: Mapping[str, Metric], runs: Mapping[str, Any]) -> Table:
         rows,
         notes=(
             f"Means over {counted(len(runs['proposal']), 'seeds')}. IoU and centre error are of the proposal "
-            "with the highest objectness. Each row's accuracy is over the cells that are labelled under its own "
-            "threshold.",
+            "with the highest objectness. Each row's accuracy is over the cells that are labelled under its "
+            "own threshold.",
         ),
     )
 
