@@ -42,7 +42,7 @@ def choices_table(caption: str, labels: Mapping[str, str], words: Mapping[str, M
 
 def recipe_rows(recipe: Recipe) -> list[tuple[str, str]]:
     """Every choice of a recipe, in words: what is needed to repeat a run."""
-    last = f"{recipe.final_factor:g} of its initial value" if recipe.final_factor else "0"
+    last = f"{recipe.final_factor:g} × the first" if recipe.final_factor else "0"
     *earlier, milestone = map(str, recipe.milestones or ("",))
     milestones = f"epochs {', '.join(earlier)} and {milestone}" if earlier else f"epoch {milestone}"
     schedule = {
@@ -50,7 +50,7 @@ def recipe_rows(recipe: Recipe) -> list[tuple[str, str]]:
         "multistep": f"multiplied by {recipe.gamma:g} after {milestones}"
         if recipe.milestones
         else "constant",
-        "exponential": f"decaying exponentially to {last}",
+        "exponential": f"decaying exponentially to {recipe.learning_rate * recipe.final_factor:g}",
         "cosine": f"cosine to {last}",
         "onecycle": f"linear from 0 in the first {recipe.warm_up:.0%} of the steps, then linear to 0",
     }[recipe.schedule]

@@ -93,6 +93,10 @@ class BaseNetworks(Analysis[BaseNetworksParameters]):
             plain / metrics["mobilenet_multiplications"].value,
             "How many times fewer multiplications the MobileNet-like network needs than the ConvNet",
         )
+        metrics["separable_cost"] = builders.metric(
+            metrics["mobilenet_multiplications"].value / plain,
+            "How many times the multiplications of the ConvNet the MobileNet-like network needs",
+        )
         metrics["residual_cost"] = builders.metric(
             metrics["resnet_multiplications"].value / plain,
             "How many times the multiplications of the ConvNet the ResNet-like network needs",

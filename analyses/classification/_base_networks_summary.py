@@ -143,18 +143,15 @@ def _metrics(parameters: BaseNetworksParameters, runs: Runs) -> dict[str, Metric
             metrics[f"letter/{name}/{key}"] = builders.metric(
                 value, f"{title} without augmentation, {label}", unit
             )
-    metrics["residual_forward_cost"] = builders.metric(
-        metrics["resnet/forward_ms"].value / metrics["convnet/forward_ms"].value,
-        "Time of a forward pass of the ResNet-like network over that of the ConvNet",
-    )
-    for key, measured, what in (
-        ("forward_saving", "forward_ms", "forward pass"),
-        ("training_saving", "training_seconds", "training"),
-    ):
-        plain, separable = (metrics[f"{name}/{measured}"].value for name in ("convnet", "mobilenet"))
-        metrics[key] = builders.metric(
-            plain / separable, f"Time of a {what} of the ConvNet over that of the MobileNet-like network"
-        )
+    for name, words in (("mobilenet", "separable"), ("resnet", "residual")):
+        for key, measured, what in (
+            ("forward", "forward_ms", "forward pass"),
+            ("training", "training_seconds", "training"),
+        ):
+            metrics[f"{words}_{key}_cost"] = builders.metric(
+                metrics[f"{name}/{measured}"].value / metrics[f"convnet/{measured}"].value,
+                f"Time of a {what} of the {NETWORKS[name]} network over that of the ConvNet",
+            )
     budget = {
         "images": (parameters.data.train, "Training images", "images"),
         "steps": (parameters.epochs * parameters.data.train // parameters.batch, "Steps", "steps"),

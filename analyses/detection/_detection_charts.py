@@ -29,19 +29,15 @@ def losses(runs: Mapping[str, Sequence[Outcome]], what: str) -> Panels:
                 panels.append(panel)
                 ends.append(f"{panel.title} {panel.series[0].y[-1]:.4f} ({tested:.4f} on test canvases)")
     fewest = min(map(len, runs.values()))
-    scales = {panel.y.scale for panel in panels}
-    axes = {
-        ("linear",): "",
-        ("log",): " The vertical axes are logarithmic.",
-    }.get(
-        tuple(sorted(scales)),
-        " Vertical axes are logarithmic where a loss varies by more than a factor of ten.",
-    )
+    logarithmic = [panel.y.scale == "log" for panel in panels]
+    axes = " Vertical axes are logarithmic where a loss varies by more than a factor of ten."
+    if all(logarithmic):
+        axes = " The vertical axes are logarithmic."
     return Panels(
         caption=f"{what} by epoch, without their weights, means over {counted(fewest, 'seeds')}"
         + ("; bands reach from the lowest to the highest seed" if fewest > 1 else "")
         + ". The dashed line is the mean of the same loss on the test canvases after training."
-        + axes,
+        + (axes if any(logarithmic) else ""),
         alt=f"Training losses by epoch end at: {', '.join(ends)}.",
         panels=tuple(panels),
         columns=len(panels) // len(runs),

@@ -374,12 +374,12 @@ def _findings(
             label: true for label, true in members.items() if label not in (TRUTH.words, ROI_ALIGN.words)
         }
         rests_on = [f"ablation/{name}/{suffix}difference" for name in words if name != REFERENCE]
-        for name, found in ((f"changes_that_{key}", members), (f"others_that_{key}", members_but_head)):
-            findings[name] = builders.family(
-                f"Some change of the ablation {one}",
-                found,
+        for other, chosen in (("", members), ("other ", members_but_head)):
+            findings[f"{'others' if other else 'changes'}_that_{key}"] = builders.family(
+                f"Some {other}change of the ablation {one}",
+                chosen,
                 *rests_on,
-                none=f"No change {one}." if found is members else f"No other change {one}.",
+                none=f"No {other}change {one}.",
                 one=f"{many} {{members}}.",
                 many=f"{many} each of these changes: {{members}}.",
             )
