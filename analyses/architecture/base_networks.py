@@ -159,7 +159,6 @@ def _of_the_stages(ledgers: Mapping[str, Ledger]) -> dict[str, Metric]:
         "residual_blocks_cost": builders.metric(
             blocks["resnet"] / blocks["convnet"],
             "How many times the multiplications of the ConvNet's first four stages the residual blocks need",
-            arithmetic=f"{blocks['resnet']} / {blocks['convnet']}",
         ),
         "residual_surplus_first_stage": builders.metric(
             (residual["stage1"] - plain["stage1"]) / (sum(residual.values()) - sum(plain.values())),

@@ -73,6 +73,11 @@ def summary(parameters: DetectorParameters, outcomes: Mapping[str, Outcome]) -> 
     metrics["mobilenet/required"] = builders.metric(
         parameters.required, "Test accuracy that is asked for of the MobileNet-like detector", FRACTION
     )
+    metrics["anchor/positive_iou"] = builders.metric(
+        detection.unrefined(POSITIVE)[1],
+        "Mean IoU of an object with a positive anchor, on drawn places and widths",
+        FRACTION,
+    )
     for key, one in differences.items():
         what = next((words for end, words in WHAT.items() if key.endswith(end)), "accuracy")
         metrics |= {
@@ -330,6 +335,13 @@ def _findings(
         max(effects, key=lambda name: effects[name]) == "equal_weights"
         and differences["ablation/equal_weights/iou_"].verdict == "less",
         *(f"ablation/{name}/iou_difference" for name in effects),
+    )
+    equal, bare = metrics["ablation/equal_weights/iou"], metrics["anchor/positive_iou"].value
+    findings["equal_weights_leave_anchors"] = builders.statement(
+        "With equal weights, the interval of the best proposal's mean IoU holds that of a positive anchor",
+        equal.low is not None and equal.high is not None and equal.low <= bare <= equal.high,
+        "ablation/equal_weights/iou",
+        "anchor/positive_iou",
     )
     if "ablation/still/gap_" in differences:
         for name, key, higher in (
