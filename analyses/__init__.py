@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import sys
 import traceback
 from collections.abc import Iterator
@@ -161,7 +162,7 @@ def _load(identifier: str, target: str) -> Analysis[Any]:
         what = error.msg if isinstance(error, SyntaxError) else " ".join(str(error).split())
         what = _encoding(what) or what or type(error).__name__
         raise BrokenPlugin(f"{broken}{_line(error, target)}: {what}") from error
-    return _checked(found, identifier, broken)
+    return _checked(found, identifier, broken, target)
 
 
 def _encoding(fault: str) -> str:
@@ -192,20 +193,34 @@ def _line(error: BaseException, target: str) -> str:
     return f":{line}" if file == target else f" ({file}:{line})"
 
 
-def _checked(found: Any, identifier: str, broken: str) -> Analysis[Any]:
+def _checked(found: Any, identifier: str, broken: str, target: str) -> Analysis[Any]:
     """The analysis, when it says of itself what everything here asks for."""
     from analyses.plugin import Analysis
 
     if not isinstance(found, Analysis):
         what = "it has no `analysis`" if found is None else f"its `analysis` is {found!r}"
         what += "; end the file with `analysis = MyAnalysis()`, of a class of Analysis"
-        raise BrokenPlugin(f"{broken}: {what}, or begin the name of a helper's file with _")
+        where = _place(target, "analysis")
+        raise BrokenPlugin(f"{broken}{where}: {what}, or begin the name of a helper's file with _")
     for name in ("id", "title", "question"):
         if not isinstance(getattr(found, name, None), str):
-            raise BrokenPlugin(f'{broken}: {type(found).__name__} says no {name}; write {name} = "…" in it')
+            kind = type(found).__name__
+            said = f'{kind} says no {name}; write {name} = "…" in it'
+            raise BrokenPlugin(f"{broken}{_place(target, name, f'class {kind}')}: {said}")
     if found.id != identifier:
-        raise BrokenPlugin(f'{broken}: it calls itself {found.id}; write id = "{identifier}"')
+        said = f'it calls itself {found.id}; write id = "{identifier}"'
+        raise BrokenPlugin(f"{broken}{_place(target, 'id', f'class {type(found).__name__}')}: {said}")
     return found
+
+
+def _place(target: str, *names: str) -> str:
+    """ ":17", where an author's file gives the first of these names a value, or begins the last; else ""."""
+    text = Path(target).read_text("utf-8", errors="replace") if Path(target).is_file() else ""
+    for begun in (rf"\s*(\w+\s*,\s*)*{names[0]}\s*[,:=]", rf"\s*{names[-1]}\b"):
+        for number, line in enumerate(text.splitlines(), 1):
+            if re.match(begun, line):
+                return f":{number}"
+    return ""
 
 
 def select(names: list[str]) -> list[str]:

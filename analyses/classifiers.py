@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from analyses import records
 from analyses.plugin import Outcome
-from analyses.records import PARTS, at_the_end, class_numbers, mean_curve
+from analyses.records import at_the_end, class_numbers
 from results import builders
 from results.builders import FRACTION
 from results.schema import Axis, Chart, Finding, Heatmap, Metric, Series, Table
@@ -25,7 +25,7 @@ def measured(prefix: str, outcomes: Sequence[Outcome], what: str) -> dict[str, M
         f"{prefix}/{part}_accuracy": records.over_seeds(
             outcomes, f"{part}_accuracy", f"{name} accuracy of {what}"
         )
-        for part, name in PARTS.items()
+        for part, name in builders.PARTS.items()
         if f"{part}_accuracy" in outcomes[0]
     }
     for key, title in (
@@ -39,6 +39,16 @@ def measured(prefix: str, outcomes: Sequence[Outcome], what: str) -> dict[str, M
         outcomes, "training_seconds", f"Training time of {what}", "seconds"
     )
     return found
+
+
+def on_test_images(prefix: str, outcomes: Sequence[Outcome], what: str) -> dict[str, Metric]:
+    """What is reported of every classifier's test images beside the accuracy, whose interval each analysis
+    chooses: "PREFIX/test_loss". Of what `records.classified` keeps, so that a metric that is added here costs
+    no training; nothing where a run has none.
+    """
+    if any(outcome.get("test_loss") is None for outcome in outcomes):
+        return {}
+    return {f"{prefix}/test_loss": records.over_seeds(outcomes, "test_loss", f"Test loss of {what}", "nats")}
 
 
 def classifiers_table(
@@ -84,7 +94,7 @@ def learning_curve(
     history = outcomes[0]["history"]
     series = [
         _banded(name, outcomes, key, range(1, len(history[key]) + 1))
-        for part, name in PARTS.items()
+        for part, name in builders.PARTS.items()
         if history.get(key := f"{part}_{what}")
     ]
     return Chart(
@@ -128,9 +138,11 @@ def by_iteration(outcomes: Sequence[Outcome], label: str) -> Chart:
 
 def _banded(label: str, outcomes: Sequence[Outcome], key: str, x: Sequence[int], scale: float = 1) -> Series:
     """The mean of a history's list at each x, with a band from the lowest to the highest of several seeds."""
-    mean, low, high = ([scale * value for value in found] for found in mean_curve(outcomes, key))
-    band = {"low": tuple(low), "high": tuple(high)} if len(outcomes) > 1 else {}
-    return Series(label=label, x=tuple(map(float, x[: len(mean)])), y=tuple(mean), **band)
+    mean = tuple(scale * value for value in records.mean_curve(outcomes, key))
+    values = records.by_epoch(outcomes, key)
+    low, high = (tuple(scale * end(found) for found in values) for end in (min, max))
+    band = {"low": low, "high": high} if len(outcomes) > 1 else {}
+    return Series(label=label, x=tuple(map(float, x[: len(mean)])), y=mean, **band)
 
 
 def _ends(series: Sequence[Series], style: str = ".3f") -> str:

@@ -14,9 +14,11 @@ from results.builders import FRACTION, SIGNIFICANT
 from results.schema import Chart, Finding, Metric, Table
 from results.text import counted
 
-COMPARED = {
+ADJUSTED_P = builders.number("Adjusted p", ".3f")
+HOLM = "p-values are adjusted by Holm's method for the comparisons of the table."
+COMPARED = {  # the last columns of a table whose rows are comparisons, as `Comparison.cells` fills them
     "difference": builders.points("Difference"),
-    "p": builders.number("Adjusted p", ".3f"),
+    "p": ADJUSTED_P,
     "verdict": builders.text("Verdict"),
 }
 
@@ -69,14 +71,14 @@ class Comparison:
             expected=expected,
         )
 
+    def numbers(self, prefix: str = "") -> dict[str, builders.Cell]:
+        """Of a row of a table: the difference with its interval, and p."""
+        return {f"{prefix}difference": builders.estimate(self.difference, self.over), f"{prefix}p": self.p}
+
     def cells(self, prefix: str = "") -> dict[str, builders.Cell]:
-        """Of a row of a table with `comparison_columns`."""
-        found = self.difference
-        return {
-            f"{prefix}difference": builders.estimate(found, self.over),
-            f"{prefix}p": self.p,
-            f"{prefix}verdict": {"more": "higher", "less": "lower"}.get(self.verdict, "not significant"),
-        }
+        """Of a row of a table with `comparison_columns` or COMPARED: the numbers, and what to conclude."""
+        verdict = {"more": "higher", "less": "lower"}.get(self.verdict, "not significant")
+        return self.numbers(prefix) | {f"{prefix}verdict": verdict}
 
 
 def comparison_columns(prefix: str = "", *, fractions: bool = True) -> dict[str, builders.Format]:
@@ -84,15 +86,20 @@ def comparison_columns(prefix: str = "", *, fractions: bool = True) -> dict[str,
     points = builders.number("Difference", "+.1f", "points", scale=100)
     return {
         f"{prefix}difference": points if fractions else builders.number("Difference", "+.3f"),
-        f"{prefix}p": builders.number("Adjusted p", ".3f"),
+        f"{prefix}p": ADJUSTED_P,
         f"{prefix}verdict": builders.text("Verdict"),
     }
 
 
-def comparison_note(seeds: int, reference: str = "the first row") -> str:
+def change(label: str) -> builders.Format:
+    """A difference of fractions in percentage points, which the caption says."""
+    return builders.number(label, "+.1f", scale=100.0)
+
+
+def comparison_note(seeds: int) -> str:
     return (
-        f"Differences to {reference} are paired by seed (n = {seeds}), each with Student's 95% interval over "
-        "seeds; p-values are adjusted by Holm's method for the comparisons of the table."
+        f"Differences to the first row are paired by seed (n = {seeds}), each with Student's 95% interval "
+        f"over seeds; {HOLM}"
     )
 
 
@@ -153,11 +160,6 @@ def _named(outcome: Outcome) -> tuple[str, str]:
     return outcome["labels"], outcome["predictions"]
 
 
-def comparison_row(one: Comparison, **cells: builders.Cell) -> dict[str, builders.Cell]:
-    """Of a table whose columns end in COMPARED, after the cells that say what is compared."""
-    return cells | one.cells()
-
-
 def classifier_comparison_table(
     caption: str,
     words: Mapping[str, str],
@@ -169,12 +171,12 @@ def classifier_comparison_table(
     for name, text in words.items():
         found = discordant(*family[name])
         rows.append(
-            comparison_row(
-                differences[name],
-                comparison=text,
-                only_first=round(fmean(one.only_a for one in found)),
-                only_second=round(fmean(one.only_b for one in found)),
-            )
+            {
+                "comparison": text,
+                "only_first": round(fmean(one.only_a for one in found)),
+                "only_second": round(fmean(one.only_b for one in found)),
+                **differences[name].cells(),
+            }
         )
     seeds = counted(max(len(discordant(*family[name])) for name in words), "seeds")
     return builders.table(

@@ -82,7 +82,7 @@ def _meanings(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, str]]:
     """By key, what the docstrings of the model and of those inside it say of each field."""
     for base in reversed(model.__mro__):
         if issubclass(base, BaseModel) and base not in (BaseModel, Parameters):
-            for names, text in _said(inspect.getdoc(base) or "", set(model.model_fields)):
+            for names, text in _passages(inspect.getdoc(base) or "", set(model.model_fields)):
                 yield from ((f"{prefix}{name}", text) for name in names)
     for name, field in model.model_fields.items():
         if field.description:
@@ -91,7 +91,7 @@ def _meanings(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, str]]:
             yield from _meanings(field.annotation, f"{prefix}{name}.")
 
 
-def _said(text: str, fields: set[str]) -> Iterator[tuple[list[str], str]]:
+def _passages(text: str, fields: set[str]) -> Iterator[tuple[list[str], str]]:
     """The passages "name, name: meaning" of a docstring."""
     flat = " ".join(text.split())
     starts = [
@@ -101,7 +101,7 @@ def _said(text: str, fields: set[str]) -> Iterator[tuple[list[str], str]]:
     starts = [(match, names) for match, names in starts if set(names) <= fields]
     for (match, names), following in zip(starts, (*starts[1:], None), strict=False):
         end = following[0].start() if following else len(flat)
-        yield names, flat[match.end() : end].strip().rstrip(".")
+        yield names, flat[match.end() : end].strip().rstrip(".;")
 
 
 def _text(value: Any) -> str:

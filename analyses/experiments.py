@@ -13,9 +13,7 @@ from functools import lru_cache
 from math import isfinite
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict
-
-from analyses.plugin import Cell, Context, Outcome
+from analyses.plugin import Cell, Choice, Context, Outcome
 from analyses.records import classified, trained_record
 from lab.recipes import Recipe
 
@@ -29,7 +27,7 @@ if TYPE_CHECKING:
 SIZES = "data.train, data.validation and data.test"  # the settings that say how many images
 
 
-class DataChoice(BaseModel):
+class DataChoice(Choice):
     """Which images are trained on, chosen with, and reported on.
 
     train, validation: numbers of images, drawn from the data set's training split by class with `split_seed`.
@@ -37,8 +35,6 @@ class DataChoice(BaseModel):
     test: where the data set has no test split of its own, how many of its images become one.
     damaged: whether an image that cannot be decoded refuses the data set or is left out.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = "cifar10"
     train: int = 45_000
@@ -131,7 +127,7 @@ def cells(
 ) -> list[Cell]:
     """One cell a seed, called `name/SEED`; its settings say what differs from the defaults."""
     settings = {
-        "data": data.model_dump(mode="json", exclude_defaults=True),
+        "data": data,
         "network": dict(network),
         "recipe": recipe,
         "keep": evaluate_on_test,
@@ -158,6 +154,9 @@ def network(name: str, options: Mapping[str, Any], classes: int) -> nn.Module:
         "resnet": base.resnet,
         "detector base": detector.BaseClassifier,
     }
+    if name not in plain:
+        known = ", ".join(("whitened", "normalised lenet", *plain))
+        raise ValueError(f"there is no network {name!r}; there are {known}")
     return plain[name](classes)
 
 
@@ -224,7 +223,7 @@ def trained(cell: Cell, context: Context) -> tuple[Outcome, nn.Module, Data]:
     from lab.training import measure, precision_of, predict
 
     settings = cell.settings
-    data, classes = load(DataChoice.model_validate(settings["data"]), context.device)
+    data, classes = load(settings["data"], context.device)
     if not settings["keep"]:
         data = replace(data, test=None)
     torch.manual_seed(cell.seed or 0)

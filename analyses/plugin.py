@@ -34,12 +34,24 @@ class Parameters(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
+class Choice(BaseModel):
+    """Choices that belong together, such as which data: a parameter, and what the settings of cells hold."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    def as_settings(self) -> dict[str, Any]:
+        """What differs from the defaults, JSON-able: a choice that is added later changes no older
+        settings.
+        """
+        return self.model_dump(mode="json", exclude_defaults=True)
+
+
 P = TypeVar("P", bound=Parameters)
 
 
 @runtime_checkable
 class Choices(Protocol):
-    """Choices that travel as one object, such as `lab.recipes.Recipe`."""
+    """Choices that cells hold as one object: a `Choice`, or a `lab.recipes.Recipe`."""
 
     def as_settings(self) -> dict[str, Any]:
         """What is recorded of them, JSON-able."""
@@ -88,6 +100,7 @@ class Summary:
     figures: Mapping[str, Figure] = field(default_factory=dict)
     findings: Mapping[str, Finding] = field(default_factory=dict)
     datasets: tuple[Dataset, ...] = ()
+    data_notes: tuple[str, ...] = ()  # on the first data set: what was left out of it, say
     note: str = ""
 
 

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 MORE = 0x4E00 - len(DIGITS)
-PARTS = {"train": "Training", "validation": "Validation", "test": "Test"}
 
 
 def as_text(classes: Iterable[int]) -> str:
@@ -85,24 +84,19 @@ def over_seeds(outcomes: Sequence[Outcome], key: str, title: str, unit: str = FR
     )
 
 
-def on_test_images(prefix: str, outcomes: Sequence[Outcome], what: str) -> dict[str, Metric]:
-    """What is reported of every classifier's test images beside the accuracy, whose interval each analysis
-    chooses: "PREFIX/test_loss". Of what `classified` keeps; nothing where a run has none.
-    """
-    if any(outcome.get("test_loss") is None for outcome in outcomes):
-        return {}
-    return {f"{prefix}/test_loss": over_seeds(outcomes, "test_loss", f"Test loss of {what}", "nats")}
-
-
 def histories(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
     """What is drawn as learning curves: of the runs that did not diverge, or of all where every one did."""
     return [outcome["history"] for outcome in finished(outcomes) or outcomes]
 
 
-def mean_curve(outcomes: Sequence[Outcome], key: str) -> tuple[list[float], list[float], list[float]]:
-    """Mean, lowest and highest over seeds of a history's list, epoch by epoch, as long as all runs go."""
-    at = list(zip(*(history[key] for history in histories(outcomes)), strict=False))
-    return [sum(values) / len(values) for values in at], [min(v) for v in at], [max(v) for v in at]
+def by_epoch(outcomes: Sequence[Outcome], key: str) -> list[tuple[float, ...]]:
+    """A history's list, epoch by epoch the values of all seeds, as long as all runs go."""
+    return list(zip(*(history[key] for history in histories(outcomes)), strict=False))
+
+
+def mean_curve(outcomes: Sequence[Outcome], key: str) -> list[float]:
+    """The mean over seeds of a history's list, epoch by epoch."""
+    return [sum(values) / len(values) for values in by_epoch(outcomes, key)]
 
 
 def at_the_end(outcomes: Sequence[Outcome], key: str, title: str) -> Metric:
@@ -113,7 +107,7 @@ def at_the_end(outcomes: Sequence[Outcome], key: str, title: str) -> Metric:
 
 def lowest_validation(outcomes: Sequence[Outcome]) -> Metric:
     """The epoch in which the mean validation loss is lowest, from 1."""
-    losses, _, _ = mean_curve(outcomes, "validation_loss")
+    losses = mean_curve(outcomes, "validation_loss")
     return builders.metric(losses.index(min(losses)) + 1, "Epoch of the lowest validation loss", "epochs")
 
 

@@ -7,7 +7,7 @@ twice.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -321,7 +321,7 @@ def _result(
             cache_key=cache_key(analysis, parameters),
             parameters=parameters.model_dump(mode="json"),
             seeds=tuple(sorted({cell.seed for cell in measured if cell.seed is not None})),
-            datasets=(*datasets.values(), *summary.datasets),
+            datasets=(*_noted(datasets.values(), summary.data_notes), *summary.datasets),
             device=", ".join(sorted({cell.device for cell in measured})),
             libraries=latest.libraries,
             python=latest.python,
@@ -333,6 +333,13 @@ def _result(
             note=" ".join(filter(None, (summary.note, _differing(measured)))),
         ),
     )
+
+
+def _noted(datasets: Iterable[Dataset], notes: Sequence[str]) -> Iterator[Dataset]:
+    """The data sets, with these notes beside those of the first."""
+    for number, one in enumerate(datasets):
+        together = tuple(dict.fromkeys((*one.notes, *notes)))
+        yield one if number else one.model_copy(update={"notes": together})
 
 
 def _differing(measured: Iterable[CellRecord]) -> str:

@@ -26,7 +26,7 @@ MACHINERY = tuple(
     sorted(
         file
         for folder in ("engine", "results")
-        for file in (Path(__file__).resolve().parents[1] / folder).glob("*.py")
+        for file in (Path(__file__).resolve().parents[1] / folder).rglob("*.py")
     )
 )
 

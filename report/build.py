@@ -309,7 +309,9 @@ class _Maker:
         except latex.NoTeX:
             said = f"{name} has no .bbl, which arXiv asks for, since TeX is not installed here"
             notices = (*notices, said)
-        return Made({name: latex_archive.write(*self._source())}, self.problems(), notices)
+        source = self._source()
+        notices = (f"{latex_archive.hint(source[0], name)}; its README.txt says more", *notices)
+        return Made({name: latex_archive.write(*source)}, self.problems(), notices)
 
     def _html(self) -> Made:
         from report import html

@@ -8,8 +8,11 @@ import subprocess
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from report.document import Document
+from report.formatting import listing
+from report.formulas import FORMULA
 from report.latex_text import CYRILLIC
 
 _CODE = (r"^(```|~~~).*?^\1[ \t]*$", r"(`+)(?!`).*?(?<!`)\1(?!`)")
@@ -18,6 +21,7 @@ _NOT_PROSE = (
     r"\{##.*?##\}|\{%.*?%\}",  # Jinja
     *_CODE,
     r"(?<=\])\([^)\s]*(?:\s+\"[^\"]*\")?\)|<https?://[^>]*>",  # the address of a link
+    r"(?<=\$\$)\s*\{#[^}\n]*\}",  # labels of equations
     r"(?<=\])[ ]*\{[^}\n]*\}|^:::+[^\n]*$|(?<=\S )\{[#.][^}\n]*\}[ \t]*$",  # attributes and heading ids
     r"\[\^[^\]\s]+\]",  # footnote marks
     r"\[[^\[\]]*@[A-Za-z][^\[\]]*\]",  # citations with the place they point to
@@ -35,7 +39,6 @@ _NO_MEASURE = (
     r"\b(?:Figures?|Figs?\.|Tables?|Sections?|Sec\.|Chapters?|Equations?|Eqs?\.|Pages?|pages?|pp?\.|Questions?"
     r"|Exercises?|Parts?|Appendix|Step|Algorithm|Lemma|Theorem)[ ~\u00a0]\(?\d+(?:\.\d+)*[a-z]?\b\)?",
 )
-FORMULA = r"\$\$.+?\$\$|(?<![\\\w])\$(?=\S)(?:[^$\\]|\\.)+?(?<=\S)\$(?!\d)"
 _TAG = r"<!--|</?([a-zA-Z][a-zA-Z0-9]*)(?=[\s/>])[^<>]*>"
 #: Elements of HTML → what a section has for them.
 _INSTEAD = {
@@ -58,7 +61,20 @@ _INSTEAD = {
     "div section center details summary iframe video audio script style": "Markdown, or leave it out",
 }
 _ELEMENTS = {name: instead for names, instead in _INSTEAD.items() for name in names.split()}
+#: Commands of LaTeX → what a section has for them.
+_COMMANDS = {
+    **dict.fromkeys(("cite", "citep", "citet", "parencite"), "[@key]"),
+    **dict.fromkeys(("ref", "cref", "Cref", "autoref", "eqref"), '{{ ref("table:name") }}'),
+    **dict.fromkeys(("emph", "textit", "textbf"), "*words* or **words**"),
+    **dict.fromkeys(("section", "subsection", "subsubsection", "paragraph"), "## Heading"),
+    "footnote": "[^name] and a paragraph that begins with [^name]:",
+    **dict.fromkeys(("url", "href"), "[words](https://…)"),
+    **dict.fromkeys(("texttt", "verb"), "`code`"),
+    "includegraphics": "![Caption.](picture.png){width=50%}",
+    **dict.fromkeys(("begin", "end", "item"), "a list with - before each item, or $$ … $$ for a formula"),
+}
 DEEPEST_BRACKETS = 8
+MOST_NAMED = 8  # typed numbers in one sentence, behind the first
 
 #: Jinja's own would take "{#id" of a heading or a picture for one.
 COMMENT = ("{##", "##}")
@@ -84,21 +100,45 @@ def allowed_names(templates: Path) -> list[str]:
     return sorted(filter(None, names), key=len, reverse=True)
 
 
+class Typed(NamedTuple):
+    """A number that a section types by hand, at its line, and the sentence on it."""
+
+    line: int
+    text: str
+    problem: str
+
+
 def check_digits(template: Path, names: list[str]) -> list[str]:
     """One sentence for every number typed by hand in a section's prose."""
-    text = _prose(template)
-    problems: list[tuple[int, str]] = []
+    return [f"{template}:{found.line}: {found.problem}" for found in _typed(template, names)]
+
+
+def check_typed(template: Path, names: list[str]) -> str:
+    """One sentence on all the numbers typed by hand, each with its line; "" without any."""
+    found = _typed(template, names)
+    if not found:
+        return ""
+    others = [f"{one.text!r} (line {one.line})" for one in found[1 : MOST_NAMED + 1]]
+    if left := len(found) - 1 - len(others):
+        others.append(f"{left} more")
+    so = f"; so {'are' if others[1:] else 'is'} {listing(others)}" if others else ""
+    return f"{template}:{found[0].line}: {found[0].problem}{so}"
+
+
+def _typed(template: Path, names: list[str]) -> list[Typed]:
+    """In reading order."""
+    text, found = _prose(template), []
+
+    def add(where: int, number: str, problem: str) -> None:
+        found.append((where, Typed(text.count("\n", 0, where) + 1, number, problem)))
+
     for formula in re.finditer(FORMULA, text, flags=re.DOTALL):
-        for found in re.finditer(r"\d[\d.,]*", formula[0]):
-            if not re.fullmatch(r"\d{1,2}", found[0].rstrip(".,")):
-                where = formula.start() + found.start()
-                problems.append(
-                    (
-                        where,
-                        f"the number {found[0].rstrip('.,')} is typed in a formula; "
-                        'use {{ plain("analysis/metric") }}',
-                    )
-                )
+        for digits in re.finditer(r"\d[\d.,]*", formula[0]):
+            number = digits[0].rstrip(".,")
+            if not re.fullmatch(r"\d{1,2}", number):
+                instead = 'use {{ plain("analysis/metric") }}'
+                where = formula.start() + digits.start()
+                add(where, number, f"the number {number} is typed in a formula; {instead}")
     text = re.sub(FORMULA, _blank, text, flags=re.DOTALL)
     for pattern in _NO_MEASURE:
         text = re.sub(pattern, _blank, text)
@@ -106,16 +146,10 @@ def check_digits(template: Path, names: list[str]) -> list[str]:
         text = re.sub(rf"(?<![\w.,]){re.escape(name)}(?![\w]|[.,]\d)", _blank, text)
     text = re.sub(r"^[ \t]*\d{1,2}[.)](?=[ \t])", _blank, text, flags=re.MULTILINE)  # numbered lists
     allowed = template.parent.parent / "names.txt"
-    for found in re.finditer(r"[^\s()\[\]]*\d[^\s()\[\]]*", text):
-        problems.append(
-            (
-                found.start(),
-                f"the digits of {found[0]!r} are typed by hand; use value(…) or published(…), "
-                f'add the name to {allowed}, or say {{{{ number("…") }}}}',
-            )
-        )
-    lines = [(text.count("\n", 0, where) + 1, problem) for where, problem in sorted(problems)]
-    return [f"{template}:{line}: {problem}" for line, problem in lines]
+    instead = f'use value(…) or published(…), add the name to {allowed}, or say {{{{ number("…") }}}}'
+    for word in re.finditer(r"[^\s()\[\]]*\d[^\s()\[\]]*", text):
+        add(word.start(), word[0], f"the digits of {word[0]!r} are typed by hand; {instead}")
+    return [typed for _, typed in sorted(found)]
 
 
 def _prose(template: Path) -> str:
@@ -141,6 +175,21 @@ def check_html(template: Path) -> str:
         if instead := _ELEMENTS.get((found[1] or "!--").lower()):
             line, tag = text.count("\n", 0, found.start()) + 1, " ".join(found[0].split())
             return f"{template}:{line}: HTML such as {tag} is printed as it is typed; write {instead}"
+    return ""
+
+
+def check_latex(template: Path) -> str:
+    """A sentence on the first LaTeX outside of formulas, which is printed as it is typed; "" without any."""
+    text = re.sub(FORMULA, _blank, _prose(template), flags=re.DOTALL)
+    displayed = r"\\[\[(][^\n]*[=^_\\][^\n]*\\[\])]"
+    if found := re.search(rf"(?<![\\\w:/])\\([A-Za-z]{{2,}})|\$\$|{displayed}", text):
+        line = text.count("\n", 0, found.start()) + 1
+        if found[0].startswith((r"\[", r"\(")):
+            return f"{template}:{line}: {found[0]} is printed without its backslashes; write $x$, or $$x$$"
+        if not found[1]:
+            return f"{template}:{line}: $$ is printed as it is typed, since no other $$ ends a formula there"
+        instead = _COMMANDS.get(found[1], "a formula as $x$, without spaces beside the $")
+        return f"{template}:{line}: LaTeX such as {found[0]} is printed as it is typed; write {instead}"
     return ""
 
 
@@ -259,8 +308,7 @@ def _label_problems(path: Path, document: Document) -> Iterator[str]:
         for name, number, page in re.findall(r"\\newlabel\{([^}]+)\}\{\{([^}]*)\}\{(\d+)\}", aux)
     }
     expected = {f"section:{section.id}": section.number for section in document.sections}
-    prefixes = {"table": "tab", "figure": "fig"}
-    expected |= {f"{prefixes[item.kind]}:{item.target}": str(item.number) for item in document.items.values()}
+    expected |= {item.anchor: str(item.number) for item in document.items.values()}
     for name, number in expected.items():
         if name not in labels:
             yield f"{name} is missing from the PDF"
@@ -268,7 +316,7 @@ def _label_problems(path: Path, document: Document) -> Iterator[str]:
             yield f"{name} has number {labels[name][0]} in the PDF and {number} in the document"
     if aux.count("\\BKM@entry{") < len(document.sections):
         yield "bookmarks are missing"
-    body = [f"{prefixes[i.kind]}:{i.target}" for i in document.items.values() if i.section != "provenance"]
+    body = [item.anchor for item in document.items.values() if item.section != "provenance"]
     pages = max((labels[name][1] for name in ("study:end", *body) if name in labels), default=0)
     study = document.study
     if study.page_limit and pages > study.page_limit and not document.illustrations:
@@ -297,7 +345,7 @@ def _text_problems(text: str, document: Document) -> Iterator[str]:
         yield 'the text has a reference "??"'
     printed = _letters(text)
     for item in document.items.values():
-        if _letters(f"{item.label}: {item.content.caption}") not in printed:
+        if item.kind != "equation" and _letters(f"{item.label}: {item.content.caption}") not in printed:
             yield f"the PDF does not show the caption of {item.label} ({item.target}) as it is"
 
 

@@ -7,8 +7,9 @@ Section blocks are pandoc's JSON syntax tree. Where a format must decide, they h
 
     Span .value   data: metric="analysis/name"           content: the formatted number
     Span .quoted  data: key="key in published.toml"      content: the formatted number
-    Span .ref     data: target="analysis/name", "section:id", "picture:id" or "table:id"
-                                                         content: "Table 3", "Figure 2", "Section 4"
+    Span .ref     data: target="analysis/name", "section:id", "picture:id", "table:id"
+                        or "equation:id"                 content: "Table 3", "Figure 2", "Section 4"
+    Span .equation data: target="equation:id"            content: the formula, displayed and numbered
     Span .answers data: questions="H1.1 H1.2"            content: the ids of questions answered here
     Div  .table   data: target="analysis/name"           empty: the writer draws `items[target]`
     Div  .figure  data: target="analysis/name"           empty: likewise
@@ -85,18 +86,22 @@ class Study:
 
 @dataclass(frozen=True)
 class Written:
-    """A picture or table that stands in the prose itself. `caption` is its text without marking."""
+    """A picture, table or equation that stands in the prose itself. `caption` is its text without marking, of
+    an equation its TeX."""
 
     caption: str
 
 
+ANCHORS = {"table": "tab", "figure": "fig", "equation": "eq"}
+
+
 @dataclass(frozen=True)
 class Item:
-    """A numbered table or figure. `columns` is the selection to print, in order; all when empty."""
+    """A numbered table, figure or equation. `columns` is the selection to print, in order; all when empty."""
 
-    kind: Literal["table", "figure"]
+    kind: Literal["table", "figure", "equation"]
     number: int
-    target: str  # "analysis/name", "provenance/results", or "picture:id" or "table:id" of what is written
+    target: str  # "analysis/name", "provenance/results", or of what is written "picture:id", "table:id" …
     content: Table | Figure | Written
     section: str
     columns: tuple[str, ...] = ()
@@ -104,6 +109,11 @@ class Item:
     @property
     def label(self) -> str:
         return f"{self.kind.capitalize()} {self.number}"
+
+    @property
+    def anchor(self) -> str:
+        """What LaTeX calls it."""
+        return f"{ANCHORS[self.kind]}:{self.target}"
 
 
 @dataclass(frozen=True)
@@ -167,6 +177,7 @@ MARKERS = {
     "value": "metric",
     "quoted": "key",
     "ref": "target",
+    "equation": "target",
     "answers": "questions",
     "table": "target",
     "figure": "target",

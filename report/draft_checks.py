@@ -10,20 +10,22 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from report import checks, pictures
+from report import formulas, pictures
 from report.bibliography import BibliographyError, bibliography_keys
 from report.document import Block, elements, plain_text, rewrite
-from report.drafts import Draft, ProseError, fault
+from report.drafts import Draft, ProseError, fault, fault_of_name
 from report.formatting import nearest
+from report.numbering import LABEL
 
 #: A marker as it is rendered.
 MARKED = re.compile(r"\]\{\.(value|quoted|ref) ")
 #: What prints a marker as it is → how a section has it, and what to do.
 VERBATIM = {
     "Code": (r"`[^`]+`", "backquotes; take it out of them"),
-    "Math": (checks.FORMULA, "a formula; use {{ plain(…) }} there"),
+    "Math": (formulas.FORMULA, "a formula; use {{ plain(…) }} there"),
 }
 DEEPEST_LIST = 4
+LONGEST_SHOWN = 60  # letters of a formula in a sentence
 
 
 def with_pictures(draft: Draft, tree: list[Block]) -> list[Block]:
@@ -59,7 +61,7 @@ def check_structure(draft: Draft, tree: list[Block]) -> None:
             said = "this heading would begin another section; write ## before it, or move it to a file"
             raise fault([draft], f"# {plain_text(inlines)}", said)
         if name and ids.count(name) > 1:
-            raise fault([draft], f"#{name}", f"two headings have the id {name!r}; change one")
+            raise fault_of_name([draft], name, f"two headings have the id {name!r}; change one")
     for element in elements(tree):
         address = element["c"][2][0] if element["t"] == "Link" else ""
         if address.startswith("#") and address[1:] not in ids:
@@ -68,6 +70,14 @@ def check_structure(draft: Draft, tree: list[Block]) -> None:
         if address and not re.match(r"#|[a-zA-Z][a-zA-Z0-9+.-]*:", address):
             said = 'write {{ ref("section:ID") }} for a section, or an address that begins with https://'
             raise fault([draft], unquote(address), f"the link {address} leads nowhere in a PDF; {said}")
+        label = re.match(LABEL, element["c"]) if element["t"] == "Str" else None
+        if label and not draft.lost and re.search(rf"(?<![\\`]){{#{re.escape(label[1])}", draft.source):
+            said = "a heading, a picture, a caption of a table, or a formula within $$"
+            raise fault([draft], f"#{label[1]}", f"the label {{#{label[1]}}} stands behind none of {said}")
+        if element["t"] == "Str" and not label and element["c"].startswith("{#") and not draft.lost:
+            begun = element["c"]
+            if re.search(rf"(?<![\\`]){re.escape(begun)}", draft.source):
+                raise fault([draft], begun, f"the label {begun} must be one word in braces, as {{#name}}")
     for depth, block in _lists(tree):
         if depth > DEEPEST_LIST:
             first = next((plain_text(part["c"]) for part in elements(block) if part["t"] == "Plain"), "- ")
@@ -100,6 +110,18 @@ def check_markers(drafts: Sequence[Draft], trees: Sequence[list[Block]]) -> None
             )
             line = 1 + draft.source.count("\n", 0, next(typed, 0))
             raise ProseError(f"{draft.file}:{line}: a macro stands within {instead}", draft.file.stem)
+
+
+def check_formulas(draft: Draft, found: Sequence[tuple[str, str]]) -> None:
+    """ProseError for the first formula that cannot be set; `found` are all, with pandoc's reasons."""
+    for tex, refused in found:
+        if wrong := formulas.fault(tex, refused):
+            line = formulas.line(draft.source, tex, wrong.where)
+            place = f"{draft.file}:{line}" if line else str(draft.file)
+            shown = " ".join(tex.split())
+            near = shown if len(shown) <= LONGEST_SHOWN else f"{shown[:LONGEST_SHOWN]} …"
+            said = f"the formula {near} cannot be set: {wrong.problem}"
+            raise ProseError(f"{place}: {said}", draft.file.stem)
 
 
 def check_citations(drafts: Sequence[Draft], trees: Sequence[list[Block]], bibliography: Path) -> None:

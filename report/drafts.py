@@ -65,10 +65,10 @@ def render(file: Path, macros: Macros, typed_numbers: str) -> Draft:
     source = _source(file)
     title, body = _split_title(source, file)
     template = checks.with_statements(source)
-    typed = _typed(file, macros) if typed_numbers != "allow" else ""
+    typed = checks.check_typed(file, macros.allowed_names) if typed_numbers != "allow" else ""
     if typed and typed_numbers == "refuse":
         raise ProseError(typed, file.stem)
-    notices = tuple(filter(None, (typed, checks.check_html(file))))
+    notices = tuple(filter(None, (typed, checks.check_html(file), checks.check_latex(file))))
     if problem := checks.check_footnotes(file) or checks.check_brackets(file):
         raise ProseError(problem, file.stem)
     environment = ImmutableSandboxedEnvironment(
@@ -106,12 +106,6 @@ def broken_draft(file: Path, problem: str) -> Draft:
     said = markdown(problem.replace(f"{file.parent}/", ""))
     note = f"\n::: {{.missing}}\nThis section cannot be shown: {said}.\n:::\n"
     return Draft(file, text, title, note, problems=(problem,), lost=True)
-
-
-def _typed(file: Path, macros: Macros) -> str:
-    """A sentence on the first number that a section types by hand, and on how many there are."""
-    typed = checks.check_digits(file, macros.allowed_names)
-    return typed[0] + (f" (and {len(typed) - 1} more in this file)" if typed[1:] else "") if typed else ""
 
 
 def _source(file: Path) -> str:
@@ -158,6 +152,23 @@ def _quick_note(results: Sequence[Result], program: str) -> str:
                 again = ""
             notes.append(f"The numbers of {listed} are of the {profile} profile: {what}.{again}")
     return "".join(f"\n::: {{.quick}}\n{note}\n:::\n\n" for note in notes)
+
+
+def fault_of_name(drafts: Sequence[Draft], name: str, message: str) -> ProseError:
+    """The error where a name is given again: by an id, or by the file of a picture without one."""
+    given = re.compile(
+        rf"\{{#(?:eq:|equation:)?{re.escape(name)}[\s}}]|/?\b{re.escape(name)}\.\w+\)(?!\{{[^}}]*#)"
+    )
+    places = [
+        (draft, number)
+        for draft in drafts
+        for number, line in enumerate(draft.source.splitlines(), 1)
+        for _ in given.finditer(line)
+    ]
+    if len(places) < 2:
+        return fault(drafts, name, message)
+    draft, number = places[1]
+    return ProseError(f"{draft.file}:{number}: {message}", draft.file.stem)
 
 
 def fault(drafts: Sequence[Draft], needle: str, message: str) -> ProseError:

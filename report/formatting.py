@@ -200,12 +200,17 @@ def _interval_notes(table: Table, columns: Sequence[Column]) -> list[str]:
 
 
 def _best_notes(table: Table, columns: Sequence[Column]) -> list[str]:
-    """What the bold cells mean."""
+    """What the bold cells mean, and of which columns, unless every column with numbers has some."""
     meanings: dict[str, list[str]] = {}
     for column in columns:
         if any(column.key in row.best for row in table.rows):
             meanings.setdefault(column.best, []).append(column.label)
-    if len(meanings) == 1:
+    numeric = {
+        column.label
+        for column in columns
+        if any(isinstance(row.cells.get(column.key), int | float | Estimate) for row in table.rows)
+    }
+    if len(meanings) == 1 and numeric <= {label for labels in meanings.values() for label in labels}:
         return [f"Bold: {next(iter(meanings))}."]
     return [f"Bold ({listing(labels)}): {what}." for what, labels in meanings.items()]
 

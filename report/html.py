@@ -369,6 +369,7 @@ def _environment(templates: Path) -> jinja2.Environment:
     )
     environment.filters |= {
         "breakable": _breakable,
+        "words": lambda text: Markup(re.sub(r"<annotation .*?</annotation>", "", text)).striptags(),
         "header": formatting.header,
         "listing": lambda words: formatting.listing(list(words)),
         "duration": formatting.duration,

@@ -62,13 +62,13 @@ class Anchors:
         return "index.html" if section == self.document.study.abstract else f"{section}.html"
 
     def target(self, target: str) -> str:
-        """The address of "section:id", or of the "analysis/name" of a table or figure."""
+        """The address of "section:id", or of a table, figure or equation."""
         if target.startswith("section:"):
             return self.page(target.removeprefix("section:"))
         return f"{self.page(self.document.items[target].section)}#{fragment(target)}"
 
     def title(self, target: str) -> str:
-        """The title of the section, or the caption of the table or figure."""
+        """The title of the section, the caption of the table or figure, or the equation as TeX."""
         if not target.startswith("section:"):
             return self.document.items[target].content.caption
         name = target.removeprefix("section:")
@@ -195,6 +195,8 @@ def _as_html(element: Block, anchors: Anchors, draw: Callable[[Item], str]) -> l
         case "Span", "quoted":
             title = f"Quoted from the literature: {data['key']} in published.toml"
             return [{"t": "Span", "c": [["", ["quoted"], [["title", title]]], element["c"][1]]}]
+        case "Span", "equation":
+            return [_equation(document.items[data["target"]], element["c"][1])]
         case "Div", "table" | "figure":
             return [{"t": "RawBlock", "c": ["html", draw(document.items[data["target"]])]}]
         case "Div", "written":
@@ -263,6 +265,12 @@ def _formula(element: Block) -> list[Block] | None:
     if element["c"][0]["t"] != "DisplayMath":
         return None
     return [{"t": "Span", "c": [["", ["equation"], []], [element]]}]
+
+
+def _equation(item: Item, formula: list[Block]) -> Block:
+    """A displayed formula with its number behind it."""
+    number = {"t": "Span", "c": [["", ["counted"], []], words(f"({item.number})")]}
+    return {"t": "Span", "c": [[item.target, ["equation", "numbered"], []], [*formula, number]]}
 
 
 def _table(element: Block) -> Block:

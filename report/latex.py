@@ -17,7 +17,7 @@ from pathlib import Path
 
 import jinja2
 
-from report import figures, latex_scripts, latex_tables, latex_tags, pandoc, pictures
+from report import figures, formulas, latex_scripts, latex_tables, latex_tags, pandoc, pictures
 from report.bibliography import bibliography_keys
 from report.bibliography_names import for_latex
 from report.document import Block, Document, Item, Section, Study, Written, elements, marker, rewrite
@@ -33,6 +33,8 @@ INSTALL = f"apt-get install --no-install-recommends {PACKAGES}"
 TIME_LIMIT = 300  # seconds
 TIME_LIMIT_TAGGED = 1800
 TAGGED = r"\usepackage{tagged}"
+MATHEMATICS = r"\\\(.*?\\\)|\\\[.*?\\\]"
+SHORTEST_PIECE = 3  # letters by which a line is found
 LATEXMK = {"pdflatex": "-pdf", "lualatex": "-pdflua"}
 
 
@@ -183,11 +185,6 @@ def _forget(folder: Path, name: str) -> bool:
     return bool(there)
 
 
-def label(item: Item) -> str:
-    """The LaTeX label of a table or figure."""
-    return f"{'tab' if item.kind == 'table' else 'fig'}:{item.target}"
-
-
 def _sections_as_latex(document: Document, tagged: bool) -> list[str]:
     """LaTeX of the abstract and of every section, by one call of pandoc."""
     boundary = "%convstudy-section-boundary"
@@ -231,17 +228,22 @@ def _as_latex(element: Block, items: Mapping[str, Item], tagged: bool) -> list[B
             return enclosed(r"\answers{", words(data["questions"]), "}")
         case "Span", "ref":
             target = data["target"]
-            place = label(items[target]) if target in items else target
+            place = items[target].anchor if target in items else target
             before = rf"\refto{{{place}}}{{" if target in items else rf"\hyperref[{place}]{{"
             return enclosed(before, _unbroken(element["c"][1]), "}")
+        case "Span", "equation":
+            item = items[data["target"]]
+            tex = element["c"][1][0]["c"][1].strip()
+            begun = rf"\begin{{equation}}\label{{{item.anchor}}}"
+            return [raw(f"{begun}\n{tex}\n\\end{{equation}}", inline=True)]
         case "Div", "table":
             item = items[data["target"]]
-            return [raw(latex_tables.table(item, label(item), tagged))]
+            return [raw(latex_tables.table(item, item.anchor, tagged))]
         case "Div", "figure":
             return [raw(_figure(items[data["target"]], tagged))]
         case "Div", "written":
             item = items[data["target"]]
-            return [float_of(item, label(item), element["c"][1][0], write, tagged)]
+            return [float_of(item, item.anchor, element["c"][1][0], write, tagged)]
         case "Image", _:
             shown = picture(element, tagged)
             return [raw(rf"\betweenwords{{{shown}}}" if tagged else shown, inline=True)]
@@ -266,7 +268,7 @@ def _figure(item: Item, tagged: bool) -> str:
         drawing = latex_tags.figure(drawing, content.alt)  # type: ignore[union-attr]
     return (
         f"\\begin{{figure}}[htbp]\n\\centering\n{drawing}\n"
-        f"\\caption{{{escape(content.caption)}}}\\label{{{label(item)}}}\n\\end{{figure}}"
+        f"\\caption{{{escape(content.caption)}}}\\label{{{item.anchor}}}\n\\end{{figure}}"
     )
 
 
@@ -345,7 +347,9 @@ def _explain(log: Path, tex: str, document: Document, templates: Path) -> tuple[
     stop = f"LaTeX stops with “{message}”{near} (line {line} of {log.stem}.tex)"
     if not above:
         return f"{document.study.source or document.study.id}, before the first section: {stop}", ""
-    where = _place_in_template(templates / "sections" / f"{above[-1]}.md", words)
+    template = templates / "sections" / f"{above[-1]}.md"
+    in_formula = _line_of_formula(template, tex, line, words)
+    where = f"{template}:{in_formula}" if in_formula else _place_in_template(template, words)
     return f"{where}: {stop}", above[-1]
 
 
@@ -380,6 +384,18 @@ def _bibtex_error(log: Path, bibliography: Path) -> str:
     )
 
 
+def _line_of_formula(template: Path, tex: str, line: int, words: str) -> int | None:
+    """The line of the source where LaTeX stopped behind these words; None outside of formulas."""
+    before = "".join(tex.splitlines(keepends=True)[: line - 1])
+    stopped = len(before) + max(tex[len(before) :].partition("\n")[0].find(words[-20:]), 0) + len(words[-20:])
+    for formula in re.finditer(MATHEMATICS, tex, re.DOTALL):
+        if formula.start() < stopped <= formula.end() and template.exists():
+            body = formula[0][2:-2]
+            source = template.read_text("utf-8-sig", errors="replace")
+            return formulas.line(source, body, stopped - formula.start() - 2, only_ascii)
+    return None
+
+
 def _place_in_template(template: Path, words: str) -> str:
     """ "file:line" of the source of a piece of LaTeX, found by its last command; else the file alone."""
     if template.exists():
@@ -387,7 +403,8 @@ def _place_in_template(template: Path, words: str) -> str:
         plain = re.sub(
             r"\\[()\[\]]|\\text\w+|[{}$]", "\n", words
         )  # what pandoc writes otherwise than the author
-        pieces = sorted(filter(str.strip, plain.splitlines()), key=len)[::-1]
+        pieces = [piece for piece in plain.splitlines() if len(piece.strip()) > SHORTEST_PIECE]
+        pieces.sort(key=len, reverse=True)
         for needle in filter(None, (words[-30:], *re.findall(r"\\[A-Za-z]+", words)[::-1], *pieces)):
             if found := next((number for number, line in enumerate(lines, 1) if needle in line), None):
                 return f"{template}:{found}"

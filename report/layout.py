@@ -57,8 +57,7 @@ def pages(pdf: Path, last: int) -> list[Page]:
 def problems(pdf: Path, aux_file: Path, document: Document) -> Iterator[str]:
     """A sentence on each limit that a compiled document breaks."""
     aux = aux_file.read_text("latin-1")
-    prefixes = {"table": "tab", "figure": "fig"}
-    names = {f"{prefixes[item.kind]}:{item.target}": item for item in _floats(document)}
+    names = {item.anchor: item for item in _floats(document)}
     far = {names[label].label: gap for label, gap in distances(aux).items() if label in names}
     for label, gap in far.items():
         if abs(gap) > FARTHEST:
@@ -79,9 +78,9 @@ def problems(pdf: Path, aux_file: Path, document: Document) -> Iterator[str]:
 
 
 def _floats(document: Document) -> list[Item]:
-    """All but those of the appendix."""
+    """Tables and figures, without those of the appendix."""
     last = document.sections[-1].id
-    return [item for item in document.items.values() if item.section != last]
+    return [item for item in document.items.values() if item.section != last and item.kind != "equation"]
 
 
 def _bitmaps(drawn: bytes) -> Iterator[list[bool]]:

@@ -23,7 +23,7 @@ from report.formatting import (
     styled,
     with_interval,
 )
-from report.numbering import Offer
+from report.numbering import Offer, label
 from report.questions import all_ids, mark
 from results.schema import Dataset, Finding, Metric, Placeholder, Result
 from results.store import Profile, ResultError, Store
@@ -48,13 +48,14 @@ MACROS = {
     "table": '{{ table("layers", columns=["layer", "weights"]) }}',
     "figure": '{{ figure("curves") }}',
     "media": '{{ media("samples", "Four textures of two classes") }}',
-    "ref": '{{ ref("layers") }}, {{ ref("section:vgg19") }}, {{ ref("picture:net") }}',
+    "ref": '{{ ref("layers") }}, {{ ref("section:vgg19") }}, {{ ref("equation:loss") }}',
     "data": "{{ data() }}",
     "licence": "{{ licence() }}",
     "notes": "% for note in notes()",
     "answers": '{{ answers("1a") }}',
 }
 ANALYSIS = r"[a-z_][a-z0-9_]*(\.[a-z0-9_]+)+"
+OF_THE_PROSE = ("section:", "picture:", "table:", "equation:")
 PUBLISHED = "published:"  # before a key of published.toml, where a name of a metric may also stand
 
 
@@ -124,6 +125,7 @@ class Macros:
         """The analysis of all later names that do not say theirs; prints nothing."""
         if not re.fullmatch(ANALYSIS, analysis):
             raise MacroError(f'{analysis!r} is no analysis; write one such as "architecture.vgg19"')
+        self._check_known(analysis)
         self.subject = analysis
         self.subjects.add(analysis)
         return ""
@@ -134,11 +136,17 @@ class Macros:
         if not name:
             raise MacroError('name an analysis, or begin with `% do about("analysis")`')
         if name not in self.loaded:
+            self._check_known(name)
             recorded = self.store.best(name, self.prefer)
             self.loaded[name] = self.store.illustrated(recorded)
             self.local |= {f"{name}/{one}" for one in self.loaded[name].figures.keys() - recorded.figures}
         self.used.add(name)
         return self.loaded[name]
+
+    def _check_known(self, analysis: str) -> None:
+        known = self.store.known()
+        if known and analysis not in known:
+            raise MacroError(f"there is no analysis {analysis!r}{nearest(analysis, sorted(known))}")
 
     def profile(self, analysis: str | None = None) -> str:
         """Of a result: "full", "quick" or "custom"."""
@@ -312,7 +320,12 @@ class Macros:
         return part in self.result(analysis).figures
 
     def ref(self, target: str) -> str:
-        """A reference to a table, figure or section: "Table 3"."""
+        """A reference to a table, figure or section, or to an equation $$ … $$ {#loss}: "Table 3"."""
+        if not target.strip():
+            raise MacroError(f"ref() names nothing; it is written {MACROS['ref']}")
+        kind, colon, name = target.partition(":")
+        if f"{kind}:" in OF_THE_PROSE and kind != "section":
+            target = f"{kind}{colon}{label(name)}"
         return _span("ref", "target", full_name(target, self.subject), "?")
 
     def _published(self, key: str) -> int | float:
@@ -389,10 +402,10 @@ def _check_types(
 def full_name(name: str, subject: str) -> str:
     """A name with its analysis, which is `subject` where it says none.
 
-    "section:id", "picture:id" and "table:id" say what they are.
+    "section:id", "picture:id", "table:id" and "equation:id" say what they are.
     """
     first = name.partition("/")[0]
-    if not subject or name.startswith(("section:", "picture:", "table:")) or re.fullmatch(ANALYSIS, first):
+    if not subject or name.startswith(OF_THE_PROSE) or re.fullmatch(ANALYSIS, first):
         return name
     return f"{subject}/{name}"
 

@@ -149,6 +149,8 @@ def _as_markdown(element: Block, document: Document) -> list[Block] | None:
             ]
         case "Span", "answers":
             return [{"t": "Emph", "c": words(f"(Answers {listing(data['questions'].split())}.)")}]
+        case "Span", "equation":
+            return _equation(document.items[data["target"]], element["c"][1][0]["c"])
         case "Div", "written":
             return _written(document.items[data["target"]], element["c"][1][0], document)
         case "Image", _:
@@ -177,6 +179,13 @@ def _written(item: Item, block: Block, document: Document) -> list[Block]:
         shown = [{"t": "Table", "c": [block["c"][0], [None, []], *block["c"][2:]]}]
     shown = [{"t": "Para", "c": caption}, *shown]
     return [_heading(4, item.label), *rewrite(shown, lambda element: _as_markdown(element, document))]
+
+
+def _equation(item: Item, formula: list[Any]) -> list[Block]:
+    """A formula with its number, below an anchor, as it has no heading."""
+    kind, tex = formula
+    anchor = {"t": "RawInline", "c": ["html", f'<a id="{item.label.replace(" ", "-")}"></a>']}
+    return [anchor, {"t": "Math", "c": [kind, rf"{tex.rstrip()} \tag{{{item.number}}}"]}]
 
 
 def _inlines(blocks: Sequence[Block], document: Document) -> list[Block]:

@@ -1,4 +1,4 @@
-"""Numbers for tables and figures in order of appearance, and the words of references to them."""
+"""Numbers for tables, figures and equations in order of appearance, and the words of references to them."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from report.document import Block, Item, Section, Written, elements, marker, plain_text, rewrite
 from report.formatting import nearest
 from results.schema import Figure, Table
 
-Kind = Literal["table", "figure"]
+Kind = Literal["table", "figure", "equation"]
+
+#: Behind a displayed formula, the id by which `ref` finds it, and what stands on behind that.
+LABEL = r"\{#(?:eq:|equation:)?([^\s{}]+)\}(.*)"
 
 
 class DeadReference(Exception):
@@ -24,7 +27,7 @@ class DeadReference(Exception):
 
 
 class RepeatedName(Exception):
-    """Two pictures, or two tables, of the author's own that `ref` could not tell apart."""
+    """Two pictures, tables or equations of the author's own that `ref` could not tell apart."""
 
     def __init__(self, target: str) -> None:
         kind, _, name = target.partition(":")
@@ -46,44 +49,81 @@ def number_items(
 ) -> tuple[dict[str, list[Block]], dict[str, Item]]:
     """Bodies by section in reading order; where an item appears again, a reference takes its place."""
     items: dict[str, Item] = {}
-    counts: dict[Kind, int] = {"table": 0, "figure": 0}
+    counts: dict[Kind, int] = {"table": 0, "figure": 0, "equation": 0}
 
     def numbered(section: str, body: Sequence[Block]) -> list[Block]:
-        def change(element: Block) -> list[Block] | None:
-            if element["t"] in ("Figure", "Table") and (caption := _caption(element)):
-                return [written(section, element, caption)]
-            kind, data = marker(element)
-            if element["t"] != "Div" or kind not in ("table", "figure"):
-                return None
-            target = data["target"]
-            if target in items:
-                again = {"t": "Span", "c": [["", ["ref"], [["target", target]]], []]}
-                return [{"t": "Para", "c": [*words("See "), again, *words(".")]}]
-            offer = offers[target]
-            counts[offer.kind] += 1
-            items[target] = Item(
-                offer.kind, counts[offer.kind], target, offer.content, section, offer.columns
-            )
-            return [element]
-
-        changed: list[Block] = rewrite(body, change)
+        changed: list[Block] = rewrite(body, lambda part: change(section, part))
         return changed
+
+    def change(section: str, element: Block) -> list[Block] | None:
+        if element["t"] == "Image":
+            return [element]  # whose words are those of its caption again
+        if element["t"] in ("Figure", "Table") and (caption := _caption(element)):
+            return [written(section, element, caption)]
+        kind, data = marker(element)
+        if element["t"] == "Span" and kind == "equation":
+            count(section, "equation", data["target"], element["c"][1][0]["c"][1])
+            return [element]
+        if element["t"] != "Div" or kind not in ("table", "figure"):
+            return None
+        target = data["target"]
+        if target in items:
+            again = {"t": "Span", "c": [["", ["ref"], [["target", target]]], []]}
+            return [{"t": "Para", "c": [*words("See "), again, *words(".")]}]
+        offer = offers[target]
+        counts[offer.kind] += 1
+        items[target] = Item(offer.kind, counts[offer.kind], target, offer.content, section, offer.columns)
+        return [element]
 
     def written(section: str, element: Block, caption: str) -> Block:
         """What the author wrote, with a number and a name by which `ref` finds it."""
         kind: Kind = "figure" if element["t"] == "Figure" else "table"
+        target = _name(element, counts[kind] + 1)
+        count(section, kind, target, caption)
+        inner = {"t": element["t"], "c": rewrite(element["c"], lambda part: change(section, part))}
+        return {"t": "Div", "c": [["", ["written"], [["target", target]]], [inner]]}
+
+    def count(section: str, kind: Kind, target: str, caption: str) -> None:
         counts[kind] += 1
-        target = _name(element, counts[kind])
         if target in items:
             raise RepeatedName(target)
-        items[target] = Item(kind, counts[kind], target, Written(caption), section)
-        return {"t": "Div", "c": [["", ["written"], [["target", target]]], [element]]}
+        items[target] = Item(kind, counts[kind], target, Written(" ".join(caption.split())), section)
 
     return {section: numbered(section, body) for section, body in bodies.items()}, items
 
 
+def with_equations(node: Any) -> Any:
+    """The tree with a marker for each displayed formula that has a label behind it."""
+    if isinstance(node, dict):
+        return {key: with_equations(part) for key, part in node.items()}
+    if not isinstance(node, list):
+        return node
+    parts: list[Any] = []
+    for part in map(with_equations, node):
+        found = re.fullmatch(LABEL, part["c"]) if _is(part, "Str") else None
+        while found and len(parts) > 1 and _is(parts[-1], "Space", "SoftBreak"):
+            if not _is_displayed(parts[-2]):
+                break
+            parts.pop()
+        if found and parts and _is_displayed(parts[-1]):
+            data = [["target", f"equation:{label(found[1])}"]]
+            parts[-1] = {"t": "Span", "c": [["", ["equation"], data], [parts[-1]]]}
+            parts += [{"t": "Str", "c": found[2]}] if found[2] else []
+        else:
+            parts.append(part)
+    return parts
+
+
+def _is(part: Any, *kinds: str) -> bool:
+    return isinstance(part, dict) and part.get("t") in kinds
+
+
+def _is_displayed(part: Any) -> bool:
+    return _is(part, "Math") and part["c"][0]["t"] == "DisplayMath"
+
+
 def unmentioned(bodies: Mapping[str, Sequence[Block]], items: Mapping[str, Item]) -> list[Item]:
-    """The tables and figures of these sections that no sentence in them refers to."""
+    """The tables, figures and equations of these sections that no sentence in them refers to."""
     mentioned = {
         data["target"] for kind, data in map(marker, elements(list(bodies.values()))) if kind == "ref"
     }
@@ -99,12 +139,12 @@ def _name(element: Block, number: int) -> str:
     """ "picture:net" and "table:costs": by the id that the author gave, else by the file of the picture."""
     given = element["c"][0][0]
     if element["t"] == "Table":
-        return f"table:{_label(given) or number}"
+        return f"table:{label(given) or number}"
     files = [Path(image["c"][2][0]).stem for image in elements(element) if image["t"] == "Image"]
-    return f"picture:{_label(given) or _label(''.join(files[:1])) or number}"
+    return f"picture:{label(given) or label(''.join(files[:1])) or number}"
 
 
-def _label(name: str) -> str:
+def label(name: str) -> str:
     """The name with hyphens for what no label of LaTeX may have."""
     return re.sub(r"[^a-zA-Z0-9_.]+", "-", name).strip("-")
 

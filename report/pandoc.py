@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 from collections.abc import Sequence
 from itertools import accumulate
-from typing import Any
+from typing import Any, NamedTuple
 
 import pypandoc
 
@@ -19,13 +19,31 @@ API_VERSION = [1, 23]
 TIME_LIMIT = 600  # seconds; a study takes two
 DEEPEST = 100  # of a syntax tree; those of our sections are 17 deep
 
-#: Reads texts separated by NUL; writes the syntax tree of each as one line of JSON.
+#: Reads texts separated by NUL; writes of each the syntax tree, and the formulas that MathML cannot hold with
+#: the reason, as two lines of JSON.
 READ_MARKDOWN = r"""
 local extensions = 'markdown-raw_tex-raw_html-raw_attribute-latex_macros'
+local options = pandoc.WriterOptions({html_math_method = 'mathml'})
 for text in (io.read('a') .. '\0'):gmatch('([^\0]*)\0') do
-  io.write(pandoc.write(pandoc.read(text, extensions), 'json'), '\n')
+  local document, refused = pandoc.read(text, extensions), pandoc.List()
+  document:walk({Math = function(formula)
+    local page
+    local messages = pandoc.log.silence(function()
+      page = pandoc.write(pandoc.Pandoc({pandoc.Plain({formula})}), 'html5', options)
+    end)
+    local reason = page:find('<math', 1, true) and '' or messages[1].message
+    refused:insert({formula.text, reason})
+  end})
+  io.write(pandoc.write(document, 'json'), '\n', pandoc.json.encode(refused), '\n')
 end
 """
+
+
+class Parsed(NamedTuple):
+    """The blocks of a text, and each of its formulas with why MathML cannot hold it, "" where it can."""
+
+    blocks: list[Block]
+    formulas: list[tuple[str, str]]
 
 
 class PandocError(RuntimeError):
@@ -65,14 +83,18 @@ def call(arguments: Sequence[str], text: str) -> str:
     return done.stdout.decode()
 
 
-def read_markdown(texts: Sequence[str]) -> list[list[Block]]:
-    """The blocks of each text, all in one call; texts do not see each other's footnotes or ids."""
+def read_markdown(texts: Sequence[str]) -> list[Parsed]:
+    """What each text holds, all in one call; texts do not see each other's footnotes or ids."""
     output = call(["lua", "-e", READ_MARKDOWN], "\0".join(text.replace("\0", "") for text in texts))
     lines = output.splitlines()
-    for index, line in enumerate(lines):
+    trees, formulas = lines[::2], lines[1::2]
+    for index, line in enumerate(trees):
         if _depth(line) > DEEPEST:
             raise NestedTooDeep(index)
-    return [json.loads(line)["blocks"] for line in lines]
+    return [
+        Parsed(json.loads(tree)["blocks"], [(tex, reason) for tex, reason in json.loads(found)])
+        for tree, found in zip(trees, formulas, strict=True)
+    ]
 
 
 def _depth(tree: str) -> int:

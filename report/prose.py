@@ -24,6 +24,7 @@ Numbers come only through macros; "analysis/name" stands for every name below to
     {{ media("name", "What it shows") }}                             a picture of data that is here, or how to
     % if has("name")                                                 draw it; whether a figure is there
     {{ ref("name") }}, {{ ref("section:id") }}, {{ ref("picture:id") }}, {{ ref("table:id") }}
+    $$ E = m c^2 $$ {#id}, {{ ref("equation:id") }}                  a numbered equation
     {{ number("1,234") }}                                            a number of the author's own
     {{ answers("1a", "1b") }}                                        marks the paragraph that it ends, and
                                                                      a table or figure right below
@@ -43,10 +44,19 @@ from pathlib import Path
 from report import pandoc, provenance, questions, template_faults
 from report.colours import coloured
 from report.document import Block, Document, Item, Section, Study, Written, elements, plain_text
-from report.draft_checks import check_citations, check_markers, check_structure, with_pictures
-from report.drafts import Draft, ProseError, broken_draft, fault, render
+from report.draft_checks import check_citations, check_formulas, check_markers, check_structure, with_pictures
+from report.drafts import Draft, ProseError, broken_draft, fault, fault_of_name, render
 from report.macros import Macros
-from report.numbering import DeadReference, Kind, Linker, Offer, RepeatedName, number_items, unmentioned
+from report.numbering import (
+    DeadReference,
+    Kind,
+    Linker,
+    Offer,
+    RepeatedName,
+    number_items,
+    unmentioned,
+    with_equations,
+)
 from results.store import Profile, Store
 
 
@@ -105,11 +115,14 @@ def _compose(
         place = f"{draft.file}:{template_faults.deepest(draft.source)}"
         what = "quotes, lists or emphasis stand too deep in each other there; write it flat"
         raise ProseError(f"{place}: {what}", draft.file.stem) from None
-    headings, trees = [blocks[0]["c"][2] for blocks in texts[: len(drafts)]], texts[len(drafts) :]
-    trees = [with_pictures(draft, tree) for draft, tree in zip(drafts, trees, strict=True)]
+    titled, bodied = texts[: len(drafts)], texts[len(drafts) :]
+    headings, trees = [text.blocks[0]["c"][2] for text in titled], [text.blocks for text in bodied]
+    trees = [with_equations(with_pictures(draft, tree)) for draft, tree in zip(drafts, trees, strict=True)]
     for draft, tree in zip(drafts, trees, strict=True):
         check_structure(draft, tree)
     check_markers(drafts, trees)
+    for draft, title, text in zip(drafts, titled, bodied, strict=True):
+        check_formulas(draft, [*title.formulas, *text.formulas])
     check_citations(drafts, trees, templates / "references.bib")
     offers = {**macros.offers, provenance.TARGET: Offer("table", provenance.table(results))}
     names = [*_names(study), provenance.SECTION]
@@ -119,7 +132,7 @@ def _compose(
     try:
         numbered, items = number_items(bodies, offers)
     except RepeatedName as error:
-        raise fault(drafts, error.target, str(error)) from None
+        raise fault_of_name(drafts, error.target, str(error)) from None
     contents = coloured(
         {name: item.content for name, item in items.items() if not isinstance(item.content, Written)}
     )

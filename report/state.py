@@ -174,7 +174,9 @@ def document_inputs(study: Study, store: Store, templates: Path, prefer: Profile
     recorded = [place(name, profile) for name in names for profile in profiles for place in places]
     shown = [picture for file in sections for picture in _pictures(file)]
     found = hashes([*([study.source] if study.source else []), *sections, *shared, *recorded, *shown])
-    return {**found, PREFERRED: prefer}
+    known = store.known()
+    unknown = {f"the lack of {name}": "not there" for name in names if known and name not in known}
+    return {**found, **unknown, PREFERRED: prefer}
 
 
 def mentioned(studies: Iterable[Study], templates: Path) -> set[str]:
@@ -203,7 +205,7 @@ def _mentions(section: Path) -> set[str]:
 
 def code_inputs(layouts: Path | None) -> Hashes:
     """This project's writers, and the layouts that they fill."""
-    code = (file for folder in CODE for file in sorted(folder.glob("*.py")))
+    code = (file for folder in CODE for file in sorted(folder.rglob("*.py")))
     return hashes([*code, *(_files(layouts) if layouts else ())])
 
 

@@ -154,7 +154,8 @@ def load(path: Path, templates: Path, typed_numbers: str = "refuse") -> Study:
     for name, known in KEYS.items():
         given = data.get(name)
         if known.required and not (given.strip() if isinstance(given, str) else given):
-            raise StudyError(f"{path}: {name} is missing; add {name} = {known.example}")
+            lacks = "is empty; write" if name in data else "is missing; add"
+            raise StudyError(f"{text.at(name)}: {name} {lacks} {name} = {known.example}")
     site = data.get("site", {})
     for key in site:
         if key not in SITE:

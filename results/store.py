@@ -157,10 +157,12 @@ class Store:
     """The results below one folder: `<root>/<profile>/<analysis>.json`.
 
     What is not there is read from the folder `behind`, where one is given; nothing is written to that.
+    `analyses` are those that can make a result; none where that is not known.
     """
 
     root: Path
     behind: Path | None = None
+    analyses: frozenset[str] = frozenset()
 
     @property
     def program(self) -> str:
@@ -249,6 +251,10 @@ class Store:
         raise MissingResult(
             analysis, f"there is no result of {analysis}", f"make it with `{self.program} run {analysis}`"
         )
+
+    def known(self) -> frozenset[str]:
+        """The analyses that a result may be asked of; none where any may."""
+        return self.analyses and self.analyses | {name for name, _ in self.recorded()}
 
     def recorded(self) -> list[tuple[str, Profile]]:
         """Analyses and profiles for which a file exists, sorted."""

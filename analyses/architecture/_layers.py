@@ -44,10 +44,6 @@ def is_linear(layer: Layer) -> bool:
     return "linear" in layer.macs_by_class
 
 
-def is_pooling(layer: Layer) -> bool:
-    return any(name in layer.elements for name in ("pooling", "adaptive_pooling"))
-
-
 def shape_text(shape: Sequence[int] | None) -> str:
     """A map (C, H, W) as "H×W×C", the way tables of architectures are written; (T, C) as it is."""
     if not shape:

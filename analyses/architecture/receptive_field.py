@@ -193,8 +193,8 @@ def _network(name: str, parameters: ReceptiveFieldParameters) -> Outcome:
 
 def _table(networks: Mapping[str, Outcome], size: Sequence[int]) -> Table:
     return builders.table(
-        "Receptive field of the last feature map, counted over the branches and by gradients, for images of "
-        f"{'×'.join(map(str, (*size[1:], size[0])))}.",
+        "Receptive field of the last feature map, counted over the branches and by gradients. Shapes are "
+        f"those for an image of {'×'.join(map(str, (*size[1:], size[0])))}.",
         {
             "network": builders.code("Network"),
             "layer": builders.code("Last map"),
@@ -210,7 +210,11 @@ def _table(networks: Mapping[str, Outcome], size: Sequence[int]) -> Table:
             }
             for name, entry in networks.items()
         ],
-        notes=("The jump is the distance in the input between neighbouring units.",),
+        notes=(
+            "The jump is the distance in the input between neighbouring units. Gradients are taken on images "
+            "that are three times as high as the counted field, so that no border cuts it off, with maxima "
+            "replaced by averages and without activation functions.",
+        ),
     )
 
 

@@ -208,8 +208,9 @@ def _ways(entries: Sequence[Mapping[str, Any]]) -> Table:
                 Row(cells={"how": how or "unexplained", "what": text, "rows": len(of), "agree": agree})
             )
     return builders.table(
-        "How the published figures are reached, all three to their two decimals, and of how many of "
-        "these rows the published GMACs are the multiply–accumulates of the network as it is defined.",
+        "Which way of counting reproduces all three published figures to two decimals, in how many rows, "
+        "and in how many of these the published billions of MACs (GMACs) are also those of the network as "
+        "it is defined.",
         {
             "how": builders.text("Reached by"),
             "what": builders.text("What is counted"),
@@ -238,7 +239,8 @@ def _largest_table(named: Sequence[Mapping[str, Any]]) -> Table:
         }
         rows.append(Row(cells=cells))
     return Table(
-        caption="The largest differences between published GMACs and the network as its name is defined.",
+        caption="The largest differences between published and counted GMACs, the latter of the network "
+        "that the name defines.",
         columns=(
             _MODEL,
             _SIZE,

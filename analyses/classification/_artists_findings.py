@@ -196,8 +196,8 @@ def _dropout_means(factors: Sequence[Compared]) -> dict[str, Finding]:
 
 def curve_findings(baseline: Sequence[Outcome], metrics: Mapping[str, Metric]) -> dict[str, Finding]:
     """What training for longer does to the baseline, in the means over the folds."""
-    accuracy, _, _ = records.mean_curve(baseline, "validation_accuracy")
-    loss, _, _ = records.mean_curve(baseline, "validation_loss")
+    accuracy = records.mean_curve(baseline, "validation_accuracy")
+    loss = records.mean_curve(baseline, "validation_loss")
     return {
         "training_loss_spikes": builders.statement(
             "On some fold the baseline's training loss jumps by a nat or more",

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from analyses.plugin import Parameters
+from analyses.plugin import Choice, Parameters
 from lab.recipes import Augmentation, Recipe
 from results.text import listing
 
@@ -16,15 +16,13 @@ from results.text import listing
 Choices = dict[str, dict[str, dict[str, Any]]]
 
 
-class Setting(BaseModel):
+class Setting(Choice):
     """A SimpleCNN and how it is trained; the defaults are the baseline.
 
     The network is the hand-out's. Its training there is plain gradient descent at rate 0.01 in 5,001 steps of
     10 images; 50 epochs of Adam are less than a third of that, and learn the training images of every fold,
     which SGD with momentum 0.9 at that rate does not.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     filters: tuple[int, ...] = (16, 16)
     kernel: int = 5
@@ -218,15 +216,13 @@ SPACE: Choices = {
 }
 
 
-class Pictures(BaseModel):
+class Paintings(Choice):
     """What is read, and what is kept for the end.
 
     size: height and width that it is scaled to (the hand-out's 50). images: how many are used, drawn by
     class; None for all. test: share kept for the final networks, which alone are measured on it, once.
     damaged: whether an image that cannot be decoded refuses the data set or is left out.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     name: str = "artists"
     split: str = "all"
@@ -237,12 +233,10 @@ class Pictures(BaseModel):
     damaged: Literal["refuse", "skip"] = "refuse"
 
 
-class Forest(BaseModel):
+class Forest(Choice):
     """A random forest on colours and the shape of the frame: its number of trees, and up to which value, of
     255, a border is dark and outside the frame.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     trees: int = Field(500, ge=1)
     dark: int = Field(20, ge=0, le=254)
@@ -260,7 +254,7 @@ class ArtistsParameters(Parameters):
     network. seeds: final networks of each kind.
     """
 
-    data: Pictures = Pictures()
+    data: Paintings = Paintings()
     folds: int = 5
     repeats: int = 2
     inner: float = 0.2

@@ -151,9 +151,9 @@ SPIKE = 1.0  # nats by which a training loss rises from one epoch to the next
 
 def _on_curves(baseline: Sequence[Outcome]) -> dict[str, Metric]:
     """Where the baseline's curves turn, and where its training loss jumps."""
-    training, _, _ = records.mean_curve(baseline, "train_loss")
-    loss, _, _ = records.mean_curve(baseline, "validation_loss")
-    accuracy, _, _ = records.mean_curve(baseline, "validation_accuracy")
+    training = records.mean_curve(baseline, "train_loss")
+    loss = records.mean_curve(baseline, "validation_loss")
+    accuracy = records.mean_curve(baseline, "validation_accuracy")
     rises = [later - earlier for earlier, later in pairwise(training)]
     spike = rises.index(max(rises)) + 1
     lowest = loss.index(min(loss))

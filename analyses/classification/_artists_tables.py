@@ -94,10 +94,10 @@ def comparison_table(methods: Mapping[str, Comparison]) -> Table:
         {
             "comparison": builders.text("Compared"),
             **comparing.COMPARED,
-            "difference": _change("Difference"),
+            "difference": comparing.change("Difference"),
         },
-        [comparing.comparison_row(one, comparison=METHOD_PAIRS[name]) for name, one in methods.items()],
-        notes=("p-values are adjusted by Holm's method for the comparisons of the table.",),
+        [{"comparison": METHOD_PAIRS[name], **one.cells()} for name, one in methods.items()],
+        notes=(comparing.HOLM,),
     )
 
 
@@ -202,9 +202,9 @@ def transform_table(metrics: Mapping[str, Metric], changes: Mapping[str, Compari
             "change": builders.text("Test images"),
             "baseline": builders.percent("Baseline"),
             "best": builders.percent("Best"),
-            "lost": _change("Change of best"),
+            "lost": comparing.change("Change of best"),
             "lost_p": builders.number("p", ".3f"),
-            "lead": _change("Best − baseline"),
+            "lead": comparing.change("Best − baseline"),
             "lead_p": builders.number("p", ".3f"),
         },
         rows,
@@ -213,11 +213,6 @@ def transform_table(metrics: Mapping[str, Metric], changes: Mapping[str, Compari
             "intervals are not.",
         ),
     )
-
-
-def _change(label: str) -> builders.Format:
-    """Percentage points, which the caption says."""
-    return builders.number(label, "+.1f", scale=100.0)
 
 
 def _negative(loss: Comparison) -> Estimate:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from analyses import comparing, recipe_tables, records
+from analyses import classifiers, comparing, recipe_tables, records
 from analyses.classification import _base_networks_tables as tables
 from analyses.classification._base_networks_comparisons import (
     comparison_words,
@@ -103,7 +103,7 @@ def _metrics(parameters: BaseNetworksParameters, runs: Runs) -> dict[str, Metric
             metrics[f"{PREFIXES[kind]}{name}/test_accuracy"] = records.over_seeds(
                 found[name], "test_accuracy", f"Test accuracy {how}, {label}"
             )
-            metrics |= records.on_test_images(f"{PREFIXES[kind]}{name}", found[name], f"{label}, {how}")
+            metrics |= classifiers.on_test_images(f"{PREFIXES[kind]}{name}", found[name], f"{label}, {how}")
             metrics[f"{PREFIXES[kind]}{name}/train_accuracy"] = records.at_the_end(
                 found[name], "train_accuracy", f"Training accuracy {how} in the last epoch, {label}"
             )
@@ -119,7 +119,7 @@ def _metrics(parameters: BaseNetworksParameters, runs: Runs) -> dict[str, Metric
             "ms",
         )
     for name, label in NETWORKS.items():
-        losses, _, _ = records.mean_curve(runs[LETTER][name], "test_loss")
+        losses = records.mean_curve(runs[LETTER][name], "test_loss")
         for key, value, title, unit in (
             ("lowest_test_loss", min(losses), "Lowest mean test loss", "nats"),
             ("last_test_loss", losses[-1], "Mean test loss after the last epoch", "nats"),

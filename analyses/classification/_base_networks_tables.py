@@ -82,8 +82,8 @@ def published_table(runs: Runs, words: Mapping[str, str], differences: Mapping[s
         f"Test accuracy of the base networks, means over {seeds}, less the accuracy that an unpublished "
         "notebook reports of one run.",
         {"comparison": builders.text("Compared"), **comparing.COMPARED},
-        [comparing.comparison_row(one, comparison=words[key]) for key, one in differences.items()],
-        notes=("p-values are adjusted by Holm's method for the comparisons of the table.",),
+        [{"comparison": words[key], **one.cells()} for key, one in differences.items()],
+        notes=(comparing.HOLM,),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from pydantic import Field
@@ -55,23 +56,36 @@ DONE = {  # the changes as the subject of a sentence
 
 class DesignsParameters(Parameters):
     """Rates were chosen on validation data in single runs. Design B's recipe is Jordan's, scaled to its
-    batch; its average of the weights takes the place of his lookahead.
+    batch; its average of the weights takes the place of his lookahead. Two changes of the ablation bring a
+    rate of their own, as they diverge or stall with that of the reference: no batch norm and a constant rate.
 
-    ema: decay a step of that average, 0 for none. ablation_train, ablation_epochs: the budget of the
-    ablation; at that of the designs its reference is design A itself, and is not trained twice. Two choices
-    bring a rate of their own, as they diverge or stall with that of the reference: no batch norm and a
-    constant rate.
+    learning_rate: the largest of design A; learning_rate_b: the largest of design B. ema: decay a step of
+    that average, 0 for none. ablation_train, ablation_epochs: the budget of the ablation; at that of the
+    designs its reference is design A itself, and is not trained twice.
     """
 
     data: DataChoice = DataChoice()
     seeds: int = Field(3, ge=1)
     seeds_b: int = Field(3, ge=1)
     epochs: int = Field(10, ge=1)
+    learning_rate: float = Field(0.1, gt=0)
+    learning_rate_b: float = Field(0.6, gt=0)
     widths: tuple[int, int, int] = (64, 256, 256)
     ema: float = Field(0.0, ge=0, lt=1)
     ablation_seeds: int = Field(3, ge=1)
     ablation_train: int = Field(45_000, ge=1)
     ablation_epochs: int = Field(10, ge=1)
+
+    def recipes(self) -> dict[str, Recipe]:
+        """Of the two designs, by name."""
+        return {
+            "design_a": recipe_a(self.epochs, self.learning_rate),
+            "design_b": recipe_b(self.epochs, self.ema, self.learning_rate_b),
+        }
+
+    def ablation_recipe(self, name: str) -> Recipe:
+        """Of design A with that one of CHANGES."""
+        return replace(recipe_a(self.ablation_epochs, self.learning_rate), **CHANGES[name][2])
 
 
 def fixed_parameters(widths: Sequence[int]) -> int:
@@ -79,12 +93,12 @@ def fixed_parameters(widths: Sequence[int]) -> int:
     return 24 * 3 * 2 * 2 + 2 * sum(widths)
 
 
-def recipe_a(epochs: int) -> Recipe:
+def recipe_a(epochs: int, learning_rate: float = 0.1) -> Recipe:
     return Recipe(
         epochs=epochs,
         batch=128,
         optimizer="sgd",
-        learning_rate=0.1,
+        learning_rate=learning_rate,
         weight_decay=5e-4,
         schedule="onecycle",
         warm_up=0.25,
@@ -93,7 +107,7 @@ def recipe_a(epochs: int) -> Recipe:
     )
 
 
-def recipe_b(epochs: int, ema: float = 0.0) -> Recipe:
+def recipe_b(epochs: int, ema: float = 0.0, learning_rate: float = 0.6) -> Recipe:
     """Of design B. Jordan's rate 11.5 and decay 0.0153 are of 1,024 examples and decoupled from momentum: see
     lab.recipes.
     """
@@ -101,7 +115,7 @@ def recipe_b(epochs: int, ema: float = 0.0) -> Recipe:
         epochs=epochs,
         batch=500,
         optimizer="sgd",
-        learning_rate=0.6,
+        learning_rate=learning_rate,
         momentum=0.85,
         weight_decay=1.5e-3,
         decay_all=True,

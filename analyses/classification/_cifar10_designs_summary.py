@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from analyses import classifiers, comparing, records
 from analyses.classification import _cifar10_designs_tables as tables
@@ -14,7 +13,6 @@ from analyses.classification._cifar10_designs_settings import (
     REFERENCE,
     WORDS,
     DesignsParameters,
-    recipe_a,
 )
 from analyses.comparing import Comparison
 from analyses.plugin import Outcome, Summary
@@ -121,7 +119,7 @@ def _metrics(designs: Mapping[str, Sequence[Outcome]], parameters: DesignsParame
     metrics = {"required": builders.metric(REQUIRED, "Test accuracy asked for", FRACTION)}
     for name, label in DESIGNS.items():
         metrics |= classifiers.measured(name, designs[name], label)
-        metrics |= records.on_test_images(name, designs[name], label)
+        metrics |= classifiers.on_test_images(name, designs[name], label)
         metrics[f"{name}/parameters"] = builders.metric(
             designs[name][0]["parameters"], f"Parameters of {label}", "parameters"
         )
@@ -160,7 +158,7 @@ def _ablation_metrics(
         )
     }
     for name in (REFERENCE, "no_batch_norm", "adamw", "constant_rate"):
-        rate = replace(recipe_a(parameters.ablation_epochs), **CHANGES[name][2]).learning_rate
+        rate = parameters.ablation_recipe(name).learning_rate
         title = f"Largest learning rate of design A {WORDS[name].removeprefix('Design A ')}"
         metrics[f"ablation/{name}/rate"] = builders.metric(rate, title)
     for name, words in WORDS.items():
@@ -230,8 +228,8 @@ def _design_findings(
 
 def _curve_findings(runs: Sequence[Outcome]) -> dict[str, Finding]:
     """What the learning curves of the better design show, in the means over its seeds."""
-    losses = [records.mean_curve(runs, f"{part}_loss")[0] for part in ("train", "validation", "test")]
-    last = [records.mean_curve(runs, f"{part}_accuracy")[0][-1:] or [0.0] for part in ("validation", "test")]
+    losses = [records.mean_curve(runs, f"{part}_loss") for part in ("train", "validation", "test")]
+    last = [records.mean_curve(runs, f"{part}_accuracy")[-1:] or [0.0] for part in ("validation", "test")]
     return {
         "losses_fall": Finding(
             statement="The better design's training, validation and test loss are lowest in the last epoch",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from analyses import comparing, recipe_tables
-from analyses.classification._cifar10_designs_settings import WORDS, DesignsParameters, recipe_a, recipe_b
+from analyses.classification._cifar10_designs_settings import DESIGNS, WORDS, DesignsParameters
 from analyses.comparing import Comparison
 from analyses.plugin import Outcome
 from results import builders
@@ -15,10 +15,7 @@ from results.text import counted
 
 def recipes_table(parameters: DesignsParameters) -> Table:
     return recipe_tables.recipe_table(
-        {
-            "Design A": recipe_a(parameters.epochs),
-            "Design B": recipe_b(parameters.epochs, parameters.ema),
-        },
+        {DESIGNS[name]: recipe for name, recipe in parameters.recipes().items()},
         {
             "Design A": {
                 "initial weights": "uniform in ±1/√inputs (PyTorch's default)",
@@ -52,7 +49,7 @@ def ablation_table(
         }
         if diverged:
             cells["diverged"] = sum(run["diverged"] for run in ablation[name])
-        rows.append(comparing.comparison_row(differences[name], **cells) if name in differences else cells)
+        rows.append(cells | (differences[name].cells() if name in differences else {}))
     return builders.table(
         f"Training and validation accuracy (%) of design A and of variants with one choice changed, after "
         f"{counted(parameters.ablation_epochs, 'epochs')} on {parameters.ablation_train:,} training images. "

@@ -66,7 +66,7 @@ def summary(parameters: PhotographsParameters, outcomes: Mapping[str, Outcome]) 
                 {name: one for name, one in outcomes.items() if name != "transfer"}
             ),
         },
-        note="; ".join(about["notes"]),
+        data_notes=tuple(about["notes"]),
     )
 
 
@@ -112,8 +112,8 @@ def _metrics(
         "Test accuracy from scratch, mean over seeds; interval over test images",
         FRACTION,
     )
-    metrics |= records.on_test_images("transfer", [transfer], "the transferred network")
-    metrics |= records.on_test_images("scratch", runs, "the network from scratch")
+    metrics |= classifiers.on_test_images("transfer", [transfer], "the transferred network")
+    metrics |= classifiers.on_test_images("scratch", runs, "the network from scratch")
     metrics["transfer/gain"] = builders.metric(
         bootstrap(by_transfer - by_scratch, np.mean),
         "Test accuracy by transfer less that from scratch",

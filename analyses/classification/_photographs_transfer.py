@@ -10,6 +10,8 @@ from analyses.pictures import heat, png
 from analyses.plugin import Cell, Context, Outcome
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from lab.datasets import ImageSet
@@ -31,7 +33,7 @@ def train_linear(cell: Cell, context: Context) -> Outcome:
 
     settings = cell.settings
     size = settings["size"]
-    choice = DataChoice.model_validate(settings["data"]).model_copy(update={"size": (size, size)})
+    choice: DataChoice = settings["data"].model_copy(update={"size": (size, size)})
     chosen, test = experiments.parts(choice)
     require_validation(choice.name, len(chosen) - 1)
     source = locate(choice.name)
@@ -57,7 +59,7 @@ def train_linear(cell: Cell, context: Context) -> Outcome:
         "data": {
             "name": source.title.partition(" (")[0],
             "licence": source.licence,
-            "images": source.release.images,
+            "images": source.release.images - _left_out([*chosen, test]),
             "notes": [
                 *dict.fromkeys((*source.notes, *(note for part in (*chosen, test) for note in part.notes)))
             ],
@@ -73,6 +75,24 @@ def train_linear(cell: Cell, context: Context) -> Outcome:
     if source.redistributable or choice.name.startswith("folder:"):
         outcome |= _drawn(network, fitted[best], train, test, logits)
     return outcome
+
+
+def _left_out(parts: Sequence[ImageSet]) -> int:
+    """How many images of the splits that the parts are of could not be decoded."""
+    return sum({part.split: part.left_out for part in parts}.values())
+
+
+def distinct_samples(train: ImageSet, kinds: int) -> list[int]:
+    """An image of each of the first classes, where there is one of other pixels than those before."""
+    import numpy as np
+
+    seen: set[bytes] = set()
+    chosen = []
+    for kind in range(kinds):
+        own = [int(index) for index in np.flatnonzero(train.labels == kind)]
+        chosen.append(next((index for index in own if train.images[index].tobytes() not in seen), own[0]))
+        seen.add(train.images[chosen[-1]].tobytes())
+    return chosen
 
 
 def _classifier(features: NDArray[Any], labels: NDArray[Any], penalty: float) -> Any:
@@ -117,7 +137,7 @@ def _drawn(network: Any, classifier: Any, train: ImageSet, test: ImageSet, logit
     predicted = shares.argmax(1)
     sure = shares.max(1)
     wrong = [int(i) for i in np.argsort(-sure, kind="stable") if predicted[i] != test.labels[i]][:MISTAKES]
-    firsts = [int(np.flatnonzero(train.labels == kind)[0]) for kind in range(len(train.classes))][:SHOWN]
+    samples = distinct_samples(train, min(SHOWN, len(train.classes)))
     right = [int(i) for i in np.argsort(-sure, kind="stable") if predicted[i] == test.labels[i]]
     looked = (wrong[:1] + right[:1])[:2]
     model = with_head(network.model, len(test.classes))
@@ -141,7 +161,7 @@ def _drawn(network: Any, classifier: Any, train: ImageSet, test: ImageSet, logit
     return {
         "samples": [
             {"class": train.classes[train.labels[index]], "picture": png(train.images[index])}
-            for index in firsts
+            for index in samples
         ],
         "mistakes": [
             {

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from analyses import experiments, records
 from analyses.classification import _artists_comparisons as comparisons
 from analyses.classification._artists_media import painted, under_every_change
-from analyses.classification._artists_settings import SPACE, ArtistsParameters, Pictures, Setting
+from analyses.classification._artists_settings import SPACE, ArtistsParameters, Paintings, Setting
 from analyses.classification._artists_summary import summary
 from analyses.plugin import Analysis, Cell, Context, Outcome, Profile, Summary
 from results.schema import Figure
@@ -43,7 +43,7 @@ class Artists(Analysis[ArtistsParameters]):
     def parameters(self, profile: Profile) -> ArtistsParameters:
         if profile == "quick":
             return ArtistsParameters(
-                data=Pictures(name="digits", split="train", images=500, size=16),
+                data=Paintings(name="digits", split="train", images=500, size=16),
                 folds=2,
                 repeats=1,
                 baseline=Setting(epochs=15, learning_rate=0.003),
@@ -117,7 +117,7 @@ class Artists(Analysis[ArtistsParameters]):
         settings = cell.settings
         if "photograph" in settings:
             return _changed(settings["photograph"])
-        pool, test = _parts(Pictures.model_validate(settings["data"]))
+        pool, test = _parts(settings["data"])
         if settings["fold"] is None:
             return _final(cell, context, pool, test)
         training, held_out = _fold(pool, settings["folds"], settings["fold"])
@@ -141,7 +141,7 @@ def _settings(
 ) -> dict[str, Any]:
     """All that decides a cell, without what only other cells need."""
     settings: dict[str, Any] = {
-        "data": parameters.data.model_dump(mode="json", exclude_defaults=True),
+        "data": parameters.data,
         "fold": fold,
         "network": setting.network(),
         "recipe": setting.recipe(),
@@ -156,7 +156,7 @@ def _settings(
 
 def _forest_settings(parameters: ArtistsParameters, fold: int | None) -> dict[str, Any]:
     return {
-        "data": parameters.data.model_dump(mode="json", exclude_defaults=True),
+        "data": parameters.data,
         "fold": fold,
         "forest": parameters.forest.model_dump(),
         **({"folds": parameters.folds} if fold is not None else {}),
@@ -180,7 +180,7 @@ def _on_folds(
     ]
 
 
-def _whole(chosen: Pictures, size: int | None = None) -> ImageSet:
+def _whole(chosen: Paintings, size: int | None = None) -> ImageSet:
     """All images, at the height and width of training where no other is given."""
     from lab.datasets import load
 
@@ -189,7 +189,7 @@ def _whole(chosen: Pictures, size: int | None = None) -> ImageSet:
 
 
 @lru_cache(maxsize=1)
-def _parts(chosen: Pictures) -> tuple[ImageSet, ImageSet]:
+def _parts(chosen: Paintings) -> tuple[ImageSet, ImageSet]:
     """What every choice is made on, and the test images."""
     from lab.datasets import DataError
     from lab.datasets.sufficiency import require_classes

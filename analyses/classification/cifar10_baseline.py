@@ -70,13 +70,13 @@ class Cifar10Baseline(Analysis[BaselineParameters]):
         runs = list(outcomes.values())
         metrics = {
             **classifiers.measured("baseline", runs, "the baseline"),
-            **records.on_test_images("baseline", runs, "the baseline"),
+            **classifiers.on_test_images("baseline", runs, "the baseline"),
             "baseline/lowest_validation_epoch": records.lowest_validation(runs),
             "baseline/epochs": builders.metric(parameters.epochs, "Epochs of training", "epochs"),
         }
         gap = metrics["baseline/train_accuracy"].value - metrics["baseline/test_accuracy"].value
         metrics["baseline/gap"] = builders.metric(gap, "Training accuracy above test accuracy", FRACTION)
-        test, _, _ = records.mean_curve(runs, "test_loss")
+        test = records.mean_curve(runs, "test_loss")
         confusions, confused = classifiers.confusion_parts(runs, "Test images of the baseline, all seeds.")
         return Summary(
             metrics=metrics,

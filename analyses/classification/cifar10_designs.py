@@ -9,15 +9,12 @@ the designs, and is judged on validation data.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from analyses import experiments, records
 from analyses.classification._cifar10_designs_settings import (
     CHANGES,
     EMA,
     DesignsParameters,
-    recipe_a,
-    recipe_b,
 )
 from analyses.classification._cifar10_designs_summary import summary
 from analyses.plugin import Analysis, Cell, Context, Outcome, Profile, Summary
@@ -53,20 +50,21 @@ class Cifar10Designs(Analysis[DesignsParameters]):
         experiments.parts(parameters.data.model_copy(update={"train": parameters.ablation_train}))
 
     def plan(self, parameters: DesignsParameters) -> list[Cell]:
+        recipes = parameters.recipes()
         budget = parameters.data.model_copy(update={"train": parameters.ablation_train})
         planned = experiments.cells(
             "design_a",
             {"name": "normalised lenet"},
-            recipe_a(parameters.epochs),
+            recipes["design_a"],
             parameters.data,
             parameters.seeds,
             evaluate_on_test=True,
         )
-        for name, (_, options, changes) in CHANGES.items():
+        for name, (_, options, _) in CHANGES.items():
             planned += experiments.cells(
                 f"ablation/{name}",
                 {"name": "normalised lenet", **({"options": options} if options else {})},
-                replace(recipe_a(parameters.ablation_epochs), **changes),
+                parameters.ablation_recipe(name),
                 budget,
                 parameters.ablation_seeds,
                 evaluate_on_test=True,
@@ -74,7 +72,7 @@ class Cifar10Designs(Analysis[DesignsParameters]):
         planned += experiments.cells(
             "design_b",
             {"name": "whitened", "options": {"widths": parameters.widths}},
-            recipe_b(parameters.epochs, parameters.ema),
+            recipes["design_b"],
             parameters.data,
             parameters.seeds_b,
             evaluate_on_test=True,

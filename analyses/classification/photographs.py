@@ -58,7 +58,7 @@ class Photographs(Analysis[PhotographsParameters]):
             "scratch", {"name": "lenet"}, recipe, parameters.data, parameters.seeds, evaluate_on_test=True
         )
         transfer = {
-            "data": parameters.data.model_dump(mode="json", exclude_defaults=True),
+            "data": parameters.data,
             **parameters.model_dump(mode="json", include={"weights", "architecture", "download", "size"}),
             "penalties": list(parameters.penalties),
         }

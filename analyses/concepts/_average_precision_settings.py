@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from analyses.plugin import Parameters
+from analyses.plugin import Choice, Parameters
 
 
-class Square(BaseModel):
+class Square(Choice):
     """A square on one of the images, which count from 1: its centre and its side, in pixels."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     image: int = Field(1, ge=1, le=12)
     kind: str = Field("cat", min_length=1)

@@ -11,10 +11,10 @@ from functools import lru_cache
 from math import isfinite
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from analyses import experiments, records
-from analyses.plugin import Cell, Context, Outcome
+from analyses.plugin import Cell, Choice, Context, Outcome
 from lab.canvas import CANVAS
 from lab.recipes import Augmentation, Recipe
 
@@ -34,7 +34,7 @@ DETECTIONS = 3  # of an image, at most, for average precision
 LISTED = 10_000  # canvases of either published list
 
 
-class CanvasChoice(BaseModel):
+class CanvasChoice(Choice):
     """Which images lie where, and what is held out.
 
     train, validation: numbers of canvases; together as many as are made of the training split. boxes:
@@ -44,8 +44,6 @@ class CanvasChoice(BaseModel):
     whether training canvases are mirrored at random; a mirrored object must still be of its class. shift:
     pixels by which they are moved at most.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = "cifar10"
     train: int = Field(10_000, ge=1)
@@ -186,7 +184,7 @@ def cells(
     proposals are trained first, without the head.
     """
     settings = {
-        "data": data.model_dump(mode="json", exclude_defaults=True),
+        "data": data,
         "network": dict(network),
         "recipe": recipe(epochs, data.mirror, data.shift),
         "objective": dict(objective or {}),
@@ -227,7 +225,7 @@ def trained(cell: Cell, context: Context) -> tuple[Outcome, ProposalNetwork, Dat
     from lab.training import DIVERGED_LOSS, evaluate, precision_of
 
     settings, seed = cell.settings, cell.seed or 0
-    data, classes = load(CanvasChoice.model_validate(settings["data"]), context.device)
+    data, classes = load(settings["data"], context.device)
     part = data.test if settings["test"] else data.validation
     assert part is not None
     train_only = replace(data, test=None, validation=None)

@@ -65,14 +65,14 @@ def networks_table(parameters: DetectorParameters, differences: Mapping[str, Com
         "(percentage points).",
         {
             "comparison": builders.text("Comparison"),
-            "difference": builders.number("Difference", "+.1f", scale=100.0),
-            "p": builders.number("Adjusted p", ".3f"),
+            "difference": comparing.change("Difference"),
+            "p": comparing.ADJUSTED_P,
             "verdict": builders.text("Verdict"),
         },
         rows,
         notes=(
-            f"Paired by seed (n = {parameters.seeds}), with Student's 95% intervals over seeds; p-values are "
-            "adjusted by Holm's method for the comparisons of the table.",
+            f"Paired by seed (n = {parameters.seeds}), with Student's 95% intervals over seeds; "
+            f"{comparing.HOLM}",
         ),
     )
 

@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from analyses.boxes import Place
-from analyses.detection._suppression_settings import SuppressionParameters
+from analyses.detection._suppression_settings import DRAWN, SuppressionParameters
 from analyses.detection._suppression_tables import anchor_of
 from analyses.plugin import Outcome
-from results import builders
 from results.schema import Axis, Box, BoxStyle, Figure, Heatmap, Picture, Pictures, Suppression
 
 
@@ -17,36 +16,58 @@ def figures(
     outcome: Outcome,
     places: Sequence[Place],
     scores: Sequence[float],
-    kept: Sequence[int],
-    counts: Mapping[float, int],
+    remaining: Mapping[float, Sequence[int]],
     parameters: SuppressionParameters,
 ) -> dict[str, Figure]:
-    remain = "one remains" if len(kept) == 1 else f"{len(kept)} remain"
-    words = f"{len(places)} candidates, of which {remain} at a threshold of {parameters.threshold:g}"
-    drawn = tuple(
+    """remaining: numbers of the boxes that remain at each threshold, the chosen one among them."""
+    kept = remaining[parameters.threshold]
+    words = f"{len(places)} candidates, of which {_remain(kept)} at a threshold of {parameters.threshold:g}"
+    drawn = _judged(places, scores, kept)
+    return {
+        "example": _example(outcome, drawn, kept, words),
+        "live": _by_threshold(outcome["examples"][0]["png"], places, scores, remaining, parameters.threshold),
+        "objectness": _objectness(outcome["objectness"], max(scores)),
+        "transformer": _transformer(outcome.get("training_examples", []), outcome["examples"]),
+    }
+
+
+def _remain(kept: Sequence[int]) -> str:
+    return "one remains" if len(kept) == 1 else f"{len(kept)} remain"
+
+
+def _judged(places: Sequence[Place], scores: Sequence[float], kept: Sequence[int]) -> tuple[Box, ...]:
+    return tuple(
         _box(place, "kept" if number in kept else "suppressed", score=score)
         for number, (place, score) in enumerate(zip(places, scores, strict=True))
     )
-    return {
-        "example": _example(outcome, drawn, kept, words),
-        "live": Pictures(
-            caption=f"Non-maximum suppression: {words}.",
-            alt=f"The example with its boxes. {words}.",
-            columns=1,
-            pictures=(Picture(png=outcome["examples"][0]["png"], boxes=drawn),),
-            legend=(("kept", "Remains"), ("suppressed", "Removed")),
-            suppression=Suppression(picture=0, threshold=parameters.threshold),
+
+
+def _by_threshold(
+    png: str,
+    places: Sequence[Place],
+    scores: Sequence[float],
+    remaining: Mapping[float, Sequence[int]],
+    chosen: float,
+) -> Pictures:
+    """The candidates at the chosen threshold, which moves on the page, and at higher ones."""
+    shown = (chosen, *(threshold for threshold in DRAWN if threshold > chosen))
+    counts = ", ".join(f"{len(remaining[threshold])} at {threshold:g}" for threshold in shown)
+    return Pictures(
+        caption=f"The {len(places)} candidates of the example, and those that remain, by the threshold of "
+        "suppression (IoU).",
+        alt=f"The example with its boxes at {len(shown)} thresholds; of {len(places)} remain {counts}.",
+        columns=len(shown),
+        pictures=tuple(
+            Picture(
+                png=png,
+                boxes=_judged(places, scores, remaining[threshold]),
+                title=f"Threshold {threshold:g}: {_remain(remaining[threshold])}",
+            )
+            for threshold in shown
         ),
-        "objectness": _objectness(outcome["objectness"], max(scores)),
-        "counts": builders.bars(
-            "Boxes of the example that remain, by the threshold of suppression.",
-            {"Boxes": {f"{threshold:g}": count for threshold, count in counts.items()}},
-            builders.integer("Boxes that remain"),
-            x="Threshold (IoU)",
-            alt=f"Bars: {', '.join(f'{count} at {threshold:g}' for threshold, count in counts.items())}.",
-        ),
-        "transformer": _transformer(outcome.get("training_examples", []), outcome["examples"]),
-    }
+        legend=(("kept", "Remains"), ("suppressed", "Removed")),
+        suppression=Suppression(picture=0, threshold=chosen),
+    )
 
 
 def _example(outcome: Outcome, drawn: Sequence[Box], kept: Sequence[int], words: str) -> Pictures:

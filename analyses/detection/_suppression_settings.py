@@ -12,6 +12,8 @@ LISTED = 8  # candidates in the table
 
 THRESHOLDS = tuple(round(0.1 * step, 1) for step in range(1, 10))
 
+DRAWN = (0.7, 0.9)  # higher thresholds, whose boxes are drawn beside those of the chosen one
+
 SHOWN = 3  # training, and as many test canvases, of the spatial transformer
 
 

@@ -20,9 +20,11 @@ def summary(parameters: SuppressionParameters, outcomes: Mapping[str, Outcome]) 
     candidates = [cell for cell in order if outcome["objectness"][cell] >= parameters.least] or order[:1]
     places = [outcome["proposals"][cell] for cell in candidates]
     scores = [outcome["objectness"][cell] for cell in candidates]
-    remaining = {threshold: boxes.suppressed(places, threshold) for threshold in THRESHOLDS}
-    kept = boxes.suppressed(places, parameters.threshold)
-    counts = {threshold: len(one) for threshold, one in remaining.items()}
+    remaining = {
+        threshold: boxes.suppressed(places, threshold) for threshold in {*THRESHOLDS, parameters.threshold}
+    }
+    kept = remaining[parameters.threshold]
+    counts = {threshold: len(remaining[threshold]) for threshold in THRESHOLDS}
     pair = (places[0], places[1]) if len(places) > 1 else (places[0], outcome["examples"][0]["truth"])
     metrics = {
         "suppression/candidates": builders.metric(len(candidates), "Proposals before suppression", "boxes"),
@@ -51,7 +53,7 @@ def summary(parameters: SuppressionParameters, outcomes: Mapping[str, Outcome]) 
             "worked": tables.worked(*pair),
             "proposals": tables.proposals(places, scores, kept),
         },
-        figures=figures(outcome, places, scores, kept, counts, parameters),
+        figures=figures(outcome, places, scores, remaining, parameters),
         findings={
             "some_go": builders.statement(
                 "Suppression removes some of the candidates",

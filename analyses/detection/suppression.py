@@ -59,7 +59,7 @@ class SuppressionExample(Analysis[SuppressionParameters]):
         from lab.networks.detector import Detector
         from lab.training import precision_of
 
-        choice = CanvasChoice.model_validate(cell.settings["data"])
+        choice: CanvasChoice = cell.settings["data"]
         if not locate(choice.name).redistributable:
             raise ValueError(
                 f"pictures of {choice.name} may not be redistributed, and this result would hold some; "

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from analyses import comparing, experiments, recipe_tables, records
+from analyses import classifiers, comparing, experiments, recipe_tables, records
 from analyses.classification._cifar10_designs_settings import recipe_a
 from analyses.comparing import Comparison
 from analyses.experiments import DataChoice
@@ -68,8 +68,8 @@ class SourceParameters(Parameters):
 
     def cells(self, name: str, **settings: Any) -> list[Cell]:
         common = {
-            "data": self.data.model_dump(mode="json", exclude_defaults=True),
-            "target": self.target.model_dump(mode="json", exclude_defaults=True),
+            "data": self.data,
+            "target": self.target,
             "rates": list(self.probe_rates),
             "recipes": self.recipes(),
         }
@@ -90,7 +90,7 @@ def quick() -> dict[str, Any]:
 
 def source(cell: Cell, context: Context) -> tuple[Data, tuple[str, ...]]:
     """The source's images, to be tampered with, and the names of its classes."""
-    return experiments.load(DataChoice.model_validate(cell.settings["data"]), context.device)
+    return experiments.load(cell.settings["data"], context.device)
 
 
 def transferred(
@@ -105,7 +105,7 @@ def transferred(
 
     seed, settings = cell.seed or 0, cell.settings
     recipes: dict[str, Recipe] = settings["recipes"]
-    domain = Domain.model_validate(settings["target"])
+    domain: Domain = settings["target"]
     parts = transfer.load(domain)
 
     def trained(model: Any, shown: Data, name: str, **more: Any) -> Any:
@@ -169,7 +169,7 @@ def accuracies(prefix: str, words: str, runs: Sequence[Outcome]) -> dict[str, Me
             runs, part, f"Test accuracy {where}: {words}"
         )
         predicted = [run.get("predicted", {}).get(part, {}) for run in runs]
-        metrics |= records.on_test_images(f"{prefix}/{part}", predicted, f"{words}, {where}")
+        metrics |= classifiers.on_test_images(f"{prefix}/{part}", predicted, f"{words}, {where}")
     return metrics
 
 
@@ -210,20 +210,19 @@ def comparison_table(
         {
             "what": builders.text(label),
             "part": builders.text("Accuracy"),
-            "difference": DIFFERENCE,
-            "p": P_VALUE,
+            "difference": comparing.change("Difference"),
+            "p": comparing.ADJUSTED_P,
         },
         [
             {
                 "what": words,
                 "part": where.capitalize(),
-                "difference": builders.estimate(comparisons[f"{prefix}/{part}_"].difference, "seeds"),
-                "p": comparisons[f"{prefix}/{part}_"].p,
+                **comparisons[f"{prefix}/{part}_"].numbers(),
             }
             for prefix, words in rows.items()
             for part, where in PARTS.items()
         ],
-        notes=("p-values are adjusted by Holm's method for the comparisons of the table.",),
+        notes=(comparing.HOLM,),
     )
 
 
@@ -240,10 +239,6 @@ def recipe_table(parameters: SourceParameters) -> Table:
         },
         "Hyper-parameters of training on the source, of the linear probe and of fine-tuning on the target.",
     )
-
-
-DIFFERENCE = builders.number("Difference", "+.1f", scale=100.0)  # percentage points, which captions say
-P_VALUE = builders.number("Adjusted p", ".3f")
 
 
 def table(

@@ -87,7 +87,7 @@ def cells_of(
     """
     recipes = parameters.recipes()
     settings: dict[str, Any] = {
-        "data": parameters.data.model_dump(mode="json", exclude_defaults=True),
+        "data": parameters.data,
         "labelled": parameters.labelled,
         "role": "student",
     }

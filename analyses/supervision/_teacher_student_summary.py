@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from analyses import comparing, recipe_tables, records
+from analyses import classifiers, comparing, recipe_tables, records
 from analyses.comparing import Comparison
 from analyses.plugin import Outcome, Summary
 from analyses.supervision import _teacher_student_tables as tables
@@ -89,7 +89,7 @@ def _metrics(
         metrics[f"{name}/test_accuracy"] = records.over_seeds(
             runs[name], "test_accuracy", f"Test accuracy: {label}"
         )
-        metrics |= records.on_test_images(name, runs[name], label)
+        metrics |= classifiers.on_test_images(name, runs[name], label)
         if name not in ("teacher", "supervised"):
             metrics[f"{name}/precision"] = records.over_seeds(
                 runs[name], "precision", f"Share of right labels: {label}"

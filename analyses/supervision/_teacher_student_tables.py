@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
+from analyses import comparing
 from analyses.comparing import Comparison
 from analyses.plugin import Outcome
-from analyses.supervision import _supervision as supervision
 from analyses.supervision._teacher_student_settings import TeacherParameters
 from results import builders
 from results.schema import Axis, Chart, Metric, Series, Table
@@ -67,18 +67,11 @@ def differences_table(
         f"intervals over {counted(parameters.seeds, 'seeds')}, each for one comparison alone.",
         {
             "what": builders.text("Difference"),
-            "difference": supervision.DIFFERENCE,
-            "p": supervision.P_VALUE,
+            "difference": comparing.change("Difference"),
+            "p": comparing.ADJUSTED_P,
         },
-        [
-            {
-                "what": label[:1].upper() + label[1:],
-                "difference": builders.estimate(one.difference, "seeds"),
-                "p": one.p,
-            }
-            for one, label in comparisons.values()
-        ],
-        notes=("p-values are adjusted by Holm's method for the comparisons of the table.",),
+        [{"what": label[:1].upper() + label[1:], **one.numbers()} for one, label in comparisons.values()],
+        notes=(comparing.HOLM,),
     )
 
 

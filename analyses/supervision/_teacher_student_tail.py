@@ -79,12 +79,9 @@ class Tail:
             cells |= {key: metrics[f"tail/p/{p}/{key}"].value for key in MEASURED if key != "precision"}
             for key in COMPARED:
                 if one := comparisons.get(f"tail/p/{p}/{key}_"):
-                    cells |= {
-                        f"{key}_difference": builders.estimate(one.difference, "seeds"),
-                        f"{key}_p": one.p,
-                    }
+                    cells |= one.numbers(f"{key}_")
             rows.append(cells)
-        difference, p_value = builders.number("Change", "+.1f", scale=100.0), builders.number("p", ".3f")
+        difference, p_value = comparing.change("Change"), builders.number("p", ".3f")
         return builders.table(
             f"Students of a teacher that selects K = {self.k:,} images per class from a long-tailed set, by "
             "the number P of classes considered per image: labels that the rare classes are given, share of "
@@ -105,7 +102,7 @@ class Tail:
             rows,
             notes=(
                 "A seed decides what is labelled and which classes are rare, that is, the half with the "
-                "fewest images. p-values are adjusted by Holm's method for the comparisons of the table.",
+                f"fewest images. {comparing.HOLM}",
             ),
         )
 

@@ -18,6 +18,7 @@ from analyses.plugin import Analysis, Cell, Context, Outcome, Profile, Summary
 from analyses.supervision import _supervision as supervision
 from analyses.supervision._supervision import SourceParameters
 from results import builders
+from results.builders import FRACTION
 from results.schema import Axis, Chart, Finding, Metric, Table
 from results.text import counted
 
@@ -102,12 +103,19 @@ class LabelNoise(Analysis[NoiseParameters]):
         metrics |= apart.metrics(
             f"noise/{most}/source_over_probe_", "Change on the source less that by linear probe"
         )
-        both = (
+        for part, label in (("source", "on the source"), ("probe", "of the linear probe")):
+            metrics[f"most_noise/{part}_share"] = builders.metric(
+                -metrics[f"noise/{most}/{part}_difference"].value / metrics[f"noise/0/{part}_accuracy"].value,
+                f"Share of the accuracy {label} without noise that is lost: {words[f'noise/{most}']}",
+                FRACTION,
+            )
+        source = (
             f"With {most}% replaced, accuracy on the source itself changes by "
-            f"{{noise/{most}/source_difference:points ci unit}}, and that of the probe on the target by "
-            f"{{noise/{most}/probe_difference:points ci unit}}"
+            f"{{noise/{most}/source_difference:points ci unit}}"
         )
+        probe = f"that of the probe on the target ({{noise/{most}/probe_difference:points ci}})"
         excess = f"{{noise/{most}/source_over_probe_difference:points ci unit}}"
+        excess += "" if apart.p is None else f" (p = {{noise/{most}/source_over_probe_p:.2g}})"
         published = _published(parameters, runs)
         for key, one in published.items():
             metrics |= one.metrics(key, "Change by linear probe less the paper's on its target")
@@ -141,9 +149,10 @@ class LabelNoise(Analysis[NoiseParameters]):
                     "target",
                     f"noise/{most}/source_over_probe_difference",
                     expected="less",
-                    less=f"{both}, significantly more; the difference between the two changes is {excess}.",
-                    more=f"{both}, significantly less; the difference between the two changes is {excess}.",
-                    same=f"{both}. The two changes do not differ significantly: the difference is {excess}.",
+                    less=f"{source}, significantly more than {probe}: the two changes differ by {excess}.",
+                    more=f"{source}, significantly less than {probe}: the two changes differ by {excess}.",
+                    same=f"{source}, which does not differ significantly from {probe}: the two changes "
+                    f"differ by {excess}.",
                 ),
                 "whole_source": builders.statement(
                     "The source has as many images as the protocol asks for",
@@ -183,23 +192,22 @@ def _published_table(
         f"{counted(parameters.seeds, 'seeds')}.",
         {
             "noise": builders.text("Replaced"),
-            "change": builders.number("Here", "+.1f", scale=100.0),
-            "published": builders.number("Paper", "+.1f", scale=100.0),
-            "difference": supervision.DIFFERENCE,
-            "p": supervision.P_VALUE,
+            "change": comparing.change("Here"),
+            "published": comparing.change("Paper"),
+            "difference": comparing.change("Difference"),
+            "p": comparing.ADJUSTED_P,
         },
         [
             {
                 "noise": f"{noise}%",
                 "change": metrics[f"noise/{noise}/probe_difference"],
                 "published": -cost,
-                "difference": builders.estimate(one.difference, "seeds"),
-                "p": one.p,
+                **one.numbers(),
             }
             for noise, (cost, one) in found.items()
         ],
         notes=(
-            "p-values are adjusted by Holm's method for the comparisons of the table.",
+            comparing.HOLM,
             *(f"At {noise}%, the paper gives an upper limit." for noise in BOUNDED if noise in found),
         ),
     )

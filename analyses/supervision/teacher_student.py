@@ -73,7 +73,7 @@ class TeacherStudent(Analysis[TeacherParameters]):
 
     def run(self, cell: Cell, context: Context) -> Outcome:
         settings = cell.settings
-        data, classes = experiments.load(DataChoice.model_validate(settings["data"]), context.device)
+        data, classes = experiments.load(settings["data"], context.device)
         work = run_teacher if settings["role"] == "teacher" else run_student
         return work(cell, context, divide(cell, data, classes), classes)
 

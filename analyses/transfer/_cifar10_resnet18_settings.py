@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from analyses.experiments import DataChoice
-from analyses.plugin import Outcome, Parameters
+from analyses.plugin import Choice, Outcome, Parameters
 from lab.recipes import Augmentation, Recipe
 
 Runs = Mapping[str, Sequence[Outcome]]  # by network, its outcomes by seed
 OWN = "design_b"  # the better design of classification.cifar10_designs
 
 
-class Candidate(BaseModel):
+class Candidate(Choice):
     """weights, architecture: as lab.weights.load has them. layer: the last frozen one, "" to train all
     layers. size: height and width in pixels to which the images are enlarged. epochs: of training.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     weights: str = "none"
     architecture: str = ""

@@ -82,10 +82,10 @@ def _metrics(
     metrics: dict[str, Metric] = {}
     for name, title in titles.items():
         metrics |= classifiers.measured(name, runs[name], title)
-        metrics |= records.on_test_images(name, runs[name], title)
+        metrics |= classifiers.on_test_images(name, runs[name], title)
         metrics[f"{name}/lowest_validation"] = records.lowest_validation(runs[name])
         if all(run["history"].get("test_loss") for run in runs[name]):
-            losses, _, _ = records.mean_curve(runs[name], "test_loss")
+            losses = records.mean_curve(runs[name], "test_loss")
             metrics[f"{name}/lowest_test_epoch"] = builders.metric(
                 losses.index(min(losses)) + 1, f"Epoch of the lowest mean test loss: {title}", "epochs"
             )
@@ -114,7 +114,7 @@ def _metrics(
 
 def _validation_losses(runs: Sequence[Outcome]) -> Sequence[float]:
     """Their mean after each epoch."""
-    return records.mean_curve(runs, "validation_loss")[0]
+    return records.mean_curve(runs, "validation_loss")
 
 
 def _naming(named: str, share: float) -> dict[str, Finding]:
@@ -186,7 +186,7 @@ def _findings(
         "starts_where_own_ends": builders.statement(
             "After its first epoch, the pretrained network has a higher mean validation accuracy than our "
             "best network after its last",
-            records.mean_curve(runs["pretrained"], "validation_accuracy")[0][0]
+            records.mean_curve(runs["pretrained"], "validation_accuracy")[0]
             > metrics[f"{OWN}/validation_accuracy"].value,
             f"{OWN}/validation_accuracy",
         ),

@@ -95,7 +95,7 @@ def loss_curves(runs: Runs, titles: Mapping[str, str]) -> Chart:
         "Training and validation loss by epoch of the pretrained network and of our best network, trained on "
         "the same images.",
         {
-            f"{titles[name]}: {records.PARTS[part].lower()}": [
+            f"{titles[name]}: {builders.PARTS[part].lower()}": [
                 history[f"{part}_loss"] for history in records.histories(runs[name])
             ]
             for name in ("pretrained", OWN)

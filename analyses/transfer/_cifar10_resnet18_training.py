@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from analyses import experiments
-from analyses.experiments import DataChoice
 from analyses.interpretation import _interpretation as interpretation
 from analyses.plugin import Cell, Context, Outcome
 from analyses.transfer._cifar10_resnet18_settings import Candidate
@@ -26,7 +25,7 @@ def count_duplicates(settings: Mapping[str, Any], context: Context) -> Outcome:
 
     from lab.datasets.duplicates import near_duplicates
 
-    data, _ = experiments.load(DataChoice.model_validate(settings["data"]), context.device)
+    data, _ = experiments.load(settings["data"], context.device)
     assert data.test is not None
     parts = [part.images.cpu().numpy() for part in (data.train, data.test)]
     groups = near_duplicates(np.concatenate(parts), settings["duplicates"])
@@ -62,7 +61,7 @@ def train(cell: Cell, context: Context) -> Outcome:
         download=candidate.download,
     )
     described = weights.describe(network)
-    data, classes = experiments.load(DataChoice.model_validate(settings["data"]), context.device)
+    data, classes = experiments.load(settings["data"], context.device)
     side = data.train.images.shape[-1]
     whole = weights.with_head(network.model, len(classes), seed)
     if candidate.layer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from analyses import records
+from analyses import classifiers, records
 from analyses.comparing import Comparison
 from analyses.plugin import Outcome, Summary
 from analyses.transfer import _facescrub_tables as tables
@@ -109,7 +109,7 @@ def _metrics(
     )
     for name, title in titles_of(parameters).items():
         metrics[f"{name}/test_accuracy"] = transfer.accuracy(correct[name], title)
-        metrics |= records.on_test_images(name, runs[name], title)
+        metrics |= classifiers.on_test_images(name, runs[name], title)
         for part in ("train", "validation"):
             metrics[f"{name}/{part}_accuracy"] = records.over_seeds(
                 runs[name],
@@ -132,7 +132,7 @@ def _metrics(
 
 def _lowest_loss(runs: Sequence[Outcome], name: str) -> dict[str, Metric]:
     """When the mean validation loss of a perceptron is lowest, and how much higher it ends."""
-    loss, _, _ = records.mean_curve(runs, "validation_loss")
+    loss = records.mean_curve(runs, "validation_loss")
     if not loss:
         return {}
     return {

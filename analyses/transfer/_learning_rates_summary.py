@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from analyses import records
+from analyses import classifiers, records
 from analyses.plugin import Outcome, Summary
 from analyses.transfer import _learning_rates_tables as tables
 from analyses.transfer import _transfer as transfer
@@ -117,7 +117,7 @@ def _metrics(prefix: str, name: str, runs: Runs, standing: Standing) -> dict[str
     for setting, found in runs.items():
         words = f"{in_words(setting)}, {name}"
         metrics[f"{prefix}{setting}/test_accuracy"] = transfer.accuracy(standing.correct[setting], words)
-        metrics |= records.on_test_images(f"{prefix}{setting}", found, words)
+        metrics |= classifiers.on_test_images(f"{prefix}{setting}", found, words)
         for part, title in (("validation", "Validation"), ("train", "Training")):
             metrics[f"{prefix}{setting}/{part}_accuracy"] = records.at_the_end(
                 found, f"{part}_accuracy", f"{title} accuracy, {words}"
@@ -152,7 +152,7 @@ def _course_metrics(
     """
 
     def reached(setting: str, epoch: int) -> float:
-        return records.mean_curve(runs[setting], "validation_accuracy")[0][:epoch][-1]  # or where it diverged
+        return records.mean_curve(runs[setting], "validation_accuracy")[:epoch][-1]  # or where it diverged
 
     def metric(value: float, words: str) -> Metric:
         return builders.metric(value, f"Validation accuracy of {words}, {name}", FRACTION)

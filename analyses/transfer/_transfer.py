@@ -8,11 +8,11 @@ from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from analyses import comparing
 from analyses.comparing import Comparison
-from analyses.plugin import Outcome
+from analyses.plugin import Choice, Outcome
 from results import builders
 from results.builders import FRACTION
 from results.schema import Metric, Table
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from lab.datasets import ImageSet
 
 
-class Domain(BaseModel):
+class Domain(Choice):
     """A data set to transfer to.
 
     split, test_split: those of the data set; without a test split a share `test` of each class is kept for
@@ -33,8 +33,6 @@ class Domain(BaseModel):
     at most so many for training, and evaluated: for validation and for the test each, drawn by class. mirror:
     whether a mirrored image is still of its class. size: height and width in pixels.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     name: str
     split: str = "all"
@@ -238,8 +236,7 @@ def comparison_table(
             {
                 "first": titles[pairs[name][0]],
                 "second": titles[pairs[name][1]],
-                "difference": builders.estimate(compared[name].difference, over),
-                "p": compared[name].p,
+                **compared[name].numbers(),
             }
             for name in shown
         ],

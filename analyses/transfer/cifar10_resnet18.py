@@ -53,11 +53,10 @@ class Cifar10Resnet18(Analysis[LastStageParameters]):
         return (parameters.data.name,)
 
     def plan(self, parameters: LastStageParameters) -> list[Cell]:
-        data = parameters.data.model_dump(mode="json", exclude_defaults=True)
         cells = []
         for name, candidate in parameters.candidates().items():
             settings: dict[str, Any] = {
-                "data": data,
+                "data": parameters.data,
                 "candidate": candidate.model_dump(mode="json", exclude={"epochs"}),
                 "recipe": parameters.recipe(candidate),
             }
@@ -76,7 +75,8 @@ class Cifar10Resnet18(Analysis[LastStageParameters]):
         )
         cells.sort(key=lambda cell: cell.seed or 0)  # stable: the networks in turn
         if parameters.duplicates:
-            cells.insert(0, Cell("duplicates", {"data": data, "duplicates": parameters.duplicates}))
+            alike = {"data": parameters.data, "duplicates": parameters.duplicates}
+            cells.insert(0, Cell("duplicates", alike))
         return cells
 
     def run(self, cell: Cell, context: Context) -> Outcome:

@@ -12,12 +12,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict
-
 from analyses import records
 from analyses.interpretation._interpretation import CREDITS, NAMES
 from analyses.pictures import heat, png
-from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
+from analyses.plugin import Analysis, Cell, Choice, Context, Outcome, Parameters, Profile, Summary
 from analyses.transfer import _facescrub_training as training
 from analyses.transfer import facescrub
 from analyses.transfer._facescrub_settings import FaceParameters
@@ -37,10 +35,8 @@ EXPLAINED = 2  # people, the most probable of a face
 ALIKE = 0.9  # a rank correlation from which on two maps are nearly the same
 
 
-class Portrait(BaseModel):
+class Portrait(Choice):
     """image: as lab.interpretation.photograph has it; top, left, side: the square of it with the face."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     image: str = "astronaut"
     top: int = 15

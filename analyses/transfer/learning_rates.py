@@ -44,7 +44,7 @@ class LearningRates(Analysis[LearningRateParameters]):
     def plan(self, parameters: LearningRateParameters) -> list[Cell]:
         common = {
             name: {
-                "domain": domain.model_dump(mode="json", exclude_defaults=True),
+                "domain": domain,
                 "weights": parameters.weights,
                 "architecture": parameters.architecture,
                 "download": parameters.download,
@@ -72,7 +72,7 @@ class LearningRates(Analysis[LearningRateParameters]):
         from lab import weights
 
         settings = cell.settings
-        domain = Domain.model_validate(settings["domain"])
+        domain: Domain = settings["domain"]
         parts, counted = transfer.load_counted(domain)
         network = experiments.pretrained(settings, domain.size)
         described: Outcome = {"weights": weights.describe(network)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from analyses import comparing
 from analyses.verification import _evaluation as evaluation
 from analyses.verification._evaluation import EvaluatedPairs
 from analyses.verification._glasses_pairs import count_accepted
@@ -116,7 +117,7 @@ def comparisons_table(found: Mapping[str, evaluation.Comparison]) -> Table:
             "compared": builders.text("Compared"),
             "auc": builders.number("AUC", "+.3f"),
             "auc_p": builders.number("p", ".3f"),
-            "mixed": _change("Mixed TPR"),
+            "mixed": comparing.change("Mixed TPR"),
             "mixed_p": builders.number("p", ".3f"),
         },
         rows,
@@ -131,7 +132,7 @@ def harder_table(found: Mapping[str, evaluation.Comparison], prefix: str) -> Tab
         "glasses.",
         {
             "method": builders.text("Network"),
-            "difference": _change("Difference"),
+            "difference": comparing.change("Difference"),
             "p": builders.number("p", ".3f"),
         },
         [
@@ -144,11 +145,6 @@ def harder_table(found: Mapping[str, evaluation.Comparison], prefix: str) -> Tab
         ],
         notes=("Intervals and p-values are computed as in the table before.",),
     )
-
-
-def _change(label: str) -> builders.Format:
-    """Percentage points, which the caption says."""
-    return builders.number(label, "+.1f", scale=100.0)
 
 
 def published_table(evaluated: Mapping[str, EvaluatedPairs], kinds: Mapping[str, Any]) -> Table:

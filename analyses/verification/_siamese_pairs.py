@@ -81,7 +81,7 @@ def _in_truth(outcome: Outcome, pair: tuple[int, int]) -> str:
 def examples_table(outcome: Outcome, threshold: float) -> Table:
     return _pairs_table(
         "Pairs of the tutorial's test people: whether they show one person, their distances in the "
-        f"tutorial's network (first seed), and the answer at {threshold:.3f}, its mean threshold over seeds.",
+        f"tutorial's network (first seed), and the answer at its threshold, {threshold:.3f}.",
         *(outcome, example_pairs(outcome), threshold),
     )
 
@@ -90,7 +90,7 @@ def hardest_table(outcome: Outcome, threshold: float) -> Table:
     return _pairs_table(
         "The hardest pairs of the people with and without glasses, by the new network (first seed): the "
         "pairs of one person that lie furthest apart, and those of two people that lie closest. Its "
-        f"threshold, the mean over seeds, is {threshold:.3f}.",
+        f"threshold is {threshold:.3f}.",
         *(outcome, hardest_pairs(outcome), threshold),
     )
 
@@ -109,8 +109,7 @@ def pair_pictures(
         found.append(Picture(png=second, title=f"{distance[pair]:.2f}: {answer}"))
     return Pictures(
         caption=f"{what}. Each two photographs are a pair; above them stand whether it shows one person, its "
-        f"distance in {network} (first seed), and the answer at {threshold:.3f}, the mean threshold over "
-        "seeds.",
+        f"distance in {network} (first seed), and the answer at its threshold, {threshold:.3f}.",
         alt=f"{len(chosen)} pairs of faces with their distances.",
         columns=6,
         pictures=tuple(found),

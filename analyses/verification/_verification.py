@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from analyses import recipe_tables
-from analyses.plugin import Cell, Outcome, Parameters
+from analyses.plugin import Cell, Choice, Outcome, Parameters
 from lab.recipes import Recipe
 from results.schema import Table
 
@@ -43,13 +43,11 @@ COSINE = ("backbone", "mining", "tutorial_mining")  # the others are judged by E
 RATES = (0.01, 0.1)  # false positive rates at which thresholds are fixed also
 
 
-class Faces(BaseModel):
+class Faces(Choice):
     """A data set of faces. size: of the grey images that the networks are given, in pixels; at most `people`
     of them. crop: whether an image of another shape is cut to a square, which takes the forehead or the chin;
     else the whole image is scaled to one, as the tutorial does.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = "att_faces"
     split: str = "all"
@@ -83,7 +81,7 @@ class VerificationParameters(Parameters):
     pairs, margin, rate, epochs: of the Siamese network. weights, layer, view: of the network whose
     activations are taken, at images of `view` pixels. glasses: sets of images with drawn glasses that are
     added to the training of the new network; width, share, scale, batch_people, batch_each, batches,
-    mining_rate, mining_epochs: of that. seeds: of every network on every split.
+    mining_rate, mining_epochs: of the new network. seeds: of every network on every split.
 
     inner_folds: parts of the training people. A network that was trained on the others tells in turn how far
     apart the people of a part lie, whom it has never seen: these distances choose the threshold. inner_seeds:
@@ -145,7 +143,7 @@ class VerificationParameters(Parameters):
             | {"glasses", "width", "share", "scale", "batch_people", "batch_each", "batches"},
         }.get(method, set())
         settings: dict[str, Any] = {
-            "faces": self.faces.model_dump(mode="json", exclude_defaults=True),
+            "faces": self.faces,
             "test": test,
             "method": method,
             **self.model_dump(mode="json", include=used),

@@ -33,7 +33,7 @@ def run_method(
     from lab import verification
 
     settings = cell.settings
-    faces = Faces.model_validate(settings["faces"])
+    faces: Faces = settings["faces"]
     train, test = divide_people(faces, settings["test"], settings.get("inner", 1))
     if "inner" in settings:
         return _inner(cell, context, load_faces(faces), train), np.zeros((0, 0))

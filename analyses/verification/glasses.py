@@ -60,7 +60,7 @@ class Glasses(Analysis[GlassesParameters]):
         ]
 
     def run(self, cell: Cell, context: Context) -> Outcome:
-        faces = Faces.model_validate(cell.settings["faces"])
+        faces: Faces = cell.settings["faces"]
         worn = glasses_of(faces)
         if cell.settings.get("meglass"):
             listed, pixels = load_meglass(faces)

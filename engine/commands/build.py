@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.markup import escape
 
-import analyses
 from engine.commands.common import (
     Options,
     as_profile,
     fail,
+    needed,
     out,
     say,
     site,
     studies_named,
     templates,
+    usable,
     work_in_named,
 )
 from engine.commands.progress import progress
-
-if TYPE_CHECKING:
-    from report.document import Study
 
 
 def build(
@@ -60,18 +58,16 @@ def build(
     if not wanted or set(wanted) - set(FORMATS):
         fail(2, f"--format {formats} is not known; say one or more of {','.join(FORMATS)}")
     prefer = as_profile(profile)
-    studies, output = studies_named(work_in_named(names or [])), site(output)
+    studies = studies_named(work_in_named(names or []))
+    output = usable(site(output))
     with progress() as report:
-        refreshed = refresh(Options.store, report, only=_needed(studies))
+        refreshed = refresh(Options.store, report, only=needed(studies))
     for identifier in refreshed.recorded:
         out.print(f"{identifier}: recorded")
     built = build_studies(studies, Options.store, templates(), output, wanted, prefer=prefer, tagged=tagged)
-    unknown = _unknown(studies)
     for line in built.lines:
         out.print(escape(line))
-    for problem in dict.fromkeys(
-        (*refreshed.problems, *refreshed.notices, *unknown, *built.notices, *built.problems)
-    ):
+    for problem in dict.fromkeys((*refreshed.problems, *refreshed.notices, *built.notices, *built.problems)):
         say(problem, "yellow")
     if offline_check:
         from report.site_checks import check_site
@@ -84,28 +80,3 @@ def build(
         out.print("Every link resolves, and no page loads anything from outside its folder.")
     if built.problems or refreshed.problems:
         raise typer.Exit(1)
-
-
-def _unknown(studies: list[Study]) -> list[str]:
-    """A sentence for each analysis that a study of one's own names, and that there is not."""
-    from report.state import MENTION, section_files
-
-    if not Options.folder:
-        return []
-    known = {*analyses.identifiers(), *(name for name, _ in Options.store.recorded())}
-    families = {name.partition(".")[0] for name in known} | {analyses.OWN}
-    found = []
-    for file in [file for study in studies for file in section_files(study, templates()) if file.is_file()]:
-        for number, line in enumerate(file.read_text("utf-8-sig", errors="replace").splitlines(), 1):
-            for name in MENTION.findall(line):
-                if name not in known and name.partition(".")[0] in families:
-                    hint = analyses.nearest(name, sorted(known))
-                    found.append(f"{file}:{number}: there is no analysis {name!r}{hint}")
-    return found
-
-
-def _needed(studies: list[Study]) -> set[str] | None:
-    """The analyses behind a study of one's own; None where all are to be up to date."""
-    from report.state import mentioned
-
-    return mentioned(studies, templates()) | set(analyses.own()) if Options.folder else None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,6 +36,9 @@ STUDY = "study.toml"  # the file that makes a folder a study of one's own
 out = Console(highlight=False, emoji=False, soft_wrap=True)  # folder:phone: is no telephone
 err = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
 
+WIDTH = 100  # columns of a list
+SHORT_CELL = 30  # letters that stay in a line
+
 AsJson = Annotated[bool, typer.Option("--json")]
 
 
@@ -58,8 +62,10 @@ def work_in(folder: Path | None, results: Path | None = None) -> None:
     recorded = HOME / "results"
     Options.folder, Options.opened = folder, None
     own = results or (folder / "results" if folder else recorded)
-    Options.store = Store(own, behind=recorded if folder else None)
     analyses.use_folder(folder / "analyses" if folder else None)
+    Options.store = Store(
+        own, behind=recorded if folder else None, analyses=frozenset(analyses.identifiers())
+    )
 
 
 def work_in_named(names: Sequence[str]) -> Sequence[str]:
@@ -101,6 +107,28 @@ def templates() -> Path:
 def site(named: Path | None) -> Path:
     """Where the site goes: as named, or in the folder of one's own study, or here."""
     return named or (Options.folder or Path()) / "site"
+
+
+def usable(output: Path) -> Path:
+    """The folder, once it was seen that a site can be written there."""
+    from report.state import state_folder
+
+    for folder in (output, *output.parents):
+        if folder.exists() and not folder.is_dir():
+            fail(2, f"--output {output} cannot be a folder, since {folder} is a file; name another")
+    with refusing(OSError):
+        for folder in (output, state_folder(output)):
+            folder.mkdir(parents=True, exist_ok=True)
+            if not os.access(folder, os.W_OK | os.X_OK):
+                fail(2, f"{folder} cannot be written; name another folder with --output, or make it writable")
+    return output
+
+
+def needed(studies: list[Study]) -> set[str] | None:
+    """The analyses behind a study of one's own; None where all are to be up to date."""
+    from report.state import mentioned
+
+    return mentioned(studies, templates()) | set(analyses.own()) if Options.folder else None
 
 
 def options(
@@ -226,24 +254,45 @@ def near(path: Path) -> str:
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
-def print_grid(grid: Grid) -> None:
-    """At its natural width, where the terminal is narrower too: a shortened number would be another one."""
+def print_grid(grid: Grid, width: int | None = None) -> None:
+    """At its natural width, where the terminal is narrower too: a shortened number would be another one. With
+    a width, words of what is wider go on below.
+    """
     from rich.measure import Measurement
 
     natural = Measurement.get(out, out.options.update(max_width=10_000), grid).maximum
-    Console(highlight=False, emoji=False, soft_wrap=True, width=max(out.width, natural)).print(grid)
+    room = max(out.width, natural) if width is None else min(width, natural)
+    console = Console(highlight=False, emoji=False, soft_wrap=True, width=room)
+    with console.capture() as captured:
+        console.print(grid)
+    for line in captured.get().splitlines():
+        out.out(line.rstrip(), highlight=False)
 
 
-def print_rows(rows: Sequence[dict[str, Any]]) -> None:
-    """Rows of the same keys, which head the columns."""
+def print_rows(rows: Sequence[dict[str, Any]], width: int | None = None) -> None:
+    """Rows of the same keys, which head the columns; of a width where one is given."""
     from rich.table import Table as Grid
 
     grid = Grid(box=None, pad_edge=False, header_style="bold")
     for key in rows[0] if rows else ():
-        grid.add_column(key)
+        longest = max(len(str(row[key])) for row in rows)
+        grid.add_column(key, no_wrap=longest <= SHORT_CELL, overflow="fold")
     for row in rows:
         grid.add_row(*(escape(str(value)) for value in row.values()))
-    print_grid(grid)
+    words = (word for row in rows for value in row.values() for word in str(value).split())
+    print_grid(grid, None if any(len(word) > SHORT_CELL for word in words) else width)  # a path stays whole
+
+
+def print_entries(rows: Sequence[dict[str, Any]]) -> None:
+    """Each row as its first value with the others below each other beside it."""
+    names = [str(next(iter(row.values()))) for row in rows]
+    indent = max(map(len, names), default=0) + 2
+    for name, row in zip(names, rows, strict=True):
+        begun = name.ljust(indent)
+        for text in map(str, list(row.values())[1:]):
+            for line in textwrap.wrap(text, WIDTH - indent, break_long_words=False, break_on_hyphens=False):
+                out.print(escape(f"{begun}{line}"))
+                begun = " " * indent
 
 
 def print_table(table: Table) -> None:

@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 
 import analyses
-from engine.commands.common import AsJson, fail, out, print_json, print_rows, refusing
+from engine.commands.common import WIDTH, AsJson, fail, out, print_json, print_rows, refusing
 from engine.commands.progress import FileReport, file_progress
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def list_(as_json: AsJson = False) -> None:
     if as_json:
         print_json(as_json_rows())
     else:
-        print_rows(rows())
+        print_rows(rows(), WIDTH)
 
 
 @app.command()

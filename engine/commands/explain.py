@@ -13,6 +13,7 @@ from engine.commands.common import (
     AsJson,
     Options,
     as_written,
+    needed,
     out,
     print_json,
     refusing,
@@ -47,10 +48,11 @@ def explain(
                     f"there is no analysis or study {name!r}"
                     f"{analyses.nearest(name, [*analyses.identifiers(), *known_studies])}"
                 )
+        used = needed(studies_named([])) if name is None else None
         chosen = [
             known
             for known in analyses.identifiers()
-            if name is None or known == name or known.startswith(f"{name}.")
+            if (known in used if used is not None else name is None or f"{known}.".startswith(f"{name}."))
         ]
         for identifier in chosen:
             rows += _analysis_rows(identifier)

@@ -7,7 +7,18 @@ from typing import Annotated, Any
 import typer
 
 import analyses
-from engine.commands.common import AsJson, Options, fail, print_json, print_rows, refusing, say, studies_named
+from engine.commands.common import (
+    WIDTH,
+    AsJson,
+    Options,
+    fail,
+    print_entries,
+    print_json,
+    print_rows,
+    refusing,
+    say,
+    studies_named,
+)
 
 LISTS = ("analyses", "studies", "models", "data", "macros", "study-keys")
 
@@ -61,8 +72,10 @@ def list_(
         )
     if as_json:
         print_json(rows)
+    elif what in ("macros", "study-keys"):
+        print_entries(rows)  # whose examples are to be copied
     else:
-        print_rows(rows)
+        print_rows(rows, WIDTH)
 
 
 def _macro_rows() -> list[dict[str, Any]]:

@@ -99,7 +99,8 @@ def run(
                     if own:
                         say(f"chosen from the data's size: {' '.join(own)} (--set changes them)", "none")
                     parameters = _changed(plugin.id, parameters, [*changes, *own])
-                    _tell_of_data(plugin.datasets(parameters))
+                    skipping = getattr(getattr(parameters, "data", None), "damaged", "") == "skip"
+                    _tell_of_data(plugin.datasets(parameters), skipping)
                 elif not force and freshness(plugin, recorded, parameters, Options.store).state == "fresh":
                     done.append((plugin.id, recorded, False))
                     continue
@@ -133,7 +134,7 @@ def run(
         raise typer.Exit(1)
 
 
-def _tell_of_data(names: Iterable[str]) -> None:
+def _tell_of_data(names: Iterable[str], skipping: bool) -> None:
     """What is read of a reader's own data, and what of any data is left out or to be looked at."""
     from lab.datasets import DataError, locate
 
@@ -141,7 +142,8 @@ def _tell_of_data(names: Iterable[str]) -> None:
         with suppress(DataError):  # said where it is needed
             source = locate(name)
             if name.startswith("folder:"):
-                say(f"{name}: {source.release.images:,} images are read", "none")
+                less = " as far as they can be decoded" if skipping else ""
+                say(f"{name}: {source.release.images:,} images are read{less}", "none")
             for note in source.notes:
                 say(f"{name}: {note}", "none")
 

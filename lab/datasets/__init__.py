@@ -151,4 +151,5 @@ def load(
         licence=source.licence,
         redistributable=source.redistributable,
         notes=tuple(notes),
+        left_out=len(content.damaged),
     )

@@ -78,6 +78,7 @@ class ImageSet:
     licence: str
     redistributable: bool
     notes: tuple[str, ...] = ()
+    left_out: int = 0  # images of the split that could not be decoded
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -61,15 +61,22 @@ def _told(
     kinds: Sequence[str],
     files: Sequence[str],
 ) -> Iterator[str]:
-    found: dict[str, list[list[int]]] = defaultdict(list)
+    found: dict[str, list[tuple[list[int], int]]] = defaultdict(list)
+
+    def other(group: Sequence[int], names: Sequence[str]) -> int:
+        """The first image that differs from the first of its group in this."""
+        return next(index for index in group if names[index] != names[group[0]])
+
     for group in groups:
         splits, labels = ({names[index] for index in group} for names in (where, kinds))
         if len(splits) > 1:
-            found[f"stand in several splits ({' and '.join(sorted(splits))})"].append(group)
+            found[f"stand in several splits ({' and '.join(sorted(splits))})"].append(
+                (group, other(group, where))
+            )
         if len(labels) > 1:
-            found["stand under several classes"].append(group)
+            found["stand under several classes"].append((group, other(group, kinds)))
         if len(splits) == len(labels) == 1:
-            found["are there more than once, so that a random split may part them"].append(group)
+            found["are there more than once, so that a random split may part them"].append((group, group[1]))
     for what, those in found.items():
-        pairs = few([" = ".join(files[index] for index in group[:2]) for group in those])
-        yield f"{count(sum(map(len, those)), 'image')} {what}, {how}: {pairs}"
+        pairs = few([f"{files[group[0]]} = {files[second]}" for group, second in those])
+        yield f"{count(sum(len(group) for group, _ in those), 'image')} {what}, {how}: {pairs}"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from report.figures.axes import axis_title, set_ticks
-from report.figures.look import DENSE_ROW, FONT_SIZE, HOLLOW, MANY_ROWS, ROW, WIDTH, look_of
+from report.figures.look import DENSE_ROW, FONT_SIZE, HOLLOW, MANY_ROWS, POINT, ROW, WHISKERS, WIDTH, look_of
 from results.schema import Axis, Panel, Series
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def draw_intervals(axes: Axes, panel: Panel, ids: Sequence[str]) -> None:
                 color=colour,
                 linestyle="none",
                 marker=marker,
-                markersize=4,
+                markersize=POINT,
                 markerfacecolor=colour if wanted else HOLLOW,
                 label=series.label if wanted else "_",
             )
@@ -84,7 +84,7 @@ def draw_whiskers(
 ) -> None:
     below = [y - low for y, low in zip(series.y, series.low, strict=True)]
     above = [high - y for y, high in zip(series.y, series.high, strict=True)]
-    look: Any = {"fmt": "none", "ecolor": colour, "elinewidth": 0.7, "capsize": 1.5}
+    look: Any = {"fmt": "none", "ecolor": colour, **WHISKERS}
     if across:
         bars = axes.errorbar(series.y, at, xerr=(below, above), **look)
     else:

@@ -6,15 +6,12 @@ colour a series has, `report.colours` decides for a whole document by its label.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from results.schema import Chart, Heatmap, Panels, Pictures, Series
 
-if TYPE_CHECKING:
-    pass
-
 WIDTH = 5.5  # inches: the text block of the page
-HEIGHT = 2.5
+HEIGHT = 2.2
 SQUARE = 3.3  # inches: width and height of a ROC's drawing
 PANEL_HEIGHT = 1.85
 TALLEST = 8.0
@@ -38,7 +35,11 @@ BOXES: dict[str, tuple[str, Any, float]] = {
     "anchor": ("#CC79A7", (0, (3, 1.5)), 1.0),
 }
 GREY = "#7F7F7F"  # of lines to compare with
-REFERENCE_DASHES = (0, (4, 2))
+REFERENCE: Any = {"color": GREY, "linewidth": 0.8, "linestyle": (0, (4, 2)), "zorder": 1}
+WHISKERS: Any = {"elinewidth": 0.7, "capsize": 1.5}
+BAND: Any = {"alpha": 0.2, "linewidth": 0}
+BAR: Any = {"edgecolor": "black", "linewidth": 0.4}
+POINT = 4  # points across, in an interval plot
 HOLLOW = "none"
 COLOUR_MAP = "cividis"
 SIGNED_COLOUR_MAP = "PuOr_r"

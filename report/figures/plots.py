@@ -10,7 +10,7 @@ from report.colours import labels
 from report.figures.axes import axis_title, set_ticks
 from report.figures.interval_plots import draw_intervals, draw_whiskers
 from report.figures.legends import draw_legend
-from report.figures.look import DASHES, FONT_SIZE, GREY, HATCHES, HEIGHT, REFERENCE_DASHES, WIDTH, look_of
+from report.figures.look import BAND, BAR, DASHES, FONT_SIZE, GREY, HATCHES, HEIGHT, REFERENCE, WIDTH, look_of
 from results.schema import Panel, Panels, Reference, Series
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def draw_panel(
     axes.grid(axis="y")
     axes.set_axisbelow(True)
     if panel.kind == "roc":
-        axes.plot((0, 1), (0, 1), color=GREY, linewidth=0.8, linestyle=REFERENCE_DASHES, zorder=1)
+        axes.plot((0, 1), (0, 1), **REFERENCE)
         axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
         axes.grid(axis="x")
     set_ticks(panel.x, axes.xaxis, length)
@@ -100,7 +100,7 @@ def _reference(axes: Axes, reference: Reference, panel: Panel) -> None:
     upright = (reference.axis == "x") != (panel.kind == "interval")
     left = upright or _is_clear_at_the_left(reference.value, panel)
     draw = axes.axvline if upright else axes.axhline
-    draw(reference.value, color=GREY, linewidth=0.8, linestyle=REFERENCE_DASHES, zorder=1)
+    draw(reference.value, **REFERENCE)
     if reference.label:
         axes.annotate(
             reference.label,
@@ -131,7 +131,7 @@ def _points(axes: Axes, series: Series, n: int, gid: str, *, kind: str) -> None:
     colour, marker, shape = look_of(series, n)
     joined = kind in ("line", "roc")
     if series.low and series.high and joined:
-        band = axes.fill_between(series.x, series.low, series.high, color=colour, alpha=0.2, linewidth=0)
+        band = axes.fill_between(series.x, series.low, series.high, color=colour, **BAND)
         band.set_gid(f"{gid}-band")
     elif series.low and series.high:
         draw_whiskers(axes, series.x, series, f"{gid}-bars", colour)
@@ -161,10 +161,9 @@ def _bars(axes: Axes, panel: Panel, ids: Sequence[str]) -> None:
             width,
             bottom=[bottom.get(position, 0.0) for position in series.x] if stacked else None,
             color=colour,
-            edgecolor="black",
-            linewidth=0.4,
             hatch=HATCHES[shape],
             label=series.label,
+            **BAR,
         )
         for k, bar in enumerate(drawn):
             bar.set_gid(f"{gid}-{k}")

@@ -10,16 +10,16 @@ import html
 import re
 
 from report.drawings import Format, presentation_attributes
-from report.networks.graph import draw_graph
+from report.networks.graph import NARROW, WIDTH, draw_graph
 from report.networks.pen import QUIET, Pen
 from report.networks.volumes import draw_volumes
 from report.networks.words import details_of, spoken
 from results.schema import Network
 
 
-def draw(network: Network, pen: Pen) -> tuple[float, float]:
-    """Draw with `pen`; width and height in points."""
-    width, height = (draw_volumes if network.form == "volumes" else draw_graph)(network, pen)
+def draw(network: Network, pen: Pen, room: float = WIDTH) -> tuple[float, float]:
+    """Draw with `pen`, at best within `room`; width and height in points."""
+    width, height = (draw_volumes if network.form == "volumes" else draw_graph)(network, pen, room)
     return round(width + 2, 2), round(height + 3, 2)
 
 
@@ -29,12 +29,22 @@ def printed(network: Network, format: Format) -> bytes:
 
 
 def svg(network: Network, id: str) -> str:
-    """An <svg> element for a page: text in its font, ink `currentColor`, fills translucent, every id
+    """<svg> elements for a page: text in its font, ink `currentColor`, fills translucent, every id
     beginning with `id`. A block is a group of class "block" with data-row, which names its row of the
-    figure's table, and data-details, its exact counts.
+    figure's table, and data-details, its exact counts. A drawing that is too wide for a phone is laid out a
+    second time, of class "narrow".
     """
+    found, width = _element(network, id, WIDTH)
+    if width <= NARROW:
+        return found
+    narrow, _ = _element(network, f"{id}-narrow", NARROW)
+    return found + narrow.replace("<svg ", '<svg class="narrow" ', 1)
+
+
+def _element(network: Network, id: str, room: float) -> tuple[str, float]:
+    """The element, and the width of the drawing; one for a phone has the same scale however wide it is."""
     pen = Pen(screen=True, id=id)
-    width, height = draw(network, pen)
+    width, height = draw(network, pen, room)
     drawn = pen.save(width, height, "svg").decode()
     body = re.sub(r"<(metadata|style).*?</\1>\s*", "", drawn[drawn.index("<svg") :], flags=re.DOTALL)
     body = re.sub(r"<!--.*?-->\s*", "", body, flags=re.DOTALL)
@@ -55,10 +65,11 @@ def svg(network: Network, id: str) -> str:
                 f'aria-label="{details}"><title>{details}</title>',
                 1,
             )
+    left, across = ((width - NARROW) / 2, NARROW) if width < room == NARROW else (0.0, width)
     root = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" id="{id}" viewBox="0 0 {width:g} {height:g}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" id="{id}" viewBox="{left:g} 0 {across:g} {height:g}" '
         f'role="group" aria-labelledby="{id}-title {id}-desc" '
         f'fill="currentColor">\n<title id="{id}-title">{html.escape(network.caption)}</title>\n'
         f'<desc id="{id}-desc">{html.escape(network.alt)} {html.escape(spoken(network))}</desc>\n'
     )
-    return root + body[body.index(">") + 1 :].strip() + "\n"
+    return root + body[body.index(">") + 1 :].strip() + "\n", width

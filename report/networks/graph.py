@@ -12,6 +12,7 @@ from report.networks.words import is_sign, lines
 from results.schema import Block, FeatureMap, Network, NetworkPanel
 
 WIDTH = 396.0  # points: 5.5 inches, the text block of the page
+NARROW = 250.0  # points that a phone has room for: letters of 8 points are 11 pixels high there
 LINE = 1.18  # line height in sizes of the type
 PAD_X, PAD_Y = 4.5, 3.0
 SHARE_BAR = 2.5  # height of the bar that shows a share of MACs
@@ -31,15 +32,24 @@ class _Placed:
     draw: Callable[[float, float], None]
 
 
-def draw_graph(network: Network, pen: Pen) -> tuple[float, float]:
-    """Width and height of what was drawn."""
-    beside = network.arrange == "beside"
-    placed: list[_Placed] = []
-    for joined in (network.flow == "down", False):  # fewer lines in wider boxes where these fit
-        placed = [_laid_out(panel, network.flow == "right", pen, joined) for panel in network.panels]
+def draw_graph(network: Network, pen: Pen, room: float = WIDTH) -> tuple[float, float]:
+    """Width and height of what was drawn. In a room narrower than a page, panels stand one below the other,
+    and the data goes where the drawing is narrower.
+    """
+    beside = network.arrange == "beside" and room >= WIDTH
+    ways = [(network.flow, True)] * (network.flow == "down") + [(network.flow, False)]
+    if room < WIDTH:
+        ways += [("right", False)] if network.flow == "down" else [("down", True), ("down", False)]
+    found: dict[float, list[_Placed]] = {}
+    for flow, joined in ways:  # joined: fewer lines in wider boxes, where these fit
+        placed = [_laid_out(panel, flow == "right", pen, joined) for panel in network.panels]
         widths = [each.width for each in placed]
-        if (sum(widths) + BESIDE * (len(widths) - 1) if beside else max(widths)) <= WIDTH:
+        width = sum(widths) + BESIDE * (len(widths) - 1) if beside else max(widths)
+        found.setdefault(width, placed)
+        if width <= room:
             break
+    else:
+        placed = found[min(found)]
     title = pen.size * 1.7 if any(panel.title for panel in network.panels) else 0.0
     widths = [
         max(each.width, pen.width(panel.title, bold=True) + 1)

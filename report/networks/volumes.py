@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import log2
 
 from report.networks.graph import LINE, WIDTH
@@ -17,6 +18,7 @@ from results.schema import Block, Network, NetworkPanel
 
 TALLEST = 84.0  # points of the largest map
 SCALES = (2.6, 2.2, 1.8, 1.5, 1.2, 1.0, 0.8, 0.6, 0.45, 0.35, 0.25, 0.15)  # points a doubling of channels
+LEAST_SCALE = 1.0  # where a network may go on in a further row
 HEADERS = ("", "size", "channels", "parameters")
 GAP, CLOSE_GAP = 9.0, 2.0  # between slabs; beside a thin one
 BETWEEN_LABELS = 5.0
@@ -38,25 +40,41 @@ class _Row:
     scale: float
 
 
-def draw_volumes(network: Network, pen: Pen) -> tuple[float, float]:
-    """Width and height of what was drawn."""
-    scale = min(_fit(panel, pen, SCALES).scale for panel in network.panels)  # one for all rows
-    y, width = 0.0, 0.0
+def draw_volumes(network: Network, pen: Pen, room: float = WIDTH) -> tuple[float, float]:
+    """Width and height of what was drawn. In a narrower room it goes on in further rows."""
+    space = room - _head(pen)
+    rows = [_rows(panel, pen, space, several=room < WIDTH) for panel in network.panels]
+    scale = min(_fit(row, pen, SCALES, space).scale for panel in rows for row in panel)  # one for all
+    kinds = [block.kind for panel in network.panels for block in panel.blocks]
+    title = pen.width(network.panels[0].title, bold=True)
+    y, width = (pen.size * 1.6 if title + _legend_width(pen, kinds) > room else 0.0), 0.0
     for pen.panel, panel in enumerate(network.panels):
         if panel.title:
             pen.text(0, y + pen.size * 0.6, panel.title, align="left", bold=True)
         if panel.title or not pen.panel:
             y += pen.size * 1.8
-        row_width, row_height = _draw_row(_fit(panel, pen, (scale,)), pen, y)
-        y, width = y + row_height + 12, max(width, row_width)
-    _draw_legend(pen, [block.kind for panel in network.panels for block in panel.blocks], width)
+        largest = max(side_and_channels(block.shape)[0] for block in panel.blocks)
+        for row in rows[pen.panel]:
+            row_width, row_height = _draw_row(_fit(row, pen, (scale,), space), pen, y, largest, space)
+            y, width = y + row_height + 12, max(width, row_width)
+    _draw_legend(pen, kinds, width)
     return width, y - 12
 
 
-def _fit(panel: NetworkPanel, pen: Pen, scales: Sequence[float]) -> _Row:
-    """The first of the ways to write the labels, and the largest slabs, that fit the page."""
+def _rows(panel: NetworkPanel, pen: Pen, room: float, several: bool) -> list[list[list[Block]]]:
+    """The runs of a panel in one row or, where it may have several, in as few as show their slabs."""
     runs = runs_of(panel.blocks)
-    room = WIDTH - _head(pen)
+    seen = [scale for scale in SCALES if scale >= LEAST_SCALE]
+    for count in range(1, len(runs) if several else 1):
+        ends = [round(len(runs) * at / count) for at in range(count + 1)]
+        rows = [runs[start:end] for start, end in pairwise(ends)]
+        if all(_fit(row, pen, seen, room).end <= room for row in rows):
+            return rows
+    return [runs]
+
+
+def _fit(runs: list[list[Block]], pen: Pen, scales: Sequence[float], room: float) -> _Row:
+    """The first of the ways to write the labels, and the largest slabs, that fit the room."""
     row = None
     for squared, tiers in ((False, 1), (True, 1), (True, 2)):
         labels = [
@@ -121,15 +139,15 @@ def _label(run: list[Block], following: list[Block] | None, squared: bool) -> li
     return [name, side, channels, short(parameters) if parameters else "–"]
 
 
-def _draw_row(row: _Row, pen: Pen, top: float) -> tuple[float, float]:
+def _draw_row(row: _Row, pen: Pen, top: float, largest: float, room: float) -> tuple[float, float]:
+    """largest: side of the largest map of the network."""
     head = _head(pen)
-    largest = max(side_and_channels(block.shape)[0] for run in row.runs for block in run)
 
     def height(block: Block) -> float:
         side = side_and_channels(block.shape)[0]
         return TALLEST * (log2(max(1.0, side)) + 1) / (log2(max(1.0, largest)) + 1)
 
-    spare = min(MOST_SPARE, max(0.0, WIDTH - head - row.end) / max(1, len(row.runs) - 1))
+    spare = min(MOST_SPARE, max(0.0, room - row.end) / max(1, len(row.runs) - 1))
     places = [head + place + spare * at for at, place in enumerate(row.places)]
     base, step = top + TALLEST + 2, pen.size * LINE
     tier_height = 4 * step + 3
@@ -199,11 +217,20 @@ def _places(widths: Sequence[float], text_widths: Sequence[float], tiers: int) -
     return places, max(right, *label_ends)
 
 
-def _draw_legend(pen: Pen, kinds: Iterable[str], right: float) -> None:
-    """What the fills mean, on the line of the first title, from the right end."""
+def _explained(kinds: Iterable[str]) -> list[str]:
+    """Those that the legend names, in the order of the fills."""
     used = set(kinds)
+    return [kind for kind in FILLS if kind in used and kind != "data"]
+
+
+def _legend_width(pen: Pen, kinds: Iterable[str]) -> float:
+    return sum(pen.width(NAMES[kind]) + 20 for kind in _explained(kinds))
+
+
+def _draw_legend(pen: Pen, kinds: Iterable[str], right: float) -> None:
+    """What the fills mean, on the first line, from the right end."""
     x = right
-    for kind in reversed([kind for kind in FILLS if kind in used and kind != "data"]):
+    for kind in reversed(_explained(kinds)):
         x -= pen.width(NAMES[kind])
         pen.text(x, pen.size * 0.6, NAMES[kind], align="left", owner=f"legend {kind}")
         x -= 11

@@ -12,7 +12,7 @@ import analyses
 from analyses.classification import _artists_findings as findings
 from analyses.classification import artists as module
 from analyses.classification._artists_comparisons import CHANGES, Compared, factor_name, over_folds
-from analyses.classification._artists_settings import ArtistsParameters, Pictures, Setting
+from analyses.classification._artists_settings import ArtistsParameters, Paintings, Setting
 from analyses.comparing import Comparison
 from lab import augmentation
 from lab.counting import count
@@ -52,7 +52,7 @@ def test_a_factor_changes_one_thing_and_is_judged_on_the_folds_of_the_baseline()
 
 
 def test_test_images_are_in_no_fold_and_folds_of_a_partition_cover_the_rest_once():
-    chosen = Pictures(name="digits", split="train", images=200, size=8)
+    chosen = Paintings(name="digits", split="train", images=200, size=8)
     pool, test = module._parts(chosen)
     assert (len(pool), len(test)) == (160, 40)
     rest = {image.tobytes() for image in pool.images}
@@ -113,7 +113,7 @@ def test_a_run_chooses_on_folds_and_reports_every_change_on_the_test_images(conv
         assert metric.low <= metric.value <= metric.high
         assert metric.n == 40
     assert set(CHANGES) == {"none", *augmentation.CHANGES}
-    _, test = module._parts(Pictures.model_validate({**QUICK.data.model_dump(), "images": 200}))
+    _, test = module._parts(Paintings.model_validate({**QUICK.data.model_dump(), "images": 200}))
     assert finals[0]["labels"] == test.labels.tolist()
 
 

@@ -12,6 +12,7 @@ import analyses
 from analyses import experiments, recipe_tables, records
 from analyses.classification._base_networks_settings import AUGMENTED, LETTER
 from analyses.classification._cifar10_designs_settings import CHANGES, DesignsParameters
+from analyses.classification._cifar10_designs_tables import recipes_table
 from analyses.experiments import DataChoice
 from lab.datasets import DataError
 from lab.recipes import Augmentation, Recipe
@@ -83,12 +84,13 @@ def test_the_recipe_that_is_printed_is_the_recipe_that_was_run():
     assert cells["Batch"] == "64 pairs" and cells["Label smoothing"] == "0.1"
 
 
-def test_a_cell_carries_its_recipe_and_records_what_differs_from_the_defaults():
+def test_a_cell_carries_its_choices_and_records_what_differs_from_the_defaults():
     recipe = Recipe(epochs=3, milestones=(1, 2), augmentation=Augmentation("random"))
-    (cell,) = experiments.cells("lenet", {"name": "lenet"}, recipe, DataChoice(), seeds=1)
-    assert cell.settings["recipe"] is recipe
+    data = DataChoice(name="shapes", size=(32, 32), validation=5_000)
+    (cell,) = experiments.cells("lenet", {"name": "lenet"}, recipe, data, seeds=1)
+    assert cell.settings["recipe"] is recipe and cell.settings["data"] is data
     assert cell.recorded_settings() == {
-        "data": {},
+        "data": {"name": "shapes", "size": [32, 32]},
         "network": {"name": "lenet"},
         "recipe": {"epochs": 3, "milestones": [1, 2], "augmentation": {"flip": "random"}},
         "keep": False,
@@ -105,6 +107,22 @@ def test_every_change_of_the_ablation_changes_something_and_only_the_reference_n
     assert set(first) == set(CHANGES)
     texts = [json.dumps(settings, sort_keys=True) for settings in first.values()]
     assert len(set(texts)) == len(CHANGES)
+
+
+def test_a_network_that_is_not_there_is_named_with_those_that_are():
+    with pytest.raises(ValueError, match=r"no network 'vgg'; there are whitened, .*lenet, convnet"):
+        experiments.network("vgg", {}, 10)
+
+
+def test_the_rates_of_the_designs_can_be_set_and_are_printed():
+    parameters = DesignsParameters(learning_rate=0.25, learning_rate_b=0.35)
+    plan = analyses.get("classification.cifar10_designs").plan(parameters)
+    rates = {cell.id.removesuffix("/0"): cell.settings["recipe"].learning_rate for cell in plan}
+    assert (rates["design_a"], rates["design_b"]) == (0.25, 0.35)
+    assert rates["ablation/filters_3x3"] == 0.25
+    assert rates["ablation/adamw"] == 0.002  # a change that brings its own
+    printed = {row.cells["choice"]: row.cells for row in recipes_table(parameters).rows}["Learning rate"]
+    assert printed["recipe0"].startswith("0.25, ") and printed["recipe1"].startswith("0.35, ")
 
 
 def test_more_seeds_plan_the_same_first_cells():

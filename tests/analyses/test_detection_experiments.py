@@ -132,6 +132,11 @@ def test_a_small_run_has_its_metrics_and_drawings(convstudy, tmp_path, analysis,
         assert len(drawn) == result.metrics["suppression/candidates"].value
         assert sum(box.style == "kept" for box in drawn) == kept
         assert result.metrics["kept/0.5"].value == kept
+        for threshold, picture in zip((0.5, 0.7, 0.9), live.pictures, strict=True):
+            remain = result.metrics[f"kept/{threshold}"].value
+            assert sum(box.style == "kept" for box in picture.boxes) == remain
+            said = "one remains" if remain == 1 else f"{remain} remain"
+            assert picture.title == f"Threshold {threshold}: {said}"
         assert result.findings["more_remain_at_a_higher_threshold"].statement
         best, worked = result.tables["proposals"].rows[:2], result.tables["worked"].rows[-1]
         assert best[1].cells["overlap"] == worked.cells["value"], "one rule of rounding for both tables"

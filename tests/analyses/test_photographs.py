@@ -10,9 +10,13 @@ import pytest
 from PIL import Image
 
 import analyses
+from analyses.classification._photographs_transfer import distinct_samples
 from analyses.describing import parameter_rows
 from analyses.fitting import fitted
 from analyses.plugin import Context
+from engine.execution import _noted
+from lab.datasets import ImageSet
+from results.schema import Dataset
 
 KINDS = ("disc", "stripes", "noise")
 
@@ -36,13 +40,14 @@ def photos(tmp_path, monkeypatch):
 
 
 def test_a_folder_becomes_a_result_that_speaks_of_it(photos, tmp_path):
+    (photos / "noise" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n and no more")
     plugin = analyses.get("classification.photographs")
     name = f"folder:{photos}"
     chosen = plugin.parameters("quick")
-    own = dict(one.split("=") for one in fitted(chosen, [f"data.name={name}"]))
+    own = dict(one.split("=") for one in fitted(chosen, [f"data.name={name}", "data.damaged=skip"]))
     sizes = {part: int(own[f"data.{part}"]) for part in ("train", "validation", "test")}
     assert sum(sizes.values()) == 36
-    data = chosen.data.model_copy(update={"name": name, "subset": "all", **sizes})
+    data = chosen.data.model_copy(update={"name": name, "subset": "all", "damaged": "skip", **sizes})
     parameters = chosen.model_copy(update={"data": data, "epochs": 1, "penalties": (100.0,)})
     plugin.check(parameters)
     context = Context(scratch=tmp_path)
@@ -57,10 +62,22 @@ def test_a_folder_becomes_a_result_that_speaks_of_it(photos, tmp_path):
     assert len(summary.figures["samples"].pictures) == 3
     assert summary.figures["confusion"].x.categories == tuple(sorted(KINDS))
     assert "CIFAR" not in repr(summary)
-    assert ".mp4" in summary.note
+    notes = summary.data_notes
+    assert ".mp4" in notes[0]
+    assert notes[1:] == ("1 image was left out (not to be decoded): noise/broken.png",)
+    (dataset,) = _noted([Dataset(name="my photos", fingerprint="f", notes=notes[:1])], notes)
+    assert dataset.notes == notes
     wrong = summary.metrics["transfer/mistakes"].value
     assert len(summary.figures["mistakes"].pictures if wrong else ()) == min(wrong, 8)
     assert len(summary.figures["attributed"].pictures) in (2, 4)
+
+
+def test_a_sample_is_shown_of_each_class_that_no_other_class_shows():
+    shades = (3, 7, 3, 3, 5, 7)
+    images = np.array([np.full((3, 4, 4), shade) for shade in shades], np.uint8)
+    labels = np.array([0, 0, 1, 1, 1, 2])
+    train = ImageSet("n", "all", images, labels, ("a", "b", "c"), tuple("uvwxyz"), "f", "", True)
+    assert distinct_samples(train, 3) == [0, 4, 5]
 
 
 def test_images_that_are_skipped_are_not_counted_on(photos):
@@ -97,6 +114,8 @@ def test_every_parameter_is_listed_with_its_default_and_meaning(identifier):
     plugin = analyses.get(identifier)
     rows = parameter_rows(plugin)
     assert all(row["meaning"] and row["full"] for row in rows)
+    cut = [row for row in rows if row["meaning"][-1] in ";:," or row["meaning"].endswith("of that")]
+    assert cut == []  # a meaning is a phrase that stands alone
     listed = {row["parameter"].split(".")[0] for row in rows}
     assert listed == set(type(plugin.parameters("full")).model_fields)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -17,7 +18,7 @@ from PIL import Image
 import analyses
 from engine.commands import common
 from engine.own import open_study, study_id
-from report import html, latex_scripts
+from report import html, latex, latex_scripts, notebook
 from report.bibliography_names import for_latex
 from report.drafts import ProseError
 from report.prose import compose
@@ -116,7 +117,7 @@ def test_a_folder_of_the_author_never_hides_a_module_of_ours(plain, monkeypatch)
     assert main(["list", "studies"]) == 0
     assert main(["run", "architecture.lenet"]) == 0
     with pytest.raises(
-        analyses.BrokenPlugin, match=r"loaded from .*/analyses/statistics\.py: its `analysis` is 3"
+        analyses.BrokenPlugin, match=r"loaded from .*/analyses/statistics\.py:1: its `analysis` is 3"
     ):
         analyses.get("own.statistics")
 
@@ -186,7 +187,12 @@ def test_numbers_typed_by_hand_are_named_refused_or_allowed(plain):
     with pytest.raises(ProseError, match="ZX-81"):
         document(plain, typed_numbers="refuse")
     assert not document(plain, typed_numbers="allow").notices
+    many = "\n\n".join(["It is a ZX-81, of $1000$.", "And 3,5.", *(f"Of {n}." for n in range(40, 50))])
+    (typed,) = document(plain, f"# Mine\n\n{many}\n").notices
+    assert "say {{ number(\"…\") }}; so are '1000' (line 3), '3,5.' (line 5), '40.' (line 7), '41.'" in typed
+    assert typed.endswith("'45.' (line 17) and 4 more")
     (plain / "names.txt").write_text("ZX-81\n", "utf-8")
+    (plain / SECTION).write_text("# Mine\n\nIt is a ZX-81.\n", "utf-8")
     assert not document(plain, typed_numbers="refuse").notices
     said = document(plain, '# Mine\n\nIn 1997, 5 May 2024, see Figure 2: {{ number("1,234") }} of it.\n')
     assert not said.notices
@@ -231,14 +237,25 @@ def test_one_broken_section_says_so_in_its_place_and_the_rest_is_built(plain, mo
     assert main(["build", str(plain), "--format", "html"]) == 0
 
 
+def test_a_fault_in_a_formula_has_the_same_sentence_in_both_formats(plain, capsys):
+    (plain / SECTION).write_text("# Bad\n\nOne $x$.\n\nAs\n$$\nx = \\frca{a}{b}\n$$\nsays.\n", "utf-8")
+    said = []
+    for kind in ("html", "latex"):
+        assert main(["build", str(plain), "--format", kind]) == 1
+        said.append([line for line in capsys.readouterr().err.splitlines() if "formula" in line])
+    wrong = r"the formula x = \frca{a}{b} cannot be set: there is no command \frca; did you mean \frac?"
+    assert said == [[f"convstudy: my-study: {plain / SECTION}:7: {wrong}"]] * 2
+
+
 @needs_tex
 def test_what_latex_cannot_set_costs_its_section_and_bibtex_is_quoted(plain, capsys):
     study = plain / "study.toml"
     study.write_text(study.read_text("utf-8").replace('"my-section",', '"my-section", "good",'), "utf-8")
     (plain / "sections" / "good.md").write_text("# Good\n\nAll is well.\n", "utf-8")
-    (plain / SECTION).write_text("# Bad\n\nAs $\\unknown{x}$ says.\n", "utf-8")
+    bad = "# Bad\n\nOne $x$.\n\n$$\nx =\n\\cancel{x}\n$$\n"
+    (plain / SECTION).write_text(bad, "utf-8")
     assert main(["build", str(plain), "--format", "pdf"]) == 1
-    assert f"{plain / SECTION}:3: LaTeX stops with “Undefined control sequence”" in capsys.readouterr().err
+    assert f"{plain / SECTION}:7: LaTeX stops with “Undefined control sequence”" in capsys.readouterr().err
     assert (plain / "site" / "my-study.pdf").is_file()
     (plain / SECTION).write_text("# Cites\n\nAs [@mine] says.\n", "utf-8")
     broken = "@misc{mine,\n  title = {A title}\n  year = {2016}\n}\n"
@@ -368,7 +385,7 @@ def test_two_pictures_of_one_name_are_refused(plain):
     ("text", "line", "complaint"),
     [
         ("# Another", 3, "this heading would begin another section; write ## before it"),
-        ("## X {#x}\n\n## Y {#x}", 3, "two headings have the id 'x'"),
+        ("## X {#x}\n\n## Y {#x}", 5, "two headings have the id 'x'"),
         (
             "## Above {#above}\n\n[up](#abov)",
             5,
@@ -429,7 +446,7 @@ def test_a_fault_that_only_latex_finds_is_named_with_its_file_and_line(plain, ca
 @pytest.mark.parametrize(
     ("key", "complaint"),
     [
-        ('title = "  "', "title is missing"),
+        ('title = "  "', r"study\.toml:1: title is empty; write title"),
         (r'title = "A\u0007"', r":1: the text has a control character \(U\+0007\)"),
         ('title = "A"\nabstract = "sections/none.md"', r":2: there is no file 'sections/none\.md'"),
         (
@@ -654,11 +671,14 @@ def test_html_is_shown_as_it_is_typed_with_a_notice(plain, capsys):
 
 
 def test_an_analysis_that_is_not_there_is_named_with_its_line_and_the_nearest(folder, capsys):
-    (folder / SECTION).write_text('# A\n\n{{ value("own.sqeeze/total_parameters") }}\n', "utf-8")
-    assert main(["build", str(folder), "--format", "html"]) == 1
-    said = capsys.readouterr().err
-    assert f"{folder / SECTION}:3: there is no analysis 'own.sqeeze'; did you mean own.squeeze" in said
-    assert "`convstudy run own.sqeeze`" in said
+    for use in ('{{ value("own.sqeeze/total_parameters") }}', '% do about("own.sqeeze")'):
+        (folder / SECTION).write_text(f"# A\n\n{use}\n", "utf-8")
+        assert main(["build", str(folder), "--format", "html"]) == 1
+        (said,) = capsys.readouterr().err.splitlines()
+        assert f"{folder / SECTION}:3: there is no analysis 'own.sqeeze'; did you mean own.squeeze" in said
+    shutil.copy(folder / "analyses" / "squeeze.py", folder / "analyses" / "sqeeze.py")
+    assert main(["explain", str(folder)]) == 0
+    assert "the lack of own.sqeeze is gone" in capsys.readouterr().out
 
 
 HELPER = "from own import helper\n\n\n"
@@ -672,8 +692,8 @@ HELPER = "from own import helper\n\n\n"
         ("\n1 / 0\n", "squeeze.py:2: ", "division by zero"),
         (HELPER, r"squeeze.py \(.*helper.py:2\): ", "unindent does not match|unexpected indent"),
         ("x = 1\n", "squeeze.py: ", "it has no `analysis`; end the file with .*helper.s file with _"),
-        (ANALYTIC.replace('"Runs", ', "3, "), "squeeze.py: ", 'Squeeze says no title; write title = "…"'),
-        (ANALYTIC.replace("own.squeeze", "own.lemon"), "squeeze.py: ", 'write id = "own.squeeze"'),
+        (ANALYTIC.replace('"Runs", ', "3, "), "squeeze.py:7: ", 'Squeeze says no title; write title = "…"'),
+        (ANALYTIC.replace("own.squeeze", "own.lemon"), "squeeze.py:7: ", 'write id = "own.squeeze"'),
         (ANALYTIC.replace("def run", "def ran"), "squeeze.py:23: ", "abstract class Squeeze"),
         ("import sys\nsys.exit(3)\n", "squeeze.py:2: ", r"it called sys.exit\(3\)"),
         (b'\n\nname = "na\xefve"\n', "squeeze.py:3: ", "an encoding such as Latin-1, not in UTF-8; save"),
@@ -687,6 +707,30 @@ def test_an_analysis_that_cannot_be_loaded_is_named_with_its_line(folder, code, 
     common.work_in(folder)
     with pytest.raises(analyses.BrokenPlugin, match=f"loaded from .*{place}.*({complaint})"):
         analyses.get("own.squeeze")
+
+
+@pytest.mark.parametrize("output", ["/dev/null", "study.toml", "study.toml/site", "/proc/site"])
+def test_an_output_that_cannot_be_a_folder_is_refused_before_the_build(folder, output, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    assert main(["build", "--format", "html", "--output", output]) == 2
+    printed = capsys.readouterr()
+    (said,) = printed.err.splitlines()
+    assert output in said and "recorded" not in printed.out
+    assert not (folder / "results" / "full").exists()
+
+
+def test_explain_names_what_the_study_rests_on_alone(folder, capsys):
+    assert main(["explain", str(folder)]) == 0
+    rows = [line.split(" ")[0] for line in capsys.readouterr().out.splitlines() if not line.startswith(" ")]
+    assert list(dict.fromkeys(rows)) == [
+        "architecture.drawings",
+        "architecture.lenet",
+        "architecture.vgg19",
+        "own.squeeze",
+        "my-study",
+    ]
+    assert main(["explain", "architecture.zoo"]) == 0
+    assert "architecture.zoo (full)" in capsys.readouterr().out
 
 
 def test_a_broken_analysis_or_bibliography_is_named_with_its_file(folder, capsys):
@@ -715,3 +759,122 @@ def test_a_copy_of_a_folder_leaves_the_other_study_behind(plain, capsys):
 def test_a_name_that_the_site_needs_is_refused(tmp_path, capsys):
     assert main(["new", str(tmp_path / "results")]) == 2
     assert "choose another name" in capsys.readouterr().err
+
+
+EQUATIONS = """# Mine
+
+See {{ ref("equation:loss") }} and {{ ref("equation:gain") }}.
+
+$$L = x_1$$ {#loss}
+
+As in
+$$
+G = x_2
+$$
+{#eq:gain}, where $x$ is it; and $$y$$ has none.
+"""
+
+
+def test_equations_with_a_label_have_numbers_and_are_referred_to(plain):
+    items = document(plain, EQUATIONS, typed_numbers="refuse").items
+    assert [(item.target, item.label) for item in items.values()][:2] == [
+        ("equation:loss", "Equation 1"),
+        ("equation:gain", "Equation 2"),
+    ]
+    page = pages(plain, EQUATIONS)
+    assert '<a href="my-section.html#equation:gain" class="ref" title="G = x_2">Equation 2</a>' in page
+    assert page.count('class="equation numbered"') == 2 and page.count('class="equation"') == 1
+    assert '<span id="equation:loss"' in page and '<span class="counted">(1)</span></span></p>' in page
+    cells = "\n".join(
+        "".join(cell["source"]) for cell in json.loads(notebook.write(document(plain)))["cells"]
+    )
+    assert '<a id="Equation-1"></a>$$L = x_1 \\tag{1}$$\n' in cells and "[Equation 1](#Equation-1)" in cells
+    named = '# Mine\n\n![A net $$x$$ {#in}.](figures/window.png){#größe}\n\n{{ ref("picture:größe") }}\n'
+    assert list(document(plain, named).items)[:2] == ["picture:gr-e", "equation:in"]
+    document(plain, EQUATIONS)
+    assert "not refer" not in "".join(document(plain).notices)
+    (unnamed,) = document(plain, "# Mine\n\nAs in\n\n$$y$$ {#y}\n").notices
+    assert "my-section.md:5: the text never refers to Equation 1; say what to see there with" in unnamed
+
+
+@needs_tex
+def test_a_pdf_numbers_equations_as_the_page_does(plain, capsys):
+    (plain / SECTION).write_text(EQUATIONS, "utf-8")
+    assert main(["build", str(plain), "--format", "pdf"]) == 0, capsys.readouterr().err
+    shown = ["pdftotext", "-layout", str(plain / "site" / "my-study.pdf"), "-"]
+    text = subprocess.run(shown, capture_output=True, text=True, check=True).stdout
+    assert "See Equation 1 and Equation 2." in text
+    assert re.search(r"L = x1 +\(1\)", text) and re.search(r"G = x2 +\(2\)", text)
+
+
+def test_a_label_of_nothing_is_refused(plain):
+    said = refusal(lambda: document(plain, "# Mine\n\nWords.\n\nAs $x$ {#mine} says.\n"))
+    assert f"{SECTION}:5: the label {{#mine}} stands behind none of a heading, a picture" in said
+    said = refusal(lambda: document(plain, "# Mine\n\n$$x$$ {#my loss}\n"))
+    assert f"{SECTION}:3: the label {{#my must be one word in braces, as {{#name}}" in said
+    document(plain, "# Mine\n\nWrite \\{#mine\\} or `{#mine}`.\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("A net.\n\n![One.](net.png)\n\nThe net.\n\n![Two.](net.png)\n", 9),
+        ("A net.\n\n![One.](net.png){#net width=50%}\n\n![Two.](net.png)\n", 7),
+        ("A net.\n\n![One.](net.png){#a}\n\n![Two.](net.png)\n\n![Three.](net.png){#net}\n", 9),
+        ("A net.\n\n| A |\n|---|\n| a |\n\n: One. {#net}\n\n| A |\n|---|\n| a |\n\n: Two. {#net}\n", 15),
+        ("A net.\n\n$$x$$ {#net}\n\n$$y$$ {#net}\n", 7),
+        ("A net.\n\n## A {#net}\n\nWords.\n\n## B {#net}\n", 9),
+    ],
+)
+def test_a_name_that_is_given_twice_is_refused_where_it_is_given_again(plain, text, line):
+    Image.new("RGB", (40, 20), "red").save(plain / "figures" / "net.png")
+    assert f"{SECTION}:{line}: two " in refusal(lambda: document(plain, f"# Mine\n\n{text}"))
+
+
+DOLLARS = "# Costs in $\n\nIt costs $5 and that is it.\n\nUS$ 5, `$x`, \\$6 and $7 or $8.\n\n- 9$ a^$^\n"
+
+
+def test_a_dollar_sign_that_begins_no_formula_is_printed_in_every_format(plain):
+    composed = document(plain, DOLLARS, typed_numbers="allow")
+    assert composed.notices == ()
+    page = pages(plain, DOLLARS)
+    assert "<p>It costs $5 and that is it.</p>\n<p>US$ 5, <code>$x</code>, $6 and $7 or $8.</p>" in page
+    tex = latex.write(composed, TEMPLATES)
+    assert "It costs \\$5 and that is it." in tex and "\\$6 and \\$7 or \\$8." in tex
+    cells = "\n".join("".join(cell["source"]) for cell in json.loads(notebook.write(composed))["cells"])
+    assert "It costs \\$5 and that is it." in cells and "\\$6 and \\$7 or \\$8." in cells
+    paired = "# Mine\n\nIt costs $5 or 6$ more.\n"
+    assert 'content="It costs 5or6 more."' in pages(plain, paired)
+    assert "It costs \\(5 or 6\\) more." in latex.write(document(plain), TEMPLATES)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("as \\cite{ada} says", r"LaTeX such as \cite is printed as it is typed; write [@key]"),
+        ("an \\alpha more", r"LaTeX such as \alpha is printed as it is typed; write a formula as $x$"),
+        ("so \\[ x = y \\] holds", r"\[ x = y \] is printed without its backslashes; write $x$, or $$x$$"),
+        ("$$ a = b", "$$ is printed as it is typed, since no other $$ ends a formula there"),
+    ],
+)
+def test_latex_outside_of_formulas_is_named(plain, words, said):
+    (notice,) = document(plain, f"# Mine\n\nWords.\n\n{words}\n").notices
+    assert f"{SECTION}:5: {said}" in notice
+    assert not document(plain, "# Mine\n\nC:\\Users\\ada, `\\cite`, $\\alpha$ and \\* or \\\\.\n").notices
+
+
+@pytest.mark.parametrize(
+    "what", ["macros", "study-keys", "analyses", "studies", "data", "verification.siamese"]
+)
+def test_what_is_listed_fits_a_hundred_columns(what, capsys):
+    assert main(["list", what]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 100 and lines == [line.rstrip() for line in lines]
+
+
+def test_a_macro_is_listed_with_an_example_that_can_be_copied(capsys):
+    assert main(["list", "macros"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    name = next(number for number, line in enumerate(lines) if line.startswith("percent "))
+    assert lines[name] == 'percent    {{ percent("test_accuracy", ci=True) }}'
+    assert lines[name + 1] == '           A fraction as "84.3%", or "84.3% (95% CI 80.0–88.3)"'

@@ -9,12 +9,18 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from importlib.util import find_spec
 from pathlib import Path
+from pkgutil import walk_packages
 
 import pytest
 
+import report
+import results
+from engine.refreshing import MACHINERY
 from report.build import Built, build_studies, explain_study
 from report.output_checks import check_output, check_prose
+from report.state import code_inputs, hash_of
 from report.study import load
 from results.locking import holding
 from results.schema import Picture, Pictures
@@ -128,6 +134,19 @@ def test_the_reason_for_building_again_is_named(workplace):
         "lenet.md changed",
         "vgg19.html is missing or was changed",
     ]
+
+
+def test_every_module_that_writes_is_a_reason_for_building_again() -> None:
+    names = [
+        module.name
+        for package in (report, results)
+        for module in walk_packages(package.__path__, f"{package.__name__}.")
+    ]
+    assert "report.figures.look" in names and "results.schema.tables" in names
+    modules = {Path(str(find_spec(name).origin)) for name in names}
+    assert {hash_of(module) for module in modules} <= set(code_inputs(None).values())
+    schema = {module for module in modules if module.is_relative_to(ROOT / "results")}
+    assert schema <= set(MACHINERY), "and of summarizing again"
 
 
 def test_a_section_taken_out_takes_its_page_along(workplace):
@@ -251,6 +270,9 @@ def test_the_latex_of_a_study_compiles_in_an_empty_folder_as_it_does_here(workpl
     folder = tmp_path / "empty"
     shutil.unpack_archive(workplace.output / "one-latex.zip", folder)
     assert {"one.tex", "convstudy.cls", "references.bib", "latexmkrc"} <= set(files(folder))
+    said = (folder / "README.txt").read_text("utf-8")
+    assert "Run latexmk in this folder: it makes one.pdf, with pdflatex" in said and "choose this zip" in said
+    assert "one-latex.zip: unpack it and run `latexmk` there, which takes pdflatex" in built.notices[0]
     if not shutil.which("latexmk"):
         assert built.notices and "has no .bbl" in built.notices[-1]
         return

@@ -101,7 +101,7 @@ def test_notes_say_what_brackets_and_bold_cells_mean() -> None:
         "Brackets are 95% confidence intervals over three seeds (Test).",
         "Brackets are 95% confidence intervals over test images (Difference).",
         "A value of one seed has no interval.",
-        "Bold: the highest value.",
+        "Bold (Test): the highest value.",
     ]
     assert formatting.notes(table, [other])[1:] == ["Brackets are 95% confidence intervals over test images."]
 

@@ -230,7 +230,7 @@ def test_notes_below_a_table_are_those_of_the_pdf() -> None:
     notes = [note.text() for note in drawn_table(trained().tables["results"]).all("p", of="note")]
     assert notes[0] == "Brackets are 95% confidence intervals over three seeds."
     assert notes[1] == "A value of one seed has no interval." and notes[2].startswith(
-        "Bold: the highest value"
+        "Bold (Test): the highest value"
     )
 
 

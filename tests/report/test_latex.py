@@ -144,7 +144,7 @@ def test_an_estimate_is_a_value_and_its_interval_under_one_heading() -> None:
     assert "Plain&100&71.2&{[}69.2, 73.2{]}" in written.replace(r"\newline%", "")
     assert r"\textbf{80.0}&\textbf{{[}79.0, 81.0{]}}" in written and r"\textbf{79.0}&\\" in written
     assert r"\tablenote{Brackets are 95\% confidence intervals over three seeds" in written
-    assert "Bold: the highest value, and those" in written and written.count(r"\tablenote") == 1
+    assert "Bold (Test): the highest value, and those" in written and written.count(r"\tablenote") == 1
 
 
 def test_chosen_columns_stand_in_the_order_asked_for() -> None:
@@ -282,12 +282,12 @@ def test_a_character_without_a_form_is_shown_and_reported(workshop: Workshop, tm
 
 @needs_tex
 def test_a_latex_error_is_our_section_and_line(workshop: Workshop, tmp_path: Path) -> None:
-    workshop.section("training", "# Training\n\nFine.\n\nThen $x + \\undefinedthing$ breaks.\n")
+    workshop.section("training", "# Training\n\nFine.\n\nThen $x + \\cancel{y}$ breaks.\n")
     with pytest.raises(latex.LaTeXError) as caught:
         build(workshop, tmp_path)
     message = str(caught.value)
     assert message.startswith(f"{workshop.templates / 'sections' / 'training.md'}:5: ")
-    assert "Undefined control sequence" in message and "undefinedthing" in message and "\n" not in message
+    assert "Undefined control sequence" in message and "cancel" in message and "\n" not in message
     workshop.section("training", "# Training\n\nFine.\n")
     assert build(workshop, tmp_path).exists()
 

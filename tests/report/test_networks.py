@@ -10,6 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from report import figures, networks
+from report.networks.graph import NARROW
 from report.networks.pen import Pen, collisions
 from report.networks.words import short, size_of, spoken
 from results.schema import Arrow, Block, FeatureMap, Frame, Network, NetworkPanel
@@ -78,12 +79,28 @@ def test_a_drawing_is_the_same_to_the_byte_in_another_process():
     assert len(found) == 1
 
 
+@pytest.mark.parametrize("name", DRAWN)
+def test_a_drawing_that_is_too_wide_for_a_phone_is_laid_out_for_one_too(name):
+    drawn = DRAWN[name]
+    pen = Pen(screen=True, id="x")
+    width, height = networks.draw(drawn, pen, NARROW)
+    assert collisions(pen, (width, height)) == []
+    assert width <= 1.25 * NARROW < networks.draw(drawn, Pen(screen=True, id="x"))[0]
+    owners = {owner for kind, owner, _ in pen.extents if kind == "block"}
+    assert len(owners) == sum(len(panel.blocks) for panel in drawn.panels), "every block is there"
+    wide, narrow = re.findall(r"<svg .*?</svg>", figures.svg(drawn, "fig"), flags=re.DOTALL)
+    assert 'class="narrow"' in narrow and 'class="narrow"' not in wide
+    across = float(re.search(r'viewBox="\S+ 0 (\S+) ', narrow)[1])
+    assert NARROW <= across <= 1.25 * NARROW, "letters are as large whatever is drawn"
+
+
 def test_a_page_leads_from_a_block_to_its_exact_counts_and_reads_the_whole_aloud():
     page = figures.svg(DRAWN["inception"], "fig")
     ids = re.findall(r'\bid="([^"]+)"', page)
     assert len(ids) == len(set(ids))
     assert all(id.startswith("fig") for id in ids)
-    assert page.count('class="block"') == sum(len(panel.blocks) for panel in DRAWN["inception"].panels)
+    blocks = sum(len(panel.blocks) for panel in DRAWN["inception"].panels)
+    assert page.count('class="block"') == 2 * blocks, "laid out for a page and for a phone"
     assert "output 32×32×192; 884,736" not in page  # parameters are left out of this drawing
     assert "MACs" in page
     assert "feeds filter concatenation" in spoken(DRAWN["inception"])

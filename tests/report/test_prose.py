@@ -507,7 +507,7 @@ def test_our_own_studies_load(path: Path) -> None:
 )
 def test_escaped_text_comes_back_from_markdown(texts: list[str]) -> None:
     read = pandoc.read_markdown([f"[x{markdown(text)}x]{{.value}}" for text in texts])
-    spoken = pandoc.write([block for blocks in read for block in blocks], "--to=plain", "--wrap=none")
+    spoken = pandoc.write([block for text in read for block in text.blocks], "--to=plain", "--wrap=none")
     assert spoken.split() == [f"x{text}x" for text in texts]
 
 

@@ -31,7 +31,7 @@ def test_a_study_is_named_after_its_file(workshop: Workshop) -> None:
         ('sections = ["../layers"]', "there is no section '../layers'"),
         ('sections = ["layers", "layers"]', "the section 'layers' is named twice"),
         ('abstract = "nothing"', "there is no section 'nothing'"),
-        ("sections = []", "sections is missing; add sections ="),
+        ("sections = []", "wrong.toml:4: sections is empty; write sections ="),
         ("= 3", "wrong.toml:5: the file is no TOML from here on .*; a text stands in quotes"),
         ('sections = ["layers"\n', "wrong.toml:4: the file is no TOML from here on .Unclosed array"),
         ('site = {title = "T", leed = "L"}', "wrong.toml:5: site has no 'leed'; did you mean lead?"),

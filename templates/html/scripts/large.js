@@ -49,7 +49,7 @@ ready(() => {
     const box = $(":scope > .plot, :scope > img", one) ?? $("img", one);
     if (!box || one.closest(".fact") || $("[data-live]", one)) continue;
     const name = $("figcaption b", one)?.firstChild.textContent.replace(/\.$/, "") ?? "the drawing";
-    const svg = $("svg", box);
+    const svg = $$("svg", box).find((one) => one.checkVisibility());
     const small = svg && innerWidth <= PHONE && letters(box) * unit(svg) < READABLE;
     const button = make("button", { type: "button", className: "enlarge", ariaLabel: `Enlarge ${name}` }, small ? "Tap to enlarge" : "Enlarge");
     button.ariaLabel = small ? `Tap to enlarge: ${name}` : button.ariaLabel;

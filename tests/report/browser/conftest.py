@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from report import html
-from tests.report.conftest import open_workshop, vgg19
+from results.store import Store
+from tests.report.conftest import TEMPLATES, open_workshop, vgg19
 from tests.report.pages import put, site
 
 ARGUMENTS = (
@@ -32,7 +33,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         workshop.document("layers", "training", "trained", "lost"), workshop.templates, pdf="small.pdf"
     )
     alone = html.table_page("VGG-19, layer by layer", vgg19().tables.values())
-    return put({**made, "small.pdf": b"%PDF", "alone.html": alone}, tmp_path_factory.mktemp("site"))
+    drawings = html.write_result(Store(TEMPLATES.parent / "results").read("architecture.drawings", "full"))
+    made |= {"small.pdf": b"%PDF", "alone.html": alone}
+    return put({**drawings, **made}, tmp_path_factory.mktemp("site"))
 
 
 @pytest.fixture(scope="session")

@@ -162,6 +162,21 @@ def test_on_a_phone_drawings_fit_and_charts_have_letters_that_can_be_read(show: 
         assert page.locator(operated).evaluate_all(small) == []
 
 
+def test_on_a_phone_a_network_is_laid_out_anew_and_opens_as_on_a_page(show: Any) -> None:
+    plot = show("results/architecture.drawings.html").locator("figure[data-kind=network] .plot").first
+    wide, narrow = plot.locator("svg").all()
+    assert wide.is_visible() and not narrow.is_visible()
+    page = show("results/architecture.drawings.html", width=390, has_touch=True)
+    plot = page.locator("figure[data-kind=network] .plot").first
+    wide, narrow = plot.locator("svg").all()
+    assert narrow.is_visible() and not wide.is_visible()
+    assert plot.evaluate(LETTERS) > 9
+    assert narrow.locator(".block").count() == wide.locator(".block").count()
+    page.locator("figure[data-kind=network] .enlarge").first.tap()
+    assert page.locator("dialog.large svg:not(.narrow)").is_visible()
+    assert not page.locator("dialog.large svg.narrow").is_visible()
+
+
 def test_on_a_phone_panels_stand_below_each_other_and_are_read_by_a_tap(show: Any) -> None:
     page = show("small/trained.html", width=390, has_touch=True)
     drawing = page.locator("figure[data-kind=panels] .plot svg")
