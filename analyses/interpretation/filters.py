@@ -67,11 +67,11 @@ class Filters(Analysis[FilterParameters]):
                 outcome["filter_size"][2], "Height and width of the first filters", "pixels"
             ),
         }
-        metrics |= shared.map_metrics(outcome)
+        metrics |= shared.map_metrics(outcome, architecture)
         return Summary(
             metrics=metrics,
             tables={"said": _said_table(outcome)},
-            figures=shared.map_figures(outcome, network, parameters.image),
+            figures=shared.map_figures(outcome, network, parameters.image, architecture),
             findings={
                 "last_is_sparser": builders.statement(
                     "The last layer's values are more often zero than the first's",
@@ -79,6 +79,7 @@ class Filters(Analysis[FilterParameters]):
                     "first/zero",
                     "last/zero",
                 ),
+                **shared.map_findings(metrics, parameters.image),
             },
             note=f"Weights: {outcome['weights']['source']}, SHA-256 {outcome['weights']['sha256']}.",
         )

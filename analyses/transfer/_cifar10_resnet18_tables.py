@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from analyses import recipe_tables, records
 from analyses.classification._cifar10_designs_settings import recipe_b
+from analyses.experiments import DataChoice
 from analyses.interpretation import _interpretation as interpretation
+from analyses.plugin import Outcome
 from analyses.transfer._cifar10_resnet18_settings import OWN, Candidate, LastStageParameters, Runs
 from results import builders
 from results.schema import Chart, Metric, Table
@@ -15,8 +17,7 @@ from results.text import counted
 
 def titles_of(parameters: LastStageParameters, runs: Runs) -> dict[str, str]:
     def title(name: str, candidate: Candidate) -> str:
-        weights = runs[name][0]["weights"]
-        network = interpretation.NAMES.get(weights["architecture"], weights["architecture"])
+        weights, network = runs[name][0]["weights"], network_of(runs[name])
         if not candidate.layer:
             return f"{network}, all layers, " + ("from scratch" if not weights["sha256"] else "pretrained")
         return f"{network}, last stage, " + ("pretrained" if weights["sha256"] else "drawn")
@@ -25,6 +26,17 @@ def titles_of(parameters: LastStageParameters, runs: Runs) -> dict[str, str]:
     return {name: title(name, candidate) for name, candidate in candidates.items()} | {
         OWN: "Design B, from scratch"
     }
+
+
+def network_of(runs: Sequence[Outcome]) -> str:
+    architecture = str(runs[0]["weights"]["architecture"])
+    return interpretation.NAMES.get(architecture, architecture)
+
+
+def pixels_of(data: DataChoice) -> str:
+    """The size of its images, in words."""
+    size = data.size or ((32, 32) if data.name == "cifar10" else None)
+    return f"{size[0]} × {size[1]} pixels" if size else f"the size of the images of {data.title}"
 
 
 def results_table(
