@@ -47,7 +47,7 @@ def painted(images: ImageSet) -> dict[str, Pictures]:
             + ".",
             columns=9,
             pictures=tuple(
-                Picture(png=one, title=CHANGES[name].replace(" ", "\n", 1)) for name, one in changed.items()
+                Picture(png=one, title=CHANGES[name]) for name, one in changed.items()
             ),
         ),
     }
