@@ -10,30 +10,19 @@ from typing import TYPE_CHECKING, Any
 from results.schema import Picture
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from lab.datasets import ImageSet
 
 
-def png(image: Any) -> str:
+def png(pixels: Any) -> str:
     """uint8 tensor or array, (3, H, W) in colour or (H, W) in grey."""
     import numpy as np
     from PIL import Image
 
-    array = np.asarray(image.cpu() if hasattr(image, "cpu") else image)
+    array = np.asarray(pixels.cpu() if hasattr(pixels, "cpu") else pixels)
     file = io.BytesIO()
     shown = array if array.ndim == 2 else array.transpose(1, 2, 0)
     Image.fromarray(np.ascontiguousarray(shown)).save(file, "PNG", optimize=True)
     return base64.b64encode(file.getvalue()).decode()
-
-
-def array_of(picture: str) -> NDArray[Any]:
-    """What `png` made a picture of, as an array: uint8 (3, H, W) or (H, W)."""
-    import numpy as np
-    from PIL import Image
-
-    array = np.asarray(Image.open(io.BytesIO(base64.b64decode(picture))))
-    return array if array.ndim == 2 else array.transpose(2, 0, 1)
 
 
 def signed(weights: Any) -> str:

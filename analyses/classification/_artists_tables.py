@@ -279,10 +279,7 @@ def photograph(outcomes: Mapping[str, Outcome]) -> dict[str, Pictures]:
             + ", ".join(CHANGES[name].lower() for name in drawn["pictures"])
             + ".",
             columns=9,
-            pictures=tuple(
-                Picture(png=png, title=CHANGES[name])
-                for name, png in drawn["pictures"].items()
-            ),
+            pictures=tuple(Picture(png=png, title=CHANGES[name]) for name, png in drawn["pictures"].items()),
         )
     }
 

@@ -305,10 +305,11 @@ def _ablation_findings(
         for name, one in differences.items()
         for word, verdict in (("hurts", "less"), ("helps", "more"))
     }
+    names = {name: DONE[name] + WITH_RATE.get(name, "") for name in differences}
     for word, verdict, does in (("hurts", "less", "lowers"), ("helps", "more", "raises")):
         found[f"changes_that_{word.removesuffix('s')}"] = builders.family(
             f"Some change of design A {does} validation accuracy significantly",
-            {DONE[name] + WITH_RATE.get(name, ""): one.verdict == verdict for name, one in differences.items()},
+            {names[name]: one.verdict == verdict for name, one in differences.items()},
             *(f"ablation/{name}/difference" for name in differences),
             none=f"{budget}, no change {does} validation accuracy significantly.",
             one=f"{budget}, only {{members}} {does} validation accuracy significantly.",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import io
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from analyses.pictures import array_of, heat, png, signed
+from analyses.pictures import heat, png, signed
 from analyses.plugin import Outcome, Parameters
 from results import builders
 from results.builders import FRACTION
@@ -146,8 +148,8 @@ def map_figures(
     )
     figures = {
         "first_maps": Pictures(
-            caption=f"A photograph{reduced}, and {_most_active(first, 'first', network, 'it')} In each map, black "
-            f"is zero, and white the 99th percentile of this map and above.{credit(image)}",
+            caption=f"A photograph{reduced}, and {_most_active(first, 'first', network, 'it')} In each map, "
+            f"black is zero, and white the 99th percentile of this map and above.{credit(image)}",
             alt=f"{named}, and maps of its first convolution.",
             columns=7,
             pictures=(
@@ -183,6 +185,15 @@ def map_figures(
             pictures=tuple(Picture(png=one, title=str(n)) for n, one in enumerate(outcome["filters"])),
         )
     return figures
+
+
+def array_of(picture: str) -> NDArray[Any]:
+    """What `png` made a picture of: uint8 (3, H, W) or (H, W)."""
+    import numpy as np
+    from PIL import Image
+
+    array = np.asarray(Image.open(io.BytesIO(base64.b64decode(picture))))
+    return array if array.ndim == 2 else array.transpose(2, 0, 1)
 
 
 def _capitalised(words: str) -> str:
@@ -288,6 +299,12 @@ def map_findings(metrics: Mapping[str, Metric], image: str) -> dict[str, Finding
             "Every drawn map of the last convolution is at the limit of the activation at several positions",
             "last/limit" in metrics,
             *(("last/limit", "last/at_limit") if "last/limit" in metrics else ()),
+        ),
+        "last_maps_are_sparser": builders.statement(
+            "The values of the last convolution's maps are more often zero than those of the first's",
+            metrics["last/zero"].value > metrics["first/zero"].value,
+            "first/zero",
+            "last/zero",
         ),
         "last_maps_share_the_middle": builders.statement(
             "The drawn maps of the last convolution are on average at least twice as large in the middle "

@@ -55,7 +55,6 @@ class Filters(Analysis[FilterParameters]):
 
     def summarize(self, parameters: FilterParameters, outcomes: Mapping[str, Outcome]) -> Summary:
         outcome = outcomes["image"]
-        first, last = outcome["first"], outcome["last"]
         architecture = outcome["weights"]["architecture"]
         network = shared.NAMES.get(architecture, architecture)
         metrics = {
@@ -72,15 +71,7 @@ class Filters(Analysis[FilterParameters]):
             metrics=metrics,
             tables={"said": _said_table(outcome)},
             figures=shared.map_figures(outcome, network, parameters.image, architecture),
-            findings={
-                "last_is_sparser": builders.statement(
-                    "The last layer's values are more often zero than the first's",
-                    last["zero"] > first["zero"],
-                    "first/zero",
-                    "last/zero",
-                ),
-                **shared.map_findings(metrics, parameters.image),
-            },
+            findings=shared.map_findings(metrics, parameters.image),
             note=f"Weights: {outcome['weights']['source']}, SHA-256 {outcome['weights']['sha256']}.",
         )
 

@@ -100,6 +100,9 @@ def _metrics(
             metrics[f"{name}/lowest_test_epoch"] = builders.metric(
                 losses.index(min(losses)) + 1, f"Epoch of the lowest mean test loss: {title}", "epochs"
             )
+        metrics[f"{name}/lowest_validation_loss"] = builders.metric(
+            min(_validation_losses(runs[name])), f"Lowest mean validation loss: {title}", "nats"
+        )
         metrics[f"{name}/first_validation_loss"] = builders.metric(
             _validation_losses(runs[name])[0], f"Validation loss after the first epoch: {title}", "nats"
         )

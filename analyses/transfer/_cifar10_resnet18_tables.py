@@ -45,7 +45,7 @@ def results_table(
     same = parameters.own_seeds == parameters.seeds
     return builders.table(
         f"Accuracy (%) on {parameters.data.title} from {parameters.data.train:,} training images: the last "
-        "stage of a pretrained network, and networks trained from scratch. Means over "
+        f"stage of a pretrained network, and {_from_scratch(parameters)}. Means over "
         f"{counted(parameters.seeds, 'seeds')}"
         + ("." if same else f", of design B over {counted(parameters.own_seeds, 'seeds')}."),
         {
@@ -78,6 +78,10 @@ def results_table(
     )
 
 
+def _from_scratch(parameters: LastStageParameters) -> str:
+    return "networks trained from scratch" if parameters.resnet18 else "design B, trained from scratch"
+
+
 def recipe_table(parameters: LastStageParameters, runs: Runs, titles: Mapping[str, str]) -> Table:
     candidates = parameters.candidates()
     beside = {
@@ -97,7 +101,7 @@ def recipe_table(parameters: LastStageParameters, runs: Runs, titles: Mapping[st
     return recipe_tables.recipe_table(
         recipes | {titles[OWN]: recipe_b(parameters.own_epochs)},
         beside,
-        "Hyper-parameters of the last stage of the pretrained network and of the networks from scratch.",
+        f"Hyper-parameters of the last stage of the pretrained network, and of {_from_scratch(parameters)}.",
     )
 
 
