@@ -39,7 +39,7 @@ CHANGES = {
 AMOUNTS = (
     "Translated: by a tenth of the width to the right and down, with the border repeated. Brightened and "
     "darkened: by 20% of the range of values. High and low contrast: 1.5 and 0.5 times the distance from "
-    "mid-grey. Mirrored: left to right. Upside down: top to bottom. Inverted: the negative of the colours."
+    "mid-grey. Mirrored: left to right. Inverted: the negative."
 )
 
 

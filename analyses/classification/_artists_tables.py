@@ -89,8 +89,7 @@ def method_table(metrics: Mapping[str, Metric], folds: Iterable[str]) -> Table:
 
 def comparison_table(methods: Mapping[str, Comparison]) -> Table:
     return builders.table(
-        "Differences in accuracy between the methods (percentage points), paired by fold, with intervals "
-        "widened for shared training images, or by test image.",
+        "Differences in accuracy between the methods (percentage points), paired by fold or by test image.",
         {
             "comparison": builders.text("Compared"),
             **comparing.COMPARED,
@@ -181,16 +180,20 @@ def setting_table(parameters: ArtistsParameters, best: Setting) -> Table:
     words["searched"] = {
         choice: ranges for choice, ranges in searched_in_words(parameters.space).items() if ranges
     }
+    decayed = " on weight matrices and filters"
+    for found in words.values():
+        found["weight decay"] = found.get("weight decay", "–").removesuffix(decayed)
     table = recipe_tables.choices_table(
         "Architecture and hyper-parameters of the baseline and of the best setting, and the values among "
         "which the search draws. Numbers joined by a dash refer to successive convolutions.",
         LABELS | {"searched": "Searched"},
         words,
     )
-    notes = ["Searched values are drawn independently and uniformly."]
-    if any("coupled" in str(cell) for row in table.rows for cell in row.cells.values()):
-        notes.append("Coupled decay is added to the gradient, decoupled decay is not.")
-    return table.model_copy(update={"notes": tuple(notes)})
+    notes = (
+        "Searched values are drawn independently and uniformly. Weight decay is applied to weight matrices "
+        "and filters; coupled decay is added to the gradient, decoupled decay is not."
+    )
+    return table.model_copy(update={"notes": (notes,)})
 
 
 def searched_in_words(space: Choices) -> dict[str, str]:
@@ -235,9 +238,8 @@ def transform_table(metrics: Mapping[str, Metric], changes: Mapping[str, Compari
             cells |= {"lead": builders.estimate(lead.difference, IMAGES), "lead_p": lead.p}
         rows.append(cells)
     return builders.table(
-        "Test accuracy (%) of the baseline and of the best setting on changed images, with the change in the "
-        "accuracy of the best setting and its difference from the baseline (percentage points). Means over "
-        f"{counted(seeds, 'networks')} of each kind.",
+        "Test accuracy (%) on changed images, with the change of the best setting and its difference from "
+        f"the baseline (percentage points). Means over {counted(seeds, 'networks')} of each setting.",
         {
             "change": builders.text("Test images"),
             "baseline": builders.percent("Baseline"),
@@ -273,8 +275,7 @@ def photograph(outcomes: Mapping[str, Outcome]) -> dict[str, Pictures]:
         return {}
     return {
         "changes": Pictures(
-            caption=f"The changes of the test images, shown on a photograph ({CREDIT}) because "
-            f"the reproductions of the paintings cannot be redistributed. {AMOUNTS}",
+            caption=f"The changes of the test images, on a photograph ({CREDIT}). {AMOUNTS}",
             alt=f"One photograph {len(drawn['pictures'])} times: "
             + ", ".join(CHANGES[name].lower() for name in drawn["pictures"])
             + ".",
@@ -304,9 +305,9 @@ def factor_figure(
     return Panels(
         caption="Change in validation accuracy when a single choice of the baseline is changed "
         f"({len(factors)} changes, {images} images). Points are means over {parameters.folds}-fold "
-        f"cross-validation, repeated {counted(parameters.repeats, 'times')}; in brackets, mean training "
-        f"accuracy in %, which is {100 * metrics['baseline/train_accuracy'].value:.1f} for the baseline. "
-        "Bars are 95% confidence intervals over folds, widened for shared training images and not adjusted. "
+        f"cross-validation, repeated {counted(parameters.repeats, 'times')}; bars are 95% confidence "
+        "intervals over folds, widened for shared training images and not adjusted. In brackets: mean "
+        f"training accuracy in % (baseline: {100 * metrics['baseline/train_accuracy'].value:.1f}). "
         + (
             "Filled points differ significantly from zero after Holm's correction."
             if any(one.difference.verdict != "undecided" for one in factors)

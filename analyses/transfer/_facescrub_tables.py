@@ -115,9 +115,8 @@ def unit_pictures(parameters: FaceParameters, units: Mapping[str, Sequence[Outco
 
     return Pictures(
         caption=f"Weights from the pixels to hidden units: of each perceptron the {counted(SHOWN, 'units')} "
-        "with the largest weights (by the root of the sum of their squares). The label names the person for "
-        f"(+) or against ({MINUS}) whom the unit counts most; L2: with a penalty. Light is positive, dark is "
-        "negative, and mid-grey is zero.",
+        "whose weights have the largest norm. The label names the person for (+) or against "
+        f"({MINUS}) whom the unit counts most; L2: with a penalty. Light is positive, dark is negative.",
         alt=f"{SHOWN} hidden units of each perceptron as grey pictures.",
         columns=UNIT_COLUMNS,
         pictures=tuple(Picture(title=title(name, unit), png=unit["png"]) for name, unit in shown),
