@@ -37,9 +37,8 @@ CHANGES = {
 
 
 AMOUNTS = (
-    "Translated: by a tenth of the width to the right and down, with the border repeated. Brightened and "
-    "darkened: by 20% of the range of values. High and low contrast: 1.5 and 0.5 times the distance from "
-    "mid-grey. Mirrored: left to right. Inverted: the negative."
+    "Translated: by a tenth of the width to the right and down. Brightened and darkened: by 20% of the range "
+    "of values. High and low contrast: 1.5 and 0.5 times the distance from mid-grey. Inverted: the negative."
 )
 
 

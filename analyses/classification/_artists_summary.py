@@ -121,7 +121,7 @@ def summary(parameters: ArtistsParameters, outcomes: Mapping[str, Outcome]) -> S
             **{
                 f"{name}_curves": builders.learning_curves(
                     f"Loss and accuracy of the {LABELS[name].lower()} by epoch, on training images (running "
-                    "means over an epoch) and on the images of the fold that is held out.",
+                    "means) and on the held-out fold.",
                     records.histories(folds[name]),
                     FOLDS,
                 )

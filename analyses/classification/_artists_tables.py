@@ -89,7 +89,7 @@ def method_table(metrics: Mapping[str, Metric], folds: Iterable[str]) -> Table:
 
 def comparison_table(methods: Mapping[str, Comparison]) -> Table:
     return builders.table(
-        "Differences in accuracy between the methods (percentage points), paired by fold or by test image.",
+        "Differences in accuracy between methods (percentage points), paired by fold or test image.",
         {
             "comparison": builders.text("Compared"),
             **comparing.COMPARED,

@@ -39,8 +39,8 @@ def summary(parameters: FaceParameters, outcomes: Mapping[str, Outcome]) -> Summ
     metrics |= examples.worked_metrics(worked)
     figures: dict[str, Figure] = {
         "curves": builders.learning_curves(
-            f"Loss and accuracy by epoch of a perceptron with {parameters.hidden[0]} hidden units on the "
-            "pixels of faces. Training values are running means over each epoch.",
+            f"Loss and accuracy by epoch of the perceptron with {parameters.hidden[0]} hidden units. "
+            "Training values are running means.",
             records.histories(runs[first]),
         ),
     }

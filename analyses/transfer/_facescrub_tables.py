@@ -31,8 +31,9 @@ def titles_of(parameters: FaceParameters) -> dict[str, str]:
 def results_table(metrics: Mapping[str, Metric], parameters: FaceParameters) -> Table:
     sizes = [int(metrics[f"data/{part}"].value) for part in ("classes", "train", "validation", "test")]
     return builders.table(
-        "Accuracy (%) in naming {} people from pixels or with a pretrained network ({:,} training, {:,} "
-        "validation and {:,} test images).".format(count(sizes[0]), *sizes[1:]),
+        "Accuracy (%) in naming {} people ({:,} training, {:,} validation and {:,} test images).".format(
+            count(sizes[0]), *sizes[1:]
+        ),
         {
             "what": builders.text("Classifier"),
             "train": builders.percent("Training"),

@@ -259,7 +259,7 @@ def _face_pictures(what: str, explained: Mapping[str, Outcome]) -> Pictures:
         alt="A portrait, and maps of what speaks for "
         + listing([person(one["class"]) for one in maps])
         + " in it.",
-        columns=1 + len(maps),
+        columns=max(6, 1 + len(maps)),
         pictures=(
             Picture(png=face, title="Portrait"),
             *(
