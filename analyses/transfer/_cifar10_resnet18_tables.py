@@ -108,8 +108,9 @@ def recipe_table(parameters: LastStageParameters, runs: Runs, titles: Mapping[st
 def loss_curves(runs: Runs, titles: Mapping[str, str]) -> Chart:
     """Training and validation loss of the pretrained network and of the best of our own."""
     return builders.curves(
-        "Training and validation loss by epoch of the pretrained network and of our best network, trained on "
-        "the same images.",
+        f"Training and validation loss by epoch of the pretrained network "
+        f"({counted(len(runs['pretrained']), 'seeds')}) and of our best network "
+        f"({counted(len(runs[OWN]), 'seeds')}), trained on the same images.",
         {
             f"{titles[name]}: {records.PARTS[part].lower()}": [
                 history[f"{part}_loss"] for history in records.histories(runs[name])
