@@ -310,8 +310,10 @@ def map_findings(metrics: Mapping[str, Metric], image: str) -> dict[str, Finding
             "The drawn maps of the last convolution are on average at least twice as large in the middle "
             "half as around it",
             shared,
-            *(("last/middle", "last/border") if shared else ()),
-            yes=f"They share the middle of the photograph{MIDDLES.get(image, '')}: on average, their "
+            *(("last/middle", "last/border") if border else ()),
+            yes=""
+            if border is None  # maps of too few positions
+            else f"They share the middle of the photograph{MIDDLES.get(image, '')}: on average, their "
             "values are {last/middle:percent} of the largest there, and {last/border:percent} around it.",
         ),
     }
