@@ -100,7 +100,7 @@ def costs_table(metrics: Mapping[str, Metric], runs: Runs, parameters: BaseNetwo
 
 def seconds_table(runs: Runs, words: Mapping[str, str], differences: Mapping[str, Comparison]) -> Table:
     longer = {"higher": "longer", "lower": "shorter"}
-    rows = [comparing.comparison_row(one, comparison=words[key]) for key, one in differences.items()]
+    rows = [{"comparison": words[key], **one.cells()} for key, one in differences.items()]
     return builders.table(
         "Training times of the base networks compared, as assigned: mean differences over "
         f"{counted(len(runs[LETTER]['convnet']), 'seeds')}, paired by seed.",
