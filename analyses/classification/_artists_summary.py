@@ -85,7 +85,8 @@ def summary(parameters: ArtistsParameters, outcomes: Mapping[str, Outcome]) -> S
         title = f"Validation accuracy of {one.factor} {one.value}, less the baseline's"
         metrics |= one.difference.metrics(f"{one.name}/", title)
         title = f"Training accuracy of {one.factor} {one.value}, less the baseline's"
-        metrics |= one.train_difference.metrics(f"{one.name}/train_", title)
+        trained = one.train_difference.metrics(f"{one.name}/train_", title)
+        metrics[f"{one.name}/train_difference"] = trained[f"{one.name}/train_difference"]  # of p the smallest
         if one.factor == "early stopping":
             stops = [outcomes[f"{one.name}/{fold}"]["epochs"] or 0 for fold in range(one.accuracy.n)]
             for key, epochs, words in (
