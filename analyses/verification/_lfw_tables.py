@@ -201,7 +201,7 @@ def distance_chart(outcome: Outcome) -> Chart:
 
 def loss_chart(runs: Mapping[str, Sequence[Outcome]]) -> Chart | Panels:
     """Of the last layer, and then of all layers, which have far fewer epochs: a panel each."""
-    charts = {}
+    charts, caption = {}, ""
     for title, stage in (("Last layer alone", "last"), ("Then all layers", "all")):
         histories = [run[HISTORIES[stage]] for run in runs[stage] if HISTORIES[stage] in run]
         losses = {
@@ -217,12 +217,13 @@ def loss_chart(runs: Mapping[str, Sequence[Outcome]]) -> Chart | Panels:
                 f"Cross-entropy on {pairs} from LFW, by epoch: first the last layer of the pretrained "
                 "network is trained, then all of its layers."
             )
-            charts[title] = builders.curves(caption, losses, builders.number("Loss", ".2f"))
+            chart = builders.curves(caption, losses, builders.number("Loss", ".2f"))
+            charts[f"{title} ({counted(len(histories), 'seeds')})"] = chart
     first, *later = charts.values()
     if not later:
         return first
     return Panels(
-        caption=charts["Last layer alone"].caption,
+        caption=f"{caption} Lines are means over the seeds; bands reach from the lowest to the highest.",
         alt=" ".join(chart.alt for chart in charts.values()),
         panels=tuple(
             Panel(kind="line", title=title, x=chart.x, y=chart.y, series=chart.series)
