@@ -224,8 +224,9 @@ def _table(ledger: Ledger, words: str) -> Table:
         columns=COLUMNS,
         rows=(*rows, layers.total(rows, COLUMNS)),
         notes=(
-            "Batch normalisation and a ReLU follow the convolutions, and each stage ends in a 2 × 2 "
-            "max-pooling with a stride of 2. Parameters include biases.",
+            "Batch normalisation follows each convolution, and a ReLU each but those whose sum a residual "
+            "block forms, which follows the sum. Each stage ends in a 2 × 2 max-pooling with a stride of 2. "
+            "Parameters include biases.",
         ),
     )
 

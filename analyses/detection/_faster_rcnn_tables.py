@@ -124,7 +124,7 @@ def variants_table(
             **comparing.comparison_columns("iou_", fractions=False),
         },
         rows,
-        notes=(comparing.comparison_note(parameters.seeds), UNADJUSTED),
+        notes=(comparing.comparison_note(parameters.seeds),),
     )
 
 
