@@ -260,8 +260,10 @@ def print_grid(grid: Grid, width: int | None = None) -> None:
     """
     from rich.measure import Measurement
 
-    natural = Measurement.get(out, out.options.update(max_width=10_000), grid).maximum
-    room = max(out.width, natural) if width is None else min(width, natural)
+    measured = Measurement.get(out, out.options.update(max_width=10_000), grid)
+    natural = measured.maximum
+    fits = width is not None and measured.minimum <= width  # a path that does not fit stays whole
+    room = min(width or natural, natural) if fits else max(out.width, natural)
     console = Console(highlight=False, emoji=False, soft_wrap=True, width=room)
     with console.capture() as captured:
         console.print(grid)
@@ -279,8 +281,7 @@ def print_rows(rows: Sequence[dict[str, Any]], width: int | None = None) -> None
         grid.add_column(key, no_wrap=longest <= SHORT_CELL, overflow="fold")
     for row in rows:
         grid.add_row(*(escape(str(value)) for value in row.values()))
-    words = (word for row in rows for value in row.values() for word in str(value).split())
-    print_grid(grid, None if any(len(word) > SHORT_CELL for word in words) else width)  # a path stays whole
+    print_grid(grid, width)
 
 
 def print_entries(rows: Sequence[dict[str, Any]]) -> None:

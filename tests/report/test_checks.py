@@ -106,7 +106,7 @@ def test_what_a_pdf_has_otherwise_than_its_document_is_reported(compiled: tuple[
     study = replace(document.study, title="Another title", page_limit=1)
     found = checks.check_pdf(pdf, pdf.with_suffix(".log"), replace(document, items=items, study=study))
     assert f"tab:{target} has number 2 in the PDF and 7 in the document" in found
-    assert "small has 4 pages before its references; its limit is 1" in found
+    assert "small has 3 pages before its references; its limit is 1" in found
     assert any(
         "the PDF's title is 'A small study of VGG-19 & others', not 'Another title'" in p for p in found
     )
