@@ -15,7 +15,7 @@ from results.schema import Chart, Finding, Metric, Table
 from results.text import counted
 
 ADJUSTED_P = builders.number("Adjusted p", ".3f")
-HOLM = "p-values are adjusted by Holm's method for the comparisons of the table."
+HOLM = "p-values are adjusted by Holm's method for the comparisons of the table; intervals are not."
 COMPARED = {  # the last columns of a table whose rows are comparisons, as `Comparison.cells` fills them
     "difference": builders.points("Difference"),
     "p": ADJUSTED_P,

@@ -50,7 +50,7 @@ def recipe_rows(recipe: Recipe) -> list[tuple[str, str]]:
         "multistep": f"multiplied by {recipe.gamma:g} after {milestones}"
         if recipe.milestones
         else "constant",
-        "exponential": f"exponential to {last}",
+        "exponential": f"decaying exponentially to {recipe.learning_rate * recipe.final_factor:g}",
         "cosine": f"cosine to {last}",
         "onecycle": f"linear from 0 in the first {recipe.warm_up:.0%} of the steps, then linear to 0",
     }[recipe.schedule]

@@ -50,6 +50,10 @@ class LaTeXError(Exception):
         self.section = section
 
 
+#: No figure comes after it, and no page ends early: from the end of a full page both go on to the next.
+BEFORE_CONCLUSION = r"\ifdim\pagetotal>0.9\pagegoal\else\FloatBarrier\fi"
+
+
 def write(document: Document, templates: Path, tagged: bool = False) -> str:
     """The whole document as the text of a .tex file, in ASCII, with names in other scripts still marked;
     with tags for screen readers where asked for.
@@ -202,7 +206,7 @@ def _heading(section: Section) -> list[Block]:
     """The title, which pandoc makes plain for bookmarks."""
     title = list(section.heading) or words(section.title)
     return [
-        *([raw(r"\FloatBarrier")] if section.title == "Conclusion" else []),  # no figure comes after it
+        *([raw(BEFORE_CONCLUSION)] if section.title == "Conclusion" else []),
         raw(f"% section: {section.id}"),
         {"t": "Header", "c": [1, [f"section:{section.id}", [], []], title]},
     ]

@@ -9,21 +9,36 @@ from analyses.architecture import _layers as layers
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
 from lab.ledger import Layer, Ledger
 from results import builders
+from results.builders import FRACTION
 from results.schema import Axis, Chart, Column, Metric, Row, Series, Table
 
 NETWORKS = {"convnet": "ConvNet", "mobilenet": "MobileNet-like", "resnet": "ResNet-like"}
+WORDS = {
+    "convnet": "the ConvNet",
+    "mobilenet": "the MobileNet-like network",
+    "resnet": "the ResNet-like network",
+}
 COLUMNS = (
     layers.LAYER,
     layers.FILTER,
+    layers.STRIDE,
+    layers.PADDING,
     layers.GROUPS,
     layers.INPUT,
     layers.OUTPUT,
+    layers.PARAMETERS,
     Column(key="macs", label="Multiplications", type="integer", unit="MACs"),
 )
 
 
+LAST_STAGE = "conv5"
+STAGES = ("stage1", "stage2", "stage3", "stage4", LAST_STAGE)
+#: The layer of each network that first filters positions, of those whose number of filters differs.
+FIRST_LAYERS = {"convnet": "stage1.conv", "mobilenet": "stage1.depthwise"}
+
+
 class BaseNetworksParameters(Parameters):
-    """A student's hand count of the ResNet-like network: a number for each convolution, in their order.
+    """An unpublished hand count of the ResNet-like network: a number for each convolution, in their order.
 
     wrong_width: what stands in its wrong rows in the place of the number of filters.
     """
@@ -62,31 +77,36 @@ class BaseNetworks(Analysis[BaseNetworksParameters]):
     def summarize(self, parameters: BaseNetworksParameters, outcomes: Mapping[str, Outcome]) -> Summary:
         ledgers = {name: layers.from_json(outcomes["all"][name]) for name in NETWORKS}
         metrics: dict[str, Metric] = {}
-        for name, label in NETWORKS.items():
+        for name, words in WORDS.items():
             convolutions = [layer for layer in ledgers[name].layers if layers.is_convolution(layer)]
             metrics[f"{name}_multiplications"] = builders.metric(
                 ledgers[name].macs_of("convolution"),
-                f"Multiplications in the convolutions of the {label} network",
+                f"Multiplications in the convolutions of {words}",
                 "MACs",
                 arithmetic=" + ".join(str(layer.macs) for layer in convolutions),
             )
             metrics[f"{name}_parameters"] = builders.metric(
-                ledgers[name].parameters, f"Parameters of the {label} network", "parameters"
+                ledgers[name].parameters, f"Parameters of {words}", "parameters"
             )
         plain = metrics["convnet_multiplications"].value
         metrics["separable_saving"] = builders.metric(
             plain / metrics["mobilenet_multiplications"].value,
             "How many times fewer multiplications the MobileNet-like network needs than the ConvNet",
         )
+        metrics["separable_cost"] = builders.metric(
+            metrics["mobilenet_multiplications"].value / plain,
+            "How many times the multiplications of the ConvNet the MobileNet-like network needs",
+        )
         metrics["residual_cost"] = builders.metric(
             metrics["resnet_multiplications"].value / plain,
             "How many times the multiplications of the ConvNet the ResNet-like network needs",
         )
+        metrics |= _of_the_stages(ledgers)
         hand_count = _compared(parameters, ledgers["resnet"])
         wrong = [row for row in hand_count if row.claimed != row.layer.macs]
         metrics["hand_count_total"] = builders.metric(
             sum(parameters.hand_count),
-            "Multiplications of the ResNet-like network by a student's hand count",
+            "Multiplications of the ResNet-like network by an unpublished hand count",
             "MACs",
             arithmetic=" + ".join(map(str, parameters.hand_count)),
         )
@@ -105,6 +125,17 @@ class BaseNetworks(Analysis[BaseNetworksParameters]):
                 == min(metrics[f"{name}_multiplications"].value for name in NETWORKS),
                 *(f"{name}_multiplications" for name in NETWORKS),
             ),
+            "surplus_in_first_stage": builders.statement(
+                "More than half of the residual network's surplus of multiplications is in the first stage",
+                metrics["residual_surplus_first_stage"].value > 0.5,
+                "residual_surplus_first_stage",
+            ),
+            "fewer_first_filters": builders.statement(
+                "The first stage of the MobileNet-like network has fewer spatial filters than the ConvNet's",
+                metrics["mobilenet_first_filters"].value < metrics["convnet_first_filters"].value,
+                "mobilenet_first_filters",
+                "convnet_first_filters",
+            ),
             "cause_found": builders.statement(
                 "Every wrong row of the hand count, and no other, has "
                 f"{parameters.wrong_width} in the place of the number of filters",
@@ -113,9 +144,46 @@ class BaseNetworks(Analysis[BaseNetworksParameters]):
                 "hand_count_error",
             ),
         }
-        tables = {f"{name}_layers": _table(ledgers[name], label) for name, label in NETWORKS.items()}
+        tables = {f"{name}_layers": _table(ledgers[name], words) for name, words in WORDS.items()}
         tables["hand_count"] = _hand_count_table(parameters, hand_count, metrics)
         return Summary(metrics, tables, {"by_stage": _figure(ledgers)}, findings)
+
+
+def _of_the_stages(ledgers: Mapping[str, Ledger]) -> dict[str, Metric]:
+    """What the blocks alone need, without the last convolution, which all three networks have alike."""
+    stages = {name: _by_stage(ledger) for name, ledger in ledgers.items()}
+    blocks = {name: sum(found.values()) - found[LAST_STAGE] for name, found in stages.items()}
+    plain, residual = stages["convnet"], stages["resnet"]
+    first = {name: ledgers[name].layer(layer) for name, layer in FIRST_LAYERS.items()}
+    return {
+        "residual_blocks_cost": builders.metric(
+            blocks["resnet"] / blocks["convnet"],
+            "How many times the multiplications of the ConvNet's first four stages the residual blocks need",
+        ),
+        "residual_surplus_first_stage": builders.metric(
+            (residual["stage1"] - plain["stage1"]) / (sum(residual.values()) - sum(plain.values())),
+            "Share of the ResNet-like network's surplus of multiplications that is in the first stage",
+            FRACTION,
+        ),
+        **{
+            f"{name}_first_filters": builders.metric(
+                (layer.output_shape or (0,))[0], f"Spatial filters of the first stage, {NETWORKS[name]}"
+            )
+            for name, layer in first.items()
+        },
+    }
+
+
+def _by_stage(ledger: Ledger) -> dict[str, int]:
+    """Multiplications in the convolutions of each stage."""
+    return {
+        stage: sum(
+            layer.macs
+            for layer in ledger.layers
+            if layers.is_convolution(layer) and layer.name.split(".")[0] == stage
+        )
+        for stage in STAGES
+    }
 
 
 @dataclass(frozen=True)
@@ -136,18 +204,34 @@ def _compared(parameters: BaseNetworksParameters, ledger: Ledger) -> list[Claime
     return rows
 
 
-def _table(ledger: Ledger, label: str) -> Table:
-    shown = [layer for layer in ledger.layers if layers.is_convolution(layer)]
-    rows = [layers.row(layer, COLUMNS, layer.name) for layer in shown]
+def _table(ledger: Ledger, words: str) -> Table:
+    """The layers that have parameters; those of all batch normalisations in one row."""
+    norms = [layer for layer in ledger.layers if "batch_norm" in layer.elements]
+    rows = [
+        *(layers.row(layer, COLUMNS, layer.name) for layer in ledger.layers if layers.is_convolution(layer)),
+        Row(
+            cells={
+                "layer": f"{len(norms)} batch normalisations",
+                "parameters": sum(layer.parameters for layer in norms),
+            }
+        ),
+        *(layers.row(layer, COLUMNS[:-1], layer.name) for layer in ledger.layers if layers.is_linear(layer)),
+    ]
+    rows = [row.model_copy(update={"arithmetic": _of_macs(row)}) for row in rows]
     return Table(
-        caption=f"Multiplications in the convolutions of the {label} network.",
+        caption=f"Layers of {words} with their parameters, and the multiplications in its convolutions for "
+        f"an image of {layers.shape_text(ledger.input_shape)}.",
         columns=COLUMNS,
         rows=(*rows, layers.total(rows, COLUMNS)),
         notes=(
-            "Each stage ends in a 2 × 2 max-pooling, and a linear layer from the last channels to the "
-            "classes follows. These and batch normalisation are not part of this count.",
+            "Batch normalisation and a ReLU follow the convolutions, and each stage ends in a 2 × 2 "
+            "max-pooling with a stride of 2. Parameters include biases.",
         ),
     )
+
+
+def _of_macs(row: Row) -> dict[str, str]:
+    return {key: text for key, text in row.arithmetic.items() if key == "macs"}
 
 
 def _hand_count_table(
@@ -155,7 +239,7 @@ def _hand_count_table(
 ) -> Table:
     width = parameters.wrong_width
     return builders.table(
-        "A student's hand count of the multiplications of the ResNet-like network beside the computed one. "
+        "An unpublished hand count of the ResNet-like network's multiplications beside the computed one. "
         f"Mistaken: for the wrong rows, the product with {width} in place of the number of filters.",
         {
             "layer": builders.text("Layer"),
@@ -187,14 +271,7 @@ def _hand_count_table(
 
 
 def _figure(ledgers: Mapping[str, Ledger]) -> Chart:
-    stages = ("stage1", "stage2", "stage3", "stage4", "conv5")
-    by_stage = {
-        name: [
-            sum(layer.macs for layer in ledger.layers if layer.name.split(".")[0] == stage) / 1e6
-            for stage in stages
-        ]
-        for name, ledger in ledgers.items()
-    }
+    by_stage = {name: [macs / 1e6 for macs in _by_stage(ledger).values()] for name, ledger in ledgers.items()}
     return Chart(
         kind="bar",
         caption="Multiplications of each stage in the three base networks.",
@@ -204,7 +281,7 @@ def _figure(ledgers: Mapping[str, Ledger]) -> Chart:
         x=Axis(label="Stage", categories=("1", "2", "3", "4", "5")),
         y=Axis(label="Multiplications", unit="millions"),
         series=tuple(
-            Series(label=label, x=tuple(range(len(stages))), y=tuple(by_stage[name]))
+            Series(label=label, x=tuple(range(len(STAGES))), y=tuple(by_stage[name]))
             for name, label in NETWORKS.items()
         ),
     )

@@ -19,7 +19,7 @@ from results.schema import Metric
 
 VERDICTS = {"more": "helps", "less": "hurts", "undecided": "undecided"}
 LABELS = {"baseline": "Baseline", "best": "Best setting"}
-METHODS = {"forest": "Random forest on colours", **LABELS}
+METHODS = {"forest": "Random forest", **LABELS}
 TRAINING = ("dropout", "weight decay", "optimizer", "early stopping", "schedule")  # factors of training
 FOLDS, IMAGES = "folds", "test images"  # what intervals are over
 PHOTOGRAPH, CREDIT = "flower", "vultilion, CC BY 2.0"  # scikit-learn's, to show the changes on
@@ -37,9 +37,8 @@ CHANGES = {
 
 
 AMOUNTS = (
-    "Translated: by a tenth of the width to the right and down, with the border repeated. Brightened and "
-    "darkened: by 20% of the range of values. High and low contrast: 1.5 and 0.5 times the distance from "
-    "mid-grey. Mirrored: left to right. Upside down: top to bottom. Inverted: the negative of the colours."
+    "Translated: by a tenth of the width to the right and down. Brightened and darkened: by 20% of the range "
+    "of values. High and low contrast: 1.5 and 0.5 times the distance from mid-grey. Inverted: the negative."
 )
 
 
@@ -233,6 +232,17 @@ def compared_changes(final: Mapping[str, Sequence[Outcome]]) -> dict[str, Compar
         )
         found[f"transform/{change}/lead"] = paired_over_seeds(correct["best"], correct["baseline"])
     return comparing.corrected(found, IMAGES)
+
+
+def compared_inversion(final: Mapping[str, Sequence[Outcome]]) -> dict[str, Comparison]:
+    """The accuracy of the best setting on images of each other change, less that on inverted ones; one
+    family.
+    """
+    inverted = correct_shares(final["best"], "inverted")
+    others = [change for change in CHANGES if change not in ("none", "inverted")]
+    return comparing.corrected(
+        {one: paired_over_seeds(correct_shares(final["best"], one), inverted) for one in others}, IMAGES
+    )
 
 
 def change_words(name: str) -> str:

@@ -46,8 +46,6 @@ def painted(images: ImageSet) -> dict[str, Pictures]:
             + ", ".join(CHANGES[name].lower() for name in changed)
             + ".",
             columns=9,
-            pictures=tuple(
-                Picture(png=one, title=CHANGES[name].replace(" ", "\n", 1)) for name, one in changed.items()
-            ),
+            pictures=tuple(Picture(png=one, title=CHANGES[name]) for name, one in changed.items()),
         ),
     }

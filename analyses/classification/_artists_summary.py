@@ -23,6 +23,7 @@ from analyses.classification._artists_comparisons import (
     change_words,
     compared_changes,
     compared_factors,
+    compared_inversion,
     compared_methods,
     correct_shares,
     folds_difference,
@@ -35,6 +36,7 @@ from analyses.classification._artists_comparisons import (
 )
 from analyses.classification._artists_findings import (
     curve_findings,
+    fit_findings,
     search_findings,
     single_findings,
     transform_findings,
@@ -42,7 +44,7 @@ from analyses.classification._artists_findings import (
 from analyses.classification._artists_settings import ArtistsParameters, Setting
 from analyses.comparing import Comparison
 from analyses.plugin import Outcome, Summary
-from lab.evaluation import paired_over_seeds, wilson
+from lab.evaluation import over_images, paired_over_seeds, wilson
 from results import builders
 from results.builders import FRACTION
 from results.schema import Metric
@@ -83,7 +85,8 @@ def summary(parameters: ArtistsParameters, outcomes: Mapping[str, Outcome]) -> S
         title = f"Validation accuracy of {one.factor} {one.value}, less the baseline's"
         metrics |= one.difference.metrics(f"{one.name}/", title)
         title = f"Training accuracy of {one.factor} {one.value}, less the baseline's"
-        metrics |= one.train_difference.metrics(f"{one.name}/train_", title)
+        trained = one.train_difference.metrics(f"{one.name}/train_", title)
+        metrics[f"{one.name}/train_difference"] = trained[f"{one.name}/train_difference"]  # of p the smallest
         if one.factor == "early stopping":
             stops = [outcomes[f"{one.name}/{fold}"]["epochs"] or 0 for fold in range(one.accuracy.n)]
             for key, epochs, words in (
@@ -93,6 +96,11 @@ def summary(parameters: ArtistsParameters, outcomes: Mapping[str, Outcome]) -> S
             ):
                 title = f"Epochs after which training stops {words}, {one.value}"
                 metrics[f"{one.name}/{key}"] = Metric(value=epochs, title=title, unit="epochs")
+    metrics |= _on_training(parameters, factors, folds["baseline"])
+    inversion = compared_inversion(final)
+    for name, difference in inversion.items():
+        title = f"Accuracy of the best setting on test images {CHANGES[name].lower()}, less that on inverted"
+        metrics |= difference.metrics(f"transform/{name}/less_inverted/", title)
     for name, difference in methods.items():
         metrics |= difference.metrics(f"{name}/", METHOD_PAIRS[name])
     for name, difference in changes.items():
@@ -106,7 +114,7 @@ def summary(parameters: ArtistsParameters, outcomes: Mapping[str, Outcome]) -> S
             "comparisons": tables.comparison_table(methods),
             "factors": tables.factor_table(folds["baseline"], factors, metrics),
             "search": tables.search_table(parameters, outcomes),
-            "setting": tables.setting_table(parameters.baseline, setting),
+            "setting": tables.setting_table(parameters, setting),
             "transforms": tables.transform_table(metrics, changes, parameters.seeds),
         },
         figures={
@@ -114,7 +122,7 @@ def summary(parameters: ArtistsParameters, outcomes: Mapping[str, Outcome]) -> S
             **{
                 f"{name}_curves": builders.learning_curves(
                     f"Loss and accuracy of the {LABELS[name].lower()} by epoch, on training images (running "
-                    "means over an epoch) and on the images of the fold that is held out.",
+                    "means) and on the held-out fold.",
                     records.histories(folds[name]),
                     FOLDS,
                 )
@@ -124,9 +132,10 @@ def summary(parameters: ArtistsParameters, outcomes: Mapping[str, Outcome]) -> S
         },
         findings={
             **single_findings(factors),
+            **fit_findings(metrics),
             **curve_findings(folds["baseline"], metrics),
             **search_findings(metrics, methods, setting),
-            **transform_findings(metrics, changes),
+            **transform_findings(metrics, changes, inversion),
             "no_run_diverged": records.none_diverged(outcomes),
         },
     )
@@ -144,6 +153,43 @@ def _on_folds(parameters: ArtistsParameters, folds: Mapping[str, Sequence[Outcom
                 parameters, runs, f"Running training accuracy of the last epoch, {label}"
             )
     return metrics
+
+
+def _on_training(
+    parameters: ArtistsParameters, factors: Sequence[Compared], baseline: Sequence[Outcome]
+) -> dict[str, Metric]:
+    """How closely training images are fitted, and what is needed to repeat the changes of the training."""
+    first = [one["held_out"] for one in baseline[: parameters.folds]]
+    found = {
+        "protocol/training_images": Metric(
+            value=sum(first) - min(first),
+            title="Most images that a network is trained on in cross-validation",
+            unit="images",
+        )
+    }
+    for key, p_values, words in (
+        ("smallest_p", [one.difference.p for one in factors], "validation"),
+        ("smallest_train_p", [one.train_difference.p for one in factors], "training"),
+    ):
+        if tested := [p for p in p_values if p is not None]:
+            found[f"factors/{key}"] = Metric(
+                value=min(tested), title=f"Smallest adjusted p-value of a change of {words} accuracy"
+            )
+    if fitted := [one.train for one in factors if one.factor in ("dropout", "weight decay")]:
+        for key, metric in (("lowest", min(fitted, key=_value)), ("highest", max(fitted, key=_value))):
+            title = f"{key.capitalize()} training accuracy with dropout or weight decay"
+            found[f"regularised/{key}_train_accuracy"] = metric.model_copy(update={"title": title})
+    if steps := parameters.factors.get("schedule", {}).get("steps"):
+        milestones = parameters.baseline.changed(steps).recipe().milestones
+        for number, epochs in enumerate(milestones, 1):
+            found[f"factor/schedule/steps/milestone_{number}"] = Metric(
+                value=epochs, title=f"Epochs before step {number} of the step decay", unit="epochs"
+            )
+    return found
+
+
+def _value(metric: Metric) -> float:
+    return metric.value
 
 
 SPIKE = 1.0  # nats by which a training loss rises from one epoch to the next
@@ -295,21 +341,10 @@ def _largest(factors: Sequence[Compared]) -> dict[str, Metric]:
 
 
 def _test_accuracy(correct: Sequence[float], title: str) -> Metric:
-    """A network's accuracy, mean over seeds, with the interval that so many test images allow: Wilson's for
-    the mean number of right images, rounded. n counts images.
+    """The mean accuracy of several networks, from the share of them that is right on each test image, with a
+    bootstrap interval over the images.
     """
-    bounds = wilson(round(sum(correct)), len(correct))
-    assert bounds.low is not None and bounds.high is not None
-    value = mean(correct)
-    return Metric(
-        value=value,
-        title=title,
-        unit=FRACTION,
-        low=min(bounds.low, value),
-        high=max(bounds.high, value),
-        n=len(correct),
-        over=IMAGES,
-    )
+    return builders.metric(over_images(correct), title, FRACTION, over=IMAGES)
 
 
 def _on_test(final: Mapping[str, Sequence[Outcome]]) -> dict[str, Metric]:

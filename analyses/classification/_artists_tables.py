@@ -24,7 +24,7 @@ from analyses.classification._artists_comparisons import (
     over_folds,
     transform_name,
 )
-from analyses.classification._artists_settings import ArtistsParameters, Setting
+from analyses.classification._artists_settings import ArtistsParameters, Choices, Setting
 from analyses.comparing import Comparison
 from analyses.plugin import Outcome
 from results import builders
@@ -75,7 +75,7 @@ def method_table(metrics: Mapping[str, Metric], folds: Iterable[str]) -> Table:
         "Accuracy (%) with and without a network. Validation accuracies are means over "
         f"{metrics['baseline/validation_accuracy'].n} folds, with intervals over folds that are widened for "
         "shared training images. Test accuracies are means over the final networks or forests, with "
-        "Wilson's intervals over test images.",
+        "bootstrap intervals over test images.",
         {
             "method": builders.text("Method"),
             "train": builders.percent("Training"),
@@ -89,8 +89,7 @@ def method_table(metrics: Mapping[str, Metric], folds: Iterable[str]) -> Table:
 
 def comparison_table(methods: Mapping[str, Comparison]) -> Table:
     return builders.table(
-        "Differences in accuracy between the methods (percentage points), paired by fold, with intervals "
-        "widened for shared training images, or by test image.",
+        "Differences in accuracy between methods (percentage points), paired by fold or test image.",
         {
             "comparison": builders.text("Compared"),
             **comparing.COMPARED,
@@ -172,16 +171,60 @@ def search_table(parameters: ArtistsParameters, outcomes: Mapping[str, Outcome])
     )
 
 
-def setting_table(baseline: Setting, best: Setting) -> Table:
-    return recipe_tables.choices_table(
-        "Architecture and hyper-parameters of the baseline and of the best setting. Pairs of numbers refer "
-        "to the first and the second convolution.",
-        LABELS,
-        {
-            name: setting.in_words() | dict(recipe_tables.recipe_rows(setting.recipe()))
-            for name, setting in (("baseline", baseline), ("best", best))
-        },
+def setting_table(parameters: ArtistsParameters, best: Setting) -> Table:
+    """The choices of the baseline and of the best setting, and those that the search draws from."""
+    words = {
+        name: setting.in_words() | dict(recipe_tables.recipe_rows(setting.recipe()))
+        for name, setting in (("baseline", parameters.baseline), ("best", best))
+    }
+    words["searched"] = {
+        choice: ranges for choice, ranges in searched_in_words(parameters.space).items() if ranges
+    }
+    decayed = " on weight matrices and filters"
+    for found in words.values():
+        found["weight decay"] = found.get("weight decay", "–").removesuffix(decayed)
+    table = recipe_tables.choices_table(
+        "Architecture and hyper-parameters of the baseline and of the best setting, and the values among "
+        "which the search draws. Numbers joined by a dash refer to successive convolutions.",
+        LABELS | {"searched": "Searched"},
+        words,
     )
+    notes = (
+        "Searched values are drawn independently and uniformly. Weight decay is applied to weight matrices "
+        "and filters; coupled decay is added to the gradient, decoupled decay is not."
+    )
+    return table.model_copy(update={"notes": (notes,)})
+
+
+def searched_in_words(space: Choices) -> dict[str, str]:
+    """What the search draws from, by the choice that it decides."""
+
+    def values(*factors: str) -> list[str]:
+        return [value for factor in factors for value in space.get(factor, {})]
+
+    rates: dict[str, list[str]] = {}
+    for value in values("optimizer"):
+        name, _, rate = value.partition(" ")
+        rates.setdefault({"sgd": "SGD", "adam": "Adam", "adamw": "AdamW"}[name], []).append(rate)
+    schedules = {"multistep": "steps", "onecycle": "one cycle"}
+    moved = " or ".join(value for value in values("shift") if value != "0")
+    return {
+        "filters": ", ".join(values("filters")),
+        "filter size": ", ".join(f"{size} × {size}" for size in values("filter size")),
+        "strides": ", ".join(values("first stride")) + "; later " + ", ".join(values("stride")),
+        "max-pooling": ", ".join("none" if size == "0" else f"{size} × {size}" for size in values("pooling")),
+        "batch norm": ", ".join(values("batch norm")),
+        "dropout": ", ".join(values("dropout")),
+        "dense layer": ", ".join(values("dense")),
+        "epochs": ", ".join(values("epochs")),
+        "optimiser": ", ".join(rates),
+        "learning rate": "; ".join(f"{name} {', '.join(found)}" for name, found in rates.items())
+        + "; "
+        + ", ".join(schedules.get(one, one) for one in values("schedule")),
+        "weight decay": ", ".join(values("weight decay")),
+        "label smoothing": ", ".join(values("label smoothing")),
+        "augmentation": f"mirrored or not; moved by 0, {moved} pixels",
+    }
 
 
 def transform_table(metrics: Mapping[str, Metric], changes: Mapping[str, Comparison], seeds: int) -> Table:
@@ -195,9 +238,8 @@ def transform_table(metrics: Mapping[str, Metric], changes: Mapping[str, Compari
             cells |= {"lead": builders.estimate(lead.difference, IMAGES), "lead_p": lead.p}
         rows.append(cells)
     return builders.table(
-        "Test accuracy (%) of the baseline and of the best setting on changed images, with the change in the "
-        "accuracy of the best setting and its difference from the baseline (percentage points). Means over "
-        f"{counted(seeds, 'networks')} of each kind.",
+        "Test accuracy (%) on changed images, with the change of the best setting and its difference from "
+        f"the baseline (percentage points). Means over {counted(seeds, 'networks')} of each setting.",
         {
             "change": builders.text("Test images"),
             "baseline": builders.percent("Baseline"),
@@ -210,7 +252,7 @@ def transform_table(metrics: Mapping[str, Metric], changes: Mapping[str, Compari
         rows,
         notes=(
             f"p-values are adjusted by Holm's method for the {len(changes)} comparisons of the table; the "
-            "intervals are not.",
+            "intervals are not adjusted.",
         ),
     )
 
@@ -228,16 +270,12 @@ def photograph(outcomes: Mapping[str, Outcome]) -> dict[str, Pictures]:
         return {}
     return {
         "changes": Pictures(
-            caption=f"The changes of the test images, shown on a photograph ({CREDIT}) because "
-            f"the reproductions of the paintings cannot be redistributed. {AMOUNTS}",
+            caption=f"The changes of the test images, on a photograph ({CREDIT}). {AMOUNTS}",
             alt=f"One photograph {len(drawn['pictures'])} times: "
             + ", ".join(CHANGES[name].lower() for name in drawn["pictures"])
             + ".",
             columns=9,
-            pictures=tuple(
-                Picture(png=png, title=CHANGES[name].replace(" ", "\n", 1))
-                for name, png in drawn["pictures"].items()
-            ),
+            pictures=tuple(Picture(png=png, title=CHANGES[name]) for name, png in drawn["pictures"].items()),
         )
     }
 
@@ -262,9 +300,9 @@ def factor_figure(
     return Panels(
         caption="Change in validation accuracy when a single choice of the baseline is changed "
         f"({len(factors)} changes, {images} images). Points are means over {parameters.folds}-fold "
-        f"cross-validation, repeated {counted(parameters.repeats, 'times')}; in brackets, mean training "
-        f"accuracy in %, which is {100 * metrics['baseline/train_accuracy'].value:.1f} for the baseline. "
-        "Bars are 95% confidence intervals over folds, widened for shared training images and not adjusted. "
+        f"cross-validation, repeated {counted(parameters.repeats, 'times')}; bars are 95% confidence "
+        "intervals over folds, widened for shared training images and not adjusted. In brackets: mean "
+        f"training accuracy in % (baseline: {100 * metrics['baseline/train_accuracy'].value:.1f}). "
         + (
             "Filled points differ significantly from zero after Holm's correction."
             if any(one.difference.verdict != "undecided" for one in factors)

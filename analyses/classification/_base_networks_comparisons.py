@@ -16,6 +16,7 @@ from analyses.classification._base_networks_settings import (
 )
 from analyses.plugin import Outcome
 
+SLOWER = (("resnet", "convnet"), ("resnet", "mobilenet"), ("convnet", "mobilenet"))
 ORDER = ("resnet", "convnet", "mobilenet")  # in which they are compared: what was published as best is first
 Pairs = dict[str, tuple[Sequence[Outcome], Sequence[Outcome]]]
 
@@ -67,23 +68,30 @@ def gain_pairs(runs: Runs) -> dict[str, tuple[list[float], list[float]]]:
 
 
 def second_pairs(runs: Runs) -> dict[str, tuple[list[float], list[float]]]:
-    """Training times of the separable network and of the two others, to the letter."""
+    """Training times of every two networks, to the letter."""
     seconds = {name: [run["training_seconds"] for run in found] for name, found in runs[LETTER].items()}
+    return {f"seconds/{one}_over_{other}": (seconds[one], seconds[other]) for one, other in SLOWER}
+
+
+def fit_pairs(runs: Runs) -> dict[str, tuple[list[float], list[float]]]:
+    """Training accuracies in the last epoch with augmentation, of the separable network and the others."""
+    reached = {
+        name: [run["history"]["train_accuracy"][-1] for run in found]
+        for name, found in runs[AUGMENTED].items()
+    }
     return {
-        f"seconds/mobilenet_over_{other}": (seconds["mobilenet"], seconds[other])
+        f"fit/mobilenet_over_{other}": (reached["mobilenet"], reached[other])
         for other in ("convnet", "resnet")
     }
 
 
 def comparison_words(runs: Runs) -> dict[str, str]:
     """Every comparison in words, by its key."""
-    words = {
-        f"seconds/mobilenet_over_{other}": f"{NETWORKS['mobilenet']} − {NETWORKS[other]}, {KINDS[LETTER]}"
-        for other in ("convnet", "resnet")
-    } | {
-        f"gain/mobilenet_over_{other}": f"gain by augmentation, {NETWORKS['mobilenet']} − {NETWORKS[other]}"
-        for other in ("convnet", "resnet")
-    }
+    words = {f"seconds/{one}_over_{other}": f"{NETWORKS[one]} − {NETWORKS[other]}" for one, other in SLOWER}
+    for other in ("convnet", "resnet"):
+        pair = f"{NETWORKS['mobilenet']} − {NETWORKS[other]}"
+        words[f"gain/mobilenet_over_{other}"] = f"gain by augmentation, {pair}"
+        words[f"fit/mobilenet_over_{other}"] = f"{pair}, {KINDS[AUGMENTED]}"
     for kind in runs:
         how = KINDS[kind]
         for one, other in combinations(ORDER, 2):

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from analyses import classifiers, comparing, recipe_tables, records
 from analyses.classification import _base_networks_tables as tables
 from analyses.classification._base_networks_comparisons import (
+    SLOWER,
     comparison_words,
+    fit_pairs,
     gain_pairs,
     network_pairs,
     published_pairs,
@@ -31,6 +33,7 @@ from analyses.classification._base_networks_times import time_metrics, time_tabl
 from analyses.comparing import Comparison
 from analyses.plugin import Outcome, Summary
 from results import builders
+from results.builders import FRACTION
 from results.schema import Finding, Metric
 
 
@@ -48,15 +51,22 @@ def summary(parameters: BaseNetworksParameters, outcomes: Mapping[str, Outcome])
         "published": comparing.compared(published_pairs(runs, parameters)),
         "seconds": comparing.compared(second_pairs(runs)),
         "gain": comparing.compared(gain_pairs(runs)),
+        "fit": comparing.compared(fit_pairs(runs)),
     }
     words = comparison_words(runs)
     metrics = _metrics(parameters, runs) | time_metrics(times)
     for name, family in differences.items():
-        what = "Training time (s)" if name == "seconds" else "Test accuracy"
+        what = {"seconds": "Training time", "fit": "Training accuracy"}.get(name, "Test accuracy")
+        unit = "seconds" if name == "seconds" else FRACTION
         for key, one in family.items():
-            metrics |= one.metrics(f"{key}/", f"{what}: {words[key]}")
+            metrics |= {
+                found: metric.model_copy(update={"unit": unit}) if found.endswith("difference") else metric
+                for found, metric in one.metrics(f"{key}/", f"{what}: {words[key]}").items()
+            }
     shown = {
         "results": tables.results_table(metrics, runs, parameters),
+        "costs": tables.costs_table(metrics, runs, parameters),
+        "seconds": tables.seconds_table(runs, words, differences["seconds"]),
         "networks": comparing.classifier_comparison_table(
             "The base networks compared on the same test images.",
             {key: words[key] for key in networks},
@@ -133,18 +143,15 @@ def _metrics(parameters: BaseNetworksParameters, runs: Runs) -> dict[str, Metric
             metrics[f"letter/{name}/{key}"] = builders.metric(
                 value, f"{title} without augmentation, {label}", unit
             )
-    metrics["residual_forward_cost"] = builders.metric(
-        metrics["resnet/forward_ms"].value / metrics["convnet/forward_ms"].value,
-        "Time of a forward pass of the ResNet-like network over that of the ConvNet",
-    )
-    for key, measured, what in (
-        ("forward_saving", "forward_ms", "forward pass"),
-        ("training_saving", "training_seconds", "training"),
-    ):
-        plain, separable = (metrics[f"{name}/{measured}"].value for name in ("convnet", "mobilenet"))
-        metrics[key] = builders.metric(
-            plain / separable, f"Time of a {what} of the ConvNet over that of the MobileNet-like network"
-        )
+    for name, words in (("mobilenet", "separable"), ("resnet", "residual")):
+        for key, measured, what in (
+            ("forward", "forward_ms", "forward pass"),
+            ("training", "training_seconds", "training"),
+        ):
+            metrics[f"{words}_{key}_cost"] = builders.metric(
+                metrics[f"{name}/{measured}"].value / metrics[f"convnet/{measured}"].value,
+                f"Time of a {what} of the {NETWORKS[name]} network over that of the ConvNet",
+            )
     budget = {
         "images": (parameters.data.train, "Training images", "images"),
         "steps": (parameters.epochs * parameters.data.train // parameters.batch, "Steps", "steps"),
@@ -244,9 +251,29 @@ def _findings(
     findings["separable_is_fastest"] = of_family(
         "The network of separable convolutions trains in less time than either of the others",
         "seconds",
+        "more",
+        "seconds/convnet_over_mobilenet",
+        "seconds/resnet_over_mobilenet",
+    )
+    findings["residual_is_slowest"] = of_family(
+        "The residual network trains in more time than either of the others",
+        "seconds",
+        "more",
+        "seconds/resnet_over_convnet",
+        "seconds/resnet_over_mobilenet",
+    )
+    findings["times_are_ordered"] = of_family(
+        "Every two networks differ in training time, the residual one the slowest, the separable the fastest",
+        "seconds",
+        "more",
+        *(f"seconds/{one}_over_{other}" for one, other in SLOWER),
+    )
+    findings["separable_underfits_augmented"] = of_family(
+        "With augmentation, the separable network fits less of its training images than either of the others",
+        "fit",
         "less",
-        "seconds/mobilenet_over_convnet",
-        "seconds/mobilenet_over_resnet",
+        "fit/mobilenet_over_convnet",
+        "fit/mobilenet_over_resnet",
     )
     fitted = tuple(f"letter/{name}/train_accuracy" for name in NETWORKS)
     findings["all_fit_training"] = builders.statement(

@@ -30,49 +30,87 @@ def results_table(metrics: Mapping[str, Metric], runs: Runs, parameters: BaseNet
         found: dict[str, builders.Cell] = {
             columns[kind]: metrics[f"{PREFIXES[kind]}{name}/test_accuracy"] for kind in runs
         }
-        first = runs[LETTER][name][0]
         rows.append(
             {
                 "network": label,
                 **found,
                 "published": parameters.published[name],
-                "train": metrics[f"letter/{name}/train_accuracy"].value,
-                "parameters": first["parameters"],
-                "training": metrics[f"{name}/training_seconds"].value,
-                "forward": metrics[f"{name}/forward_ms"].value,
-                "precision": first["history"]["precision"],
+                **{
+                    f"train_{columns[kind]}": metrics[f"{PREFIXES[kind]}{name}/train_accuracy"].value
+                    for kind in runs
+                },
             }
         )
     seeds = counted(len(runs[LETTER]["convnet"]), "seeds")
+    labels = ((LETTER, "as assigned"), (COUPLED, "coupled L2"), (AUGMENTED, "augmented"))
+    shown = [(columns[kind], words) for kind, words in labels if kind in runs]
     return builders.table(
-        f"Test accuracy (%) and cost of the three base networks ({parameters.data.train:,} training images, "
-        f"{parameters.epochs} epochs): as the assignment has it, with decoupled weight decay"
-        + (" and with coupled L2" if COUPLED in runs else "")
-        + f", and with augmentation. Means over {seeds}.",
+        f"Accuracy (%) of the three base networks ({parameters.data.train:,} training images, "
+        f"{parameters.epochs} epochs), trained as assigned (with decoupled weight decay)"
+        + (", with coupled L2," if COUPLED in runs else "")
+        + f" and with augmentation. Means over {seeds}.",
         {
             "network": builders.text("Network"),
-            **{
-                columns[kind]: builders.percent(label, best="highest")
-                for kind, label in (
-                    (LETTER, "As assigned"),
-                    (COUPLED, "Coupled L2"),
-                    (AUGMENTED, "Augmented"),
-                )
-                if kind in runs
-            },
-            "published": builders.percent("Reported"),
-            "train": builders.percent("Train"),
-            "parameters": builders.integer("Parameters"),
-            "training": builders.number("Training", ".0f", "s"),
-            "forward": builders.number("Forward pass", ".1f", "ms"),
-            "precision": builders.text("Arithmetic"),
+            **{key: builders.percent(f"Test, {words}", best="highest") for key, words in shown},
+            "published": builders.percent("Test, reported"),
+            **{f"train_{key}": builders.percent(f"Train, {words}") for key, words in shown},
         },
         rows,
         notes=(
-            "Training accuracy and training time are of the runs as assigned, on one CPU thread beside other "
-            f"work; a forward pass is the shortest one of {parameters.timed_batch} images in float32. "
-            "Reported: one run of each network in an unpublished notebook.",
+            "Training accuracy is a running mean over the last epoch, on the images as the network is shown "
+            "them. Reported: one run of each network in an unpublished notebook.",
         ),
+    )
+
+
+def costs_table(metrics: Mapping[str, Metric], runs: Runs, parameters: BaseNetworksParameters) -> Table:
+    """What a training and a forward pass of each network take."""
+    passes = len(runs) * len(runs[LETTER]["convnet"]) * parameters.timed_repeats
+    arithmetic = {label: runs[LETTER][name][0]["history"]["precision"] for name, label in NETWORKS.items()}
+    if len(set(arithmetic.values())) > 1:
+        trained = ", ".join(f"{label} in {precision}" for label, precision in arithmetic.items())
+    else:
+        trained = f"all networks in {next(iter(arithmetic.values()))}"
+    return builders.table(
+        "Parameters of the base networks, time of one training as assigned "
+        f"({parameters.epochs * parameters.data.train // parameters.batch:,} steps of {parameters.batch} "
+        f"images, mean over {counted(len(runs[LETTER]['convnet']), 'seeds')}) and of a forward pass of "
+        f"{parameters.timed_batch} images, on one CPU thread.",
+        {
+            "network": builders.text("Network"),
+            "parameters": builders.integer("Parameters"),
+            "training": builders.number("Training", ".0f", "s"),
+            "forward": builders.number("Forward pass", ".1f", "ms"),
+        },
+        [
+            {
+                "network": label,
+                "parameters": runs[LETTER][name][0]["parameters"],
+                "training": metrics[f"{name}/training_seconds"],
+                "forward": metrics[f"{name}/forward_ms"].value,
+            }
+            for name, label in NETWORKS.items()
+        ],
+        notes=(
+            f"Arithmetic of training: {trained}, beside other work on the machine. Forward pass: the "
+            f"shortest of {passes} passes in float32, which has no interval.",
+        ),
+    )
+
+
+def seconds_table(runs: Runs, words: Mapping[str, str], differences: Mapping[str, Comparison]) -> Table:
+    longer = {"higher": "longer", "lower": "shorter"}
+    rows = [{"comparison": words[key], **one.cells()} for key, one in differences.items()]
+    return builders.table(
+        "Training times of the base networks compared, as assigned: mean differences over "
+        f"{counted(len(runs[LETTER]['convnet']), 'seeds')}, paired by seed.",
+        {
+            "comparison": builders.text("Compared"),
+            **comparing.COMPARED,
+            "difference": builders.number("Difference", "+.0f", "s"),
+        },
+        [row | {"verdict": longer.get(str(row["verdict"]), row["verdict"])} for row in rows],
+        notes=("p is of Student's paired test, adjusted by Holm's method for the comparisons of the table.",),
     )
 
 

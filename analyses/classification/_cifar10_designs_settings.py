@@ -52,6 +52,12 @@ DONE = {  # the changes as the subject of a sentence
     "adamw": "replacing SGD by AdamW",
     "constant_rate": "keeping the learning rate constant",
 }
+#: Of the changes that lower the largest learning rate as well, how a summary says so.
+WITH_RATE = {
+    "no_batch_norm": " (with a lower learning rate)",
+    "adamw": " (with a lower learning rate)",
+    "constant_rate": ", and lower",
+}
 
 
 class DesignsParameters(Parameters):

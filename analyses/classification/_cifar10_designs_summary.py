@@ -11,6 +11,7 @@ from analyses.classification._cifar10_designs_settings import (
     DESIGNS,
     DONE,
     REFERENCE,
+    WITH_RATE,
     WORDS,
     DesignsParameters,
 )
@@ -30,6 +31,9 @@ def summary(parameters: DesignsParameters, outcomes: Mapping[str, Outcome]) -> S
     for name, one in differences.items():
         metrics |= one.metrics(f"ablation/{name}/", f"Change of validation accuracy: {WORDS[name]}")
     metrics |= _ablation_metrics(ablation, parameters)
+    metrics["b_over_a/seeds"] = builders.metric(
+        min(len(runs) for runs in designs.values()), "Seeds that both designs share", "seeds"
+    )
     pairs = _design_pairs(designs)
     between = comparing.compared_classifiers(pairs)
     for name, one in between.items():
@@ -85,7 +89,7 @@ def summary(parameters: DesignsParameters, outcomes: Mapping[str, Outcome]) -> S
         findings={
             **_design_findings(metrics, between, parameters),
             **_curve_findings(designs[best]),
-            **_ablation_findings(differences),
+            **_ablation_findings(differences, parameters),
             **_fit_findings(metrics),
             "classes_differ": classifiers.class_finding(designs[best]),
             "no_run_diverged": records.none_diverged(outcomes),
@@ -284,8 +288,12 @@ def _fit_findings(metrics: Mapping[str, Metric]) -> dict[str, Finding]:
     return found
 
 
-def _ablation_findings(differences: Mapping[str, Comparison]) -> dict[str, Finding]:
-    """Of each change whether it hurts, and whether it helps; and of all which do."""
+def _ablation_findings(
+    differences: Mapping[str, Comparison], parameters: DesignsParameters
+) -> dict[str, Finding]:
+    """Of each change whether it hurts, and whether it helps; and of all which do, with the budget."""
+    epochs = counted(parameters.ablation_epochs, "epochs")
+    budget = f"In an ablation of design A with {{ablation/train}} images and {epochs}"
     found = {
         f"{name}_{word}": builders.statement(
             f"Design A {WORDS[name]}: the change {word}, after Holm's correction within its table",
@@ -295,14 +303,16 @@ def _ablation_findings(differences: Mapping[str, Comparison]) -> dict[str, Findi
         for name, one in differences.items()
         for word, verdict in (("hurts", "less"), ("helps", "more"))
     }
+    names = {name: DONE[name] + WITH_RATE.get(name, "") for name in differences}
     for word, verdict, does in (("hurts", "less", "lowers"), ("helps", "more", "raises")):
         found[f"changes_that_{word.removesuffix('s')}"] = builders.family(
             f"Some change of design A {does} validation accuracy significantly",
-            {DONE[name]: one.verdict == verdict for name, one in differences.items()},
+            {names[name]: one.verdict == verdict for name, one in differences.items()},
             *(f"ablation/{name}/difference" for name in differences),
-            none=f"No change {does} validation accuracy significantly.",
-            one=f"Only {{members}} {does} validation accuracy significantly.",
-            many=f"These changes {does.removesuffix('s')} validation accuracy significantly: {{members}}.",
+            none=f"{budget}, no change {does} validation accuracy significantly.",
+            one=f"{budget}, only {{members}} {does} validation accuracy significantly.",
+            many=f"{budget}, these changes {does.removesuffix('s')} validation accuracy significantly: "
+            "{members}.",
         )
     for name, one in differences.items():
         number = builders.shown(f"ablation/{name}/difference", "points", ci=True, unit=True)

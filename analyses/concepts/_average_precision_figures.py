@@ -93,7 +93,7 @@ def detections_figure(parameters: AveragePrecisionParameters, overlaps: Overlaps
         pictures.append(Picture(title=f"Image {image}", png=sheet, boxes=(*true, *detected)))
     return Pictures(
         caption="The example of this section: true boxes, and detections with their class and score. "
-        "Continuous boxes are correct detections.",
+        "Thin solid boxes are true, thick solid boxes are correct detections, and dashed boxes wrong ones.",
         alt=f"{len(images)} sheets with {len(parameters.truth)} true boxes and {len(ranked)} detections, of "
         f"which {len(right)} are right.",
         columns=3,

@@ -56,12 +56,13 @@ def averages_of(parameters: AveragePrecisionParameters, overlaps: Overlaps, kind
 
 
 def rank(parameters: AveragePrecisionParameters, overlaps: Overlaps) -> list[dict[str, Any]]:
-    """The shown class's detections, best first: what each is, and precision and recall after it."""
+    """The shown class's detections, best first: what each is, and precision and recall after it. Of several
+    with the same recall, the envelope is the same.
+    """
     detections, truths, shares = of_class(parameters, overlaps, parameters.shown)
     found = ap.matches(shares, parameters.threshold)
     right = [one is not None for one in found]
     precision, recall = ap.precision_and_recall(right, len(truths))
-    falling = ap.envelope(precision)
     ranked = best_first(parameters.detections)
     others = [number for number, one in enumerate(parameters.truth) if one.kind != parameters.shown]
     return [
@@ -79,7 +80,7 @@ def rank(parameters: AveragePrecisionParameters, overlaps: Overlaps) -> list[dic
             "right": sum(right[: place + 1]),
             "precision": float(precision[place]),
             "recall": float(recall[place]),
-            "envelope": float(falling[place]),
+            "envelope": float(max(precision[recall >= recall[place]])),
         }
         for place, number in enumerate(detections)
     ]

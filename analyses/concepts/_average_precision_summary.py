@@ -7,7 +7,7 @@ from typing import Any
 
 from analyses.concepts import _average_precision_tables as tables
 from analyses.concepts._average_precision_figures import curve_figure, detections_figure, overlap_figure
-from analyses.concepts._average_precision_ranking import averages_of, rank
+from analyses.concepts._average_precision_ranking import Overlaps, averages_of, of_class, rank
 from analyses.concepts._average_precision_settings import AveragePrecisionParameters
 from analyses.concepts._average_precision_suppression import suppression_summary
 from analyses.plugin import Outcome, Summary
@@ -22,7 +22,7 @@ def summary(parameters: AveragePrecisionParameters, outcomes: Mapping[str, Outco
     ranking = rank(parameters, outcome["overlaps"])
     averages = {kind: averages_of(parameters, outcome["overlaps"], kind) for kind in kinds}
     means = {key: sum(one[key] for one in averages.values()) / len(kinds) for key in averages[kinds[0]]}
-    metrics = _example_metrics(parameters, ranking) | {
+    metrics = _example_metrics(parameters, ranking, outcome["overlaps"]) | {
         f"{name}/{key}": builders.metric(value, f"{title} {convention}", FRACTION)
         for name, title, found in (
             *((kind, f"Average precision of {kind},", averages[kind]) for kind in kinds),
@@ -60,6 +60,14 @@ def summary(parameters: AveragePrecisionParameters, outcomes: Mapping[str, Outco
                 "found",
                 "truths",
             ),
+            "one_is_missed": builders.statement(
+                "One true box of the shown class is not found, and the best detection of it fits too badly",
+                metrics["truths"].value - metrics["found"].value == 1
+                and metrics["missed_iou"].value < parameters.threshold,
+                "missed_iou",
+                "found",
+                "truths",
+            ),
             "strict_is_lower": builders.statement(
                 "Over stricter thresholds the mean average precision is lower",
                 means["strict"] < means["coco"],
@@ -86,8 +94,9 @@ def _in_words(parameters: AveragePrecisionParameters, key: str) -> str:
 
 
 def _example_metrics(
-    parameters: AveragePrecisionParameters, ranking: Sequence[Mapping[str, Any]]
+    parameters: AveragePrecisionParameters, ranking: Sequence[Mapping[str, Any]], overlaps: Overlaps
 ) -> dict[str, Metric]:
+    _, _, shares = of_class(parameters, overlaps, parameters.shown)
     truths = sum(one.kind == parameters.shown for one in parameters.truth)
     counts = {
         "images": (len({one.image for one in (*parameters.truth, *parameters.detections)}), "Images"),
@@ -101,6 +110,11 @@ def _example_metrics(
     return {
         **{key: builders.metric(value, title) for key, (value, title) in counts.items()},
         "threshold": builders.metric(parameters.threshold, "IoU from which a detection is right"),
+        "missed_iou": builders.metric(
+            min(map(max, zip(*shares, strict=True))),
+            f"IoU of the worst found true box of {parameters.shown} with its best detection",
+            FRACTION,
+        ),
         "precision": builders.metric(ranking[-1]["precision"], "Precision of all detections", FRACTION),
         "recall": builders.metric(ranking[-1]["recall"], "Recall of all detections", FRACTION),
     }

@@ -144,6 +144,27 @@ def made_of(images: ImageSet, choice: CanvasChoice, split: str, count: int, colo
     return canvases, np.concatenate([images.labels[indices][:, None], where], axis=1)
 
 
+def unrefined(positive: float, count: int = 10_000) -> tuple[float, float]:
+    """How well anchors fit before a network refines them, on `count` drawn boxes: the mean IoU of the best
+    anchor of each box, and that of all anchors that are positive.
+    """
+    import numpy as np
+
+    from lab.canvas import ANCHOR, STRIDE
+    from lab.datasets import scenes
+
+    boxes = scenes.boxes(count, 0).astype(float)
+    middles, half = np.arange(STRIDE / 2, CANVAS, STRIDE), boxes[:, 2:] / 2
+    rows, columns = (
+        np.minimum(middles + ANCHOR / 2, boxes[:, axis, None] + half)
+        - np.maximum(middles - ANCHOR / 2, boxes[:, axis, None] - half)
+        for axis in (0, 1)
+    )
+    shared = rows.clip(0)[:, :, None] * columns.clip(0)[:, None]
+    shares = shared / (ANCHOR**2 + boxes[:, 2, None, None] ** 2 - shared)
+    return float(shares.max((1, 2)).mean()), float(shares[shares > positive].mean())
+
+
 def recipe(epochs: int, mirror: bool, shift: int) -> Recipe:
     """Of the base networks: Adam, 1e-3 falling to 1e-4, batches of 100, decoupled decay of 0.05."""
     return Recipe(

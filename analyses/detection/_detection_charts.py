@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
+from analyses import records
 from analyses.detection._detection import OVERLAPS, PROPOSALS
 from analyses.plugin import Outcome
 from results import builders
@@ -27,11 +28,16 @@ def losses(runs: Mapping[str, Sequence[Outcome]], what: str) -> Panels:
                 panel, tested = found
                 panels.append(panel)
                 ends.append(f"{panel.title} {panel.series[0].y[-1]:.4f} ({tested:.4f} on test canvases)")
-    seeds = counted(min(map(len, runs.values())), "seeds")
+    fewest = min(map(len, runs.values()))
+    logarithmic = [panel.y.scale == "log" for panel in panels]
+    axes = " Vertical axes are logarithmic where a loss varies by more than a factor of ten."
+    if all(logarithmic):
+        axes = " The vertical axes are logarithmic."
     return Panels(
-        caption=f"{what} by epoch, without their weights, means over {seeds}; bands reach from the lowest "
-        "to the highest seed. The dashed line is the mean of the same loss on the test canvases after "
-        "training. Axes are logarithmic where a loss falls by more than a factor of ten.",
+        caption=f"{what} by epoch, without their weights, means over {counted(fewest, 'seeds')}"
+        + ("; bands reach from the lowest to the highest seed" if fewest > 1 else "")
+        + ". The dashed line is the mean of the same loss on the test canvases after training."
+        + (axes if any(logarithmic) else ""),
         alt=f"Training losses by epoch end at: {', '.join(ends)}.",
         panels=tuple(panels),
         columns=len(panels) // len(runs),
@@ -72,39 +78,51 @@ def loss_metrics(name: str, runs: Sequence[Outcome], label: str) -> dict[str, Me
     """Every loss in the last epoch of training and on the test canvases: "NAME/train_class_loss"."""
     found = {}
     for key, title in LOSSES.items():
-        ends = [run["history"]["parts"].get(f"train/{key}_loss", [None])[-1] for run in runs]
-        if None not in ends:
-            tested = fmean(run[f"measured_{key}_loss"] for run in runs)
-            for part, value in (("train", fmean(ends)), ("test", tested)):
+        ends = last_losses(runs, key)
+        if ends:
+            tested = [run[f"measured_{key}_loss"] for run in runs]
+            for part, values in (("train", ends), ("test", tested)):
                 where = "in the last epoch of training" if part == "train" else "on test canvases"
-                found[f"{name}/{part}_{key}_loss"] = Metric(
-                    value=value, title=f"{title} loss {where}, {label}".strip(", ")
+                found[f"{name}/{part}_{key}_loss"] = records.over_seeds(
+                    [{"loss": value} for value in values],
+                    "loss",
+                    f"{title} loss {where}, {label}".strip(", "),
+                    "nats" if key in ("objectness", "class") else "",
                 )
     return found
 
 
-def loss_table(metrics: Mapping[str, Metric], labels: Mapping[str, str], caption: str) -> Table:
-    """A row a network, and of every loss its two ends. labels: names to words."""
+def last_losses(runs: Sequence[Outcome], key: str) -> list[float]:
+    """A loss in the last epoch of training, of each run; none of a network without such a part."""
+    ends = [run["history"]["parts"].get(f"train/{key}_loss", [None])[-1] for run in runs]
+    return [] if None in ends else ends
+
+
+def loss_table(
+    metrics: Mapping[str, Metric], labels: Mapping[str, str], first: str, caption: str, style: str = ".3f"
+) -> Table:
+    """A row a network, and of every loss its two ends. labels: names to words, of the column `first`. style:
+    of the losses that are shown in thousandths.
+    """
     keys = [key for key in LOSSES if f"{next(iter(labels))}/train_{key}_loss" in metrics]
-    digits = {"objectness": ".5f", "box": ".5f", "class": ".3f"}
+
+    def column(key: str, part: str) -> builders.Format:
+        label = f"{LOSSES[key]}, {part}"
+        if key == "class":
+            return builders.number(label, ".3f")
+        return builders.number(label, style, "× 0.001", scale=1000)
+
     return builders.table(
         caption,
         {
-            "network": builders.text("Network"),
-            **{
-                f"{part}_{key}": builders.number(f"{LOSSES[key]}, {part}", digits[key])
-                for key in keys
-                for part in ("train", "test")
-            },
+            "network": builders.text(first),
+            **{f"{part}_{key}": column(key, part) for key in keys for part in ("train", "test")},
         },
         [
             {
                 "network": words,
-                **{
-                    f"{part}_{key}": metrics[f"{name}/{part}_{key}_loss"].value
-                    for key in keys
-                    for part in ("train", "test")
-                },
+                **{f"train_{key}": metrics[f"{name}/train_{key}_loss"].value for key in keys},
+                **{f"test_{key}": metrics[f"{name}/test_{key}_loss"] for key in keys},
             }
             for name, words in labels.items()
         ],

@@ -49,8 +49,8 @@ class DetectorParameters(Parameters):
     ablation_train: int = Field(2_000, ge=1)
     ablation_validation: int = Field(2_000, ge=1)
     ablation_epochs: int = Field(8, ge=2)
-    required: float = Field(0.60, ge=0, le=1)  # what the exercise asks of the MobileNet-like network
-    published: dict[str, float] = Field(  # a student's notebook, one run
+    required: float = Field(0.60, ge=0, le=1)  # what the assignment asks of the MobileNet-like network
+    published: dict[str, float] = Field(  # an unpublished notebook, one run
         default={"convnet": 0.5846, "mobilenet": 0.4353, "resnet": 0.6366}
     )
 

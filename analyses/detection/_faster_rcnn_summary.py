@@ -11,7 +11,15 @@ from analyses.detection import _detection as detection
 from analyses.detection import _detection_charts as charts
 from analyses.detection import _faster_rcnn_tables as tables
 from analyses.detection._detection import NETWORKS
-from analyses.detection._faster_rcnn_settings import POSITIVE, REFERENCE, VARIANTS, Change, DetectorParameters
+from analyses.detection._faster_rcnn_settings import (
+    POSITIVE,
+    REFERENCE,
+    ROI_ALIGN,
+    TRUTH,
+    VARIANTS,
+    Change,
+    DetectorParameters,
+)
 from analyses.detection._faster_rcnn_tables import COMPARED, MEASURED
 from analyses.plugin import Outcome, Summary
 from lab.recipes import Recipe
@@ -19,6 +27,14 @@ from results import builders
 from results.builders import FRACTION
 from results.schema import Finding, Metric
 from results.text import counted
+
+#: How the name of a difference ends → of what it is.
+WHAT = {
+    "iou_": "mean IoU of the best proposal",
+    "gap_": "loss of the class on validation canvases less that in training",
+    "train_box_": "loss of the box in training",
+}
+LOSS_ENDS = ("gap_", "train_box_")
 
 
 def summary(parameters: DetectorParameters, outcomes: Mapping[str, Outcome]) -> Summary:
@@ -51,21 +67,32 @@ def summary(parameters: DetectorParameters, outcomes: Mapping[str, Outcome]) -> 
             )
         }
     )
+    for family in (_phase_pairs(ablation), _overfitting_pairs(ablation)):
+        differences |= comparing.compared(family)
     metrics = _metrics(parameters, runs | variants, ablation)
     metrics["mobilenet/required"] = builders.metric(
         parameters.required, "Test accuracy that is asked for of the MobileNet-like detector", FRACTION
     )
+    metrics["anchor/positive_iou"] = builders.metric(
+        detection.unrefined(POSITIVE)[1],
+        "Mean IoU of an object with a positive anchor, on drawn places and widths",
+        FRACTION,
+    )
     for key, one in differences.items():
-        what = "mean IoU of the best proposal" if key.endswith("iou_") else "accuracy"
-        metrics |= one.metrics(key, f"Difference of {what}")
+        what = next((words for end, words in WHAT.items() if key.endswith(end)), "accuracy")
+        metrics |= {
+            name: metric.model_copy(update={"unit": ""}) if key.endswith(LOSS_ENDS) else metric
+            for name, metric in one.metrics(key, f"Difference of {what}").items()
+        }
     shown = {
         "results": tables.results_table(metrics, parameters),
         "loss_ends": charts.loss_table(
             metrics,
             NETWORKS,
+            "Base network",
             "The three losses of the detector, without their weights: means over the last epoch of "
-            "training, on mirrored and shifted canvases, and on the "
-            f"{parameters.data.test:,} test canvases after it.",
+            f"training and on the {parameters.data.test:,} test canvases after it, over "
+            f"{counted(parameters.seeds, 'seeds')}.",
         ),
         "networks": tables.networks_table(parameters, differences),
         "ablation": tables.ablation_table(metrics, parameters, words, differences, boxes=False),
@@ -151,6 +178,13 @@ def _metrics(
         metrics[f"{name}/parameters"] = builders.metric(
             found[0]["parameters"], f"Parameters, {label}", "parameters"
         )
+        for key, title, values in (
+            ("train_accuracy", "Training accuracy", [one["history"]["train_accuracy"][-1] for one in found]),
+            ("found", "Share of objects found at IoU 0.5", [one["recall"]["0.5"][0] for one in found]),
+        ):
+            metrics[f"{name}/{key}"] = records.over_seeds(
+                [{key: value} for value in values], key, f"{title}, {label}"
+            )
         metrics |= charts.loss_metrics(name, found, label)
     for key, value, title, unit in (
         ("train", parameters.ablation_train, "Training canvases of the ablation", "images"),
@@ -166,7 +200,50 @@ def _metrics(
             ("iou", "measured_iou", "Mean IoU on validation canvases"),
         ):
             metrics[f"ablation/{name}/{key}"] = records.over_seeds(found, measure, f"{title}: {words}")
+        for loss in ("box", "class"):
+            for part, values in _losses(found, loss).items():
+                metrics[f"ablation/{name}/{part}_{loss}_loss"] = records.over_seeds(
+                    [{loss: value} for value in values], loss, f"{loss} loss, {part}: {words}", ""
+                )
     return metrics
+
+
+def _losses(runs: Sequence[Outcome], loss: str) -> dict[str, list[float]]:
+    """A loss of each run in the last epoch of training and on the validation canvases."""
+    return {
+        "train": charts.last_losses(runs, loss),
+        "validation": [run[f"measured_{loss}_loss"] for run in runs],
+    }
+
+
+def _overfitting_pairs(
+    ablation: Mapping[str, Sequence[Outcome]],
+) -> dict[str, tuple[list[float], list[float]]]:
+    """What canvases that stay as they are change in overfitting: by how much the loss of the class is higher
+    on validation canvases than in training, and the loss of the box in training.
+    """
+    pairs = {}
+    if "still" in ablation:
+        gaps, boxes = [], []
+        for runs in (ablation["still"], ablation[REFERENCE]):
+            found = _losses(runs, "class")
+            gaps.append([b - a for a, b in zip(found["train"], found["validation"], strict=True)])
+            boxes.append(_losses(runs, "box")["train"])
+        pairs = {"ablation/still/gap_": (gaps[0], gaps[1]), "ablation/still/train_box_": (boxes[0], boxes[1])}
+    return pairs
+
+
+def _phase_pairs(ablation: Mapping[str, Sequence[Outcome]]) -> dict[str, tuple[list[float], list[float]]]:
+    """Two phases against as many epochs of everything."""
+    if not {"phases", "longer"} <= set(ablation):
+        return {}
+    return {
+        f"ablation/phases/over_longer_{suffix}": (
+            [run[COMPARED[suffix]] for run in ablation["phases"]],
+            [run[COMPARED[suffix]] for run in ablation["longer"]],
+        )
+        for suffix in COMPARED
+    }
 
 
 def _findings(
@@ -219,6 +296,15 @@ def _findings(
         ),
         *(f"{name}/{part}_class_loss" for name in NETWORKS for part in ("train", "test")),
     )
+    findings["separable_fits_least"] = builders.statement(
+        "The training accuracy with the separable network lies below that with each of the others, with "
+        "intervals that do not overlap",
+        all(
+            (metrics["mobilenet/train_accuracy"].high or 1) < (metrics[f"{name}/train_accuracy"].low or 0)
+            for name in ("convnet", "resnet")
+        ),
+        *(f"{name}/train_accuracy" for name in NETWORKS),
+    )
     for name, label in NETWORKS.items():
         findings[f"{name}_reaches_published"] = builders.statement(
             f"The interval of the {label} lies above the published accuracy",
@@ -238,6 +324,40 @@ def _findings(
                 findings[f"{name}_{box}{found}"] = holds(
                     f"With {label}, the {what} is {word}", (f"{key}/{suffix}",), verdict
                 )
+    effects = {
+        name: abs(differences[f"ablation/{name}/iou_"].difference.value)
+        for name in words
+        if name != REFERENCE
+    }
+    findings["weights_matter_most"] = builders.statement(
+        "Of all changes, equal weights change the fit of the best proposal most, and make it worse, after "
+        "Holm's correction within its table",
+        max(effects, key=lambda name: effects[name]) == "equal_weights"
+        and differences["ablation/equal_weights/iou_"].verdict == "less",
+        *(f"ablation/{name}/iou_difference" for name in effects),
+    )
+    equal, bare = metrics["ablation/equal_weights/iou"], metrics["anchor/positive_iou"].value
+    findings["equal_weights_leave_anchors"] = builders.statement(
+        "With equal weights, the interval of the best proposal's mean IoU holds that of a positive anchor",
+        equal.low is not None and equal.high is not None and equal.low <= bare <= equal.high,
+        "ablation/equal_weights/iou",
+        "anchor/positive_iou",
+    )
+    if "ablation/still/gap_" in differences:
+        for name, key, higher in (
+            ("still_overfits", "gap_", "the loss of the class is more above that in training"),
+            ("still_box_misfits", "train_box_", "the loss of the box is higher in training too"),
+        ):
+            findings[name] = builders.statement(
+                f"With canvases that stay as they are, {higher}",
+                differences[f"ablation/still/{key}"].verdict == "more",
+                f"ablation/still/{key}difference",
+            )
+    if "ablation/phases/over_longer_" in differences:
+        findings["phases_over_longer"] = _phase_finding(differences["ablation/phases/over_longer_"])
+        findings["phases_box_over_longer"] = _phase_finding(
+            differences["ablation/phases/over_longer_iou_"], box=True
+        )
     families = (
         ("", "help", "more", "raises accuracy significantly", "Accuracy is significantly higher with"),
         ("", "hurt", "less", "lowers accuracy significantly", "Accuracy is significantly lower with"),
@@ -262,15 +382,35 @@ def _findings(
             for name, label in words.items()
             if name != REFERENCE
         }
-        findings[f"changes_that_{key}"] = builders.family(
-            f"Some change of the ablation {one}",
-            members,
-            *(f"ablation/{name}/{suffix}difference" for name in words if name != REFERENCE),
-            none=f"No change {one}.",
-            one=f"{many} {{members}}.",
-            many=f"{many} {{members}}.",
-        )
+        members_but_head = {
+            label: true for label, true in members.items() if label not in (TRUTH.words, ROI_ALIGN.words)
+        }
+        rests_on = [f"ablation/{name}/{suffix}difference" for name in words if name != REFERENCE]
+        for other, chosen in (("", members), ("other ", members_but_head)):
+            findings[f"{'others' if other else 'changes'}_that_{key}"] = builders.family(
+                f"Some {other}change of the ablation {one}",
+                chosen,
+                *rests_on,
+                none=f"No {other}change {one}.",
+                one=f"{many} {{members}}.",
+                many=f"{many} each of these changes: {{members}}.",
+            )
     return findings
+
+
+def _phase_finding(found: Comparison, *, box: bool = False) -> Finding:
+    """Two phases against as many epochs of everything, in accuracy or in the IoU of the best proposal."""
+    name = f"ablation/phases/over_longer_{'iou_' if box else ''}difference"
+    difference = f"{{{name}:+.3f}}" if box else builders.shown(name, "points", ci=True, unit=True)
+    what = "mean IoU of the best proposal" if box else "accuracy"
+    start = "Compared with as many epochs of everything, training in two phases"
+    return found.finding(
+        f"Training in two phases gives a higher {what} than as many epochs of everything",
+        name,
+        more=f"{start} gives a significantly higher {what}: the difference is {difference}.",
+        less=f"{start} gives a significantly lower {what}: the difference is {difference}.",
+        same=f"{start} does not change the {what} significantly: the difference is {difference}.",
+    )
 
 
 def _network_finding(key: str, one: str, other: str, found: Comparison) -> Finding:

@@ -18,6 +18,7 @@ from results.text import counted
 
 #: How names of a difference begin → of what it is.
 COMPARED = {"": "measured_accuracy", "iou_": "measured_iou"}
+UNADJUSTED = "Intervals are not adjusted for the number of comparisons."
 MEASURED = {  # name of the metric → what is measured, title, unit
     "test_accuracy": ("measured_accuracy", "Test accuracy", FRACTION),
     "map_50": ("map_50", "Mean average precision at IoU 0.5", FRACTION),
@@ -29,36 +30,46 @@ MEASURED = {  # name of the metric → what is measured, title, unit
 
 
 def results_table(metrics: Mapping[str, Metric], parameters: DetectorParameters) -> Table:
-    rows: list[dict[str, Any]] = []
-    for name, label in NETWORKS.items():
-        found = {key: metrics[f"{name}/{key}"] for key in (*MEASURED, "parameters")}
-        cells: dict[str, Any] = {key: one.value for key, one in found.items() if key != "training_seconds"}
-        cells |= {"network": label, "test_accuracy": builders.estimate(found["test_accuracy"], "seeds")}
-        rows.append(cells | {"published": parameters.published[name]})
+    plain, with_interval = ("train_accuracy", "map_50", "map_50_95", "found"), ("mean_iou", "centre_error_px")
+    rows = [
+        {
+            "network": label,
+            "test_accuracy": metrics[f"{name}/test_accuracy"],
+            **{key: metrics[f"{name}/{key}"].value for key in plain},
+            **{key: metrics[f"{name}/{key}"] for key in with_interval},
+        }
+        for name, label in NETWORKS.items()
+    ]
+    counts = {label: metrics[f"{name}/parameters"].value for name, label in NETWORKS.items()}
+    sizes = ", ".join(f"{count:,} ({label})" for label, count in counts.items())
     return builders.table(
         f"Faster R-CNN on {parameters.data.test:,} test canvases, with three kinds of base network: means "
-        f"over {counted(parameters.seeds, 'seeds')}, with Student's 95% intervals over them. Reported: one "
-        "run in a student's notebook. mAP: mean average precision at an intersection over union (IoU) of "
-        f"0.5, and over IoUs from 0.5 to 0.95, of up to {detection.DETECTIONS} proposals per image.",
+        f"over {counted(parameters.seeds, 'seeds')}. mAP: mean average precision at an intersection over "
+        "union (IoU) of 0.5, and over IoUs from 0.5 to 0.95. Found: objects with which the best proposal has "
+        "an IoU of at least 0.5.",
         {
             "network": builders.text("Base network"),
             "test_accuracy": builders.percent("Test accuracy", best="highest"),
-            "published": builders.percent("Reported"),
+            "train_accuracy": builders.percent("Train"),
             "map_50": builders.percent("mAP, 0.5"),
             "map_50_95": builders.percent("mAP, 0.5–0.95"),
+            "found": builders.percent("Found", 2),
             "mean_iou": builders.number("Mean IoU", ".3f"),
             "centre_error_px": builders.number("Centre error", ".2f", "pixels"),
-            "parameters": builders.integer("Parameters"),
         },
         rows,
-        notes=("The accuracy is of the class that the head names at the best proposal.",),
+        notes=(
+            "The accuracy is of the class that the head names at the best proposal; that of training is a "
+            "running mean over the last epoch, on the canvases as the detector is shown them. Average "
+            f"precision is of up to {detection.DETECTIONS} proposals per image that suppression leaves, "
+            f"since each canvas holds one object. Parameters: {sizes}.",
+        ),
     )
 
 
 def networks_table(parameters: DetectorParameters, differences: Mapping[str, Comparison]) -> Table:
     rows = [
-        {"comparison": f"{one} less {other}", **differences[key].cells()}
-        for key, one, other in network_pairs()
+        {"comparison": f"{one} − {other}", **differences[key].cells()} for key, one, other in network_pairs()
     ]
     return builders.table(
         "The detector on one base network compared with that on another: difference in test accuracy "
@@ -113,7 +124,7 @@ def variants_table(
             **comparing.comparison_columns("iou_", fractions=False),
         },
         rows,
-        notes=(comparing.comparison_note(parameters.seeds),),
+        notes=(comparing.comparison_note(parameters.seeds), UNADJUSTED),
     )
 
 
@@ -127,10 +138,14 @@ def ablation_table(
 ) -> Table:
     """By accuracy, or by how well the best proposal fits: each table is a family of comparisons."""
     measured, suffix, label = ("iou", "iou_", "Mean IoU") if boxes else ("accuracy", "", "Accuracy")
+    loss = "box" if boxes else "class"
+    style, unit, scale = (".2f", "× 0.001", 1000.0) if boxes else (".2f", "", 1.0)
     rows = []
     for name, change in words.items():
         cells: dict[str, Any] = {"change": change[:1].upper() + change[1:]}
         cells["measured"] = metrics[f"ablation/{name}/{measured}"].value
+        for part in ("train", "validation"):
+            cells[part] = metrics[f"ablation/{name}/{part}_{loss}_loss"].value
         if name != REFERENCE:
             cells |= differences[f"ablation/{name}/{suffix}"].cells()
         rows.append(cells)
@@ -142,11 +157,15 @@ def ablation_table(
             "change": builders.text("Change"),
             "measured": builders.number(label, ".3f") if boxes else builders.percent(label),
             **comparing.comparison_columns(fractions=not boxes),
+            "train": builders.number(f"{loss.capitalize()} loss, train", style, unit, scale=scale),
+            "validation": builders.number("Validation", style, unit, scale=scale),
         },
         rows,
         notes=(
             f"ConvNet; {parameters.ablation_train:,} training canvases and {parameters.ablation_epochs} "
-            "epochs, a smaller budget than that of the detectors themselves.",
+            "epochs, a smaller budget than that of the detectors themselves. Training losses are means over "
+            "the last epoch, with dropout and on the changed canvases where there are such.",
             comparing.comparison_note(parameters.ablation_seeds),
+            UNADJUSTED,
         ),
     )

@@ -10,6 +10,7 @@ from analyses.detection._suppression_settings import DRAWN, SuppressionParameter
 from analyses.detection._suppression_tables import anchor_of
 from analyses.plugin import Outcome
 from results.schema import Axis, Box, BoxStyle, Figure, Heatmap, Picture, Pictures, Suppression
+from results.text import counted
 
 
 def figures(
@@ -80,7 +81,9 @@ def _example(outcome: Outcome, drawn: Sequence[Box], kept: Sequence[int], words:
     true = _box(example["truth"], "truth", label=example["class"])
     return Pictures(
         caption="The example: the true box with the anchor of the best proposal and those of two corners; "
-        "the candidates before suppression; and after it.",
+        "the candidates before suppression; and "
+        + ("the proposal that remains" if len(kept) == 1 else "the proposals that remain")
+        + " after it.",
         alt=f"One canvas three times: with anchors, with all candidates, with what remains. {words}.",
         columns=3,
         pictures=(
@@ -125,9 +128,10 @@ def _objectness(objectness: Sequence[float], highest: float) -> Heatmap:
 
 def _transformer(training: Sequence[Outcome], test: Sequence[Outcome]) -> Pictures:
     return Pictures(
-        caption="The spatial transformer applied to the pixels of training and test canvases, each with its "
-        "true box and its best proposal, and beside it that part of it, scaled, with the class that the head "
-        "names and its probability.",
+        caption="The spatial transformer applied to the pixels of the first "
+        f"{counted(len(training), 'training')} and the first {counted(len(test), 'test canvases')}. Each is "
+        "shown with its true box and its best proposal, and beside it the part within the proposal, scaled, "
+        "with the class that the head names and its probability.",
         alt=f"{len(training)} training and {len(test)} test canvases, each beside the part within its best "
         "proposal.",
         columns=6,

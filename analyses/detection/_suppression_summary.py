@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from analyses import boxes
 from analyses.detection import _suppression_tables as tables
 from analyses.detection._suppression_figures import figures
-from analyses.detection._suppression_settings import THRESHOLDS, SuppressionParameters
+from analyses.detection._suppression_settings import SHOWN, THRESHOLDS, SuppressionParameters
 from analyses.plugin import Outcome, Summary
 from results import builders
 from results.builders import FRACTION
@@ -32,12 +32,20 @@ def summary(parameters: SuppressionParameters, outcomes: Mapping[str, Outcome]) 
         "suppression/threshold": builders.metric(parameters.threshold, "Threshold of IoU"),
         "suppression/cells": builders.metric(len(order), "Cells that propose", "boxes"),
         "suppression/least": builders.metric(parameters.least, "Objectness that a candidate needs", FRACTION),
+        "suppression/unchanged_until": builders.metric(
+            max(threshold for threshold, count in counts.items() if count == counts[THRESHOLDS[0]]),
+            "Highest threshold that leaves as many boxes as the lowest",
+        ),
         "example/iou": builders.metric(
             boxes.iou(outcome["examples"][0]["best"], outcome["examples"][0]["truth"]),
             "IoU of the best proposal with the true box",
             FRACTION,
         ),
         "worked/iou": builders.metric(boxes.iou(*pair), "IoU of the two best proposals", FRACTION),
+        "detector/mean_iou": builders.metric(
+            outcome["measured_iou"], "Mean IoU of the best proposal on all test canvases", FRACTION
+        ),
+        "transformer/shown": builders.metric(SHOWN, "Training, and as many test canvases shown", "images"),
         "detector/test_accuracy": builders.metric(
             outcome["measured_accuracy"], "Test accuracy of the detector of the example", FRACTION
         ),
@@ -51,7 +59,7 @@ def summary(parameters: SuppressionParameters, outcomes: Mapping[str, Outcome]) 
         tables={
             "decoded": tables.decoded(unrounded["proposals"][order[0]], order[0], len(order)),
             "worked": tables.worked(*pair),
-            "proposals": tables.proposals(places, scores, kept),
+            "proposals": tables.proposals(places, scores, kept, parameters.threshold),
         },
         figures=figures(outcome, places, scores, remaining, parameters),
         findings={
@@ -67,6 +75,11 @@ def summary(parameters: SuppressionParameters, outcomes: Mapping[str, Outcome]) 
                 boxes.iou(*pair) > parameters.threshold,
                 "worked/iou",
                 "suppression/threshold",
+            ),
+            "high_thresholds_leave_more": builders.statement(
+                "One box remains at low thresholds, and more from 0.7 on",
+                list(counts.values()) == sorted(counts.values()) and counts[THRESHOLDS[0]] == 1 < counts[0.7],
+                *(f"kept/{threshold:g}" for threshold in THRESHOLDS),
             ),
             "more_remain_at_a_higher_threshold": builders.statement(
                 "A higher threshold never leaves fewer boxes here",

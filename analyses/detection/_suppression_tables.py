@@ -25,10 +25,15 @@ def decoded(box: Place, cell: int, cells: int) -> Table:
     anchor = anchor_of(cell, cells)
     row, column, width = anchor
     offsets = [(box[0] - row) / width, (box[1] - column) / width, math.log(box[2] / width)]
+
+    def signed(offset: float) -> str:
+        shown = f"{offset:.3f}"
+        return f"(−{shown[1:]})" if shown.startswith("-") else shown
+
     steps = [
-        ("Row of the centre", f"{row:g} + ({offsets[0]:.3f}) · {width:g}", box[0]),
-        ("Column of the centre", f"{column:g} + ({offsets[1]:.3f}) · {width:g}", box[1]),
-        ("Width", f"{width:g} · exp({offsets[2]:.3f})", box[2]),
+        ("Row of the centre", f"{row:g} + {signed(offsets[0])} · {width:g}", box[0]),
+        ("Column of the centre", f"{column:g} + {signed(offsets[1])} · {width:g}", box[1]),
+        ("Width", f"{width:g} · exp({signed(offsets[2]).strip('()')})", box[2]),
     ]
     return builders.table(
         "The best proposal of the example, computed from its anchor and the three outputs of the network "
@@ -56,7 +61,9 @@ def worked(first: Place, second: Place) -> Table:
     )
 
 
-def proposals(places: Sequence[Place], scores: Sequence[float], kept: Sequence[int]) -> Table:
+def proposals(
+    places: Sequence[Place], scores: Sequence[float], kept: Sequence[int], threshold: float
+) -> Table:
     """Each candidate, best first: whether it remains, and with which better one it overlaps most."""
     rows: list[dict[str, builders.Cell]] = []
     for number, (place, score) in enumerate(zip(places[:LISTED], scores, strict=False)):
@@ -74,7 +81,8 @@ def proposals(places: Sequence[Place], scores: Sequence[float], kept: Sequence[i
         )
     return builders.table(
         f"The {min(LISTED, len(places))} best of the {len(places)} candidates of the example, and the "
-        "largest IoU of each with a better one that remains. Row and column: of the centre, in pixels.",
+        f"largest IoU of each with a better one that remains at a threshold of {threshold:g}. Row and "
+        "column: of the centre, in pixels.",
         {
             "number": builders.integer("Box"),
             "score": builders.number("Objectness", ".3f"),

@@ -30,7 +30,7 @@ NETWORK = "Proposal network"
 MEASURED = {  # name of the metric → what is measured, title, unit
     "test_accuracy": (
         "measured_pointwise_accuracy",
-        "Share of the asked cells that are told right",
+        "Share of the labelled cells that are classified correctly",
         FRACTION,
     ),
     "mean_iou": ("measured_iou", "Mean IoU of the best proposal", FRACTION),
@@ -128,7 +128,17 @@ class RegionProposals(Analysis[ProposalParameters]):
         ):
             metrics[f"training/{key}"] = builders.metric(value, title, unit)
         main = runs["proposal"]
-        metrics |= charts.loss_metrics("proposal", main, "")
+        for name, found in runs.items():
+            words = f"cells positive above {_thresholds(parameters)[name]:g}"
+            metrics |= charts.loss_metrics(name, found, words)
+        best, positive = detection.unrefined(parameters.positive)
+        for key, value, title in (
+            ("best", best, "Mean IoU of an object with the best anchor"),
+            ("positive", positive, "Mean IoU of an object with a positive anchor"),
+        ):
+            metrics[f"anchor/{key}_iou"] = builders.metric(
+                value, f"{title}, on drawn places and widths", FRACTION
+            )
         for overlap in ("0.5", "0.7", "0.9"):
             for place, count in ((0, "first"), (-1, "all")):
                 values = [{"recall": run["recall"][overlap][place]} for run in main]
@@ -147,6 +157,16 @@ class RegionProposals(Analysis[ProposalParameters]):
             metrics=metrics,
             tables={
                 "results": _table(metrics, runs),
+                "loss_ends": charts.loss_table(
+                    metrics,
+                    {name: f"{threshold:g}" for name, threshold in _thresholds(parameters).items()},
+                    "Positive above IoU",
+                    "The two losses of the proposal network with two thresholds for a positive cell, without "
+                    "their weights: means over the last epoch of training and on the "
+                    f"{parameters.data.test:,} test canvases after it, over {counted(len(main), 'seeds')}. "
+                    "Each row is over the cells that are labelled under its own threshold.",
+                    ".4f",
+                ),
                 "recipe": recipe_tables.recipe_table(
                     _recipes(parameters),
                     {
@@ -160,9 +180,11 @@ class RegionProposals(Analysis[ProposalParameters]):
             },
             figures={
                 "losses": charts.losses(
-                    {"": main},
-                    "The two losses of the proposal network, with cells positive above an IoU of "
-                    f"{parameters.positive:g},",
+                    {
+                        f"Positive above {threshold:g}": runs[name]
+                        for name, threshold in _thresholds(parameters).items()
+                    },
+                    "The two losses of the proposal network with two thresholds for a positive cell,",
                 ),
                 "recall": charts.recall_chart(
                     main,
@@ -192,6 +214,17 @@ class RegionProposals(Analysis[ProposalParameters]):
                         ("published", "the threshold of the text", "less"),
                     )
                 },
+                "does_not_overfit": builders.statement(
+                    "With either threshold, no loss on the test canvases is more than a quarter above that "
+                    "in training",
+                    all(
+                        metrics[f"{name}/test_{key}_loss"].value
+                        <= 1.25 * metrics[f"{name}/train_{key}_loss"].value
+                        for name in runs
+                        for key in ("objectness", "box")
+                    ),
+                    *(f"{name}/{part}_box_loss" for name in runs for part in ("train", "test")),
+                ),
                 "no_run_diverged": records.none_diverged(outcomes),
             },
             note=_note(parameters),
@@ -219,26 +252,25 @@ def _table(metrics: Mapping[str, Metric], runs: Mapping[str, Any]) -> Table:
             {
                 "threshold": metrics[f"{name}/positive_threshold"].value,
                 "coverage": metrics[f"{name}/coverage"].value,
-                **{key: metrics[f"{name}/{key}"].value for key in MEASURED},
+                "test_accuracy": metrics[f"{name}/test_accuracy"].value,
                 "mean_iou": metrics[f"{name}/mean_iou"],
+                "centre_error_px": metrics[f"{name}/centre_error_px"],
             }
         )
     return builders.table(
-        "Proposals with two thresholds for a positive cell, on the test canvases. Box loss: the regression "
-        "loss of the positive cells, without its weight.",
+        "Proposals with two thresholds for a positive cell, on the test canvases.",
         {
             "threshold": builders.number("Positive above IoU", ".1f"),
             "coverage": builders.percent("Images with a positive cell"),
             "test_accuracy": builders.percent("Cell accuracy", 2),
             "mean_iou": builders.number("Mean IoU", ".3f"),
             "centre_error_px": builders.number("Centre error", ".2f", "pixels"),
-            "regression_loss": builders.number("Box loss", ".5f"),
         },
         rows,
         notes=(
             f"Means over {counted(len(runs['proposal']), 'seeds')}. IoU and centre error are of the proposal "
-            "with the highest objectness. Each row's accuracy and loss are over the cells that are labelled "
-            "under its own threshold.",
+            "with the highest objectness. Each row's accuracy is over the cells that are labelled under its "
+            "own threshold.",
         ),
     )
 

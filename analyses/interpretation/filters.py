@@ -55,7 +55,6 @@ class Filters(Analysis[FilterParameters]):
 
     def summarize(self, parameters: FilterParameters, outcomes: Mapping[str, Outcome]) -> Summary:
         outcome = outcomes["image"]
-        first, last = outcome["first"], outcome["last"]
         architecture = outcome["weights"]["architecture"]
         network = shared.NAMES.get(architecture, architecture)
         metrics = {
@@ -67,19 +66,12 @@ class Filters(Analysis[FilterParameters]):
                 outcome["filter_size"][2], "Height and width of the first filters", "pixels"
             ),
         }
-        metrics |= shared.map_metrics(outcome)
+        metrics |= shared.map_metrics(outcome, architecture)
         return Summary(
             metrics=metrics,
             tables={"said": _said_table(outcome)},
-            figures=shared.map_figures(outcome, network, parameters.image),
-            findings={
-                "last_is_sparser": builders.statement(
-                    "The last layer's values are more often zero than the first's",
-                    last["zero"] > first["zero"],
-                    "first/zero",
-                    "last/zero",
-                ),
-            },
+            figures=shared.map_figures(outcome, network, parameters.image, architecture),
+            findings=shared.map_findings(metrics, parameters.image),
             note=f"Weights: {outcome['weights']['source']}, SHA-256 {outcome['weights']['sha256']}.",
         )
 

@@ -20,7 +20,7 @@ from analyses.pictures import heat, png
 from analyses.plugin import Analysis, Cell, Context, Outcome, Profile, Summary
 from results import builders
 from results.schema import Axis, Chart, Metric, Picture, Pictures, Series, Table
-from results.text import counted
+from results.text import count, counted
 
 NAMES = {"gradient": "Gradient", "guided": "Guided backpropagation", "integrated": "Integrated gradients"}
 DEPTHS = {
@@ -239,7 +239,8 @@ def _cascade(metrics: Mapping[str, Metric], parameters: SaliencyParameters) -> C
     return Chart(
         kind="bar",
         caption="Rank correlation between the attribution of the trained network and that of the same "
-        "network by how many of its layers were randomised, starting at the output (means over "
+        "network after the last layer, a quarter, half or all of its layers have been randomised, starting "
+        "at the output (means over "
         f"{counted(len(parameters.images), 'photographs')}). Error bars are 95% confidence intervals over "
         f"{counted(parameters.seeds, 'randomisations')}.",
         alt=f"Bars of rank correlations by the share of layers randomised: {said}.",
@@ -261,8 +262,10 @@ def _maps(parameters: SaliencyParameters, outcomes: Mapping[str, Outcome]) -> Pi
             ]
     credits = "".join(dict.fromkeys(map(shared.credit, parameters.images)))
     return Pictures(
-        caption="Photographs and attributions of the class that the network names: left of the trained "
-        f"network, right with all of its layers randomised. Black is zero, white is large.{credits}",
+        caption="Photographs and attributions of the class that the network names. The "
+        f"{count(len(NAMES))} columns after the photograph are of the trained network, the last "
+        f"{count(len(NAMES))} of the same network with all layers randomised. Black is zero, white is "
+        f"large.{credits}",
         alt="Photographs, and for each the gradient, guided backpropagation and integrated gradients.",
         columns=1 + 2 * len(NAMES),
         pictures=tuple(pictures),

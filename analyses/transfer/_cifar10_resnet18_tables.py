@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from analyses import recipe_tables, records
 from analyses.classification._cifar10_designs_settings import recipe_b
+from analyses.experiments import DataChoice
 from analyses.interpretation import _interpretation as interpretation
+from analyses.plugin import Outcome
 from analyses.transfer._cifar10_resnet18_settings import OWN, Candidate, LastStageParameters, Runs
 from results import builders
 from results.schema import Chart, Metric, Table
@@ -15,8 +17,7 @@ from results.text import counted
 
 def titles_of(parameters: LastStageParameters, runs: Runs) -> dict[str, str]:
     def title(name: str, candidate: Candidate) -> str:
-        weights = runs[name][0]["weights"]
-        network = interpretation.NAMES.get(weights["architecture"], weights["architecture"])
+        weights, network = runs[name][0]["weights"], network_of(runs[name])
         if not candidate.layer:
             return f"{network}, all layers, " + ("from scratch" if not weights["sha256"] else "pretrained")
         return f"{network}, last stage, " + ("pretrained" if weights["sha256"] else "drawn")
@@ -27,13 +28,24 @@ def titles_of(parameters: LastStageParameters, runs: Runs) -> dict[str, str]:
     }
 
 
+def network_of(runs: Sequence[Outcome]) -> str:
+    architecture = str(runs[0]["weights"]["architecture"])
+    return interpretation.NAMES.get(architecture, architecture)
+
+
+def pixels_of(data: DataChoice) -> str:
+    """The size of its images, in words."""
+    size = data.size or ((32, 32) if data.name == "cifar10" else None)
+    return f"{size[0]} × {size[1]} pixels" if size else f"the size of the images of {data.title}"
+
+
 def results_table(
     parameters: LastStageParameters, metrics: Mapping[str, Metric], titles: Mapping[str, str], runs: Runs
 ) -> Table:
     same = parameters.own_seeds == parameters.seeds
     return builders.table(
         f"Accuracy (%) on {parameters.data.title} from {parameters.data.train:,} training images: the last "
-        "stage of a pretrained network, and networks trained from scratch. Means over "
+        f"stage of a pretrained network, and {_from_scratch(parameters)}. Means over "
         f"{counted(parameters.seeds, 'seeds')}"
         + ("." if same else f", of design B over {counted(parameters.own_seeds, 'seeds')}."),
         {
@@ -66,6 +78,10 @@ def results_table(
     )
 
 
+def _from_scratch(parameters: LastStageParameters) -> str:
+    return "networks trained from scratch" if parameters.resnet18 else "design B, trained from scratch"
+
+
 def recipe_table(parameters: LastStageParameters, runs: Runs, titles: Mapping[str, str]) -> Table:
     candidates = parameters.candidates()
     beside = {
@@ -85,15 +101,16 @@ def recipe_table(parameters: LastStageParameters, runs: Runs, titles: Mapping[st
     return recipe_tables.recipe_table(
         recipes | {titles[OWN]: recipe_b(parameters.own_epochs)},
         beside,
-        "Hyper-parameters of the last stage of the pretrained network and of the networks from scratch.",
+        f"Hyper-parameters of the last stage of the pretrained network, and of {_from_scratch(parameters)}.",
     )
 
 
 def loss_curves(runs: Runs, titles: Mapping[str, str]) -> Chart:
     """Training and validation loss of the pretrained network and of the best of our own."""
     return builders.curves(
-        "Training and validation loss by epoch of the pretrained network and of our best network, trained on "
-        "the same images.",
+        f"Training and validation loss by epoch of the pretrained network "
+        f"({counted(len(runs['pretrained']), 'seeds')}) and of our best network "
+        f"({counted(len(runs[OWN]), 'seeds')}), trained on the same images.",
         {
             f"{titles[name]}: {builders.PARTS[part].lower()}": [
                 history[f"{part}_loss"] for history in records.histories(runs[name])

@@ -15,6 +15,7 @@ from analyses.transfer._facescrub_settings import FaceParameters
 from analyses.transfer._facescrub_tables import best_rate, titles_of
 from results import builders
 from results.schema import Figure, Finding, Metric
+from results.text import listing
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,8 +39,8 @@ def summary(parameters: FaceParameters, outcomes: Mapping[str, Outcome]) -> Summ
     metrics |= examples.worked_metrics(worked)
     figures: dict[str, Figure] = {
         "curves": builders.learning_curves(
-            f"Loss and accuracy by epoch of a perceptron with {parameters.hidden[0]} hidden units on the "
-            "pixels of faces. Training values are running means over each epoch.",
+            f"Loss and accuracy by epoch of the perceptron with {parameters.hidden[0]} hidden units. "
+            "Training values are running means.",
             records.histories(runs[first]),
         ),
     }
@@ -156,7 +157,11 @@ def _findings(
     reached = f"{{{first}/test_accuracy:percent}}"
     by_penalty, by_width = (f"{{{name}/gain:points ci unit}}" for name in (f"{first}_l2", wide))
     p_penalty, p_width = (f"adjusted p = {{{name}/p:.2g}}" for name in (f"{first}_l2", wide))
+    people = [examples.person(name) for name in records.runs_named(outcomes, first)[0]["classes"]]
     return {
+        "people": builders.statement(
+            "Who the people are", True, yes=f"They are {listing(people)}.", no=f"They are {listing(people)}."
+        ),
         "published_reached": builders.statement(
             "The perceptron on pixels reaches the published accuracy",
             metrics[f"{first}/test_accuracy"].value >= parameters.published,

@@ -15,7 +15,7 @@ from analyses.transfer._facescrub_training import SHOWN
 from analyses.transfer._facescrub_worked import person
 from results import builders
 from results.schema import Metric, Picture, Pictures, Table
-from results.text import count, counted
+from results.text import MINUS, count, counted
 
 UNIT_COLUMNS = 8  # of the drawn units beside each other
 
@@ -31,8 +31,9 @@ def titles_of(parameters: FaceParameters) -> dict[str, str]:
 def results_table(metrics: Mapping[str, Metric], parameters: FaceParameters) -> Table:
     sizes = [int(metrics[f"data/{part}"].value) for part in ("classes", "train", "validation", "test")]
     return builders.table(
-        "Accuracy (%) in naming {} people from pixels or with a pretrained network ({:,} training, {:,} "
-        "validation and {:,} test images).".format(count(sizes[0]), *sizes[1:]),
+        "Accuracy (%) in naming {} people ({:,} training, {:,} validation and {:,} test images).".format(
+            count(sizes[0]), *sizes[1:]
+        ),
         {
             "what": builders.text("Classifier"),
             "train": builders.percent("Training"),
@@ -110,13 +111,13 @@ def unit_pictures(parameters: FaceParameters, units: Mapping[str, Sequence[Outco
 
     def title(name: str, unit: Mapping[str, Any]) -> str:
         hidden, decay = parameters.perceptrons()[name]
-        side = f"{'for' if unit['for'] else 'against'}\n{person(unit['class']).split()[-1]}"
+        side = f"{'+' if unit['for'] else MINUS} {person(unit['class']).split()[-1]}"
         return f"{hidden}{', L2' if decay else ''}\n{side}"
 
     return Pictures(
         caption=f"Weights from the pixels to hidden units: of each perceptron the {counted(SHOWN, 'units')} "
-        "with the largest weights. The label names the person for or against whom the unit counts most. "
-        "Light is positive, dark is negative, and mid-grey is zero.",
+        "whose weights have the largest norm. The label names the person for (+) or against "
+        f"({MINUS}) whom the unit counts most; L2: with a penalty. Light is positive, dark is negative.",
         alt=f"{SHOWN} hidden units of each perceptron as grey pictures.",
         columns=UNIT_COLUMNS,
         pictures=tuple(Picture(title=title(name, unit), png=unit["png"]) for name, unit in shown),

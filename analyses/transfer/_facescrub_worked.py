@@ -86,7 +86,7 @@ def worked_finding(worked: Sequence[Mapping[str, Any]], *, right: bool) -> Findi
     again = not right and any(_is_right(other) and other["truth"] == one["truth"] for other in worked)
     face = "another photograph of the same person" if again else f"a test photograph of {truth}"
     ends = (
-        f"It names {face} correctly, with a probability of {{{name}/named:percent}}."
+        f"The fine-tuned network names {face} correctly, with a probability of {{{name}/named:percent}}."
         if right
         else f"It names {face} wrongly, as {person(_named(one))}, with a probability of "
         f"{{{name}/named:percent}}, against {{{name}/truth:percent}} for {truth}."

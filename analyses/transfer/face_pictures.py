@@ -249,13 +249,13 @@ def _face_pictures(what: str, explained: Mapping[str, Outcome]) -> Pictures:
     maps = [one for found in explained.values() for one in found["explained"]]
     most = counted(EXPLAINED, "people")
     return Pictures(
-        caption=f"{what}: the gradient of the outputs {', then '.join(explained)}, for the {most} that "
-        "each finds most probable, with respect to the pixels (absolute values, summed over the colours). "
-        "Black is zero, white is large.",
+        caption=f"{what}: absolute gradients, summed over the colours, of the outputs "
+        f"{', then '.join(explained)}, for the {most} that each finds most probable. Black is zero, white is "
+        "large.",
         alt="A portrait, and maps of what speaks for "
         + listing([person(one["class"]) for one in maps])
         + " in it.",
-        columns=1 + len(maps),
+        columns=max(6, 1 + len(maps)),
         pictures=(
             Picture(png=face, title="Portrait"),
             *(

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from report.colours import labels
-from report.drawings import presentation_attributes
+from report.drawings import presentation_attributes, smaller
 from report.figures.look import Plot
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def for_page(drawn: str, figure: Plot, id: str, plot: str) -> str:
         r'<g id="\1" class="box" data-picture="\2" data-box="\3"',
         body,
     )
-    body = _smaller(body)
+    body = smaller(body)
     names = labels(figure)
     for kind in ("series", "legend"):
         body = re.sub(
@@ -69,15 +69,3 @@ def for_page(drawn: str, figure: Plot, id: str, plot: str) -> str:
         f'<desc id="{id}-desc">{html.escape(figure.alt)}</desc>\n'
     )
     return root + body[body.index(">") + 1 :].strip() + "\n"
-
-
-def _smaller(body: str) -> str:
-    """Without what a page has no use for: names of parts, turns by nothing, hundredths of a pixel."""
-    body = re.sub(r'<g id="[^"]*-(?:text|xtick|ytick|line2d|matplotlib\.axis|axes|figure)_\d+"', "<g", body)
-    body = re.sub(r' transform="rotate\(-0 [^"]*\)"', "", body)
-    body = re.sub(r">\s+<", "><", re.sub(r"\n +", "\n", body))
-
-    def rounded(attribute: re.Match[str]) -> str:
-        return re.sub(r"-?\d+\.\d{3,}", lambda number: f"{float(number[0]):.1f}", attribute[0])
-
-    return re.sub(r' (?:d|x|y|points)="[^"]*"', rounded, body)

@@ -178,18 +178,21 @@ def _text_width(text: str, family: tuple[str, ...], size: float, bold: bool) -> 
 
 
 def rectangle(left: float, top: float, width: float, height: float, radius: float = 1.5) -> Path:
-    """With round corners."""
+    """With round corners, unless their radius is 0."""
     r = min(radius, width / 2, height / 2)
     right, bottom = left + width, top + height
-    corners = [
+    if not r:
+        corners = [(left, top), (right, top), (right, bottom), (left, bottom)]
+        return Path([*corners, corners[0]], closed=True)
+    bends = [
         ((right - r, top), (right, top), (right, top + r)),
         ((right, bottom - r), (right, bottom), (right - r, bottom)),
         ((left + r, bottom), (left, bottom), (left, bottom - r)),
         ((left, top + r), (left, top), (left + r, top)),
     ]
     places, codes = [(left + r, top)], [Path.MOVETO]
-    for corner in corners:
-        places += corner
+    for bend in bends:
+        places += bend
         codes += [Path.LINETO, Path.CURVE3, Path.CURVE3]
     return Path([*places, (left + r, top)], [*codes, Path.CLOSEPOLY])
 

@@ -10,13 +10,14 @@ from scipy import stats
 
 import analyses
 from analyses.classification import _artists_findings as findings
+from analyses.classification import _artists_tables as tables
 from analyses.classification import artists as module
 from analyses.classification._artists_comparisons import CHANGES, Compared, factor_name, over_folds
 from analyses.classification._artists_settings import ArtistsParameters, Paintings, Setting
 from analyses.comparing import Comparison
 from lab import augmentation
 from lab.counting import count
-from lab.evaluation import Estimate
+from lab.evaluation import Estimate, over_images
 from lab.networks.simple import SimpleCNN
 from report.formatting import placeholder, sentence
 from results.schema import Finding, Metric
@@ -110,11 +111,48 @@ def test_a_run_chooses_on_folds_and_reports_every_change_on_the_test_images(conv
             for one in finals
         ]
         assert metric.value == pytest.approx(sum(right) / len(right))
+        shares = [
+            sum(one["predictions"][change][n] == label for one in finals) / len(finals)
+            for n, label in enumerate(finals[0]["labels"])
+        ]
+        expected = over_images(shares)
+        assert (metric.low, metric.high) == pytest.approx((expected.low, expected.high))
         assert metric.low <= metric.value <= metric.high
         assert metric.n == 40
     assert set(CHANGES) == {"none", *augmentation.CHANGES}
     _, test = module._parts(Paintings.model_validate({**QUICK.data.model_dump(), "images": 200}))
     assert finals[0]["labels"] == test.labels.tolist()
+
+
+def test_what_the_search_draws_from_is_printed_whole():
+    words = tables.searched_in_words(FULL.space)
+    table = tables.setting_table(FULL, FULL.searched()[0])
+    assert words["filters"].count(", ") == len(FULL.space["filters"]) - 1
+    assert words["optimiser"] == "SGD, Adam, AdamW"
+    assert words["learning rate"].startswith(
+        "SGD 0.01, 0.03; Adam 0.001, 0.002; AdamW 0.001, 0.002; constant"
+    )
+    assert words["max-pooling"] == "none, 2 × 2, 3 × 3"
+    assert words["augmentation"] == "mirrored or not; moved by 0, 2 or 4 pixels"
+    assert {row.cells["searched"] for row in table.rows} - {"–"} == set(words.values())
+
+
+def test_how_closely_other_settings_fit_is_judged_against_the_baseline():
+    def fitted(exponential: float, other: float) -> dict[str, bool]:
+        values = {
+            "baseline/train_accuracy": 0.93,
+            "factor/schedule/exponential/train_accuracy": exponential,
+            "factor/schedule/steps/train_accuracy": 0.92,
+            "factor/schedule/cosine/train_accuracy": other,
+            "factor/filter_size/3_3/train_accuracy": 0.94,
+            "factor/filter_size/7_7/train_accuracy": other,
+        }
+        metrics = {name: Metric(value=value, title="") for name, value in values.items()}
+        return {name: finding.holds for name, finding in findings.fit_findings(metrics).items()}
+
+    assert fitted(0.78, 0.95) == {"exponential_fits_less": True, "filter_sizes_fit_alike": True}
+    assert fitted(0.91, 0.95) == {"exponential_fits_less": False, "filter_sizes_fit_alike": True}
+    assert fitted(0.78, 0.60) == {"exponential_fits_less": False, "filter_sizes_fit_alike": False}
 
 
 def compared(factor: str, value: str, difference: float, p: float) -> Compared:

@@ -59,6 +59,13 @@ def test_the_example_of_average_precision_is_that_of_torchmetrics(example):
     assert per_class == pytest.approx(told["map_per_class"].tolist(), abs=1e-6)
 
 
+def test_the_envelope_is_the_same_at_one_recall(example):
+    rows = [row.cells for row in example.tables["ranking"].rows]
+    assert [row["recall"] for row in rows] == [0.25, 0.25, 0.25, 0.5, 0.75, 0.75, 0.75]
+    assert [row["envelope"] for row in rows] == pytest.approx([1, 1, 1, 0.6, 0.6, 0.6, 0.6])
+    assert example.metrics["missed_iou"].value == pytest.approx(1280 / 3536, abs=0.01)
+
+
 def test_the_example_of_average_precision_is_that_worked_by_hand(example):
     cat = {"eleven": (3 + 5 * 0.6) / 11, "envelope": 0.55, "plain": 0.525}
     dog = {"eleven": (6 + 5 * 2 / 3) / 11, "envelope": 5 / 6, "plain": 5 / 6}

@@ -79,6 +79,57 @@ def test_where_the_head_looks_is_compared_at_the_budget_of_the_detectors():
         assert [key for key in other.settings if other.settings[key] != detector.settings[key]] == [part]
 
 
+def test_anchors_that_are_not_refined_overlap_as_those_of_the_laboratory_do():
+    import torch
+
+    from lab.datasets import scenes
+    from lab.detection import anchors, iou
+
+    shares = iou(torch.tensor(scenes.boxes(500, 0)), anchors())
+    best, positive = detection.unrefined(0.5, count=500)
+    assert best == pytest.approx(shares.max(1).values.mean().item(), abs=1e-5)
+    assert positive == pytest.approx(shares[shares > 0.5].mean().item(), abs=1e-5)
+
+
+def recorded(name):
+    """The analysis with its recorded parameters and outcomes."""
+    store, analysis = Store(ROOT / "results"), analyses.get(f"detection.{name}")
+    given = store.read(analysis.id, "full").provenance.parameters
+    bundle = store.read_outcomes(analysis.id, "full")
+    parameters = type(analysis.parameters("full")).model_validate(given)
+    return analysis, parameters, {cell.id: cell.outcome for cell in bundle.cells}
+
+
+def test_two_phases_are_compared_with_as_many_epochs_of_everything():
+    analysis, parameters, outcomes = recorded("faster_rcnn")
+    outcomes = {key: one for key, one in outcomes.items() if "/phases/" not in key and "/longer/" not in key}
+    assert "phases_over_longer" not in analysis.summarize(parameters, outcomes).findings
+    for seed in range(parameters.ablation_seeds):  # their runs stand for those of two other changes
+        outcomes[f"ablation/phases/{seed}"] = outcomes[f"ablation/truth/{seed}"]
+        outcomes[f"ablation/longer/{seed}"] = outcomes[f"ablation/reference/{seed}"]
+    found = analysis.summarize(parameters, outcomes)
+    for suffix in ("", "iou_"):
+        compared = found.metrics[f"ablation/phases/over_longer_{suffix}difference"]
+        assert compared.value == found.metrics[f"ablation/truth/{suffix}difference"].value
+    assert found.findings["phases_over_longer"].verdict in ("more", "less", "same")
+
+
+def test_what_still_canvases_change_in_overfitting_is_compared_seed_by_seed():
+    analysis, parameters, outcomes = recorded("faster_rcnn")
+
+    def gap(name, seed):
+        run = outcomes[f"ablation/{name}/{seed}"]
+        return run["measured_class_loss"] - run["history"]["parts"]["train/class_loss"][-1]
+
+    seeds = range(parameters.ablation_seeds)
+    wider = np.mean([gap("still", seed) - gap("reference", seed) for seed in seeds])
+    found = analysis.summarize(parameters, outcomes)
+    assert found.metrics["ablation/still/gap_difference"].value == pytest.approx(wider)
+    row = next(row for row in found.tables["ablation"].rows if "neither" in row.cells["change"])
+    shown = row.cells["validation"] - row.cells["train"]
+    assert shown == pytest.approx(np.mean([gap("still", seed) for seed in seeds]))
+
+
 def test_the_hyper_parameters_that_are_printed_are_those_of_the_objective():
     from analyses.detection._faster_rcnn_settings import POSITIVE
     from lab.detection import DetectionObjective
@@ -189,7 +240,7 @@ def test_a_small_detector_is_trained_judged_and_compared(convstudy, tmp_path):
         name = next(key for key, label in detection.NETWORKS.items() if label == row.cells["network"])
         runs = [run for run in bundle.cells if run.id.rpartition("/")[0] == name]
         losses = [run.outcome["measured_class_loss"] for run in runs]
-        assert row.cells["test_class"] == pytest.approx(np.mean(losses))
+        assert row.cells["test_class"].value == pytest.approx(np.mean(losses))
     assert len(result.tables["ablation"].rows) == len(result.tables["ablation_boxes"].rows) == 8
     verdicts = {
         base: [row.cells.get("verdict") for row in result.tables[f"{base}_variants"].rows]

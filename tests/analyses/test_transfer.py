@@ -372,8 +372,8 @@ def test_a_last_stage_is_trained_beside_a_network_from_scratch(convstudy, tmp_pa
     for panel in result.figures["curves"].panels:
         assert [one.label for one in panel.series] == ["Training", "Validation", "Test"]
     assert [len(one.x) for one in result.figures["losses"].series] == [2, 2, 1, 1]
-    for name in ("first_maps", "last_maps"):
-        assert len(result.figures[name].pictures) == 13
+    assert len(result.figures["first_maps"].pictures) == 13
+    assert len(result.figures["last_maps"].pictures) == 2 * 12
     assert result.metrics["last/side"].value == 2  # of images of 64 pixels
     assert result.metrics["duplicates/train_test"].value >= 0
     assert f"SHA-256 {weights.LITE0_SHA256}" in result.provenance.note

@@ -145,7 +145,7 @@ def test_bars_on_a_logarithmic_axis_are_read_where_they_stand(show: Any) -> None
 
 LETTERS = """(plot) => Math.min(...[...plot.querySelectorAll("svg text")]
   .filter((text) => text.getBoundingClientRect().width)
-  .map((text) => [parseFloat(text.getAttribute("font-size") ?? 8), text.getScreenCTM()])
+  .map((text) => [parseFloat(getComputedStyle(text).fontSize), text.getScreenCTM()])
   .map(([size, { a, b }]) => size * Math.hypot(a, b)))"""
 
 
