@@ -27,6 +27,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from analyses.architecture.crosscheck import CrosscheckParameters
 from benchmarks.goals import Goal, options, report
@@ -138,7 +139,7 @@ def right(program: str, build: Callable[[], object], shape: tuple[int, ...], tru
     return int(total) // (2 if program == "torch" else 1) == truth  # FLOPs
 
 
-def rightness(builds: dict[tuple[str, tuple[int, ...]], Callable[[], object]]) -> dict[str, int]:
+def rightness(builds: dict[tuple[str, tuple[int, ...]], Callable[[], Any]]) -> dict[str, int]:
     """Of how many models each program counts the MACs right."""
     import torch
     from torch.utils.flop_counter import FlopCounterMode
@@ -147,7 +148,7 @@ def rightness(builds: dict[tuple[str, tuple[int, ...]], Callable[[], object]]) -
     for (_, shape), build in builds.items():
         torch.backends.mha.set_fastpath_enabled(False)
         with torch.no_grad(), FlopCounterMode(display=False) as mode:
-            build()(torch.zeros(1, *shape))
+            build().requires_grad_(False)(torch.zeros(1, *shape))  # else its tracker of modules may fail
         torch.backends.mha.set_fastpath_enabled(True)
         for program in found:
             with torch.no_grad():
@@ -155,7 +156,7 @@ def rightness(builds: dict[tuple[str, tuple[int, ...]], Callable[[], object]]) -
     return found
 
 
-def of_timm(number: int) -> dict[tuple[str, tuple[int, ...]], Callable[[], object]]:
+def of_timm(number: int) -> dict[tuple[str, tuple[int, ...]], Callable[[], Any]]:
     """So many models of timm, drawn by a seed, that run on an image and are small enough for real numbers."""
     import timm
     import torch
@@ -165,7 +166,7 @@ def of_timm(number: int) -> dict[tuple[str, tuple[int, ...]], Callable[[], objec
 
     names = timm.list_models()
     random.Random(20).shuffle(names)
-    chosen: dict[tuple[str, tuple[int, ...]], Callable[[], object]] = {}
+    chosen: dict[tuple[str, tuple[int, ...]], Callable[[], Any]] = {}
     for name in names:
         if len(chosen) == number:
             break
