@@ -156,9 +156,10 @@ def _compose(
     )
     return Document(
         study=study,
-        abstract=tuple(_link(linker, numbered[study.abstract], drafts)),
+        abstract=tuple(_link(linker, numbered[study.abstract], study.abstract, drafts)),
         sections=tuple(
-            replace(section, blocks=tuple(_link(linker, section.blocks, drafts))) for section in sections
+            replace(section, blocks=tuple(_link(linker, section.blocks, section.id, drafts)))
+            for section in sections
         ),
         items=items,
         results=results,
@@ -217,11 +218,15 @@ def _titles(templates: Path) -> dict[str, str]:
     return {name: re.sub(r"[*`$]", "", title) for name, title in titles.items()}
 
 
-def _link(linker: Linker, blocks: Sequence[Block], drafts: Sequence[Draft]) -> list[Block]:
+def _link(linker: Linker, blocks: Sequence[Block], section: str, drafts: Sequence[Draft]) -> list[Block]:
     try:
         return linker.link(blocks)
     except DeadReference as error:
-        raise fault(drafts, error.target, str(error)) from None
+        own = [draft for draft in drafts if draft.file.stem == section] or drafts
+        _, _, short = error.target.partition("/")  # as it is written after about(…)
+        said = (error.target, f'ref("{short}"', f"ref('{short}'")
+        needle = next((one for one in said if any(draft.place(one) for draft in own)), error.target)
+        raise fault(own, needle, str(error)) from None
 
 
 def _unmentioned(

@@ -258,6 +258,11 @@ def test_a_wrong_template_is_refused_with_file_and_line(
     ("text", "line", "complaint"),
     [
         ("% if true\n\nA.\n", 3, "`% if` begins here and is never ended; write `% endif` below it"),
+        (
+            '% do about("architecture.vgg19")\n\nSee {{ ref("layerz") }}.\n',
+            5,
+            "no section of this study shows 'architecture.vgg19/layerz'",
+        ),
         ("A.\n% for a in [1]\n% if a\n% endif\n", 4, "`% for` begins here and is never ended"),
         (
             "% if true\n% for a in [1]\n% endif\n",
