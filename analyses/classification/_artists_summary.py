@@ -85,8 +85,8 @@ def summary(parameters: ArtistsParameters, outcomes: Mapping[str, Outcome]) -> S
         title = f"Validation accuracy of {one.factor} {one.value}, less the baseline's"
         metrics |= one.difference.metrics(f"{one.name}/", title)
         title = f"Training accuracy of {one.factor} {one.value}, less the baseline's"
-        trained = one.train_difference.metrics(f"{one.name}/train_", title)
-        metrics[f"{one.name}/train_difference"] = trained[f"{one.name}/train_difference"]  # of p the smallest
+        key = f"{one.name}/train_difference"  # of their p-values only the smallest is a metric
+        metrics[key] = one.train_difference.metrics(f"{one.name}/train_", title)[key]
         if one.factor == "early stopping":
             stops = [outcomes[f"{one.name}/{fold}"]["epochs"] or 0 for fold in range(one.accuracy.n)]
             for key, epochs, words in (

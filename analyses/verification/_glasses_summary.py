@@ -64,7 +64,6 @@ def summary(parameters: GlassesParameters, outcomes: Mapping[str, Outcome]) -> S
         findings=_findings(found, outcomes)
         | {
             "drawing_changes_strangers": _strangers_finding(strangers),
-            "drawing_costs_other_pairs": _other_pairs_finding(metrics),
             "published_pairs_are_few": _published_finding(metrics, outcomes),
         },
         note=verification.weights_note(outcomes),
@@ -237,16 +236,6 @@ def _strangers_finding(found: Mapping[str, evaluation.Comparison]) -> Finding:
         none=f"None of these {differences} is significant after Holm's correction.",
         one=f"After Holm's correction for these {differences}, only that {{members}} is significant.",
         many=f"After Holm's correction for these {differences}, those {{members}} are significant.",
-    )
-
-
-def _other_pairs_finding(metrics: Mapping[str, Metric]) -> Finding:
-    keys = [f"{{}}/{kind}_glasses_tpr" for kind in ("none", "both")]
-    return builders.statement(
-        "With drawn glasses in training, the new network accepts smaller shares of the pairs of one person "
-        "without glasses and with glasses on both photographs",
-        all(metrics[key.format("mining")].value < metrics[key.format(BARE)].value for key in keys),
-        *(key.format(method) for key in keys for method in ("mining", BARE)),
     )
 
 

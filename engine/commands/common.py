@@ -262,8 +262,9 @@ def print_grid(grid: Grid, width: int | None = None) -> None:
 
     measured = Measurement.get(out, out.options.update(max_width=10_000), grid)
     natural = measured.maximum
-    fits = width is not None and measured.minimum <= width  # a path that does not fit stays whole
-    room = min(width or natural, natural) if fits else max(out.width, natural)
+    room = max(out.width, natural)
+    if width is not None and measured.minimum <= width:  # else a path stays whole
+        room = min(width, natural)
     console = Console(highlight=False, emoji=False, soft_wrap=True, width=room)
     with console.capture() as captured:
         console.print(grid)
