@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from report import text_files
-from report.bibliography import BibliographyError, bibliography_keys
+from report.bibliography import BibliographyError, bibliography_keys, without
 from report.bibliography_names import family_first
 from report.document import Study
 from report.study import StudyError, load
@@ -54,19 +54,16 @@ def open_study(folder: Path, ours: Path) -> OwnStudy:
     links |= {joined / "sections" / "abstract.md": folder / "abstract.md"}
     links |= {joined / "studies" / f"{name}.toml": folder / STUDY}
     try:
-        repeated = sorted(_keys(ours) & _keys(folder))
-        joint = {part: _joint(folder / part, ours / part) for part in ("names.txt", "references.bib")}
+        joint = {
+            "names.txt": _text(folder / "names.txt") + _text(ours / "names.txt"),
+            "references.bib": family_first(_references(folder / "references.bib", ours / "references.bib")),
+        }
     except (BibliographyError, text_files.UnreadableText) as error:
         raise StudyError(str(error)) from None
-    if repeated:
-        raise StudyError(
-            f"{folder / 'references.bib'}: the key {repeated[0]!r} is already in the bibliography that comes"
-            " with convstudy; remove the entry, or give it another key"
-        )
     with holding(joined, wait=True):
         _link(joined, links)
-        write_atomically(joined / "names.txt", joint["names.txt"].encode())
-        write_atomically(joined / "references.bib", family_first(joint["references.bib"]).encode())
+        for part, text in joint.items():
+            write_atomically(joined / part, text.encode())
     links |= {joined / part: folder / part for part in (*joint, "sections")}
     try:
         study = load(joined / "studies" / f"{name}.toml", joined, typed_numbers="notice")
@@ -75,9 +72,21 @@ def open_study(folder: Path, ours: Path) -> OwnStudy:
     return OwnStudy(replace(study, site={"title": study.title, "lead": LEAD, **study.site}), joined, links)
 
 
-def _joint(*files: Path) -> str:
-    """The author's first, so that lines are counted as there."""
-    return "\n".join(text_files.read(file) for file in files if file.is_file())
+def _text(file: Path) -> str:
+    return f"{text_files.read(file)}\n" if file.is_file() else ""
+
+
+def _references(mine: Path, ours: Path) -> str:
+    """The author's entries, first so that lines are counted as there, and those of ours with other keys."""
+    keys = bibliography_keys(mine)
+    known = {key.lower(): key for key in bibliography_keys(ours)}
+    for key, line in keys.items():
+        if (same := known.get(key.lower(), key)) != key:  # which are one for BibTeX, and two for pandoc
+            raise BibliographyError(
+                f"{mine}:{line}: the key {key!r} differs from {same!r}, which comes with convstudy, in"
+                f" capital letters alone; write {same}, so that your entry takes its place, or choose another"
+            )
+    return _text(mine) + without(_text(ours), keys)
 
 
 def _named_by_path(folder: Path) -> list[Path]:
@@ -87,10 +96,6 @@ def _named_by_path(folder: Path) -> list[Path]:
         if isinstance(sections, list):
             return [folder / name for name in sections if isinstance(name, str) and name.endswith(".md")]
     return []
-
-
-def _keys(folder: Path) -> set[str]:
-    return set(bibliography_keys(folder / "references.bib"))
 
 
 def _link(joined: Path, links: dict[Path, Path]) -> None:
