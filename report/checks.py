@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from report.document import Document
 from report.formatting import listing
-from report.formulas import FORMULA
+from report.formulas import BEGUN, DISPLAYED, FORMULA
 from report.latex_text import CYRILLIC
 
 _CODE = (r"^(```|~~~).*?^\1[ \t]*$", r"(`+)(?!`).*?(?<!`)\1(?!`)")
@@ -182,15 +182,59 @@ def check_latex(template: Path) -> str:
     """A sentence on the first LaTeX outside of formulas, which is printed as it is typed; "" without any."""
     text = re.sub(FORMULA, _blank, _prose(template), flags=re.DOTALL)
     displayed = r"\\[\[(][^\n]*[=^_\\][^\n]*\\[\])]"
-    if found := re.search(rf"(?<![\\\w:/])\\([A-Za-z]{{2,}})|\$\$|{displayed}", text):
+    if found := re.search(rf"(?<![\\\w:/])\\([A-Za-z]{{2,}})|{displayed}", text):
         line = text.count("\n", 0, found.start()) + 1
         if found[0].startswith((r"\[", r"\(")):
             return f"{template}:{line}: {found[0]} is printed without its backslashes; write $x$, or $$x$$"
-        if not found[1]:
-            return f"{template}:{line}: $$ is printed as it is typed, since no other $$ ends a formula there"
         instead = _COMMANDS.get(found[1], "a formula as $x$, without spaces beside the $")
         return f"{template}:{line}: LaTeX such as {found[0]} is printed as it is typed; write {instead}"
     return ""
+
+
+def check_dollars(template: Path) -> str:
+    """A sentence on the first formula that is begun and not ended in its paragraph; "" without one."""
+    text = re.sub(DISPLAYED, _blank, _prose(template), flags=re.DOTALL)
+    found = re.search(r"(?<!\\)\$\$", text)
+    remedy = "write $$ behind it, and no empty line in it"
+    if not found:
+        found = re.search(BEGUN, re.sub(FORMULA, _blank, text, flags=re.DOTALL))
+        remedy = r"write $ right behind its last sign, or \$ for the sign itself"
+    if not found:
+        return ""
+    line = text.count("\n", 0, found.start()) + 1
+    return f"{template}:{line}: the formula that {found[0]} begins there is never ended; {remedy}"
+
+
+def check_tables(template: Path) -> str:
+    """A sentence on the first row of a table with more cells than it has columns; "" without one.
+
+    Pandoc leaves such cells out without a word.
+    """
+    source = template.read_text("utf-8-sig", errors="replace").splitlines()
+    text = re.sub(FORMULA, _blank, _prose(template), flags=re.DOTALL).splitlines()
+    columns, header = 0, (0, "")
+    for number, (line, written) in enumerate(zip(text, source, strict=True), 1):
+        if written.startswith("%"):  # a statement between rows
+            continue
+        row = line.strip(" \t>")
+        ruled = re.fullmatch(r"[|+]?[ \t]*[:=-]+[ \t]*(?:[|+][ \t]*[:=-]+[ \t]*)*[|+]?", row)
+        if ruled and re.search(r"[|+]", row):
+            columns = _cells(row.replace("+", "|"))
+            number, row = header if not row.startswith("+") else (number, "")
+        elif not row or "|" not in row:
+            columns, header = 0, (0, "")
+        if columns and _cells(row) > columns:
+            found = f"this row has {_cells(row)} cells, and its table {columns} columns"
+            what = r"take cells out, or add columns to every row and rule; \| is the sign itself"
+            return f"{template}:{number}: {found}; {what}"
+        if "|" in row:
+            header = (number, row)
+    return ""
+
+
+def _cells(row: str) -> int:
+    """How many cells a row of a table has."""
+    return len(re.findall(r"(?<!\\)\|", row.removeprefix("|").removesuffix("|"))) + 1
 
 
 def check_brackets(template: Path) -> str:
@@ -209,14 +253,20 @@ def check_brackets(template: Path) -> str:
 
 
 def check_footnotes(template: Path) -> str:
-    """A sentence on the first footnote whose text is not there, or is there twice; "" without one."""
+    """A sentence on the first footnote without a text, several of them, or no mark; "" without one."""
     text = _without_code(template)
+    names = re.findall(r"(?<!\\)\[\^([^\]\s]+)\]", text)
     texts = re.findall(r"^ {0,3}\[\^([^\]\s]+)\]:", text, flags=re.MULTILINE)
     for found in re.finditer(r"(?<!\\)\[\^([^\]\s]+)\]", text):
         if texts.count(found[1]) != 1:
             line, mark = text.count("\n", 0, found.start()) + 1, found[0]
             what = "has several texts; keep one" if found[1] in texts else "has no text"
             return f"{template}:{line}: the footnote {mark} {what}, a paragraph that begins with {mark}:"
+        if names.count(found[1]) == 1:
+            line, mark = text.count("\n", 0, found.start()) + 1, found[0]
+            return (
+                f"{template}:{line}: no text has the mark {mark} of this footnote; write it where it belongs"
+            )
     return ""
 
 

@@ -69,8 +69,9 @@ def render(file: Path, macros: Macros, typed_numbers: str) -> Draft:
     if typed and typed_numbers == "refuse":
         raise ProseError(typed, file.stem)
     notices = tuple(filter(None, (typed, checks.check_html(file), checks.check_latex(file))))
-    if problem := checks.check_footnotes(file) or checks.check_brackets(file):
-        raise ProseError(problem, file.stem)
+    for check in (checks.check_footnotes, checks.check_brackets, checks.check_dollars, checks.check_tables):
+        if problem := check(file):
+            raise ProseError(problem, file.stem)
     environment = ImmutableSandboxedEnvironment(
         loader=jinja2.FunctionLoader(lambda name: (template, name, None)),
         undefined=jinja2.StrictUndefined,

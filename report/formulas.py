@@ -7,8 +7,11 @@ from collections.abc import Callable, Iterator
 from difflib import get_close_matches
 from typing import NamedTuple
 
-#: A formula in the source of a section.
-FORMULA = r"\$\$.+?\$\$|(?<![\\\w])\$(?=\S)(?:[^$\\]|\\.)+?(?<=\S)\$(?!\d)"
+#: Formulas in the source of a section, of which none goes beyond its paragraph.
+DISPLAYED = r"\$\$(?:(?!\n[ \t]*\n).)+?\$\$"
+FORMULA = rf"{DISPLAYED}|(?<![\\\w])\$(?=\S)(?:[^$\\\n]|\n(?![ \t]*\n)|\\.)+?(?<=\S)\$(?!\d)"
+#: A $ that begins a formula, whatever may follow it: no sum of money, as $5 and $7m are.
+BEGUN = r"(?<![\\\w$])\$(?=-?[A-Za-z\\({|\[]|-?[\d.,]+[A-Za-z]?[\\^_{])"
 _MACRO = r"\{\{.*?\}\}"
 #: Commands that a misspelt one may be meant as.
 COMMANDS = """

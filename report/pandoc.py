@@ -22,7 +22,7 @@ DEEPEST = 100  # of a syntax tree; those of our sections are 17 deep
 #: Reads texts separated by NUL; writes of each the syntax tree, and the formulas that MathML cannot hold with
 #: the reason, as two lines of JSON.
 READ_MARKDOWN = r"""
-local extensions = 'markdown-raw_tex-raw_html-raw_attribute-latex_macros'
+local extensions = 'markdown-raw_tex-raw_html-raw_attribute-latex_macros-yaml_metadata_block'
 local options = pandoc.WriterOptions({html_math_method = 'mathml'})
 for text in (io.read('a') .. '\0'):gmatch('([^\0]*)\0') do
   local document, refused = pandoc.read(text, extensions), pandoc.List()
