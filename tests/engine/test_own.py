@@ -209,17 +209,37 @@ def test_faults_are_named_in_the_file_that_the_author_wrote(folder):
 @pytest.mark.parametrize(
     ("entries", "complaint"),
     [
-        ("@misc{lecun1998, title = {Other}}\n", "the key 'lecun1998' is already"),
+        (
+            "@misc{a, title = {A}}\n@misc{LeCun1998, title = {Other}}\n",
+            r"references\.bib:2: the key 'LeCun1998' differs from 'lecun1998', .* write lecun1998",
+        ),
         (
             "@misc{a, title = {A}}\n\n@misc{a, title = {B}}\n",
             r"references\.bib:3: the entry 'a' is there twice",
         ),
+        (
+            "@misc{a, title = {A}}\n@misc{A, title = {B}}\n",
+            r"references\.bib:2: the entry 'A' is there twice",
+        ),
+        ("\n@misc{a, title = {A}\n", r"references\.bib:2: the entry 'a' has no end; a } or"),
+        ('@misc{b, title = {B}}\n@misc{a, title = "A}\n', r"references\.bib:2: the entry 'a' has no end"),
+        ("@misc(a, title = {A}\n@misc{b, title = {B}}\n", r"references\.bib:1: the entry 'a' has no end"),
     ],
 )
-def test_a_key_that_is_there_already_is_refused(folder, entries, complaint):
+def test_entries_that_cannot_be_told_apart_or_have_no_end_are_refused(folder, entries, complaint):
     (folder / "references.bib").write_text(entries, "utf-8")
     with pytest.raises(StudyError, match=complaint):
         open_study(folder, TEMPLATES)
+
+
+def test_an_entry_of_the_author_takes_the_place_of_ours_in_every_format(plain):
+    (plain / "references.bib").write_text("@misc{lecun1998, author = {Ada}, title = {My Own Net}}\n", "utf-8")
+    page = pages(plain, "# Mine\n\nAs [@lecun1998; @simonyan2015] say.\n")
+    assert "My Own Net" in page and "Simonyan" in page and "Gradient-based" not in page
+    entries = latex.sources("", document(plain), open_study(plain, TEMPLATES).templates, plain)[
+        "references.bib"
+    ]
+    assert entries.count(b"{lecun1998,") == 1 and b"My Own Net" in entries
 
 
 def test_one_broken_section_says_so_in_its_place_and_the_rest_is_built(plain, monkeypatch, capsys):
@@ -395,6 +415,19 @@ def test_two_pictures_of_one_name_are_refused(plain):
         ("- a\n  - b\n    - c\n      - d\n        - ee", 7, "a list stands in 4 others"),
         ("A note[^n].", 3, "the footnote [^n] has no text"),
         ("A note[^n].\n\n[^n]: A\n\n[^n]: B", 3, "the footnote [^n] has several texts"),
+        ("A note.\n\n[^n]: Its text.", 5, "no text has the mark [^n] of this footnote"),
+        ("A\n\n$$ a = b", 5, "the formula that $$ begins there is never ended; write $$ behind it"),
+        ("$$ a\n\nb $$", 3, "the formula that $$ begins there is never ended"),
+        ("As $x = 1 says.\n\nAnd ($y$).", 3, "the formula that $ begins there is never ended; write $ right"),
+        ("| A | $x |\n|---|---|\n| a | b |", 3, "the formula that $ begins there is never ended"),
+        (
+            "| A | B |\n|---|---|\n| a | b |\n| a | b | c |",
+            6,
+            "this row has 3 cells, and its table 2 columns",
+        ),
+        ("| A | B | C |\n|---|---|\n| a | b |", 3, "this row has 3 cells, and its table 2 columns"),
+        ("A | B\n--|--\n% for n in [1]\na | b | c\n% endfor", 6, "this row has 3 cells, and its table 2"),
+        ("+---+---+\n| a | b |\n+===+===+\n| a | b | c |\n+---+---+", 6, "this row has 3 cells"),
         (f"A\n{'[' * 3000}word{']' * 3000}", 4, "more than 8 brackets [ of this paragraph are open at once"),
         (f"A\n\n{'> ' * 1500}word", 5, "quotes, lists or emphasis stand too deep in each other there"),
         (f"A {{{{ {'(' * 3000}1{')' * 3000} }}}}", 3, "brackets stand too deep in each other there"),
@@ -848,13 +881,18 @@ def test_a_dollar_sign_that_begins_no_formula_is_printed_in_every_format(plain):
     assert "It costs \\(5 or 6\\) more." in latex.write(document(plain), TEMPLATES)
 
 
+def test_signs_within_cells_and_what_looks_like_settings_are_not_lost(plain):
+    text = "| A | B |\n|---|---|\n| `a|b` | $|x|$ |\n| a\\|b |\n\nWords.\n\n---\nkey: kept\n---\n\nMore.\n"
+    page = pages(plain, f"# Mine\n\n{text}")
+    assert "<td>a|b</td>" in page and "key: kept" in page
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
         ("as \\cite{ada} says", r"LaTeX such as \cite is printed as it is typed; write [@key]"),
         ("an \\alpha more", r"LaTeX such as \alpha is printed as it is typed; write a formula as $x$"),
         ("so \\[ x = y \\] holds", r"\[ x = y \] is printed without its backslashes; write $x$, or $$x$$"),
-        ("$$ a = b", "$$ is printed as it is typed, since no other $$ ends a formula there"),
     ],
 )
 def test_latex_outside_of_formulas_is_named(plain, words, said):
