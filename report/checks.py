@@ -386,7 +386,7 @@ def _information_problems(table: str, document: Document) -> Iterator[str]:
     found = {key: value.strip() for key, _, value in (line.partition(":") for line in table.splitlines())}
     wanted = {"Title": document.study.title, "Author": ", ".join(document.study.authors)}
     for key, value in wanted.items():
-        if found.get(key) != " ".join(value.split()):
+        if found.get(key, "") != " ".join(value.split()):
             yield f"the PDF's {key.lower()} is {found.get(key)!r}, not {value!r}"
 
 

@@ -320,11 +320,11 @@ def _citation(document: Document) -> dict[str, str]:
         "note": f"Computed study, built with convstudy{commit}",
     }
     lines = [f"  {key:<6} = {{{text}}}" for key, text in fields.items() if text]
-    authors = formatting.listing(list(study.authors))
+    authors = f"{formatting.listing(list(study.authors))}." if study.authors else ""
     stop = "" if study.title[-1] in ".?!" else "."
     where = f" {study.address}/index.html" if study.address else ""
-    text = f"{authors}.{f' {year}.' if year else ''} {study.title}{stop} Computed study{commit}.{where}"
-    return {"text": text, "year": year, "bibtex": f"@misc{{{study.id},\n" + ",\n".join(lines) + "\n}"}
+    text = f"{authors}{f' {year}.' if year else ''} {study.title}{stop} Computed study{commit}.{where}"
+    return {"text": text.strip(), "year": year, "bibtex": f"@misc{{{study.id},\n" + ",\n".join(lines) + "\n}"}
 
 
 def _for_bibtex(text: str) -> str:

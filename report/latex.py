@@ -81,11 +81,9 @@ def write(document: Document, templates: Path, tagged: bool = False) -> str:
         title=escape(study.title),
         subtitle=escape(study.subtitle),
         authors=[escape(author) for author in study.authors],
-        people=_people(study),
+        byline=_byline(study, _date(document)),
         language=study.language,
-        affiliation=escape(study.affiliation),
         subject=escape(listing([section.title for section in document.sections[:-1]])),
-        date=_date(document),
         abstract_id=study.abstract,
         abstract=abstract,
         contents=study.contents,
@@ -94,6 +92,12 @@ def write(document: Document, templates: Path, tagged: bool = False) -> str:
         cites=bool(_cited(document)),
         cited=latex_scripts.marks(only_ascii(_cited_entries(document))),
     )
+
+
+def _byline(study: Study, date: str) -> str:
+    """Who wrote it, where and when, a line each."""
+    about = (rf"\normalfont {text}" for text in (escape(study.affiliation), date) if text)
+    return r"\\[2pt] ".join(filter(None, (_people(study), *about)))
 
 
 def _people(study: Study) -> str:

@@ -84,7 +84,8 @@ def _pieces(document: Document) -> list[list[Block] | Item]:
     """In reading order: runs of prose, each a cell, and between them tables and figures."""
     study = document.study
     byline = ", ".join(filter(None, (*study.byline, study.affiliation)))
-    top = [_heading(1, study.title), {"t": "Para", "c": words(byline)}, _heading(2, "Abstract")]
+    by = [{"t": "Para", "c": words(byline)}] if byline else []
+    top = [_heading(1, study.title), *by, _heading(2, "Abstract")]
     pieces: list[list[Block] | Item] = [[*top, *document.abstract]]
     for section in document.sections:
         prose = [_heading(2, _title(section))]

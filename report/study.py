@@ -30,7 +30,7 @@ KEYS = {
     "subtitle": Key(str, "a line below the title", '"A study of ten painters"'),
     "authors": Key(
         list,
-        "names, or tables with name, affiliation and email",
+        "names, or tables with name, affiliation and email; [] for none",
         '["Ada Lovelace", { name = "Bo Ek", affiliation = "Lund", email = "bo@example.org" }]',
         required=True,
     ),
@@ -153,7 +153,8 @@ def load(path: Path, templates: Path, typed_numbers: str = "refuse") -> Study:
             raise StudyError(f"{text.at(key)}: {key} must be {FORMS[key][1]}, not {value!r}")
     for name, known in KEYS.items():
         given = data.get(name)
-        if known.required and not (given.strip() if isinstance(given, str) else given):
+        is_none = name == "authors" and given == []
+        if known.required and not (given.strip() if isinstance(given, str) else given) and not is_none:
             lacks = "is empty; write" if name in data else "is missing; add"
             raise StudyError(f"{text.at(name)}: {name} {lacks} {name} = {known.example}")
     site = data.get("site", {})

@@ -19,6 +19,7 @@ import analyses
 from engine.commands import common
 from engine.own import open_study, study_id
 from report import html, latex, latex_scripts, notebook
+from report import study as studies
 from report.bibliography_names import for_latex
 from report.drafts import ProseError
 from report.prose import compose
@@ -147,6 +148,26 @@ def test_authors_are_names_or_tables_or_anonymous(plain):
     ]
     study.write_text("anonymous = true\n" + text, "utf-8")
     assert document(plain).study.authors == ("Anonymous authors",)
+
+
+@needs_tex
+def test_a_study_without_authors_names_none_in_any_format(plain, capsys):
+    study = plain / "study.toml"
+    study.write_text(study.read_text("utf-8").replace('["Ada", "Bo"]', '[]\ndate = "May 2026"'), "utf-8")
+    (plain / SECTION).write_text("# Mine\n", "utf-8")
+    assert main(["build", str(plain), "--format", "pdf,html,ipynb"]) == 0, capsys.readouterr().err
+    pdf = ["pdfinfo", str(plain / "site" / "my-study.pdf")]
+    assert not re.search("Author: *[^ \n]", subprocess.run(pdf, capture_output=True, text=True).stdout)
+    page = (plain / "site" / "my-study" / "index.html").read_text("utf-8")
+    assert '<p class="authors">May 2026</p>' in page and "citation_author" not in page
+    assert "  author" not in page
+    cells = json.loads((plain / "site" / "my-study.ipynb").read_text("utf-8"))["cells"]
+    assert "".join(cells[0]["source"]).startswith('# A "quoted" \\\\ title\n\n## Abstract')
+
+
+def test_photographs_of_a_reader_are_signed_by_nobody():
+    study = studies.load(TEMPLATES / "studies" / "photographs.toml", TEMPLATES)
+    assert study.people == () and "convstudy made" in study.subtitle
 
 
 def test_from_copies_the_sections_of_a_study_so_that_some_can_be_dropped(tmp_path):
