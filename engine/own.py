@@ -33,6 +33,10 @@ class OwnStudy:
     templates: Path
     links: dict[Path, Path]
 
+    @property
+    def folder(self) -> Path:
+        return self.templates.parents[1]
+
     def in_files_written(self, message: str) -> str:
         return _in_files_written(message, self.links)
 

@@ -47,6 +47,7 @@ from report.document import Block, Document, Item, Section, Study, Written, elem
 from report.draft_checks import check_citations, check_formulas, check_markers, check_structure, with_pictures
 from report.drafts import Draft, ProseError, broken_draft, fault, fault_of_name, render
 from report.macros import Macros
+from report.mentions import shown_in
 from report.numbering import (
     DeadReference,
     Kind,
@@ -226,7 +227,10 @@ def _link(linker: Linker, blocks: Sequence[Block], section: str, drafts: Sequenc
         _, _, short = error.target.partition("/")  # as it is written after about(…)
         said = (error.target, f'ref("{short}"', f"ref('{short}'")
         needle = next((one for one in said if any(draft.place(one) for draft in own)), error.target)
-        raise fault(own, needle, str(error)) from None
+        home = shown_in(own[0].file.parent).get(error.target)
+        does = f"no section of this study shows {error.target!r}, as the section {home} does"
+        remedy = f"name {home} in the study file, or take the reference out"
+        raise fault(own, needle, f"{does}; {remedy}" if home else str(error)) from None
 
 
 def _unmentioned(

@@ -18,6 +18,7 @@ from engine.commands.common import (
     site,
     studies_named,
     templates,
+    unfinished,
     usable,
     work_in_named,
 )
@@ -67,7 +68,9 @@ def build(
     built = build_studies(studies, Options.store, templates(), output, wanted, prefer=prefer, tagged=tagged)
     for line in built.lines:
         out.print(escape(line))
-    for problem in dict.fromkeys((*refreshed.problems, *refreshed.notices, *built.notices, *built.problems)):
+    for problem in dict.fromkeys(
+        (*refreshed.problems, *refreshed.notices, *unfinished(), *built.notices, *built.problems)
+    ):
         say(problem, "yellow")
     if offline_check:
         from report.site_checks import check_site

@@ -19,6 +19,7 @@ from engine.commands.common import (
     site,
     studies_named,
     templates,
+    unfinished,
     work_in_named,
 )
 from results.store import Profile, ResultError
@@ -37,7 +38,7 @@ def check(
     from report.state import NEVER_BUILT, shown
 
     studies, output = studies_named(work_in_named([folder] if folder else [])), site(output)
-    problems, notices = analyses.clashes(), list[str]()
+    problems, notices = analyses.clashes(), unfinished()
     if not Options.folder:
         problems += check_prose(templates())
     for identifier, profile in shown(studies, Options.store, templates()):

@@ -98,6 +98,14 @@ def own_study() -> OwnStudy | None:
     return Options.opened
 
 
+def unfinished() -> list[str]:
+    """What the author of one's own study has still to write, a sentence each."""
+    from engine.unfinished import unfinished as of
+
+    own = own_study()
+    return of(own, TEMPLATES) if own else []
+
+
 def templates() -> Path:
     """The folder of sections, studies and layouts."""
     own = own_study()

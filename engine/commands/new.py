@@ -12,6 +12,7 @@ import typer
 from rich.markup import escape
 
 from engine.commands.common import TEMPLATES, fail, out, refusing, studies_named
+from engine.unfinished import AUTHOR, TITLE
 
 BEGUN = TEMPLATES / "new"
 #: File of `templates/new` → its place in the folder, for those that would be read as ours where they are.
@@ -27,7 +28,7 @@ def new(
     from_: Annotated[
         str | None, typer.Option("--from", metavar="STUDY", help="Begin with its sections (`list studies`)")
     ] = None,
-    title: Annotated[str, typer.Option(help="The title")] = "A study of my own",
+    title: Annotated[str, typer.Option(help="The title")] = TITLE,
     author: Annotated[list[str] | None, typer.Option(help="An author; again for each")] = None,
 ) -> None:
     """Begin a study of your own: its file, an abstract, a section, a bibliography, an analysis."""
@@ -46,7 +47,7 @@ def new(
     names = (*copied[:-1], "my-section", *copied[-1:])  # before the conclusion
     given = {
         "title": json.dumps(title, ensure_ascii=False),  # JSON's texts and lists of texts are TOML's
-        "authors": json.dumps(author or ["Your Name"], ensure_ascii=False),
+        "authors": json.dumps(author or [AUTHOR], ensure_ascii=False),
         "abstract": '"abstract"',
         "sections": "[\n" + "".join(f'    "{name}",\n' for name in names) + "]",
     }

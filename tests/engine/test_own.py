@@ -18,6 +18,7 @@ from PIL import Image
 import analyses
 from engine.commands import common
 from engine.own import open_study, study_id
+from engine.unfinished import AUTHOR, BEGUN, TITLE, unfinished
 from report import html, latex, latex_scripts, notebook
 from report import study as studies
 from report.bibliography_names import for_latex
@@ -175,6 +176,59 @@ def test_from_copies_the_sections_of_a_study_so_that_some_can_be_dropped(tmp_pat
     ours = tomllib.loads((TEMPLATES / "studies" / "verification.toml").read_text("utf-8"))
     sections = tomllib.loads((tmp_path / "a" / "study.toml").read_text("utf-8"))["sections"]
     assert sections == [*ours["sections"][:-1], "my-section", ours["sections"][-1]]
+
+
+def test_what_new_wrote_is_named_until_it_is_rewritten(folder, capsys):
+    study = folder / "study.toml"
+    study.write_text(study.read_text("utf-8").replace("# site =", "site =").replace('"Bo"', f'"{AUTHOR}"'))
+    begun = open_study(folder, TEMPLATES)
+    (said,) = unfinished(begun, TEMPLATES)
+    lines = study.read_text("utf-8").splitlines()
+    toml = [f"{study}:{number}" for number, line in enumerate(lines, 1) if line[:4] in ("auth", "site")]
+    others = [f"{folder}/{SECTION}:1", f"{folder}/references.bib:3"]
+    assert said.startswith(f"{toml[0]}: words of `convstudy new` stand there still (so do {toml[1]}, ")
+    assert f"{folder}/abstract.md:3, {', '.join(others)}); put your own" in said
+    (folder / SECTION).write_text("# Mine\n\nWords.\n", "utf-8")
+    (said,) = unfinished(begun, TEMPLATES)
+    assert "references.bib" not in said and SECTION not in said
+    for command in ("build", "check"):
+        main([command, str(folder), *(["--format", "html"] if command == "build" else [])])
+        assert f"convstudy: {said}" in capsys.readouterr().err.splitlines()
+    assert set(BEGUN) - {TITLE, AUTHOR, '"…"'} == {
+        text
+        for text in BEGUN
+        for file in (TEMPLATES / "new").rglob("*.[mb]*")
+        if text in file.read_text("utf-8")
+    }
+
+
+def test_what_our_sections_say_of_one_that_is_dropped_is_named_until_they_are_copied(tmp_path):
+    folder = tmp_path / "a"
+    assert main(["new", str(folder), "--from", "artists-and-faces", "--title", "T", "--author", "A"]) == 0
+    (folder / "abstract.md").write_text("# Abstract\n\nWords.\n", "utf-8")
+    (folder / SECTION).write_text("# Mine\n\nWords.\n", "utf-8")
+    assert not unfinished(open_study(folder, TEMPLATES), TEMPLATES)
+    study = folder / "study.toml"
+    study.write_text(study.read_text("utf-8").replace('    "facescrub",\n', ""), "utf-8")
+    names = ("artists-introduction", "artists-conclusion")
+    for number in range(3):
+        said = unfinished(open_study(folder, TEMPLATES), TEMPLATES)
+        assert len(said) == 2 - number
+        for name, one in zip(names[number:], said, strict=True):
+            assert one.startswith(
+                f"{TEMPLATES}/sections/{name}.md: it speaks of sections that this study does"
+            )
+            assert re.search(rf"\(lines? \d+, .*of facescrub\); copy it to {folder}/sections and", one)
+        if said:
+            shutil.copy(TEMPLATES / "sections" / f"{names[number]}.md", folder / "sections")
+
+
+def test_a_reference_to_what_a_dropped_section_shows_names_that_section(plain):
+    said = refusal(lambda: document(plain, '# A\n\nSee {{ ref("verification.siamese/recipe") }}.\n'))
+    assert (
+        f"{SECTION}:3: no section of this study shows 'verification.siamese/recipe', as the section s" in said
+    )
+    assert "name siamese in the study file" in said
 
 
 def test_a_section_of_the_author_stands_before_ours_and_goes_when_it_is_removed(folder):
@@ -728,7 +782,7 @@ def test_an_analysis_that_is_not_there_is_named_with_its_line_and_the_nearest(fo
     for use in ('{{ value("own.sqeeze/total_parameters") }}', '% do about("own.sqeeze")'):
         (folder / SECTION).write_text(f"# A\n\n{use}\n", "utf-8")
         assert main(["build", str(folder), "--format", "html"]) == 1
-        (said,) = capsys.readouterr().err.splitlines()
+        *_, said = capsys.readouterr().err.splitlines()
         assert f"{folder / SECTION}:3: there is no analysis 'own.sqeeze'; did you mean own.squeeze" in said
     shutil.copy(folder / "analyses" / "squeeze.py", folder / "analyses" / "sqeeze.py")
     assert main(["explain", str(folder)]) == 0

@@ -1,0 +1,84 @@
+"""What an author has still to make their own: text as `new` wrote it, and what our sections say of others
+that the study does without."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from engine.own import OwnStudy
+
+TITLE, AUTHOR = "A study of my own", "Your Name"
+BEGUN = (
+    TITLE,
+    AUTHOR,
+    "What the study asks, how it answers, and what follows.",
+    "# A section of my own",
+    "An entry of my own, cited with its key",
+    '"…"',  # of an example of a key
+)
+MINE = "my-source"  # the key of that entry
+MOST_LINES = 4  # of a section that are named
+
+
+def unfinished(own: OwnStudy, ours: Path) -> list[str]:
+    """A sentence on each."""
+    return [*_as_begun(own), *_of_dropped_sections(own, ours)]
+
+
+def _as_begun(own: OwnStudy) -> Iterator[str]:
+    written = [file for file in _sections(own).values() if file.is_relative_to(own.folder)]
+    cited = any(f"@{MINE}" in _text(file) for file in written)
+    files = [own.folder / "study.toml", *written, *([own.folder / "references.bib"] if cited else [])]
+    places = [
+        f"{file}:{number}"
+        for file in files
+        for number, line in enumerate(_text(file).splitlines(), 1)
+        if any(text in line for text in BEGUN) and not (file.suffix == ".toml" and line.startswith("#"))
+    ]
+    if places:
+        others = f" (so {'do' if places[2:] else 'does'} {', '.join(places[1:])})" if places[1:] else ""
+        yield f"{places[0]}: words of `convstudy new` stand there still{others}; put your own in their place"
+
+
+def _of_dropped_sections(own: OwnStudy, ours: Path) -> Iterator[str]:
+    """Of each of our sections at most one sentence; what it says in a study of ours without the other section
+    needs that one nowhere."""
+    from report.mentions import shown_in, spoken_of
+    from report.text_files import read
+
+    shown, there = shown_in(own.templates / "sections"), set(_sections(own))
+    studies = [tomllib.loads(read(file)) for file in (ours / "studies").glob("*.toml")]
+    for name, file in _sections(own).items():
+        if not file.is_relative_to(ours):
+            continue
+        dropped = {
+            other: lines
+            for other, lines in spoken_of(file, shown, there).items()
+            if not any(name in study["sections"] and other not in study["sections"] for study in studies)
+        }
+        if dropped:
+            of = "; ".join(f"{_lines(lines)} {other}" for other, lines in dropped.items())
+            yield (
+                f"{file}: it speaks of sections that this study does without ({of}); copy it to"
+                f" {own.folder / 'sections'} and change these lines there"
+            )
+
+
+def _lines(lines: list[int]) -> str:
+    """ "line 4 of", "lines 4, 8 and more of"."""
+    shown = ", ".join(map(str, lines[:MOST_LINES]))
+    return f"line{'s' * bool(lines[1:])} {shown}{' and more' * (len(lines) > MOST_LINES)} of"
+
+
+def _sections(own: OwnStudy) -> dict[str, Path]:
+    """The files of the abstract and of every section, as they were written."""
+    folder = own.templates / "sections"
+    return {name: (folder / f"{name}.md").resolve() for name in (own.study.abstract, *own.study.sections)}
+
+
+def _text(file: Path) -> str:
+    return file.read_text("utf-8-sig", errors="replace") if file.is_file() else ""
