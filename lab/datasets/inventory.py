@@ -90,7 +90,7 @@ class Verification:
     def lines(self) -> Iterator[str]:
         """What a reader is told: what was read, what is damaged, what was left out and why."""
         damaged = f"{len(self.damaged):,} damaged" if self.damaged else "all sound"
-        yield f"{self.name}: {self.files:,} files in {self.where}, {damaged}"
+        yield f"{self.name}: {count(self.files, 'file')} in {self.where}, {damaged}"
         for split, kinds in self.images.items():
             listed = few([f"{kind} {images:,}" for kind, images in kinds.items()], 8)
             named = "" if split == WHOLE else f" for {split}"

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lab.datasets.images import DataError
+from lab.datasets.wording import count as counted
 
 Indices = NDArray[np.int64]
 
@@ -32,20 +33,43 @@ def stratified(
     sizes = _sizes(parts, total)
     if sum(sizes) > total:
         raise DataError(f"{sum(sizes)} images are asked for and there are {total}; ask for fewer")
-    left = {int(kind): int((labels == kind).sum()) for kind in np.unique(labels)}
-    numbers = []
-    for size in sizes:
-        share = _apportion(left, size)
+    counts = {int(kind): int((labels == kind).sum()) for kind in np.unique(labels)}
+    numbers = _numbers(counts, sizes)
+    for share in numbers:
         for kind, count in share.items():
             if count < 1:
-                there = np.count_nonzero(labels == kind)
-                raise DataError(
-                    f"the class {_name(kind, classes)} has {there} images, too few for a split into "
-                    f"{' + '.join(map(str, sizes))} of {total}; add images or leave the class out"
-                )
+                raise DataError(_too_few(counts, parts, kind, classes))
+    return by_number(labels, numbers, seed, classes, groups)
+
+
+def _numbers(counts: dict[int, int], sizes: Sequence[int]) -> list[dict[int, int]]:
+    """Images of each class in each part, in proportion to what the parts before have left."""
+    numbers, left = [], counts
+    for size in sizes:
+        share = _apportion(left, size)
         numbers.append(share)
         left = {kind: count - share[kind] for kind, count in left.items()}
-    return by_number(labels, numbers, seed, classes, groups)
+    return numbers
+
+
+def _too_few(counts: dict[int, int], parts: Sequence[float | int], kind: int, classes: Sequence[str]) -> str:
+    """Why a class has no image in some part, and from how many on it would have one in each."""
+    total = sum(counts.values())
+    sizes = _sizes(parts, total)
+    split = f"{' + '.join(map(str, sizes))} of {counted(total, 'image')}"
+    if min(sizes) < len(counts):
+        return (
+            f"a part of {counted(min(sizes), 'image')}, in a split into {split}, cannot have one of each of "
+            f"the {len(counts)} classes; add images, or choose another split"
+        )
+    there = f"the class {_name(kind, classes)} has {counted(counts[kind], 'image')}"
+    there += f", too few for a split into {split}"
+    for more in range(counts[kind] + 1, total):
+        grown = {**counts, kind: more}
+        numbers = _numbers(grown, _sizes(parts, sum(grown.values())))
+        if all(share[kind] for share in numbers):
+            return f"{there}, which takes at least {more}; add images or leave the class out"
+    return f"{there}; add images or leave the class out"
 
 
 def by_number(
@@ -155,8 +179,9 @@ def folds(labels: NDArray[np.int64], count: int, seed: int, classes: Sequence[st
     smallest = counts.min()
     if smallest < count:
         name = _name(int(kinds[counts.argmin()]), classes)
+        fewer = f"use at most {smallest} folds" if smallest > 1 else "add images or leave the class out"
         raise DataError(
-            f"the class {name} has {smallest} images, too few for {count} folds; use at most {smallest} folds"
+            f"the class {name} has {counted(int(smallest), 'image')}, too few for {count} folds; {fewer}"
         )
     from sklearn.model_selection import StratifiedKFold
 

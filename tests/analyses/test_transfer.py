@@ -161,7 +161,7 @@ def test_a_class_that_is_too_small_is_named(tmp_path):
     root = folder_of_tracks(tmp_path / "signs")
     for file in sorted((root / "stop").iterdir())[1:]:
         file.unlink()
-    with pytest.raises(DataError, match="the class stop has 1 images, too few"):
+    with pytest.raises(DataError, match="the class stop has 1 image, too few"):
         transfer.load(Domain(name=f"folder:{root}", size=32))
 
 

@@ -25,7 +25,7 @@ def test_parts_are_disjoint_cover_everything_and_keep_the_proportions(counts, fr
     try:
         parts = splits.stratified(labels, fractions, seed)
     except DataError as error:  # only where a part has hardly more images than there are classes
-        assert "too few" in str(error)
+        assert "too few" in str(error) or "cannot have one of each" in str(error)
         assert min(counts) * min(fractions) < 2
         return
     assert sorted(np.concatenate(parts)) == list(range(len(labels)))
@@ -55,8 +55,28 @@ def test_the_seed_alone_decides():
 
 
 def test_a_class_too_small_for_a_split_is_named():
-    with pytest.raises(DataError, match=r"class rare has 1 images, too few .* leave the class out"):
+    with pytest.raises(DataError) as refused:
         splits.stratified(labelled([50, 1]), [0.8, 0.2], seed=0, classes=("common", "rare"))
+    assert str(refused.value) == (
+        "the class rare has 1 image, too few for a split into 41 + 10 of 51 images, which takes at least 3; "
+        "add images or leave the class out"
+    )
+    assert len(splits.stratified(labelled([50, 3]), [0.8, 0.2], seed=0)) == 2
+    for fewer in (1, 2):
+        with pytest.raises(DataError, match="which takes at least 3; add images"):
+            splits.stratified(labelled([50, fewer]), [0.8, 0.2], seed=0)
+
+
+def test_a_part_smaller_than_the_number_of_classes_is_named():
+    with pytest.raises(
+        DataError, match=r"a part of 0 images, in a split into 0 \+ 2 of 2 images, cannot have"
+    ):
+        splits.stratified(labelled([1, 1]), [0, 2], seed=0)
+
+
+def test_one_image_of_a_class_gives_no_folds():
+    with pytest.raises(DataError, match="class b has 1 image, too few for 4 folds; add images or leave"):
+        splits.folds(labelled([9, 1]), 4, seed=0, classes=("a", "b"))
 
 
 def test_more_images_than_there_are_is_refused():
