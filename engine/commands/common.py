@@ -57,6 +57,13 @@ def is_own(folder: Path) -> bool:
     return (folder / STUDY).is_file()
 
 
+def _own_around(here: Path) -> Path | None:
+    """The nearest of this folder and those above it that holds a study; those above convstudy hold none."""
+    inside = here.is_relative_to(HOME)
+    above = (folder for folder in (here, *here.parents) if not inside or folder.is_relative_to(HOME))
+    return next(filter(is_own, above), None)
+
+
 def work_in(folder: Path | None, results: Path | None = None) -> None:
     """Let the command work on the study of a folder: its results and analyses come before ours."""
     recorded = HOME / "results"
@@ -150,8 +157,7 @@ def options(
 ) -> None:
     Options.debug = debug
     Options.given = results
-    here = Path.cwd()
-    work_in(here if is_own(here) else None, results)
+    work_in(_own_around(Path.cwd()), results)
     if data_root is not None:
         if not data_root.is_dir():
             fail(2, f"--data-root {data_root} is no folder")

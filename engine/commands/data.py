@@ -74,7 +74,7 @@ def _require_known(name: str) -> None:
     if name not in names() and not name.startswith("folder:"):
         fail(
             2,
-            f"there is no data set {name!r}{analyses.nearest(name, names())}; `data list` names them",
+            f"there is no data set {name!r}; `data list` names them{analyses.nearest(name, names())}",
         )
 
 

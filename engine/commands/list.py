@@ -67,8 +67,8 @@ def list_(
         known = [*LISTS, *analyses.identifiers()]
         fail(
             2,
-            f"there is nothing called {what!r} to list{analyses.nearest(what, known)}; say "
-            f"{', '.join(LISTS)}, or the id of an analysis",
+            f"there is nothing called {what!r} to list; say {', '.join(LISTS)}, or the id of an analysis"
+            f"{analyses.nearest(what, known)}",
         )
     if as_json:
         print_json(rows)

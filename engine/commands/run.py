@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,6 +23,8 @@ from engine.commands.common import (
 )
 from engine.commands.progress import progress
 from results.store import Profile, ResultError
+
+MOST_CHANGES = 3  # of an earlier result that are named
 
 if TYPE_CHECKING:
     from analyses.plugin import Analysis, Parameters
@@ -88,6 +90,7 @@ def run(
     if cluster and ":" in device:
         fail(2, f"--device {device} is of one machine; say cuda, and give each worker a GPU of its own")
     done: list[tuple[str, Profile, bool]] = []  # analysis, profile, whether it ran
+    replaced: dict[str, str] = {}
     with progress() as report:
         for plugin in plugins:
             try:
@@ -101,6 +104,7 @@ def run(
                     parameters = _changed(plugin.id, parameters, [*changes, *own])
                     skipping = getattr(getattr(parameters, "data", None), "damaged", "") == "skip"
                     _tell_of_data(plugin.datasets(parameters), skipping)
+                    replaced[plugin.id] = _replaced(plugin.id, parameters)
                 elif not force and freshness(plugin, recorded, parameters, Options.store).state == "fresh":
                     done.append((plugin.id, recorded, False))
                     continue
@@ -123,7 +127,7 @@ def run(
                 failures.append(str(error))
                 continue
             done.append((plugin.id, recorded, True))
-    _print_done(done, as_json)
+    _print_done(done, as_json, replaced)
     if settings and done and not as_json:
         from engine.commands.show import print_result
 
@@ -137,13 +141,15 @@ def run(
 def _tell_of_data(names: Iterable[str], skipping: bool) -> None:
     """What is read of a reader's own data, and what of any data is left out or to be looked at."""
     from lab.datasets import DataError, locate
+    from lab.datasets.wording import count
 
     for name in names:
         with suppress(DataError):  # said where it is needed
             source = locate(name)
             if name.startswith("folder:"):
                 less = " as far as they can be decoded" if skipping else ""
-                say(f"{name}: {source.release.images:,} images are read{less}", "none")
+                read = count(source.release.images, "image")
+                say(f"{name}: {read} {'is' if source.release.images == 1 else 'are'} read{less}", "none")
             for note in source.notes:
                 say(f"{name}: {note}", "none")
 
@@ -184,13 +190,33 @@ def _draw(plugins: list[Analysis[Any]], named: bool, failures: list[str]) -> Non
         raise typer.Exit(1)
 
 
-def _print_done(done: list[tuple[str, Profile, bool]], as_json: bool) -> None:
+def _replaced(identifier: str, parameters: Parameters) -> str:
+    """ ", in the place of …": what the custom result that is there was made with, where that is something
+    else; there is one custom result of an analysis.
+    """
+    try:
+        earlier = Options.store.read(identifier, "custom").provenance.parameters
+    except ResultError:
+        return ""
+    now = dict(_flat(parameters.model_dump(mode="json")))
+    others = [f"{key}={value}" for key, value in _flat(earlier) if now.get(key, value) != value]
+    shown = " ".join(others[:MOST_CHANGES]) + " …" * (len(others) > MOST_CHANGES)
+    return f", in the place of the earlier one with {shown}" if others else ""
+
+
+def _flat(parameters: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    """Each parameter as --set names it, those inside others too, with its value."""
+    for key, value in parameters.items():
+        yield from _flat(value, f"{before}{key}.") if isinstance(value, dict) else [(before + key, value)]
+
+
+def _print_done(done: list[tuple[str, Profile, bool]], as_json: bool, replaced: Mapping[str, str]) -> None:
     if as_json:
         print_json([{"analysis": name, "profile": profile, "ran": ran} for name, profile, ran in done])
         return
     for name, profile, ran in done:
         where = near(Options.store.path(name, profile))
-        out.print(escape(f"{name}: {'recorded in' if ran else 'unchanged,'} {where}"))
+        out.print(escape(f"{name}: {'recorded in' if ran else 'unchanged,'} {where}{replaced.get(name, '')}"))
 
 
 def _seeds(parameters: Parameters, seeds: int | None) -> list[str]:
@@ -216,17 +242,16 @@ def _changed(identifier: str, parameters: Parameters, settings: list[str]) -> Pa
         if not separator:
             fail(2, f"--set {setting} has no value; write --set {path}=VALUE")
         inside = parent = changed
-        last = path.rpartition(".")[2]
-        for key in path.split("."):
+        keys = path.split(".")
+        for depth, key in enumerate(keys):
             known = list(inside) if isinstance(inside, dict) else []
             if key not in known:
-                fail(
-                    2,
-                    f"{identifier} has no parameter {path!r}{analyses.nearest(key, known)}; "
-                    f"it has {', '.join(known) or 'none'}",
-                )
+                names = [name for name, _ in _flat(parameters.model_dump())]
+                there = f"{'.'.join(keys[:depth]) or 'it'} has {', '.join(known) or 'none'}"
+                close = analyses.nearest(path, list(dict.fromkeys([*changed, *names])))
+                fail(2, f"{identifier} has no parameter {path!r}; {there}{close}")
             parent, inside = inside, inside[key]
-        parent[last] = _value(text)
+        parent[keys[-1]] = _value(text)
     try:
         return type(parameters).model_validate(changed)
     except ValidationError as error:

@@ -68,8 +68,8 @@ def _part(result: Result, kind: str, parts: Mapping[str, Part], name: str) -> Pa
         known = list(parts)
         fail(
             2,
-            f"{result.analysis} has no {kind} {name!r}{analyses.nearest(name, known)}; "
-            f"it has {', '.join(known) or 'none'}",
+            f"{result.analysis} has no {kind} {name!r}; it has {', '.join(known) or 'none'}"
+            f"{analyses.nearest(name, known)}",
         )
     return parts[name]
 

@@ -193,7 +193,7 @@ def test_a_recorded_result_follows_from_its_recorded_cells(name):
         (["data.name=cifar11"], "there is no data set 'cifar11'"),
         (["data.size=16x16"], "takes images of (3, 32, 32), not (3, 16, 16)"),
         (["learning_rate=0"], "learning rate is 0"),
-        (["data.tran=3"], "did you mean train"),
+        (["data.tran=3"], "did you mean data.train"),
     ],
 )
 def test_what_cannot_be_run_is_one_sentence(convstudy, settings, said):

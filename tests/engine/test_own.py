@@ -778,6 +778,41 @@ def test_html_is_shown_as_it_is_typed_with_a_notice(plain, capsys):
     assert f"{plain / SECTION}:3: HTML" in capsys.readouterr().err
 
 
+def test_a_command_in_a_folder_below_works_on_the_study_around_it(folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder / "sections")
+    for command in ("run", "show", "explain"):
+        assert main([command, "own.sqeeze"]) == 2
+        assert "did you mean own.squeeze" in capsys.readouterr().err
+    assert main(["list", "studies"]) == 0
+    assert capsys.readouterr().out.splitlines()[1].startswith("my-study")
+
+
+def test_a_custom_result_says_which_earlier_one_it_takes_the_place_of(folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    for size, earlier in (("14x14", ""), ("28x28", "[256, 14, 14]"), ("28x28", "")):
+        assert main(["run", "architecture.inception", "--set", f"input=256x{size}"]) == 0
+        first = capsys.readouterr().out.splitlines()[0]
+        said = f", in the place of the earlier one with input={earlier}" if earlier else ""
+        assert (
+            first == f"architecture.inception: recorded in results/custom/architecture.inception.json{said}"
+        )
+
+
+@pytest.mark.parametrize(
+    ("key", "there", "close"),
+    [
+        ("data.nam", "data has name, train,", "data.name"),
+        ("dta.name", "it has data, size,", "data.name"),
+        ("name", "it has data, size,", "data.name"),
+        ("data.name.of", "data.name has none", "data.name"),
+    ],
+)
+def test_a_parameter_that_is_not_there_is_named_with_the_nearest(key, there, close, capsys):
+    assert main(["run", "classification.photographs", "--set", f"{key}=x"]) == 2
+    said = capsys.readouterr().err
+    assert f"has no parameter {key!r}; {there}" in said and f"; did you mean {close}" in said
+
+
 def test_an_analysis_that_is_not_there_is_named_with_its_line_and_the_nearest(folder, capsys):
     for use in ('{{ value("own.sqeeze/total_parameters") }}', '% do about("own.sqeeze")'):
         (folder / SECTION).write_text(f"# A\n\n{use}\n", "utf-8")
