@@ -6,6 +6,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -62,9 +63,10 @@ def _of_dropped_sections(own: OwnStudy, ours: Path) -> Iterator[str]:
         }
         if dropped:
             of = "; ".join(f"{_lines(lines)} {other}" for other, lines in dropped.items())
+            copied = f"`cp {quote(str(file))} {quote(str(own.folder / 'sections'))}`"
             yield (
-                f"{file}: it speaks of sections that this study does without ({of}); copy it to"
-                f" {own.folder / 'sections'} and change these lines there"
+                f"{file}: it speaks of sections that this study does without ({of}); make it yours with"
+                f" {copied}, and change these lines there"
             )
 
 

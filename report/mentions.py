@@ -19,6 +19,13 @@ class Mention(NamedTuple):
     target: str  # "analysis/name", "section:id" or the name of an analysis alone
 
 
+def section_titles(sections: Path) -> dict[str, str]:
+    """The title of each section of a folder, without marks."""
+    files = [file for file in sorted(sections.glob("*.md")) if file.is_file()]
+    first = {file.stem: file.read_text("utf-8-sig", errors="replace").partition("\n")[0] for file in files}
+    return {name: re.sub(r"[*`$]", "", line.removeprefix("# ").strip()) for name, line in first.items()}
+
+
 def mentions(section: Path) -> Iterator[Mention]:
     subject = ""
     for number, line in enumerate(section.read_text("utf-8-sig", errors="replace").splitlines(), 1):

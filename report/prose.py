@@ -47,7 +47,7 @@ from report.document import Block, Document, Item, Section, Study, Written, elem
 from report.draft_checks import check_citations, check_formulas, check_markers, check_structure, with_pictures
 from report.drafts import Draft, ProseError, broken_draft, fault, fault_of_name, render
 from report.macros import Macros
-from report.mentions import shown_in
+from report.mentions import section_titles, shown_in
 from report.numbering import (
     DeadReference,
     Kind,
@@ -153,7 +153,10 @@ def _compose(
         )
     ]
     linker = Linker(
-        items, {section.id: section for section in sections}, _titles(templates), _missing(drafts)
+        items,
+        {section.id: section for section in sections},
+        section_titles(templates / "sections"),
+        _missing(drafts),
     )
     return Document(
         study=study,
@@ -210,13 +213,6 @@ def _heading_lines(source: str, blocks: Sequence[Block]) -> dict[str, int]:
         if line and heading[1][0]:
             found[heading[1][0]] = after = line
     return found
-
-
-def _titles(templates: Path) -> dict[str, str]:
-    files = sorted((templates / "sections").glob("*.md"))
-    texts = {file.stem: file.read_text("utf-8-sig", errors="replace") for file in files if file.is_file()}
-    titles = {name: text.partition("\n")[0].removeprefix("# ").strip() for name, text in texts.items()}
-    return {name: re.sub(r"[*`$]", "", title) for name, title in titles.items()}
 
 
 def _link(linker: Linker, blocks: Sequence[Block], section: str, drafts: Sequence[Draft]) -> list[Block]:

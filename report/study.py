@@ -40,7 +40,7 @@ KEYS = {
     "abstract": Key(str, "the section that is the abstract", '"abstract"', required=True),
     "sections": Key(
         list,
-        "in order: a file of sections/, one that comes with convstudy, or a path",
+        "in order: a file of sections/, one that comes with convstudy (`convstudy list sections`), or a path",
         '["my-section", "lenet", "text/method.md"]',
         required=True,
     ),

@@ -12,6 +12,7 @@ from engine.commands.common import (
     Options,
     as_profile,
     fail,
+    near,
     needed,
     out,
     say,
@@ -72,6 +73,8 @@ def build(
         (*refreshed.problems, *refreshed.notices, *unfinished(), *built.notices, *built.problems)
     ):
         say(problem, "yellow")
+    if Options.folder:
+        _say_where(output, [study.id for study in studies])
     if offline_check:
         from report.site_checks import check_site
 
@@ -83,3 +86,10 @@ def build(
         out.print("Every link resolves, and no page loads anything from outside its folder.")
     if built.problems or refreshed.problems:
         raise typer.Exit(1)
+
+
+def _say_where(output: Path, studies: list[str]) -> None:
+    """Where one's own study is to be seen."""
+    made = [output / "index.html", *(output / f"{study}.pdf" for study in studies)]
+    if files := [near(file) for file in made if file.is_file()]:
+        out.print(escape(f"Open {' or '.join(files)}"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 import textwrap
 from collections.abc import Iterator, Sequence
@@ -261,6 +262,14 @@ def studies_named(names: Sequence[str]) -> list[Study]:
 
 def print_json(data: Any) -> None:
     sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+
+
+def called() -> str:
+    """How this program was called, for commands that are to be copied."""
+    program = Path(sys.argv[0])
+    if program.suffix == ".py":
+        return f"{near(Path(sys.executable))} {near(program)}"
+    return "convstudy" if shutil.which("convstudy") else near(program)
 
 
 def near(path: Path) -> str:

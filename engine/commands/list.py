@@ -18,17 +18,16 @@ from engine.commands.common import (
     refusing,
     say,
     studies_named,
+    templates,
 )
 
-LISTS = ("analyses", "studies", "models", "data", "macros", "study-keys")
+LISTS = ("analyses", "studies", "sections", "models", "data", "macros", "study-keys")
 
 
 def list_(
     what: Annotated[
         str,
-        typer.Argument(
-            help="analyses, studies, models, data, macros, study-keys, or an analysis: its parameters"
-        ),
+        typer.Argument(help=f"{', '.join(LISTS)}, or an analysis: its parameters"),
     ] = "analyses",
     as_json: AsJson = False,
 ) -> None:
@@ -41,6 +40,8 @@ def list_(
             {"study": study.id, "title": study.title, "sections": len(study.sections)}
             for study in studies_named([])
         ]
+    elif what == "sections":
+        rows = _section_rows()
     elif what == "models":
         from analyses.inspection import model_names
 
@@ -76,6 +77,20 @@ def list_(
         print_entries(rows)  # whose examples are to be copied
     else:
         print_rows(rows, WIDTH)
+
+
+def _section_rows() -> list[dict[str, Any]]:
+    """Those that a study may name, with the studies that do."""
+    from report.mentions import section_titles
+
+    uses: dict[str, list[str]] = {}
+    for study in studies_named([file.stem for file in sorted((templates() / "studies").glob("*.toml"))]):
+        for name in (study.abstract, *study.sections):
+            uses.setdefault(name, []).append(study.id)
+    return [
+        {"section": name, "title": title, "in": ", ".join(uses.get(name, []))}
+        for name, title in section_titles(templates() / "sections").items()
+    ]
 
 
 def _macro_rows() -> list[dict[str, Any]]:

@@ -11,16 +11,16 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from engine.commands.common import TEMPLATES, fail, out, refusing, studies_named
+from engine.commands.common import TEMPLATES, called, fail, out, refusing, studies_named
 from engine.unfinished import AUTHOR, TITLE
 
 BEGUN = TEMPLATES / "new"
 #: File of `templates/new` → its place in the folder, for those that would be read as ours where they are.
 PLACES = {"ignored.txt": ".gitignore", "pages.yml": ".github/workflows/pages.yml"}
-HEAD = """\
-# The study. `convstudy build` in this folder makes site/index.html and the PDF; what a line says that begins
-# with "# key =" is off until you take away the "# ".
-"""
+HEAD = "# `convstudy build` in this folder writes the PDF and site/index.html.\n"
+#: Keys that many a study sets.
+OFFERED = ("subtitle", "affiliation", "date", "contents", "page_limit", "typed_numbers")
+OFF = '# Off until you take away the first "# "; `convstudy list study-keys` has more.'
 
 
 def new(
@@ -34,6 +34,7 @@ def new(
     """Begin a study of your own: its file, an abstract, a section, a bibliography, an analysis."""
     from engine.own import study_id
     from report.html import RESERVED_STUDIES
+    from report.mentions import section_titles
     from report.text_files import CONTROL
 
     for text in (title, *(author or ())):
@@ -44,12 +45,13 @@ def new(
         fail(2, f"{folder} exists already; name a folder that does not")
     if study_id(folder) in RESERVED_STUDIES:
         fail(2, f"no study can be called {study_id(folder)!r}, a folder of its site; choose another name")
+    known = section_titles(TEMPLATES / "sections")
     names = (*copied[:-1], "my-section", *copied[-1:])  # before the conclusion
     given = {
         "title": json.dumps(title, ensure_ascii=False),  # JSON's texts and lists of texts are TOML's
         "authors": json.dumps(author or [AUTHOR], ensure_ascii=False),
         "abstract": '"abstract"',
-        "sections": "[\n" + "".join(f'    "{name}",\n' for name in names) + "]",
+        "sections": "[\n" + "".join(f'    "{name}",  # {known.get(name, "yours")}\n' for name in names) + "]",
     }
     with refusing(OSError, status=1):
         folder.mkdir(parents=True)
@@ -62,9 +64,10 @@ def new(
         program = Path(sys.argv[0]).resolve()
         makefile.write_text(makefile.read_text("utf-8").replace("{program}", str(program)), "utf-8")
     out.print(
-        escape(f"{folder}/study.toml names the sections; {folder}/sections/my-section.md is yours to rewrite")
+        escape(f"Rewrite abstract.md and sections/my-section.md in {folder}, whose study.toml names the")
     )
-    out.print(escape(f"convstudy build {shlex.quote(str(folder))}"))
+    out.print("sections; this builds it, as often as you like, and names what is still to be done:")
+    out.print(escape(f"{called()} build {shlex.quote(str(folder))}"))
 
 
 def _put(path: Path, content: bytes) -> None:
@@ -73,13 +76,14 @@ def _put(path: Path, content: bytes) -> None:
 
 
 def _study_file(given: dict[str, str]) -> str:
-    """Every key with what it does: those given, then the others as comments."""
+    """Those given, and some others as comments, with what they do."""
     from report.study import KEYS
 
     lines = [HEAD]
-    for name in sorted(KEYS, key=lambda key: key not in given):
+    for name, value in given.items():
         key = KEYS[name]
-        such = f", as {key.example}" if name == "authors" else ""
-        lines.append(f"# {key.meaning[:1].upper()}{key.meaning[1:]}{such}.")
-        lines.append(f"{name} = {given[name]}\n" if name in given else f"# {name} = {key.example}\n")
-    return "\n".join(lines)
+        such = f" For instance {key.example}." if name == "authors" else ""
+        lines.append(f"# {key.meaning[:1].upper()}{key.meaning[1:]}.{such}\n{name} = {value}\n")
+    lines.append(OFF)
+    lines += [f"# {name} = {KEYS[name].example}  # {KEYS[name].meaning}" for name in OFFERED]
+    return "\n".join(lines) + "\n"

@@ -124,12 +124,12 @@ def test_a_folder_of_the_author_never_hides_a_module_of_ours(plain, monkeypatch)
         analyses.get("own.statistics")
 
 
-def test_the_file_of_a_new_study_says_what_every_key_does(folder):
+def test_the_file_of_a_new_study_says_what_a_key_does_and_every_example_is_one(folder):
     text = (folder / "study.toml").read_text("utf-8")
-    uncommented = "\n".join(
-        line.removeprefix("# ") if line.startswith(tuple(f"# {key} = " for key in KEYS)) else line
-        for line in text.splitlines()
-    )
+    offered = [key for key in KEYS if f"# {key} = {KEYS[key].example}  # {KEYS[key].meaning}\n" in text]
+    assert offered[:2] == ["subtitle", "affiliation"] and '"my-section",  # yours\n' in text
+    others = "".join(f"{key} = {KEYS[key].example}\n" for key in KEYS if f"{key} = " not in text)
+    uncommented = others + re.sub("(?m)^# (?=[a-z_]+ = )", "", text)
     assert set(tomllib.loads(uncommented)) == set(KEYS)
     (folder / "study.toml").write_text(uncommented.replace("anonymous = true\n", ""), "utf-8")
     (folder / "abstract.md").write_text("# Abstract\n\nNothing.\n", "utf-8")
@@ -180,7 +180,8 @@ def test_from_copies_the_sections_of_a_study_so_that_some_can_be_dropped(tmp_pat
 
 def test_what_new_wrote_is_named_until_it_is_rewritten(folder, capsys):
     study = folder / "study.toml"
-    study.write_text(study.read_text("utf-8").replace("# site =", "site =").replace('"Bo"', f'"{AUTHOR}"'))
+    text = study.read_text("utf-8").replace('"Bo"', f'"{AUTHOR}"')
+    study.write_text(f"site = {KEYS['site'].example}\n{text}", "utf-8")
     begun = open_study(folder, TEMPLATES)
     (said,) = unfinished(begun, TEMPLATES)
     lines = study.read_text("utf-8").splitlines()
@@ -209,7 +210,7 @@ def test_what_our_sections_say_of_one_that_is_dropped_is_named_until_they_are_co
     (folder / SECTION).write_text("# Mine\n\nWords.\n", "utf-8")
     assert not unfinished(open_study(folder, TEMPLATES), TEMPLATES)
     study = folder / "study.toml"
-    study.write_text(study.read_text("utf-8").replace('    "facescrub",\n', ""), "utf-8")
+    study.write_text(study.read_text("utf-8").replace('    "facescrub",  # Recognising faces\n', ""), "utf-8")
     names = ("artists-introduction", "artists-conclusion")
     for number in range(3):
         said = unfinished(open_study(folder, TEMPLATES), TEMPLATES)
@@ -218,7 +219,9 @@ def test_what_our_sections_say_of_one_that_is_dropped_is_named_until_they_are_co
             assert one.startswith(
                 f"{TEMPLATES}/sections/{name}.md: it speaks of sections that this study does"
             )
-            assert re.search(rf"\(lines? \d+, .*of facescrub\); copy it to {folder}/sections and", one)
+            assert re.search(
+                rf"\(lines? \d+, .*of facescrub\); .* `cp .*/{name}\.md {folder}/sections`, and", one
+            )
         if said:
             shutil.copy(TEMPLATES / "sections" / f"{names[number]}.md", folder / "sections")
 
@@ -1011,8 +1014,17 @@ def test_latex_outside_of_formulas_is_named(plain, words, said):
     assert not document(plain, "# Mine\n\nC:\\Users\\ada, `\\cite`, $\\alpha$ and \\* or \\\\.\n").notices
 
 
+def test_sections_are_listed_with_the_studies_that_have_them(folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    assert main(["list", "sections"]) == 0
+    rows = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines() if line[0] != " ")
+    assert rows["lenet"].endswith("cifar10-and-transfer, complete") and rows["my-section"].endswith(
+        "my-study"
+    )
+
+
 @pytest.mark.parametrize(
-    "what", ["macros", "study-keys", "analyses", "studies", "data", "verification.siamese"]
+    "what", ["macros", "study-keys", "sections", "analyses", "studies", "data", "verification.siamese"]
 )
 def test_what_is_listed_fits_a_hundred_columns(what, capsys):
     assert main(["list", what]) == 0
