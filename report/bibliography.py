@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from report import text_files
 
-BEGUN = re.compile(r"(?m)^[ \t]*@(\w+)\s*([{(])\s*([^,\s]*)")
+BEGUN = re.compile(r"(?m)^[ \t]*@(\w+)\s*([{(])\s*([^,\s{}()]*)")
+NO_KEYS = ("comment", "string", "preamble")
 
 
 class BibliographyError(Exception):
@@ -21,6 +22,7 @@ class _Entry(NamedTuple):
     key: str
     line: int
     text: str  # up to the next one
+    keyed: bool
     closed: bool
 
 
@@ -37,8 +39,11 @@ def bibliography_keys(path: Path) -> dict[str, int]:
         if not entry.closed:
             what = "a } or a quotation mark is missing, or one is too many"
             raise BibliographyError(f"{path}:{entry.line}: the entry {entry.key!r} has no end; {what}")
-        if entry.kind in ("comment", "string", "preamble"):
+        if entry.kind in NO_KEYS:
             continue
+        if not entry.keyed:
+            what = f"@{entry.kind} has no key with a comma behind it"
+            raise BibliographyError(f"{path}:{entry.line}: {what}; write @{entry.kind}{{key, title = …}}")
         for known, line in keys.items():
             if known.lower() == entry.key.lower():
                 again = f"the entry {entry.key!r} is there twice (line {line} too); remove one"
@@ -58,7 +63,8 @@ def _entries(text: str) -> Iterator[_Entry]:
     for found, end in zip(begun, ends, strict=True):
         line = text.count("\n", 0, found.start(1)) + 1
         closed = _is_closed(text[found.end(2) : end], found[2])
-        yield _Entry(found[1].lower(), found[3], line, text[found.start() : end], closed)
+        keyed = bool(found[3]) and bool(re.match(r"\s*[,})]", text[found.end() : end]))
+        yield _Entry(found[1].lower(), found[3], line, text[found.start() : end], keyed, closed)
 
 
 def _is_closed(text: str, opening: str) -> bool:

@@ -210,8 +210,8 @@ def check_tables(template: Path) -> str:
 
     Pandoc leaves such cells out without a word.
     """
-    source = template.read_text("utf-8-sig", errors="replace").splitlines()
-    text = re.sub(FORMULA, _blank, _prose(template), flags=re.DOTALL).splitlines()
+    source = template.read_text("utf-8-sig", errors="replace").split("\n")
+    text = re.sub(FORMULA, _blank, _prose(template), flags=re.DOTALL).split("\n")
     columns, header = 0, (0, "")
     for number, (line, written) in enumerate(zip(text, source, strict=True), 1):
         if written.startswith("%"):  # a statement between rows
@@ -220,7 +220,8 @@ def check_tables(template: Path) -> str:
         ruled = re.fullmatch(r"[|+]?[ \t]*[:=-]+[ \t]*(?:[|+][ \t]*[:=-]+[ \t]*)*[|+]?", row)
         if ruled and re.search(r"[|+]", row):
             columns = _cells(row.replace("+", "|"))
-            number, row = header if not row.startswith("+") else (number, "")
+            number, row = (number, "") if row.startswith("+") else header
+            row = row[row.find("|") :] if line.strip(" \t>").startswith("|") else row  # behind a list's mark
         elif not row or "|" not in row:
             columns, header = 0, (0, "")
         if columns and _cells(row) > columns:

@@ -38,8 +38,8 @@ def new(
     from report.text_files import CONTROL
 
     for text in (title, *(author or ())):
-        if not text.strip() or CONTROL.search(text):
-            fail(2, f"{text!r} is no text for --title or --author; say it in letters")
+        if not text.strip() or CONTROL.search(text) or len(text.splitlines()) > 1:
+            fail(2, f"{text!r} is no text for --title or --author; say it in letters, in one line")
     copied = studies_named([from_])[0].sections if from_ else ()
     if folder.exists():
         fail(2, f"{folder} exists already; name a folder that does not")

@@ -299,6 +299,12 @@ def test_faults_are_named_in_the_file_that_the_author_wrote(folder):
             "@misc{a, title = {A}}\n@misc{A, title = {B}}\n",
             r"references\.bib:2: the entry 'A' is there twice",
         ),
+        (
+            "@misc{a}\n@misc{, title = {A}}\n",
+            r"references\.bib:2: @misc has no key with a comma behind it; write",
+        ),
+        ("@misc{title = {A}}\n", r"references\.bib:1: @misc has no key with a comma"),
+        ("@misc{a b, title = {A}}\n", r"references\.bib:1: @misc has no key with a comma"),
         ("\n@misc{a, title = {A}\n", r"references\.bib:2: the entry 'a' has no end; a } or"),
         ('@misc{b, title = {B}}\n@misc{a, title = "A}\n', r"references\.bib:2: the entry 'a' has no end"),
         ("@misc(a, title = {A}\n@misc{b, title = {B}}\n", r"references\.bib:1: the entry 'a' has no end"),
@@ -602,7 +608,7 @@ def test_a_damaged_state_of_the_last_build_is_made_again(plain):
 
 
 def test_new_and_build_refuse_what_is_no_title_and_no_folder(tmp_path, capsys):
-    for arguments in (["--title", "a\x07"], ["--author", " "]):
+    for arguments in (["--title", "a\x07"], ["--author", " "], ["--author", "Ada\nBo"]):
         assert main(["new", str(tmp_path / "a"), *arguments]) == 2
         assert "is no text for --title or --author" in capsys.readouterr().err
     assert not (tmp_path / "a").exists()
@@ -995,7 +1001,7 @@ def test_a_dollar_sign_that_begins_no_formula_is_printed_in_every_format(plain):
 
 
 def test_signs_within_cells_and_what_looks_like_settings_are_not_lost(plain):
-    text = "| A | B |\n|---|---|\n| `a|b` | $|x|$ |\n| a\\|b |\n\nWords.\n\n---\nkey: kept\n---\n\nMore.\n"
+    text = "| A | B |\n|---|---|\n| `a|b` | $|x|$ |\n| a\\|b |\n\n- | C | D |\n  |---|---|\n  | c | d |\n\nWords.\u2028\n\n---\nkey: kept\n---\n\nMore.\n"
     page = pages(plain, f"# Mine\n\n{text}")
     assert "<td>a|b</td>" in page and "key: kept" in page
 
