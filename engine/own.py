@@ -54,7 +54,7 @@ def open_study(folder: Path, ours: Path) -> OwnStudy:
     links |= {joined / "studies" / file.name: file for file in (ours / "studies").glob("*.toml")}
     links |= {joined / "sections" / file.name: file for file in (ours / "sections").glob("*.md")}
     links |= {joined / "sections" / file.name: file for file in (folder / "sections").glob("*.md")}
-    links |= {joined / "sections" / file.name: file for file in _named_by_path(folder)}
+    links |= {joined / "sections" / file.name: file for file in _named_by_path(folder, ours)}
     links |= {joined / "sections" / "abstract.md": folder / "abstract.md"}
     links |= {joined / "studies" / f"{name}.toml": folder / STUDY}
     try:
@@ -69,6 +69,7 @@ def open_study(folder: Path, ours: Path) -> OwnStudy:
         for part, text in joint.items():
             write_atomically(joined / part, text.encode())
     links |= {joined / part: folder / part for part in (*joint, "sections")}
+    links |= {joined / "studies": ours / "studies"}
     try:
         study = load(joined / "studies" / f"{name}.toml", joined, typed_numbers="notice")
     except StudyError as error:
@@ -93,12 +94,19 @@ def _references(mine: Path, ours: Path) -> str:
     return _text(mine) + without(_text(ours), keys)
 
 
-def _named_by_path(folder: Path) -> list[Path]:
-    """The sections that the study file names by their path; `load` judges the rest of it."""
+def _named_by_path(folder: Path, ours: Path) -> list[Path]:
+    """The sections that the study file names by their path, or as a file of a folder of sections; `load`
+    judges the rest of it.
+    """
+
+    def place(name: str) -> Path:
+        files = [folder / name, *(home / "sections" / name for home in (folder, ours) if "/" not in name)]
+        return next((file for file in files if file.is_file()), files[0])
+
     with suppress(OSError, ValueError, tomllib.TOMLDecodeError):
         sections = tomllib.loads((folder / STUDY).read_text("utf-8-sig")).get("sections")
         if isinstance(sections, list):
-            return [folder / name for name in sections if isinstance(name, str) and name.endswith(".md")]
+            return [place(name) for name in sections if isinstance(name, str) and name.endswith(".md")]
     return []
 
 

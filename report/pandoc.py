@@ -86,7 +86,7 @@ def call(arguments: Sequence[str], text: str) -> str:
 def read_markdown(texts: Sequence[str]) -> list[Parsed]:
     """What each text holds, all in one call; texts do not see each other's footnotes or ids."""
     output = call(["lua", "-e", READ_MARKDOWN], "\0".join(text.replace("\0", "") for text in texts))
-    lines = output.splitlines()
+    lines = output.removesuffix("\n").split("\n")  # no others, which may stand within a text
     trees, formulas = lines[::2], lines[1::2]
     for index, line in enumerate(trees):
         if _depth(line) > DEEPEST:

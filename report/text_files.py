@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")  # how such a file begins
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")  # what nothing prints, but tabs and ends of lines
+#: What nothing prints, but tabs and ends of lines; and what some count for ends of lines, and others do not.
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 class UnreadableText(ValueError):

@@ -38,7 +38,7 @@ def new(
     from report.text_files import CONTROL
 
     for text in (title, *(author or ())):
-        if not text.strip() or CONTROL.search(text) or len(text.splitlines()) > 1:
+        if not text.strip() or CONTROL.search(text) or "\n" in text:
             fail(2, f"{text!r} is no text for --title or --author; say it in letters, in one line")
     copied = studies_named([from_])[0].sections if from_ else ()
     if folder.exists():

@@ -251,13 +251,17 @@ def _changed(identifier: str, parameters: Parameters, settings: list[str]) -> Pa
                 close = analyses.nearest(path, list(dict.fromkeys([*changed, *names])))
                 fail(2, f"{identifier} has no parameter {path!r}; {there}{close}")
             parent, inside = inside, inside[key]
-        parent[keys[-1]] = _value(text)
+        parent[keys[-1]] = value = _value(text)
+        if isinstance(inside, dict) and not isinstance(value, dict):
+            fail(2, f"--set {path} has parts; set one of them, as --set {path}.{next(iter(inside))}=VALUE")
     try:
         return type(parameters).model_validate(changed)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or " ".join(settings)  # or of several together
-        fail(2, f"--set {where}: {first['msg'].removeprefix('Value error, ')}")
+        now = dict(_flat(parameters.model_dump(mode="json"))).get(where)
+        is_now = "" if now is None else f"; it is {where}={json.dumps(now)} unless said"
+        fail(2, f"--set {where}: {first['msg'].removeprefix('Value error, ')}{is_now}")
 
 
 def _value(text: str) -> Any:

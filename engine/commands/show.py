@@ -43,7 +43,9 @@ def show(
     output: Annotated[Path | None, typer.Option(help="A .svg, .pdf or .png for --figure")] = None,
 ) -> None:
     """A recorded result, in the terminal or as JSON; or its tables and figures for another document."""
-    analyses_named([name])
+    found = analyses_named([name])
+    if name not in found:
+        fail(2, f"{name} is a family of analyses; name one, such as {found[0]}")
     chosen = as_profile(profile)
     with refusing(ResultError, status=1):
         result = Options.store.read(name, chosen) if chosen else Options.store.best(name)

@@ -250,7 +250,13 @@ def test_a_section_may_be_named_by_its_path(plain):
     study = plain / "study.toml"
     study.write_text(study.read_text("utf-8").replace('"my-section"', '"text/method.md"'), "utf-8")
     assert document(plain).sections[0].title == "Method"
-    study.write_text(study.read_text("utf-8").replace("method.md", "methods.md"), "utf-8")
+    text = study.read_text("utf-8")
+    for name, title in (("my-section.md", "A section of my own"), ("lenet.md", "The LeNet-like network")):
+        study.write_text(text.replace("text/method.md", name), "utf-8")
+        assert open_study(plain, TEMPLATES).study.sections == (name.removesuffix(".md"),)
+        joined = plain / ".build" / "templates" / "sections" / name
+        assert title in joined.read_text("utf-8").partition("\n")[0]
+    study.write_text(text.replace("method.md", "methods.md"), "utf-8")
     with pytest.raises(StudyError, match=r"there is no file 'text/methods\.md'"):
         open_study(plain, TEMPLATES)
 
@@ -525,6 +531,7 @@ def test_two_pictures_of_one_name_are_refused(plain):
         ("![A](cut.png)", 3, "cut.png is no PNG that can be read; save the picture again"),
         ("![A](large.png)", 3, "large.png is too large to be shown; save it with at most 10000 pixels"),
         ("A \x07 sound.", 3, "the text has a control character (U+0007), which nothing prints"),
+        ("A\n\nline\u2028break.", 5, "the text has a control character (U+2028), which nothing prints"),
         ("{{ value(3) }}", 3, "name of value() is a text in quotation marks"),
         ("{{ table('a.b/c', columns='layer') }}", 3, "columns of table() is a list of texts"),
         ("% for n in range(10000000)\nx\n% endfor", 3, "Range too big"),
@@ -822,6 +829,20 @@ def test_a_parameter_that_is_not_there_is_named_with_the_nearest(key, there, clo
     assert f"has no parameter {key!r}; {there}" in said and f"; did you mean {close}" in said
 
 
+def test_a_value_that_does_not_fit_is_named_with_what_it_is_now(capsys):
+    for setting, said in (
+        ("data=5", "--set data has parts; set one of them, as --set data.name=VALUE"),
+        (
+            "data.size=0",
+            "--set data.size: Input should be a valid tuple; it is data.size=[32, 32] unless said",
+        ),
+    ):
+        assert main(["run", "classification.photographs", "--set", setting]) == 2
+        assert said in capsys.readouterr().err
+    assert main(["show", "architecture"]) == 2
+    assert "architecture is a family of analyses; name one, such as architecture.a" in capsys.readouterr().err
+
+
 def test_an_analysis_that_is_not_there_is_named_with_its_line_and_the_nearest(folder, capsys):
     for use in ('{{ value("own.sqeeze/total_parameters") }}', '% do about("own.sqeeze")'):
         (folder / SECTION).write_text(f"# A\n\n{use}\n", "utf-8")
@@ -1001,7 +1022,8 @@ def test_a_dollar_sign_that_begins_no_formula_is_printed_in_every_format(plain):
 
 
 def test_signs_within_cells_and_what_looks_like_settings_are_not_lost(plain):
-    text = "| A | B |\n|---|---|\n| `a|b` | $|x|$ |\n| a\\|b |\n\n- | C | D |\n  |---|---|\n  | c | d |\n\nWords.\u2028\n\n---\nkey: kept\n---\n\nMore.\n"
+    cells = "| A | B |\n|---|---|\n| `a|b` | $|x|$ |\n| a\\|b |\n\n- | C | D |\n  |---|---|\n  | c | d |\n"
+    text = f"{cells}\nWords.\n\n---\nkey: kept\n---\n\nMore.\n"
     page = pages(plain, f"# Mine\n\n{text}")
     assert "<td>a|b</td>" in page and "key: kept" in page
 
