@@ -41,8 +41,8 @@ def _as_begun(own: OwnStudy) -> Iterator[str]:
         if any(text in line for text in BEGUN) and not (file.suffix == ".toml" and line.startswith("#"))
     ]
     if places:
-        others = f" (so {'do' if places[2:] else 'does'} {', '.join(places[1:])})" if places[1:] else ""
-        yield f"{places[0]}: words of `convstudy new` stand there still{others}; put your own in their place"
+        others = f", as {'are' if places[2:] else 'is'} {', '.join(places[1:])}" if places[1:] else ""
+        yield f"{places[0]}: this line is still as `convstudy new` wrote it{others}; write your own"
 
 
 def _of_dropped_sections(own: OwnStudy, ours: Path) -> Iterator[str]:

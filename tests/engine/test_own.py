@@ -187,8 +187,8 @@ def test_what_new_wrote_is_named_until_it_is_rewritten(folder, capsys):
     lines = study.read_text("utf-8").splitlines()
     toml = [f"{study}:{number}" for number, line in enumerate(lines, 1) if line[:4] in ("auth", "site")]
     others = [f"{folder}/{SECTION}:1", f"{folder}/references.bib:3"]
-    assert said.startswith(f"{toml[0]}: words of `convstudy new` stand there still (so do {toml[1]}, ")
-    assert f"{folder}/abstract.md:3, {', '.join(others)}); put your own" in said
+    assert said.startswith(f"{toml[0]}: this line is still as `convstudy new` wrote it, as are {toml[1]}, ")
+    assert f"{folder}/abstract.md:3, {', '.join(others)}; write your own" in said
     (folder / SECTION).write_text("# Mine\n\nWords.\n", "utf-8")
     (said,) = unfinished(begun, TEMPLATES)
     assert "references.bib" not in said and SECTION not in said
