@@ -123,10 +123,11 @@ def _metrics(
         validation_accuracy=(transfer["validation_accuracy"], "Validation accuracy by transfer", FRACTION),
         penalty=(transfer["penalty"], "Strength of the penalty that validation images chose"),
         mistakes=(int((~by_transfer).sum()), "Test images that transfer names wrongly", "images"),
-        size=(parameters.size, "Height and width of the images for transfer", "pixels"),
     )
-    return metrics | builders.metrics(
+    metrics |= builders.metrics(
         "scratch/",
         epochs=(parameters.epochs, "Epochs from scratch", "epochs"),
         seeds=(len(runs), "Seeds from scratch", "seeds"),
     )
+    size = builders.metric(parameters.size, "Height and width of the images for transfer", "pixels")
+    return metrics | {"transfer/size": size}
