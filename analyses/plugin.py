@@ -154,7 +154,9 @@ class Analysis(ABC, Generic[P]):
 
     @abstractmethod
     def summarize(self, parameters: P, outcomes: Mapping[str, Outcome]) -> Summary:
-        """The findings, from the outcomes by cell id."""
+        """The findings, from the outcomes by cell id. Where they take a module of their own, its function is
+        assigned here as a `staticmethod`.
+        """
 
     def media(self, parameters: P, outcomes: Mapping[str, Outcome]) -> Mapping[str, Figure]:
         """Pictures of data that may not be passed on, from the data and the outcomes: they stay on the

@@ -95,30 +95,33 @@ def execute(
         names = analysis.datasets(parameters)
     datasets, missing_data = _datasets(analysis, names, store)
     cache = CellCache(analysis, profile, store, datasets, device, threads)
+    records: Records = {}
     with nullcontext() if analysis.analytic else cache.alone():
-
-        def obtain(waiting: list[Cell], before: int) -> Records:
+        for waiting in _planned(analysis, parameters, records):
             keys = {cell.id: cache.key(cell) for cell in waiting}
-            known = {key: cache.measured[key] for key in keys.values() if key in cache.measured}
-            if not force and not analysis.analytic:
-                planned = {keys[cell.id]: cell for cell in waiting}
-                known |= cache.find({key: cell for key, cell in planned.items() if key not in known})
-                cache.take_up(known.values())
-            missing: dict[str, Cell] = {}
+            by_key: dict[str, Cell] = {}
             for cell in waiting:
-                if keys[cell.id] not in known:
-                    missing.setdefault(keys[cell.id], cell)
-            if missing and missing_data:
+                by_key.setdefault(keys[cell.id], cell)
+            known = cache.measured
+            if not force and not analysis.analytic:
+                known = cache.find(by_key)
+                cache.take_up(known.values())
+            tasks = [
+                workers.Task(cell, key, cache.scratch(key), device, threads, force, limit)
+                for key, cell in by_key.items()
+                if key not in known
+            ]
+            if tasks and missing_data:
                 raise missing_data
-            if missing:
+            if tasks:
                 with faults_of(analysis, "its check of the data"):
                     analysis.check(parameters)
-            done = before + len(waiting) - len(missing)
-            _measure(analysis, cache, missing, done, jobs, cluster, limit, force, report)
-            known |= cache.measured
-            return _by_id(keys, known)
-
-        records = _gather(analysis, parameters, obtain)
+                notify = _notify(analysis.id, len(records) + len(waiting), len(tasks), report)
+                if cluster and not analysis.analytic:
+                    run_on(cluster, analysis, tasks, jobs, datasets, notify, cache.keep)
+                else:
+                    workers.run(analysis, tasks, jobs, notify, cache.keep)
+            records |= _by_id(keys, known | cache.measured)
         with faults_of(analysis, "its summary"):
             result = _result(analysis, profile, parameters, datasets, records)
         if not analysis.analytic:
@@ -126,6 +129,15 @@ def execute(
         store.write(result)
     report(Progress(analysis.id, len(records), len(records), {}, "", "written"))
     return result
+
+
+def _notify(analysis: str, planned: int, missing: int, report: Report) -> workers.Notify:
+    """What workers tell of the missing among the planned cells, as progress of the analysis."""
+
+    def notify(done: int, shares: dict[str, float], cell: str, message: str) -> None:
+        report(Progress(analysis, planned, planned - missing + done, shares, cell, message))
+
+    return notify
 
 
 def summarize_again(
@@ -194,78 +206,43 @@ def _all_kept(
     best = Unmeasured(analysis.id, 0, 0)
     for device, threads in cells.measured_with(bundles):
         cache = CellCache(analysis, profile, store, found, device, threads)
-
-        def obtain(waiting: list[Cell], before: int, cache: CellCache = cache) -> Records:
+        records: Records = {}
+        planned = 0
+        for waiting in _planned(analysis, parameters, records):
             keys = {cell.id: cache.key(cell) for cell in waiting} if len(found) == len(names) else {}
-            known = cache.find({keys[cell.id]: cell for cell in waiting if cell.id in keys})
-            records = {
-                name: known[key].model_copy(update={"id": name}) for name, key in keys.items() if key in known
-            }
-            if len(records) < len(waiting):
-                raise Unmeasured(analysis.id, before + len(records), before + len(waiting))
-            return records
-
-        try:
-            return cache, _gather(analysis, parameters, obtain)
-        except Unmeasured as error:
-            best = max(best, error, key=lambda unmeasured: (unmeasured.measured, unmeasured.planned))
+            known = cache.find({keys[cell.id]: cell for cell in waiting if keys})
+            records |= _by_id({name: key for name, key in keys.items() if key in known}, known)
+            planned += len(waiting)
+            if len(records) < planned:
+                unmeasured = Unmeasured(analysis.id, len(records), planned)
+                best = max(best, unmeasured, key=lambda one: (one.measured, one.planned))
+                break
+        else:
+            return cache, records
     raise best
 
 
-def _by_id(keys: Mapping[str, str], known: Mapping[str, CellRecord]) -> Records:
-    return {name: known[key].model_copy(update={"id": name}) for name, key in keys.items()}
-
-
-def _gather(
-    analysis: Analysis[Any], parameters: Parameters, obtain: Callable[[list[Cell], int], Records]
-) -> Records:
-    """The record of each cell by its id, in the order of the plan. `obtain` gives those of some cells, by id;
-    it is told how many there were before them."""
-    records: Records = {}
+def _planned(
+    analysis: Analysis[Any], parameters: Parameters, records: Mapping[str, CellRecord]
+) -> Iterator[list[Cell]]:
+    """Its plan, then what follows from the outcomes in `records`, into which the caller puts those of the
+    cells that it was given.
+    """
     with faults_of(analysis, "its plan"):
         waiting = analysis.plan(parameters)
     while waiting:
         if len({cell.id for cell in waiting}) < len(waiting):
             raise AnalysisFailed(f"{analysis.id} plans two cells of one name")
-        records |= obtain(waiting, len(records))
+        yield waiting
         with faults_of(analysis, "planning what follows"):
             following = analysis.plan_next(parameters, _outcomes(records))
         waiting = [cell for cell in following if cell.id not in records]
     if not records:
         raise AnalysisFailed(f"{analysis.id} plans no cell with these parameters")
-    return records
 
 
-def _measure(
-    analysis: Analysis[Any],
-    cache: CellCache,
-    missing: Mapping[str, Cell],
-    before: int,
-    jobs: int | None,
-    cluster: Cluster | None,
-    limit: float | None,
-    force: bool,
-    report: Report,
-) -> None:
-    """Run cells, by key as they are, as many at a time as jobs; `before` others are done already."""
-    if not missing:
-        return
-    tasks = [
-        workers.Task(cell, key, cache.scratch(key), cache.device, cache.threads, force, limit)
-        for key, cell in missing.items()
-    ]
-
-    def notify(done: int, shares: dict[str, float], cell: str, message: str) -> None:
-        report(Progress(analysis.id, before + len(tasks), before + done, shares, cell, message))
-
-    if cluster and not analysis.analytic:
-        run_on(cluster, analysis, tasks, jobs, cache.datasets, notify, cache.keep)
-        return
-    at_a_time = min(jobs or (workers.cores() if cache.device == "cpu" else 1), len(tasks))
-    if at_a_time == 1 or analysis.analytic:
-        workers.run_here(analysis, tasks, notify, cache.keep)
-    else:
-        workers.run_in_processes(analysis, tasks, at_a_time, notify, cache.keep)
+def _by_id(keys: Mapping[str, str], known: Mapping[str, CellRecord]) -> Records:
+    return {name: known[key].model_copy(update={"id": name}) for name, key in keys.items()}
 
 
 def _datasets(

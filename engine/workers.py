@@ -66,8 +66,14 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def run_here(analysis: Analysis[Any], tasks: Sequence[Task], notify: Notify, keep: Keep) -> None:
-    """One cell after another in this process; each record is kept as its cell ends."""
+def run(analysis: Analysis[Any], tasks: Sequence[Task], jobs: int | None, notify: Notify, keep: Keep) -> None:
+    """Run each cell, `jobs` at a time (None: one a core on a CPU, else one); each record is kept as its cell
+    ends. One after another they run in this process.
+    """
+    at_a_time = min(jobs or (cores() if tasks[0].device == "cpu" else 1), len(tasks))
+    if at_a_time > 1 and not analysis.analytic:
+        _run_in_processes(analysis, tasks, at_a_time, notify, keep)
+        return
     for done, task in enumerate(tasks):
         notify(done, {task.cell.id: 0.0}, task.cell.id, task.cell.id)
 
@@ -108,7 +114,7 @@ def with_threads(count: int) -> Iterator[None]:
             torch.set_num_threads(before)
 
 
-def run_in_processes(
+def _run_in_processes(
     analysis: Analysis[Any], tasks: Sequence[Task], jobs: int, notify: Notify, keep: Keep
 ) -> None:
     """As many processes as jobs; each record is kept as its cell ends.

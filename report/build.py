@@ -271,7 +271,7 @@ class _Maker:
         return latex.write(document, self.templates, self.tagged), document, self.templates, folder
 
     def _pdf(self) -> Made:
-        from report import checks, latex, latex_scripts, latex_tags
+        from report import latex, latex_scripts, latex_tags, pdf_checks
 
         try:
             pdf = self._compile()
@@ -279,7 +279,7 @@ class _Maker:
             return Made({}, notices=(f"{self.study.id}.pdf: {error}",))
         document = self.document()
         problems = [
-            f"{pdf.name}: {text}" for text in checks.check_pdf(pdf, pdf.with_suffix(".log"), document)
+            f"{pdf.name}: {text}" for text in pdf_checks.check_pdf(pdf, pdf.with_suffix(".log"), document)
         ]
         notice = latex_scripts.advice(self._source()[0])
         notices = (*document.notices, *([f"{pdf.name}: {notice}"] if notice else []))

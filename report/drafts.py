@@ -13,7 +13,8 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from report import checks, template_faults, text_files
 from report.formatting import listing, markdown
-from report.macros import MacroError, Macros, full_name, missing_note
+from report.macro_calls import missing_note, namespace
+from report.macros import MacroError, Macros, full_name
 from report.numbering import Kind
 from results.schema import Result
 from results.store import ResultError
@@ -86,7 +87,7 @@ def render(file: Path, macros: Macros, typed_numbers: str) -> Draft:
     try:
         template_faults.check_statements(environment, template)
         declared = dict(_declared(environment.parse(template)))
-        text = environment.get_template(str(file)).render(macros.namespace())
+        text = environment.get_template(str(file)).render(namespace(macros))
     except ResultError as error:
         note, problem = missing_note(error, "This section"), f"section {file.stem}: {error}"
         return Draft(file, source, title, note, frozenset(), declared, (problem,), notices, lost=True)

@@ -6,7 +6,7 @@ import io
 import zipfile
 from pathlib import Path
 
-from report import latex, latex_scripts
+from report import latex, latex_faults, latex_scripts
 from report.document import Document
 
 #: What latexmk, and so Overleaf, compiles with when no option is given.
@@ -44,7 +44,9 @@ def write(tex: str, document: Document, templates: Path, folder: Path) -> bytes:
         name=name,
         engine=engine,
         compiler=COMPILERS[engine],
-        packages=" ".join([latex.PACKAGES, *([] if plain else sorted(set(latex_scripts.PACKAGES.values())))]),
+        packages=" ".join(
+            [latex_faults.PACKAGES, *([] if plain else sorted(set(latex_scripts.PACKAGES.values())))]
+        ),
         arxiv="upload this zip"
         if plain
         else "its names need LuaLaTeX; look whether that can be chosen there",

@@ -1,12 +1,13 @@
-"""What section templates may call: every number, table, figure and reference in prose comes through here."""
+"""What section templates may call: every number, table, figure and reference in prose comes through here.
+
+`report.macro_calls` gives templates these macros, with their arguments checked.
+"""
 
 from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any
 
@@ -92,27 +93,6 @@ class Macros:
         except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise ValueError(f"{path} cannot be read: {error}") from None
         self.allowed_names = allowed_names(self.templates)
-
-    def namespace(self) -> dict[str, Callable[..., Any]]:
-        return {name: self._macro(name) for name in MACROS}
-
-    def _macro(self, name: str) -> Callable[..., Any]:
-        """The macro, which says in its place what is missing where the section is not about that."""
-        macro: Callable[..., Any] = getattr(self, name)
-
-        def printed(*given: Any, **named: Any) -> Any:
-            _check_types(name, macro, given, named)
-            if name not in SPARED:
-                return macro(*given, **named)
-            try:
-                return macro(*given, **named)
-            except ResultError as error:
-                if error.analysis in self.subjects:
-                    raise
-                self.lacking[error.analysis] = error
-                return SPARED[name](self._full(given[0] if given else error.analysis), error)
-
-        return printed
 
     def begin(self) -> None:
         """A new section, which rests on nothing yet."""
@@ -200,7 +180,7 @@ class Macros:
 
     def sentence(self, name: str) -> str:
         """The sentence of a finding's verdict, its numbers linked as all others."""
-        analysis, _, _ = self._full(name).partition("/")
+        analysis, _, _ = self.full(name).partition("/")
 
         def show(part: Placeholder) -> str:
             metric = self._metric(f"{analysis}/{part.metric}", False)
@@ -229,7 +209,7 @@ class Macros:
             )
         except ValueError as error:
             raise MacroError(f"{name} cannot be printed so: {error}") from None
-        return _span("value", "metric", self._full(name), f"at least {text}" if metric.partial else text)
+        return _span("value", "metric", self.full(name), f"at least {text}" if metric.partial else text)
 
     def percent(self, name: str, ci: bool = False, decimals: int = 1) -> str:
         """A fraction as "84.3%", or "84.3% (95% CI 80.0–88.3)"."""
@@ -246,7 +226,7 @@ class Macros:
             text = styled(self._metric(name, False), style, **options)
         except ValueError as error:
             raise MacroError(f"{name} cannot be printed so: {error}") from None
-        return _span("value", "metric", self._full(name), text)
+        return _span("value", "metric", self.full(name), text)
 
     def parameter(self, name: str, format: str | None = None) -> str:
         """A parameter of the analysis as its result has it: "faces/size" is the size within faces. Lists are
@@ -287,7 +267,7 @@ class Macros:
 
     def table(self, name: str, columns: list[str] | None = None) -> str:
         """A table of a result, or some of its columns, in a paragraph of its own."""
-        table, target = self._part(name, "tables", "table"), self._full(name)
+        table, target = self._part(name, "tables", "table"), self.full(name)
         known = [column.key for column in table.columns]
         for column in columns or ():
             if column not in known:
@@ -297,7 +277,7 @@ class Macros:
 
     def figure(self, name: str) -> str:
         """A figure of a result, in a paragraph of its own."""
-        target = self._full(name)
+        target = self.full(name)
         self.offers.setdefault(target, Offer("figure", self._part(name, "figures", "figure")))
         return _div("figure", target)
 
@@ -349,12 +329,13 @@ class Macros:
             )
         return metric
 
-    def _full(self, name: str) -> str:
+    def full(self, name: str) -> str:
+        """A name with its analysis."""
         return full_name(name, self.subject)
 
     def _split(self, name: str) -> tuple[str, str]:
         """Analysis and part of a name."""
-        analysis, slash, part = self._full(name).partition("/")
+        analysis, slash, part = self.full(name).partition("/")
         if not slash or not re.fullmatch(ANALYSIS, analysis):
             raise MacroError(
                 f'{name!r} is not of the form "analysis/name", and `% do about("analysis")` is not above'
@@ -370,35 +351,6 @@ class Macros:
         return parts[part]
 
 
-#: What a macro may be given, as it is declared → the types of such a value, and how an error calls it.
-GIVEN: dict[str, tuple[tuple[type, ...], str]] = {
-    "str": ((str,), 'a text in quotation marks, "…"'),
-    "bool": ((bool,), "True or False"),
-    "int": ((int,), "a whole number"),
-    "float": ((int, float), "a number"),
-    "list[str]": ((list, tuple), 'a list of texts, ["…", "…"]'),
-}
-
-
-def _check_types(
-    name: str, macro: Callable[..., Any], given: Sequence[Any], named: Mapping[str, Any]
-) -> None:
-    """MacroError where an argument is not of its type; of one that is missing or unknown the call tells."""
-    call = signature(macro)
-    try:
-        arguments = call.bind(*given, **named).arguments
-    except TypeError:
-        return
-    for key, value in arguments.items():
-        several = call.parameters[key].kind is Parameter.VAR_POSITIONAL
-        declared = call.parameters[key].annotation.removesuffix(" | None")
-        types, wanted = GIVEN[declared]
-        for one in value if several else [value]:
-            texts = one if declared == "list[str]" and isinstance(one, list | tuple) else [""]
-            if one is not None and not (isinstance(one, types) and all(isinstance(t, str) for t in texts)):
-                raise MacroError(f"{key} of {name}() is {wanted}, not {one!r}; it is written {MACROS[name]}")
-
-
 def full_name(name: str, subject: str) -> str:
     """A name with its analysis, which is `subject` where it says none.
 
@@ -408,30 +360,6 @@ def full_name(name: str, subject: str) -> str:
     if not subject or name.startswith(OF_THE_PROSE) or re.fullmatch(ANALYSIS, first):
         return name
     return f"{subject}/{name}"
-
-
-def missing_note(error: ResultError, what: str) -> str:
-    """In the place of a section, table or figure: what is missing, and what to do."""
-    problem, remedy = (
-        "`".join(part if n % 2 else markdown(part) for n, part in enumerate(text.split("`")))
-        for text in (error.problem, error.remedy)
-    )
-    return f"\n\n::: {{.missing}}\n{what} cannot be shown: {problem}; {remedy}.\n:::\n\n"
-
-
-def _missing_words(target: str, _: ResultError) -> str:
-    return f"*(missing: `{target}`)*"
-
-
-#: Macros that print what a section may borrow from a result that it is not about → what else they print.
-SPARED: dict[str, Callable[[str, ResultError], str]] = {
-    **dict.fromkeys(
-        ("value", "percent", "points", "parameter", "sentence", "data", "licence"), _missing_words
-    ),
-    "plain": lambda target, error: r"\text{(missing)}",
-    "table": lambda target, error: missing_note(error, f"The table `{target}`"),
-    "figure": lambda target, error: missing_note(error, f"The figure `{target}`"),
-}
 
 
 def _in_words(value: Any, spec: str) -> str:

@@ -27,7 +27,7 @@ def check_output(
 
     What a study of one's own looks like is its author's to judge, and noticed there; in ours it is a problem.
     """
-    from report import checks, layout
+    from report import layout, pdf_checks
     from report.drafts import ProseError
     from report.prose import compose
     from report.site_checks import check_site
@@ -48,7 +48,7 @@ def check_output(
         judged += [notice for notice in document.notices if notice not in judged]
         pdf, log = output / f"{study.id}.pdf", state.folder / study.id / f"{study.id}.log"
         if pdf.is_file() and log.is_file() and pdf.name in state.targets:
-            problems += [f"{pdf.name}: {problem}" for problem in checks.check_pdf(pdf, log, document)]
+            problems += [f"{pdf.name}: {problem}" for problem in pdf_checks.check_pdf(pdf, log, document)]
             filled = layout.problems(pdf, log.with_suffix(".aux"), document)
             judged += [f"{pdf.name}: {problem}" for problem in filled]
     return problems, notices

@@ -36,12 +36,11 @@ from analyses.classification._artists_comparisons import (
 )
 from analyses.classification._artists_findings import (
     curve_findings,
-    fit_findings,
     search_findings,
-    single_findings,
     transform_findings,
 )
 from analyses.classification._artists_settings import ArtistsParameters, Setting
+from analyses.classification._artists_single_findings import fit_findings, single_findings
 from analyses.comparing import Comparison
 from analyses.plugin import Outcome, Summary
 from lab.evaluation import over_images, paired_over_seeds, wilson

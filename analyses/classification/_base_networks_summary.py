@@ -130,19 +130,17 @@ def _metrics(parameters: BaseNetworksParameters, runs: Runs) -> dict[str, Metric
         )
     for name, label in NETWORKS.items():
         losses = records.mean_curve(runs[LETTER][name], "test_loss")
-        for key, value, title, unit in (
-            ("lowest_test_loss", min(losses), "Lowest mean test loss", "nats"),
-            ("last_test_loss", losses[-1], "Mean test loss after the last epoch", "nats"),
-            (
-                "lowest_test_loss_epoch",
+        metrics |= builders.metrics(
+            f"letter/{name}/",
+            f" without augmentation, {label}",
+            lowest_test_loss=(min(losses), "Lowest mean test loss", "nats"),
+            last_test_loss=(losses[-1], "Mean test loss after the last epoch", "nats"),
+            lowest_test_loss_epoch=(
                 losses.index(min(losses)) + 1,
                 "Epoch of the lowest mean test loss",
                 "epochs",
             ),
-        ):
-            metrics[f"letter/{name}/{key}"] = builders.metric(
-                value, f"{title} without augmentation, {label}", unit
-            )
+        )
     for name, words in (("mobilenet", "separable"), ("resnet", "residual")):
         for key, measured, what in (
             ("forward", "forward_ms", "forward pass"),
@@ -152,16 +150,14 @@ def _metrics(parameters: BaseNetworksParameters, runs: Runs) -> dict[str, Metric
                 metrics[f"{name}/{measured}"].value / metrics[f"convnet/{measured}"].value,
                 f"Time of a {what} of the {NETWORKS[name]} network over that of the ConvNet",
             )
-    budget = {
-        "images": (parameters.data.train, "Training images", "images"),
-        "steps": (parameters.epochs * parameters.data.train // parameters.batch, "Steps", "steps"),
-        "epochs": (parameters.epochs, "Epochs", "epochs"),
-        "seeds": (parameters.seeds, "Seeds", "seeds"),
-        "weight_decay": (parameters.weight_decay, "Weight decay", ""),
-    }
-    return metrics | {
-        f"training/{key}": builders.metric(value, title, unit) for key, (value, title, unit) in budget.items()
-    }
+    return metrics | builders.metrics(
+        "training/",
+        images=(parameters.data.train, "Training images", "images"),
+        steps=(parameters.epochs * parameters.data.train // parameters.batch, "Steps", "steps"),
+        epochs=(parameters.epochs, "Epochs", "epochs"),
+        seeds=(parameters.seeds, "Seeds", "seeds"),
+        weight_decay=(parameters.weight_decay, "Weight decay"),
+    )
 
 
 def _findings(

@@ -152,15 +152,14 @@ def _ablation_pairs(
 def _ablation_metrics(
     ablation: Mapping[str, Sequence[Outcome]], parameters: DesignsParameters
 ) -> dict[str, Metric]:
-    metrics = {
-        f"ablation/{key}": builders.metric(value, f"{title} of the ablation", unit)
-        for key, value, title, unit in (
-            ("train", parameters.ablation_train, "Training images", "images"),
-            ("epochs", parameters.ablation_epochs, "Epochs", "epochs"),
-            ("seeds", parameters.ablation_seeds, "Seeds", "seeds"),
-            ("comparisons", len(CHANGES) - 1, "Comparisons", "comparisons"),
-        )
-    }
+    metrics = builders.metrics(
+        "ablation/",
+        " of the ablation",
+        train=(parameters.ablation_train, "Training images", "images"),
+        epochs=(parameters.ablation_epochs, "Epochs", "epochs"),
+        seeds=(parameters.ablation_seeds, "Seeds", "seeds"),
+        comparisons=(len(CHANGES) - 1, "Comparisons", "comparisons"),
+    )
     for name in (REFERENCE, "no_batch_norm", "adamw", "constant_rate"):
         rate = parameters.ablation_recipe(name).learning_rate
         title = f"Largest learning rate of design A {WORDS[name].removeprefix('Design A ')}"

@@ -84,18 +84,17 @@ def _metrics(
         [np.array(records.class_numbers(run["predictions"])) == labels for run in runs], axis=0
     )
     of_classes = [sum(counts) for counts in zip(*about["counts"], strict=True)]
-    metrics = {
-        f"data/{key}": builders.metric(value, f"{title} of {about['name']}", "images")
-        for key, value, title in (
-            ("images", about["images"], "Images"),
-            ("train", about["sizes"][0], "Training images"),
-            ("validation", about["sizes"][1], "Validation images"),
-            ("test", about["sizes"][2], "Test images"),
-            ("smallest_class", min(of_classes), "Images of the smallest class"),
-            ("largest_class", max(of_classes), "Images of the largest class"),
-            ("repeated", transfer["repeated"], "Test images that are training images too"),
-        )
-    }
+    metrics = builders.metrics(
+        "data/",
+        f" of {about['name']}",
+        images=(about["images"], "Images", "images"),
+        train=(about["sizes"][0], "Training images", "images"),
+        validation=(about["sizes"][1], "Validation images", "images"),
+        test=(about["sizes"][2], "Test images", "images"),
+        smallest_class=(min(of_classes), "Images of the smallest class", "images"),
+        largest_class=(max(of_classes), "Images of the largest class", "images"),
+        repeated=(transfer["repeated"], "Test images that are training images too", "images"),
+    )
     metrics["data/classes"] = builders.metric(len(transfer["classes"]), "Classes", "classes")
     metrics["data/chance"] = builders.metric(
         float(np.bincount(labels).max() / len(labels)),
@@ -114,24 +113,21 @@ def _metrics(
     )
     metrics |= classifiers.on_test_images("transfer", [transfer], "the transferred network")
     metrics |= classifiers.on_test_images("scratch", runs, "the network from scratch")
-    metrics["transfer/gain"] = builders.metric(
-        bootstrap(by_transfer - by_scratch, np.mean),
-        "Test accuracy by transfer less that from scratch",
-        FRACTION,
+    metrics |= builders.metrics(
+        "transfer/",
+        gain=(
+            bootstrap(by_transfer - by_scratch, np.mean),
+            "Test accuracy by transfer less that from scratch",
+            FRACTION,
+        ),
+        validation_accuracy=(transfer["validation_accuracy"], "Validation accuracy by transfer", FRACTION),
+        penalty=(transfer["penalty"], "Strength of the penalty that validation images chose"),
+        mistakes=(int((~by_transfer).sum()), "Test images that transfer names wrongly", "images"),
     )
-    metrics["transfer/validation_accuracy"] = builders.metric(
-        transfer["validation_accuracy"], "Validation accuracy by transfer", FRACTION
+    metrics |= builders.metrics(
+        "scratch/",
+        epochs=(parameters.epochs, "Epochs from scratch", "epochs"),
+        seeds=(len(runs), "Seeds from scratch", "seeds"),
     )
-    metrics["transfer/penalty"] = builders.metric(
-        transfer["penalty"], "Strength of the penalty that validation images chose"
-    )
-    metrics["transfer/mistakes"] = builders.metric(
-        int((~by_transfer).sum()), "Test images that transfer names wrongly", "images"
-    )
-    for key, value, title, unit in (
-        ("scratch/epochs", parameters.epochs, "Epochs from scratch", "epochs"),
-        ("scratch/seeds", len(runs), "Seeds from scratch", "seeds"),
-        ("transfer/size", parameters.size, "Height and width of the images for transfer", "pixels"),
-    ):
-        metrics[key] = builders.metric(value, title, unit)
-    return metrics
+    size = builders.metric(parameters.size, "Height and width of the images for transfer", "pixels")
+    return metrics | {"transfer/size": size}

@@ -19,7 +19,7 @@ from analyses.classification import _artists_comparisons as comparisons
 from analyses.classification._artists_media import painted, under_every_change
 from analyses.classification._artists_settings import SPACE, ArtistsParameters, Paintings, Setting
 from analyses.classification._artists_summary import summary
-from analyses.plugin import Analysis, Cell, Context, Outcome, Profile, Summary
+from analyses.plugin import Analysis, Cell, Context, Outcome, Profile
 from results.schema import Figure
 
 if TYPE_CHECKING:
@@ -129,8 +129,7 @@ class Artists(Analysis[ArtistsParameters]):
         labels, predicted, loss = _predicted(cell, context, model, data, held_out, None)
         return outcome | {"loss": loss} | _held_out_outcome(labels, predicted)
 
-    def summarize(self, parameters: ArtistsParameters, outcomes: Mapping[str, Outcome]) -> Summary:
-        return summary(parameters, outcomes)
+    summarize = staticmethod(summary)
 
     def media(self, parameters: ArtistsParameters, outcomes: Mapping[str, Outcome]) -> Mapping[str, Figure]:
         return painted(_whole(parameters.data, SHOWN))

@@ -9,8 +9,6 @@ coupled L2, and with images mirrored and moved. Expected test accuracies with au
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from analyses import experiments
 from analyses.classification._base_networks_settings import (
     AUGMENTED,
@@ -22,7 +20,7 @@ from analyses.classification._base_networks_settings import (
 )
 from analyses.classification._base_networks_summary import summary
 from analyses.classification._base_networks_times import forward_ms, layer_times
-from analyses.plugin import Analysis, Cell, Context, Outcome, Profile, Summary
+from analyses.plugin import Analysis, Cell, Context, Outcome, Profile
 
 
 class BaseNetworks(Analysis[BaseNetworksParameters]):
@@ -69,8 +67,7 @@ class BaseNetworks(Analysis[BaseNetworksParameters]):
         outcome["forward_ms"] = forward_ms(model, data, timing["batch"], timing["repeats"])
         return outcome
 
-    def summarize(self, parameters: BaseNetworksParameters, outcomes: Mapping[str, Outcome]) -> Summary:
-        return summary(parameters, outcomes)
+    summarize = staticmethod(summary)
 
 
 analysis = BaseNetworks()

@@ -8,8 +8,6 @@ the designs, and is judged on validation data.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from analyses import experiments, records
 from analyses.classification._cifar10_designs_settings import (
     CHANGES,
@@ -17,7 +15,7 @@ from analyses.classification._cifar10_designs_settings import (
     DesignsParameters,
 )
 from analyses.classification._cifar10_designs_summary import summary
-from analyses.plugin import Analysis, Cell, Context, Outcome, Profile, Summary
+from analyses.plugin import Analysis, Cell, Context, Outcome, Profile
 
 
 class Cifar10Designs(Analysis[DesignsParameters]):
@@ -90,8 +88,7 @@ class Cifar10Designs(Analysis[DesignsParameters]):
             outcome["six_views_test_accuracy"] = outcome["six_views"]["test_accuracy"]
         return outcome
 
-    def summarize(self, parameters: DesignsParameters, outcomes: Mapping[str, Outcome]) -> Summary:
-        return summary(parameters, outcomes)
+    summarize = staticmethod(summary)
 
 
 analysis = Cifar10Designs()

@@ -10,14 +10,12 @@ validation images. How many images train, and how long, follows from the data's 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from analyses import experiments
 from analyses.classification._photographs_settings import SCRATCH_SIZE, PhotographsParameters
 from analyses.classification._photographs_summary import summary
 from analyses.classification._photographs_transfer import train_linear
 from analyses.experiments import DataChoice
-from analyses.plugin import Analysis, Cell, Context, Outcome, Profile, Summary
+from analyses.plugin import Analysis, Cell, Context, Outcome, Profile
 from lab.recipes import Augmentation, Recipe
 
 
@@ -67,8 +65,7 @@ class Photographs(Analysis[PhotographsParameters]):
     def run(self, cell: Cell, context: Context) -> Outcome:
         return train_linear(cell, context) if cell.id == "transfer" else experiments.train(cell, context)
 
-    def summarize(self, parameters: PhotographsParameters, outcomes: Mapping[str, Outcome]) -> Summary:
-        return summary(parameters, outcomes)
+    summarize = staticmethod(summary)
 
 
 analysis = Photographs()

@@ -9,12 +9,10 @@ noisy ones worse than those that were trained on noise; the sparse one uses half
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from analyses.concepts._autoencoders_settings import BASELINES, DIGITS, AutoencoderParameters
 from analyses.concepts._autoencoders_summary import summary
 from analyses.concepts._autoencoders_training import run_baselines, train
-from analyses.plugin import Analysis, Cell, Context, Outcome, Profile, Summary
+from analyses.plugin import Analysis, Cell, Context, Outcome, Profile
 
 
 class Autoencoders(Analysis[AutoencoderParameters]):
@@ -48,8 +46,7 @@ class Autoencoders(Analysis[AutoencoderParameters]):
     def run(self, cell: Cell, context: Context) -> Outcome:
         return run_baselines(cell) if cell.id == BASELINES else train(cell, context)
 
-    def summarize(self, parameters: AutoencoderParameters, outcomes: Mapping[str, Outcome]) -> Summary:
-        return summary(parameters, outcomes)
+    summarize = staticmethod(summary)
 
 
 analysis = Autoencoders()

@@ -7,13 +7,13 @@ conventions differ by a point or less, and suppression loses a true box that ove
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from analyses.concepts._average_precision_ranking import best_first
 from analyses.concepts._average_precision_settings import AveragePrecisionParameters, Square
 from analyses.concepts._average_precision_summary import summary
-from analyses.plugin import Analysis, Cell, Context, Outcome, Profile, Summary
+from analyses.plugin import Analysis, Cell, Context, Outcome, Profile
 
 
 class AveragePrecision(Analysis[AveragePrecisionParameters]):
@@ -45,8 +45,7 @@ class AveragePrecision(Analysis[AveragePrecisionParameters]):
             "kept": suppress(places(candidates), scores, parameters.suppression).tolist(),
         }
 
-    def summarize(self, parameters: AveragePrecisionParameters, outcomes: Mapping[str, Outcome]) -> Summary:
-        return summary(parameters, outcomes)
+    summarize = staticmethod(summary)
 
 
 analysis = AveragePrecision()

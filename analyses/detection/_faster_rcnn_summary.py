@@ -186,13 +186,13 @@ def _metrics(
                 [{key: value} for value in values], key, f"{title}, {label}"
             )
         metrics |= charts.loss_metrics(name, found, label)
-    for key, value, title, unit in (
-        ("train", parameters.ablation_train, "Training canvases of the ablation", "images"),
-        ("validation", parameters.ablation_validation, "Canvases that judge the ablation", "images"),
-        ("epochs", parameters.ablation_epochs, "Epochs of the ablation", "epochs"),
-        ("seeds", parameters.ablation_seeds, "Seeds of the ablation", ""),
-    ):
-        metrics[f"ablation/{key}"] = builders.metric(value, title, unit)
+    metrics |= builders.metrics(
+        "ablation/",
+        train=(parameters.ablation_train, "Training canvases of the ablation", "images"),
+        validation=(parameters.ablation_validation, "Canvases that judge the ablation", "images"),
+        epochs=(parameters.ablation_epochs, "Epochs of the ablation", "epochs"),
+        seeds=(parameters.ablation_seeds, "Seeds of the ablation", ""),
+    )
     for name, found in ablation.items():
         words = parameters.changes()[name].words
         for key, measure, title in (

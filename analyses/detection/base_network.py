@@ -64,13 +64,15 @@ class BaseNetwork(Analysis[BaseNetworkParameters]):
     def summarize(self, parameters: BaseNetworkParameters, outcomes: Mapping[str, Outcome]) -> Summary:
         runs = list(outcomes.values())
         metrics = classifiers.measured("base", runs, "the base network")
-        for key, value, title, unit in (
-            ("base/required", parameters.required, "Test accuracy that is asked for", FRACTION),
-            ("training/images", parameters.data.train, "Training images", "images"),
-            ("training/epochs", parameters.epochs, "Epochs", "epochs"),
-            ("training/seeds", parameters.seeds, "Seeds", ""),
-        ):
-            metrics[key] = builders.metric(value, title, unit)
+        metrics["base/required"] = builders.metric(
+            parameters.required, "Test accuracy that is asked for", FRACTION
+        )
+        metrics |= builders.metrics(
+            "training/",
+            images=(parameters.data.train, "Training images", "images"),
+            epochs=(parameters.epochs, "Epochs", "epochs"),
+            seeds=(parameters.seeds, "Seeds"),
+        )
         return Summary(
             metrics=metrics,
             tables={

@@ -16,7 +16,7 @@ from analyses.detection._detection import NETWORKS
 from analyses.detection._faster_rcnn_media import canvases
 from analyses.detection._faster_rcnn_settings import VARIANTS, Change, DetectorParameters
 from analyses.detection._faster_rcnn_summary import summary
-from analyses.plugin import Analysis, Cell, Context, Outcome, Profile, Summary
+from analyses.plugin import Analysis, Cell, Context, Outcome, Profile
 from results.schema import Figure
 
 
@@ -98,8 +98,7 @@ class FasterRcnn(Analysis[DetectorParameters]):
             outcome["map_50"], outcome["map_50_95"] = detection.precisions(model, predicted, part.labels)
         return outcome
 
-    def summarize(self, parameters: DetectorParameters, outcomes: Mapping[str, Outcome]) -> Summary:
-        return summary(parameters, outcomes)
+    summarize = staticmethod(summary)
 
     def media(self, parameters: DetectorParameters, outcomes: Mapping[str, Outcome]) -> Mapping[str, Figure]:
         return {"canvases": canvases(parameters.data)}

@@ -114,19 +114,19 @@ class RegionProposals(Analysis[ProposalParameters]):
             metrics[f"{name}/positive_threshold"] = builders.metric(
                 _thresholds(parameters)[name], "IoU above which a cell is positive"
             )
-        for key, value, title, unit in (
-            ("seeds", len(runs["proposal"]), "Seeds", "seeds"),
-            ("test", parameters.data.test, "Test canvases", "images"),
-            ("canvas", CANVAS, "Height and width of a canvas", "pixels"),
-            ("smallest", OBJECTS[0], "Smallest width of an object", "pixels"),
-            ("largest", OBJECTS[1], "Largest width of an object", "pixels"),
-            ("anchor", ANCHOR, "Width of an anchor", "pixels"),
-            ("cells", (CANVAS // STRIDE) ** 2, "Cells of the map", "cells"),
-            ("negative", NEGATIVE, "IoU up to which an anchor is background", ""),
-            ("epochs", parameters.epochs, "Epochs", "epochs"),
-            ("images", parameters.data.train, "Training canvases", "images"),
-        ):
-            metrics[f"training/{key}"] = builders.metric(value, title, unit)
+        metrics |= builders.metrics(
+            "training/",
+            seeds=(len(runs["proposal"]), "Seeds", "seeds"),
+            test=(parameters.data.test, "Test canvases", "images"),
+            canvas=(CANVAS, "Height and width of a canvas", "pixels"),
+            smallest=(OBJECTS[0], "Smallest width of an object", "pixels"),
+            largest=(OBJECTS[1], "Largest width of an object", "pixels"),
+            anchor=(ANCHOR, "Width of an anchor", "pixels"),
+            cells=((CANVAS // STRIDE) ** 2, "Cells of the map", "cells"),
+            negative=(NEGATIVE, "IoU up to which an anchor is background", ""),
+            epochs=(parameters.epochs, "Epochs", "epochs"),
+            images=(parameters.data.train, "Training canvases", "images"),
+        )
         main = runs["proposal"]
         for name, found in runs.items():
             words = f"cells positive above {_thresholds(parameters)[name]:g}"

@@ -8,7 +8,6 @@ Expected: one box remains at a threshold of 0.3, several at 0.9.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from analyses.detection import _detection as detection
@@ -16,7 +15,7 @@ from analyses.detection._detection import CanvasChoice, Predicted
 from analyses.detection._suppression_settings import SHOWN, SuppressionParameters
 from analyses.detection._suppression_summary import summary
 from analyses.pictures import png
-from analyses.plugin import Analysis, Cell, Context, Outcome, Profile, Summary
+from analyses.plugin import Analysis, Cell, Context, Outcome, Profile
 
 if TYPE_CHECKING:
     from lab.training import Images
@@ -99,8 +98,7 @@ class SuppressionExample(Analysis[SuppressionParameters]):
             "training_examples": looks(data.train, 0)[1],
         }
 
-    def summarize(self, parameters: SuppressionParameters, outcomes: Mapping[str, Outcome]) -> Summary:
-        return summary(parameters, outcomes)
+    summarize = staticmethod(summary)
 
 
 analysis = SuppressionExample()

@@ -282,13 +282,11 @@ def difference_finding(words: str, name: str, one: Comparison, subject: str, whe
 
 def setting_metrics(parameters: SourceParameters, outcome: Outcome) -> dict[str, Metric]:
     """How much data there was."""
-    return {
-        f"data/{key}": builders.metric(value, title, unit)
-        for key, value, title, unit in (
-            ("source", parameters.data.train, "Images of the source", "images"),
-            ("target", outcome["sizes"]["train"], "Images of the target to train with", "images"),
-            ("target_test", outcome["sizes"]["test"], "Test images of the target", "images"),
-            ("target_classes", outcome["classes"], "Classes of the target", "classes"),
-            ("seeds", parameters.seeds, "Seeds", ""),
-        )
-    }
+    return builders.metrics(
+        "data/",
+        source=(parameters.data.train, "Images of the source", "images"),
+        target=(outcome["sizes"]["train"], "Images of the target to train with", "images"),
+        target_test=(outcome["sizes"]["test"], "Test images of the target", "images"),
+        target_classes=(outcome["classes"], "Classes of the target", "classes"),
+        seeds=(parameters.seeds, "Seeds", ""),
+    )

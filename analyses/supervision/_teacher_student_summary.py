@@ -102,16 +102,15 @@ def _metrics(
     smallest, largest = min(parameters.k), max(parameters.k)
     metrics["smallest_k/precision"] = metrics[f"k/{smallest}/precision"]
     metrics["largest_k/precision"] = metrics[f"k/{largest}/precision"]
-    for key, value, title, unit in (
-        ("labelled", parameters.labelled, "Labelled images", "images"),
-        ("unlabelled", runs["teacher"][0]["unlabelled"], "Unlabelled images", "images"),
-        ("shown", parameters.rounds * parameters.shown, "Images shown to a student", "images"),
-        ("smallest_k", smallest, "Smallest K", "images"),
-        ("largest_k", largest, "Largest K", "images"),
-        ("seeds", parameters.seeds, "Seeds", ""),
-    ):
-        metrics[f"data/{key}"] = builders.metric(value, title, unit)
-    return metrics
+    return metrics | builders.metrics(
+        "data/",
+        labelled=(parameters.labelled, "Labelled images", "images"),
+        unlabelled=(runs["teacher"][0]["unlabelled"], "Unlabelled images", "images"),
+        shown=(parameters.rounds * parameters.shown, "Images shown to a student", "images"),
+        smallest_k=(smallest, "Smallest K", "images"),
+        largest_k=(largest, "Largest K", "images"),
+        seeds=(parameters.seeds, "Seeds", ""),
+    )
 
 
 def _comparisons(

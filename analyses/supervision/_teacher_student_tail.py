@@ -62,13 +62,13 @@ class Tail:
         for key, one in self.comparisons().items():
             metrics |= one.metrics(key, f"Change of {MEASURED[key.split('/')[-1][:-1]].lower()}")
         sizes = sorted(next(iter(self.runs.values()))[0]["class_sizes"], reverse=True)
-        for key, value, title in (
-            ("images", sum(sizes), "Images of the long-tailed pool"),
-            ("largest", sizes[0], "Images of its largest class"),
-            ("smallest", sizes[-1], "Images of its smallest class"),
-            ("k", self.k, "K on the long-tailed pool"),
-        ):
-            metrics[f"tail/{key}"] = builders.metric(value, title, "images")
+        metrics |= builders.metrics(
+            "tail/",
+            images=(sum(sizes), "Images of the long-tailed pool", "images"),
+            largest=(sizes[0], "Images of its largest class", "images"),
+            smallest=(sizes[-1], "Images of its smallest class", "images"),
+            k=(self.k, "K on the long-tailed pool", "images"),
+        )
         return metrics | {"tail/seeds": builders.metric(self.seeds, "Seeds of the long-tailed pool")}
 
     def table(self, metrics: Mapping[str, Metric]) -> Table:

@@ -10,11 +10,9 @@ Every student is shown as many images, whatever K is. A seed decides which image
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from analyses import experiments
 from analyses.experiments import DataChoice
-from analyses.plugin import Analysis, Cell, Context, Outcome, Profile, Summary
+from analyses.plugin import Analysis, Cell, Context, Outcome, Profile
 from analyses.supervision._teacher_student_settings import TeacherParameters, cells_of
 from analyses.supervision._teacher_student_summary import summary
 from analyses.supervision._teacher_student_training import divide, pool_of, run_student, run_teacher
@@ -77,8 +75,7 @@ class TeacherStudent(Analysis[TeacherParameters]):
         work = run_teacher if settings["role"] == "teacher" else run_student
         return work(cell, context, divide(cell, data, classes), classes)
 
-    def summarize(self, parameters: TeacherParameters, outcomes: Mapping[str, Outcome]) -> Summary:
-        return summary(parameters, outcomes)
+    summarize = staticmethod(summary)
 
 
 analysis = TeacherStudent()

@@ -112,13 +112,14 @@ def _metrics(
             _validation_losses(runs[name])[0], f"Validation loss after the first epoch: {title}", "nats"
         )
     for name, candidate in parameters.candidates().items():
-        for key, value, words, unit in (
-            ("trained", runs[name][0]["trained"], "Trained parameters", "parameters"),
-            ("parameters", runs[name][0]["parameters"], "Parameters", "parameters"),
-            ("size", candidate.size, "Height and width of the enlarged images", "pixels"),
-            ("epochs", candidate.epochs, "Epochs", "epochs"),
-        ):
-            metrics[f"{name}/{key}"] = builders.metric(value, f"{words}: {titles[name]}", unit)
+        metrics |= builders.metrics(
+            f"{name}/",
+            f": {titles[name]}",
+            trained=(runs[name][0]["trained"], "Trained parameters", "parameters"),
+            parameters=(runs[name][0]["parameters"], "Parameters", "parameters"),
+            size=(candidate.size, "Height and width of the enlarged images", "pixels"),
+            epochs=(candidate.epochs, "Epochs", "epochs"),
+        )
     for part, words in (("train", "Training"), ("validation", "Validation"), ("test", "Test")):
         if size := len(runs[OWN][0]["labels"]) if part == "test" else getattr(parameters.data, part):
             metrics[f"data/{part}"] = builders.metric(size, f"{words} images", "images")

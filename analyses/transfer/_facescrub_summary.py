@@ -87,17 +87,15 @@ def _metrics(
 
     first = f"mlp{parameters.hidden[0]}"
     sizes = runs[first][0]["sizes"]
-    metrics = {
-        f"data/{key}": builders.metric(value, title, unit)
-        for key, value, title, unit in (
-            ("classes", len(runs[first][0]["classes"]), "People", "classes"),
-            ("train", sizes[0], "Training images", "images"),
-            ("validation", sizes[1], "Validation images", "images"),
-            ("test", sizes[2], "Test images", "images"),
-            ("person", parameters.person, "Training images of each person", "images"),
-            ("seeds", parameters.seeds, "Networks of each kind", "networks"),
-        )
-    }
+    metrics = builders.metrics(
+        "data/",
+        classes=(len(runs[first][0]["classes"]), "People", "classes"),
+        train=(sizes[0], "Training images", "images"),
+        validation=(sizes[1], "Validation images", "images"),
+        test=(sizes[2], "Test images", "images"),
+        person=(parameters.person, "Training images of each person", "images"),
+        seeds=(parameters.seeds, "Networks of each kind", "networks"),
+    )
     metrics |= transfer.duplicate_metrics(runs[first][0])
     metrics["conv4/width"] = builders.metric(head["width"], "Kept activations of an image")
     metrics["conv4/parameters"] = builders.metric(

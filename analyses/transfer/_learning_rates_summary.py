@@ -88,18 +88,17 @@ LAG = 0.02  # of a training accuracy behind another, from which on training was 
 
 def _data_metrics(prefix: str, name: str, first: Outcome) -> dict[str, Metric]:
     counts = class_counts(first)
-    metrics = {
-        f"{prefix}data/{key}": builders.metric(value, f"{title}, {name}", unit)
-        for key, value, title, unit in (
-            ("classes", len(counts), "Classes", "classes"),
-            ("train", first["sizes"]["train"], "Training images", "images"),
-            ("validation", first["sizes"]["validation"], "Validation images", "images"),
-            ("test", first["sizes"]["test"], "Test images", "images"),
-            ("smallest_class", min(counts), "Training images of the smallest class", "images"),
-            ("largest_class", max(counts), "Training images of the largest class", "images"),
-            ("size", first["weights"]["size"], "Height and width of the images", "pixels"),
-        )
-    }
+    metrics = builders.metrics(
+        f"{prefix}data/",
+        f", {name}",
+        classes=(len(counts), "Classes", "classes"),
+        train=(first["sizes"]["train"], "Training images", "images"),
+        validation=(first["sizes"]["validation"], "Validation images", "images"),
+        test=(first["sizes"]["test"], "Test images", "images"),
+        smallest_class=(min(counts), "Training images of the smallest class", "images"),
+        largest_class=(max(counts), "Training images of the largest class", "images"),
+        size=(first["weights"]["size"], "Height and width of the images", "pixels"),
+    )
     metrics[f"{prefix}head/training_seconds"] = builders.metric(
         first["training_seconds"], f"Training of all last layers, {name}", "seconds"
     )

@@ -15,13 +15,12 @@ then the two networks in turn, seed by seed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from analyses import experiments
 from analyses.classification._cifar10_designs_settings import recipe_b
 from analyses.experiments import DataChoice
-from analyses.plugin import Analysis, Cell, Context, Outcome, Profile, Summary
+from analyses.plugin import Analysis, Cell, Context, Outcome, Profile
 from analyses.transfer._cifar10_resnet18_settings import OWN, Candidate, LastStageParameters
 from analyses.transfer._cifar10_resnet18_summary import summary
 from analyses.transfer._cifar10_resnet18_training import count_duplicates, train
@@ -86,8 +85,7 @@ class Cifar10Resnet18(Analysis[LastStageParameters]):
             return train(cell, context)
         return experiments.train(cell, context)
 
-    def summarize(self, parameters: LastStageParameters, outcomes: Mapping[str, Outcome]) -> Summary:
-        return summary(parameters, outcomes)
+    summarize = staticmethod(summary)
 
 
 analysis = Cifar10Resnet18()

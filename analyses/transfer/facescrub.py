@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from analyses.plugin import Analysis, Cell, Context, Outcome, Profile, Summary
+from analyses.plugin import Analysis, Cell, Context, Outcome, Profile
 from analyses.transfer import _facescrub_training as training
 from analyses.transfer._facescrub_settings import FaceParameters
 from analyses.transfer._facescrub_summary import summary
@@ -76,8 +76,7 @@ class Facescrub(Analysis[FaceParameters]):
         }
         return work[cell.settings["kind"]](cell, context)
 
-    def summarize(self, parameters: FaceParameters, outcomes: Mapping[str, Outcome]) -> Summary:
-        return summary(parameters, outcomes)
+    summarize = staticmethod(summary)
 
     def media(self, parameters: FaceParameters, outcomes: Mapping[str, Outcome]) -> Mapping[str, Figure]:
         run = outcomes.get("finetuned/0")

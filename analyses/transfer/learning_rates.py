@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from analyses import experiments
-from analyses.plugin import Analysis, Cell, Context, Outcome, Profile, Summary
+from analyses.plugin import Analysis, Cell, Context, Outcome, Profile
 from analyses.transfer import _transfer as transfer
 from analyses.transfer._learning_rates_settings import LearningRateParameters
 from analyses.transfer._learning_rates_summary import summary
@@ -87,8 +87,7 @@ class LearningRates(Analysis[LearningRateParameters]):
         }
         return described | train_heads(settings, context, network, parts, domain)
 
-    def summarize(self, parameters: LearningRateParameters, outcomes: Mapping[str, Outcome]) -> Summary:
-        return summary(parameters, outcomes)
+    summarize = staticmethod(summary)
 
     def media(
         self, parameters: LearningRateParameters, outcomes: Mapping[str, Outcome]

@@ -12,7 +12,7 @@ from analyses.verification import _glasses_tables as tables
 from analyses.verification import _verification as verification
 from analyses.verification._evaluation import EvaluatedPairs
 from analyses.verification._glasses_meglass import meglass_metrics, meglass_table
-from analyses.verification._glasses_pairs import accepted_share, count_accepted, pairs_by_kind
+from analyses.verification._glasses_pairs import count_accepted, pairs_by_kind, wrongly_accepted
 from analyses.verification._glasses_settings import BARE, KINDS, ROWS, SPLITS, GlassesParameters
 from analyses.verification._verification import CROSSED
 from results import builders
@@ -113,7 +113,7 @@ def _metrics(
                 *rates[kind][method], f"True positive rate where {words} wear glasses: {label}", count
             )
             metrics[f"{method}/{kind}_glasses_fpr"] = builders.metric(
-                accepted_share(people[method], kinds["heldout"][kind], same=False),
+                wrongly_accepted(people[method], kinds["heldout"][kind]),
                 f"False positive rate where {words} wear glasses: {label}",
                 FRACTION,
             )

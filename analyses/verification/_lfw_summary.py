@@ -189,20 +189,19 @@ def _metrics(
     metrics["everyone/pairs"] = builders.metric(
         first["everyone"]["pairs"], "Every pair of the test images", "pairs"
     )
-    for key, value, title, unit in (
-        ("test_pairs", len(first["distances"]), "Listed pairs tested on", "pairs"),
-        ("test_same", int(pairs_of(first).same.sum()), "Of these of the same person", "pairs"),
-        ("listed", counts["listed"], "Pairs listed", "pairs"),
-        ("missing", counts["missing"], "Listed pairs that lack an image here", "pairs"),
-        ("train_images", counts["train_images"], "Training images", "images"),
-        ("train_people", counts["train_people"], "Training people", "people"),
-        ("validation_people", counts["validation_people"], "Validation people", "people"),
-        ("test_images", counts["test_images"], "Test images", "images"),
-        ("test_people", counts["test_people"], "Test people", "people"),
-        ("seeds", parameters.seeds, "Seeds", ""),
-    ):
-        metrics[f"data/{key}"] = builders.metric(value, title, unit)
-    return metrics
+    return metrics | builders.metrics(
+        "data/",
+        test_pairs=(len(first["distances"]), "Listed pairs tested on", "pairs"),
+        test_same=(int(pairs_of(first).same.sum()), "Of these of the same person", "pairs"),
+        listed=(counts["listed"], "Pairs listed", "pairs"),
+        missing=(counts["missing"], "Listed pairs that lack an image here", "pairs"),
+        train_images=(counts["train_images"], "Training images", "images"),
+        train_people=(counts["train_people"], "Training people", "people"),
+        validation_people=(counts["validation_people"], "Validation people", "people"),
+        test_images=(counts["test_images"], "Test images", "images"),
+        test_people=(counts["test_people"], "Test people", "people"),
+        seeds=(parameters.seeds, "Seeds", ""),
+    )
 
 
 def _findings(

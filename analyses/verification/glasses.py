@@ -8,10 +8,9 @@ drawn, as the paper renders them, and once without them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
-from analyses.plugin import Analysis, Cell, Context, Outcome, Profile, Summary
+from analyses.plugin import Analysis, Cell, Context, Outcome, Profile
 from analyses.verification._glasses_meglass import evaluate_protocols, load_meglass, protocols
 from analyses.verification._glasses_pairs import check_glasses
 from analyses.verification._glasses_settings import SPLITS, GlassesParameters
@@ -72,8 +71,7 @@ class Glasses(Analysis[GlassesParameters]):
             return outcome
         return outcome | {"glasses": [worn[file] for file in outcome["files"]]}
 
-    def summarize(self, parameters: GlassesParameters, outcomes: Mapping[str, Outcome]) -> Summary:
-        return summary(parameters, outcomes)
+    summarize = staticmethod(summary)
 
 
 analysis = Glasses()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from analyses.plugin import Analysis, Cell, Context, Outcome, Profile, Summary
+from analyses.plugin import Analysis, Cell, Context, Outcome, Profile
 from analyses.verification import _evaluation as evaluation
 from analyses.verification._siamese_pairs import example_pairs, hardest_pairs, pair_pictures
 from analyses.verification._siamese_settings import HELDOUT, NEW, OLD, PUBLISHED, SiameseParameters
@@ -61,8 +61,7 @@ class Siamese(Analysis[SiameseParameters]):
     def run(self, cell: Cell, context: Context) -> Outcome:
         return run_method(cell, context)[0]
 
-    def summarize(self, parameters: SiameseParameters, outcomes: Mapping[str, Outcome]) -> Summary:
-        return summary(parameters, outcomes)
+    summarize = staticmethod(summary)
 
     def media(self, parameters: SiameseParameters, outcomes: Mapping[str, Outcome]) -> Mapping[str, Figure]:
         drawn = {

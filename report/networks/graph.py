@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from report.networks.layout import Edge, Node, Plan, plan
+from report.networks.layout import Plan, plan
+from report.networks.nodes import Edge, Node
 from report.networks.pen import QUIET, Pen, Point, circle, level_pieces, rectangle
 from report.networks.words import is_sign, lines
 from results.schema import Block, FeatureMap, Network, NetworkPanel

@@ -55,6 +55,15 @@ def metric(
     return Metric(**parts, title=title, unit=unit, arithmetic=arithmetic, partial=partial)
 
 
+def metrics(
+    prefix: str, of: str = "", /, **rows: tuple[Number, str] | tuple[Number, str, str]
+) -> dict[str, Metric]:
+    """Named values by key: each a number, its title, and its unit where it has one. `prefix` stands before
+    all keys, `of` behind all titles.
+    """
+    return {f"{prefix}{key}": metric(row[0], f"{row[1]}{of}", *row[2:]) for key, row in rows.items()}
+
+
 @dataclass(frozen=True)
 class Format:
     """How a quantity is shown, in a column or along an axis.

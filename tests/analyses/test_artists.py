@@ -9,7 +9,7 @@ import torch
 from scipy import stats
 
 import analyses
-from analyses.classification import _artists_findings as findings
+from analyses.classification import _artists_single_findings as findings
 from analyses.classification import _artists_tables as tables
 from analyses.classification import artists as module
 from analyses.classification._artists_comparisons import CHANGES, Compared, factor_name, over_folds

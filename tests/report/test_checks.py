@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from report import checks, latex
+from report import checks, latex, pdf_checks
 from report.document import Document
 from tests.report.conftest import TEMPLATES, open_workshop
 
@@ -94,7 +94,7 @@ def compiled(built: tuple[Path, Document], tmp_path: Path) -> tuple[Path, Docume
 
 def test_a_good_pdf_has_no_problems(compiled: tuple[Path, Document]) -> None:
     pdf, document = compiled
-    assert checks.check_pdf(pdf, pdf.with_suffix(".log"), document) == []
+    assert pdf_checks.check_pdf(pdf, pdf.with_suffix(".log"), document) == []
 
 
 def test_what_a_pdf_has_otherwise_than_its_document_is_reported(compiled: tuple[Path, Document]) -> None:
@@ -104,7 +104,7 @@ def test_what_a_pdf_has_otherwise_than_its_document_is_reported(compiled: tuple[
     caption = items[target].content.model_copy(update={"caption": "Another caption."})
     items[target] = replace(items[target], number=7, content=caption)
     study = replace(document.study, title="Another title", page_limit=1)
-    found = checks.check_pdf(pdf, pdf.with_suffix(".log"), replace(document, items=items, study=study))
+    found = pdf_checks.check_pdf(pdf, pdf.with_suffix(".log"), replace(document, items=items, study=study))
     assert f"tab:{target} has number 2 in the PDF and 7 in the document" in found
     assert "small has 3 pages before its references; its limit is 1" in found
     assert any(
@@ -139,7 +139,7 @@ def test_complaints_in_the_log_are_reported(compiled: tuple[Path, Document], lin
     pdf, document = compiled
     log = pdf.with_suffix(".log")
     log.write_text(log.read_text("latin-1") + line + "\n", "latin-1")
-    (found,) = checks.check_pdf(pdf, log, document)
+    (found,) = pdf_checks.check_pdf(pdf, log, document)
     assert problem in found
 
 
@@ -147,7 +147,7 @@ def test_a_slightly_wide_line_is_let_pass(compiled: tuple[Path, Document]) -> No
     pdf, document = compiled
     log = pdf.with_suffix(".log")
     log.write_text(log.read_text("latin-1") + "Overfull \\hbox (4.9pt too wide) in paragraph\n", "latin-1")
-    assert checks.check_pdf(pdf, log, document) == []
+    assert pdf_checks.check_pdf(pdf, log, document) == []
 
 
 @pytest.mark.parametrize(

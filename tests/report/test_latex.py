@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from report import checks, latex, latex_scripts
+from report import latex, latex_scripts, pdf_checks
 from report.document import Item
 from report.latex_tables import table
 from report.latex_text import arithmetic, code, escape
@@ -185,7 +185,7 @@ def test_an_official_style_is_used_when_it_is_there(workshop: Workshop, tmp_path
     assert r"\usepackage[preprint]{neurips_2025}" in tex and "convstudy}" not in tex
     if shutil.which("latexmk"):
         pdf = build(workshop, tmp_path / "tex")
-        assert checks.check_pdf(pdf, pdf.with_suffix(".log"), document) == []
+        assert pdf_checks.check_pdf(pdf, pdf.with_suffix(".log"), document) == []
         assert "Submitted to a conference" not in text_of(pdf)
 
 
@@ -245,7 +245,7 @@ def test_a_title_of_any_characters_is_a_heading_a_bookmark_and_a_caption(
     workshop.section("layers", f'# {title}\n\n{{{{ figure("architecture.vgg19/curves") }}}}\n')
     document = workshop.document("layers")
     path = build(workshop, tmp_path, "layers")
-    assert checks.check_pdf(path, path.with_suffix(".log"), document) == []
+    assert pdf_checks.check_pdf(path, path.with_suffix(".log"), document) == []
     with pikepdf.open(path) as pdf, pdf.open_outline() as outline:
         assert outline.root[0].title == "1 " + title.replace(r"\\", "\\")
 
@@ -276,7 +276,7 @@ def test_a_character_without_a_form_is_shown_and_reported(workshop: Workshop, tm
     document = workshop.document("layers")
     pdf = build(workshop, tmp_path, "layers")
     assert "[U+6F22][U+5B57]" in text_of(pdf)
-    found = checks.check_pdf(pdf, pdf.with_suffix(".log"), document)
+    found = pdf_checks.check_pdf(pdf, pdf.with_suffix(".log"), document)
     assert [problem for problem in found if "U+5B57" in problem]
 
 
@@ -336,7 +336,7 @@ def test_long_and_wide_tables_fit_their_pages(workshop: Workshop, tmp_path: Path
     workshop.section("tables", f"# Tables\n\n{calls}\n")
     document = workshop.document("tables")
     pdf = build(workshop, tmp_path, "tables")
-    assert checks.check_pdf(pdf, pdf.with_suffix(".log"), document) == []
+    assert pdf_checks.check_pdf(pdf, pdf.with_suffix(".log"), document) == []
     assert "Table 1: C" in (text := text_of(pdf)) and text.count("Column 0") > len(shapes)
 
 

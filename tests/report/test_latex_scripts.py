@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from report import checks, latex, latex_scripts
+from report import latex, latex_scripts, pdf_checks
 from report.document import Author, Item
 from report.latex_tables import table
 from report.latex_text import breakable, escape
@@ -110,7 +110,7 @@ def build(workshop: Workshop, folder: Path, names: tuple[str, ...]) -> tuple[Pat
     )
     tex = latex.write(document, workshop.templates)
     pdf = latex.compile(tex, document, workshop.templates, folder)
-    assert checks.check_pdf(pdf, pdf.with_suffix(".log"), document) == []
+    assert pdf_checks.check_pdf(pdf, pdf.with_suffix(".log"), document) == []
     run = subprocess.run(["pdftotext", "-enc", "UTF-8", str(pdf), "-"], capture_output=True, check=True)
     text = unicodedata.normalize("NFC", run.stdout.decode())
     return pdf, re.sub(r"[\u202a-\u202e\s]+", "", text)
@@ -158,4 +158,4 @@ def test_a_table_of_long_addresses_fits_the_page(workshop: Workshop, tmp_path: P
     tex = latex.write(document, workshop.templates)
     pdf = latex.compile(tex, document, workshop.templates, tmp_path / "tex")
     assert r"\resizebox" not in tex
-    assert checks.check_pdf(pdf, pdf.with_suffix(".log"), document) == []
+    assert pdf_checks.check_pdf(pdf, pdf.with_suffix(".log"), document) == []

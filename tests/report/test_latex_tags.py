@@ -12,7 +12,7 @@ from typing import Any
 import pikepdf
 import pytest
 
-from report import checks, latex, latex_tags
+from report import latex, latex_tags, pdf_checks
 from results.schema import Table
 from tests.report.conftest import Workshop, vgg19
 
@@ -35,7 +35,7 @@ def test_a_tagged_pdf_says_what_each_part_is(workshop: Workshop, tmp_path: Path)
     document = workshop.document("layers", "training", "tall")
     source = latex.write(document, workshop.templates, tagged=True)
     path = latex.compile(source, document, workshop.templates, tmp_path)
-    assert checks.check_pdf(path, path.with_suffix(".log"), document) == []
+    assert pdf_checks.check_pdf(path, path.with_suffix(".log"), document) == []
     log = path.with_suffix(".log").read_text("latin-1")
     assert "Package tagpdf Warning" not in log
     with pikepdf.open(path) as pdf:

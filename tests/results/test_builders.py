@@ -40,6 +40,12 @@ def test_a_count_is_a_metric_without_interval() -> None:
     assert (found.value, found.low, found.over) == (12, None, "")
 
 
+def test_metrics_that_belong_together_share_a_prefix_and_what_they_are_of() -> None:
+    found = builders.metrics("data/", " of LFW", people=(13, "People"), train=(9, "Images", "images"))
+    assert found["data/people"] == builders.metric(13, "People of LFW")
+    assert found["data/train"] == builders.metric(9, "Images of LFW", "images")
+
+
 def test_columns_of_estimates_are_told_by_their_cells() -> None:
     made = builders.table(
         "C",

@@ -1,0 +1,214 @@
+"""What the outcomes of the artists study say of single changes: which of them help, and which hurt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from analyses.classification._artists_comparisons import TRAINING, Compared, gain
+from analyses.comparing import Comparison
+from results import builders
+from results.schema import Finding, Metric
+from results.text import count
+
+WORDS = {  # of a value of each factor, within a sentence
+    "pooling": "max-pooling of {}",
+    "dropout": "a dropout rate of {}",
+    "weight decay": "a weight decay of {}",
+    "filter size": "filters of {}",
+    "batch norm": "batch normalisation",
+    "augmentation": "training images {} at random",
+}
+NAMES = {  # of values that are called otherwise within a sentence
+    "SGD": "plain SGD",
+    "SGD with momentum": "SGD with momentum",
+    "AdamW": "AdamW",
+    "steps": "step decay of the learning rate",
+    "exponential": "exponential decay of the learning rate",
+    "cosine": "cosine decay of the learning rate",
+    "one cycle": "a one-cycle schedule of the learning rate",
+    "patience 5": "early stopping with a patience of five epochs",
+    "patience 15": "early stopping with a patience of 15 epochs",
+    "1, then 2": "a stride of one in the first layer",
+    "2, then 1": "a stride of one in the second layer",
+    "3 convolutions": "three convolutions",
+    "4 convolutions": "four convolutions",
+    "pyramid, 8–32": "a pyramid of 8 and 32 filters",
+    "inverse pyramid, 32–8": "an inverse pyramid of 32 and 8 filters",
+}
+GROUPS = {  # of all values of a factor, where there are more than two
+    "dropout": "dropout rates",
+    "weight decay": "weight decays",
+    "optimizer": "other optimisers",
+    "schedule": "schedules of the learning rate",
+    "augmentation": "kinds of augmentation",
+}
+ENDS = {
+    "more": "a significant gain",
+    "less": "a significant loss",
+    "same": "which is not significant",
+}
+
+
+def _in_words(one: Compared) -> str:
+    return NAMES.get(one.value) or WORDS.get(one.factor, f"{one.factor} {{}}").format(one.value)
+
+
+def _factor_findings(factors: Sequence[Compared]) -> dict[str, Finding]:
+    """Of each factor, whether some value of it changes validation accuracy, and its training accuracy."""
+    found = {}
+    for factor in dict.fromkeys(one.factor for one in factors):
+        among = [one for one in factors if one.factor == factor]
+        for what, key in (("validation", "difference"), ("training", "train_difference")):
+            found[f"{factor.replace(' ', '_')}_{what}"] = _factor_finding(among, what, key)
+    return found
+
+
+def _factor_finding(among: Sequence[Compared], what: str, key: str) -> Finding:
+    def change(one: Compared) -> Comparison:
+        return one.difference if key == "difference" else one.train_difference
+
+    names = [_in_words(one) for one in among]
+    numbers = [f"{{{one.name}/{key}:points ci}}" for one in among]
+    if len(among) == 1:
+        none = f"{names[0]} changes {what} accuracy by {numbers[0]} percentage points, which is not "
+        none = f"{none[:1].upper()}{none[1:]}significant."
+    elif len(among) == 2:
+        none = (
+            f"{names[0][:1].upper()}{names[0][1:]} changes {what} accuracy by {numbers[0]} percentage "
+            f"points, and {names[1]} by {numbers[1]}; neither difference is significant."
+        )
+    else:
+        differences = [change(one).difference.value for one in among]
+        validation = what == "validation"
+        best = max(range(len(among)), key=lambda n: differences[n] if validation else abs(differences[n]))
+        none = (
+            f"None of the {count(len(among))} {GROUPS.get(among[0].factor, 'values')} changes {what} "
+            f"accuracy significantly; the {'highest' if validation else 'largest'} mean difference is "
+            f"{numbers[best]} percentage points, with {names[best]}."
+        )
+    significant = {name: change(one).verdict != "undecided" for name, one in zip(names, among, strict=True)}
+    ends = {"more": ENDS["more"], "less": ENDS["less"]}
+    changed = " ".join(
+        f"With {name}, {what} accuracy changes by {number} percentage points, "
+        f"{ends.get(change(one).verdict, ENDS['same'])}."
+        for name, number, one in zip(names, numbers, among, strict=True)
+        if significant[name] or not any(significant.values())
+    )
+    return builders.family(
+        f"Some value of this factor changes {what} accuracy significantly: {among[0].factor}",
+        significant,
+        *(f"{one.name}/{key}" for one in among),
+        none=none,
+        one=changed,
+        many=changed,
+    )
+
+
+def _effective_findings(factors: Sequence[Compared]) -> dict[str, Finding]:
+    """Which change gains most: of all, and of those of the training alone."""
+    found = {}
+    for key, prefix, among, kind in (
+        ("most_effective", "factors", factors, f"all {count(len(factors))} changes"),
+        (
+            "most_effective_training",
+            "training",
+            [one for one in factors if one.factor in TRAINING],
+            "these regularisers, optimisers and schedules",
+        ),
+    ):
+        if among:
+            best = max(among, key=gain)
+            metric = f"{prefix}/largest/difference"
+            larger = f"{{{metric}:points ci unit}}"
+            found[key] = best.difference.finding(
+                f"The largest gain by one of {kind} is significant",
+                metric,
+                more=f"The most effective of {kind} is {_in_words(best)}, with a significant gain of "
+                f"{larger}.",
+                same=f"Of {kind}, the largest mean gain is that of {_in_words(best)}, {larger}, which is not "
+                "significant.",
+                less=f"Each of {kind} lowers validation accuracy. The smallest loss is that of "
+                f"{_in_words(best)}, {larger}.",
+            )
+    return found
+
+
+def single_findings(factors: Sequence[Compared]) -> dict[str, Finding]:
+    """Which single changes help, which hurt, and which let the network memorise less."""
+    found: dict[str, Finding] = {}
+    names = {_in_words(one): one for one in factors}
+    for word, verdict, does in (("help", "helps", "raise"), ("hurt", "hurts", "lower")):
+        found[f"changes_that_{word}"] = builders.family(
+            f"Some single change {does}s validation accuracy significantly",
+            {name: one.verdict == verdict for name, one in names.items()},
+            *(f"{one.name}/difference" for one in factors),
+            none=f"No single change {does}s validation accuracy significantly.",
+            one=f"One single change {does}s validation accuracy significantly: {{members}}.",
+            many=f"These changes each {does} validation accuracy significantly: {{members}}.",
+        )
+    found["changes_that_fit_less"] = builders.family(
+        "Some single change lowers training accuracy significantly",
+        {name: one.train_difference.verdict == "less" for name, one in names.items()},
+        *(f"{one.name}/train_difference" for one in factors),
+        none="No single change lowers training accuracy significantly.",
+        one="One single change lowers training accuracy significantly: {members}.",
+        many="These changes each lower training accuracy significantly: {members}.",
+    )
+    found["early_stopping_refits"] = builders.statement(
+        "Networks that stop early are trained on as many images as the others",
+        all(one.images is not None for one in factors if one.factor == "early stopping"),
+    )
+    return found | _dropout_means(factors) | _effective_findings(factors) | _factor_findings(factors)
+
+
+def _dropout_means(factors: Sequence[Compared]) -> dict[str, Finding]:
+    """The rate of dropout that changes mean validation accuracy most, in either direction."""
+    rates = [one for one in factors if one.factor == "dropout"]
+    if not rates:
+        return {}
+    most = max(rates, key=lambda one: abs(gain(one)))
+    words = (
+        f"Mean validation accuracy changes by at most {{{most.name}/difference:points unit}}, at a rate of "
+        f"{most.value}."
+    )
+    return {
+        "dropout_means": builders.statement(
+            "Which rate of dropout changes mean validation accuracy most",
+            True,
+            f"{most.name}/difference",
+            yes=words,
+            no=words,
+        )
+    }
+
+
+CLOSE = 0.05  # of an accuracy: a smaller difference of two means is called close
+
+
+def fit_findings(metrics: Mapping[str, Metric]) -> dict[str, Finding]:
+    """How closely training images are fitted when the learning rate decays, and with other filter sizes, in
+    the means.
+    """
+    baseline = metrics["baseline/train_accuracy"].value
+
+    def training(factor: str, *values: str) -> list[tuple[str, float]]:
+        names = [f"factor/{factor}/{value}/train_accuracy" for value in values]
+        return [(name, metrics[name].value) for name in names if name in metrics]
+
+    decays, sizes = training("schedule", "steps", "cosine"), training("filter_size", "3_3", "7_7")
+    exponential = training("schedule", "exponential")
+    return {
+        "exponential_fits_less": builders.statement(
+            "With exponential decay, mean training accuracy is clearly below the baseline's, and with the "
+            "other decays it is not",
+            bool(exponential)
+            and exponential[0][1] < baseline - CLOSE
+            and all(abs(value - baseline) <= CLOSE for _, value in decays),
+            *(name for name, _ in (*exponential, *decays)),
+        ),
+        "filter_sizes_fit_alike": builders.statement(
+            "With other filter sizes, mean training accuracy is close to the baseline's",
+            bool(sizes) and all(abs(value - baseline) <= CLOSE for _, value in sizes),
+            *(name for name, _ in sizes),
+        ),
+    }
