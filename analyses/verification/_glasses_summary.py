@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from statistics import fmean
 from typing import Any
 
 from analyses import records
@@ -13,7 +14,14 @@ from analyses.verification import _verification as verification
 from analyses.verification._evaluation import EvaluatedPairs
 from analyses.verification._glasses_meglass import meglass_metrics, meglass_table
 from analyses.verification._glasses_pairs import accepted_share, count_accepted, pairs_by_kind
-from analyses.verification._glasses_settings import BARE, KINDS, ROWS, SPLITS, GlassesParameters
+from analyses.verification._glasses_settings import (
+    BARE,
+    BASELINES,
+    KINDS,
+    ROWS,
+    SPLITS,
+    GlassesParameters,
+)
 from analyses.verification._verification import CROSSED
 from results import builders
 from results.builders import FRACTION
@@ -26,6 +34,9 @@ def summary(parameters: GlassesParameters, outcomes: Mapping[str, Outcome]) -> S
         split: {method: evaluation.split_runs(outcomes, [split], method) for method in ROWS}
         for split in SPLITS
     }
+    evaluated["heldout"] |= {
+        method: evaluation.split_runs(outcomes, ["heldout"], method) for method in BASELINES
+    }
     kinds = {split: pairs_by_kind(outcomes[f"{split}/mining/0"]["glasses"]) for split in SPLITS}
     people = evaluated["heldout"]["mining"].people
     areas = {method: evaluation.aucs(one) for method, one in evaluated["heldout"].items()}
@@ -36,13 +47,13 @@ def summary(parameters: GlassesParameters, outcomes: Mapping[str, Outcome]) -> S
         }
         for kind in KINDS
     }
-    found = _compared(areas, rates, people)
+    found = _compared(areas, rates, evaluated["heldout"], kinds["heldout"])
     strangers = _strangers(evaluated["heldout"], kinds["heldout"], people)
     metrics = _metrics(parameters, outcomes, evaluated, kinds, areas, rates)
     metrics |= evaluation.comparison_metrics(found) | evaluation.comparison_metrics(strangers)
     metrics |= _interval_ends(found)
     note = (
-        f"Means over {counted(parameters.seeds, 'seeds')}. Brackets: 95% bootstrap intervals over "
+        f"Means over {counted(parameters.seeds, 'seeds')} of what is trained. Brackets: 95% bootstrap intervals over "
         f"{counted(people, 'people')} ({evaluation.RESAMPLES} resamples)."
     )
     shown = {
@@ -60,10 +71,11 @@ def summary(parameters: GlassesParameters, outcomes: Mapping[str, Outcome]) -> S
     return Summary(
         metrics=metrics,
         tables=shown,
-        figures={"accepted": tables.accepted_chart(metrics)},
+        figures={"accepted": tables.accepted_chart(metrics), "drawn": tables.drawn_frames()},
         findings=_findings(found, outcomes)
         | {
             "drawing_changes_strangers": _strangers_finding(strangers),
+            **_exact_findings(found),
             "published_pairs_are_few": _published_finding(metrics, outcomes),
         },
         note=verification.weights_note(outcomes),
@@ -87,35 +99,17 @@ def _metrics(
     areas: Mapping[str, evaluation.Drawn],
     rates: Mapping[str, Mapping[str, evaluation.Drawn]],
 ) -> dict[str, Metric]:
-    metrics: dict[str, Metric] = {}
     people = evaluated["heldout"]
+    metrics: dict[str, Metric] = {}
+    for method, label in (BASELINES | ROWS).items():
+        own = {kind: of_kind[method] for kind, of_kind in rates.items()}
+        metrics |= _held_out_metrics(method, label, people[method], kinds["heldout"], areas[method], own)
     for method, label in ROWS.items():
-        count = people[method].people
-        metrics[f"{method}/auc"] = evaluation.estimated(
-            *areas[method], f"AUC of people with and without glasses: {label}", count
-        )
+        metrics |= _training_metrics(method, label, outcomes)
         for split, words in SPLITS.items():
             ending = "" if split == "heldout" else f"/{split}"
             metrics[f"threshold/{method}{ending}"] = builders.metric(
                 evaluated[split][method].threshold(), f"Threshold of the distance, {words} tested: {label}"
-            )
-        whole = evaluation.rates_of(people[method])
-        for key, what in (
-            ("true_positive", "True positive rate"),
-            ("false_positive", "False positive rate"),
-            ("accuracy", "Accuracy"),
-        ):
-            metrics[f"{method}/{key}"] = builders.metric(
-                whole[key], f"{what} of people with and without glasses: {label}", FRACTION
-            )
-        for kind, words in KINDS.items():
-            metrics[f"{method}/{kind}_glasses_tpr"] = evaluation.estimated(
-                *rates[kind][method], f"True positive rate where {words} wear glasses: {label}", count
-            )
-            metrics[f"{method}/{kind}_glasses_fpr"] = builders.metric(
-                accepted_share(people[method], kinds["heldout"][kind], same=False),
-                f"False positive rate where {words} wear glasses: {label}",
-                FRACTION,
             )
         accepted, total = count_accepted(evaluated["published"][method], kinds["published"]["cross"])
         metrics[f"{method}/published_cross_accepted"] = builders.metric(
@@ -135,6 +129,65 @@ def _metrics(
         ),
         "data/people": builders.metric(people["mining"].people, "People with and without glasses", "people"),
         "data/seeds": builders.metric(len(people["mining"].pairs[0]), "Seeds of every network"),
+    }
+
+
+def _held_out_metrics(
+    method: str,
+    label: str,
+    evaluated: EvaluatedPairs,
+    kinds: Mapping[str, Any],
+    area: evaluation.Drawn,
+    rates: Mapping[str, evaluation.Drawn],
+) -> dict[str, Metric]:
+    """Of one row of the tables, on the people with and without glasses; rates: by kind of pair."""
+    count = evaluated.people
+    title = f"of people with and without glasses: {label}"
+    metrics = {
+        f"{method}/auc": evaluation.estimated(*area, f"AUC {title}", count),
+        f"threshold/{method}": builders.metric(
+            evaluated.threshold(), f"Threshold of the distance, {SPLITS['heldout']} tested: {label}"
+        ),
+    }
+    whole = evaluation.rates_of(evaluated)
+    for key, what in (
+        ("true_positive", "True positive rate"),
+        ("false_positive", "False positive rate"),
+        ("accuracy", "Accuracy"),
+    ):
+        metrics[f"{method}/{key}"] = builders.metric(whole[key], f"{what} {title}", FRACTION)
+    for kind, words in KINDS.items():
+        metrics[f"{method}/{kind}_glasses_tpr"] = evaluation.estimated(
+            *rates[kind], f"True positive rate where {words} wear glasses: {label}", count
+        )
+        metrics[f"{method}/{kind}_glasses_fpr"] = builders.metric(
+            accepted_share(evaluated, kinds[kind], same=False),
+            f"False positive rate where {words} wear glasses: {label}",
+            FRACTION,
+        )
+    return metrics
+
+
+def _training_metrics(method: str, label: str, outcomes: Mapping[str, Outcome]) -> dict[str, Metric]:
+    """Of a network: how large it is, and what it reaches on the people trained on and on those of them whom
+    inner folds left out.
+    """
+    runs, inner = (records.runs_named(outcomes, f"heldout/{method}{part}") for part in ("", "_inner"))
+    fractions = {
+        "train_auc": ("AUC on the people trained on", [one["train_auc"] for one in runs]),
+        "left_out_auc": ("AUC on training people that inner folds left out", [one["auc"] for one in inner]),
+        "left_out_tpr": (
+            "True positive rate on training people that inner folds left out",
+            [one["true_positive"] for one in inner],
+        ),
+    }
+    return {
+        f"{method}/parameters": builders.metric(
+            runs[0]["parameters"], f"Trained parameters: {label}", "parameters"
+        )
+    } | {
+        f"{method}/{key}": builders.metric(fmean(values), f"{what}: {label}", FRACTION)
+        for key, (what, values) in fractions.items()
     }
 
 
@@ -186,16 +239,27 @@ WORDS = {
 def _compared(
     areas: Mapping[str, evaluation.Drawn],
     rates: Mapping[str, Mapping[str, evaluation.Drawn]],
-    people: int,
+    evaluated: Mapping[str, EvaluatedPairs],
+    kinds: Mapping[str, Any],
 ) -> dict[str, evaluation.Comparison]:
-    """All comparisons of the table: AUC, and accepted pairs across glasses."""
+    """All comparisons of the two tables: AUC, and accepted pairs across glasses."""
     values = {"auc": areas, "cross_glasses_tpr": rates["cross"]}
     pairs = {
         f"{name}/{key}": (found[first], found[second])
         for name, (first, second) in COMPARED.items()
         for key, found in values.items()
     } | {f"{HARDER}/{method}": (rates["cross"][method], rates["none"][method]) for method in ROWS}
-    return evaluation.compared(pairs, WORDS, dict.fromkeys(pairs, people))
+    areas_of = {method: evaluation.own_aucs(evaluated[method]) for method in ROWS}
+    shares_of = {
+        kind: {method: evaluation.own_accepted(evaluated[method], kinds[kind]) for method in ROWS}
+        for kind in ("cross", "none")
+    }
+    own = {
+        f"{name}/{key}": found[first] - found[second]
+        for name, (first, second) in COMPARED.items()
+        for key, found in (("auc", areas_of), ("cross_glasses_tpr", shares_of["cross"]))
+    } | {f"{HARDER}/{method}": shares_of["cross"][method] - shares_of["none"][method] for method in ROWS}
+    return evaluation.compared(pairs, WORDS, dict.fromkeys(pairs, evaluated["mining"].people), own)
 
 
 #: The pairs of two people among which drawn glasses may change the false positive rate.
@@ -237,6 +301,25 @@ def _strangers_finding(found: Mapping[str, evaluation.Comparison]) -> Finding:
         one=f"After Holm's correction for these {differences}, only that {{members}} is significant.",
         many=f"After Holm's correction for these {differences}, those {{members}} are significant.",
     )
+
+
+def _exact_findings(found: Mapping[str, evaluation.Comparison]) -> dict[str, Finding]:
+    """Whether the exact test of drawn glasses, without correction, agrees with a significant difference."""
+    findings = {}
+    for key, where in (("cross_glasses_tpr", "on mixed pairs"), ("auc", "in AUC")):
+        name = f"drawn_difference/{key}"
+        p = found[name].exact
+        if p is None:
+            continue
+        words = f"The exact test gives p = {builders.shown(f'{name}_exact_p', '.3f')} for the difference {where}"
+        findings[f"drawing_{key}_exact"] = builders.statement(
+            f"The exact test of the difference {where} that drawn glasses make has p < 0.05, uncorrected",
+            p < builders.SIGNIFICANT,
+            f"{name}_exact_p",
+            yes=f"{words}, which would be significant if it were the only comparison.",
+            no=f"{words}, which would not be significant even if it were the only comparison.",
+        )
+    return findings
 
 
 def _published_finding(metrics: Mapping[str, Metric], outcomes: Mapping[str, Outcome]) -> Finding:
