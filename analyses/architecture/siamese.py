@@ -1,4 +1,4 @@
-"""architecture.siamese: the layers of the tutorial's Siamese network, and the size of the new one's features."""
+"""architecture.siamese: the tutorial's Siamese network by layers, and the size of the new one's features."""
 
 from __future__ import annotations
 

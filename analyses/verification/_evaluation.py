@@ -95,7 +95,7 @@ def own_aucs(evaluated: EvaluatedPairs) -> NDArray[np.float64]:
 
 
 def own_accepted(evaluated: EvaluatedPairs, which: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """(people,) of one split: as `accepted`, of the pairs of each person alone; NaN of a person without any."""
+    """(people,) of one split: as `accepted`, of the pairs of each person; NaN of a person without any."""
 
     def share(pairs: Pairs, thresholds: Mapping[str, float]) -> float:
         return float((pairs.distances < thresholds["balanced"]).mean()) if len(pairs) else float("nan")
@@ -330,8 +330,8 @@ def _exact_note(found: Mapping[str, Comparison]) -> str:
     if not people:
         return ""
     return (
-        f" Exact p: of all changes of sign of the differences of the {counted(people[0], 'people')}, each over "
-        f"the pairs with that person, not adjusted; the smallest possible one is {2 / 2 ** people[0]:.3f}."
+        f" Exact p: of all changes of sign of the differences of the {counted(people[0], 'people')}, each "
+        f"over the pairs with that person; not adjusted, and {2 / 2 ** people[0]:.3f} at least."
     )
 
 

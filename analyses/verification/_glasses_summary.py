@@ -53,15 +53,14 @@ def summary(parameters: GlassesParameters, outcomes: Mapping[str, Outcome]) -> S
     metrics |= evaluation.comparison_metrics(found) | evaluation.comparison_metrics(strangers)
     metrics |= _interval_ends(found)
     note = (
-        f"Means over {counted(parameters.seeds, 'seeds')} of what is trained. Brackets: 95% bootstrap intervals over "
-        f"{counted(people, 'people')} ({evaluation.RESAMPLES} resamples)."
+        f"Means over {counted(parameters.seeds, 'seeds')} of what is trained. Brackets: 95% bootstrap "
+        f"intervals over {counted(people, 'people')} ({evaluation.RESAMPLES} resamples)."
     )
     shown = {
         "networks": tables.networks_table(metrics, note),
         "kinds": tables.kinds_table(metrics, evaluated["heldout"]["mining"], kinds["heldout"], note),
         "comparisons": tables.comparisons_table(found),
         "harder": tables.harder_table(found, HARDER),
-        "published": tables.published_table(evaluated["published"], kinds["published"]),
         "recipe": verification.recipe_table(parameters, tuple(CROSSED)),
     }
     if parameters.meglass:
@@ -76,6 +75,7 @@ def summary(parameters: GlassesParameters, outcomes: Mapping[str, Outcome]) -> S
         | {
             "drawing_changes_strangers": _strangers_finding(strangers),
             **_exact_findings(found),
+            **_reasons(metrics),
             "published_pairs_are_few": _published_finding(metrics, outcomes),
         },
         note=verification.weights_note(outcomes),
@@ -128,6 +128,9 @@ def _metrics(
             int((same & kinds["heldout"]["cross"]).sum()), "Mixed pairs of one person", "pairs"
         ),
         "data/people": builders.metric(people["mining"].people, "People with and without glasses", "people"),
+        "data/least_exact_p": builders.metric(
+            2 / 2 ** people["mining"].people, "Smallest possible p-value of an exact test over these people"
+        ),
         "data/seeds": builders.metric(len(people["mining"].pairs[0]), "Seeds of every network"),
     }
 
@@ -304,14 +307,26 @@ def _strangers_finding(found: Mapping[str, evaluation.Comparison]) -> Finding:
 
 
 def _exact_findings(found: Mapping[str, evaluation.Comparison]) -> dict[str, Finding]:
-    """Whether the exact test of drawn glasses, without correction, agrees with a significant difference."""
+    """What exact tests can show, and whether those of drawn glasses have a small p without correction."""
     findings = {}
+    exact = [one for one in found.values() if one.exact is not None]
+    if exact:
+        least = 2 / 2 ** (exact[0].difference.n or 0)
+        findings["exact_tests_are_weak"] = builders.statement(
+            "Corrected for the comparisons of its tables, no exact test could be significant",
+            least * len(exact) >= builders.SIGNIFICANT,
+            "data/least_exact_p",
+            yes="The smallest possible value is {data/least_exact_p:.3f}, so no comparison could remain "
+            "significant after a correction for all of them.",
+            no="The smallest possible value is {data/least_exact_p:.3g}.",
+        )
     for key, where in (("cross_glasses_tpr", "on mixed pairs"), ("auc", "in AUC")):
         name = f"drawn_difference/{key}"
         p = found[name].exact
         if p is None:
             continue
-        words = f"The exact test gives p = {builders.shown(f'{name}_exact_p', '.3f')} for the difference {where}"
+        shown = builders.shown(f"{name}_exact_p", ".3f")
+        words = f"For drawn glasses, the exact test gives p = {shown} for the difference {where}"
         findings[f"drawing_{key}_exact"] = builders.statement(
             f"The exact test of the difference {where} that drawn glasses make has p < 0.05, uncorrected",
             p < builders.SIGNIFICANT,
@@ -320,6 +335,40 @@ def _exact_findings(found: Mapping[str, evaluation.Comparison]) -> dict[str, Fin
             no=f"{words}, which would not be significant even if it were the only comparison.",
         )
     return findings
+
+
+def _reasons(metrics: Mapping[str, Metric]) -> dict[str, Finding]:
+    """What the results of the tutorial's network are explained by."""
+
+    def lost(method: str) -> float:
+        """Share of accepted pairs that one pair of glasses costs."""
+        return metrics[f"{method}/none_glasses_tpr"].value - metrics[f"{method}/cross_glasses_tpr"].value
+
+    def shares(*methods: str) -> tuple[str, ...]:
+        return tuple(f"{method}/{kind}_glasses_tpr" for method in methods for kind in ("none", "cross"))
+
+    old = metrics["contrastive/true_positive"].value
+    return {
+        "old_accepts_fewer_than_left_out": builders.statement(
+            "The tutorial's network accepts a smaller share of the pairs of one person than among the "
+            "training people who were left out",
+            old < metrics["contrastive/left_out_tpr"].value,
+            "contrastive/true_positive",
+            "contrastive/left_out_tpr",
+        ),
+        "pixels_lose_less_than_old": builders.statement(
+            "Glasses on one photograph cost raw pixels less of the accepted pairs than they cost the "
+            "tutorial's network",
+            lost("pixels") < lost("contrastive"),
+            *shares("pixels", "contrastive"),
+        ),
+        "features_lose_more_than_pixels": builders.statement(
+            "Glasses on one photograph cost the pretrained features more of the accepted pairs than they "
+            "cost raw pixels",
+            lost("backbone") > lost("pixels"),
+            *shares("backbone", "pixels"),
+        ),
+    }
 
 
 def _published_finding(metrics: Mapping[str, Metric], outcomes: Mapping[str, Outcome]) -> Finding:

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from analyses import comparing
+from analyses.pictures import png
 from analyses.verification import _evaluation as evaluation
 from analyses.verification._evaluation import EvaluatedPairs
-from analyses.verification._glasses_pairs import count_accepted
-from analyses.pictures import png
 from analyses.verification._glasses_settings import BASELINES, KINDS, ROWS
 from results import builders
 from results.schema import Chart, Metric, Picture, Pictures, Table
@@ -162,30 +161,6 @@ def harder_table(found: Mapping[str, evaluation.Comparison], prefix: str) -> Tab
     )
 
 
-def published_table(evaluated: Mapping[str, EvaluatedPairs], kinds: Mapping[str, Any]) -> Table:
-    rows = []
-    for method, label in ROWS.items():
-        accepted, total = count_accepted(evaluated[method], kinds["cross"])
-        rows.append(
-            {
-                "method": label,
-                "seeds": ", ".join(map(str, accepted)),
-                "mean": sum(accepted) / len(accepted),
-                "pairs": total,
-            }
-        )
-    return builders.table(
-        "Accepted mixed pairs of one person, of the tutorial's test people.",
-        {
-            "method": builders.text("Network"),
-            "seeds": builders.text("Accepted, by seed"),
-            "mean": builders.number("Mean", ".1f"),
-            "pairs": builders.integer("Pairs"),
-        },
-        rows,
-    )
-
-
 def accepted_chart(metrics: Mapping[str, Metric]) -> Chart:
     return builders.bars(
         "Share of the pairs of one person that are accepted, by how many of the two photographs show "
@@ -199,7 +174,11 @@ def accepted_chart(metrics: Mapping[str, Metric]) -> Chart:
     )
 
 
-FACE = (60, 173, 107)  # top, left and side of the face on the photograph, so that the eyes are where frames go
+FACE = (
+    60,
+    173,
+    107,
+)  # top, left and side of the face on the photograph, so that the eyes are where frames go
 DRAWN_SIDE = 100  # pixels
 FRAMES = 5
 
@@ -218,7 +197,7 @@ def drawn_frames() -> Pictures:
     shown = [("the photograph", portrait)]
     shown += [(f"copy {seed + 1}", with_glasses(portrait, seed)) for seed in range(FRAMES)]
     return Pictures(
-        caption="Frames as they are drawn on copies of training images, with shape, tone and place at random, "
+        caption="Frames as they are drawn on copies of training images, random in shape, tone and place; "
         "here on a portrait from scikit-image (NASA, public domain) instead of a face of the data set.",
         alt="A portrait, and the same with drawn glasses of different frames.",
         columns=len(shown),

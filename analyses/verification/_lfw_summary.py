@@ -19,6 +19,7 @@ from analyses.verification._lfw_runs import (
     runs_of,
 )
 from analyses.verification._lfw_settings import LfwParameters, Which
+from lab.verification import Pairs
 from results import builders
 from results.builders import FRACTION
 from results.schema import Finding, Metric
@@ -90,7 +91,9 @@ def summary(parameters: LfwParameters, outcomes: Mapping[str, Outcome]) -> Summa
             "distances": tables.distance_chart(runs["all"][0]),
             "loss": tables.loss_chart(runs),
         },
-        findings=_findings(metrics, areas, compared, parameters, outcomes) | watched_findings(runs),
+        findings=_findings(metrics, areas, compared, parameters, outcomes)
+        | watched_findings(runs)
+        | _side_by_side(metrics),
         note=verification.weights_note(outcomes),
     )
 
@@ -193,6 +196,7 @@ def _metrics(
     for key, value, title, unit in (
         ("test_pairs", len(first["distances"]), "Listed pairs tested on", "pairs"),
         ("test_same", int(pairs_of(first).same.sum()), "Of these of the same person", "pairs"),
+        ("most_same", _most_pairs(pairs_of(first)), "Most of these of one person", "pairs"),
         ("listed", counts["listed"], "Pairs listed", "pairs"),
         ("missing", counts["missing"], "Listed pairs that lack an image here", "pairs"),
         ("train_images", counts["train_images"], "Training images", "images"),
@@ -204,6 +208,13 @@ def _metrics(
     ):
         metrics[f"data/{key}"] = builders.metric(value, title, unit)
     return metrics
+
+
+def _most_pairs(pairs: Pairs) -> int:
+    """How many pairs of the same person the person has who has most of them."""
+    import numpy as np
+
+    return int(np.bincount(pairs.first[pairs.same]).max())
 
 
 def _every_pair_metrics(outcome: Outcome) -> dict[str, Metric]:
@@ -220,9 +231,7 @@ def _every_pair_metrics(outcome: Outcome) -> dict[str, Metric]:
             ("largest", largest, "Images of the test person with most of them", "images"),
             ("largest_share", share, "Share of this person in the pairs of the same person", FRACTION),
         ]
-    return {
-        f"everyone/{key}": builders.metric(value, title, unit) for key, value, title, unit in found
-    }
+    return {f"everyone/{key}": builders.metric(value, title, unit) for key, value, title, unit in found}
 
 
 def _validation_metrics(runs: Mapping[str, Sequence[Outcome]]) -> dict[str, Metric]:
@@ -234,9 +243,7 @@ def _validation_metrics(runs: Mapping[str, Sequence[Outcome]]) -> dict[str, Metr
             areas, "auc", f"AUC on every pair of the validation people: {STAGES[stage]}"
         )
     for stage in ("last", "all"):
-        chances = [
-            {"p": one["validation"]["threshold"] / one["normaliser"]} for one in runs.get(stage, ())
-        ]
+        chances = [{"p": one["validation"]["threshold"] / one["normaliser"]} for one in runs.get(stage, ())]
         if chances:
             metrics[f"{stage}/validation/threshold"] = records.over_seeds(
                 chances,
@@ -350,6 +357,34 @@ def watched_findings(runs: Mapping[str, Sequence[Outcome]]) -> dict[str, Finding
         )
         for stage in ("last", "all")
         if (losses := _watched(runs, stage))
+    }
+
+
+def _side_by_side(metrics: Mapping[str, Metric]) -> dict[str, Finding]:
+    """How loss and AUC on validation people differ, where the loss was watched."""
+    if not {"last/last_loss", "all/last_loss"} <= set(metrics):
+        return {}
+    value = {name: metric.value for name, metric in metrics.items()}
+    areas = tuple(f"{stage}/validation/auc" for stage in ("before", "last", "all"))
+    thresholds = ("last/validation/threshold", "all/validation/threshold")
+    accuracies = ("last/first_accuracy", "last/last_accuracy")
+    return {
+        "loss_rises_with_auc": builders.statement(
+            "On validation people, the AUC rises with each step of training, although the loss after all "
+            "layers is no lower than after the last layer alone",
+            value[areas[0]] < value[areas[1]] < value[areas[2]]
+            and value["all/last_loss"] >= value["last/last_loss"],
+            *areas,
+            "last/last_loss",
+            "all/last_loss",
+        ),
+        "probabilities_are_too_high": builders.statement(
+            "The best threshold on validation people lies above a probability of one half, where the "
+            "accuracy falls while the last layer is trained",
+            all(value[name] > 0.55 for name in thresholds) and value[accuracies[1]] < value[accuracies[0]],
+            *thresholds,
+            *accuracies,
+        ),
     }
 
 

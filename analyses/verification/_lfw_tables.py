@@ -110,9 +110,9 @@ def epochs_table(
                 row[key] = metrics[f"{stage}/{key}"].value
         rows.insert(1 if stage == "last" else len(rows), row)
     return builders.table(
-        "Loss and AUC side by side on validation people of LFW: the lowest cross-entropy of any epoch, that at "
-        f"the end and the accuracy then at a probability of one half, on {parameters.watched} fixed pairs; and "
-        "the AUC at the end, on every pair. Means over seeds.",
+        "Loss and AUC side by side on validation people of LFW: the lowest cross-entropy of any epoch, the "
+        "cross-entropy and the accuracy at a probability of one half at the end, all on "
+        f"{parameters.watched} fixed pairs, and the AUC at the end on every pair. Means over seeds.",
         {
             "stage": builders.text("Trained"),
             "epochs": builders.text("Epochs × pairs"),
@@ -122,7 +122,7 @@ def epochs_table(
             "auc": builders.number("AUC", ".3f"),
         },
         rows,
-        notes=("Loss and accuracy are measured in the longer runs only, and the AUC at the end of each run.",),
+        notes=("Loss and accuracy were recorded in the longer runs only.",),
     )
 
 
@@ -268,10 +268,10 @@ def loss_chart(runs: Mapping[str, Sequence[Outcome]]) -> Panels:
                 panels.append(Panel(kind="line", title=title, x=chart.x, y=chart.y, series=chart.series))
                 alternatives.append(f"{title}: {chart.alt}")
     return Panels(
-        caption="Cross-entropy, and accuracy at a probability of one half, by epoch, on training pairs from LFW, "
-        "drawn for each epoch, and on fixed pairs of validation people where they were watched: first the last "
-        "layer of the pretrained network is trained, then all of its layers. Lines are means over the seeds; "
-        "bands reach from the lowest to the highest.",
+        caption="Cross-entropy, and accuracy at a probability of one half, by epoch, on training pairs from "
+        "LFW, drawn for each epoch, and on fixed pairs of validation people: first the last layer of the "
+        "pretrained network is trained, then all of its layers. Lines are means over the seeds; bands reach "
+        "from the lowest to the highest.",
         alt=" ".join(alternatives),
         panels=tuple(panels),
     )
