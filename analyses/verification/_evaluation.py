@@ -331,7 +331,7 @@ def _exact_note(found: Mapping[str, Comparison]) -> str:
         return ""
     return (
         f" Exact p: of all changes of sign of the differences of the {counted(people[0], 'people')}, each "
-        f"over the pairs with that person; not adjusted, and {2 / 2 ** people[0]:.3f} at least."
+        f"over the pairs with that person; not adjusted; the smallest possible is {2 / 2 ** people[0]:.3f}."
     )
 
 

@@ -307,34 +307,37 @@ def _strangers_finding(found: Mapping[str, evaluation.Comparison]) -> Finding:
 
 
 def _exact_findings(found: Mapping[str, evaluation.Comparison]) -> dict[str, Finding]:
-    """What exact tests can show, and whether those of drawn glasses have a small p without correction."""
-    findings = {}
-    exact = [one for one in found.values() if one.exact is not None]
-    if exact:
-        least = 2 / 2 ** (exact[0].difference.n or 0)
-        findings["exact_tests_are_weak"] = builders.statement(
+    """What exact tests over so few people can show, and which have a small p without correction."""
+    exact = {name: one for name, one in found.items() if one.exact is not None}
+    if not exact:
+        return {}
+    people = found[f"{HARDER}/mining"].difference.n or 0
+    told = {
+        "the effect of drawn glasses on mixed pairs": "drawn_difference/cross_glasses_tpr",
+        "the effect of drawn glasses on the AUC": "drawn_difference/auc",
+        "the difference between mixed pairs and pairs without glasses in the tutorial's network": (
+            f"{HARDER}/contrastive"
+        ),
+    }
+    return {
+        "exact_tests_are_weak": builders.statement(
             "Corrected for the comparisons of its tables, no exact test could be significant",
-            least * len(exact) >= builders.SIGNIFICANT,
+            2 / 2**people * len(exact) >= builders.SIGNIFICANT,
             "data/least_exact_p",
             yes="The smallest possible value is {data/least_exact_p:.3f}, so no comparison could remain "
             "significant after a correction for all of them.",
             no="The smallest possible value is {data/least_exact_p:.3g}.",
-        )
-    for key, where in (("cross_glasses_tpr", "on mixed pairs"), ("auc", "in AUC")):
-        name = f"drawn_difference/{key}"
-        p = found[name].exact
-        if p is None:
-            continue
-        shown = builders.shown(f"{name}_exact_p", ".3f")
-        words = f"For drawn glasses, the exact test gives p = {shown} for the difference {where}"
-        findings[f"drawing_{key}_exact"] = builders.statement(
-            f"The exact test of the difference {where} that drawn glasses make has p < 0.05, uncorrected",
-            p < builders.SIGNIFICANT,
-            f"{name}_exact_p",
-            yes=f"{words}, which would be significant if it were the only comparison.",
-            no=f"{words}, which would not be significant even if it were the only comparison.",
-        )
-    return findings
+        ),
+        "exact_tests_agree": builders.family(
+            "Without correction, the exact test is significant",
+            {words: (found[name].exact or 1.0) < builders.SIGNIFICANT for words, name in told.items()},
+            *(f"{name}_exact_p" for name in told.values()),
+            none="Even without correction, the exact test is significant neither for the effect of drawn "
+            "glasses nor for the difference between mixed pairs and pairs without glasses in the tutorial's network.",
+            one="Without correction, the exact test is significant for {members}.",
+            many="Without correction, the exact test is significant for {members}.",
+        ),
+    }
 
 
 def _reasons(metrics: Mapping[str, Metric]) -> dict[str, Finding]:
