@@ -333,7 +333,8 @@ def _exact_findings(found: Mapping[str, evaluation.Comparison]) -> dict[str, Fin
             {words: (found[name].exact or 1.0) < builders.SIGNIFICANT for words, name in told.items()},
             *(f"{name}_exact_p" for name in told.values()),
             none="Even without correction, the exact test is significant neither for the effect of drawn "
-            "glasses nor for the difference between mixed pairs and pairs without glasses in the tutorial's network.",
+            "glasses nor for the difference between mixed pairs and pairs without glasses in the "
+            "tutorial's network.",
             one="Without correction, the exact test is significant for {members}.",
             many="Without correction, the exact test is significant for {members}.",
         ),
