@@ -263,15 +263,15 @@ def loss_chart(runs: Mapping[str, Sequence[Outcome]]) -> Panels:
                 if (found := [one[f"{key}_{measure}"] for one in histories]) and all(found)
             }
             if curves:
-                chart = builders.curves("", curves, y)
+                chart = builders.curves("", curves, y, bands=measure == "loss")
                 title = f"{title} ({counted(len(histories), 'seeds')})"
                 panels.append(Panel(kind="line", title=title, x=chart.x, y=chart.y, series=chart.series))
                 alternatives.append(f"{title}: {chart.alt}")
     return Panels(
         caption="Cross-entropy, and accuracy at a probability of one half, by epoch, on training pairs from "
         "LFW, drawn for each epoch, and on fixed pairs of validation people: first the last layer of the "
-        "pretrained network is trained, then all of its layers. Lines are means over the seeds; bands reach "
-        "from the lowest to the highest.",
+        "pretrained network is trained, then all of its layers. Lines are means over the seeds; bands of the "
+        "loss reach from the lowest to the highest.",
         alt=" ".join(alternatives),
         panels=tuple(panels),
     )
