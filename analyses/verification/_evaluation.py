@@ -4,8 +4,9 @@ people, the thresholds that people who were left out chose, and comparisons with
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from analyses import records
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 RESAMPLES = 999
 BANDS = 200  # draws of people that a band of a ROC is of
+EXACT = 12  # people at most of whom an exact test counts all changes of sign
 KINDS = {"same": "Same person", "different": "Different people"}
 
 #: A mean, and what it is when people are drawn again, (RESAMPLES,).
@@ -85,6 +87,53 @@ def accepted(evaluated: EvaluatedPairs, which: Sequence[NDArray[np.bool_]], *, s
     return _means(evaluated, share)
 
 
+def own_aucs(evaluated: EvaluatedPairs) -> NDArray[np.float64]:
+    """(people,) of one split: the AUC over the pairs in which a person is, mean over seeds."""
+    from lab import verification
+
+    return _by_person(evaluated, lambda pairs, thresholds: float(verification.auc(pairs)[0]))
+
+
+def own_accepted(evaluated: EvaluatedPairs, which: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """(people,) of one split: as `accepted`, of the pairs of each person; NaN of a person without any."""
+
+    def share(pairs: Pairs, thresholds: Mapping[str, float]) -> float:
+        return float((pairs.distances < thresholds["balanced"]).mean()) if len(pairs) else float("nan")
+
+    return _by_person(evaluated, share, which & evaluated.pairs[0][0].same)
+
+
+def _by_person(
+    evaluated: EvaluatedPairs,
+    measure: Callable[[Pairs, Mapping[str, float]], float],
+    which: NDArray[np.bool_] | None = None,
+) -> NDArray[np.float64]:
+    import numpy as np
+
+    (runs,), (thresholds,) = evaluated.pairs, evaluated.thresholds
+    first, second = runs[0].first, runs[0].second
+    values = []
+    for person in np.unique(np.concatenate([first, second])):
+        own = (first == person) | (second == person)
+        chosen = own if which is None else own & which
+        found = [measure(one.where(chosen), limits) for one, limits in zip(runs, thresholds, strict=True)]
+        values.append(np.mean(found))
+    return np.array(values)
+
+
+def exact_p(differences: NDArray[np.float64]) -> float | None:
+    """Two-sided p of a mean difference over people, one value each, by all changes of their signs (Fisher's
+    randomisation test); None of more than EXACT people.
+    """
+    import numpy as np
+
+    known = differences[np.isfinite(differences)]
+    if not 0 < len(known) <= EXACT:
+        return None
+    means = np.abs(np.array(list(product((1, -1), repeat=len(known)))) @ known)
+    return float((means >= abs(known.sum()) - 1e-9).mean())
+
+
 def _means(evaluated: EvaluatedPairs, measure: Any) -> Drawn:
     import numpy as np
 
@@ -145,11 +194,16 @@ class Compared:
 
 @dataclass(frozen=True)
 class Comparison:
-    """One value less another, for the same draws of people; p: adjusted for all comparisons of its table."""
+    """One value less another, for the same draws of people; p: adjusted for all comparisons of its table.
+    exact: p of an exact test of the people's own differences, not adjusted, where they are few; own: their
+    mean, in which every person counts the same.
+    """
 
     words: Compared
     difference: Metric
     p: float
+    exact: float | None = None
+    own: float | None = None
 
     @property
     def verdict(self) -> builders.Verdict:
@@ -183,10 +237,13 @@ class Comparison:
 
 
 def compared(
-    pairs: Mapping[str, tuple[Drawn, Drawn]], words: Mapping[str, Compared], people: Mapping[str, int]
+    pairs: Mapping[str, tuple[Drawn, Drawn]],
+    words: Mapping[str, Compared],
+    people: Mapping[str, int],
+    own: Mapping[str, NDArray[np.float64]] | None = None,
 ) -> dict[str, Comparison]:
     """The first of each two less the second, over so many people; all belong to one table, and share Holm's
-    correction.
+    correction. own: of some of them the difference of each person, for an exact test.
     """
     import numpy as np
 
@@ -197,21 +254,39 @@ def compared(
         drawn = first[1] - second[1]
         differences[name] = estimated(first[0] - second[0], drawn, words[name].title, people[name])
         p_values.append(p_of_resamples(drawn[np.isfinite(drawn)]))
-    return {
-        name: Comparison(words[name], difference, 1.0 if p is None else p)
-        for (name, difference), p in zip(differences.items(), holm(p_values), strict=True)
-    }
+    found = {}
+    for (name, difference), p in zip(differences.items(), holm(p_values), strict=True):
+        found[name] = Comparison(words[name], difference, 1.0 if p is None else p)
+        values = (own or {}).get(name)
+        if values is not None and (exact := exact_p(values)) is not None:
+            found[name] = replace(found[name], exact=exact, own=float(np.nanmean(values)))
+    return found
 
 
 def comparison_metrics(found: Mapping[str, Comparison]) -> dict[str, Metric]:
-    """The differences by name, and NAME_p."""
-    return {name: one.difference for name, one in found.items()} | {
-        f"{name}_p": builders.metric(one.p, f"Adjusted p-value. {one.difference.title}")
-        for name, one in found.items()
-    }
+    """The differences by name, NAME_p, and NAME_exact_p."""
+    metrics = {}
+    for name, one in found.items():
+        metrics[name] = one.difference
+        metrics[f"{name}_p"] = builders.metric(one.p, f"Adjusted p-value. {one.difference.title}")
+        if one.exact is not None:
+            metrics[f"{name}_exact_p"] = builders.metric(
+                one.exact, f"p-value of the exact test, not adjusted. {one.difference.title}"
+            )
+    return metrics
+
+
+#: The column of exact tests.
+EXACT_COLUMN = builders.number("Exact p", ".3f")
+
+
+def exact_cell(key: str, one: Comparison) -> dict[str, float]:
+    """The cell of that column, of a comparison that was tested exactly."""
+    return {} if one.exact is None else {key: one.exact}
 
 
 def comparison_table(found: Mapping[str, Comparison], caption: str) -> Table:
+    exact = any(one.exact is not None for one in found.values())
     return builders.table(
         caption,
         {
@@ -220,6 +295,7 @@ def comparison_table(found: Mapping[str, Comparison], caption: str) -> Table:
             "measure": builders.text("Measure"),
             "difference": builders.number("Difference", "+.3f"),
             "p": builders.number("p", ".3f"),
+            **({"exact": EXACT_COLUMN} if exact else {}),
         },
         [
             {
@@ -228,6 +304,7 @@ def comparison_table(found: Mapping[str, Comparison], caption: str) -> Table:
                 "measure": f"{one.words.measure.name}{one.words.where and f' {one.words.where}'}",
                 "difference": one.difference,
                 "p": one.p,
+                **exact_cell("exact", one),
             }
             for one in found.values()
         ],
@@ -243,7 +320,18 @@ def family_note(found: Mapping[str, Comparison], where: str) -> str:
         "Differences: first less second. Brackets: 95% bootstrap intervals over people "
         f"({' or '.join(map(str, people))}; {RESAMPLES} resamples, the same for both), not adjusted. "
         f"p-values are adjusted by Holm's method for the {counted(len(found), 'comparisons')} of {where}; "
-        f"with so many resamples, the smallest possible one is {least:.3f}."
+        f"with so many resamples, the smallest possible one is {least:.3f}.{_exact_note(found)}"
+    )
+
+
+def _exact_note(found: Mapping[str, Comparison]) -> str:
+    """What exact p-values of a family are, where it has any."""
+    people = [one.difference.n or 0 for one in found.values() if one.exact is not None]
+    if not people:
+        return ""
+    return (
+        f" Exact p: of all changes of sign of the differences of the {counted(people[0], 'people')}, each "
+        f"over the pairs with that person; not adjusted; the smallest possible is {2 / 2 ** people[0]:.3f}."
     )
 
 

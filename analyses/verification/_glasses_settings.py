@@ -12,6 +12,7 @@ ROWS = {
     BARE: "New network, no glasses drawn",
     "mining": "New network, glasses drawn",
 }
+BASELINES = {method: METHODS[method] for method in ("pixels", "backbone")}  # without training on faces
 SPLITS = {"heldout": "people with and without glasses", "published": "the tutorial's test people"}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from statistics import fmean
 from typing import Any
 
 from analyses import records
@@ -13,7 +14,14 @@ from analyses.verification import _verification as verification
 from analyses.verification._evaluation import EvaluatedPairs
 from analyses.verification._glasses_meglass import meglass_metrics, meglass_table
 from analyses.verification._glasses_pairs import count_accepted, pairs_by_kind, wrongly_accepted
-from analyses.verification._glasses_settings import BARE, KINDS, ROWS, SPLITS, GlassesParameters
+from analyses.verification._glasses_settings import (
+    BARE,
+    BASELINES,
+    KINDS,
+    ROWS,
+    SPLITS,
+    GlassesParameters,
+)
 from analyses.verification._verification import CROSSED
 from results import builders
 from results.builders import FRACTION
@@ -26,6 +34,9 @@ def summary(parameters: GlassesParameters, outcomes: Mapping[str, Outcome]) -> S
         split: {method: evaluation.split_runs(outcomes, [split], method) for method in ROWS}
         for split in SPLITS
     }
+    evaluated["heldout"] |= {
+        method: evaluation.split_runs(outcomes, ["heldout"], method) for method in BASELINES
+    }
     kinds = {split: pairs_by_kind(outcomes[f"{split}/mining/0"]["glasses"]) for split in SPLITS}
     people = evaluated["heldout"]["mining"].people
     areas = {method: evaluation.aucs(one) for method, one in evaluated["heldout"].items()}
@@ -36,21 +47,20 @@ def summary(parameters: GlassesParameters, outcomes: Mapping[str, Outcome]) -> S
         }
         for kind in KINDS
     }
-    found = _compared(areas, rates, people)
+    found = _compared(areas, rates, evaluated["heldout"], kinds["heldout"])
     strangers = _strangers(evaluated["heldout"], kinds["heldout"], people)
     metrics = _metrics(parameters, outcomes, evaluated, kinds, areas, rates)
     metrics |= evaluation.comparison_metrics(found) | evaluation.comparison_metrics(strangers)
     metrics |= _interval_ends(found)
     note = (
-        f"Means over {counted(parameters.seeds, 'seeds')}. Brackets: 95% bootstrap intervals over "
-        f"{counted(people, 'people')} ({evaluation.RESAMPLES} resamples)."
+        f"Means over {counted(parameters.seeds, 'seeds')} of what is trained. Brackets: 95% bootstrap "
+        f"intervals over {counted(people, 'people')} ({evaluation.RESAMPLES} resamples)."
     )
     shown = {
         "networks": tables.networks_table(metrics, note),
         "kinds": tables.kinds_table(metrics, evaluated["heldout"]["mining"], kinds["heldout"], note),
         "comparisons": tables.comparisons_table(found),
         "harder": tables.harder_table(found, HARDER),
-        "published": tables.published_table(evaluated["published"], kinds["published"]),
         "recipe": verification.recipe_table(parameters, tuple(CROSSED)),
     }
     if parameters.meglass:
@@ -60,10 +70,12 @@ def summary(parameters: GlassesParameters, outcomes: Mapping[str, Outcome]) -> S
     return Summary(
         metrics=metrics,
         tables=shown,
-        figures={"accepted": tables.accepted_chart(metrics)},
+        figures={"accepted": tables.accepted_chart(metrics), "drawn": tables.drawn_frames()},
         findings=_findings(found, outcomes)
         | {
             "drawing_changes_strangers": _strangers_finding(strangers),
+            **_exact_findings(found),
+            **_reasons(metrics),
             "published_pairs_are_few": _published_finding(metrics, outcomes),
         },
         note=verification.weights_note(outcomes),
@@ -87,35 +99,17 @@ def _metrics(
     areas: Mapping[str, evaluation.Drawn],
     rates: Mapping[str, Mapping[str, evaluation.Drawn]],
 ) -> dict[str, Metric]:
-    metrics: dict[str, Metric] = {}
     people = evaluated["heldout"]
+    metrics: dict[str, Metric] = {}
+    for method, label in (BASELINES | ROWS).items():
+        own = {kind: of_kind[method] for kind, of_kind in rates.items()}
+        metrics |= _held_out_metrics(method, label, people[method], kinds["heldout"], areas[method], own)
     for method, label in ROWS.items():
-        count = people[method].people
-        metrics[f"{method}/auc"] = evaluation.estimated(
-            *areas[method], f"AUC of people with and without glasses: {label}", count
-        )
+        metrics |= _training_metrics(method, label, outcomes)
         for split, words in SPLITS.items():
             ending = "" if split == "heldout" else f"/{split}"
             metrics[f"threshold/{method}{ending}"] = builders.metric(
                 evaluated[split][method].threshold(), f"Threshold of the distance, {words} tested: {label}"
-            )
-        whole = evaluation.rates_of(people[method])
-        for key, what in (
-            ("true_positive", "True positive rate"),
-            ("false_positive", "False positive rate"),
-            ("accuracy", "Accuracy"),
-        ):
-            metrics[f"{method}/{key}"] = builders.metric(
-                whole[key], f"{what} of people with and without glasses: {label}", FRACTION
-            )
-        for kind, words in KINDS.items():
-            metrics[f"{method}/{kind}_glasses_tpr"] = evaluation.estimated(
-                *rates[kind][method], f"True positive rate where {words} wear glasses: {label}", count
-            )
-            metrics[f"{method}/{kind}_glasses_fpr"] = builders.metric(
-                wrongly_accepted(people[method], kinds["heldout"][kind]),
-                f"False positive rate where {words} wear glasses: {label}",
-                FRACTION,
             )
         accepted, total = count_accepted(evaluated["published"][method], kinds["published"]["cross"])
         metrics[f"{method}/published_cross_accepted"] = builders.metric(
@@ -134,7 +128,69 @@ def _metrics(
             int((same & kinds["heldout"]["cross"]).sum()), "Mixed pairs of one person", "pairs"
         ),
         "data/people": builders.metric(people["mining"].people, "People with and without glasses", "people"),
+        "data/least_exact_p": builders.metric(
+            2 / 2 ** people["mining"].people, "Smallest possible p-value of an exact test over these people"
+        ),
         "data/seeds": builders.metric(len(people["mining"].pairs[0]), "Seeds of every network"),
+    }
+
+
+def _held_out_metrics(
+    method: str,
+    label: str,
+    evaluated: EvaluatedPairs,
+    kinds: Mapping[str, Any],
+    area: evaluation.Drawn,
+    rates: Mapping[str, evaluation.Drawn],
+) -> dict[str, Metric]:
+    """Of one row of the tables, on the people with and without glasses; rates: by kind of pair."""
+    count = evaluated.people
+    title = f"of people with and without glasses: {label}"
+    metrics = {
+        f"{method}/auc": evaluation.estimated(*area, f"AUC {title}", count),
+        f"threshold/{method}": builders.metric(
+            evaluated.threshold(), f"Threshold of the distance, {SPLITS['heldout']} tested: {label}"
+        ),
+    }
+    whole = evaluation.rates_of(evaluated)
+    for key, what in (
+        ("true_positive", "True positive rate"),
+        ("false_positive", "False positive rate"),
+        ("accuracy", "Accuracy"),
+    ):
+        metrics[f"{method}/{key}"] = builders.metric(whole[key], f"{what} {title}", FRACTION)
+    for kind, words in KINDS.items():
+        metrics[f"{method}/{kind}_glasses_tpr"] = evaluation.estimated(
+            *rates[kind], f"True positive rate where {words} wear glasses: {label}", count
+        )
+        metrics[f"{method}/{kind}_glasses_fpr"] = builders.metric(
+            wrongly_accepted(evaluated, kinds[kind]),
+            f"False positive rate where {words} wear glasses: {label}",
+            FRACTION,
+        )
+    return metrics
+
+
+def _training_metrics(method: str, label: str, outcomes: Mapping[str, Outcome]) -> dict[str, Metric]:
+    """Of a network: how large it is, and what it reaches on the people trained on and on those of them whom
+    inner folds left out.
+    """
+    runs, inner = (records.runs_named(outcomes, f"heldout/{method}{part}") for part in ("", "_inner"))
+    fractions = {
+        "train_auc": ("AUC on the people trained on", [one["train_auc"] for one in runs]),
+        "left_out_auc": ("AUC on training people that inner folds left out", [one["auc"] for one in inner]),
+        "left_out_tpr": (
+            "True positive rate on training people that inner folds left out",
+            [one["true_positive"] for one in inner],
+        ),
+    }
+    return {
+        f"{method}/parameters": builders.metric(
+            runs[0]["parameters"], f"Trained parameters: {label}", "parameters"
+        )
+    } | {
+        f"{method}/{key}": builders.metric(fmean(values), f"{what}: {label}", FRACTION)
+        for key, (what, values) in fractions.items()
     }
 
 
@@ -186,16 +242,27 @@ WORDS = {
 def _compared(
     areas: Mapping[str, evaluation.Drawn],
     rates: Mapping[str, Mapping[str, evaluation.Drawn]],
-    people: int,
+    evaluated: Mapping[str, EvaluatedPairs],
+    kinds: Mapping[str, Any],
 ) -> dict[str, evaluation.Comparison]:
-    """All comparisons of the table: AUC, and accepted pairs across glasses."""
+    """All comparisons of the two tables: AUC, and accepted pairs across glasses."""
     values = {"auc": areas, "cross_glasses_tpr": rates["cross"]}
     pairs = {
         f"{name}/{key}": (found[first], found[second])
         for name, (first, second) in COMPARED.items()
         for key, found in values.items()
     } | {f"{HARDER}/{method}": (rates["cross"][method], rates["none"][method]) for method in ROWS}
-    return evaluation.compared(pairs, WORDS, dict.fromkeys(pairs, people))
+    areas_of = {method: evaluation.own_aucs(evaluated[method]) for method in ROWS}
+    shares_of = {
+        kind: {method: evaluation.own_accepted(evaluated[method], kinds[kind]) for method in ROWS}
+        for kind in ("cross", "none")
+    }
+    own = {
+        f"{name}/{key}": found[first] - found[second]
+        for name, (first, second) in COMPARED.items()
+        for key, found in (("auc", areas_of), ("cross_glasses_tpr", shares_of["cross"]))
+    } | {f"{HARDER}/{method}": shares_of["cross"][method] - shares_of["none"][method] for method in ROWS}
+    return evaluation.compared(pairs, WORDS, dict.fromkeys(pairs, evaluated["mining"].people), own)
 
 
 #: The pairs of two people among which drawn glasses may change the false positive rate.
@@ -237,6 +304,75 @@ def _strangers_finding(found: Mapping[str, evaluation.Comparison]) -> Finding:
         one=f"After Holm's correction for these {differences}, only that {{members}} is significant.",
         many=f"After Holm's correction for these {differences}, those {{members}} are significant.",
     )
+
+
+def _exact_findings(found: Mapping[str, evaluation.Comparison]) -> dict[str, Finding]:
+    """What exact tests over so few people can show, and which have a small p without correction."""
+    exact = {name: one for name, one in found.items() if one.exact is not None}
+    if not exact:
+        return {}
+    people = found[f"{HARDER}/mining"].difference.n or 0
+    told = {
+        "the effect of drawn glasses on mixed pairs": "drawn_difference/cross_glasses_tpr",
+        "the effect of drawn glasses on the AUC": "drawn_difference/auc",
+        "the difference between mixed pairs and pairs without glasses in the tutorial's network": (
+            f"{HARDER}/contrastive"
+        ),
+    }
+    return {
+        "exact_tests_are_weak": builders.statement(
+            "Corrected for the comparisons of its tables, no exact test could be significant",
+            2 / 2**people * len(exact) >= builders.SIGNIFICANT,
+            "data/least_exact_p",
+            yes="The smallest possible value is {data/least_exact_p:.3f}, so no comparison could remain "
+            "significant after a correction for all of them.",
+            no="The smallest possible value is {data/least_exact_p:.3g}.",
+        ),
+        "exact_tests_agree": builders.family(
+            "Without correction, the exact test is significant",
+            {words: (found[name].exact or 1.0) < builders.SIGNIFICANT for words, name in told.items()},
+            *(f"{name}_exact_p" for name in told.values()),
+            none="Even without correction, the exact test is significant neither for the effect of drawn "
+            "glasses nor for the difference between mixed pairs and pairs without glasses in the "
+            "tutorial's network.",
+            one="Without correction, the exact test is significant for {members}.",
+            many="Without correction, the exact test is significant for {members}.",
+        ),
+    }
+
+
+def _reasons(metrics: Mapping[str, Metric]) -> dict[str, Finding]:
+    """What the results of the tutorial's network are explained by."""
+
+    def lost(method: str) -> float:
+        """Share of accepted pairs that one pair of glasses costs."""
+        return metrics[f"{method}/none_glasses_tpr"].value - metrics[f"{method}/cross_glasses_tpr"].value
+
+    def shares(*methods: str) -> tuple[str, ...]:
+        return tuple(f"{method}/{kind}_glasses_tpr" for method in methods for kind in ("none", "cross"))
+
+    old = metrics["contrastive/true_positive"].value
+    return {
+        "old_accepts_fewer_than_left_out": builders.statement(
+            "The tutorial's network accepts a smaller share of the pairs of one person than among the "
+            "training people who were left out",
+            old < metrics["contrastive/left_out_tpr"].value,
+            "contrastive/true_positive",
+            "contrastive/left_out_tpr",
+        ),
+        "pixels_lose_less_than_old": builders.statement(
+            "Glasses on one photograph cost raw pixels less of the accepted pairs than they cost the "
+            "tutorial's network",
+            lost("pixels") < lost("contrastive"),
+            *shares("pixels", "contrastive"),
+        ),
+        "features_lose_more_than_pixels": builders.statement(
+            "Glasses on one photograph cost the pretrained features more of the accepted pairs than they "
+            "cost raw pixels",
+            lost("backbone") > lost("pixels"),
+            *shares("backbone", "pixels"),
+        ),
+    }
 
 
 def _published_finding(metrics: Mapping[str, Metric], outcomes: Mapping[str, Outcome]) -> Finding:

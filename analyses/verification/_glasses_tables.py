@@ -6,21 +6,23 @@ from collections.abc import Mapping
 from typing import Any
 
 from analyses import comparing
+from analyses.pictures import png
 from analyses.verification import _evaluation as evaluation
 from analyses.verification._evaluation import EvaluatedPairs
-from analyses.verification._glasses_pairs import count_accepted
-from analyses.verification._glasses_settings import KINDS, ROWS
+from analyses.verification._glasses_settings import BASELINES, KINDS, ROWS
 from results import builders
-from results.schema import Chart, Metric, Table
+from results.schema import Chart, Metric, Picture, Pictures, Table
 
 
 def networks_table(metrics: Mapping[str, Metric], note: str) -> Table:
     return builders.table(
-        "Two networks, each with two losses, on held-out people with and without glasses: AUC; the threshold "
-        "chosen on training people whom an inner fold left out, and rates at it over all pairs; and the "
-        "share of accepted mixed pairs of one person (mixed TPR).",
+        "Two distances without training on faces, and two networks, each with two losses, on held-out people "
+        "with and without glasses: trained parameters; AUC; the threshold chosen on training people whom an "
+        "inner fold left out, and rates at it over all pairs; and the share of accepted mixed pairs of one "
+        "person (mixed TPR).",
         {
-            "method": builders.text("Network"),
+            "method": builders.text("Distance"),
+            "parameters": builders.integer("Trained parameters"),
             "auc": builders.number("AUC", ".3f"),
             "threshold": builders.number("Threshold", ".3f"),
             "true_positive": builders.percent("TPR"),
@@ -31,6 +33,7 @@ def networks_table(metrics: Mapping[str, Metric], note: str) -> Table:
         [
             {
                 "method": label,
+                "parameters": metrics[f"{method}/parameters"].value if method in ROWS else 0,
                 "threshold": metrics[f"threshold/{method}"].value,
                 "auc": metrics[f"{method}/auc"],
                 "cross_glasses_tpr": metrics[f"{method}/cross_glasses_tpr"],
@@ -39,7 +42,7 @@ def networks_table(metrics: Mapping[str, Metric], note: str) -> Table:
                     for key in ("true_positive", "false_positive", "accuracy")
                 },
             }
-            for method, label in ROWS.items()
+            for method, label in (BASELINES | ROWS).items()
         ],
         notes=(note,),
     )
@@ -51,7 +54,7 @@ def kinds_table(
     """evaluated: of any network; all have the same pairs."""
     same = evaluated.pairs[0][0].same
     rows = []
-    for method, label in ROWS.items():
+    for method, label in (BASELINES | ROWS).items():
         for kind, words in KINDS.items():
             tpr, fpr = (metrics[f"{method}/{kind}_glasses_{rate}"] for rate in ("tpr", "fpr"))
             positives, negatives = int((same & kinds[kind]).sum()), int((~same & kinds[kind]).sum())
@@ -70,9 +73,9 @@ def kinds_table(
     return builders.table(
         "Pairs of held-out people with and without glasses, by how many of the two photographs show glasses "
         "(mixed: one of them): numbers of pairs of one person and of two people, and rates at the threshold "
-        "of the networks.",
+        "of each distance.",
         {
-            "method": builders.text("Network"),
+            "method": builders.text("Distance"),
             "kind": builders.text("Glasses"),
             "same": builders.integer("One person", "pairs"),
             "different": builders.integer("Two people", "pairs"),
@@ -109,6 +112,8 @@ def comparisons_table(found: Mapping[str, evaluation.Comparison]) -> Table:
                 "mixed": mixed.difference,
                 "mixed_p": mixed.p,
             }
+            | evaluation.exact_cell("auc_exact", auc)
+            | evaluation.exact_cell("mixed_exact", mixed)
         )
     return builders.table(
         "Differences between networks and losses on held-out people with and without glasses: in AUC, and in "
@@ -117,8 +122,10 @@ def comparisons_table(found: Mapping[str, evaluation.Comparison]) -> Table:
             "compared": builders.text("Compared"),
             "auc": builders.number("AUC", "+.3f"),
             "auc_p": builders.number("p", ".3f"),
+            "auc_exact": evaluation.EXACT_COLUMN,
             "mixed": comparing.change("Mixed TPR"),
             "mixed_p": builders.number("p", ".3f"),
+            "mixed_exact": evaluation.EXACT_COLUMN,
         },
         rows,
         notes=(evaluation.family_note(found, "this and the next table"),),
@@ -134,40 +141,23 @@ def harder_table(found: Mapping[str, evaluation.Comparison], prefix: str) -> Tab
             "method": builders.text("Network"),
             "difference": comparing.change("Difference"),
             "p": builders.number("p", ".3f"),
+            "own": comparing.change("Mean over people"),
+            "exact": evaluation.EXACT_COLUMN,
         },
         [
             {
                 "method": label,
                 "difference": found[f"{prefix}/{method}"].difference,
                 "p": found[f"{prefix}/{method}"].p,
+                **({} if (own := found[f"{prefix}/{method}"].own) is None else {"own": own}),
+                **evaluation.exact_cell("exact", found[f"{prefix}/{method}"]),
             }
             for method, label in ROWS.items()
         ],
-        notes=("Intervals and p-values are computed as in the table before.",),
-    )
-
-
-def published_table(evaluated: Mapping[str, EvaluatedPairs], kinds: Mapping[str, Any]) -> Table:
-    rows = []
-    for method, label in ROWS.items():
-        accepted, total = count_accepted(evaluated[method], kinds["cross"])
-        rows.append(
-            {
-                "method": label,
-                "seeds": ", ".join(map(str, accepted)),
-                "mean": sum(accepted) / len(accepted),
-                "pairs": total,
-            }
-        )
-    return builders.table(
-        "Accepted mixed pairs of one person, of the tutorial's test people.",
-        {
-            "method": builders.text("Network"),
-            "seeds": builders.text("Accepted, by seed"),
-            "mean": builders.number("Mean", ".1f"),
-            "pairs": builders.integer("Pairs"),
-        },
-        rows,
+        notes=(
+            "Intervals and p-values are computed as in the table before. In the mean over people, which the "
+            "exact test rests on, every person counts the same, however many pairs show that person.",
+        ),
     )
 
 
@@ -181,4 +171,35 @@ def accepted_chart(metrics: Mapping[str, Metric]) -> Chart:
         },
         builders.percent("True positive rate"),
         x="Photographs with glasses",
+    )
+
+
+FACE = (
+    60,
+    173,
+    107,
+)  # top, left and side of the face on the photograph, so that the eyes are where frames go
+DRAWN_SIDE = 100  # pixels
+FRAMES = 5
+
+
+def drawn_frames() -> Pictures:
+    """The frames that are drawn on training images, on a portrait that may be shown."""
+    import numpy as np
+    from PIL import Image
+    from skimage import data
+
+    from lab.datasets.faces import with_glasses
+
+    top, left, side = FACE
+    face = Image.fromarray(data.astronaut()).convert("L").crop((left, top, left + side, top + side))
+    portrait = np.asarray(face.resize((DRAWN_SIDE, DRAWN_SIDE)))[None, None]
+    shown = [("the photograph", portrait)]
+    shown += [(f"copy {seed + 1}", with_glasses(portrait, seed)) for seed in range(FRAMES)]
+    return Pictures(
+        caption="Frames as they are drawn on copies of training images, random in shape, tone and place; "
+        "here on a portrait from scikit-image (NASA, public domain) instead of a face of the data set.",
+        alt="A portrait, and the same with drawn glasses of different frames.",
+        columns=len(shown),
+        pictures=tuple(Picture(title=title, png=png(image[0, 0])) for title, image in shown),
     )

@@ -19,6 +19,7 @@ from analyses.verification._lfw_runs import (
     runs_of,
 )
 from analyses.verification._lfw_settings import LfwParameters, Which
+from lab.verification import Pairs
 from results import builders
 from results.builders import FRACTION
 from results.schema import Finding, Metric
@@ -53,11 +54,13 @@ def summary(parameters: LfwParameters, outcomes: Mapping[str, Outcome]) -> Summa
     compared = _compared(areas, runs)
     by_seed = _by_seed(runs, areas)
     whole = bool(records.runs_named(outcomes, "all"))  # else all layers as the search has them
+    shorter = records.runs_named(outcomes, f"all/{rates['all']:g}")
     metrics = (
         _metrics(parameters, runs, areas)
         | evaluation.comparison_metrics(compared)
         | by_seed
         | watched_metrics(runs)
+        | _validation_metrics(runs)
         | {
             f"{stage}/rate": builders.metric(rate, f"Learning rate: {STAGES[stage]}")
             for stage, rate in rates.items()
@@ -79,6 +82,7 @@ def summary(parameters: LfwParameters, outcomes: Mapping[str, Outcome]) -> Summa
             ),
             **({"everyone": tables.by_seed_table(_in_words(by_seed), runs)} if by_seed else {}),
             "rates": tables.rates_table(parameters, outcomes),
+            "epochs": tables.epochs_table(parameters, metrics, shorter if whole else []),
             "recipe": tables.recipe_table(parameters, rates, "all" if whole else "search", runs),
         },
         figures={
@@ -87,7 +91,9 @@ def summary(parameters: LfwParameters, outcomes: Mapping[str, Outcome]) -> Summa
             "distances": tables.distance_chart(runs["all"][0]),
             "loss": tables.loss_chart(runs),
         },
-        findings=_findings(metrics, areas, compared, parameters, outcomes) | watched_findings(runs),
+        findings=_findings(metrics, areas, compared, parameters, outcomes)
+        | watched_findings(runs)
+        | _side_by_side(metrics),
         note=verification.weights_note(outcomes),
     )
 
@@ -186,13 +192,12 @@ def _metrics(
     for key, stage in (("before", "before"), ("after", "all")):
         for which in LISTED:
             metrics[f"{which}/auc_{key}"] = metrics[f"{stage}/{which}/auc"]
-    metrics["everyone/pairs"] = builders.metric(
-        first["everyone"]["pairs"], "Every pair of the test images", "pairs"
-    )
+    metrics |= _every_pair_metrics(first)
     return metrics | builders.metrics(
         "data/",
         test_pairs=(len(first["distances"]), "Listed pairs tested on", "pairs"),
         test_same=(int(pairs_of(first).same.sum()), "Of these of the same person", "pairs"),
+        most_same=(_most_pairs(pairs_of(first)), "Most of these of one person", "pairs"),
         listed=(counts["listed"], "Pairs listed", "pairs"),
         missing=(counts["missing"], "Listed pairs that lack an image here", "pairs"),
         train_images=(counts["train_images"], "Training images", "images"),
@@ -202,6 +207,54 @@ def _metrics(
         test_people=(counts["test_people"], "Test people", "people"),
         seeds=(parameters.seeds, "Seeds", ""),
     )
+
+
+def _most_pairs(pairs: Pairs) -> int:
+    """How many pairs of the same person the person has who has most of them."""
+    import numpy as np
+
+    return int(np.bincount(pairs.first[pairs.same]).max())
+
+
+def _every_pair_metrics(outcome: Outcome) -> dict[str, Metric]:
+    """What every pair of the test images is made of: a person with many of them has many pairs."""
+    same, counts = sum(outcome["everyone"]["same"]), outcome["counts"]
+    found: list[tuple[str, float, str, str]] = [
+        ("pairs", outcome["everyone"]["pairs"], "Every pair of the test images", "pairs"),
+        ("same", same, "Of these of the same person", "pairs"),
+    ]
+    if largest := counts.get("test_largest"):  # earlier recordings have no counts of a person's images
+        share = largest * (largest - 1) / 2 / same
+        found += [
+            ("repeated", counts["test_repeated"], "Test people with more than one image", "people"),
+            ("largest", largest, "Images of the test person with most of them", "images"),
+            ("largest_share", share, "Share of this person in the pairs of the same person", FRACTION),
+        ]
+    return {f"everyone/{key}": builders.metric(value, title, unit) for key, value, title, unit in found}
+
+
+def _validation_metrics(runs: Mapping[str, Sequence[Outcome]]) -> dict[str, Metric]:
+    """On every pair of the validation people, by stage: the AUC, and the best threshold as a probability."""
+    metrics = {}
+    for stage, found in runs.items():
+        areas = [one["validation"] for one in found]
+        metrics[f"{stage}/validation/auc"] = records.over_seeds(
+            areas, "auc", f"AUC on every pair of the validation people: {STAGES[stage]}"
+        )
+    untrained = runs["last"][0]["normaliser"]  # it is of the network before training
+    for stage in ("before", "last", "all"):
+        chances = [
+            {"p": one["validation"]["threshold"] / one.get("normaliser", untrained)}
+            for one in runs.get(stage, ())
+        ]
+        if chances:
+            metrics[f"{stage}/validation/threshold"] = records.over_seeds(
+                chances,
+                "p",
+                "Probability of two people at the best threshold on validation people: " + STAGES[stage],
+                "",
+            )
+    return metrics
 
 
 def _findings(
@@ -252,11 +305,15 @@ def _runs_of_last(outcomes: Mapping[str, Outcome], metrics: Mapping[str, Metric]
     return runs_of(outcomes, "last", {"last": float(metrics["last/rate"].value)})
 
 
-def _watched_losses(runs: Mapping[str, Sequence[Outcome]], stage: str) -> list[list[float]]:
-    """By seed, the loss after every epoch on pairs of validation people; empty where it was not measured."""
+def _watched(
+    runs: Mapping[str, Sequence[Outcome]], stage: str, key: str = "validation_loss"
+) -> list[list[float]]:
+    """By seed, the loss, or what `key` says, after every epoch on pairs of validation people; empty where it
+    was not measured.
+    """
     histories = [run.get(HISTORIES[stage], {}) for run in runs.get(stage, ())]
-    losses = [list(one.get("validation_loss", ())) for one in histories]
-    return losses if all(losses) else []
+    found = [list(one.get(key, ())) for one in histories]
+    return found if all(found) else []
 
 
 def _lowest(losses: Sequence[Sequence[float]]) -> int:
@@ -268,7 +325,7 @@ def _lowest(losses: Sequence[Sequence[float]]) -> int:
 def watched_metrics(runs: Mapping[str, Sequence[Outcome]]) -> dict[str, Metric]:
     metrics = {}
     for stage in ("last", "all"):
-        if losses := _watched_losses(runs, stage):
+        if losses := _watched(runs, stage):
             lowest, what = _lowest(losses), f"on pairs of validation people, {IN_TEXT[stage]}"
             metrics[f"{stage}/lowest_epoch"] = builders.metric(
                 lowest + 1, f"Epoch of the lowest mean loss {what}", "epochs"
@@ -279,6 +336,14 @@ def watched_metrics(runs: Mapping[str, Sequence[Outcome]]) -> dict[str, Metric]:
             ):
                 values = [{"loss": one[epoch]} for one in losses]
                 metrics[f"{stage}/{key}"] = records.over_seeds(values, "loss", f"Loss {what}, {when}", "")
+        if accuracies := _watched(runs, stage, "validation_accuracy"):
+            for key, epoch, when in (
+                ("first_accuracy", 0, "after the first epoch"),
+                ("last_accuracy", -1, "at the end"),
+            ):
+                values = [{"accuracy": one[epoch]} for one in accuracies]
+                title = f"Accuracy at a probability of one half {what}, {when}"
+                metrics[f"{stage}/{key}"] = records.over_seeds(values, "accuracy", title)
     return metrics
 
 
@@ -294,7 +359,36 @@ def watched_findings(runs: Mapping[str, Sequence[Outcome]]) -> dict[str, Finding
             f"{stage}/last_loss",
         )
         for stage in ("last", "all")
-        if (losses := _watched_losses(runs, stage))
+        if (losses := _watched(runs, stage))
+    }
+
+
+def _side_by_side(metrics: Mapping[str, Metric]) -> dict[str, Finding]:
+    """How loss and AUC on validation people differ, where the loss was watched."""
+    if not {"last/last_loss", "all/last_loss"} <= set(metrics):
+        return {}
+    value = {name: metric.value for name, metric in metrics.items()}
+    areas = tuple(f"{stage}/validation/auc" for stage in ("before", "last", "all"))
+    thresholds = tuple(f"{stage}/validation/threshold" for stage in ("before", "last", "all"))
+    accuracies = ("last/first_accuracy", "last/last_accuracy")
+    return {
+        "loss_rises_with_auc": builders.statement(
+            "On validation people, the AUC rises with each step of training, although the loss after all "
+            "layers is no lower than after the last layer alone",
+            value[areas[0]] < value[areas[1]] < value[areas[2]]
+            and value["all/last_loss"] >= value["last/last_loss"],
+            *areas,
+            "last/last_loss",
+            "all/last_loss",
+        ),
+        "probabilities_are_too_high": builders.statement(
+            "Training moves the best threshold on validation people above a probability of one half, where "
+            "the accuracy falls while the last layer is trained",
+            min(value[name] for name in thresholds[1:]) > max(0.55, value[thresholds[0]])
+            and value[accuracies[1]] < value[accuracies[0]],
+            *thresholds,
+            *accuracies,
+        ),
     }
 
 

@@ -51,11 +51,13 @@ def results_table(metrics: Mapping[str, Metric], runs: Mapping[str, Sequence[Out
 
 def rates_table(parameters: LfwParameters, outcomes: Mapping[str, Outcome]) -> Table:
     rows = []
+    arithmetic = set()
     for stage, rates in (("last", parameters.last_rates), ("all", parameters.all_rates)):
         chosen = chosen_rate(outcomes, stage, rates)
         for rate in rates:
             found = records.runs_named(outcomes, f"{stage}/{rate:g}")
             areas = [one["validation"]["auc"] for one in found]
+            arithmetic |= {one["history"]["precision"] for one in found}
             cells = {"stage": STAGES[stage], "rate": rate, "auc": validation_auc(found)}
             cells |= {"low": min(areas), "high": max(areas), "chosen": "yes" if rate == chosen else ""}
             rows.append(cells)
@@ -73,8 +75,54 @@ def rates_table(parameters: LfwParameters, outcomes: Mapping[str, Outcome]) -> T
         rows,
         notes=(
             f"All layers are compared after {counted(parameters.search_epochs, 'epochs')} of "
-            f"{parameters.pairs:,} pairs.",
+            f"{parameters.pairs:,} pairs. Arithmetic of these runs: {', '.join(sorted(arithmetic))}.",
         ),
+    )
+
+
+def epochs_table(
+    parameters: LfwParameters, metrics: Mapping[str, Metric], shorter: Sequence[Outcome]
+) -> Table:
+    """Loss and AUC beside each other on the validation people; shorter: the runs of all layers that chose
+    their rate, where longer ones follow.
+    """
+    rows: list[dict[str, str | float]] = [
+        {"stage": STAGES["before"], "auc": metrics["before/validation/auc"].value}
+    ]
+    if shorter:
+        rows.append(
+            {
+                "stage": STAGES["all"],
+                "epochs": f"{parameters.search_epochs} × {parameters.pairs:,}",
+                "auc": validation_auc(shorter),
+            }
+        )
+    all_pairs = parameters.all_pairs if shorter else parameters.pairs
+    epochs = {
+        "last": f"{parameters.last_epochs} × {parameters.pairs:,}",
+        "all": f"{metrics['all/epochs'].value} × {all_pairs:,}",
+    }
+    for stage, words in epochs.items():
+        row: dict[str, str | float] = {"stage": STAGES[stage], "epochs": words}
+        row["auc"] = metrics[f"{stage}/validation/auc"].value
+        for key in ("lowest_loss", "last_loss", "last_accuracy"):
+            if f"{stage}/{key}" in metrics:
+                row[key] = metrics[f"{stage}/{key}"].value
+        rows.insert(1 if stage == "last" else len(rows), row)
+    return builders.table(
+        "Loss and AUC side by side on validation people of LFW: the lowest cross-entropy of any epoch, the "
+        "cross-entropy and the accuracy at a probability of one half at the end, all on "
+        f"{parameters.watched} fixed pairs, and the AUC at the end on every pair. Means over seeds.",
+        {
+            "stage": builders.text("Trained"),
+            "epochs": builders.text("Epochs × pairs"),
+            "lowest_loss": builders.number("Lowest loss", ".3f"),
+            "last_loss": builders.number("Loss at the end", ".3f"),
+            "last_accuracy": builders.percent("Accuracy"),
+            "auc": builders.number("AUC", ".3f"),
+        },
+        rows,
+        notes=("Loss and accuracy were recorded in the longer runs only.",),
     )
 
 
@@ -199,35 +247,31 @@ def distance_chart(outcome: Outcome) -> Chart:
     )
 
 
-def loss_chart(runs: Mapping[str, Sequence[Outcome]]) -> Chart | Panels:
-    """Of the last layer, and then of all layers, which have far fewer epochs: a panel each."""
-    charts, caption = {}, ""
-    for title, stage in (("Last layer alone", "last"), ("Then all layers", "all")):
-        histories = [run[HISTORIES[stage]] for run in runs[stage] if HISTORIES[stage] in run]
-        losses = {
-            label: found
-            for label, key in (("Training", "train_loss"), ("Validation", "validation_loss"))
-            if (found := [one[key] for one in histories]) and all(found)
-        }
-        if losses:
-            pairs = "training pairs, drawn for each epoch" + (
-                ", and on fixed pairs of validation people" if "Validation" in losses else ""
-            )
-            caption = (
-                f"Cross-entropy on {pairs} from LFW, by epoch: first the last layer of the pretrained "
-                "network is trained, then all of its layers."
-            )
-            chart = builders.curves(caption, losses, builders.number("Loss", ".2f"))
-            charts[f"{title} ({counted(len(histories), 'seeds')})"] = chart
-    first, *later = charts.values()
-    if not later:
-        return first
+def loss_chart(runs: Mapping[str, Sequence[Outcome]]) -> Panels:
+    """Loss and, where it was measured, accuracy: of the last layer, and then of all layers, which have far
+    fewer epochs. A panel each.
+    """
+    titles = {"last": "Last layer alone", "all": "Then all layers"}
+    measures = {"loss": builders.number("Loss", ".2f"), "accuracy": builders.percent("Accuracy")}
+    panels, alternatives = [], []
+    for measure, y in measures.items():
+        for stage, title in titles.items():
+            histories = [run[HISTORIES[stage]] for run in runs[stage] if HISTORIES[stage] in run]
+            curves = {
+                label: found
+                for label, key in (("Training", "train"), ("Validation", "validation"))
+                if (found := [one[f"{key}_{measure}"] for one in histories]) and all(found)
+            }
+            if curves:
+                chart = builders.curves("", curves, y, bands=measure == "loss")
+                title = f"{title} ({counted(len(histories), 'seeds')})"
+                panels.append(Panel(kind="line", title=title, x=chart.x, y=chart.y, series=chart.series))
+                alternatives.append(f"{title}: {chart.alt}")
     return Panels(
-        caption=f"{caption} Lines are means over the seeds; bands reach from the lowest to the highest.",
-        alt=" ".join(chart.alt for chart in charts.values()),
-        panels=tuple(
-            Panel(kind="line", title=title, x=chart.x, y=chart.y, series=chart.series)
-            for title, chart in charts.items()
-        ),
-        share_y=True,
+        caption="Cross-entropy, and accuracy at a probability of one half, by epoch, on training pairs from "
+        "LFW, drawn for each epoch, and on fixed pairs of validation people: first the last layer of the "
+        "pretrained network is trained, then all of its layers. Lines are means over the seeds; bands of the "
+        "loss reach from the lowest to the highest.",
+        alt=" ".join(alternatives),
+        panels=tuple(panels),
     )

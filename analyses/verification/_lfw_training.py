@@ -36,6 +36,7 @@ def _evaluated(points: NDArray[np.float32], faces: DividedFaces, cell: Cell) -> 
     labels = faces.images.labels
     first, second = faces.pairs.T
     people = np.unique(labels[faces.test], return_inverse=True)[1]
+    images_of = np.bincount(people)
     return {
         "validation": _validation(validation, labels[faces.validation]),
         "distances": np.round(np.linalg.norm(test[first] - test[second], axis=1), 4).tolist(),
@@ -47,7 +48,9 @@ def _evaluated(points: NDArray[np.float32], faces: DividedFaces, cell: Cell) -> 
             "train_people": len(np.unique(labels[faces.train])),
             "validation_people": len(np.unique(labels[faces.validation])),
             "test_images": len(faces.test),
-            "test_people": int(people.max()) + 1,
+            "test_people": len(images_of),
+            "test_repeated": int((images_of > 1).sum()),
+            "test_largest": int(images_of.max()),
             "listed": faces.listed,
             "missing": faces.missing,
         },

@@ -198,13 +198,17 @@ COMPARED = {
 def _compared(
     evaluated: Mapping[str, Mapping[str, EvaluatedPairs]], areas: Mapping[str, Mapping[str, evaluation.Drawn]]
 ) -> dict[str, evaluation.Comparison]:
-    pairs, people = {}, {}
+    pairs, people, own = {}, {}, {}
     for name in COMPARED:
         methods, part, _ = name.split("/")
         first, _, second = methods.partition("_over_")
         pairs[name] = areas[part][first], areas[part][second]
         people[name] = evaluated[part][first].people
-    return evaluation.compared(pairs, COMPARED, people)
+        if part == HELDOUT:  # few people
+            own[name] = evaluation.own_aucs(evaluated[part][first]) - evaluation.own_aucs(
+                evaluated[part][second]
+            )
+    return evaluation.compared(pairs, COMPARED, people, own)
 
 
 def _findings(

@@ -13,7 +13,7 @@ from dataclasses import replace
 from analyses.plugin import Analysis, Cell, Context, Outcome, Profile
 from analyses.verification._glasses_meglass import evaluate_protocols, load_meglass, protocols
 from analyses.verification._glasses_pairs import check_glasses
-from analyses.verification._glasses_settings import SPLITS, GlassesParameters
+from analyses.verification._glasses_settings import BASELINES, SPLITS, GlassesParameters
 from analyses.verification._glasses_summary import summary
 from analyses.verification._verification import QUICK, Faces
 from analyses.verification._verification_methods import run_method
@@ -49,6 +49,8 @@ class Glasses(Analysis[GlassesParameters]):
             for method in ("mining", "contrastive", "tutorial_mining", "new_contrastive"):
                 cells += parameters.cells(split, test, method)
             cells += parameters.cells(split, test, "mining", glasses=0)
+        for method in BASELINES:
+            cells += parameters.cells("heldout", parameters.heldout, method)
         if not parameters.meglass:
             return cells
         return [

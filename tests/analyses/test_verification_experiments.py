@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.stats import permutation_test
 
 import analyses
 from analyses.verification import _evaluation as evaluation
@@ -16,6 +17,7 @@ from analyses.verification._lfw_summary import COMPARED, watched_findings, watch
 from analyses.verification._verification import Faces
 from analyses.verification._verification_people import divide_people, load_faces
 from lab.datasets import DataError, load
+from lab.verification import Pairs
 from results.store import Store
 from tests.conftest import ROOT
 
@@ -115,9 +117,40 @@ def test_pairs_are_judged_by_who_wears_glasses(convstudy, tmp_path):
     assert len(result.tables["harder"].rows) == 5
     rows = [row.cells for row in result.tables["kinds"].rows]
     assert [row["same"] for row in rows[:3]] == [4 * 10, 4 * 10, 4 * 25]
+    assert [row["method"] for row in rows[::3]] == [
+        *("Raw pixels", "Pretrained features"),
+        *(row.cells["method"] for row in result.tables["harder"].rows),
+    ]
+    sizes = {row.cells["method"]: row.cells["parameters"] for row in result.tables["networks"].rows}
+    assert sizes["Raw pixels"] == 0 and sizes["Tutorial's network, contrastive loss"] == 2_168_642
+    assert len(result.figures["drawn"].pictures) == 6
+    assert metrics["data/least_exact_p"].value == 2 / 2**4, "no exact test of four people is below it"
+    assert all(row["mixed_exact"] >= 2 / 2**4 for row in compared)
     for row in rows:
         right = row["tpr"].value * row["same"] + (1 - row["fpr"]) * row["different"]
         assert row["accuracy"] == pytest.approx(right / (row["same"] + row["different"]))
+
+
+def test_exact_tests_count_all_changes_of_sign():
+    assert evaluation.exact_p(np.array([0.1, 0.2, 0.05, 0.3])) == 2 / 2**4
+    assert evaluation.exact_p(np.array([0.1, -0.1, np.nan])) == 1.0
+    assert evaluation.exact_p(np.ones(evaluation.EXACT + 1)) is None, "too many changes of sign"
+    values = np.random.default_rng(0).normal(0.4, 1, 9)
+    independent = permutation_test(
+        *((values, np.zeros(9)), lambda first, second: np.mean(first) - np.mean(second)),
+        permutation_type="samples",
+        n_resamples=np.inf,
+    )
+    assert evaluation.exact_p(values) == pytest.approx(independent.pvalue)
+
+
+def test_the_value_of_a_person_is_over_the_pairs_of_that_person():
+    first, second = np.array([0, 0, 0, 1, 1, 2]), np.array([0, 1, 2, 1, 2, 2])
+    pairs = Pairs.of([0.1, 0.2, 0.9, 0.5, 0.6, 0.4], first, second)
+    evaluated = evaluation.EvaluatedPairs([[pairs]], [[{"balanced": 0.45}]])
+    assert evaluation.own_aucs(evaluated).tolist() == [1.0, 0.5, 1.0]
+    accepted = evaluation.own_accepted(evaluated, np.array([1, 1, 1, 1, 1, 0], bool))
+    assert accepted[:2].tolist() == [1, 0] and np.isnan(accepted[2])
 
 
 def meglass(root, people=4):
@@ -278,7 +311,14 @@ def test_listed_pairs_and_every_pair_are_judged_before_and_after(convstudy, tmp_
     result = Store(tmp_path / "results").read("verification.lfw", "custom")
     metrics = result.metrics
     assert metrics["everyone/pairs"].value == 80 * 79 / 2  # eight people of ten images
-    assert metrics["data/test_same"].value == 8 * 45
+    assert metrics["data/test_same"].value == metrics["everyone/same"].value == 8 * 45
+    assert metrics["data/most_same"].value == 45
+    assert (metrics["everyone/repeated"].value, metrics["everyone/largest"].value) == (8, 10)
+    assert metrics["everyone/largest_share"].value == pytest.approx(1 / 8)
+    side_by_side = [row.cells for row in result.tables["epochs"].rows]
+    assert [row["stage"] for row in side_by_side] == [STAGES[s] for s in ("before", "last", "all", "all")]
+    assert [row.get("epochs") for row in side_by_side] == [None, "1 × 16", "1 × 16", "1 × 60"]
+    assert side_by_side[-1]["last_loss"] == metrics["all/last_loss"].value
     # every pair of these people is listed, so the two ways of counting agree, and so do their intervals
     stages = ("pixels", "before", "last", "flawed", "all", "scratch_before", "scratch")
     for stage in stages:
@@ -302,7 +342,10 @@ def test_listed_pairs_and_every_pair_are_judged_before_and_after(convstudy, tmp_
     assert {series.label for series in result.figures["roc_listed"].series} == {
         series.label for series in result.figures["roc"].series
     }
-    for stage, panel in zip(("last", "all"), result.figures["loss"].panels, strict=True):
+    losses, accuracies = result.figures["loss"].panels[:2], result.figures["loss"].panels[2:]
+    for stage, panel in zip(("last", "all"), accuracies, strict=True):
+        assert panel.series[1].y[-1] == pytest.approx(100 * metrics[f"{stage}/last_accuracy"].value)
+    for stage, panel in zip(("last", "all"), losses, strict=True):
         training, validation = panel.series
         assert (training.label, validation.label) == ("Training", "Validation")
         lowest = int(metrics[f"{stage}/lowest_epoch"].value)
