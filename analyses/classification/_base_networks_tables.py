@@ -110,7 +110,19 @@ def seconds_table(runs: Runs, words: Mapping[str, str], differences: Mapping[str
             "difference": builders.number("Difference", "+.0f", "s"),
         },
         [row | {"verdict": longer.get(str(row["verdict"]), row["verdict"])} for row in rows],
-        notes=("p is of Student's paired test, adjusted by Holm's method for the comparisons of the table.",),
+        notes=(comparing.STUDENT,),
+    )
+
+
+def separable_table(runs: Runs, words: Mapping[str, str], differences: Mapping[str, Comparison]) -> Table:
+    """What explains the accuracy of the separable network with augmentation."""
+    return builders.table(
+        f"The {NETWORKS['mobilenet']} network compared with the others: by how much more augmentation raises "
+        "its test accuracy, and its training accuracy in the last epoch with augmentation. Mean differences "
+        f"over {counted(len(runs[LETTER]['convnet']), 'seeds')}, paired by seed.",
+        {"comparison": builders.text("Compared"), **comparing.COMPARED},
+        [{"comparison": words[key], **one.cells()} for key, one in differences.items()],
+        notes=(comparing.STUDENT,),
     )
 
 

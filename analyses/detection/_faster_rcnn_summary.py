@@ -113,6 +113,10 @@ def summary(parameters: DetectorParameters, outcomes: Mapping[str, Outcome]) -> 
     ):
         if any(name.startswith(f"{base}/") for name in variants):
             shown[f"{base}_variants"] = tables.variants_table(base, caption, metrics, parameters, differences)
+    if "ablation/still/gap_" in differences:
+        shown["overfitting"] = tables.overfitting_table(metrics, parameters, differences)
+    if "ablation/phases/over_longer_" in differences:
+        shown["phases"] = tables.phases_table(parameters, differences)
     best = max(NETWORKS, key=lambda name: metrics[f"{name}/test_accuracy"].value)
     return Summary(
         metrics=metrics,
@@ -281,6 +285,8 @@ def _findings(
         findings[key.replace("/", "_").rstrip("_")] = _network_finding(key, one, other, differences[key])
     required = "The assignment requires {mobilenet/required:percent} of the MobileNet-like detector"
     number = "{mobilenet/over_required_difference:points ci unit}"
+    if "mobilenet/over_required_p" in metrics:
+        number += " with a p of {mobilenet/over_required_p:.2g}"
     findings["mobilenet_over_required"] = differences["mobilenet/over_required_"].finding(
         "The MobileNet-like detector is more accurate than the assignment requires",
         "mobilenet/over_required_difference",

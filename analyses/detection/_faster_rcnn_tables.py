@@ -128,6 +128,68 @@ def variants_table(
     )
 
 
+def overfitting_table(
+    metrics: Mapping[str, Metric], parameters: DetectorParameters, differences: Mapping[str, Comparison]
+) -> Table:
+    """What canvases that stay as they are change in the losses."""
+
+    def losses(name: str) -> dict[str, float]:
+        found = {
+            key: metrics[f"ablation/{name}/{key}_loss"].value
+            for key in ("train_class", "validation_class", "train_box")
+        }
+        return {
+            "gap_": found["validation_class"] - found["train_class"],
+            "train_box_": found["train_box"],
+        }
+
+    moved, still = losses(REFERENCE), losses("still")
+    words = {"gap_": "Class, validation − training", "train_box_": "Box, training"}
+    return builders.table(
+        "Losses of the detector in the ablation, with canvases that are mirrored and shifted in training and "
+        f"with those that are neither: means over {counted(parameters.ablation_seeds, 'seeds')}, without the "
+        "weights of the losses.",
+        {
+            "loss": builders.text("Loss"),
+            "moved": builders.number("Mirrored and shifted", ".4f"),
+            "still": builders.number("Neither", ".4f"),
+            "difference": builders.number("Difference", "+.4f"),
+            "p": comparing.ADJUSTED_P,
+            "verdict": builders.text("Verdict"),
+        },
+        [
+            {
+                "loss": label,
+                "moved": moved[key],
+                "still": still[key],
+                **differences[f"ablation/still/{key}"].cells(),
+            }
+            for key, label in words.items()
+        ],
+        notes=(comparing.STUDENT,),
+    )
+
+
+def phases_table(parameters: DetectorParameters, differences: Mapping[str, Comparison]) -> Table:
+    cells: dict[str, Any] = {"comparison": "Two phases − as many epochs of everything"}
+    for suffix in COMPARED:
+        cells |= differences[f"ablation/phases/over_longer_{suffix}"].cells(suffix)
+    return builders.table(
+        "Training in two phases compared with as many epochs of everything: accuracy, and mean IoU of the "
+        f"best proposal, on {parameters.ablation_validation:,} validation canvases.",
+        {
+            "comparison": builders.text("Compared"),
+            **comparing.comparison_columns(),
+            **{
+                key: column if key != "iou_difference" else builders.number("Difference of IoU", "+.3f")
+                for key, column in comparing.comparison_columns("iou_", fractions=False).items()
+            },
+        },
+        [cells],
+        notes=(comparing.STUDENT,),
+    )
+
+
 def ablation_table(
     metrics: Mapping[str, Metric],
     parameters: DetectorParameters,
