@@ -282,17 +282,28 @@ def _findings(
         *fitted,
     )
     if "time/ms_saving" in metrics:
-        savings = ("time/ms_saving", "time/multiplications_saving")
-        findings["time_saves_less"] = builders.statement(
-            "A forward pass of the separable network saves less time than multiplications",
-            metrics[savings[0]].value < metrics[savings[1]].value,
-            *savings,
-        )
-        shares = tuple(f"time/{name}/without_multiplications" for name in ("mobilenet", "convnet"))
-        findings["rest_matters_more"] = builders.statement(
-            "Layers that multiply nothing take a larger share of the separable network's time than "
-            "of the ConvNet's",
-            metrics[shares[0]].value > metrics[shares[1]].value,
-            *shares,
-        )
+        for finding, words, *names in (
+            (
+                "time_saves_less",
+                "A forward pass of the separable network saves less time than multiplications",
+                "time/multiplications_saving",
+                "time/ms_saving",
+            ),
+            (
+                "rest_matters_more",
+                "Layers that multiply nothing take a larger share of the separable network's time than of "
+                "the ConvNet's",
+                "time/mobilenet/without_multiplications",
+                "time/convnet/without_multiplications",
+            ),
+            (
+                "depthwise_is_slow",
+                "Depthwise convolutions take a larger share of the separable network's time than of its "
+                "multiplications",
+                "time/mobilenet/depthwise_ms_share",
+                "time/mobilenet/depthwise_macs_share",
+            ),
+        ):
+            larger, smaller = (metrics[name].value for name in names)
+            findings[finding] = builders.statement(words, larger > smaller, *names)
     return findings

@@ -73,6 +73,11 @@ def summary(parameters: DetectorParameters, outcomes: Mapping[str, Outcome]) -> 
     metrics["mobilenet/required"] = builders.metric(
         parameters.required, "Test accuracy that is asked for of the MobileNet-like detector", FRACTION
     )
+    planned = DetectorParameters()
+    metrics["planned/seeds"] = builders.metric(planned.seeds, "Seeds of a detector in the protocol", "seeds")
+    metrics["planned/ablation_seeds"] = builders.metric(
+        planned.ablation_seeds, "Seeds of the ablation in the protocol", "seeds"
+    )
     metrics["anchor/positive_iou"] = builders.metric(
         detection.unrefined(POSITIVE)[1],
         "Mean IoU of an object with a positive anchor, on drawn places and widths",
@@ -283,16 +288,25 @@ def _findings(
     }
     for key, one, other in tables.network_pairs():
         findings[key.replace("/", "_").rstrip("_")] = _network_finding(key, one, other, differences[key])
-    required = "The assignment requires {mobilenet/required:percent} of the MobileNet-like detector"
+    required = (
+        "The assignment requires an accuracy of {mobilenet/required:percent} with the MobileNet-like network"
+    )
     number = "{mobilenet/over_required_difference:points ci unit}"
     if "mobilenet/over_required_p" in metrics:
         number += " with a p of {mobilenet/over_required_p:.2g}"
     findings["mobilenet_over_required"] = differences["mobilenet/over_required_"].finding(
         "The MobileNet-like detector is more accurate than the assignment requires",
         "mobilenet/over_required_difference",
-        more=f"{required}; its mean is significantly higher: the difference is {number}.",
-        less=f"{required}; its mean is significantly lower: the difference is {number}.",
-        same=f"{required}; its mean does not differ significantly from that: the difference is {number}.",
+        more=f"{required}; our mean is significantly higher: the difference is {number}.",
+        less=f"{required}; our mean is significantly lower: the difference is {number}.",
+        same=f"{required}; our mean does not differ significantly from it: the difference is {number}.",
+    )
+    findings["fewer_seeds"] = builders.statement(
+        "Fewer seeds are recorded than the protocol has",
+        parameters.seeds < metrics["planned/seeds"].value
+        or parameters.ablation_seeds < metrics["planned/ablation_seeds"].value,
+        "planned/seeds",
+        "planned/ablation_seeds",
     )
     findings["class_overfits"] = builders.statement(
         "On every base network, the loss of the class is higher on test canvases than in training",
