@@ -16,7 +16,6 @@ from results.text import counted
 
 ADJUSTED_P = builders.number("Adjusted p", ".3f")
 HOLM = "p-values are adjusted by Holm's method for the comparisons of the table; intervals are not."
-STUDENT = "p is of Student's paired test, adjusted by Holm's method for the comparisons of the table."
 COMPARED = {  # the last columns of a table whose rows are comparisons, as `Comparison.cells` fills them
     "difference": builders.points("Difference"),
     "p": ADJUSTED_P,

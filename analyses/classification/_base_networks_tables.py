@@ -22,6 +22,8 @@ from results import builders
 from results.schema import Chart, Metric, Panel, Panels, Series, Table
 from results.text import counted
 
+STUDENT = "p is of Student's paired test, adjusted by Holm's method for the comparisons of the table."
+
 
 def results_table(metrics: Mapping[str, Metric], runs: Runs, parameters: BaseNetworksParameters) -> Table:
     columns = {LETTER: "letter", COUPLED: "coupled", AUGMENTED: "accuracy"}
@@ -57,7 +59,7 @@ def results_table(metrics: Mapping[str, Metric], runs: Runs, parameters: BaseNet
         },
         rows,
         notes=(
-            "Training accuracy is a running mean over the last epoch, on the images as the network is shown "
+            "Training accuracy is a running mean over the last epoch, as the network sees "
             "them. Reported: one run of each network in an unpublished notebook.",
         ),
     )
@@ -92,8 +94,8 @@ def costs_table(metrics: Mapping[str, Metric], runs: Runs, parameters: BaseNetwo
             for name, label in NETWORKS.items()
         ],
         notes=(
-            f"Arithmetic of training: {trained}, beside other work on the machine. Forward pass: the "
-            f"shortest of {passes} passes in float32, which has no interval.",
+            f"Arithmetic of training: {trained}; other work ran on the machine. Forward pass: the "
+            f"shortest of {passes} passes in float32, so that it has no interval.",
         ),
     )
 
@@ -110,7 +112,7 @@ def seconds_table(runs: Runs, words: Mapping[str, str], differences: Mapping[str
             "difference": builders.number("Difference", "+.0f", "s"),
         },
         [row | {"verdict": longer.get(str(row["verdict"]), row["verdict"])} for row in rows],
-        notes=(comparing.STUDENT,),
+        notes=(STUDENT,),
     )
 
 
@@ -122,15 +124,15 @@ def separable_table(runs: Runs, words: Mapping[str, str], differences: Mapping[s
         f"over {counted(len(runs[LETTER]['convnet']), 'seeds')}, paired by seed.",
         {"comparison": builders.text("Compared"), **comparing.COMPARED},
         [{"comparison": words[key], **one.cells()} for key, one in differences.items()],
-        notes=(comparing.STUDENT,),
+        notes=(STUDENT,),
     )
 
 
 def published_table(runs: Runs, words: Mapping[str, str], differences: Mapping[str, Comparison]) -> Table:
     seeds = counted(len(runs[LETTER]["convnet"]), "seeds")
     return builders.table(
-        f"Test accuracy of the base networks, means over {seeds}, less the accuracy that an unpublished "
-        "notebook reports of one run.",
+        f"Test accuracy of the base networks, means over {seeds}, minus the accuracy that an unpublished "
+        "notebook reports for one run.",
         {"comparison": builders.text("Compared"), **comparing.COMPARED},
         [{"comparison": words[key], **one.cells()} for key, one in differences.items()],
         notes=(comparing.HOLM,),

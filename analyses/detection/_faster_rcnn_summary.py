@@ -423,9 +423,9 @@ def _phase_finding(found: Comparison, *, box: bool = False) -> Finding:
     name = f"ablation/phases/over_longer_{'iou_' if box else ''}difference"
     difference = f"{{{name}:+.3f}}" if box else builders.shown(name, "points", ci=True, unit=True)
     what = "mean IoU of the best proposal" if box else "accuracy"
-    start = "Compared with as many epochs of everything, training in two phases"
+    start = "Compared with training all parts for as many epochs, training in two phases"
     return found.finding(
-        f"Training in two phases gives a higher {what} than as many epochs of everything",
+        f"Training in two phases gives a higher {what} than training all parts for as many epochs",
         name,
         more=f"{start} gives a significantly higher {what}: the difference is {difference}.",
         less=f"{start} gives a significantly lower {what}: the difference is {difference}.",

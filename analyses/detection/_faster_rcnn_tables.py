@@ -18,7 +18,6 @@ from results.text import counted
 
 #: How names of a difference begin → of what it is.
 COMPARED = {"": "measured_accuracy", "iou_": "measured_iou"}
-UNADJUSTED = "Intervals are not adjusted for the number of comparisons."
 MEASURED = {  # name of the metric → what is measured, title, unit
     "test_accuracy": ("measured_accuracy", "Test accuracy", FRACTION),
     "map_50": ("map_50", "Mean average precision at IoU 0.5", FRACTION),
@@ -59,8 +58,8 @@ def results_table(metrics: Mapping[str, Metric], parameters: DetectorParameters)
         },
         rows,
         notes=(
-            "The accuracy is of the class that the head names at the best proposal; that of training is a "
-            "running mean over the last epoch, on the canvases as the detector is shown them. Average "
+            "The accuracy is of the class that the head predicts at the best proposal; that of training is a "
+            "running mean over the last epoch, on the canvases as the detector sees them. Average "
             f"precision is of up to {detection.DETECTIONS} proposals per image that suppression leaves, "
             f"since each canvas holds one object. Parameters: {sizes}.",
         ),
@@ -81,11 +80,12 @@ def networks_table(parameters: DetectorParameters, differences: Mapping[str, Com
             "verdict": builders.text("Verdict"),
         },
         rows,
-        notes=(
-            f"Paired by seed (n = {parameters.seeds}), with Student's 95% intervals over seeds; "
-            f"{comparing.HOLM}",
-        ),
+        notes=(_paired(parameters.seeds),),
     )
+
+
+def _paired(seeds: int) -> str:
+    return f"Paired by seed (n = {seeds}), with Student's 95% intervals over seeds; {comparing.HOLM}"
 
 
 def network_pairs() -> list[tuple[str, str, str]]:
@@ -166,17 +166,17 @@ def overfitting_table(
             }
             for key, label in words.items()
         ],
-        notes=(comparing.STUDENT,),
+        notes=(_paired(parameters.ablation_seeds),),
     )
 
 
 def phases_table(parameters: DetectorParameters, differences: Mapping[str, Comparison]) -> Table:
-    cells: dict[str, Any] = {"comparison": "Two phases − as many epochs of everything"}
+    cells: dict[str, Any] = {"comparison": "Two phases − all parts throughout"}
     for suffix in COMPARED:
         cells |= differences[f"ablation/phases/over_longer_{suffix}"].cells(suffix)
     return builders.table(
-        "Training in two phases compared with as many epochs of everything: accuracy, and mean IoU of the "
-        f"best proposal, on {parameters.ablation_validation:,} validation canvases.",
+        "Training in two phases compared with training all parts for as many epochs: accuracy, and mean IoU "
+        f"of the best proposal, on {parameters.ablation_validation:,} validation canvases.",
         {
             "comparison": builders.text("Compared"),
             **comparing.comparison_columns(),
@@ -186,7 +186,7 @@ def phases_table(parameters: DetectorParameters, differences: Mapping[str, Compa
             },
         },
         [cells],
-        notes=(comparing.STUDENT,),
+        notes=(_paired(parameters.ablation_seeds),),
     )
 
 
@@ -228,6 +228,5 @@ def ablation_table(
             "epochs, a smaller budget than that of the detectors themselves. Training losses are means over "
             "the last epoch, with dropout and on the changed canvases where there are such.",
             comparing.comparison_note(parameters.ablation_seeds),
-            UNADJUSTED,
         ),
     )
