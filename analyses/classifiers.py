@@ -126,7 +126,7 @@ def by_iteration(outcomes: Sequence[Outcome], label: str) -> Chart:
     ]
     return Chart(
         kind="line",
-        caption=f"Accuracy of {label} by iteration: of the training batches since the previous point, and of "
+        caption=f"Accuracy of {label} by iteration: of the training batches since the point before, and of "
         f"the test images after every epoch; means over {counted(len(outcomes), 'seeds')}; bands reach "
         "from the lowest to the highest.",
         alt=f"Accuracy of {label} in {iterations[-1]} iterations, ending at: {_ends(series, '.1f')}%.",

@@ -108,7 +108,8 @@ def time_table(times: Times, parameters: BaseNetworksParameters) -> Table:
     return builders.table(
         "Multiplications per image and time of a forward pass by kind of layer "
         f"({parameters.timed_batch} images in float32 on one CPU thread). The time of each layer is "
-        f"the shortest of {counted(parameters.timed_repeats, 'passes')}. Other layers: activations and pooling.",
+        f"the shortest of {counted(parameters.timed_repeats, 'passes')}. Other layers: activations and "
+        "pooling.",
         {
             "network": builders.text("Network"),
             "kind": builders.text("Layers"),
