@@ -99,8 +99,7 @@ def detector() -> Network:
         Block(
             id="intermediate",
             kind="conv",
-            label="3×3 conv, 256",
-            notes=("batch norm, ReLU",),
+            label="3×3 conv, batch norm, ReLU",
             **part("intermediate", features),
         ),
         Block(id="objectness", kind="conv", label="objectness\n1×1 conv, 1", **part("objectness", features)),
@@ -110,8 +109,7 @@ def detector() -> Network:
         Block(
             id="head",
             kind="dense",
-            label="head\n4×4 conv, 256",
-            notes=("batch norm, ReLU", "linear"),
+            label="head: conv, batch norm, linear",
             **part("head", (256, 4, 4)),
         ),
         Block(id="objectness_loss", kind="loss", label="objectness loss"),

@@ -336,5 +336,5 @@ def test_the_drawing_of_the_detector_names_all_that_it_counts():
     with_norm = {
         name for name in parts if any("norm" in layer for layer, _ in getattr(model, name).named_modules())
     }
-    named = {name for name in parts if "batch norm" in " ".join(blocks[name].notes)}
+    named = {name for name in parts if "batch norm" in blocks[name].label}
     assert named == with_norm - {"trunk"}, "the base network has a table of its own"
