@@ -165,7 +165,18 @@ def notes(table: Table, columns: Sequence[Column]) -> list[str]:
     """What stands below a table: its notes, and what the brackets and the bold cells of `columns` mean."""
     has_interval_note = any("95% " in note and "interval" in note for note in table.notes)
     intervals = () if has_interval_note else _interval_notes(table, columns)
-    return [*table.notes, *intervals, *_best_notes(table, columns)]
+    return [*table.notes, *intervals, *_cut_notes(table, columns), *_best_notes(table, columns)]
+
+
+def _cut_notes(table: Table, columns: Sequence[Column]) -> list[str]:
+    """That an interval ends where its quantity does: Student's, over seeds, is symmetric everywhere else."""
+    ends = set()
+    for value in (row.cells.get(column.key) for row in table.rows for column in columns):
+        if isinstance(value, Estimate) and value.over == "seeds" and value.low is not None:
+            below, above = value.value - value.low, (value.high or 0.0) - value.value
+            if abs(below - above) > 1e-6 * (below + above):
+                ends.add("lowest" if below < above else "highest")
+    return [f"An interval is cut at the {one} possible value." for one in sorted(ends, reverse=True)]
 
 
 def _interval_notes(table: Table, columns: Sequence[Column]) -> list[str]:

@@ -45,6 +45,7 @@ MACROS = {
     "holds": '% if holds("deeper_is_better")',
     "verdict": '% if verdict("deeper_is_better") == "more"',
     "profile": '% if profile() == "full"',
+    "includes": '% if includes("measuring-detection")',
     "result": "% for name, metric in result().metrics.items()",
     "table": '{{ table("layers", columns=["layer", "weights"]) }}',
     "figure": '{{ figure("curves") }}',
@@ -83,6 +84,7 @@ class Macros:
     subjects: set[str] = field(default_factory=set)  # all that the present section is about
     lacking: dict[str, ResultError] = field(default_factory=dict)  # what it borrows in vain
     asked: frozenset[str] = frozenset()  # the ids of the questions of this study
+    sections: frozenset[str] = frozenset()  # the ids of its sections
 
     def __post_init__(self) -> None:
         path = self.templates / "published.toml"
@@ -131,6 +133,13 @@ class Macros:
     def profile(self, analysis: str | None = None) -> str:
         """Of a result: "full", "quick" or "custom"."""
         return self.result(analysis).profile
+
+    def includes(self, section: str) -> bool:
+        """Whether this study has a section, so that another one need not say the same again."""
+        known = {file.stem for file in (self.templates / "sections").glob("*.md")} | self.sections
+        if section not in known:
+            raise MacroError(f"there is no section {section!r}{nearest(section, sorted(known))}")
+        return section in self.sections
 
     def data(self, analysis: str | None = None) -> str:
         """The name of the data set that a result was measured on, without its authors."""

@@ -88,7 +88,8 @@ def _compose(
     study: Study, templates: Path, store: Store, prefer: Profile | None, broken: Mapping[str, str]
 ) -> Document:
     try:
-        macros = Macros(templates, store, prefer, asked=frozenset(one.id for one in study.questions))
+        asked = frozenset(one.id for one in study.questions)
+        macros = Macros(templates, store, prefer, asked=asked, sections=frozenset(study.sections))
     except ValueError as error:
         raise ProseError(str(error)) from None
     files = {name: templates / "sections" / f"{name}.md" for name in _names(study)}
@@ -105,8 +106,8 @@ def _compose(
         else questions.marked(draft.markdown)
         for name, draft in zip(study.sections, drafts[1:], strict=True)
     }
-    asked, origins = questions.text(study.questions, answered), provenance.text(results)
-    appendix = f"{asked}\n\n## {provenance.RESULTS}\n\n{origins}" if asked else origins
+    places, origins = questions.text(study.questions, answered), provenance.text(results)
+    appendix = f"{places}\n\n## {provenance.RESULTS}\n\n{origins}" if places else origins
     drafts.append(Draft(Path(), "", provenance.TITLE, appendix))
     titles = [f"# {draft.title}" for draft in drafts]
     try:

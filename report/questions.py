@@ -128,6 +128,6 @@ def text(questions: Sequence[Question], sections: Answers) -> str:
             if one.id in ids
             for target in (f"section:{name}", *ids[one.id])
         ]
-        where = listing([f'[]{{.ref target="{target}"}}' for target in targets])
+        where = listing([f'[]{{.ref target="{target}"}}' for target in dict.fromkeys(targets)])
         lines.append(f"- **{markdown(one.id)}** {markdown(one.text)} {where or 'not answered'}.")
     return "## Where each question is answered\n\n" + "\n".join(lines)

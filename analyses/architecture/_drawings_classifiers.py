@@ -89,7 +89,7 @@ def stages() -> Network:
         flow="down",
         caption=f"A stage of the three base networks, from {inputs} to {outputs} channels: a plain "
         "convolution, a depthwise separable one, and a residual block whose shortcut is a 1×1 convolution. "
-        "The boxes give the parameters, with biases.",
+        "Boxes of convolutions give their parameters, with biases; a batch norm has two per channel.",
         alt="Three columns of boxes; the third has a second branch that joins it at a sum.",
         panels=tuple(panels),
     )

@@ -96,12 +96,22 @@ def detector() -> Network:
     blocks = (
         Block(id="image", kind="data", label="image", shape=model.input_shape),
         Block(id="trunk", kind="conv", label="base network", **part("trunk", model.input_shape)),
-        Block(id="intermediate", kind="conv", label="3×3 conv, 256", **part("intermediate", features)),
+        Block(
+            id="intermediate",
+            kind="conv",
+            label="3×3 conv, 256",
+            **part("intermediate", features),
+        ),
         Block(id="objectness", kind="conv", label="objectness", **part("objectness", features)),
         Block(id="box", kind="conv", label="boxes", **part("box", features)),
         Block(id="best", kind="operation", label="best\nproposal"),
         Block(id="crop", kind="operation", label="spatial\ntransformer", shape=(256, 4, 4)),
-        Block(id="head", kind="dense", label="head", **part("head", (256, 4, 4))),
+        Block(
+            id="head",
+            kind="dense",
+            label="head",
+            **part("head", (256, 4, 4)),
+        ),
         Block(id="objectness_loss", kind="loss", label="objectness loss"),
         Block(id="box_loss", kind="loss", label="box loss"),
         Block(id="class_loss", kind="loss", label="class loss"),
@@ -123,8 +133,9 @@ def detector() -> Network:
         form="graph",
         flow="down",
         caption="The detector. The box with the highest objectness drives a spatial transformer, which cuts "
-        "4×4 cells out of the features of the base network. Dashed boxes are losses, which act in training "
-        "only.",
+        "4×4 cells out of the features of the base network. Parameters include biases, "
+        "and the batch normalisation that follows every convolution but the two that predict objectness and "
+        "boxes. Dashed boxes are losses, which act in training only.",
         alt="A column of boxes with a branch of proposals, which meets the features again at the crop.",
         panels=(
             NetworkPanel(blocks=blocks, arrows=chain(forward) + chain(losses, "training"), frames=(frame,)),

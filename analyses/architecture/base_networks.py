@@ -206,6 +206,8 @@ def _compared(parameters: BaseNetworksParameters, ledger: Ledger) -> list[Claime
 
 def _table(ledger: Ledger, words: str) -> Table:
     """The layers that have parameters; those of all batch normalisations in one row."""
+    residual = any("shortcut" in layer.name for layer in ledger.layers)
+    exception = "; in a residual block, the sum of conv2 and shortcut has one ReLU" if residual else ""
     norms = [layer for layer in ledger.layers if "batch_norm" in layer.elements]
     rows = [
         *(layers.row(layer, COLUMNS, layer.name) for layer in ledger.layers if layers.is_convolution(layer)),
@@ -224,9 +226,8 @@ def _table(ledger: Ledger, words: str) -> Table:
         columns=COLUMNS,
         rows=(*rows, layers.total(rows, COLUMNS)),
         notes=(
-            "Batch normalisation follows each convolution, and a ReLU each but those whose sum a residual "
-            "block forms, which follows the sum. Each stage ends in a 2 × 2 max-pooling with a stride of 2. "
-            "Parameters include biases.",
+            f"Batch normalisation and a ReLU follow each convolution{exception}. Each stage ends in a 2 × 2 "
+            "max-pooling with a stride of 2. Parameters include biases.",
         ),
     )
 
@@ -241,7 +242,7 @@ def _hand_count_table(
     width = parameters.wrong_width
     return builders.table(
         "An unpublished hand count of the ResNet-like network's multiplications beside the computed one. "
-        f"Mistaken: for the wrong rows, the product with {width} in place of the number of filters.",
+        f"Mistaken: for each wrong row, the product with {width} in place of the number of filters.",
         {
             "layer": builders.text("Layer"),
             "published": builders.integer("Hand count", "MACs"),

@@ -90,8 +90,8 @@ def comparison_words(runs: Runs) -> dict[str, str]:
     words = {f"seconds/{one}_over_{other}": f"{NETWORKS[one]} − {NETWORKS[other]}" for one, other in SLOWER}
     for other in ("convnet", "resnet"):
         pair = f"{NETWORKS['mobilenet']} − {NETWORKS[other]}"
-        words[f"gain/mobilenet_over_{other}"] = f"gain by augmentation, {pair}"
-        words[f"fit/mobilenet_over_{other}"] = f"{pair}, {KINDS[AUGMENTED]}"
+        words[f"gain/mobilenet_over_{other}"] = f"Gain of test accuracy by augmentation, {pair}"
+        words[f"fit/mobilenet_over_{other}"] = f"Training accuracy {KINDS[AUGMENTED]}, {pair}"
     for kind in runs:
         how = KINDS[kind]
         for one, other in combinations(ORDER, 2):

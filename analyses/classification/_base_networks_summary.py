@@ -50,18 +50,17 @@ def summary(parameters: BaseNetworksParameters, outcomes: Mapping[str, Outcome])
         "training": comparing.compared_classifiers(training),
         "published": comparing.compared(published_pairs(runs, parameters)),
         "seconds": comparing.compared(second_pairs(runs)),
-        "gain": comparing.compared(gain_pairs(runs)),
-        "fit": comparing.compared(fit_pairs(runs)),
+        "separable": comparing.compared(gain_pairs(runs) | fit_pairs(runs)),
     }
     words = comparison_words(runs)
     metrics = _metrics(parameters, runs) | time_metrics(times)
     for name, family in differences.items():
-        what = {"seconds": "Training time", "fit": "Training accuracy"}.get(name, "Test accuracy")
+        what = {"seconds": "Training time: ", "separable": ""}.get(name, "Test accuracy: ")
         unit = "seconds" if name == "seconds" else FRACTION
         for key, one in family.items():
             metrics |= {
                 found: metric.model_copy(update={"unit": unit}) if found.endswith("difference") else metric
-                for found, metric in one.metrics(f"{key}/", f"{what}: {words[key]}").items()
+                for found, metric in one.metrics(f"{key}/", f"{what}{words[key]}").items()
             }
     shown = {
         "results": tables.results_table(metrics, runs, parameters),
@@ -79,6 +78,7 @@ def summary(parameters: BaseNetworksParameters, outcomes: Mapping[str, Outcome])
             training,
             differences["training"],
         ),
+        "separable": tables.separable_table(runs, words, differences["separable"]),
         "published": tables.published_table(runs, words, differences["published"]),
         "recipe": recipe_tables.recipe_table(
             {LABELS[kind]: recipe_of(parameters, kind) for kind in runs},
@@ -220,7 +220,7 @@ def _findings(
     )
     findings["augmentation_helps_separable_most"] = of_family(
         "Augmentation raises the accuracy of the separable network more than that of either of the others",
-        "gain",
+        "separable",
         "more",
         "gain/mobilenet_over_convnet",
         "gain/mobilenet_over_resnet",
@@ -266,7 +266,7 @@ def _findings(
     )
     findings["separable_underfits_augmented"] = of_family(
         "With augmentation, the separable network fits less of its training images than either of the others",
-        "fit",
+        "separable",
         "less",
         "fit/mobilenet_over_convnet",
         "fit/mobilenet_over_resnet",
@@ -278,17 +278,28 @@ def _findings(
         *fitted,
     )
     if "time/ms_saving" in metrics:
-        savings = ("time/ms_saving", "time/multiplications_saving")
-        findings["time_saves_less"] = builders.statement(
-            "A forward pass of the separable network saves less time than multiplications",
-            metrics[savings[0]].value < metrics[savings[1]].value,
-            *savings,
-        )
-        shares = tuple(f"time/{name}/without_multiplications" for name in ("mobilenet", "convnet"))
-        findings["rest_matters_more"] = builders.statement(
-            "Layers that multiply nothing take a larger share of the separable network's time than "
-            "of the ConvNet's",
-            metrics[shares[0]].value > metrics[shares[1]].value,
-            *shares,
-        )
+        for finding, words, *names in (
+            (
+                "time_saves_less",
+                "A forward pass of the separable network saves less time than multiplications",
+                "time/multiplications_saving",
+                "time/ms_saving",
+            ),
+            (
+                "rest_matters_more",
+                "Layers that multiply nothing take a larger share of the separable network's time than of "
+                "the ConvNet's",
+                "time/mobilenet/without_multiplications",
+                "time/convnet/without_multiplications",
+            ),
+            (
+                "depthwise_is_slow",
+                "Depthwise convolutions take a larger share of the separable network's time than of its "
+                "multiplications",
+                "time/mobilenet/depthwise_ms_share",
+                "time/mobilenet/depthwise_macs_share",
+            ),
+        ):
+            larger, smaller = (metrics[name].value for name in names)
+            findings[finding] = builders.statement(words, larger > smaller, *names)
     return findings

@@ -22,6 +22,8 @@ from results import builders
 from results.schema import Chart, Metric, Panel, Panels, Series, Table
 from results.text import counted
 
+STUDENT = "p is of Student's paired test, adjusted by Holm's method for the comparisons of the table."
+
 
 def results_table(metrics: Mapping[str, Metric], runs: Runs, parameters: BaseNetworksParameters) -> Table:
     columns = {LETTER: "letter", COUPLED: "coupled", AUGMENTED: "accuracy"}
@@ -57,7 +59,7 @@ def results_table(metrics: Mapping[str, Metric], runs: Runs, parameters: BaseNet
         },
         rows,
         notes=(
-            "Training accuracy is a running mean over the last epoch, on the images as the network is shown "
+            "Training accuracy is a running mean over the last epoch, as the network sees "
             "them. Reported: one run of each network in an unpublished notebook.",
         ),
     )
@@ -92,8 +94,8 @@ def costs_table(metrics: Mapping[str, Metric], runs: Runs, parameters: BaseNetwo
             for name, label in NETWORKS.items()
         ],
         notes=(
-            f"Arithmetic of training: {trained}, beside other work on the machine. Forward pass: the "
-            f"shortest of {passes} passes in float32, which has no interval.",
+            f"Arithmetic of training: {trained}; other work ran on the machine. Forward pass: the "
+            f"shortest of {passes} passes in float32, so that it has no interval.",
         ),
     )
 
@@ -110,15 +112,27 @@ def seconds_table(runs: Runs, words: Mapping[str, str], differences: Mapping[str
             "difference": builders.number("Difference", "+.0f", "s"),
         },
         [row | {"verdict": longer.get(str(row["verdict"]), row["verdict"])} for row in rows],
-        notes=("p is of Student's paired test, adjusted by Holm's method for the comparisons of the table.",),
+        notes=(STUDENT,),
+    )
+
+
+def separable_table(runs: Runs, words: Mapping[str, str], differences: Mapping[str, Comparison]) -> Table:
+    """What explains the accuracy of the separable network with augmentation."""
+    return builders.table(
+        f"The {NETWORKS['mobilenet']} network compared with the others: by how much more augmentation raises "
+        "its test accuracy, and its training accuracy in the last epoch with augmentation. Mean differences "
+        f"over {counted(len(runs[LETTER]['convnet']), 'seeds')}, paired by seed.",
+        {"comparison": builders.text("Compared"), **comparing.COMPARED},
+        [{"comparison": words[key], **one.cells()} for key, one in differences.items()],
+        notes=(STUDENT,),
     )
 
 
 def published_table(runs: Runs, words: Mapping[str, str], differences: Mapping[str, Comparison]) -> Table:
     seeds = counted(len(runs[LETTER]["convnet"]), "seeds")
     return builders.table(
-        f"Test accuracy of the base networks, means over {seeds}, less the accuracy that an unpublished "
-        "notebook reports of one run.",
+        f"Test accuracy of the base networks, means over {seeds}, minus the accuracy that an unpublished "
+        "notebook reports for one run.",
         {"comparison": builders.text("Compared"), **comparing.COMPARED},
         [{"comparison": words[key], **one.cells()} for key, one in differences.items()],
         notes=(comparing.HOLM,),

@@ -13,6 +13,7 @@ from results import builders
 from results.schema import Metric, Table
 from results.text import counted
 
+DEPTHWISE = "depthwise convolution"
 WITHOUT = ("batch norm", "other layers")  # kinds of layer that multiply nothing, or next to nothing
 Times = Mapping[str, Mapping[str, Mapping[str, float]]]  # by network and kind of layer
 
@@ -61,6 +62,16 @@ def time_metrics(times: Times) -> dict[str, Metric]:
             f"Share of a forward pass in batch norm, activations and pooling, {NETWORKS[name]}",
             builders.FRACTION,
         )
+        depthwise = kinds.get(DEPTHWISE)
+        if depthwise:
+            multiplied = sum(one["macs"] for one in kinds.values())
+            for key, share, what in (
+                ("ms", depthwise["ms"] / whole, "a forward pass"),
+                ("macs", depthwise["macs"] / multiplied, "the multiplications"),
+            ):
+                metrics[f"time/{name}/depthwise_{key}_share"] = builders.metric(
+                    share, f"Share of {what} in depthwise convolutions, {NETWORKS[name]}", builders.FRACTION
+                )
         metrics[f"time/{name}/multiplications"] = builders.metric(
             sum(int(one["macs"]) for kind, one in kinds.items() if "convolution" in kind),
             f"Multiplications in the convolutions, {NETWORKS[name]}",
@@ -96,8 +107,9 @@ def time_table(times: Times, parameters: BaseNetworksParameters) -> Table:
             )
     return builders.table(
         "Multiplications per image and time of a forward pass by kind of layer "
-        f"({parameters.timed_batch} images in float32 on one CPU thread). Of each layer the shortest of "
-        f"{counted(parameters.timed_repeats, 'passes')} counts. Other layers: activations and pooling.",
+        f"({parameters.timed_batch} images in float32 on one CPU thread). The time of each layer is "
+        f"the shortest of {counted(parameters.timed_repeats, 'passes')}. Other layers: activations and "
+        "pooling.",
         {
             "network": builders.text("Network"),
             "kind": builders.text("Layers"),

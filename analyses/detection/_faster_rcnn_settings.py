@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from analyses.detection._detection import LISTED, CanvasChoice
 from analyses.plugin import Parameters
+from results.text import counted
 
 REFERENCE = "reference"
 POSITIVE = 0.5  # the IoU above which a cell is positive, the default of lab.detection.DetectionObjective
@@ -71,8 +72,10 @@ class DetectorParameters(Parameters):
             **VARIANTS["convnet"],
             "dropout": Change("dropout of a half in the head", network={"dropout": 0.5}),
             "equal_weights": Change("equal weights of all losses", objective={"weights": (1.0, 1.0, 1.0)}),
-            "phases": Change(f"proposals alone for {first} epochs first", alone=first),
-            "longer": Change(f"{first} more epochs of everything", more=first),
+            "phases": Change(
+                f"the proposals trained alone for {counted(first, 'epochs')} beforehand", alone=first
+            ),
+            "longer": Change(f"{counted(first, 'more epochs')} of all parts", more=first),
             "still": Change(
                 "canvases that are neither mirrored nor shifted", data={"mirror": False, "shift": 0}
             ),

@@ -73,6 +73,11 @@ def summary(parameters: DetectorParameters, outcomes: Mapping[str, Outcome]) -> 
     metrics["mobilenet/required"] = builders.metric(
         parameters.required, "Test accuracy that is asked for of the MobileNet-like detector", FRACTION
     )
+    planned = DetectorParameters()
+    metrics["planned/seeds"] = builders.metric(planned.seeds, "Seeds of a detector in the protocol", "seeds")
+    metrics["planned/ablation_seeds"] = builders.metric(
+        planned.ablation_seeds, "Seeds of the ablation in the protocol", "seeds"
+    )
     metrics["anchor/positive_iou"] = builders.metric(
         detection.unrefined(POSITIVE)[1],
         "Mean IoU of an object with a positive anchor, on drawn places and widths",
@@ -113,6 +118,10 @@ def summary(parameters: DetectorParameters, outcomes: Mapping[str, Outcome]) -> 
     ):
         if any(name.startswith(f"{base}/") for name in variants):
             shown[f"{base}_variants"] = tables.variants_table(base, caption, metrics, parameters, differences)
+    if "ablation/still/gap_" in differences:
+        shown["overfitting"] = tables.overfitting_table(metrics, parameters, differences)
+    if "ablation/phases/over_longer_" in differences:
+        shown["phases"] = tables.phases_table(parameters, differences)
     best = max(NETWORKS, key=lambda name: metrics[f"{name}/test_accuracy"].value)
     return Summary(
         metrics=metrics,
@@ -279,14 +288,25 @@ def _findings(
     }
     for key, one, other in tables.network_pairs():
         findings[key.replace("/", "_").rstrip("_")] = _network_finding(key, one, other, differences[key])
-    required = "The assignment requires {mobilenet/required:percent} of the MobileNet-like detector"
+    required = (
+        "The assignment requires an accuracy of {mobilenet/required:percent} with the MobileNet-like network"
+    )
     number = "{mobilenet/over_required_difference:points ci unit}"
+    if "mobilenet/over_required_p" in metrics:
+        number += " with a p of {mobilenet/over_required_p:.2g}"
     findings["mobilenet_over_required"] = differences["mobilenet/over_required_"].finding(
         "The MobileNet-like detector is more accurate than the assignment requires",
         "mobilenet/over_required_difference",
-        more=f"{required}; its mean is significantly higher: the difference is {number}.",
-        less=f"{required}; its mean is significantly lower: the difference is {number}.",
-        same=f"{required}; its mean does not differ significantly from that: the difference is {number}.",
+        more=f"{required}; our mean is significantly higher: the difference is {number}.",
+        less=f"{required}; our mean is significantly lower: the difference is {number}.",
+        same=f"{required}; our mean does not differ significantly from it: the difference is {number}.",
+    )
+    findings["fewer_seeds"] = builders.statement(
+        "Fewer seeds are recorded than the protocol has",
+        parameters.seeds < metrics["planned/seeds"].value
+        or parameters.ablation_seeds < metrics["planned/ablation_seeds"].value,
+        "planned/seeds",
+        "planned/ablation_seeds",
     )
     findings["class_overfits"] = builders.statement(
         "On every base network, the loss of the class is higher on test canvases than in training",
@@ -403,9 +423,9 @@ def _phase_finding(found: Comparison, *, box: bool = False) -> Finding:
     name = f"ablation/phases/over_longer_{'iou_' if box else ''}difference"
     difference = f"{{{name}:+.3f}}" if box else builders.shown(name, "points", ci=True, unit=True)
     what = "mean IoU of the best proposal" if box else "accuracy"
-    start = "Compared with as many epochs of everything, training in two phases"
+    start = "Compared with training all parts for as many epochs, training in two phases"
     return found.finding(
-        f"Training in two phases gives a higher {what} than as many epochs of everything",
+        f"Training in two phases gives a higher {what} than training all parts for as many epochs",
         name,
         more=f"{start} gives a significantly higher {what}: the difference is {difference}.",
         less=f"{start} gives a significantly lower {what}: the difference is {difference}.",

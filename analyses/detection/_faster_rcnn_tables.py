@@ -18,7 +18,6 @@ from results.text import counted
 
 #: How names of a difference begin → of what it is.
 COMPARED = {"": "measured_accuracy", "iou_": "measured_iou"}
-UNADJUSTED = "Intervals are not adjusted for the number of comparisons."
 MEASURED = {  # name of the metric → what is measured, title, unit
     "test_accuracy": ("measured_accuracy", "Test accuracy", FRACTION),
     "map_50": ("map_50", "Mean average precision at IoU 0.5", FRACTION),
@@ -59,8 +58,8 @@ def results_table(metrics: Mapping[str, Metric], parameters: DetectorParameters)
         },
         rows,
         notes=(
-            "The accuracy is of the class that the head names at the best proposal; that of training is a "
-            "running mean over the last epoch, on the canvases as the detector is shown them. Average "
+            "The accuracy is of the class that the head predicts at the best proposal; that of training is a "
+            "running mean over the last epoch, on the canvases as the detector sees them. Average "
             f"precision is of up to {detection.DETECTIONS} proposals per image that suppression leaves, "
             f"since each canvas holds one object. Parameters: {sizes}.",
         ),
@@ -81,11 +80,12 @@ def networks_table(parameters: DetectorParameters, differences: Mapping[str, Com
             "verdict": builders.text("Verdict"),
         },
         rows,
-        notes=(
-            f"Paired by seed (n = {parameters.seeds}), with Student's 95% intervals over seeds; "
-            f"{comparing.HOLM}",
-        ),
+        notes=(_paired(parameters.seeds),),
     )
+
+
+def _paired(seeds: int) -> str:
+    return f"Paired by seed (n = {seeds}), with Student's 95% intervals over seeds; {comparing.HOLM}"
 
 
 def network_pairs() -> list[tuple[str, str, str]]:
@@ -128,6 +128,68 @@ def variants_table(
     )
 
 
+def overfitting_table(
+    metrics: Mapping[str, Metric], parameters: DetectorParameters, differences: Mapping[str, Comparison]
+) -> Table:
+    """What canvases that stay as they are change in the losses."""
+
+    def losses(name: str) -> dict[str, float]:
+        found = {
+            key: metrics[f"ablation/{name}/{key}_loss"].value
+            for key in ("train_class", "validation_class", "train_box")
+        }
+        return {
+            "gap_": found["validation_class"] - found["train_class"],
+            "train_box_": found["train_box"],
+        }
+
+    moved, still = losses(REFERENCE), losses("still")
+    words = {"gap_": "Class, validation − training", "train_box_": "Box, training"}
+    return builders.table(
+        "Losses of the detector in the ablation, with canvases that are mirrored and shifted in training and "
+        f"with those that are neither: means over {counted(parameters.ablation_seeds, 'seeds')}, without the "
+        "weights of the losses.",
+        {
+            "loss": builders.text("Loss"),
+            "moved": builders.number("Mirrored and shifted", ".4f"),
+            "still": builders.number("Neither", ".4f"),
+            "difference": builders.number("Difference", "+.4f"),
+            "p": comparing.ADJUSTED_P,
+            "verdict": builders.text("Verdict"),
+        },
+        [
+            {
+                "loss": label,
+                "moved": moved[key],
+                "still": still[key],
+                **differences[f"ablation/still/{key}"].cells(),
+            }
+            for key, label in words.items()
+        ],
+        notes=(_paired(parameters.ablation_seeds),),
+    )
+
+
+def phases_table(parameters: DetectorParameters, differences: Mapping[str, Comparison]) -> Table:
+    cells: dict[str, Any] = {"comparison": "Two phases − all parts throughout"}
+    for suffix in COMPARED:
+        cells |= differences[f"ablation/phases/over_longer_{suffix}"].cells(suffix)
+    return builders.table(
+        "Training in two phases compared with training all parts for as many epochs: accuracy, and mean IoU "
+        f"of the best proposal, on {parameters.ablation_validation:,} validation canvases.",
+        {
+            "comparison": builders.text("Compared"),
+            **comparing.comparison_columns(),
+            **{
+                key: column if key != "iou_difference" else builders.number("Difference of IoU", "+.3f")
+                for key, column in comparing.comparison_columns("iou_", fractions=False).items()
+            },
+        },
+        [cells],
+        notes=(_paired(parameters.ablation_seeds),),
+    )
+
+
 def ablation_table(
     metrics: Mapping[str, Metric],
     parameters: DetectorParameters,
@@ -166,6 +228,5 @@ def ablation_table(
             "epochs, a smaller budget than that of the detectors themselves. Training losses are means over "
             "the last epoch, with dropout and on the changed canvases where there are such.",
             comparing.comparison_note(parameters.ablation_seeds),
-            UNADJUSTED,
         ),
     )

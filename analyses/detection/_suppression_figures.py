@@ -10,7 +10,7 @@ from analyses.detection._suppression_settings import DRAWN, SuppressionParameter
 from analyses.detection._suppression_tables import anchor_of
 from analyses.plugin import Outcome
 from results.schema import Axis, Box, BoxStyle, Figure, Heatmap, Picture, Pictures, Suppression
-from results.text import counted
+from results.text import count, counted
 
 
 def figures(
@@ -33,7 +33,7 @@ def figures(
 
 
 def _remain(kept: Sequence[int]) -> str:
-    return "one remains" if len(kept) == 1 else f"{len(kept)} remain"
+    return "one remains" if len(kept) == 1 else f"{count(len(kept))} remain"
 
 
 def _judged(places: Sequence[Place], scores: Sequence[float], kept: Sequence[int]) -> tuple[Box, ...]:
@@ -131,7 +131,7 @@ def _transformer(training: Sequence[Outcome], test: Sequence[Outcome]) -> Pictur
         caption="The spatial transformer applied to the pixels of the first "
         f"{counted(len(training), 'training')} and the first {counted(len(test), 'test canvases')}. Each is "
         "shown with its true box and its best proposal, and beside it the part within the proposal, scaled, "
-        "with the class that the head names and its probability.",
+        "with the class that the head predicts and its probability.",
         alt=f"{len(training)} training and {len(test)} test canvases, each beside the part within its best "
         "proposal.",
         columns=6,

@@ -9,6 +9,7 @@ from analyses.detection import _suppression_tables as tables
 from analyses.detection._suppression_figures import figures
 from analyses.detection._suppression_settings import SHOWN, THRESHOLDS, SuppressionParameters
 from analyses.plugin import Outcome, Summary
+from lab.canvas import CANVAS, OBJECTS
 from results import builders
 from results.builders import FRACTION
 
@@ -45,6 +46,14 @@ def summary(parameters: SuppressionParameters, outcomes: Mapping[str, Outcome]) 
         "detector/mean_iou": builders.metric(
             outcome["measured_iou"], "Mean IoU of the best proposal on all test canvases", FRACTION
         ),
+        **{
+            f"canvas/{key}": builders.metric(value, title, "pixels")
+            for key, value, title in (
+                ("size", CANVAS, "Height and width of a canvas"),
+                ("smallest", OBJECTS[0], "Smallest width of an object"),
+                ("largest", OBJECTS[1], "Largest width of an object"),
+            )
+        },
         "transformer/shown": builders.metric(SHOWN, "Training, and as many test canvases shown", "images"),
         "detector/test_accuracy": builders.metric(
             outcome["measured_accuracy"], "Test accuracy of the detector of the example", FRACTION

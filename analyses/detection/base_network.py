@@ -18,6 +18,7 @@ from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profil
 from lab.recipes import Recipe
 from results import builders
 from results.builders import FRACTION
+from results.text import counted
 
 LABEL = "Base network"
 
@@ -81,7 +82,7 @@ class BaseNetwork(Analysis[BaseNetworkParameters]):
                     {"base": LABEL},
                     metrics,
                     (
-                        f"Means over {len(runs)} seeds, with their 95% interval.",
+                        f"Means over {counted(len(runs), 'seeds')}, with 95% confidence intervals.",
                         *classifiers.table_notes(runs),
                     ),
                 ),

@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import Field
 
 from analyses import comparing, recipe_tables, records
+from analyses.comparing import Comparison
 from analyses.detection import _detection as detection
 from analyses.detection import _detection_charts as charts
 from analyses.detection._detection import CanvasChoice
@@ -156,7 +157,7 @@ class RegionProposals(Analysis[ProposalParameters]):
         return Summary(
             metrics=metrics,
             tables={
-                "results": _table(metrics, runs),
+                "results": _table(metrics, runs, closer),
                 "loss_ends": charts.loss_table(
                     metrics,
                     {name: f"{threshold:g}" for name, threshold in _thresholds(parameters).items()},
@@ -245,11 +246,12 @@ def _recipes(parameters: ProposalParameters) -> dict[str, Recipe]:
     return {NETWORK: detection.recipe(parameters.epochs, parameters.data.mirror, parameters.data.shift)}
 
 
-def _table(metrics: Mapping[str, Metric], runs: Mapping[str, Any]) -> Table:
+def _table(metrics: Mapping[str, Metric], runs: Mapping[str, Any], closer: Comparison) -> Table:
     rows = []
     for name in runs:
         rows.append(
             {
+                **(closer.cells() if name == "proposal" else {}),
                 "threshold": metrics[f"{name}/positive_threshold"].value,
                 "coverage": metrics[f"{name}/coverage"].value,
                 "test_accuracy": metrics[f"{name}/test_accuracy"].value,
@@ -264,13 +266,17 @@ def _table(metrics: Mapping[str, Metric], runs: Mapping[str, Any]) -> Table:
             "coverage": builders.percent("Images with a positive cell"),
             "test_accuracy": builders.percent("Cell accuracy", 2),
             "mean_iou": builders.number("Mean IoU", ".3f"),
+            "difference": builders.number("Difference of IoU", "+.3f"),
+            "p": builders.number("p", ".3f"),
+            "verdict": builders.text("Verdict"),
             "centre_error_px": builders.number("Centre error", ".2f", "pixels"),
         },
         rows,
         notes=(
             f"Means over {counted(len(runs['proposal']), 'seeds')}. IoU and centre error are of the proposal "
             "with the highest objectness. Each row's accuracy is over the cells that are labelled under its "
-            "own threshold.",
+            "own threshold. The difference is to the other threshold, paired by seed; p is of Student's "
+            "test.",
         ),
     )
 

@@ -9,7 +9,7 @@ from report.figures.axes import names_depth
 from report.figures.heatmaps import draw_heatmap
 from report.figures.interval_plots import interval_height
 from report.figures.legends import draw_legend, legend_rows
-from report.figures.look import HEIGHT, LINE, PANEL_HEIGHT, SQUARE, TALLEST, WIDTH, Plot
+from report.figures.look import HEIGHT, LINE, LOW_PANEL_HEIGHT, PANEL_HEIGHT, SQUARE, TALLEST, WIDTH, Plot
 from report.figures.pictures import draw_pictures
 from report.figures.plots import draw_panel, draw_panels
 from results.schema import Chart, Heatmap, Panels, Pictures
@@ -54,12 +54,14 @@ def _size(figure: Plot) -> tuple[float, float]:
         return width, min(6.0, max(1.8, 0.9 + cell[1] * rows + names_depth(figure.x, width - 1.5)))
     if isinstance(figure, Panels):
         across = min(figure.columns, len(figure.panels))
+        down = ceil(len(figure.panels) / across)
         if all(panel.kind == "interval" for panel in figure.panels):
             height = max(interval_height(panel) for panel in figure.panels)
         else:
-            height = max(PANEL_HEIGHT + names_depth(panel.x, WIDTH / across - 0.6) for panel in figure.panels)
+            plain = PANEL_HEIGHT if down < 3 else LOW_PANEL_HEIGHT
+            height = plain + max(names_depth(panel.x, WIDTH / across - 0.6) for panel in figure.panels)
         legend = LINE * legend_rows(figure, WIDTH)
-        return WIDTH, min(TALLEST, height * ceil(len(figure.panels) / across) + legend)
+        return WIDTH, min(TALLEST, height * down + legend)
     if figure.kind == "roc":
         legend = LINE * legend_rows(figure, SQUARE) if len(figure.series) > 1 else 0.0
         return SQUARE, SQUARE + legend

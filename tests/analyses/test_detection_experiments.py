@@ -93,7 +93,7 @@ def test_anchors_that_are_not_refined_overlap_as_those_of_the_laboratory_do():
 
 def recorded(name):
     """The analysis with its recorded parameters and outcomes."""
-    store, analysis = Store(ROOT / "results"), analyses.get(f"detection.{name}")
+    store, analysis = Store(ROOT / "results"), analyses.get(name)
     given = store.read(analysis.id, "full").provenance.parameters
     bundle = store.read_outcomes(analysis.id, "full")
     parameters = type(analysis.parameters("full")).model_validate(given)
@@ -101,7 +101,7 @@ def recorded(name):
 
 
 def test_two_phases_are_compared_with_as_many_epochs_of_everything():
-    analysis, parameters, outcomes = recorded("faster_rcnn")
+    analysis, parameters, outcomes = recorded("detection.faster_rcnn")
     outcomes = {key: one for key, one in outcomes.items() if "/phases/" not in key and "/longer/" not in key}
     assert "phases_over_longer" not in analysis.summarize(parameters, outcomes).findings
     for seed in range(parameters.ablation_seeds):  # their runs stand for those of two other changes
@@ -115,7 +115,7 @@ def test_two_phases_are_compared_with_as_many_epochs_of_everything():
 
 
 def test_what_still_canvases_change_in_overfitting_is_compared_seed_by_seed():
-    analysis, parameters, outcomes = recorded("faster_rcnn")
+    analysis, parameters, outcomes = recorded("detection.faster_rcnn")
 
     def gap(name, seed):
         run = outcomes[f"ablation/{name}/{seed}"]
@@ -300,3 +300,39 @@ def test_images_of_one_class_are_refused_before_anything_is_trained(convstudy, o
     assert finished.returncode == 1
     assert "of one class" in finished.stderr and "cats" in finished.stderr
     assert "finished)" not in finished.stdout and "Traceback" not in finished.stderr
+
+
+@pytest.mark.parametrize(
+    "identifier", ["classification.base_networks", "detection.faster_rcnn", "detection.region_proposals"]
+)
+def test_every_comparison_of_a_family_stands_in_a_table_with_its_p(identifier):
+    analysis, parameters, outcomes = recorded(identifier)
+    found = analysis.summarize(parameters, outcomes)
+    printed = {
+        cell
+        for table in found.tables.values()
+        for row in table.rows
+        for cell in row.cells.values()
+        if isinstance(cell, float)
+    }
+    alone = "mobilenet/over_required_p"  # a comparison of its own, whose sentence says it
+    lacking = [
+        name
+        for name, metric in found.metrics.items()
+        if "Adjusted p" in metric.title and metric.value not in printed and name != alone
+    ]
+    assert lacking == []
+
+
+def test_the_drawing_of_the_detector_says_all_that_it_counts():
+    from analyses.architecture._drawings_systems import detector
+    from lab.networks.base import plain
+    from lab.networks.detector import Detector
+
+    blocks = {block.id: block for block in detector().panels[0].blocks}
+    model = Detector(plain)
+    parts = ("trunk", "intermediate", "objectness", "box", "head")
+    assert sum(blocks[name].parameters for name in parts) == sum(one.numel() for one in model.parameters())
+    without = {name for name in parts if "norm" not in str(getattr(model, name)).lower()}
+    assert without == {"objectness", "box"}, "as the caption says"
+    assert "batch normalisation" in detector().caption

@@ -106,6 +106,17 @@ def test_notes_say_what_brackets_and_bold_cells_mean() -> None:
     assert formatting.notes(table, [other])[1:] == ["Brackets are 95% confidence intervals over test images."]
 
 
+def test_a_note_says_that_an_interval_is_cut_where_its_quantity_ends() -> None:
+    def cut(low: float, high: float, over: str = "seeds") -> list[str]:
+        rows = (Row(cells={"a": Estimate(value=0.9, low=low, high=high, n=3, over=over)}),)
+        return formatting.notes(Table(caption="C", columns=(ACCURACY,), rows=rows), [ACCURACY])[1:]
+
+    assert cut(0.85, 0.95) == cut(0.8, 1.0) == []
+    assert cut(0.7, 1.0) == ["An interval is cut at the highest possible value."]
+    assert cut(0.0, 2.0) == ["An interval is cut at the lowest possible value."]
+    assert cut(0.7, 1.0, over="test images") == [], "of resamples, an interval need not be symmetric"
+
+
 def test_a_partial_row_is_a_lower_bound() -> None:
     count = Column(key="n", label="MACs", type="integer")
     assert formatting.cell(count, Row(cells={"n": 1200}, partial=("attention",))) == "≥ 1,200"

@@ -101,6 +101,15 @@ def test_a_section_of_another_study_is_named_in_words(workshop: Workshop) -> Non
     assert "“Training” (not in this document)" in text_of(body(document, "layers"))
 
 
+def test_a_section_asks_which_others_its_study_has(workshop: Workshop) -> None:
+    text = "# Layers\n\n% if includes('training')\nAs below.\n% else\nIt is defined here.\n% endif\n"
+    workshop.section("layers", text)
+    assert "As below." in text_of(body(workshop.document("layers", "training"), "layers"))
+    assert "It is defined here." in text_of(body(workshop.document("layers"), "layers"))
+    workshop.section("layers", text.replace("training", "trainin"))
+    assert "there is no section 'trainin'; did you mean training" in refusal(workshop.document)
+
+
 def test_an_item_shown_twice_is_numbered_once(workshop: Workshop) -> None:
     workshop.section("again", '# Again\n\n{{ table("architecture.vgg19/layers") }}\n')
     document = workshop.document("layers", "training", "again")

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from report import html, latex
+from report import html, latex, questions
 from report.document import Document, elements, marker
 from report.drafts import ProseError
 from report.prose import compose
@@ -48,6 +48,11 @@ def test_the_appendix_links_the_table_that_stands_below_a_mark(workshop: Worksho
     assert (
         "[section:layers]{Section~1}" in first and r"\refto{tab:architecture.vgg19/layers}{Table~1}" in first
     )
+
+
+def test_the_appendix_names_a_table_once_that_two_sections_refer_to() -> None:
+    shown = {"1a": ("a.b/t",)}
+    assert questions.text(ASKED[:1], {"one": shown, "two": shown}).count('target="a.b/t"') == 1
 
 
 def test_a_mark_shows_what_its_paragraph_refers_to_and_every_float_right_below() -> None:
