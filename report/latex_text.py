@@ -179,8 +179,8 @@ def _script(cluster: str, last: str) -> str:
 
 def form(cluster: str) -> str:
     """What pdflatex prints of a character: itself, or Latin letters, or its code, which the log reports."""
-    if cluster in SPACES:
-        return SPACES[cluster]
+    if cluster in SPACES or cluster == " ":
+        return SPACES.get(cluster, " ")
     if true := _true_form(cluster):
         return true
     if len(cluster) > 1:

@@ -75,6 +75,7 @@ def test_without_fonts_letters_become_latin_or_codes() -> None:
     assert printed("ơ") == r"\uni{o}{01A1}"
     assert printed("ώ") == r"\uni{\uni{\ensuremath{\omega}}{03C9}}{03CE}"
     assert printed("漢") == r"\nofont{6F22}"
+    assert printed("דוד כהן").count(" ") == 1 and "0020" not in printed("דוד כהן")
 
 
 def test_fonts_that_are_missing_are_named_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
