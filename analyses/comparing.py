@@ -180,8 +180,8 @@ def classifier_comparison_table(
         )
     seeds = counted(max(len(discordant(*family[name])) for name in words), "seeds")
     return builders.table(
-        f"{caption} First and second only: test images that only this network classifies correctly. Means "
-        f"over {seeds}; differences of accuracy are paired by seed.",
+        f"{caption} First and second only: test images that only this side of the comparison classifies "
+        f"correctly. Means over {seeds}; differences of accuracy are paired by seed.",
         {
             "comparison": builders.text("Compared"),
             "only_first": builders.integer("First only", "images"),
@@ -210,7 +210,7 @@ def differences_chart(metrics: Mapping[str, Metric], changes: Mapping[str, str],
     }
     return builders.intervals(
         f"Change of validation accuracy when one choice of {what} is changed. Points are means over seeds; "
-        "their intervals are of each comparison alone, and their significance is after Holm's correction.",
+        "their intervals are not adjusted, and a point is filled where p is significant after Holm's method.",
         shown,
         builders.points("Difference in accuracy"),
         significant=[words for words, p in p_values.items() if p < SIGNIFICANT] if p_values else None,

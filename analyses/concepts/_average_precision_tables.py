@@ -66,7 +66,7 @@ def conventions_table(
     }
     return builders.table(
         "Average precision (%) of each class of the example, and its mean over the classes, by convention "
-        "and IoU threshold.",
+        "and IoU threshold. No envelope: the precision at each recall as it is.",
         {
             "kind": builders.text("Class"),
             **{key: builders.percent(label) for key, label in labels.items()},

@@ -293,7 +293,7 @@ def _findings(
     )
     number = "{mobilenet/over_required_difference:points ci unit}"
     if "mobilenet/over_required_p" in metrics:
-        number += " with a p of {mobilenet/over_required_p:.2g}"
+        number += " (p = {mobilenet/over_required_p:.2g})"
     findings["mobilenet_over_required"] = differences["mobilenet/over_required_"].finding(
         "The MobileNet-like detector is more accurate than the assignment requires",
         "mobilenet/over_required_difference",

@@ -275,7 +275,7 @@ def _table(metrics: Mapping[str, Metric], runs: Mapping[str, Any], closer: Compa
         notes=(
             f"Means over {counted(len(runs['proposal']), 'seeds')}. IoU and centre error are of the proposal "
             "with the highest objectness. Each row's accuracy is over the cells that are labelled under its "
-            "own threshold. The difference is to the other threshold, paired by seed; p is of Student's "
+            "own threshold. The difference is to the other threshold, paired by seed; p is from Student's "
             "test.",
         ),
     )

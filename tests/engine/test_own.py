@@ -413,7 +413,9 @@ def test_what_has_no_author_is_cited_by_its_title(plain):
 def test_a_family_name_stands_first_in_the_pdf(plain, capsys):
     (plain / "references.bib").write_text(BIB, "utf-8")
     (plain / SECTION).write_text("# Mine\n\nAs [@wang; @sato; @kim; @cohen] say.\n", "utf-8")
-    lacking = latex_scripts.advice(r"\foreign{cjk}{674E}\foreign{hebrew}{05D3}")  # fonts, which are then named
+    lacking = latex_scripts.advice(
+        r"\foreign{cjk}{674E}\foreign{hebrew}{05D3}"
+    )  # fonts, which are then named
     assert main(["build", str(plain), "--format", "pdf"]) == bool(lacking), capsys.readouterr().err
     shown = ["pdftotext", str(plain / "site" / "my-study.pdf"), "-"]
     text = re.sub(r"\s", "", subprocess.run(shown, capture_output=True, text=True, check=True).stdout)
