@@ -261,7 +261,7 @@ def class_finding(outcomes: Sequence[Outcome]) -> Finding:
     return builders.statement(
         "The classes differ in their accuracy",
         bool(accuracies[best] > accuracies[worst]),
-        yes=f"Accuracy is highest for the class {names[best]} and lowest for {names[worst]}{taken}.",
+        yes=f"Measured accuracy is highest for the class {names[best]} and lowest for {names[worst]}{taken}.",
         no="Accuracy is the same for every class.",
     )
 

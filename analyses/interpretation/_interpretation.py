@@ -149,7 +149,7 @@ def map_figures(
     figures = {
         "first_maps": Pictures(
             caption=f"A photograph{reduced}, and {_most_active(first, 'first', network, 'it')} In each map, "
-            f"black is zero, and white the 99th percentile of this map and above.{credit(image)}",
+            f"black is zero, and white marks the 99th percentile of this map and above.{credit(image)}",
             alt=f"{named}, and maps of its first convolution.",
             columns=7,
             pictures=(

@@ -317,7 +317,7 @@ def family_note(found: Mapping[str, Comparison], where: str) -> str:
     people = sorted({one.difference.n or 0 for one in found.values()})
     least = 2 * len(found) / (RESAMPLES + 1)
     return (
-        "Differences: first less second. Brackets: 95% bootstrap intervals over people "
+        "Differences: first minus second. Brackets: 95% bootstrap intervals over people "
         f"({' or '.join(map(str, people))}; {RESAMPLES} resamples, the same for both), not adjusted. "
         f"p-values are adjusted by Holm's method for the {counted(len(found), 'comparisons')} of {where}; "
         f"with so many resamples, the smallest possible one is {least:.3f}.{_exact_note(found)}"

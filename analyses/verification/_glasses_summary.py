@@ -319,6 +319,8 @@ def _exact_findings(found: Mapping[str, evaluation.Comparison]) -> dict[str, Fin
             f"{HARDER}/contrastive"
         ),
     }
+    below = sum(one.exact < builders.SIGNIFICANT for one in exact.values() if one.exact is not None)
+    without = f"Without correction, {below} of the {len(exact)} exact tests are significant"
     return {
         "exact_tests_are_weak": builders.statement(
             "Corrected for the comparisons of its tables, no exact test could be significant",
@@ -335,8 +337,8 @@ def _exact_findings(found: Mapping[str, evaluation.Comparison]) -> dict[str, Fin
             none="Even without correction, the exact test is significant neither for the effect of drawn "
             "glasses nor for the difference between mixed pairs and pairs without glasses in the "
             "tutorial's network.",
-            one="Without correction, the exact test is significant for {members}.",
-            many="Without correction, the exact test is significant for {members}.",
+            one=f"{without}, among them that of {{members}}.",
+            many=f"{without}, among them those of {{members}}.",
         ),
     }
 

@@ -156,7 +156,7 @@ def harder_table(found: Mapping[str, evaluation.Comparison], prefix: str) -> Tab
         ],
         notes=(
             "Intervals and p-values are computed as in the table before. In the mean over people, which the "
-            "exact test rests on, every person counts the same, however many pairs show that person.",
+            "exact test rests on, every person has the same weight, whatever the number of pairs.",
         ),
     )
 

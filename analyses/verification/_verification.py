@@ -200,5 +200,5 @@ def recipe_table(parameters: VerificationParameters, methods: Sequence[str]) -> 
         {names[method]: additions[method] for method in methods},
         caption="Hyper-parameters of the tutorial's network and of the new network."
         if "mining" in methods
-        else "Hyper-parameters of the two further pairs of a network and a loss.",
+        else "Hyper-parameters of the two remaining combinations of a network and a loss.",
     )
