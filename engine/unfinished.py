@@ -1,8 +1,9 @@
 """What an author has still to make their own: text as `new` wrote it, and what our sections say of others
-that the study does without."""
+that the study does without, or cite of entries that are the author's now."""
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,7 +28,7 @@ MOST_LINES = 4  # of a section that are named
 
 def unfinished(own: OwnStudy, ours: Path) -> list[str]:
     """A sentence on each."""
-    return [*_as_begun(own), *_of_dropped_sections(own, ours)]
+    return [*_as_begun(own), *_of_dropped_sections(own, ours), *_of_replaced_entries(own, ours)]
 
 
 def _as_begun(own: OwnStudy) -> Iterator[str]:
@@ -63,10 +64,26 @@ def _of_dropped_sections(own: OwnStudy, ours: Path) -> Iterator[str]:
         }
         if dropped:
             of = "; ".join(f"{_lines(lines)} {other}" for other, lines in dropped.items())
-            copied = f"`cp {quote(str(file))} {quote(str(own.folder / 'sections'))}`"
+            copied = f"`cp {quote(str(file))} {quote(str(own.folder / 'sections'))}/`"
             yield (
                 f"{file}: it speaks of sections that this study does without ({of}); make it yours with"
                 f" {copied}, and change these lines there"
+            )
+
+
+def _of_replaced_entries(own: OwnStudy, ours: Path) -> Iterator[str]:
+    """On each entry of the author that has the key of one of ours, which sections of ours cite."""
+    from report.bibliography import bibliography_keys
+
+    theirs, mine = bibliography_keys(ours / "references.bib"), own.folder / "references.bib"
+    sections = [file for file in _sections(own).values() if file.is_relative_to(ours)]
+    for key, line in bibliography_keys(mine).items():
+        cited = rf"@{re.escape(key)}(?![\w-])"
+        citing = [str(file) for file in sections if re.search(cited, _text(file))] if key in theirs else []
+        if citing:
+            yield (
+                f"{mine}:{line}: this entry takes the place of ours with the key {key}, which {citing[0]}"
+                f" cites{' as others do' * bool(citing[1:])}; choose another key if it is another work"
             )
 
 

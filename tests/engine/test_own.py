@@ -203,6 +203,20 @@ def test_what_new_wrote_is_named_until_it_is_rewritten(folder, capsys):
     }
 
 
+def test_an_entry_that_our_sections_cite_instead_of_ours_is_named(tmp_path):
+    folder = tmp_path / "a"
+    assert main(["new", str(folder), "--from", "artists-and-faces", "--title", "T", "--author", "A"]) == 0
+    (folder / "abstract.md").write_text("# Abstract\n\nWords.\n", "utf-8")
+    (folder / SECTION).write_text("# Mine\n\nWords [@wang].\n", "utf-8")
+    (folder / "references.bib").write_text(BIB, "utf-8")
+    assert not unfinished(open_study(folder, TEMPLATES), TEMPLATES)
+    cited = "@misc{simonyan2015, title = {Mine}}"
+    (folder / "references.bib").write_text(f"{BIB}{cited}\n", "utf-8")
+    (said,) = unfinished(open_study(folder, TEMPLATES), TEMPLATES)
+    place = f"{folder}/references.bib:{len(BIB.splitlines()) + 1}"
+    assert said.startswith(f"{place}: this entry takes the place of ours with the key simonyan2015, which ")
+
+
 def test_what_our_sections_say_of_one_that_is_dropped_is_named_until_they_are_copied(tmp_path):
     folder = tmp_path / "a"
     assert main(["new", str(folder), "--from", "artists-and-faces", "--title", "T", "--author", "A"]) == 0
@@ -220,7 +234,7 @@ def test_what_our_sections_say_of_one_that_is_dropped_is_named_until_they_are_co
                 f"{TEMPLATES}/sections/{name}.md: it speaks of sections that this study does"
             )
             assert re.search(
-                rf"\(lines? \d+, .*of facescrub\); .* `cp .*/{name}\.md {folder}/sections`, and", one
+                rf"\(lines? \d+, .*of facescrub\); .* `cp .*/{name}\.md {folder}/sections/`, and", one
             )
         if said:
             shutil.copy(TEMPLATES / "sections" / f"{names[number]}.md", folder / "sections")
