@@ -28,7 +28,12 @@ MOST_LINES = 4  # of a section that are named
 
 def unfinished(own: OwnStudy, ours: Path) -> list[str]:
     """A sentence on each."""
-    return [*_as_begun(own), *_of_dropped_sections(own, ours), *_of_replaced_entries(own, ours)]
+    return [
+        *_as_begun(own),
+        *_without_abstract(own),
+        *_of_dropped_sections(own, ours),
+        *_of_replaced_entries(own, ours),
+    ]
 
 
 def _as_begun(own: OwnStudy) -> Iterator[str]:
@@ -44,6 +49,13 @@ def _as_begun(own: OwnStudy) -> Iterator[str]:
     if places:
         others = f", as {'are' if places[2:] else 'is'} {', '.join(places[1:])}" if places[1:] else ""
         yield f"{places[0]}: this line is still as `convstudy new` wrote it{others}; write your own"
+
+
+def _without_abstract(own: OwnStudy) -> Iterator[str]:
+    file = _sections(own)[own.study.abstract]
+    lines = [line for line in _text(file).split("\n") if line.strip()]
+    if file.is_relative_to(own.folder) and lines and all(line.startswith("#") for line in lines):
+        yield f"{file}: it has a heading and no text; write it"
 
 
 def _of_dropped_sections(own: OwnStudy, ours: Path) -> Iterator[str]:

@@ -203,6 +203,15 @@ def test_what_new_wrote_is_named_until_it_is_rewritten(folder, capsys):
     }
 
 
+def test_an_abstract_without_text_is_named(tmp_path):
+    folder = tmp_path / "a"
+    assert main(["new", str(folder), "--title", "T", "--author", "A"]) == 0
+    (folder / SECTION).write_text("# Mine\n\nWords.\n", "utf-8")
+    (folder / "abstract.md").write_text("# Abstract\n\n", "utf-8")
+    (said,) = unfinished(open_study(folder, TEMPLATES), TEMPLATES)
+    assert said == f"{folder}/abstract.md: it has a heading and no text; write it"
+
+
 def test_an_entry_that_our_sections_cite_instead_of_ours_is_named(tmp_path):
     folder = tmp_path / "a"
     assert main(["new", str(folder), "--from", "artists-and-faces", "--title", "T", "--author", "A"]) == 0
