@@ -20,6 +20,15 @@ STAGES = {
     "scratch_before": "Siamese tower, before training",
     "scratch": "Siamese tower, trained from scratch",
 }
+#: The stages within a sentence.
+IN_TEXT = {
+    "before": "the pretrained network before training",
+    "last": "the network with its last layer trained",
+    "flawed": "the network with its last layer trained with two flaws",
+    "all": "the network with all layers trained",
+    "scratch_before": "the tower before training",
+    "scratch": "the tower trained from scratch",
+}
 #: In which part of a run's outcome the training of a stage is recorded.
 HISTORIES = {"last": "history", "all": "all_history", "scratch": "history"}
 LISTED: dict[Which, str] = {"pairs": "listed pairs", "everyone": "every pair"}

@@ -13,7 +13,8 @@ from analyses.verification._glasses_pairs import check_glasses
 from analyses.verification._lfw_data import divide, listed_pairs
 from analyses.verification._lfw_runs import STAGES
 from analyses.verification._lfw_settings import LfwParameters
-from analyses.verification._lfw_summary import COMPARED, watched_findings, watched_metrics
+from analyses.verification._lfw_summary import COMPARED
+from analyses.verification._lfw_watched import watched_findings, watched_metrics
 from analyses.verification._verification import Faces
 from analyses.verification._verification_people import divide_people, load_faces
 from lab.datasets import DataError, load

@@ -1,0 +1,210 @@
+"""What follows from the comparisons of the study of Faster R-CNN."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from analyses.comparing import Comparison
+from analyses.detection import _faster_rcnn_tables as tables
+from analyses.detection._detection import NETWORKS
+from analyses.detection._faster_rcnn_settings import (
+    REFERENCE,
+    ROI_ALIGN,
+    TRUTH,
+    VARIANTS,
+    DetectorParameters,
+)
+from results import builders
+from results.schema import Finding, Metric
+
+
+def findings(
+    metrics: Mapping[str, Metric],
+    parameters: DetectorParameters,
+    differences: Mapping[str, Comparison],
+    words: Mapping[str, str],
+) -> dict[str, Finding]:
+    def holds(statement: str, keys: Sequence[str], verdict: str) -> Finding:
+        return builders.statement(
+            f"{statement}, after Holm's correction within its table",
+            all(differences[key].verdict == verdict for key in keys),
+            *(f"{key}difference" for key in keys),
+        )
+
+    reached = {
+        name: metrics[f"{name}/test_accuracy"].is_above(parameters.published[name]) for name in NETWORKS
+    }
+    findings = {
+        "published_reached": builders.statement(
+            "The interval of every network lies above the published accuracy",
+            all(reached.values()),
+            *(f"{name}/test_accuracy" for name in NETWORKS),
+        ),
+        "residual_is_best": holds(
+            "The residual network is more accurate than either of the others",
+            ("resnet/over_convnet_", "resnet/over_mobilenet_"),
+            "more",
+        ),
+        "separable_is_worst": holds(
+            "The separable network is less accurate than the ConvNet", ("mobilenet/over_convnet_",), "less"
+        ),
+    }
+    for key, one, other in tables.network_pairs():
+        findings[key.replace("/", "_").rstrip("_")] = _network_finding(key, one, other, differences[key])
+    required = (
+        "The assignment requires an accuracy of {mobilenet/required:percent} with the MobileNet-like network"
+    )
+    number = "{mobilenet/over_required_difference:points ci unit}"
+    if "mobilenet/over_required_p" in metrics:
+        number += " (p = {mobilenet/over_required_p:.2g})"
+    findings["mobilenet_over_required"] = differences["mobilenet/over_required_"].finding(
+        "The MobileNet-like detector is more accurate than the assignment requires",
+        "mobilenet/over_required_difference",
+        more=f"{required}; our mean is significantly higher: the difference is {number}.",
+        less=f"{required}; our mean is significantly lower: the difference is {number}.",
+        same=f"{required}; our mean does not differ significantly from it: the difference is {number}.",
+    )
+    findings["fewer_seeds"] = builders.statement(
+        "Fewer seeds are recorded than the protocol has",
+        parameters.seeds < metrics["planned/seeds"].value
+        or parameters.ablation_seeds < metrics["planned/ablation_seeds"].value,
+        "planned/seeds",
+        "planned/ablation_seeds",
+    )
+    findings["class_overfits"] = builders.statement(
+        "On every base network, the loss of the class is higher on test canvases than in training",
+        all(
+            metrics[f"{name}/test_class_loss"].value > metrics[f"{name}/train_class_loss"].value
+            for name in NETWORKS
+        ),
+        *(f"{name}/{part}_class_loss" for name in NETWORKS for part in ("train", "test")),
+    )
+    findings["separable_fits_least"] = builders.statement(
+        "The training accuracy with the separable network lies below that with each of the others, with "
+        "intervals that do not overlap",
+        all(
+            (metrics["mobilenet/train_accuracy"].high or 1) < (metrics[f"{name}/train_accuracy"].low or 0)
+            for name in ("convnet", "resnet")
+        ),
+        *(f"{name}/train_accuracy" for name in NETWORKS),
+    )
+    for name, label in NETWORKS.items():
+        findings[f"{name}_reaches_published"] = builders.statement(
+            f"The interval of the {label} lies above the published accuracy",
+            reached[name],
+            f"{name}/test_accuracy",
+        )
+    changes = [(f"ablation/{name}", name, label) for name, label in words.items() if name != REFERENCE]
+    changes += [
+        (f"{base}/{name}", f"full_{name}", change.words)
+        for base, variants in VARIANTS.items()
+        for name, change in variants.items()
+        if f"{base}/{name}/" in differences
+    ]
+    for key, name, label in changes:
+        for suffix, box, what in (("", "", "accuracy"), ("iou_", "box_", "IoU of the best proposal")):
+            for found, verdict, word in (("helps", "more", "higher"), ("hurts", "less", "lower")):
+                findings[f"{name}_{box}{found}"] = holds(
+                    f"With {label}, the {what} is {word}", (f"{key}/{suffix}",), verdict
+                )
+    effects = {
+        name: abs(differences[f"ablation/{name}/iou_"].difference.value)
+        for name in words
+        if name != REFERENCE
+    }
+    findings["weights_matter_most"] = builders.statement(
+        "Of all changes, equal weights change the fit of the best proposal most, and make it worse, after "
+        "Holm's correction within its table",
+        max(effects, key=lambda name: effects[name]) == "equal_weights"
+        and differences["ablation/equal_weights/iou_"].verdict == "less",
+        *(f"ablation/{name}/iou_difference" for name in effects),
+    )
+    equal, bare = metrics["ablation/equal_weights/iou"], metrics["anchor/positive_iou"].value
+    findings["equal_weights_leave_anchors"] = builders.statement(
+        "With equal weights, the interval of the best proposal's mean IoU holds that of a positive anchor",
+        equal.low is not None and equal.high is not None and equal.low <= bare <= equal.high,
+        "ablation/equal_weights/iou",
+        "anchor/positive_iou",
+    )
+    if "ablation/still/gap_" in differences:
+        for name, key, higher in (
+            ("still_overfits", "gap_", "the loss of the class is more above that in training"),
+            ("still_box_misfits", "train_box_", "the loss of the box is higher in training too"),
+        ):
+            findings[name] = builders.statement(
+                f"With canvases that stay as they are, {higher}",
+                differences[f"ablation/still/{key}"].verdict == "more",
+                f"ablation/still/{key}difference",
+            )
+    if "ablation/phases/over_longer_" in differences:
+        findings["phases_over_longer"] = _phase_finding(differences["ablation/phases/over_longer_"])
+        findings["phases_box_over_longer"] = _phase_finding(
+            differences["ablation/phases/over_longer_iou_"], box=True
+        )
+    families = (
+        ("", "help", "more", "raises accuracy significantly", "Accuracy is significantly higher with"),
+        ("", "hurt", "less", "lowers accuracy significantly", "Accuracy is significantly lower with"),
+        (
+            "iou_",
+            "fit",
+            "more",
+            "improves the best proposal significantly",
+            "The best proposal fits significantly better with",
+        ),
+        (
+            "iou_",
+            "misfit",
+            "less",
+            "impairs the best proposal significantly",
+            "The best proposal fits significantly worse with",
+        ),
+    )
+    for suffix, key, verdict, one, many in families:
+        members = {
+            label: differences[f"ablation/{name}/{suffix}"].verdict == verdict
+            for name, label in words.items()
+            if name != REFERENCE
+        }
+        members_but_head = {
+            label: true for label, true in members.items() if label not in (TRUTH.words, ROI_ALIGN.words)
+        }
+        rests_on = [f"ablation/{name}/{suffix}difference" for name in words if name != REFERENCE]
+        for other, chosen in (("", members), ("other ", members_but_head)):
+            findings[f"{'others' if other else 'changes'}_that_{key}"] = builders.family(
+                f"Some {other}change of the ablation {one}",
+                chosen,
+                *rests_on,
+                none=f"No {other}change {one}.",
+                one=f"{many} {{members}}.",
+                many=f"{many} each of these changes: {{members}}.",
+            )
+    return findings
+
+
+def _phase_finding(found: Comparison, *, box: bool = False) -> Finding:
+    """Two phases against as many epochs of everything, in accuracy or in the IoU of the best proposal."""
+    name = f"ablation/phases/over_longer_{'iou_' if box else ''}difference"
+    difference = f"{{{name}:+.3f}}" if box else builders.shown(name, "points", ci=True, unit=True)
+    what = "mean IoU of the best proposal" if box else "accuracy"
+    start = "Compared with training all parts for as many epochs, training in two phases"
+    return found.finding(
+        f"Training in two phases gives a higher {what} than training all parts for as many epochs",
+        name,
+        more=f"{start} gives a significantly higher {what}: the difference is {difference}.",
+        less=f"{start} gives a significantly lower {what}: the difference is {difference}.",
+        same=f"{start} does not change the {what} significantly: the difference is {difference}.",
+    )
+
+
+def _network_finding(key: str, one: str, other: str, found: Comparison) -> Finding:
+    name = f"{key}difference"
+    size = builders.shown(name, "points", ci=True, unit=True, unsigned=True)
+    difference = builders.shown(name, "points", ci=True, unit=True)
+    return found.finding(
+        f"The detector is more accurate on the {one} than on the {other}",
+        name,
+        more=f"On the {one}, the detector is significantly more accurate than on the {other}, by {size}.",
+        less=f"On the {one}, the detector is significantly less accurate than on the {other}, by {size}.",
+        same=f"On the {one} and on the {other}, the accuracy of the detector does not differ "
+        f"significantly: the difference is {difference}.",
+    )

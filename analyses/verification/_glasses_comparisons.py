@@ -1,0 +1,113 @@
+"""What the study of glasses compares: networks, losses, drawn glasses, and kinds of pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from analyses.verification import _evaluation as evaluation
+from analyses.verification import _verification as verification
+from analyses.verification._evaluation import EvaluatedPairs
+from analyses.verification._glasses_settings import (
+    BARE,
+    ROWS,
+)
+
+#: Name → of which two rows; the first two are the question, the others tell network and loss apart.
+COMPARED = {
+    "difference": ("mining", "contrastive"),
+    "drawn_difference": ("mining", BARE),
+    "loss_old": ("tutorial_mining", "contrastive"),
+    "loss_new": ("mining", "new_contrastive"),
+    "network_contrastive": ("new_contrastive", "contrastive"),
+    "network_mining": ("mining", "tutorial_mining"),
+}
+HARDER = "harder"  # with glasses on one of two images than without any
+CROSS = evaluation.Measure(
+    "mixed TPR",
+    more="{first} accepts more mixed pairs than {second}",
+    less="{first} accepts fewer mixed pairs than {second}",
+    same="on mixed pairs, the acceptance rates of {first} and {second} do not differ significantly",
+    rate=True,
+)
+KIND = evaluation.Measure(
+    "TPR",
+    more="{first} accepts a larger share of mixed pairs than of pairs without glasses",
+    less="{first} accepts a smaller share of mixed pairs than of pairs without glasses",
+    same="{first} accepts mixed pairs and pairs without glasses at rates that do not differ significantly",
+    rate=True,
+)
+IN_TEXT = verification.IN_TEXT | {BARE: "the new network without drawn glasses"}
+#: The two of each comparison in words that can stand within one sentence.
+SIDES = {
+    "difference": (IN_TEXT["mining"], IN_TEXT["contrastive"]),
+    "drawn_difference": ("the new network with drawn glasses", "the same network without them"),
+    "loss_old": (IN_TEXT["tutorial_mining"], "the same network with the contrastive loss"),
+    "loss_new": ("the new network with mined pairs", "the same network with the contrastive loss"),
+    "network_contrastive": (IN_TEXT["new_contrastive"], "the tutorial's network with the same loss"),
+    "network_mining": ("the new network with mined pairs", "the tutorial's network with the same pairs"),
+}
+#: One table, one family.
+WORDS = {
+    f"{name}/{key}": evaluation.Compared(*SIDES[name], measure)
+    for name in COMPARED
+    for key, measure in (("auc", evaluation.AUC), ("cross_glasses_tpr", CROSS))
+} | {
+    f"{HARDER}/{method}": evaluation.Compared(IN_TEXT[method], "the same, on pairs without glasses", KIND)
+    for method in ROWS
+}
+
+
+def compared(
+    areas: Mapping[str, evaluation.Drawn],
+    rates: Mapping[str, Mapping[str, evaluation.Drawn]],
+    evaluated: Mapping[str, EvaluatedPairs],
+    kinds: Mapping[str, Any],
+) -> dict[str, evaluation.Comparison]:
+    """All comparisons of the two tables: AUC, and accepted pairs across glasses."""
+    values = {"auc": areas, "cross_glasses_tpr": rates["cross"]}
+    pairs = {
+        f"{name}/{key}": (found[first], found[second])
+        for name, (first, second) in COMPARED.items()
+        for key, found in values.items()
+    } | {f"{HARDER}/{method}": (rates["cross"][method], rates["none"][method]) for method in ROWS}
+    areas_of = {method: evaluation.own_aucs(evaluated[method]) for method in ROWS}
+    shares_of = {
+        kind: {method: evaluation.own_accepted(evaluated[method], kinds[kind]) for method in ROWS}
+        for kind in ("cross", "none")
+    }
+    own = {
+        f"{name}/{key}": found[first] - found[second]
+        for name, (first, second) in COMPARED.items()
+        for key, found in (("auc", areas_of), ("cross_glasses_tpr", shares_of["cross"]))
+    } | {f"{HARDER}/{method}": shares_of["cross"][method] - shares_of["none"][method] for method in ROWS}
+    return evaluation.compared(pairs, WORDS, dict.fromkeys(pairs, evaluated["mining"].people), own)
+
+
+#: The pairs of two people among which drawn glasses may change the false positive rate.
+AMONG = {
+    "all": "over all pairs",
+    "none": "among pairs without glasses",
+    "both": "among pairs with glasses on both photographs",
+    "cross": "among mixed pairs",
+}
+STRANGERS = "drawn_strangers"
+
+
+def strangers_compared(
+    evaluated: Mapping[str, EvaluatedPairs], kinds: Mapping[str, Any], people: int
+) -> dict[str, evaluation.Comparison]:
+    """What drawn glasses change in the share of the pairs of two people that the new network accepts; a
+    family of its own.
+    """
+    everyone = {"all": kinds["none"] | kinds["both"] | kinds["cross"]} | dict(kinds)
+    pairs, words = {}, {}
+    for kind, among in AMONG.items():
+        drawn, bare = (
+            evaluation.accepted(evaluated[method], [everyone[kind]], same=False)
+            for method in ("mining", BARE)
+        )
+        pairs[f"{STRANGERS}/{kind}"] = (drawn, bare)
+        measure = evaluation.Measure("FPR", "", "", "", rate=True)
+        words[f"{STRANGERS}/{kind}"] = evaluation.Compared(*SIDES["drawn_difference"], measure, among)
+    return evaluation.compared(pairs, words, dict.fromkeys(pairs, people))
