@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from analyses import recipe_tables, records
 from analyses.plugin import Outcome
-from analyses.verification import _evaluation as evaluation
+from analyses.verification import _charts as charts
 from analyses.verification._lfw_runs import (
     HISTORIES,
     LISTED,
@@ -194,7 +194,7 @@ def by_seed_table(
 def listed_roc(runs: Mapping[str, Sequence[Outcome]]) -> Chart:
     rates = {}
     for stage in _drawn_stages(runs):
-        found = evaluation.roc_curve(listed_pairs_of(runs[stage]), GRID)
+        found = charts.roc_curve(listed_pairs_of(runs[stage]), GRID)
         # bands of all stages would cover each other
         rates[STAGES[stage]] = found if stage == "all" else builders.Rates(GRID, found.true_positive)
     first = runs["before"][0]
@@ -237,7 +237,7 @@ def everyone_roc(runs: Mapping[str, Sequence[Outcome]]) -> Chart:
 def distance_chart(outcome: Outcome) -> Chart:
     everyone = outcome["everyone"]
     width = everyone["largest"] / len(everyone["same"])
-    return evaluation.distance_chart(
+    return charts.distance_chart(
         "Distribution of the distances of every pair of the test people of LFW after all layers are "
         "trained, for pairs of one person and of two people (first seed). Each histogram sums to one; where "
         "the two overlap, a threshold makes errors.",

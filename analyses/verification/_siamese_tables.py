@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from analyses.verification import _charts as charts
 from analyses.verification import _evaluation as evaluation
 from analyses.verification import _verification as verification
 from analyses.verification._evaluation import EvaluatedPairs
@@ -117,7 +118,7 @@ def rates_table(evaluated: Mapping[str, EvaluatedPairs], note: str) -> Table:
 
 def roc_chart(evaluated: Mapping[str, EvaluatedPairs]) -> Chart:
     """With the band of the new network alone: those of all would cover each other."""
-    curves = {method: evaluation.roc_curve(evaluated[method], GRID) for method in METHODS}
+    curves = {method: charts.roc_curve(evaluated[method], GRID) for method in METHODS}
     rates = {
         label: curves[method] if method == NEW else builders.Rates(GRID, curves[method].true_positive)
         for method, label in METHODS.items()
@@ -136,7 +137,7 @@ def distance_chart(evaluated: EvaluatedPairs, threshold: float) -> Chart:
     distances = np.concatenate([one.distances for one in pairs])
     same = np.concatenate([one.same for one in pairs])
     edges = np.linspace(0, float(distances.max()) or 1.0, 31)
-    chart = evaluation.distance_chart(
+    chart = charts.distance_chart(
         "Distances of the new network on the folds, of pairs of one person and of different people: "
         "shares of each kind. The line is the mean of the folds' thresholds.",
         {
