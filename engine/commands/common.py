@@ -286,8 +286,8 @@ def print_grid(grid: Grid, width: int | None = None) -> None:
     measured = Measurement.get(out, out.options.update(max_width=10_000), grid)
     natural = measured.maximum
     room = max(out.width, natural)
-    if width is not None:
-        room = min(max(width, measured.minimum), natural)  # a path stays whole
+    if width is not None and measured.minimum <= width:  # else a path stays whole
+        room = min(width, natural)
     console = Console(highlight=False, emoji=False, soft_wrap=True, width=room)
     with console.capture() as captured:
         console.print(grid)
