@@ -253,12 +253,11 @@ def check_footnotes(template: Path) -> str:
     names = re.findall(r"(?<!\\)\[\^([^\]\s]+)\]", text)
     texts = re.findall(r"^ {0,3}\[\^([^\]\s]+)\]:", text, flags=re.MULTILINE)
     for found in re.finditer(r"(?<!\\)\[\^([^\]\s]+)\]", text):
+        line, mark = text.count("\n", 0, found.start()) + 1, found[0]
         if texts.count(found[1]) != 1:
-            line, mark = text.count("\n", 0, found.start()) + 1, found[0]
             what = "has several texts; keep one" if found[1] in texts else "has no text"
             return f"{template}:{line}: the footnote {mark} {what}, a paragraph that begins with {mark}:"
         if names.count(found[1]) == 1:
-            line, mark = text.count("\n", 0, found.start()) + 1, found[0]
             return (
                 f"{template}:{line}: no text has the mark {mark} of this footnote; write it where it belongs"
             )

@@ -7,13 +7,7 @@ from collections.abc import Mapping, Sequence
 from analyses.comparing import Comparison
 from analyses.detection import _faster_rcnn_tables as tables
 from analyses.detection._detection import NETWORKS
-from analyses.detection._faster_rcnn_settings import (
-    REFERENCE,
-    ROI_ALIGN,
-    TRUTH,
-    VARIANTS,
-    DetectorParameters,
-)
+from analyses.detection._faster_rcnn_settings import REFERENCE, ROI_ALIGN, TRUTH, VARIANTS, DetectorParameters
 from results import builders
 from results.schema import Finding, Metric
 
@@ -34,7 +28,7 @@ def findings(
     reached = {
         name: metrics[f"{name}/test_accuracy"].is_above(parameters.published[name]) for name in NETWORKS
     }
-    findings = {
+    stated = {
         "published_reached": builders.statement(
             "The interval of every network lies above the published accuracy",
             all(reached.values()),
@@ -50,28 +44,28 @@ def findings(
         ),
     }
     for key, one, other in tables.network_pairs():
-        findings[key.replace("/", "_").rstrip("_")] = _network_finding(key, one, other, differences[key])
+        stated[key.replace("/", "_").rstrip("_")] = _network_finding(key, one, other, differences[key])
     required = (
         "The assignment requires an accuracy of {mobilenet/required:percent} with the MobileNet-like network"
     )
     number = "{mobilenet/over_required_difference:points ci unit}"
     if "mobilenet/over_required_p" in metrics:
         number += " (p = {mobilenet/over_required_p:.2g})"
-    findings["mobilenet_over_required"] = differences["mobilenet/over_required_"].finding(
+    stated["mobilenet_over_required"] = differences["mobilenet/over_required_"].finding(
         "The MobileNet-like detector is more accurate than the assignment requires",
         "mobilenet/over_required_difference",
         more=f"{required}; our mean is significantly higher: the difference is {number}.",
         less=f"{required}; our mean is significantly lower: the difference is {number}.",
         same=f"{required}; our mean does not differ significantly from it: the difference is {number}.",
     )
-    findings["fewer_seeds"] = builders.statement(
+    stated["fewer_seeds"] = builders.statement(
         "Fewer seeds are recorded than the protocol has",
         parameters.seeds < metrics["planned/seeds"].value
         or parameters.ablation_seeds < metrics["planned/ablation_seeds"].value,
         "planned/seeds",
         "planned/ablation_seeds",
     )
-    findings["class_overfits"] = builders.statement(
+    stated["class_overfits"] = builders.statement(
         "On every base network, the loss of the class is higher on test canvases than in training",
         all(
             metrics[f"{name}/test_class_loss"].value > metrics[f"{name}/train_class_loss"].value
@@ -79,7 +73,7 @@ def findings(
         ),
         *(f"{name}/{part}_class_loss" for name in NETWORKS for part in ("train", "test")),
     )
-    findings["separable_fits_least"] = builders.statement(
+    stated["separable_fits_least"] = builders.statement(
         "The training accuracy with the separable network lies below that with each of the others, with "
         "intervals that do not overlap",
         all(
@@ -89,7 +83,7 @@ def findings(
         *(f"{name}/train_accuracy" for name in NETWORKS),
     )
     for name, label in NETWORKS.items():
-        findings[f"{name}_reaches_published"] = builders.statement(
+        stated[f"{name}_reaches_published"] = builders.statement(
             f"The interval of the {label} lies above the published accuracy",
             reached[name],
             f"{name}/test_accuracy",
@@ -104,7 +98,7 @@ def findings(
     for key, name, label in changes:
         for suffix, box, what in (("", "", "accuracy"), ("iou_", "box_", "IoU of the best proposal")):
             for found, verdict, word in (("helps", "more", "higher"), ("hurts", "less", "lower")):
-                findings[f"{name}_{box}{found}"] = holds(
+                stated[f"{name}_{box}{found}"] = holds(
                     f"With {label}, the {what} is {word}", (f"{key}/{suffix}",), verdict
                 )
     effects = {
@@ -112,7 +106,7 @@ def findings(
         for name in words
         if name != REFERENCE
     }
-    findings["weights_matter_most"] = builders.statement(
+    stated["weights_matter_most"] = builders.statement(
         "Of all changes, equal weights change the fit of the best proposal most, and make it worse, after "
         "Holm's correction within its table",
         max(effects, key=lambda name: effects[name]) == "equal_weights"
@@ -120,7 +114,7 @@ def findings(
         *(f"ablation/{name}/iou_difference" for name in effects),
     )
     equal, bare = metrics["ablation/equal_weights/iou"], metrics["anchor/positive_iou"].value
-    findings["equal_weights_leave_anchors"] = builders.statement(
+    stated["equal_weights_leave_anchors"] = builders.statement(
         "With equal weights, the interval of the best proposal's mean IoU holds that of a positive anchor",
         equal.low is not None and equal.high is not None and equal.low <= bare <= equal.high,
         "ablation/equal_weights/iou",
@@ -131,14 +125,14 @@ def findings(
             ("still_overfits", "gap_", "the loss of the class is more above that in training"),
             ("still_box_misfits", "train_box_", "the loss of the box is higher in training too"),
         ):
-            findings[name] = builders.statement(
+            stated[name] = builders.statement(
                 f"With canvases that stay as they are, {higher}",
                 differences[f"ablation/still/{key}"].verdict == "more",
                 f"ablation/still/{key}difference",
             )
     if "ablation/phases/over_longer_" in differences:
-        findings["phases_over_longer"] = _phase_finding(differences["ablation/phases/over_longer_"])
-        findings["phases_box_over_longer"] = _phase_finding(
+        stated["phases_over_longer"] = _phase_finding(differences["ablation/phases/over_longer_"])
+        stated["phases_box_over_longer"] = _phase_finding(
             differences["ablation/phases/over_longer_iou_"], box=True
         )
     families = (
@@ -170,7 +164,7 @@ def findings(
         }
         rests_on = [f"ablation/{name}/{suffix}difference" for name in words if name != REFERENCE]
         for other, chosen in (("", members), ("other ", members_but_head)):
-            findings[f"{'others' if other else 'changes'}_that_{key}"] = builders.family(
+            stated[f"{'others' if other else 'changes'}_that_{key}"] = builders.family(
                 f"Some {other}change of the ablation {one}",
                 chosen,
                 *rests_on,
@@ -178,7 +172,7 @@ def findings(
                 one=f"{many} {{members}}.",
                 many=f"{many} each of these changes: {{members}}.",
             )
-    return findings
+    return stated
 
 
 def _phase_finding(found: Comparison, *, box: bool = False) -> Finding:

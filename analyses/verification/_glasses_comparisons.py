@@ -8,10 +8,7 @@ from typing import Any
 from analyses.verification import _evaluation as evaluation
 from analyses.verification import _verification as verification
 from analyses.verification._evaluation import EvaluatedPairs
-from analyses.verification._glasses_settings import (
-    BARE,
-    ROWS,
-)
+from analyses.verification._glasses_settings import BARE, ROWS
 
 #: Name → of which two rows; the first two are the question, the others tell network and loss apart.
 COMPARED = {

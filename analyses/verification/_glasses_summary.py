@@ -15,14 +15,7 @@ from analyses.verification._evaluation import EvaluatedPairs
 from analyses.verification._glasses_comparisons import COMPARED, HARDER, compared, strangers_compared
 from analyses.verification._glasses_meglass import meglass_metrics, meglass_table
 from analyses.verification._glasses_pairs import count_accepted, pairs_by_kind, wrongly_accepted
-from analyses.verification._glasses_settings import (
-    BARE,
-    BASELINES,
-    KINDS,
-    ROWS,
-    SPLITS,
-    GlassesParameters,
-)
+from analyses.verification._glasses_settings import BARE, BASELINES, KINDS, ROWS, SPLITS, GlassesParameters
 from analyses.verification._verification import CROSSED
 from results import builders
 from results.builders import FRACTION
@@ -209,7 +202,7 @@ def _strangers_finding(found: Mapping[str, evaluation.Comparison]) -> Finding:
 
 def _exact_findings(found: Mapping[str, evaluation.Comparison]) -> dict[str, Finding]:
     """What exact tests over so few people can show, and which have a small p without correction."""
-    exact = {name: one for name, one in found.items() if one.exact is not None}
+    exact = [one.exact for one in found.values() if one.exact is not None]
     if not exact:
         return {}
     people = found[f"{HARDER}/mining"].difference.n or 0
@@ -220,7 +213,7 @@ def _exact_findings(found: Mapping[str, evaluation.Comparison]) -> dict[str, Fin
             f"{HARDER}/contrastive"
         ),
     }
-    below = sum(one.exact < builders.SIGNIFICANT for one in exact.values() if one.exact is not None)
+    below = sum(p < builders.SIGNIFICANT for p in exact)
     without = f"Without correction, {below} of the {len(exact)} exact tests are significant"
     return {
         "exact_tests_are_weak": builders.statement(

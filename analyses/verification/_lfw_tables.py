@@ -89,26 +89,21 @@ def epochs_table(
     rows: list[dict[str, str | float]] = [
         {"stage": STAGES["before"], "auc": metrics["before/validation/auc"].value}
     ]
-    if shorter:
-        rows.append(
-            {
-                "stage": STAGES["all"],
-                "epochs": f"{parameters.search_epochs} × {parameters.pairs:,}",
-                "auc": validation_auc(shorter),
-            }
-        )
     all_pairs = parameters.all_pairs if shorter else parameters.pairs
     epochs = {
         "last": f"{parameters.last_epochs} × {parameters.pairs:,}",
         "all": f"{metrics['all/epochs'].value} × {all_pairs:,}",
     }
     for stage, words in epochs.items():
+        if stage == "all" and shorter:
+            searched = f"{parameters.search_epochs} × {parameters.pairs:,}"
+            rows.append({"stage": STAGES["all"], "epochs": searched, "auc": validation_auc(shorter)})
         row: dict[str, str | float] = {"stage": STAGES[stage], "epochs": words}
         row["auc"] = metrics[f"{stage}/validation/auc"].value
         for key in ("lowest_loss", "last_loss", "last_accuracy"):
             if f"{stage}/{key}" in metrics:
                 row[key] = metrics[f"{stage}/{key}"].value
-        rows.insert(1 if stage == "last" else len(rows), row)
+        rows.append(row)
     return builders.table(
         "Loss and AUC side by side on validation people of LFW: the lowest cross-entropy of any epoch, the "
         "cross-entropy and the accuracy at a probability of one half at the end, all on "

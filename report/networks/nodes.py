@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-Point = tuple[float, float]
+Point = tuple[float, float]  # along, across
 
 
 @dataclass
@@ -26,5 +26,5 @@ class Edge:
     target: str
     label: float = 0.0  # room along that its label needs
     skip: bool = False
-    points: list[Point] = field(default_factory=list)  # (along, across)
+    points: list[Point] = field(default_factory=list)
     chain: list[str] = field(default_factory=list)
