@@ -94,37 +94,66 @@ def maps_of(network: Network, image: Tensor, classes: Sequence[str], count: int)
     """
     import torch
 
-    from lab import weights
-    from lab.interpretation import weighted_layers
-
-    convolutions = [
-        name
-        for name in weighted_layers(network.model)
-        if isinstance(network.model.get_submodule(name), torch.nn.Conv2d)
-    ]
-    first, last = LAYERS.get(network.architecture, (convolutions[0], convolutions[-1]))
+    convolutions = _convolutions(network)
+    layers = LAYERS.get(network.architecture, (convolutions[0], convolutions[-1]))
     with torch.no_grad():
         shares = network.model(network.prepared(image)).softmax(1)[0]
     best = shares.topk(min(5, len(shares)))
     filters = network.model.get_parameter(f"{convolutions[0]}.weight").detach()
-    outcome: Outcome = {
+    return {
         "photograph": png(drawn(image[0]).round().to(torch.uint8)),
         "said": [[classes[int(kind)], float(share)] for share, kind in zip(*best, strict=True)],
         "filters": [signed(_enlarged(one)) for one in filters] if filters.shape[1] == 3 else [],
         "filter_size": list(filters.shape),
+    } | {
+        place: _most_active_maps(network, image, layer, count)
+        for place, layer in zip(("first", "last"), layers, strict=True)
     }
-    for place, layer in (("first", first), ("last", last)):
-        maps = weights.features(network, image, layer)[0]
-        order = maps.flatten(1).mean(1).argsort(descending=True)[:count]
-        outcome[place] = {
-            "layer": layer,
-            "shape": list(maps.shape),
-            "channels": order.tolist(),
-            "maps": [heat(drawn(maps[one][None].clamp(min=0))[0]) for one in order],
-            "silent": float((maps <= 0).flatten(1).all(1).float().mean()),
-            "zero": float((maps <= 0).float().mean()),
-        }
-    return outcome
+
+
+def first_maps(network: Network, image: Tensor, count: int) -> tuple[Picture, ...]:
+    """A square uint8 image (1, 3, S, S), and the `count` most active maps of the first convolution for it."""
+    import torch
+
+    layer = LAYERS.get(network.architecture, _convolutions(network))[0]
+    found = _most_active_maps(network, image, layer, count)
+    return _with_maps(png(drawn(image[0]).round().to(torch.uint8)), found)
+
+
+def _convolutions(network: Network) -> list[str]:
+    import torch
+
+    from lab.interpretation import weighted_layers
+
+    return [
+        name
+        for name in weighted_layers(network.model)
+        if isinstance(network.model.get_submodule(name), torch.nn.Conv2d)
+    ]
+
+
+def _most_active_maps(network: Network, image: Tensor, layer: str, count: int) -> Outcome:
+    """The `count` maps of a layer with the largest means, as pictures."""
+    from lab import weights
+
+    maps = weights.features(network, image, layer)[0]
+    order = maps.flatten(1).mean(1).argsort(descending=True)[:count]
+    return {
+        "layer": layer,
+        "shape": list(maps.shape),
+        "channels": order.tolist(),
+        "maps": [heat(drawn(maps[one][None].clamp(min=0))[0]) for one in order],
+        "silent": float((maps <= 0).flatten(1).all(1).float().mean()),
+        "zero": float((maps <= 0).float().mean()),
+    }
+
+
+def _with_maps(photograph: str, found: Outcome) -> tuple[Picture, ...]:
+    maps = zip(found["maps"], found["channels"], strict=True)
+    return (
+        Picture(png=photograph, title="Input"),
+        *(Picture(png=one, title=str(channel)) for one, channel in maps),
+    )
 
 
 def _enlarged(weight: Tensor) -> Tensor:
@@ -152,13 +181,7 @@ def map_figures(
             f"black is zero, and white marks the 99th percentile of this map and above.{credit(image)}",
             alt=f"{named}, and maps of its first convolution.",
             columns=7,
-            pictures=(
-                Picture(png=outcome["photograph"], title="Input"),
-                *(
-                    Picture(png=one, title=str(channel))
-                    for one, channel in zip(first["maps"], first["channels"], strict=True)
-                ),
-            ),
+            pictures=_with_maps(outcome["photograph"], first),
         ),
         "last_maps": Pictures(
             caption=f"{_capitalised(_most_active(last, 'last', network, 'the photograph'))} Left of each "
@@ -203,8 +226,8 @@ def _capitalised(words: str) -> str:
 def _most_active(found: Outcome, place: str, network: str, what: str) -> str:
     return (
         f"the {len(found['maps'])} most active of the {found['shape'][0]:,} maps that the {place} "
-        f"convolution of {network} produces for {what} (after the activation, {found['shape'][1]} × "
-        f"{found['shape'][2]} values each; numbers are those of the maps)."
+        f"convolution of {network} produces for {what}: those with the largest mean after the activation "
+        f"({found['shape'][1]} × {found['shape'][2]} values each; numbers are those of the maps)."
     )
 
 

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 from analyses import experiments
 from analyses.interpretation import _interpretation as interpretation
 from analyses.plugin import Cell, Context, Outcome
-from analyses.transfer._cifar10_resnet18_settings import Candidate
+from analyses.transfer._cifar10_resnet18_settings import Candidate, LastStageParameters
 from lab.recipes import Recipe
+from results.schema import Pictures
 
 if TYPE_CHECKING:
     from torch import nn
 
+    from lab.datasets import ImageSet
     from lab.training import Data
     from lab.weights import Network
 
@@ -83,6 +85,27 @@ def train(cell: Cell, context: Context) -> Outcome:
         trained = replace(network, model=whole.cpu().eval())
         outcome["maps"] = interpretation.maps_of(trained, seen, classes, drawn["shown"])
     return outcome
+
+
+def maps_of_own_image(parameters: LastStageParameters, images: ImageSet) -> Pictures:
+    """The first of the images, and its most active maps of the frozen first convolution."""
+    import torch
+
+    from lab import weights
+
+    candidate = parameters.pretrained
+    network = weights.load(
+        candidate.weights, candidate.architecture, size=candidate.size, download=candidate.download
+    )
+    image, kind = torch.from_numpy(images.images[:1].copy()), images.classes[images.labels[0]]
+    return Pictures(
+        caption=f"The first test image of {parameters.data.title} ({kind}), and the {parameters.shown} most "
+        "active maps of the first convolution, which is frozen, for it: those with the largest mean after "
+        "the activation. In each map, black is zero, and white marks the 99th percentile and above.",
+        alt=f"An image ({kind}), and maps of the first convolution.",
+        columns=7,
+        pictures=interpretation.first_maps(network, image, parameters.shown),
+    )
 
 
 def _reduced(image: Any, side: int) -> Any:

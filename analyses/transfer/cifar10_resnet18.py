@@ -15,6 +15,7 @@ then the two networks in turn, seed by seed.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from analyses import experiments
@@ -23,7 +24,8 @@ from analyses.experiments import DataChoice
 from analyses.plugin import Analysis, Cell, Context, Outcome, Profile
 from analyses.transfer._cifar10_resnet18_settings import OWN, Candidate, LastStageParameters
 from analyses.transfer._cifar10_resnet18_summary import summary
-from analyses.transfer._cifar10_resnet18_training import count_duplicates, train
+from analyses.transfer._cifar10_resnet18_training import count_duplicates, maps_of_own_image, train
+from results.schema import Figure
 
 
 class Cifar10Resnet18(Analysis[LastStageParameters]):
@@ -86,6 +88,13 @@ class Cifar10Resnet18(Analysis[LastStageParameters]):
         return experiments.train(cell, context)
 
     summarize = staticmethod(summary)
+
+    def media(self, parameters: LastStageParameters, outcomes: Mapping[str, Outcome]) -> Mapping[str, Figure]:
+        """What the first convolution, where it is frozen, makes of a test image."""
+        if not parameters.pretrained.layer:
+            return {}
+        _, test = experiments.parts(parameters.data)
+        return {"own_maps": maps_of_own_image(parameters, test)}
 
 
 analysis = Cifar10Resnet18()

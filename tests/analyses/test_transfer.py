@@ -377,6 +377,10 @@ def test_a_last_stage_is_trained_beside_a_network_from_scratch(convstudy, tmp_pa
     assert result.metrics["last/side"].value == 2  # of images of 64 pixels
     assert result.metrics["duplicates/train_test"].value >= 0
     assert f"SHA-256 {weights.LITE0_SHA256}" in result.provenance.note
+    finished = convstudy("run", "transfer.cifar10_resnet18", "--media")
+    assert finished.returncode == 0, finished.stderr
+    own = Store(tmp_path / "results").illustrated(result).figures["own_maps"]
+    assert [len(own.pictures), own.pictures[0].title] == [13, "Input"]
 
 
 def test_with_weights_the_last_stage_of_resnet18_is_trained_by_protocol(convstudy, tmp_path):
