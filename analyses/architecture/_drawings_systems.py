@@ -68,8 +68,9 @@ def proposals() -> Network:
         flow="right",
         caption="A region proposal network on the feature map of VGG-16 (of an image of 600 × 800 "
         "pixels). A 3×3 window slides over the map; "
-        "at each cell, nine anchors (three areas, three shapes, drawn around the middle cell) are scored and "
-        "refined. Dashed boxes are losses, which act in training only.",
+        "at each cell, nine anchors are scored and refined. Those of the middle cell are drawn: the three "
+        "areas, from the smallest, by solid, dashed and dotted lines, each in three shapes. Rounded dashed "
+        "boxes are losses, which act in training only.",
         alt="A grid with nine rectangles around its centre, then a convolution that feeds two branches.",
         panels=(NetworkPanel(blocks=blocks, arrows=tuple(arrows)),),
     )
