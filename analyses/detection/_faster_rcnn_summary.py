@@ -99,6 +99,7 @@ def summary(parameters: DetectorParameters, outcomes: Mapping[str, Outcome]) -> 
             f"{counted(parameters.seeds, 'seeds')}.",
         ),
         "networks": tables.networks_table(parameters, differences),
+        "fit": tables.fit_table(parameters, differences),
         "ablation": tables.ablation_table(metrics, parameters, words, differences, boxes=False),
         "ablation_boxes": tables.ablation_table(metrics, parameters, words, differences, boxes=True),
         "recipe": recipe_tables.recipe_table(

@@ -17,6 +17,7 @@ from analyses.verification._lfw_runs import (
     listed_pairs_of,
     pairs_of,
     runs_of,
+    validation_auc,
 )
 from analyses.verification._lfw_settings import LfwParameters, Which
 from analyses.verification._lfw_watched import watched_findings, watched_metrics
@@ -52,7 +53,7 @@ def summary(parameters: LfwParameters, outcomes: Mapping[str, Outcome]) -> Summa
         | evaluation.comparison_metrics(compared)
         | by_seed
         | watched_metrics(runs)
-        | _validation_metrics(runs)
+        | _validation_metrics(runs, shorter if whole else [])
         | {
             f"{stage}/rate": builders.metric(rate, f"Learning rate: {STAGES[stage]}")
             for stage, rate in rates.items()
@@ -245,9 +246,17 @@ def _every_pair_metrics(outcome: Outcome) -> dict[str, Metric]:
     )
 
 
-def _validation_metrics(runs: Mapping[str, Sequence[Outcome]]) -> dict[str, Metric]:
-    """On every pair of the validation people, by stage: the AUC, and the best threshold as a probability."""
+def _validation_metrics(
+    runs: Mapping[str, Sequence[Outcome]], shorter: Sequence[Outcome]
+) -> dict[str, Metric]:
+    """On every pair of the validation people, by stage: the AUC, and the best threshold as a probability;
+    shorter: the runs of all layers that chose their rate, where longer ones follow.
+    """
     metrics = {}
+    if shorter:
+        metrics["all/shorter_auc"] = builders.metric(
+            validation_auc(shorter), "AUC on every pair of the validation people: all layers, shorter"
+        )
     for stage, found in runs.items():
         areas = [one["validation"] for one in found]
         metrics[f"{stage}/validation/auc"] = records.over_seeds(
