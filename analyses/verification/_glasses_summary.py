@@ -256,8 +256,8 @@ def _opposite_finding(
             "heaviest/cross_pairs",
             "heaviest/all_none_pairs",
             "data/cross_pairs",
-            yes=f"For {IN_TEXT[method]}, the two have opposite signs, because one person weighs more in one "
-            f"rate than in the other: {person} has {{heaviest/none_pairs}} of the "
+            yes=f"For {IN_TEXT[method]}, the difference over pairs and the mean over people have opposite "
+            f"signs, because one person weighs more in one rate: {person} has {{heaviest/none_pairs}} of the "
             f"{{heaviest/all_none_pairs}} pairs without glasses, but {{heaviest/cross_pairs}} of the "
             f"{{data/cross_pairs}} mixed pairs. Of the former, only {{heaviest/{method}_none_tpr:percent}} "
             "are accepted, so that this person lowers the pooled rate without glasses more than that of the "
