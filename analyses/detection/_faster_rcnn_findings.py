@@ -50,7 +50,7 @@ def findings(
     )
     number = "{mobilenet/over_required_difference:points ci unit}"
     if "mobilenet/over_required_p" in metrics:
-        number += " (p = {mobilenet/over_required_p:.2g})"
+        number += ", with p = {mobilenet/over_required_p:.2g}"
     stated["mobilenet_over_required"] = differences["mobilenet/over_required_"].finding(
         "The MobileNet-like detector is more accurate than the assignment requires",
         "mobilenet/over_required_difference",

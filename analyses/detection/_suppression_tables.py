@@ -44,10 +44,7 @@ def decoded(box: Place, cell: int, cells: int) -> Table:
             "value": builders.number("Value", ".1f"),
         },
         [dict(zip(("step", "how", "value"), step, strict=True)) for step in steps],
-        notes=(
-            f"The anchor has its centre in row {row:g} and column {column:g}, and a width of {width:g}. The "
-            "outputs are in parentheses, or the argument of the exponential function.",
-        ),
+        notes=(f"The anchor has its centre in row {row:g} and column {column:g}, and a width of {width:g}.",),
     )
 
 
