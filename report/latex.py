@@ -17,7 +17,16 @@ from pathlib import Path
 
 import jinja2
 
-from report import figures, latex_faults, latex_scripts, latex_tables, latex_tags, pandoc, pictures
+from report import (
+    figures,
+    latex_faults,
+    latex_scripts,
+    latex_tables,
+    latex_tags,
+    numbering,
+    pandoc,
+    pictures,
+)
 from report.bibliography_names import for_latex
 from report.document import Block, Document, Item, Section, Study, Written, elements, marker, rewrite
 from report.formatting import listing
@@ -195,11 +204,28 @@ def _sections_as_latex(document: Document, tagged: bool) -> list[str]:
     blocks: list[Block] = [*document.abstract]
     for section in document.sections:
         blocks += [raw(boundary), *_heading(section), *section.blocks]
-    marked = rewrite(blocks, lambda element: _as_latex(element, document.items, tagged))
+    marked = rewrite(with_formulas(blocks), lambda element: _as_latex(element, document.items, tagged))
     text = pandoc.write(
         marked, "--to=latex-smart", "--natbib", "--wrap=preserve", "--syntax-highlighting=none"
     )
     return [only_ascii(part).strip() for part in text.split(boundary)]
+
+
+def with_formulas(blocks: list[Block]) -> list[Block]:
+    """Every displayed formula at the end of the paragraph before it, so that neither a page nor a float parts
+    the two: LaTeX breaks no page above a display, but anywhere between paragraphs.
+    """
+    joined: list[Block] = []
+    for block in blocks:
+        if joined and joined[-1]["t"] == block["t"] == "Para" and _displayed(block["c"][0]):
+            joined[-1] = {"t": "Para", "c": [*joined[-1]["c"], {"t": "SoftBreak"}, *block["c"]]}
+        else:
+            joined.append(block)
+    return joined
+
+
+def _displayed(inline: Block) -> bool:
+    return numbering.is_displayed(inline) or marker(inline)[0] == "equation"
 
 
 def _heading(section: Section) -> list[Block]:

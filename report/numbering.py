@@ -102,10 +102,10 @@ def with_equations(node: Any) -> Any:
     for part in map(with_equations, node):
         found = re.fullmatch(LABEL, part["c"]) if _is(part, "Str") else None
         while found and len(parts) > 1 and _is(parts[-1], "Space", "SoftBreak"):
-            if not _is_displayed(parts[-2]):
+            if not is_displayed(parts[-2]):
                 break
             parts.pop()
-        if found and parts and _is_displayed(parts[-1]):
+        if found and parts and is_displayed(parts[-1]):
             data = [["target", f"equation:{label(found[1])}"]]
             parts[-1] = {"t": "Span", "c": [["", ["equation"], data], [parts[-1]]]}
             parts += [{"t": "Str", "c": found[2]}] if found[2] else []
@@ -118,7 +118,8 @@ def _is(part: Any, *kinds: str) -> bool:
     return isinstance(part, dict) and part.get("t") in kinds
 
 
-def _is_displayed(part: Any) -> bool:
+def is_displayed(part: Any) -> bool:
+    """Whether it is a displayed formula without a number."""
     return _is(part, "Math") and part["c"][0]["t"] == "DisplayMath"
 
 

@@ -68,8 +68,9 @@ def proposals() -> Network:
         flow="right",
         caption="A region proposal network on the feature map of VGG-16 (of an image of 600 × 800 "
         "pixels). A 3×3 window slides over the map; "
-        "at each cell, nine anchors (three areas, three shapes, drawn around the middle cell) are scored and "
-        "refined. Dashed boxes are losses, which act in training only.",
+        "at each cell, nine anchors are scored and refined. Those of the middle cell are drawn: the three "
+        "areas, from the smallest, by solid, dashed and dotted lines, each in three shapes. Rounded dashed "
+        "boxes are losses, which act in training only.",
         alt="A grid with nine rectangles around its centre, then a convolution that feeds two branches.",
         panels=(NetworkPanel(blocks=blocks, arrows=tuple(arrows)),),
     )
@@ -122,8 +123,9 @@ def detector() -> Network:
     return Network(
         form="graph",
         flow="down",
-        caption="The detector. The box with the highest objectness drives a spatial transformer, which cuts "
-        "4×4 cells out of the features of the base network. Parameters include biases, "
+        caption="The small Faster R-CNN with the ConvNet as its base network. The box with the highest "
+        "objectness controls a spatial transformer, which cuts 4×4 cells out of the features of the base "
+        "network; the head classifies them. Parameters include biases, "
         "and the batch normalisation that follows every convolution but the two that predict objectness and "
         "boxes. Dashed boxes are losses, which act in training only.",
         alt="A column of boxes with a branch of proposals, which meets the features again at the crop.",
@@ -175,8 +177,8 @@ def siamese() -> Network:
     return Network(
         form="graph",
         flow="right",
-        caption="The Siamese network: one tower sees both faces, and the distance between its two outputs is "
-        "small for one person and large for two. The loss acts in training only.",
+        caption="The Siamese network: one tower maps both faces, and is trained so that the distance between "
+        "its two outputs is small for one person and large for two. The loss acts in training only.",
         alt="Two equal rows of boxes that meet in a distance.",
         panels=(
             NetworkPanel(

@@ -12,6 +12,7 @@ from analyses.pictures import png
 from lab import average_precision as ap
 from results.builders import FRACTION
 from results.schema import Axis, Box, BoxStyle, Chart, Picture, Pictures, Series
+from results.text import counted
 
 
 def overlapping_pairs(
@@ -92,8 +93,9 @@ def detections_figure(parameters: AveragePrecisionParameters, overlaps: Overlaps
         ]
         pictures.append(Picture(title=f"Image {image}", png=sheet, boxes=(*true, *detected)))
     return Pictures(
-        caption="The example of this section: true boxes, and detections with their class and score. "
-        "Thin solid boxes are true, thick solid boxes are correct detections, and dashed boxes wrong ones.",
+        caption=f"True boxes on {counted(len(images), 'drawn images')}, and detections with their class and "
+        "score. Thin solid boxes are true, thick solid boxes are correct detections, and dotted boxes wrong "
+        "ones.",
         alt=f"{len(images)} sheets with {len(parameters.truth)} true boxes and {len(ranked)} detections, of "
         f"which {len(right)} are right.",
         columns=3,

@@ -61,8 +61,10 @@ def suppression_summary(parameters: AveragePrecisionParameters, outcome: Outcome
         },
         tables={
             "steps": builders.table(
-                "Greedy suppression of the candidates, best first: the largest IoU with a better box that "
-                "stays, and what follows from it.",
+                f"Greedy non-maximum suppression of {counted(len(rows), 'boxes')} at a threshold of "
+                f"{parameters.suppression:g}, best first. Row and column of the centre, and side, are in "
+                "pixels. IoU: the largest intersection over union with a better box that stays; with box: "
+                "the number of that box. A box is removed if its IoU is above the threshold.",
                 {
                     "box": builders.integer("Box"),
                     "score": builders.number("Score", ".2f"),
@@ -95,8 +97,9 @@ def _suppression_figure(parameters: AveragePrecisionParameters, kept: Sequence[i
     sheet, candidates = canvas(parameters.side, parameters.objects), best_first(parameters.candidates)
     sentence = f"{len(candidates)} candidates, of which {len(kept)} remain at {parameters.suppression:g}"
     return Pictures(
-        caption=f"Greedy suppression of {counted(len(candidates), 'candidates')} at an IoU threshold of "
-        f"{parameters.suppression:g}. Left: the true objects. Right: the candidates, numbered by their rank.",
+        caption=f"Greedy non-maximum suppression of {counted(len(candidates), 'candidates')} at a threshold "
+        f"of {parameters.suppression:g} for the intersection over union. Left: the true objects. Right: the "
+        "candidates, numbered from the highest score; solid boxes stay, dotted ones are removed.",
         alt=f"A sheet with {len(parameters.objects)} objects, and one with the candidates. {sentence}.",
         columns=2,
         pictures=(

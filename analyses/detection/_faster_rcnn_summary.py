@@ -29,6 +29,7 @@ from results.text import counted
 #: How the name of a difference ends → of what it is.
 WHAT = {
     "iou_": "mean IoU of the best proposal",
+    **{f"train_over_{other}_": "training accuracy" for other in NETWORKS},
     "gap_": "loss of the class on validation canvases less that in training",
     "train_box_": "loss of the box in training",
 }
@@ -65,7 +66,7 @@ def summary(parameters: DetectorParameters, outcomes: Mapping[str, Outcome]) -> 
             )
         }
     )
-    for family in (_phase_pairs(ablation), _overfitting_pairs(ablation)):
+    for family in (_fit_pairs(runs), _phase_pairs(ablation), _overfitting_pairs(ablation)):
         differences |= comparing.compared(family)
     metrics = _metrics(parameters, runs | variants, ablation)
     metrics["mobilenet/required"] = builders.metric(
@@ -98,6 +99,7 @@ def summary(parameters: DetectorParameters, outcomes: Mapping[str, Outcome]) -> 
             f"{counted(parameters.seeds, 'seeds')}.",
         ),
         "networks": tables.networks_table(parameters, differences),
+        "fit": tables.fit_table(parameters, differences),
         "ablation": tables.ablation_table(metrics, parameters, words, differences, boxes=False),
         "ablation_boxes": tables.ablation_table(metrics, parameters, words, differences, boxes=True),
         "recipe": recipe_tables.recipe_table(
@@ -137,7 +139,13 @@ def summary(parameters: DetectorParameters, outcomes: Mapping[str, Outcome]) -> 
             "differences": comparing.differences_chart(metrics, words, "the detector"),
         },
         findings=findings(metrics, parameters, differences, words)
-        | {"no_run_diverged": records.none_diverged(outcomes)},
+        | {
+            "no_run_diverged": records.none_diverged(outcomes),
+            "answers_are_kept": builders.statement(
+                "The class that each detector predicts for each test canvas is recorded",
+                all("predictions" in run for found in runs.values() for run in found),
+            ),
+        },
     )
 
 
@@ -220,6 +228,15 @@ def _losses(runs: Sequence[Outcome], loss: str) -> dict[str, list[float]]:
     return {
         "train": charts.last_losses(runs, loss),
         "validation": [run[f"measured_{loss}_loss"] for run in runs],
+    }
+
+
+def _fit_pairs(runs: Mapping[str, Sequence[Outcome]]) -> dict[str, tuple[list[float], list[float]]]:
+    """Training accuracies in the last epoch, of the separable network and of each other."""
+    reached = {name: [run["history"]["train_accuracy"][-1] for run in found] for name, found in runs.items()}
+    return {
+        f"mobilenet/train_over_{other}_": (reached["mobilenet"], reached[other])
+        for other in ("convnet", "resnet")
     }
 
 

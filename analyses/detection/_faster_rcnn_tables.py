@@ -67,20 +67,38 @@ def results_table(metrics: Mapping[str, Metric], parameters: DetectorParameters)
 
 
 def networks_table(parameters: DetectorParameters, differences: Mapping[str, Comparison]) -> Table:
-    rows = [
-        {"comparison": f"{one} − {other}", **differences[key].cells()} for key, one, other in network_pairs()
-    ]
+    return _compared(
+        "The detector on one base network compared with that on another: difference in accuracy on "
+        f"{parameters.data.test:,} test canvases (percentage points).",
+        {f"{one} − {other}": differences[key] for key, one, other in network_pairs()},
+        parameters.seeds,
+    )
+
+
+def fit_table(parameters: DetectorParameters, differences: Mapping[str, Comparison]) -> Table:
+    """How well the detector fits its training canvases on the separable network and on each other."""
+    return _compared(
+        "The detector on the MobileNet-like network compared with that on each other base network: "
+        "difference in training accuracy in the last epoch (percentage points).",
+        {
+            f"{NETWORKS['mobilenet']} − {NETWORKS[other]}": differences[f"mobilenet/train_over_{other}_"]
+            for other in ("convnet", "resnet")
+        },
+        parameters.seeds,
+    )
+
+
+def _compared(caption: str, found: Mapping[str, Comparison], seeds: int) -> Table:
     return builders.table(
-        "The detector on one base network compared with that on another: difference in test accuracy "
-        "(percentage points).",
+        caption,
         {
             "comparison": builders.text("Comparison"),
             "difference": comparing.change("Difference"),
             "p": comparing.ADJUSTED_P,
             "verdict": builders.text("Verdict"),
         },
-        rows,
-        notes=(_paired(parameters.seeds),),
+        [{"comparison": words, **one.cells()} for words, one in found.items()],
+        notes=(_paired(seeds),),
     )
 
 

@@ -25,7 +25,7 @@ def figures(
     words = f"{len(places)} candidates, of which {_remain(kept)} at a threshold of {parameters.threshold:g}"
     drawn = _judged(places, scores, kept)
     return {
-        "example": _example(outcome, drawn, kept, words),
+        "example": _example(outcome, drawn, kept, words, parameters.least),
         "live": _by_threshold(outcome["examples"][0]["png"], places, scores, remaining, parameters.threshold),
         "objectness": _objectness(outcome["objectness"], max(scores)),
         "transformer": _transformer(outcome.get("training_examples", []), outcome["examples"]),
@@ -54,8 +54,9 @@ def _by_threshold(
     shown = (chosen, *(threshold for threshold in DRAWN if threshold > chosen))
     counts = ", ".join(f"{len(remaining[threshold])} at {threshold:g}" for threshold in shown)
     return Pictures(
-        caption=f"The {len(places)} candidates of the example, and those that remain, by the threshold of "
-        "suppression (IoU).",
+        caption=f"Non-maximum suppression of the {len(places)} proposals of a small detector for one drawn "
+        "digit, at thresholds of the intersection over union (IoU) above which a box is removed. Solid boxes "
+        "remain; dotted ones are removed.",
         alt=f"The example with its boxes at {len(shown)} thresholds; of {len(places)} remain {counts}.",
         columns=len(shown),
         pictures=tuple(
@@ -71,7 +72,9 @@ def _by_threshold(
     )
 
 
-def _example(outcome: Outcome, drawn: Sequence[Box], kept: Sequence[int], words: str) -> Pictures:
+def _example(
+    outcome: Outcome, drawn: Sequence[Box], kept: Sequence[int], words: str, least: float
+) -> Pictures:
     """The anchors, the candidates, and what remains of them."""
     example, objectness = outcome["examples"][0], outcome["objectness"]
     best = max(range(len(objectness)), key=lambda cell: objectness[cell])
@@ -80,10 +83,11 @@ def _example(outcome: Outcome, drawn: Sequence[Box], kept: Sequence[int], words:
     ]
     true = _box(example["truth"], "truth", label=example["class"])
     return Pictures(
-        caption="The example: the true box with the anchor of the best proposal and those of two corners; "
-        "the candidates before suppression; and "
+        caption="From anchors to a box, on a canvas with one handwritten digit. Left: the true box, and the "
+        "anchors of the best proposal and of two corners. Middle: the proposals whose objectness is above "
+        f"{least:.0%}, the candidates. Right: the true box, and "
         + ("the proposal that remains" if len(kept) == 1 else "the proposals that remain")
-        + " after it.",
+        + " after non-maximum suppression.",
         alt=f"One canvas three times: with anchors, with all candidates, with what remains. {words}.",
         columns=3,
         pictures=(

@@ -36,8 +36,8 @@ def decoded(box: Place, cell: int, cells: int) -> Table:
         ("Width", f"{width:g} · exp({signed(offsets[2]).strip('()')})", box[2]),
     ]
     return builders.table(
-        "The best proposal of the example, computed from its anchor and the three outputs of the network "
-        "(pixels).",
+        "How the three outputs of the network for an anchor become a box: the proposal with the highest "
+        "objectness, for a canvas with one handwritten digit (pixels).",
         {
             "step": builders.text("Of the box"),
             "how": builders.text("Computation"),
@@ -51,7 +51,8 @@ def decoded(box: Place, cell: int, cells: int) -> Table:
 def worked(first: Place, second: Place) -> Table:
     places = [", ".join(f"{value:.1f}" for value in box) for box in (first, second)]
     return boxes.worked_iou(
-        "Intersection over union of the two best proposals, worked out (pixels).",
+        "Intersection over union (IoU) of the two proposals with the highest objectness for a canvas with "
+        "one digit, step by step (pixels).",
         first,
         second,
         f"Boxes as row, column and width of the square: ({places[0]}) and ({places[1]}).",
@@ -80,9 +81,10 @@ def proposals(
             }
         )
     return builders.table(
-        f"The {min(LISTED, len(places))} best of the {len(places)} candidates of the example, and the "
-        f"largest IoU of each with a better one that remains at a threshold of {threshold:g}. Row and "
-        "column: of the centre, in pixels.",
+        f"Non-maximum suppression of proposals for one digit at a threshold of {threshold:g}: the "
+        f"{min(LISTED, len(places))} with the highest objectness of {len(places)}. IoU: the largest "
+        "intersection over union with a better proposal that stays; with box: the number of that proposal. "
+        "Row and column are those of the centre; they and the width are in pixels.",
         {
             "number": builders.integer("Box"),
             "score": builders.number("Objectness", ".3f"),

@@ -260,7 +260,8 @@ def _table(metrics: Mapping[str, Metric], runs: Mapping[str, Any], closer: Compa
             }
         )
     return builders.table(
-        "Proposals with two thresholds for a positive cell, on the test canvases.",
+        f"Proposals on {metrics['training/test'].value:,} test canvases, of networks trained with two "
+        "thresholds of the intersection over union (IoU) above which a cell is positive.",
         {
             "threshold": builders.number("Positive above IoU", ".1f"),
             "coverage": builders.percent("Images with a positive cell"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
@@ -12,7 +12,13 @@ from analyses.verification import _evaluation as evaluation
 from analyses.verification import _glasses_tables as tables
 from analyses.verification import _verification as verification
 from analyses.verification._evaluation import EvaluatedPairs
-from analyses.verification._glasses_comparisons import COMPARED, HARDER, compared, strangers_compared
+from analyses.verification._glasses_comparisons import (
+    COMPARED,
+    HARDER,
+    IN_TEXT,
+    compared,
+    strangers_compared,
+)
 from analyses.verification._glasses_meglass import meglass_metrics, meglass_table
 from analyses.verification._glasses_pairs import count_accepted, pairs_by_kind, wrongly_accepted
 from analyses.verification._glasses_settings import BARE, BASELINES, KINDS, ROWS, SPLITS, GlassesParameters
@@ -46,6 +52,7 @@ def summary(parameters: GlassesParameters, outcomes: Mapping[str, Outcome]) -> S
     metrics = _metrics(parameters, outcomes, evaluated, kinds, areas, rates)
     metrics |= evaluation.comparison_metrics(found) | evaluation.comparison_metrics(strangers)
     metrics |= _interval_ends(found)
+    metrics |= _heaviest(evaluated["heldout"], kinds["heldout"], outcomes["heldout/mining/0"]["people"])
     note = (
         f"Means over {counted(parameters.seeds, 'seeds')} of what is trained. Brackets: 95% bootstrap "
         f"intervals over {counted(people, 'people')} ({evaluation.RESAMPLES} resamples)."
@@ -71,6 +78,7 @@ def summary(parameters: GlassesParameters, outcomes: Mapping[str, Outcome]) -> S
             **_exact_findings(found),
             **_reasons(metrics),
             "published_pairs_are_few": _published_finding(metrics, outcomes),
+            **_opposite_finding(metrics, found),
         },
         note=verification.weights_note(outcomes),
     )
@@ -185,6 +193,77 @@ def _training_metrics(method: str, label: str, outcomes: Mapping[str, Outcome]) 
     } | {
         f"{method}/{key}": builders.metric(fmean(values), f"{what}: {label}", FRACTION)
         for key, (what, values) in fractions.items()
+    }
+
+
+def _heaviest(
+    evaluated: Mapping[str, EvaluatedPairs], kinds: Mapping[str, Any], names: Sequence[str]
+) -> dict[str, Metric]:
+    """Of the person with most pairs without glasses: how many these and the mixed ones are, and which share
+    of them each network accepts.
+    """
+    import numpy as np
+
+    pairs = evaluated["mining"].pairs[0][0]
+    count = {
+        kind: np.bincount(pairs.first[pairs.same & kinds[kind]], minlength=evaluated["mining"].people)
+        for kind in ("none", "cross")
+    }
+    person = int(count["none"].argmax())
+    name = sorted(set(names))[person]
+    metrics = builders.metrics(
+        "heaviest/",
+        none_pairs=(int(count["none"][person]), f"Pairs of {name} without glasses", "pairs"),
+        cross_pairs=(int(count["cross"][person]), f"Mixed pairs of {name}", "pairs"),
+        all_none_pairs=(int(count["none"].sum()), "Pairs of one person without glasses", "pairs"),
+    )
+    for method, label in ROWS.items():
+        shares = evaluation.own_accepted(evaluated[method], kinds["none"])
+        title = f"True positive rate without glasses: {label}"
+        metrics |= builders.metrics(
+            f"heaviest/{method}_",
+            none_tpr=(float(shares[person]), f"{title}, {name}", FRACTION),
+            others_least=(float(np.delete(shares, person).min()), f"{title}, lowest of the others", FRACTION),
+        )
+    return metrics
+
+
+def _opposite_finding(
+    metrics: Mapping[str, Metric], found: Mapping[str, evaluation.Comparison]
+) -> dict[str, Finding]:
+    """Where pairs and people say opposite things of mixed pairs, because one hard person has most of the
+    pairs without glasses.
+    """
+    opposite = [
+        method
+        for method in ROWS
+        if (own := found[f"{HARDER}/{method}"].own) is not None
+        and own * found[f"{HARDER}/{method}"].difference.value < 0
+        and metrics[f"heaviest/{method}_none_tpr"].value < metrics[f"heaviest/{method}_others_least"].value
+    ]
+    if len(opposite) != 1:
+        return {}
+    (method,) = opposite
+    person = metrics["heaviest/none_pairs"].title.removeprefix("Pairs of ").removesuffix(" without glasses")
+    return {
+        "weights_turn_the_sign": builders.statement(
+            "For one network, the difference over pairs and the mean over people have opposite signs, and "
+            "the person with most pairs without glasses has the lowest rate of acceptance",
+            True,
+            f"heaviest/{method}_none_tpr",
+            f"heaviest/{method}_others_least",
+            "heaviest/none_pairs",
+            "heaviest/cross_pairs",
+            "heaviest/all_none_pairs",
+            "data/cross_pairs",
+            yes=f"For {IN_TEXT[method]}, the difference over pairs and the mean over people have opposite "
+            f"signs, because one person weighs more in one rate: {person} has {{heaviest/none_pairs}} of the "
+            f"{{heaviest/all_none_pairs}} pairs without glasses, but {{heaviest/cross_pairs}} of the "
+            f"{{data/cross_pairs}} mixed pairs. Of the former, only {{heaviest/{method}_none_tpr:percent}} "
+            "are accepted, so that this person lowers the pooled rate without glasses more than that of the "
+            "mixed pairs.",
+            no="",
+        )
     }
 
 

@@ -17,6 +17,7 @@ from analyses.verification._lfw_runs import (
     listed_pairs_of,
     pairs_of,
     runs_of,
+    validation_auc,
 )
 from analyses.verification._lfw_settings import LfwParameters, Which
 from analyses.verification._lfw_watched import watched_findings, watched_metrics
@@ -52,7 +53,7 @@ def summary(parameters: LfwParameters, outcomes: Mapping[str, Outcome]) -> Summa
         | evaluation.comparison_metrics(compared)
         | by_seed
         | watched_metrics(runs)
-        | _validation_metrics(runs)
+        | _validation_metrics(runs, shorter if whole else [])
         | {
             f"{stage}/rate": builders.metric(rate, f"Learning rate: {STAGES[stage]}")
             for stage, rate in rates.items()
@@ -185,19 +186,41 @@ def _metrics(
         for which in LISTED:
             metrics[f"{which}/auc_{key}"] = metrics[f"{stage}/{which}/auc"]
     metrics |= _every_pair_metrics(first)
-    return metrics | builders.metrics(
+    return (
+        metrics
+        | builders.metrics(
+            "data/",
+            test_pairs=(len(first["distances"]), "Listed pairs tested on", "pairs"),
+            test_same=(int(pairs_of(first).same.sum()), "Of these of the same person", "pairs"),
+            most_same=(_most_pairs(pairs_of(first)), "Most of these of one person", "pairs"),
+            listed=(counts["listed"], "Pairs listed", "pairs"),
+            missing=(counts["missing"], "Listed pairs that lack an image here", "pairs"),
+            train_images=(counts["train_images"], "Training images", "images"),
+            train_people=(counts["train_people"], "Training people", "people"),
+            validation_people=(counts["validation_people"], "Validation people", "people"),
+            test_images=(counts["test_images"], "Test images", "images"),
+            test_people=(counts["test_people"], "Test people", "people"),
+            seeds=(parameters.seeds, "Seeds", ""),
+        )
+        | _same_share(counts)
+    )
+
+
+def _same_share(counts: Mapping[str, int]) -> dict[str, Metric]:
+    """The share of training pairs that show one person. A fair coin asks for such a pair, and the first image
+    must then be of a person with another. Without the count of these images, they are at most all but the
+    fewest single images that so many people can have.
+    """
+    images, people = counts["train_images"], counts["train_people"]
+    title = "Share of training pairs that show one person"
+    if "train_repeated_images" in counts:
+        share = counts["train_repeated_images"] / (2 * images)
+        return {"data/train_same_share": builders.metric(share, title, FRACTION)}
+    single = max(0, 2 * people - images)
+    return builders.metrics(
         "data/",
-        test_pairs=(len(first["distances"]), "Listed pairs tested on", "pairs"),
-        test_same=(int(pairs_of(first).same.sum()), "Of these of the same person", "pairs"),
-        most_same=(_most_pairs(pairs_of(first)), "Most of these of one person", "pairs"),
-        listed=(counts["listed"], "Pairs listed", "pairs"),
-        missing=(counts["missing"], "Listed pairs that lack an image here", "pairs"),
-        train_images=(counts["train_images"], "Training images", "images"),
-        train_people=(counts["train_people"], "Training people", "people"),
-        validation_people=(counts["validation_people"], "Validation people", "people"),
-        test_images=(counts["test_images"], "Test images", "images"),
-        test_people=(counts["test_people"], "Test people", "people"),
-        seeds=(parameters.seeds, "Seeds", ""),
+        train_single_least=(single, "Training people with a single image, at least", "people"),
+        train_same_most=((images - single) / (2 * images), f"{title}, at most", FRACTION),
     )
 
 
@@ -223,9 +246,17 @@ def _every_pair_metrics(outcome: Outcome) -> dict[str, Metric]:
     )
 
 
-def _validation_metrics(runs: Mapping[str, Sequence[Outcome]]) -> dict[str, Metric]:
-    """On every pair of the validation people, by stage: the AUC, and the best threshold as a probability."""
+def _validation_metrics(
+    runs: Mapping[str, Sequence[Outcome]], shorter: Sequence[Outcome]
+) -> dict[str, Metric]:
+    """On every pair of the validation people, by stage: the AUC, and the best threshold as a probability;
+    shorter: the runs of all layers that chose their rate, where longer ones follow.
+    """
     metrics = {}
+    if shorter:
+        metrics["all/shorter_auc"] = builders.metric(
+            validation_auc(shorter), "AUC on every pair of the validation people: all layers, shorter"
+        )
     for stage, found in runs.items():
         areas = [one["validation"] for one in found]
         metrics[f"{stage}/validation/auc"] = records.over_seeds(

@@ -46,6 +46,7 @@ def _evaluated(points: NDArray[np.float32], faces: DividedFaces, cell: Cell) -> 
         "counts": {
             "train_images": len(faces.train),
             "train_people": len(np.unique(labels[faces.train])),
+            "train_repeated_images": _of_repeated(labels[faces.train]),
             "validation_people": len(np.unique(labels[faces.validation])),
             "test_images": len(faces.test),
             "test_people": len(images_of),
@@ -55,6 +56,14 @@ def _evaluated(points: NDArray[np.float32], faces: DividedFaces, cell: Cell) -> 
             "missing": faces.missing,
         },
     }
+
+
+def _of_repeated(people: NDArray[np.int64]) -> int:
+    """How many images (N,) are of a person with more than one."""
+    import numpy as np
+
+    counts = np.unique(people, return_counts=True)[1]
+    return int(counts[counts > 1].sum())
 
 
 def _validation(points: NDArray[np.float32], people: NDArray[np.int64]) -> dict[str, float]:

@@ -27,13 +27,16 @@ MARKERS = ("o", "s", "^", "D", "v", "P")
 HATCHES = ("", "////", "----", "xxxx", "\\\\\\\\", "++++")  # dots would add 250 kB to an SVG
 INK = "#111111"  # on a coloured cell or a picture: stays dark where the page's ink turns light
 PAPER = "#FDFDFD"  # behind lines and letters on a picture
-#: Boxes on pictures: colour, line and width in points; apart in grey by line and width.
-BOXES: dict[str, tuple[str, Any, float]] = {
-    "truth": ("#009E73", "-", 1.1),
-    "kept": ("#E69F00", "-", 2.2),
-    "suppressed": ("#0072B2", (0, (4, 2)), 0.6),
-    "anchor": ("#CC79A7", (0, (3, 1.5)), 1.0),
+#: Boxes on pictures: colour, line, width in points, and the colour of its edges. In grey, a true box is a
+#: dark line, one that is kept a bright line between dark edges, and the others are dots, and dots and dashes.
+BOXES: dict[str, tuple[str, Any, float, str]] = {
+    "truth": ("#00563F", "-", 1.1, PAPER),
+    "kept": ("#F2B134", "-", 2.2, INK),
+    "suppressed": ("#0072B2", (0, (1, 1.4)), 0.8, PAPER),
+    "anchor": ("#A8447F", (0, (7, 1.5, 1.5, 1.5)), 1.2, PAPER),
 }
+EDGE = 0.5  # points on each side of a box's line
+FADED = 0.55  # share of its contrast with paper that a picture keeps below boxes
 GREY = "#7F7F7F"  # of lines to compare with
 REFERENCE: Any = {"color": GREY, "linewidth": 0.8, "linestyle": (0, (4, 2)), "zorder": 1}
 WHISKERS: Any = {"elinewidth": 0.7, "capsize": 1.5}

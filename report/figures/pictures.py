@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
-from report.figures.look import BOXES, FONT_SIZE, INK, PAPER
+from report.figures.look import BOXES, EDGE, FADED, FONT_SIZE, INK, PAPER
 from results.schema import Box, Pictures
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ def draw_pictures(drawing: Drawing, figure: Pictures, id: str) -> Axes:
     for n, (axes, picture) in enumerate(zip(places, figure.pictures, strict=False)):
         pixels = imread(io.BytesIO(base64.b64decode(picture.png)), format="png")
         height, width = pixels.shape[:2]
+        if picture.boxes:
+            pixels = 1 - FADED * (1 - pixels)
         grey = {"cmap": "gray", "vmin": 0, "vmax": 1} if pixels.ndim == 2 else {}
         axes.imshow(pixels, interpolation="nearest", extent=(0, width, height, 0), **grey)
         axes.set_axis_off()
@@ -49,16 +51,18 @@ def draw_pictures(drawing: Drawing, figure: Pictures, id: str) -> Axes:
 
 
 def _line(style: str) -> dict[str, Any]:
-    colour, dashes, width = BOXES[style]
-    return {"color": colour, "linestyle": dashes, "linewidth": width}
+    """A line between edges, which shows on every picture."""
+    from matplotlib.patheffects import withStroke
+
+    colour, dashes, width, edge = BOXES[style]
+    around = withStroke(linewidth=width + 2 * EDGE, foreground=edge)
+    return {"color": colour, "linestyle": dashes, "linewidth": width, "path_effects": [around]}
 
 
 def _box(axes: Axes, box: Box, gid: str, unit: float, taken: list[Bbox]) -> None:
-    """A square with a pale edge around its line, which shows on every picture, and its label in the first
-    corner that is free of the labels `taken` so far; unit: of the picture, to a point.
+    """A square, and its label in the first corner that is free of the labels `taken` so far; unit: of the
+    picture, to a point.
     """
-    from matplotlib.patheffects import withStroke
-
     half = box.width / 2
     left, top, right, bottom = box.column - half, box.row - half, box.column + half, box.row + half
     line = _line(box.style)
@@ -67,7 +71,6 @@ def _box(axes: Axes, box: Box, gid: str, unit: float, taken: list[Bbox]) -> None
         (left, right, right, left, left), (top, top, bottom, bottom, top), zorder=over, **line
     )
     drawn.set_solid_joinstyle("miter")
-    drawn.set_path_effects([withStroke(linewidth=line["linewidth"] + 0.9, foreground=PAPER, alpha=0.7)])
     drawn.set_gid(gid)
     if box.label:
         size = FONT_SIZE - 1

@@ -20,7 +20,7 @@ SHARE_BAR = 2.5  # height of the bar that shows a share of MACs
 BESIDE, MOST_BESIDE = 22.0, 60.0  # between panels side by side
 DASHED = (0, (2.5, 1.8))
 GRID = "#8FA9B8"
-ANCHOR = "#D55E00"
+ANCHOR = "#A84300"
 MAP_SIDE, MOST_CELL = 118.0, 11.0
 
 
@@ -272,4 +272,4 @@ def _draw_map(pen: Pen, map: FeatureMap, x: float, top: float, gid: str) -> None
         pen.patch(around(map.window, map.window), fill=pen.fill("dense"), z=2.9)
     dashes: list[Any] = ["-", (0, (4, 1.5)), (0, (1, 1))]
     for number, (tall, wide) in enumerate(map.boxes):
-        pen.patch(around(tall, wide), ink=ANCHOR, line=0.8, dash=dashes[number // 3 % 3], z=2.8)
+        pen.patch(around(tall, wide), ink=ANCHOR, line=1.0, dash=dashes[number // 3 % 3], z=2.8)

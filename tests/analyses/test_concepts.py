@@ -134,6 +134,26 @@ def test_a_module_alone_sees_its_filters():
     assert [metrics[f"alone/{branch}"].value for branch in ("one", "three", "five", "pool")] == [1, 3, 5, 3]
 
 
+def test_the_output_of_yolo_is_that_of_the_paper():
+    found = summary("concepts.single_shot")
+    assert found.metrics["cell_numbers"].value == 30 and found.metrics["output"].value == 7 * 7 * 30
+    values = {row.cells["step"].partition(",")[0]: row.cells["value"] for row in found.tables["cell"].rows}
+    assert (values["Column of the cell"], values["Row of the cell"]) == (3, 2)
+    # back from the numbers to the box, as a reader of the output would
+    assert [64 * (3 + values["x"]), 64 * (2 + values["y"])] == pytest.approx([250, 140])
+    assert [448 * values["Width"], 448 * values["Height"]] == pytest.approx([120, 90])
+
+
+def test_the_boxes_of_two_cells_overlap_as_torchvision_says():
+    first, second = (250, 140, 120, 90), (259, 143, 116, 96)
+    boxes = torch.tensor([(x - w / 2, y - h / 2, x + w / 2, y + h / 2) for x, y, w, h in (first, second)])
+    found = summary("concepts.single_shot", first=first, second=second)
+    assert found.metrics["iou"].value == pytest.approx(float(box_iou(boxes[:1], boxes[1:])))
+    assert found.findings["second_is_removed"].holds
+    apart = summary("concepts.single_shot", second=(400, 140, 116, 96))
+    assert apart.metrics["iou"].value == 0 and not apart.findings["second_is_removed"].holds
+
+
 def test_a_densenet_is_counted_as_torchvision_documents_it():
     found = summary("concepts.dense_connections")
     from torchvision.models import DenseNet201_Weights, ResNet101_Weights

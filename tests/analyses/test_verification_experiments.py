@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from scipy.stats import permutation_test
 
@@ -13,11 +14,13 @@ from analyses.verification._glasses_pairs import check_glasses
 from analyses.verification._lfw_data import divide, listed_pairs
 from analyses.verification._lfw_runs import STAGES
 from analyses.verification._lfw_settings import LfwParameters
-from analyses.verification._lfw_summary import COMPARED
+from analyses.verification._lfw_summary import COMPARED, _same_share
+from analyses.verification._lfw_training import _of_repeated
 from analyses.verification._lfw_watched import watched_findings, watched_metrics
 from analyses.verification._verification import Faces
 from analyses.verification._verification_people import divide_people, load_faces
 from lab.datasets import DataError, load
+from lab.pair_training import RandomPairs
 from lab.verification import Pairs
 from results.store import Store
 from tests.conftest import ROOT
@@ -403,6 +406,38 @@ def test_the_result_as_it_was_recorded_can_be_summarized_again():
     again = analyses.get("verification.lfw").summarize(recorded, outcomes)
     assert again.metrics["pairs/auc_after"].value == result.metrics["pairs/auc_after"].value
     assert again.findings["training_helps_pairs"].p < 0.05
+
+
+def test_the_share_of_training_pairs_of_one_person_is_what_drawing_them_gives():
+    people = np.array([0] * 30 + [1] * 10 + list(range(2, 62)))  # two with several images, sixty with one
+    counts = {"train_images": 100, "train_people": 62}
+    most = _same_share(counts)["data/train_same_most"].value
+    share = _same_share(counts | {"train_repeated_images": _of_repeated(people)})[
+        "data/train_same_share"
+    ].value
+    labels = torch.from_numpy(people)
+    drawn = labels[RandomPairs(20_000)(labels, torch.Generator().manual_seed(0))].reshape(-1, 2)
+    assert share == 0.2 and share <= most < 0.5
+    assert float((drawn[:, 0] == drawn[:, 1]).float().mean()) == pytest.approx(share, abs=0.01)
+    assert _same_share({"train_images": 4, "train_people": 2})["data/train_same_most"].value == 0.5
+
+
+def test_pairs_and_people_may_say_opposite_things_of_one_hard_person():
+    analysis = analyses.get("verification.glasses")
+    recorded = Store(ROOT / "results")
+    result, bundle = recorded.read(analysis.id, "full"), recorded.read_outcomes(analysis.id, "full")
+    assert bundle is not None
+    parameters = type(analysis.parameters("full")).model_validate(result.provenance.parameters)
+    found = analysis.summarize(parameters, {cell.id: cell.outcome for cell in bundle.cells})
+    value = {name: metric.value for name, metric in found.metrics.items()}
+    # eight photographs without glasses and two with them: 8·7/2 pairs, and 8·2
+    assert (value["heaviest/none_pairs"], value["heaviest/cross_pairs"]) == (28, 16)
+    assert "s36" in found.findings["weights_turn_the_sign"].sentences["yes"]
+    assert value["harder/new_contrastive"] > 0
+    row = next(
+        row for row in found.tables["harder"].rows if row.cells["method"].startswith("New network, con")
+    )
+    assert row.cells["own"] < 0
 
 
 def test_listed_pairs_of_one_kind_are_refused(lfw_root):

@@ -12,6 +12,7 @@ from typing import Any
 import matplotlib
 import pikepdf
 import pytest
+from matplotlib.colors import to_rgb
 from pydantic import ValidationError
 
 from report import figures
@@ -201,8 +202,13 @@ def test_labels_of_boxes_at_one_place_do_not_cover_each_other() -> None:
 
 
 def test_boxes_differ_without_colour() -> None:
-    lines = list(BOXES.values())
-    assert len({(str(dashes), width) for _, dashes, width in lines}) == len(lines)
+    def brightness(colour: str) -> float:
+        return sum(share * part for share, part in zip((0.299, 0.587, 0.114), to_rgb(colour), strict=True))
+
+    assert len({str(dashes) for _, dashes, _, _ in BOXES.values()}) == len(BOXES) - 1
+    (true, _, _, around_true), (kept, _, _, around_kept) = BOXES["truth"], BOXES["kept"]  # both are solid
+    assert brightness(around_true) - brightness(true) > 0.5
+    assert brightness(kept) - brightness(around_kept) > 0.5
 
 
 def test_names_of_categories_keep_clear_of_each_other() -> None:

@@ -160,6 +160,15 @@ def test_the_source_is_ascii_and_names_its_sections(workshop: Workshop) -> None:
     ]  # fmt: skip
 
 
+def test_a_displayed_formula_stays_with_the_sentence_before_it(workshop: Workshop) -> None:
+    workshop.section(
+        "layers",
+        "# Layers\n\nThe system answers\n\n$$\nr = 1 .\n$$\n\nThe error is\n\n$$ e $$ {#error}\n\nwhere.\n",
+    )
+    tex = latex.write(workshop.document(), workshop.templates)
+    assert re.search(r"The system answers\n\\\[\s*r = 1 \.\s*\\\]\n\nThe error is\n\\begin\{equation\}", tex)
+
+
 # What the official styles do that could clash with ours; they may not be redistributed.
 OFFICIAL = r"""
 \ProvidesPackage{neurips_2025}
