@@ -203,8 +203,9 @@ def _capitalised(words: str) -> str:
 def _most_active(found: Outcome, place: str, network: str, what: str) -> str:
     return (
         f"the {len(found['maps'])} most active of the {found['shape'][0]:,} maps that the {place} "
-        f"convolution of {network} produces for {what} (after the activation, {found['shape'][1]} × "
-        f"{found['shape'][2]} values each; numbers are those of the maps)."
+        f"convolution of {network} produces for {what}: those with the largest mean, in descending order "
+        f"(after the activation, {found['shape'][1]} × {found['shape'][2]} values each; numbers are those of "
+        "the maps)."
     )
 
 
