@@ -52,14 +52,15 @@ def _method_finding(name: str, one: Comparison) -> Finding:
     first, second = pair.split("_over_")
     where = "In cross-validation" if part == "validation" else "On the test images"
     subject, other = METHOD_WORDS[first], METHOD_WORDS[second]
+    p = "" if one.p is None else f", with an adjusted p of {{{name}/p:.2g}}"
     difference = f"{{{name}/difference:points ci unit}}"
-    size = f"{{{name}/difference:points ci unit unsigned}}"
+    size = f"{{{name}/difference:points ci unit unsigned}}{p}"
     return one.finding(
         f"More, after Holm's correction: {METHOD_PAIRS[name]}",
         f"{name}/difference",
         more=f"{where}, {subject} is significantly more accurate than {other}, by {size}.",
         less=f"{where}, {subject} is significantly less accurate than {other}, by {size}.",
-        same=f"{where}, the difference between {subject} and {other}, {difference}, is not significant.",
+        same=f"{where}, the difference between {subject} and {other}, {difference}, is not significant{p}.",
     )
 
 
