@@ -53,6 +53,7 @@ def _method_finding(name: str, one: Comparison) -> Finding:
     where = "In cross-validation" if part == "validation" else "On the test images"
     subject, other = METHOD_WORDS[first], METHOD_WORDS[second]
     p = "" if one.p is None else f", with an adjusted p of {{{name}/p:.2g}}"
+    clear = builders.judge(one.difference) != "same"  # by its interval alone, which is not adjusted
     difference = f"{{{name}/difference:points ci unit}}"
     size = f"{{{name}/difference:points ci unit unsigned}}{p}"
     return one.finding(
@@ -60,7 +61,8 @@ def _method_finding(name: str, one: Comparison) -> Finding:
         f"{name}/difference",
         more=f"{where}, {subject} is significantly more accurate than {other}, by {size}.",
         less=f"{where}, {subject} is significantly less accurate than {other}, by {size}.",
-        same=f"{where}, the difference between {subject} and {other}, {difference}, is not significant{p}.",
+        same=f"{where}, the difference between {subject} and {other}, {difference}, is not "
+        f"significant{p if clear else ''}.",
     )
 
 

@@ -35,6 +35,19 @@ NAMES = {  # of values that are called otherwise within a sentence
     "pyramid, 8–32": "a pyramid of 8 and 32 filters",
     "inverse pyramid, 32–8": "an inverse pyramid of 32 and 8 filters",
 }
+SHORT = {  # of values and of factors, where a sentence is about the values of one factor
+    "steps": "step decay",
+    "exponential": "exponential decay",
+    "cosine": "cosine decay",
+    "one cycle": "a one-cycle schedule",
+    "patience 5": "a patience of five epochs",
+    "patience 15": "one of 15 epochs",
+    "mirrored": "mirrored images",
+    "moved": "moved images",
+    "mirrored and moved": "images that are mirrored and moved",
+    "dropout": "a rate of {}",
+    "weight decay": "a rate of {}",
+}
 GROUPS = {  # of all values of a factor, where there are more than two
     "dropout": "dropout rates",
     "weight decay": "weight decays",
@@ -121,7 +134,11 @@ def _factor_means(factors: Sequence[Compared]) -> dict[str, Finding]:
 def _means_in_words(among: Sequence[Compared]) -> str:
     """One or two values stand before their numbers; more stand behind them, by direction."""
     accuracy = "mean validation accuracy is"
-    names = [_in_words(one) for one in among]
+    names = [
+        SHORT.get(one.value)
+        or (SHORT[one.factor].format(one.value) if one.factor in SHORT else _in_words(one))
+        for one in among
+    ]
     sizes = [
         f"{{{one.name}/difference:points unsigned{' unit' if one is among[0] else ''}}}" for one in among
     ]
