@@ -206,10 +206,6 @@ def single_findings(factors: Sequence[Compared]) -> dict[str, Finding]:
         one="One single change lowers training accuracy significantly: {members}.",
         many="These changes each lower training accuracy significantly: {members}.",
     )
-    found["early_stopping_refits"] = builders.statement(
-        "Networks that stop early are trained on as many images as the others",
-        all(one.images is not None for one in factors if one.factor == "early stopping"),
-    )
     return found | _factor_means(factors) | _effective_findings(factors) | _factor_findings(factors)
 
 

@@ -171,7 +171,9 @@ class Saliency(Analysis[SaliencyParameters]):
                     "With all layers randomised, the interval of some method's rank correlation is "
                     "above zero",
                     {
-                        name.lower(): metrics[f"{method}/likeness/all"].is_above()
+                        "the gradient" if method == "gradient" else name.lower(): metrics[
+                            f"{method}/likeness/all"
+                        ].is_above()
                         for method, name in NAMES.items()
                     },
                     *(f"{method}/likeness/all" for method in NAMES),
