@@ -122,11 +122,13 @@ def _factor_means(factors: Sequence[Compared]) -> dict[str, Finding]:
     found = {}
     for factor in dict.fromkeys(one.factor for one in factors):
         among = [one for one in factors if one.factor == factor]
+        words = _means_in_words(among)
         found[f"{factor.replace(' ', '_')}_means"] = builders.statement(
             f"How mean validation accuracy differs from the baseline's: {factor}",
             True,
             *(f"{one.name}/difference" for one in among),
-            yes=_means_in_words(among),
+            yes=words,
+            no=words,
         )
     return found
 
