@@ -329,5 +329,7 @@ def shown(network: Network, image: Tensor) -> Tensor:
     return drawn(pixels).clamp(0, 255).round().to(torch.uint8)
 
 
-def credit(image: str) -> str:
-    return f" Photograph: {CREDITS[image]}." if image in CREDITS else ""
+def credit(*images: str) -> str:
+    """A sentence that names who took the photographs, for the end of a caption; empty for one's own."""
+    credits = [CREDITS[image] for image in dict.fromkeys(images) if image in CREDITS]
+    return f" Photograph{'s' * (len(credits) > 1)}: {'; '.join(credits)}." if credits else ""
