@@ -39,6 +39,11 @@ class Comparison:
             return "undecided"
         return "more" if self.difference.value > 0 else "less"
 
+    @property
+    def direction(self) -> Literal["higher", "lower"]:
+        """Where the mean lies, whether significantly or not; of a sentence that says which."""
+        return "lower" if self.difference.value < 0 else "higher"
+
     def metrics(self, prefix: str, title: str) -> dict[str, Metric]:
         """`prefix`difference, with the 95% interval of this comparison alone, and `prefix`p where there is a
         test.
@@ -175,6 +180,7 @@ def classifier_comparison_table(
                 "comparison": text,
                 "only_first": round(fmean(one.only_a for one in found)),
                 "only_second": round(fmean(one.only_b for one in found)),
+                "mcnemar": max(one.p for one in found),
                 **differences[name].cells(),
             }
         )
@@ -186,12 +192,16 @@ def classifier_comparison_table(
             "comparison": builders.text("Compared"),
             "only_first": builders.integer("First only", "images"),
             "only_second": builders.integer("Second only", "images"),
-            **COMPARED,
+            "difference": COMPARED["difference"],
+            "mcnemar": builders.number("McNemar p", ".3f"),
+            "p": COMPARED["p"],
+            "verdict": COMPARED["verdict"],
         },
         rows,
         notes=(
-            "p is the larger of Student's paired test over seeds and of McNemar's exact test on the test "
-            "images of any seed, adjusted by Holm's method for the comparisons of the table.",
+            "McNemar p: the largest p-value of McNemar's exact test on the test images of any seed, not "
+            "adjusted. Adjusted p: the larger of this and of Student's paired test over seeds, adjusted by "
+            "Holm's method for the comparisons of the table.",
         ),
     )
 

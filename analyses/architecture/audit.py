@@ -111,7 +111,8 @@ class Audit(Analysis[AuditParameters]):
             )
         }
         table = Table(
-            caption="Claimed numbers beside computed ones.",
+            caption="Claimed numbers beside computed ones: what the source prints, and what we count of the "
+            "network or layer. Tolerance: the largest deviation at which a claim holds.",
             columns=columns,
             rows=tuple(rows),
             notes=(

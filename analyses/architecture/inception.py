@@ -209,7 +209,8 @@ def _comparison_table(module: Mapping[str, Ledger], lecture: Mapping[str, Ledger
     branches = {key: _branch_macs(ledger) for key, (_, ledger) in variants.items()}
     size, lecture_size = (layers.shape_text(pair["naive"].input_shape) for pair in (module, lecture))
     return builders.table(
-        "Multiply–accumulates of each branch, beside the variant of the lecture CS231n.",
+        "Multiply–accumulates of each branch of the naive and of the reduced module, with the filters of "
+        "GoogLeNet 3b, and in the variant of the lecture CS231n.",
         {"layer": text("Branch")} | {key: integer(label, "MACs") for key, (label, _) in variants.items()},
         [
             {"layer": label} | {key: macs[branch] for key, macs in branches.items()}
@@ -290,7 +291,7 @@ def _filters_table(pairs: Mapping[str, Mapping[str, Ledger]]) -> Table:
 def _figure(module: Mapping[str, Ledger]) -> Chart:
     naive, reduced = (_branch_macs(module[kind]) for kind in ("naive", "reduced"))
     return builders.bars(
-        "Multiply–accumulates of each branch, with and without reductions.",
+        "Multiply–accumulates of each branch of the naive and of the reduced Inception module.",
         {
             label: {name: macs[branch] for branch, name in BRANCHES.items()}
             for label, macs in (("Naive", naive), ("Reduced", reduced))

@@ -18,6 +18,7 @@ from results import builders
 from results.schema import Column, Metric, Row, Table
 
 BLOCK = 50  # rows a cell
+SHOWN = 10  # rows of the largest differences
 
 #: How the figures of a row are reached, in the order in which it is tried.
 PLAIN, FUSED, ROTARY, ANOTHER = "fvcore's counts", "fused first", "rotary products", "another network"
@@ -111,7 +112,7 @@ class Zoo(Analysis[ZooParameters]):
                 "macs_agree",
             ),
         }
-        tables = {"ways": _ways(entries), "largest": _largest_table(named[:20]), "rows": _rows(entries)}
+        tables = {"ways": _ways(entries), "largest": _largest_table(named[:SHOWN]), "rows": _rows(entries)}
         if unexplained:
             tables["unexplained"] = _rows(unexplained, "Rows of which some figure is not reached.")
         return Summary(metrics, tables, {}, findings)

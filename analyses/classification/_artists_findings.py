@@ -52,14 +52,17 @@ def _method_finding(name: str, one: Comparison) -> Finding:
     first, second = pair.split("_over_")
     where = "In cross-validation" if part == "validation" else "On the test images"
     subject, other = METHOD_WORDS[first], METHOD_WORDS[second]
+    p = "" if one.p is None else f", with an adjusted p of {{{name}/p:.2g}}"
+    clear = builders.judge(one.difference) != "same"  # by its interval alone, which is not adjusted
     difference = f"{{{name}/difference:points ci unit}}"
-    size = f"{{{name}/difference:points ci unit unsigned}}"
+    size = f"{{{name}/difference:points ci unit unsigned}}{p}"
     return one.finding(
         f"More, after Holm's correction: {METHOD_PAIRS[name]}",
         f"{name}/difference",
         more=f"{where}, {subject} is significantly more accurate than {other}, by {size}.",
         less=f"{where}, {subject} is significantly less accurate than {other}, by {size}.",
-        same=f"{where}, the difference between {subject} and {other}, {difference}, is not significant.",
+        same=f"{where}, the difference between {subject} and {other}, {difference}, is not "
+        f"significant{p if clear else ''}.",
     )
 
 
@@ -112,13 +115,8 @@ def search_findings(
             "best/test_accuracy",
             "best/validation_accuracy",
         ),
-        "best_augments": builders.statement(
-            "The best setting mirrors or moves its training images", setting.mirror or setting.shift > 0
-        ),
         "best_mirrors": builders.statement("The best setting mirrors its training images", setting.mirror),
-        "best_moves": builders.statement("The best setting moves its training images", setting.shift > 0),
         "best_is_normalised": builders.statement("The best setting has batch norm", setting.normalised),
-        "best_pools": builders.statement("The best setting has max-pooling", setting.pool > 0),
     }
 
 
@@ -142,10 +140,10 @@ NOUNS = {  # of the changes of the test images, within a sentence
 def transform_findings(
     metrics: Mapping[str, Metric],
     comparisons: Mapping[str, Comparison],
-    inversion: Mapping[str, Comparison],
 ) -> dict[str, Finding]:
     changes = list(CHANGES)[1:]
     lost = {change: comparisons[f"transform/{change}/lost"] for change in changes}
+    apart = [name for name in comparisons if name.endswith("/less_inverted")]
     shown = tuple(transform_name("best", change) for change in changes)
     worst = max(changes, key=lambda change: lost[change].difference.value)
     found = {
@@ -155,8 +153,8 @@ def transform_findings(
         "inversion_is_lowest": builders.statement(
             "On inverted images the best setting is significantly less accurate than on images of each other "
             "change, after Holm's correction",
-            all(one.verdict == "more" for one in inversion.values()),
-            *(f"transform/{change}/less_inverted/difference" for change in inversion),
+            all(comparisons[name].verdict == "more" for name in apart),
+            *(f"{name}/difference" for name in apart),
         ),
         "inverted_beats_majority": builders.statement(
             "On inverted images the best setting is still above the share of the largest class",
@@ -215,11 +213,10 @@ def transform_findings(
             lost[change].verdict == "more",
             f"transform/{change}/lost/difference",
         )
-        for word, verdict in (("leads", "more"), ("trails", "less")):
-            found[f"{change}_{word}"] = builders.statement(
-                f"The best setting {word} the baseline, after Holm's correction, on test images "
-                f"{CHANGES[change].lower()}",
-                comparisons[f"transform/{change}/lead"].verdict == verdict,
-                f"transform/{change}/lead/difference",
-            )
+        found[f"{change}_trails"] = builders.statement(
+            "The best setting trails the baseline, after Holm's correction, on test images "
+            f"{CHANGES[change].lower()}",
+            comparisons[f"transform/{change}/lead"].verdict == "less",
+            f"transform/{change}/lead/difference",
+        )
     return found

@@ -8,7 +8,7 @@ from analyses.classification._artists_comparisons import TRAINING, Compared, gai
 from analyses.comparing import Comparison
 from results import builders
 from results.schema import Finding, Metric
-from results.text import count
+from results.text import count, listing
 
 WORDS = {  # of a value of each factor, within a sentence
     "pooling": "max-pooling of {}",
@@ -35,17 +35,25 @@ NAMES = {  # of values that are called otherwise within a sentence
     "pyramid, 8–32": "a pyramid of 8 and 32 filters",
     "inverse pyramid, 32–8": "an inverse pyramid of 32 and 8 filters",
 }
+SHORT = {  # of values and of factors, where a sentence is about the values of one factor
+    "steps": "step decay",
+    "exponential": "exponential decay",
+    "cosine": "cosine decay",
+    "one cycle": "a one-cycle schedule",
+    "patience 5": "a patience of five epochs",
+    "patience 15": "one of 15 epochs",
+    "mirrored": "mirrored images",
+    "moved": "moved images",
+    "mirrored and moved": "images that are mirrored and moved",
+    "dropout": "a rate of {}",
+    "weight decay": "a rate of {}",
+}
 GROUPS = {  # of all values of a factor, where there are more than two
     "dropout": "dropout rates",
     "weight decay": "weight decays",
     "optimizer": "other optimisers",
     "schedule": "schedules of the learning rate",
     "augmentation": "kinds of augmentation",
-}
-ENDS = {
-    "more": "a significant gain",
-    "less": "a significant loss",
-    "same": "which is not significant",
 }
 
 
@@ -67,41 +75,87 @@ def _factor_finding(among: Sequence[Compared], what: str, key: str) -> Finding:
     def change(one: Compared) -> Comparison:
         return one.difference if key == "difference" else one.train_difference
 
+    validation = what == "validation"
     names = [_in_words(one) for one in among]
-    numbers = [f"{{{one.name}/{key}:points ci}}" for one in among]
-    if len(among) == 1:
-        none = f"{names[0]} changes {what} accuracy by {numbers[0]} percentage points, which is not "
-        none = f"{none[:1].upper()}{none[1:]}significant."
-    elif len(among) == 2:
-        none = (
-            f"{names[0][:1].upper()}{names[0][1:]} changes {what} accuracy by {numbers[0]} percentage "
-            f"points, and {names[1]} by {numbers[1]}; neither difference is significant."
-        )
-    else:
+    sizes = [f"{{{one.name}/{key}:points ci unit unsigned}}" for one in among]
+    ways = [change(one).direction for one in among]
+    if len(among) > 2:
         differences = [change(one).difference.value for one in among]
-        validation = what == "validation"
         best = max(range(len(among)), key=lambda n: differences[n] if validation else abs(differences[n]))
         none = (
             f"None of the {count(len(among))} {GROUPS.get(among[0].factor, 'values')} changes {what} "
             f"accuracy significantly; the {'highest' if validation else 'largest'} mean difference is "
-            f"{numbers[best]} percentage points, with {names[best]}."
+            f"{{{among[best].name}/{key}:points ci unit}}, with {names[best]}."
+        )
+    elif len(among) == 1:
+        none = (
+            f"With {names[0]}, mean {what} accuracy is {ways[0]} by {sizes[0]}, but the difference is not "
+            "significant."
+        )
+    else:
+        second = "" if ways[0] == ways[1] else f"{ways[1]} "
+        none = (
+            f"With {names[0]}, mean {what} accuracy is {ways[0]} by {sizes[0]}, and with {names[1]} "
+            f"{second}by {sizes[1]}; neither difference is significant."
+            if validation
+            else f"Mean {what} accuracy is {ways[0]} by {sizes[0]} with {names[0]}, and {second}by "
+            f"{sizes[1]} with {names[1]}, neither of them significantly."
         )
     significant = {name: change(one).verdict != "undecided" for name, one in zip(names, among, strict=True)}
-    ends = {"more": ENDS["more"], "less": ENDS["less"]}
     changed = " ".join(
-        f"With {name}, {what} accuracy changes by {number} percentage points, "
-        f"{ends.get(change(one).verdict, ENDS['same'])}."
-        for name, number, one in zip(names, numbers, among, strict=True)
-        if significant[name] or not any(significant.values())
+        f"With {name}, {what} accuracy is significantly {way}, by {size}."
+        for name, way, size in zip(names, ways, sizes, strict=True)
+        if significant[name]
     )
     return builders.family(
         f"Some value of this factor changes {what} accuracy significantly: {among[0].factor}",
         significant,
         *(f"{one.name}/{key}" for one in among),
         none=none,
-        one=changed,
-        many=changed,
+        one=changed or none,
+        many=changed or none,
     )
+
+
+def _factor_means(factors: Sequence[Compared]) -> dict[str, Finding]:
+    """Of each factor, how the mean of every value differs from the baseline's, in one sentence."""
+    found = {}
+    for factor in dict.fromkeys(one.factor for one in factors):
+        among = [one for one in factors if one.factor == factor]
+        words = _means_in_words(among)
+        found[f"{factor.replace(' ', '_')}_means"] = builders.statement(
+            f"How mean validation accuracy differs from the baseline's: {factor}",
+            True,
+            *(f"{one.name}/difference" for one in among),
+            yes=words,
+            no=words,
+        )
+    return found
+
+
+def _means_in_words(among: Sequence[Compared]) -> str:
+    """One or two values stand before their numbers; more stand behind them, by direction."""
+    accuracy = "mean validation accuracy is"
+    names = [
+        SHORT.get(one.value)
+        or (SHORT[one.factor].format(one.value) if one.factor in SHORT else _in_words(one))
+        for one in among
+    ]
+    sizes = [
+        f"{{{one.name}/difference:points unsigned{' unit' if one is among[0] else ''}}}" for one in among
+    ]
+    ways = [one.difference.direction for one in among]
+    if len(among) <= 2:
+        first = f"With {names[0]}, {accuracy} {ways[0]} by {sizes[0]}"
+        if len(among) == 1:
+            return f"{first}."
+        second = "" if ways[0] == ways[1] else f"{ways[1]} "
+        return f"{first}, and with {names[1]} {second}by {sizes[1]}."
+    parts = [
+        f"{way} " + listing([f"by {sizes[n]} with {names[n]}" for n in range(len(among)) if ways[n] == way])
+        for way in dict.fromkeys(ways)
+    ]
+    return f"{accuracy[:1].upper()}{accuracy[1:]} {', and '.join(parts)}."
 
 
 def _effective_findings(factors: Sequence[Compared]) -> dict[str, Finding]:
@@ -154,32 +208,7 @@ def single_findings(factors: Sequence[Compared]) -> dict[str, Finding]:
         one="One single change lowers training accuracy significantly: {members}.",
         many="These changes each lower training accuracy significantly: {members}.",
     )
-    found["early_stopping_refits"] = builders.statement(
-        "Networks that stop early are trained on as many images as the others",
-        all(one.images is not None for one in factors if one.factor == "early stopping"),
-    )
-    return found | _dropout_means(factors) | _effective_findings(factors) | _factor_findings(factors)
-
-
-def _dropout_means(factors: Sequence[Compared]) -> dict[str, Finding]:
-    """The rate of dropout that changes mean validation accuracy most, in either direction."""
-    rates = [one for one in factors if one.factor == "dropout"]
-    if not rates:
-        return {}
-    most = max(rates, key=lambda one: abs(gain(one)))
-    words = (
-        f"Mean validation accuracy changes by at most {{{most.name}/difference:points unit}}, at a rate of "
-        f"{most.value}."
-    )
-    return {
-        "dropout_means": builders.statement(
-            "Which rate of dropout changes mean validation accuracy most",
-            True,
-            f"{most.name}/difference",
-            yes=words,
-            no=words,
-        )
-    }
+    return found | _factor_means(factors) | _effective_findings(factors) | _factor_findings(factors)
 
 
 CLOSE = 0.05  # of an accuracy: a smaller difference of two means is called close

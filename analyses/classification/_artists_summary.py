@@ -23,7 +23,6 @@ from analyses.classification._artists_comparisons import (
     change_words,
     compared_changes,
     compared_factors,
-    compared_inversion,
     compared_methods,
     correct_shares,
     folds_difference,
@@ -96,10 +95,6 @@ def summary(parameters: ArtistsParameters, outcomes: Mapping[str, Outcome]) -> S
                 title = f"Epochs after which training stops {words}, {one.value}"
                 metrics[f"{one.name}/{key}"] = Metric(value=epochs, title=title, unit="epochs")
     metrics |= _on_training(parameters, factors, folds["baseline"])
-    inversion = compared_inversion(final)
-    for name, difference in inversion.items():
-        title = f"Accuracy of the best setting on test images {CHANGES[name].lower()}, less that on inverted"
-        metrics |= difference.metrics(f"transform/{name}/less_inverted/", title)
     for name, difference in methods.items():
         metrics |= difference.metrics(f"{name}/", METHOD_PAIRS[name])
     for name, difference in changes.items():
@@ -134,7 +129,7 @@ def summary(parameters: ArtistsParameters, outcomes: Mapping[str, Outcome]) -> S
             **fit_findings(metrics),
             **curve_findings(folds["baseline"], metrics),
             **search_findings(metrics, methods, setting),
-            **transform_findings(metrics, changes, inversion),
+            **transform_findings(metrics, changes),
             "no_run_diverged": records.none_diverged(outcomes),
         },
     )

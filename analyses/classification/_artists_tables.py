@@ -251,8 +251,8 @@ def transform_table(metrics: Mapping[str, Metric], changes: Mapping[str, Compari
         },
         rows,
         notes=(
-            f"p-values are adjusted by Holm's method for the {len(changes)} comparisons of the table; the "
-            "intervals are not adjusted.",
+            f"p-values are adjusted by Holm's method for {len(changes)} comparisons: those of the table, and "
+            "those of inverted images with each other change; the intervals are not adjusted.",
         ),
     )
 

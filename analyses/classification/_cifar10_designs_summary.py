@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from statistics import mean
 
 from analyses import classifiers, comparing, records
 from analyses.classification import _cifar10_designs_tables as tables
@@ -38,6 +39,14 @@ def summary(parameters: DesignsParameters, outcomes: Mapping[str, Outcome]) -> S
     between = comparing.compared_classifiers(pairs)
     for name, one in between.items():
         metrics |= one.metrics(f"{name}/", f"Test accuracy: {PAIRS[name]}")
+    discordant = comparing.discordant(*pairs["b_over_a"])
+    metrics |= builders.metrics(
+        "b_over_a/",
+        f": {PAIRS['b_over_a']}",
+        only_b=(round(mean(one.only_a for one in discordant)), "Images that B alone names, mean", "images"),
+        only_a=(round(mean(one.only_b for one in discordant)), "Images that A alone names, mean", "images"),
+        mcnemar_p=(max(one.p for one in discordant), "Largest p-value of McNemar's test of any seed"),
+    )
     best = max(DESIGNS, key=lambda name: metrics[f"{name}/validation_accuracy"].value)
     metrics["best/epochs"] = builders.metric(parameters.epochs, "Epochs of the better design", "epochs")
     views = "six_views_test_accuracy" if best == "design_b" else "test_accuracy"
@@ -314,7 +323,6 @@ def _ablation_findings(
             "{members}.",
         )
     for name, one in differences.items():
-        number = builders.shown(f"ablation/{name}/difference", "points", ci=True, unit=True)
         size = builders.shown(f"ablation/{name}/difference", "points", ci=True, unit=True, unsigned=True)
         done = DONE[name][:1].upper() + DONE[name][1:]
         found[f"{name}_changes"] = one.finding(
@@ -322,7 +330,8 @@ def _ablation_findings(
             f"ablation/{name}/difference",
             more=f"{done} raises validation accuracy significantly, by {size}.",
             less=f"{done} lowers validation accuracy significantly, by {size}.",
-            same=f"{done} changes validation accuracy by {number}.",
+            same=f"{done} {'lowers' if one.direction == 'lower' else 'raises'} mean validation accuracy by "
+            f"{size}, but not significantly.",
         )
     return found | {"ablation_ranking": _ranking(differences)}
 

@@ -226,8 +226,9 @@ def _capitalised(words: str) -> str:
 def _most_active(found: Outcome, place: str, network: str, what: str) -> str:
     return (
         f"the {len(found['maps'])} most active of the {found['shape'][0]:,} maps that the {place} "
-        f"convolution of {network} produces for {what}: those with the largest mean after the activation "
-        f"({found['shape'][1]} × {found['shape'][2]} values each; numbers are those of the maps)."
+        f"convolution of {network} produces for {what}: those with the largest mean, in descending order "
+        f"(after the activation, {found['shape'][1]} × {found['shape'][2]} values each; numbers are those of "
+        "the maps)."
     )
 
 
@@ -351,5 +352,7 @@ def shown(network: Network, image: Tensor) -> Tensor:
     return drawn(pixels).clamp(0, 255).round().to(torch.uint8)
 
 
-def credit(image: str) -> str:
-    return f" Photograph: {CREDITS[image]}." if image in CREDITS else ""
+def credit(*images: str) -> str:
+    """A sentence that names who took the photographs, for the end of a caption; empty for one's own."""
+    credits = [CREDITS[image] for image in dict.fromkeys(images) if image in CREDITS]
+    return f" Photograph{'s' * (len(credits) > 1)}: {'; '.join(credits)}." if credits else ""

@@ -171,7 +171,9 @@ class Saliency(Analysis[SaliencyParameters]):
                     "With all layers randomised, the interval of some method's rank correlation is "
                     "above zero",
                     {
-                        name.lower(): metrics[f"{method}/likeness/all"].is_above()
+                        "the gradient" if method == "gradient" else name.lower(): metrics[
+                            f"{method}/likeness/all"
+                        ].is_above()
                         for method, name in NAMES.items()
                     },
                     *(f"{method}/likeness/all" for method in NAMES),
@@ -260,12 +262,11 @@ def _maps(parameters: SaliencyParameters, outcomes: Mapping[str, Outcome]) -> Pi
                 Picture(png=one[row][method], title=name.replace(" ", "\n", 1))
                 for method, name in NAMES.items()
             ]
-    credits = "".join(dict.fromkeys(map(shared.credit, parameters.images)))
     return Pictures(
         caption="Photographs and attributions of the class that the network names. The "
         f"{count(len(NAMES))} columns after the photograph are of the trained network, the last "
         f"{count(len(NAMES))} of the same network with all layers randomised. Black is zero, white is "
-        f"large.{credits}",
+        f"large.{shared.credit(*parameters.images)}",
         alt="Photographs, and for each the gradient, guided backpropagation and integrated gradients.",
         columns=1 + 2 * len(NAMES),
         pictures=tuple(pictures),

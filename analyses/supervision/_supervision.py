@@ -251,7 +251,7 @@ def table(
 ) -> Table:
     """rows: prefix of the metrics → words."""
     return builders.table(
-        f"{caption} Means over {counted(seeds, 'seeds')}; brackets are 95% confidence intervals over them.",
+        f"{caption} Means over {counted(seeds, 'seeds')}.",
         {
             "what": builders.text(label),
             "source": builders.percent("Source"),
@@ -270,12 +270,12 @@ def difference_finding(words: str, name: str, one: Comparison, subject: str, whe
     """What a comparison by seed says, of a subject such as "Uniform sampling"; where: the accuracy that
     is meant.
     """
-    number = f"{{{name}:points ci unit}}"
+    number, size = f"{{{name}:points ci unit}}", f"{{{name}:points ci unit unsigned}}"
     return one.finding(
         words,
         name,
-        more=f"{subject} significantly raises {where}: the difference is {number}.",
-        less=f"{subject} significantly lowers {where}: the difference is {number}.",
+        more=f"{subject} significantly raises {where}, by {size}.",
+        less=f"{subject} significantly lowers {where}, by {size}.",
         same=f"{subject} does not change {where} significantly: the difference is {number}.",
     )
 

@@ -208,9 +208,9 @@ def _findings(
         "fall_with_k": _sentences(
             comparisons["fall"][0],
             "fall/difference",
-            more="From the best to the largest K, it rises significantly, by {}.",
-            less="From the best to the largest K, it falls significantly: the difference is {}.",
-            same="From the best to the largest K, accuracy changes by {}, which is not significant"
+            more="At the largest K, it is significantly higher than at the best, by {}.",
+            less="At the largest K, it is significantly lower than at the best: the difference is {}.",
+            same="Between the largest and the best K, the difference in accuracy, {}, is not significant"
             "{adjusted}; our experiment therefore does not show the fall.",
         ),
         "more_classes_help": significant(f"Some P above {first} does better than it", "more", *others),

@@ -41,7 +41,7 @@ def results_table(
     return builders.table(
         "Test accuracy (%) of teacher and students by the number K of images selected per class and the "
         "number P of classes considered per image, with the share of selected labels that are correct. "
-        f"Means over {counted(parameters.seeds, 'seeds')}; brackets are 95% confidence intervals over them.",
+        f"Means over {counted(parameters.seeds, 'seeds')}.",
         {
             "what": builders.text("Network"),
             "k": builders.integer("K"),

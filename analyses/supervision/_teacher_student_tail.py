@@ -86,8 +86,7 @@ class Tail:
             f"Students of a teacher that selects K = {self.k:,} images per class from a long-tailed set, by "
             "the number P of classes considered per image: labels that the rare classes are given, share of "
             "them that is correct (%), and test accuracy (%) on all and on the rare classes, with the change "
-            f"from the smallest P (percentage points). Means over {counted(self.seeds, 'seeds')}; brackets "
-            "are 95% confidence intervals over them.",
+            f"from the smallest P (percentage points). Means over {counted(self.seeds, 'seeds')}.",
             {
                 "p": builders.integer("P"),
                 "rare_labels": builders.number("Rare labels", ",.0f"),

@@ -110,12 +110,11 @@ class LabelNoise(Analysis[NoiseParameters]):
                 FRACTION,
             )
         source = (
-            f"With {most}% replaced, accuracy on the source itself changes by "
-            f"{{noise/{most}/source_difference:points ci unit}}"
+            f"On the source itself, accuracy is {comparisons[f'noise/{most}/source_'].direction} by "
+            f"{{noise/{most}/source_difference:points ci unit unsigned}}."
         )
-        probe = f"that of the probe on the target ({{noise/{most}/probe_difference:points ci}})"
-        excess = f"{{noise/{most}/source_over_probe_difference:points ci unit}}"
-        excess += "" if apart.p is None else f" (p = {{noise/{most}/source_over_probe_p:.2g}})"
+        excess = f"{{noise/{most}/source_over_probe_difference:points ci unit unsigned}}"
+        excess += "" if apart.p is None else f", with p = {{noise/{most}/source_over_probe_p:.2g}}"
         published = _published(parameters, runs)
         for key, one in published.items():
             metrics |= one.metrics(key, "Change by linear probe less the paper's on its target")
@@ -149,10 +148,9 @@ class LabelNoise(Analysis[NoiseParameters]):
                     "target",
                     f"noise/{most}/source_over_probe_difference",
                     expected="less",
-                    less=f"{source}, significantly more than {probe}: the two changes differ by {excess}.",
-                    more=f"{source}, significantly less than {probe}: the two changes differ by {excess}.",
-                    same=f"{source}, which does not differ significantly from {probe}: the two changes "
-                    f"differ by {excess}.",
+                    less=f"{source} This loss is significantly larger than that of the probe, by {excess}.",
+                    more=f"{source} This loss is significantly smaller than that of the probe, by {excess}.",
+                    same=f"{source} The two changes do not differ significantly; they are {excess}, apart.",
                 ),
                 "whole_source": builders.statement(
                     "The source has as many images as the protocol asks for",
@@ -188,8 +186,7 @@ def _published_table(
     }
     return builders.table(
         "Change of the accuracy of the linear probe (percentage points) beside the change that the paper "
-        "reports on its own target, and their difference. Brackets are 95% confidence intervals over "
-        f"{counted(parameters.seeds, 'seeds')}.",
+        f"reports on its own target, and their difference. Means over {counted(parameters.seeds, 'seeds')}.",
         {
             "noise": builders.text("Replaced"),
             "change": comparing.change("Here"),
@@ -225,10 +222,10 @@ def _findings(
             f"With most labels replaced the accuracy {label} is significantly lower",
             f"noise/{most}/{part}_difference",
             expected="less",
-            more=f"With {most}% of the labels replaced, accuracy {label} rises significantly: the change is "
-            f"{{noise/{most}/{part}_difference:points ci unit}}.",
-            less=f"With {most}% of the labels replaced, accuracy {label} falls significantly: the change is "
-            f"{{noise/{most}/{part}_difference:points ci unit}}.",
+            more=f"With {most}% of the labels replaced, accuracy {label} is significantly higher, by "
+            f"{{noise/{most}/{part}_difference:points ci unit unsigned}}.",
+            less=f"With {most}% of the labels replaced, accuracy {label} is significantly lower, by "
+            f"{{noise/{most}/{part}_difference:points ci unit unsigned}}.",
             same=f"With {most}% of the labels replaced, accuracy {label} does not change significantly: the "
             f"change is {{noise/{most}/{part}_difference:points ci unit}}.",
         )
@@ -247,8 +244,8 @@ def _findings(
         )
         paper += f" (adjusted p = {{{key}p:.2g}})"
         changes = (
-            f"With {noise}% replaced, the accuracy of the probe changes by "
-            f"{{{name}probe_difference:points ci unit}}"
+            f"With {noise}% replaced, the accuracy of the probe is "
+            f"{comparisons[f'{name}probe_'].direction} by {{{name}probe_difference:points ci unit unsigned}}"
         )
         findings[f"{name}over_published"] = one.finding(
             "The linear probe loses less than the paper's target",

@@ -97,8 +97,17 @@ def _metrics(
         metrics[f"{name}/lowest_validation"] = records.lowest_validation(runs[name])
         if all(run["history"].get("test_loss") for run in runs[name]):
             losses = records.mean_curve(runs[name], "test_loss")
-            metrics[f"{name}/lowest_test_epoch"] = builders.metric(
-                losses.index(min(losses)) + 1, f"Epoch of the lowest mean test loss: {title}", "epochs"
+            lowest = losses.index(min(losses))
+            metrics |= builders.metrics(
+                f"{name}/lowest_test_",
+                f" of the lowest mean test loss: {title}",
+                epoch=(lowest + 1, "Epoch", "epochs"),
+                loss=(losses[lowest], "Value", "nats"),
+                accuracy=(
+                    records.mean_curve(runs[name], "test_accuracy")[lowest],
+                    "Test accuracy after the epoch",
+                    FRACTION,
+                ),
             )
         metrics[f"{name}/first_validation_accuracy"] = builders.metric(
             records.mean_curve(runs[name], "validation_accuracy")[0],
@@ -186,6 +195,18 @@ def _findings(
         "test_courses_kept": builders.statement(
             "The pretrained network was measured on the test images after every epoch",
             all(bool(run["history"].get("test_loss")) for run in runs["pretrained"]),
+        ),
+        "test_loss_alone_rises": builders.statement(
+            "From the epoch of its lowest mean test loss to the last, the pretrained network's test loss "
+            "rises, and its mean test accuracy does not fall",
+            "pretrained/lowest_test_loss" in metrics
+            and metrics["pretrained/test_loss"].value > metrics["pretrained/lowest_test_loss"].value
+            and metrics["pretrained/test_accuracy"].value >= metrics["pretrained/lowest_test_accuracy"].value,
+            *(
+                f"pretrained/{name}"
+                for name in ("test_loss", "lowest_test_loss", "test_accuracy", "lowest_test_accuracy")
+                if f"pretrained/{name}" in metrics
+            ),
         ),
         "pretrained_starts_near_its_end": builders.statement(
             "After its first epoch, the validation loss of the pretrained network is at most a quarter above "

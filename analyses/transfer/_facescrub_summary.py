@@ -153,8 +153,8 @@ def _findings(
     first, wide = f"mlp{parameters.hidden[0]}", f"mlp{parameters.hidden[-1]}"
     rougher = metrics[f"{first}_l2/roughness_difference"]
     reached = f"{{{first}/test_accuracy:percent}}"
-    by_penalty, by_width = (f"{{{name}/gain:points ci unit}}" for name in (f"{first}_l2", wide))
-    p_penalty, p_width = (f"adjusted p = {{{name}/p:.2g}}" for name in (f"{first}_l2", wide))
+    by_penalty, by_width = (f"by {{{name}/gain:points ci unit unsigned}}" for name in (f"{first}_l2", wide))
+    p_penalty, p_width = (f"an adjusted p of {{{name}/p:.2g}}" for name in (f"{first}_l2", wide))
     people = [examples.person(name) for name in records.runs_named(outcomes, first)[0]["classes"]]
     return {
         "people": builders.statement(
@@ -230,12 +230,12 @@ def _findings(
         "penalty_changes": compared[f"{first}_l2"].finding(
             "The penalty raises the perceptron's test accuracy significantly",
             f"{first}_l2/gain",
-            more=f"A penalty on the weights changes test accuracy by {by_penalty}, a significant gain "
-            f"({p_penalty}).",
-            less=f"A penalty on the weights changes test accuracy by {by_penalty}, a significant loss "
-            f"({p_penalty}).",
-            same=f"A penalty on the weights changes test accuracy by {by_penalty}, which is not significant "
-            f"({p_penalty}).",
+            more=f"A penalty on the weights raises test accuracy significantly, {by_penalty}, with "
+            f"{p_penalty}.",
+            less=f"A penalty on the weights lowers test accuracy significantly, {by_penalty}, with "
+            f"{p_penalty}.",
+            same=f"With a penalty on the weights, test accuracy is {compared[f'{first}_l2'].direction} "
+            f"{by_penalty}, but not significantly, with {p_penalty}.",
         ),
         "finetuning_beats_features": builders.statement(
             "Fine-tuning is significantly more accurate than fixed features",
@@ -262,10 +262,10 @@ def _findings(
             "width_changes": compared[wide].finding(
                 "More hidden units raise the test accuracy significantly",
                 f"{wide}/gain",
-                more=f"More hidden units change test accuracy by {by_width}, a significant gain ({p_width}).",
-                less=f"More hidden units change test accuracy by {by_width}, a significant loss ({p_width}).",
-                same=f"More hidden units change test accuracy by {by_width}, which is not significant "
-                f"({p_width}).",
+                more=f"More hidden units raise test accuracy significantly, {by_width}, with {p_width}.",
+                less=f"More hidden units lower test accuracy significantly, {by_width}, with {p_width}.",
+                same=f"With more hidden units, test accuracy is {compared[wide].direction} {by_width}, but "
+                f"not significantly, with {p_width}.",
             )
         }
     )

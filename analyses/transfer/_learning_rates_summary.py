@@ -294,6 +294,7 @@ def _findings(
         ),
     }
     runner_up, gain = standing.ranking[1], f"{{{prefix}winner/gain:points ci unit}}"
+    by = f"{{{prefix}winner/gain:points ci unit unsigned}}"
     words = {"finetune": "fine-tuning", "head": "the frozen backbone"}[runner_up.split("/")[0]]
     against = f"the setting with the second-highest validation accuracy, {words} at {rate_of(runner_up):g}"
     found = {
@@ -312,11 +313,14 @@ def _findings(
         if f"rate_{key}" not in standing.compared:
             continue
         gain_of_rate = f"{{{prefix}rate_{key}/gain:points ci unit}}"
+        size = f"{{{prefix}rate_{key}/gain:points ci unit unsigned}}"
         other = f"the {ranked} rate, {rate_of(standing.pairs[f'rate_{key}'][1]):g}"
         found[f"rate_over_{key}{suffix}"] = standing.compared[f"rate_{key}"].finding(
             f"Fine-tuning at its best rate is more accurate on the test images than at the {ranked} ({name})",
             f"{prefix}rate_{key}/gain",
-            more=f"The difference from {other}, is significant: {gain_of_rate}.",
+            more=f"Test accuracy is significantly higher than at {other}, by {size}."
+            if key == "second"
+            else f"Compared with {other}, the gain of {size} is significant.",
             less=f"On the test images, however, {other}, is significantly more accurate: the difference "
             f"is {gain_of_rate}.",
             same=f"The difference from {other}, is not significant: {gain_of_rate}.",
@@ -324,9 +328,8 @@ def _findings(
     found[f"winner_over_second{suffix}"] = standing.compared["winner"].finding(
         f"The best on validation images is more accurate on the test images than the second ({name})",
         f"{prefix}winner/gain",
-        more=f"On the test images, it is significantly more accurate than {against}, by {gain}.",
-        less=f"On the test images, however, it is significantly less accurate than {against}: the "
-        f"difference is {gain}.",
+        more=f"On the test images, it is significantly more accurate than {against}, by {by}.",
+        less=f"On the test images, however, it is significantly less accurate than {against}, by {by}.",
         same=f"On the test images, it does not differ significantly from {against}: the difference is "
         f"{gain}.",
     )

@@ -12,12 +12,19 @@ import analyses
 from analyses.classification import _artists_single_findings as findings
 from analyses.classification import _artists_tables as tables
 from analyses.classification import artists as module
-from analyses.classification._artists_comparisons import CHANGES, Compared, factor_name, over_folds
+from analyses.classification._artists_comparisons import (
+    CHANGES,
+    Compared,
+    compared_changes,
+    correct_shares,
+    factor_name,
+    over_folds,
+)
 from analyses.classification._artists_settings import ArtistsParameters, Paintings, Setting
 from analyses.comparing import Comparison
 from lab import augmentation
 from lab.counting import count
-from lab.evaluation import Estimate, over_images
+from lab.evaluation import Estimate, over_images, paired_over_seeds
 from lab.networks.simple import SimpleCNN
 from report.formatting import placeholder, sentence
 from results.schema import Finding, Metric
@@ -169,22 +176,27 @@ def printed(finding: Finding) -> str:
 @pytest.mark.parametrize(
     ("factor", "values", "p", "words"),
     [
+        ("batch norm", ("yes",), 1.0, "With batch normalisation, mean validation accuracy is higher by 2.0"),
         (
             "batch norm",
             ("yes",),
-            1.0,
-            "Batch normalisation changes validation accuracy by",
+            0.01,
+            "With batch normalisation, validation accuracy is significantly higher,",
         ),
-        ("batch norm", ("yes",), 0.01, "With batch normalisation, validation accuracy changes by"),
-        ("pooling", ("2 × 2", "3 × 3"), 1.0, "Max-pooling of 2 × 2 changes validation accuracy by"),
-        ("depth", ("3 convolutions", "4 convolutions"), 0.01, "With three convolutions, validation accuracy"),
         (
-            "dropout",
-            ("0.1", "0.3", "0.5"),
+            "pooling",
+            ("2 × 2", "3 × 3"),
             1.0,
-            "None of the three dropout rates changes validation",
+            "With max-pooling of 2 × 2, mean validation accuracy is higher by",
         ),
-        ("dropout", ("0.1", "0.3", "0.5"), 0.01, "With a dropout rate of 0.1, validation accuracy changes"),
+        (
+            "depth",
+            ("3 convolutions", "4 convolutions"),
+            0.01,
+            "With three convolutions, validation accuracy is",
+        ),
+        ("dropout", ("0.1", "0.3", "0.5"), 1.0, "None of the three dropout rates changes validation"),
+        ("dropout", ("0.1", "0.3", "0.5"), 0.01, "With a dropout rate of 0.1, validation accuracy is signif"),
     ],
 )
 def test_a_factor_is_described_in_either_case(factor, values, p, words):
@@ -193,7 +205,55 @@ def test_a_factor_is_described_in_either_case(factor, values, p, words):
     text = printed(finding)
     assert text.startswith(words) and text.endswith(".") and "{" not in text
     assert finding.holds == (p < 0.05)
-    assert ("a significant gain" in text) == (p < 0.05)
+    assert ("significantly higher" in text) == (p < 0.05)
+
+
+@pytest.mark.parametrize(
+    ("factor", "differences", "words"),
+    [
+        ("batch norm", {"yes": -0.02}, "With batch normalisation, mean validation accuracy is lower by 2.0"),
+        (
+            "depth",
+            {"3 convolutions": -0.02, "4 convolutions": 0.02},
+            "With three convolutions, mean validation accuracy is lower by 2.0 percentage points, and with "
+            "four convolutions higher by 2.0.",
+        ),
+        (
+            "depth",
+            {"3 convolutions": 0.02, "4 convolutions": 0.02},
+            "With three convolutions, mean validation accuracy is higher by 2.0 percentage points, and with "
+            "four convolutions by 2.0.",
+        ),
+        (
+            "optimizer",
+            {"SGD": -0.02, "AdamW": 0.02, "SGD with momentum": -0.02},
+            "Mean validation accuracy is lower by 2.0 percentage points with plain SGD and by 2.0 with SGD "
+            "with momentum, and higher by 2.0 with AdamW.",
+        ),
+    ],
+)
+def test_the_means_of_a_factor_say_which_are_higher_and_which_lower(factor, differences, words):
+    among = [compared(factor, value, difference, 1.0) for value, difference in differences.items()]
+    assert printed(findings._factor_means(among)[f"{factor.replace(' ', '_')}_means"]).startswith(words)
+
+
+def test_all_comparisons_on_changed_images_are_one_family():
+    labels = [0, 1] * 20
+    right, wrong = labels, [1 - label for label in labels]
+
+    def networks(errors: int):
+        changed = dict.fromkeys(CHANGES, wrong[:errors] + right[errors:])
+        return [{"labels": labels, "predictions": changed | {"inverted": wrong[:18] + right[18:]}}]
+
+    final = {"best": networks(4), "baseline": networks(11)}
+    family = compared_changes(final)
+    changes = len(CHANGES) - 1
+    assert len(family) == 3 * changes - 1  # lost and lead of each, and all but inversion beside inversion
+    inverted = correct_shares(final["best"], "inverted")
+    raw = paired_over_seeds(correct_shares(final["best"], "flipped"), inverted).p
+    tested = [one.p for one in family.values() if one.p is not None]  # the others do not differ on any image
+    assert len(tested) == 8 + 7  # leads of all, of which two are equal, and those beside inversion
+    assert raw and family["transform/flipped/less_inverted"].p == pytest.approx(len(tested) * raw)
 
 
 def test_own_pictures_are_a_setting():

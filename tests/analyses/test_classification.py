@@ -7,9 +7,10 @@ import re
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 
 import analyses
-from analyses import experiments, recipe_tables, records
+from analyses import comparing, experiments, recipe_tables, records
 from analyses.classification._base_networks_settings import AUGMENTED, LETTER
 from analyses.classification._cifar10_designs_settings import CHANGES, DesignsParameters
 from analyses.classification._cifar10_designs_tables import recipes_table
@@ -155,6 +156,24 @@ def test_the_recorded_results_are_complete_and_of_the_full_protocol(name):
     bundle = RECORDED.read_outcomes(f"classification.{name}", "full")
     assert bundle is not None
     assert {cell.seed for cell in bundle.cells} >= set(result.provenance.seeds)  # and of earlier plans
+
+
+def test_two_classifiers_on_the_same_images_are_printed_with_mcnemars_test():
+    labels = "0101010101" * 4
+
+    def run(wrong: int) -> dict:
+        flipped = "".join("10"[int(one)] for one in labels[:wrong])
+        named = flipped + labels[wrong:]
+        return {"labels": labels, "predictions": named, "test_accuracy": 1 - wrong / len(labels)}
+
+    family = {"a": ([run(1), run(2)], [run(9), run(8)])}
+    table = comparing.classifier_comparison_table(
+        "Two.", {"a": "first − second"}, family, comparing.compared_classifiers(family)
+    )
+    cells = table.rows[0].cells
+    assert (cells["only_first"], cells["only_second"]) == (7, 0)
+    assert cells["mcnemar"] == pytest.approx(binomtest(6, 6).pvalue)  # of the seed with 8 − 2 images
+    assert cells["p"] >= cells["mcnemar"]
 
 
 def test_what_augmentation_gains_is_compared_seed_by_seed():

@@ -105,3 +105,11 @@ def test_what_cannot_be_interpreted_is_told_in_a_sentence(convstudy, setting, to
     assert finished.returncode in (1, 2)
     assert told in finished.stderr
     assert "Traceback" not in finished.stderr
+
+
+def test_the_photographers_of_a_figure_are_named_once():
+    assert interpretation.credit("flower") == " Photograph: vultilion, CC BY 2.0."
+    assert interpretation.credit("flower", "china", "flower", "own.png") == (
+        " Photographs: vultilion, CC BY 2.0; danielbuechele, CC BY 2.0."
+    )
+    assert interpretation.credit("own.png") == ""

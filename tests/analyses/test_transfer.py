@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import shutil
 
 import numpy as np
@@ -352,6 +353,28 @@ def test_courses_are_read_at_the_epochs_that_the_text_names():
         "head/early/validation_accuracy": max(reached(found, 6) for found in heads.values()),
     }
     assert {name: metrics[name].value for name in expected} == pytest.approx(expected)
+
+
+def test_a_loss_that_rises_while_accuracy_does_not_fall_is_found():
+    store = Store(ROOT / "results")
+    recorded = store.read("transfer.cifar10_resnet18", "full")
+    kept = store.read_outcomes("transfer.cifar10_resnet18", "full")
+    analysis = analyses.get("transfer.cifar10_resnet18")
+    parameters = type(analysis.parameters("full")).model_validate(recorded.provenance.parameters)
+    outcomes = {cell.id: cell.outcome for cell in kept.cells}
+    runs = [outcomes[f"pretrained/{seed}"] for seed in range(parameters.seeds)]
+    loss, accuracy = (
+        np.mean([run["history"][f"test_{name}"] for run in runs], axis=0) for name in ("loss", "accuracy")
+    )
+    result = analysis.summarize(parameters, outcomes)
+    assert result.metrics["pretrained/lowest_test_epoch"].value == loss.argmin() + 1
+    assert result.metrics["pretrained/lowest_test_loss"].value == pytest.approx(loss.min())
+    assert result.metrics["pretrained/lowest_test_accuracy"].value == pytest.approx(accuracy[loss.argmin()])
+    assert result.findings["test_loss_alone_rises"].holds
+    worse = copy.deepcopy(outcomes)
+    for seed in range(parameters.seeds):
+        worse[f"pretrained/{seed}"]["test_accuracy"] = 0.5
+    assert not analysis.summarize(parameters, worse).findings["test_loss_alone_rises"].holds
 
 
 LAST_STAGE = (
