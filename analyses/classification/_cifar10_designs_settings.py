@@ -8,8 +8,7 @@ from typing import Any
 
 from pydantic import Field
 
-from analyses.experiments import DataChoice
-from analyses.plugin import Parameters
+from analyses.experiments import ImageParameters
 from lab.recipes import Augmentation, Recipe
 
 DESIGNS = {"design_a": "Design A", "design_b": "Design B"}
@@ -60,7 +59,7 @@ WITH_RATE = {
 }
 
 
-class DesignsParameters(Parameters):
+class DesignsParameters(ImageParameters):
     """Rates were chosen on validation data in single runs. Design B's recipe is Jordan's, scaled to its
     batch; its average of the weights takes the place of his lookahead. Two changes of the ablation bring a
     rate of their own, as they diverge or stall with that of the reference: no batch norm and a constant rate.
@@ -70,7 +69,6 @@ class DesignsParameters(Parameters):
     designs its reference is design A itself, and is not trained twice.
     """
 
-    data: DataChoice = DataChoice()
     seeds: int = Field(3, ge=1)
     seeds_b: int = Field(3, ge=1)
     epochs: int = Field(10, ge=1)

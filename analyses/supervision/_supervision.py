@@ -6,15 +6,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import Field
 
 from analyses import classifiers, comparing, experiments, recipe_tables, records
 from analyses.classification._cifar10_designs_settings import recipe_a
 from analyses.comparing import Comparison
-from analyses.experiments import DataChoice
-from analyses.plugin import Cell, Context, Outcome, Parameters
+from analyses.experiments import DataChoice, ImageExperiment, ImageParameters
+from analyses.plugin import Cell, Context, Outcome
 from analyses.records import classified
 from analyses.transfer import _transfer as transfer
 from analyses.transfer._transfer import Domain
@@ -35,7 +35,7 @@ PARTS = {
 }
 
 
-class SourceParameters(Parameters):
+class SourceParameters(ImageParameters):
     """data: the source. target: what the network is transferred to. probe_rates: of the linear probe, of
     which validation images of the target choose; finetune_rate was chosen by them in single runs.
     """
@@ -59,13 +59,6 @@ class SourceParameters(Parameters):
             "finetune": replace(later, epochs=self.finetune_epochs, learning_rate=self.finetune_rate),
         }
 
-    def check(self) -> None:
-        """DataError where source or target do not have the classes and images that are asked for."""
-        from lab.datasets.sufficiency import require_classes
-
-        experiments.parts(self.data)
-        require_classes({"training": transfer.load(self.target).train})
-
     def cells(self, name: str, **settings: Any) -> list[Cell]:
         common = {
             "data": self.data,
@@ -74,6 +67,22 @@ class SourceParameters(Parameters):
             "recipes": self.recipes(),
         }
         return [Cell(f"{name}/{seed}", common | settings, seed) for seed in range(self.seeds)]
+
+
+SourceP = TypeVar("SourceP", bound=SourceParameters)
+
+
+class SourceExperiment(ImageExperiment[SourceP]):
+    """An experiment that trains on a source, and transfers to a target."""
+
+    def datasets(self, parameters: SourceP) -> tuple[str, ...]:
+        return (parameters.data.name, parameters.target.name)
+
+    def check(self, parameters: SourceP) -> None:
+        from lab.datasets.sufficiency import require_classes
+
+        super().check(parameters)
+        require_classes({"training": transfer.load(parameters.target).train})
 
 
 def quick() -> dict[str, Any]:
