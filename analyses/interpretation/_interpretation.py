@@ -62,15 +62,9 @@ class NetworkParameters(Parameters):
         return self.model_dump(mode="json", include={"weights", "architecture", "download", "size"})
 
 
-def network(settings: dict[str, Any]) -> Network:
-    from lab import weights
-
-    return weights.load(
-        settings["weights"],
-        settings["architecture"],
-        size=settings["size"],
-        download=settings["download"],
-    )
+def class_names(network: Network, classes: int) -> tuple[str, ...]:
+    """What the network calls its classes; their numbers where it has no names for them."""
+    return network.classes or tuple(map(str, range(classes)))
 
 
 def drawn(images: Tensor) -> Tensor:

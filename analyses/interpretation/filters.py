@@ -10,14 +10,14 @@ from collections.abc import Mapping
 
 from pydantic import Field
 
+from analyses import experiments
 from analyses.interpretation import _interpretation as shared
 from analyses.interpretation._interpretation import NetworkParameters
 from analyses.plugin import Analysis, Cell, Context, Outcome, Profile, Summary
 from results import builders
+from results.builders import FRACTION
 from results.schema import Table
 from results.text import count
-
-FRACTION = "fraction"
 
 
 class FilterParameters(NetworkParameters):
@@ -46,10 +46,10 @@ class Filters(Analysis[FilterParameters]):
         from lab.interpretation import photograph
 
         settings = cell.settings
-        network = shared.network(settings)
+        network = experiments.pretrained(settings, settings["size"])
         image = shared.square(photograph(settings["image"]), network.crop)
         outputs = weights.last_linear(network.model)[1].out_features
-        names = network.classes or tuple(map(str, range(outputs)))
+        names = shared.class_names(network, outputs)
         described: Outcome = {"diverged": False, "weights": weights.describe(network)}
         return described | shared.maps_of(network, image, names, settings["shown"])
 
