@@ -24,6 +24,13 @@ if TYPE_CHECKING:
     from lab.training import Data, History, Objective, Order
     from lab.weights import Network
 
+#: Of pretrained networks, by architecture.
+NETWORK_NAMES = {
+    "tf_efficientnet_lite0": "EfficientNet-Lite0",
+    "resnet18": "ResNet-18",
+    "resnet50": "ResNet-50",
+    "alexnet": "AlexNet",
+}
 SIZES = "data.train, data.validation and data.test"  # the settings that say how many images
 
 
@@ -187,6 +194,16 @@ def pretrained(settings: Mapping[str, Any], size: int) -> Network:
     return load_weights(
         settings["weights"], settings["architecture"], size=size, download=settings["download"]
     )
+
+
+def class_names(network: Network, classes: int) -> tuple[str, ...]:
+    """What the network calls its classes; their numbers where it has no names for them."""
+    return network.classes or tuple(map(str, range(classes)))
+
+
+def network_name(architecture: str) -> str:
+    """What a pretrained network is called in a sentence."""
+    return NETWORK_NAMES.get(architecture, architecture)
 
 
 def fit(

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from analyses.domains import Domain
 from analyses.experiments import DataChoice
-from analyses.transfer._transfer import Domain
 
 if TYPE_CHECKING:
     from analyses.plugin import Parameters

@@ -14,9 +14,8 @@ from statistics import mean
 from pydantic import Field
 
 from analyses import comparing, experiments
-from analyses.interpretation import _interpretation as shared
-from analyses.interpretation._interpretation import NetworkParameters
-from analyses.pictures import heat, png
+from analyses.interpretation._interpretation import NetworkParameters, shown
+from analyses.pictures import CREDITS, credit, drawn, heat, png
 from analyses.plugin import Analysis, Cell, Context, Outcome, Profile, Summary
 from results import builders
 from results.schema import Chart, Metric, Picture, Pictures, Table
@@ -68,7 +67,7 @@ class Saliency(Analysis[SaliencyParameters]):
         with torch.no_grad():
             shares = network.model(seen).softmax(1)
         target = shares.argmax(1)
-        names = shared.class_names(network, shares.shape[1])
+        names = experiments.class_names(network, shares.shape[1])
         count = len(weighted_layers(network.model))
         layers = {"head": 1, "quarter": max(1, count // 4), "half": max(1, count // 2), "all": count}
         intact = {method: attribute(network.model, seen, target, method)[0] for method in NAMES}
@@ -90,11 +89,10 @@ class Saliency(Analysis[SaliencyParameters]):
             "likeness": found,
         }
         if seed == 0:
-            outcome["photograph"] = png(shared.shown(network, image))
+            outcome["photograph"] = png(shown(network, image))
             for name, maps in (("intact", intact), ("redrawn", last)):
                 outcome[name] = {
-                    method: heat(shared.drawn(one.abs().sum(0, keepdim=True))[0])
-                    for method, one in maps.items()
+                    method: heat(drawn(one.abs().sum(0, keepdim=True))[0]) for method, one in maps.items()
                 }
         return outcome
 
@@ -191,7 +189,7 @@ class Saliency(Analysis[SaliencyParameters]):
 
 
 def _key(image: str) -> str:
-    return image if image in shared.CREDITS else "own"
+    return image if image in CREDITS else "own"
 
 
 def _table(metrics: Mapping[str, Metric], parameters: SaliencyParameters) -> Table:
@@ -245,7 +243,7 @@ def _maps(parameters: SaliencyParameters, outcomes: Mapping[str, Outcome]) -> Pi
                 Picture(png=one[row][method], title=name.replace(" ", "\n", 1))
                 for method, name in NAMES.items()
             ]
-    credits = "".join(dict.fromkeys(map(shared.credit, parameters.images)))
+    credits = "".join(dict.fromkeys(map(credit, parameters.images)))
     return Pictures(
         caption="Photographs and attributions of the class that the network names. The "
         f"{count(len(NAMES))} columns after the photograph are of the trained network, the last "

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import Field
 
-from analyses import classifiers, comparing, experiments, recipe_tables, records
-from analyses.classification._cifar10_designs_settings import recipe_a
+from analyses import classifiers, comparing, domains, experiments, recipe_tables, records
 from analyses.comparing import Comparison
+from analyses.designs import recipe_a
+from analyses.domains import Domain
 from analyses.experiments import DataChoice, ImageExperiment, ImageParameters
 from analyses.plugin import Cell, Context, Outcome
 from analyses.records import classified
-from analyses.transfer import _transfer as transfer
-from analyses.transfer._transfer import Domain
 from lab.recipes import Recipe
 from results import builders
 from results.schema import Finding, Metric, Table
@@ -82,7 +81,7 @@ class SourceExperiment(ImageExperiment[SourceP]):
         from lab.datasets.sufficiency import require_classes
 
         super().check(parameters)
-        require_classes({"training": transfer.load(parameters.target).train})
+        require_classes({"training": domains.load(parameters.target).train})
 
 
 def quick() -> dict[str, Any]:
@@ -115,7 +114,7 @@ def transferred(
     seed, settings = cell.seed or 0, cell.settings
     recipes: dict[str, Recipe] = settings["recipes"]
     domain: Domain = settings["target"]
-    parts = transfer.load(domain)
+    parts = domains.load(domain)
 
     def trained(model: Any, shown: Data, name: str, **more: Any) -> Any:
         data = replace(shown, test=None)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
-from analyses.classification._cifar10_designs_settings import recipe_a, recipe_b
+from analyses.designs import recipe_a, recipe_b
 from analyses.experiments import ImageParameters
 from analyses.plugin import Cell
 from analyses.supervision import _supervision as supervision

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from analyses import classifiers, records
+from analyses import classifiers, domains, records
 from analyses.comparing import Comparison
 from analyses.plugin import Outcome, Summary
 from analyses.transfer import _facescrub_tables as tables
@@ -96,7 +96,7 @@ def _metrics(
         person=(parameters.person, "Training images of each person", "images"),
         seeds=(parameters.seeds, "Networks of each kind", "networks"),
     )
-    metrics |= transfer.duplicate_metrics(runs[first][0])
+    metrics |= domains.duplicate_metrics(runs[first][0])
     metrics["conv4/width"] = builders.metric(head["width"], "Kept activations of an image")
     metrics["conv4/parameters"] = builders.metric(
         (head["width"] + 1) * len(runs[first][0]["classes"]), "Parameters of the linear layer", "parameters"

@@ -18,7 +18,7 @@ from __future__ import annotations
 from typing import Any
 
 from analyses import experiments
-from analyses.classification._cifar10_designs_settings import recipe_b
+from analyses.designs import recipe_b
 from analyses.experiments import DataChoice, ImageExperiment
 from analyses.plugin import Cell, Context, Outcome, Profile
 from analyses.transfer._cifar10_resnet18_settings import OWN, Candidate, LastStageParameters
