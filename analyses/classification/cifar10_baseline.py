@@ -59,8 +59,7 @@ class Cifar10Baseline(ImageExperiment[BaselineParameters]):
     def summarize(self, parameters: BaselineParameters, outcomes: Mapping[str, Outcome]) -> Summary:
         runs = list(outcomes.values())
         metrics = {
-            **classifiers.measured("baseline", runs, "the baseline"),
-            **classifiers.on_test_images("baseline", runs, "the baseline"),
+            **classifiers.metrics("baseline", runs, "the baseline"),
             "baseline/lowest_validation_epoch": records.lowest_validation(runs),
             "baseline/epochs": builders.metric(parameters.epochs, "Epochs of training", "epochs"),
         }

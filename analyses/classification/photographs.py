@@ -5,7 +5,7 @@
 A LeNet-like network is trained from scratch, and a linear classifier on the features of a network that was
 trained on ImageNet; both on the same images. The strength of the classifier's penalty is chosen on the
 validation images. How many images train, and how long, follows from the data's size unless it is said
-(`analyses.fitting`). Without a folder, drawn shapes stand in.
+(`analyses.size_settings`). Without a folder, drawn shapes stand in.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ class BaseNetwork(ImageExperiment[BaseNetworkParameters]):
 
     def summarize(self, parameters: BaseNetworkParameters, outcomes: Mapping[str, Outcome]) -> Summary:
         runs = list(outcomes.values())
-        metrics = classifiers.measured("base", runs, "the base network")
+        metrics = classifiers.metrics("base", runs, "the base network")
         metrics["base/required"] = builders.metric(
             parameters.required, "Test accuracy that is asked for", FRACTION
         )

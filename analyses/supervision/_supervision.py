@@ -177,7 +177,7 @@ def accuracies(prefix: str, words: str, runs: Sequence[Outcome]) -> dict[str, Me
             runs, part, f"Test accuracy {where}: {words}"
         )
         predicted = [run.get("predicted", {}).get(part, {}) for run in runs]
-        metrics |= classifiers.on_test_images(f"{prefix}/{part}", predicted, f"{words}, {where}")
+        metrics |= classifiers.test_metrics(f"{prefix}/{part}", predicted, f"{words}, {where}")
     return metrics
 
 

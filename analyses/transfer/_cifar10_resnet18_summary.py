@@ -91,8 +91,7 @@ def _metrics(
 ) -> dict[str, Metric]:
     metrics: dict[str, Metric] = {}
     for name, title in titles.items():
-        metrics |= classifiers.measured(name, runs[name], title)
-        metrics |= classifiers.on_test_images(name, runs[name], title)
+        metrics |= classifiers.metrics(name, runs[name], title)
         metrics[f"{name}/lowest_validation"] = records.lowest_validation(runs[name])
         if all(run["history"].get("test_loss") for run in runs[name]):
             losses = records.mean_curve(runs[name], "test_loss")

@@ -108,7 +108,7 @@ def _metrics(
     )
     for name, title in titles_of(parameters).items():
         metrics[f"{name}/test_accuracy"] = transfer.accuracy(correct[name], title)
-        metrics |= classifiers.on_test_images(name, runs[name], title)
+        metrics |= classifiers.test_metrics(name, runs[name], title)
         for part in ("train", "validation"):
             metrics[f"{name}/{part}_accuracy"] = records.over_seeds(
                 runs[name],

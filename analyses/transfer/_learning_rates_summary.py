@@ -116,7 +116,7 @@ def _metrics(prefix: str, name: str, runs: Runs, standing: Standing) -> dict[str
     for setting, found in runs.items():
         words = f"{in_words(setting)}, {name}"
         metrics[f"{prefix}{setting}/test_accuracy"] = transfer.accuracy(standing.correct[setting], words)
-        metrics |= classifiers.on_test_images(f"{prefix}{setting}", found, words)
+        metrics |= classifiers.test_metrics(f"{prefix}{setting}", found, words)
         for part, title in (("validation", "Validation"), ("train", "Training")):
             metrics[f"{prefix}{setting}/{part}_accuracy"] = records.at_the_end(
                 found, f"{part}_accuracy", f"{title} accuracy, {words}"
