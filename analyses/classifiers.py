@@ -17,9 +17,9 @@ MOST_CLASSES = 30  # of a confusion matrix that can be read; of more, the worst 
 PAIRS = 15
 
 
-def measured(prefix: str, outcomes: Sequence[Outcome], what: str) -> dict[str, Metric]:
-    """What is measured of every classifier, over its seeds: "PREFIX/test_accuracy", "PREFIX/train_loss" and
-    so on, as `classifiers_table` shows them. Losses and training accuracy are those of the last epoch.
+def metrics(prefix: str, outcomes: Sequence[Outcome], what: str) -> dict[str, Metric]:
+    """What is reported of a classifier, over its seeds: "PREFIX/test_accuracy", "PREFIX/train_loss" and so
+    on, as `classifiers_table` shows them. Losses and training accuracy are those of the last epoch.
     """
     found = {
         f"{prefix}/{part}_accuracy": records.over_seeds(
@@ -38,13 +38,13 @@ def measured(prefix: str, outcomes: Sequence[Outcome], what: str) -> dict[str, M
     found[f"{prefix}/training_seconds"] = records.over_seeds(
         outcomes, "training_seconds", f"Training time of {what}", "seconds"
     )
-    return found
+    return found | test_metrics(prefix, outcomes, what)
 
 
-def on_test_images(prefix: str, outcomes: Sequence[Outcome], what: str) -> dict[str, Metric]:
-    """What is reported of every classifier's test images beside the accuracy, whose interval each analysis
-    chooses: "PREFIX/test_loss". Of what `records.classified` keeps, so that a metric that is added here costs
-    no training; nothing where a run has none.
+def test_metrics(prefix: str, outcomes: Sequence[Outcome], what: str) -> dict[str, Metric]:
+    """What is reported of every classifier's test images, beside the accuracy, whose interval some analyses
+    choose for themselves: "PREFIX/test_loss". Of what `records.classified` keeps, so that a metric that is
+    added here costs no training; nothing where a run has none.
     """
     if any(outcome.get("test_loss") is None for outcome in outcomes):
         return {}

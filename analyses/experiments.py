@@ -1,4 +1,4 @@
-"""What the experiments share: the data of a cell, and the network that it trains.
+"""What the experiments share: the images of an analysis, its cells, and the network that a cell trains.
 
 A cell's settings are `data` (DataChoice), `network` (name and options), `recipe` (a Recipe) and `keep`:
 whether the test images are measured, and the predictions on them kept. A cell that compares settings does
@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from math import isfinite
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
-from analyses.plugin import Cell, Choice, Context, Outcome
+from analyses.plugin import Analysis, Cell, Choice, Context, Outcome, Parameters
 from analyses.records import classified, trained_record
 from lab.recipes import Recipe
 
@@ -24,6 +24,13 @@ if TYPE_CHECKING:
     from lab.training import Data, History, Objective, Order
     from lab.weights import Network
 
+#: Of pretrained networks, by architecture.
+NETWORK_NAMES = {
+    "tf_efficientnet_lite0": "EfficientNet-Lite0",
+    "resnet18": "ResNet-18",
+    "resnet50": "ResNet-50",
+    "alexnet": "AlexNet",
+}
 SIZES = "data.train, data.validation and data.test"  # the settings that say how many images
 
 
@@ -53,9 +60,29 @@ class DataChoice(Choice):
         return short_title(self.name)
 
 
-def headings(title: str, question: str, choice: DataChoice) -> tuple[str, str]:
-    """Title and question that speak of CIFAR-10, with the data set that was chosen in its place."""
-    return title.replace("CIFAR-10", choice.title), question.replace("CIFAR-10", choice.title)
+class ImageParameters(Parameters):
+    """The choices of an `ImageExperiment`."""
+
+    data: DataChoice = DataChoice()
+
+
+ImageP = TypeVar("ImageP", bound=ImageParameters)
+
+
+class ImageExperiment(Analysis[ImageP]):
+    """An experiment on the images of `parameters.data`. Where its title and question speak of CIFAR-10, they
+    name the data set that was chosen.
+    """
+
+    def headings(self, parameters: ImageP) -> tuple[str, str]:
+        name = parameters.data.title
+        return self.title.replace("CIFAR-10", name), self.question.replace("CIFAR-10", name)
+
+    def datasets(self, parameters: ImageP) -> tuple[str, ...]:
+        return (parameters.data.name,)
+
+    def check(self, parameters: ImageP) -> None:
+        parts(parameters.data)
 
 
 QUICK = DataChoice(name="shapes", train=2_000, validation=500)
@@ -169,6 +196,16 @@ def pretrained(settings: Mapping[str, Any], size: int) -> Network:
     )
 
 
+def class_names(network: Network, classes: int) -> tuple[str, ...]:
+    """What the network calls its classes; their numbers where it has no names for them."""
+    return network.classes or tuple(map(str, range(classes)))
+
+
+def network_name(architecture: str) -> str:
+    """What a pretrained network is called in a sentence."""
+    return NETWORK_NAMES.get(architecture, architecture)
+
+
 def fit(
     model: nn.Module,
     data: Data,
@@ -207,13 +244,16 @@ def train_classifier(
     return trained_record(history, model) | classified(logits, data.test.labels, classes), logits
 
 
-def train(cell: Cell, context: Context) -> Outcome:
-    """Train the cell's network and measure it: its history, and the final figures of each part."""
-    return trained(cell, context)[0]
+class Trained(NamedTuple):
+    """What a training gives: its record, and the network and the data for what else is to be measured."""
+
+    outcome: Outcome
+    model: nn.Module
+    data: Data
 
 
-def trained(cell: Cell, context: Context) -> tuple[Outcome, nn.Module, Data]:
-    """As `train`, with the network and the data for what else is to be measured.
+def train(cell: Cell, context: Context) -> Trained:
+    """Train the cell's network and measure it: its history, and the final figures of each part.
 
     A run that diverged is measured too: its accuracy, near chance, counts among its seeds.
     """
@@ -245,4 +285,4 @@ def trained(cell: Cell, context: Context) -> tuple[Outcome, nn.Module, Data]:
     if data.test is not None:
         logits = predict(model, data.test.images, data, dtype)
         outcome |= classified(logits, data.test.labels, classes)
-    return outcome, model, data
+    return Trained(outcome, model, data)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import analyses
 from analyses.architecture import _layers as layers
 from analyses.architecture import _side_by_side as side_by_side
-from analyses.architecture._named import InspectionError, counted
+from analyses.architecture._named import InspectionError, load_and_count
 from lab.inputs import Input, InputError, parse_all
 from lab.ledger import Ledger
 from results import builders
@@ -83,7 +83,7 @@ def inspect(
     weights: Path | None = None,
 ) -> Inspection:
     chosen = counters(against)
-    _, found, given = counted(model, inputs, weights)
+    _, found, given = load_and_count(model, inputs, weights)
     if not chosen:
         return Inspection(found, (), ())
     from lab import models

@@ -10,7 +10,19 @@ from typing import TYPE_CHECKING, Any
 from results.schema import Picture
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import Tensor
+
     from lab.datasets import ImageSet
+
+DRAWN = 112  # pixels of a drawn picture
+#: Of the photographs that scikit-learn and scikit-image ship.
+CREDITS = {
+    "china": "danielbuechele, CC BY 2.0",
+    "flower": "vultilion, CC BY 2.0",
+    "cat": "Stéfan van der Walt, CC0",
+    "astronaut": "NASA, public domain",
+}
 
 
 def png(pixels: Any) -> str:
@@ -23,6 +35,15 @@ def png(pixels: Any) -> str:
     shown = array if array.ndim == 2 else array.transpose(1, 2, 0)
     Image.fromarray(np.ascontiguousarray(shown)).save(file, "PNG", optimize=True)
     return base64.b64encode(file.getvalue()).decode()
+
+
+def array_of(picture: str) -> NDArray[Any]:
+    """What `png` made a picture of: uint8 (3, H, W) or (H, W)."""
+    import numpy as np
+    from PIL import Image
+
+    array = np.asarray(Image.open(io.BytesIO(base64.b64decode(picture))))
+    return array if array.ndim == 2 else array.transpose(2, 0, 1)
 
 
 def signed(weights: Any) -> str:
@@ -42,6 +63,14 @@ def shown(pixels: Any) -> str:
     return png(pixels[0] if len(pixels) == 1 else pixels)
 
 
+def drawn(images: Tensor) -> Tensor:
+    """(C, H, W) of any number as float (C, DRAWN, DRAWN)."""
+    from torch.nn import functional as F
+
+    mode = "area" if images.shape[-1] > DRAWN else "nearest"
+    return F.interpolate(images[None].float(), (DRAWN, DRAWN), mode=mode)[0]
+
+
 def samples(images: ImageSet, classes: Sequence[str], each: int, counted: bool = False) -> list[Picture]:
     """The first `each` images of every one of these classes, a rule that does not look at them; `counted`:
     with the number of images of the class in the title.
@@ -55,3 +84,9 @@ def samples(images: ImageSet, classes: Sequence[str], each: int, counted: bool =
         title = f"{words} ({len(where)})" if counted else words
         found += [Picture(png=shown(images.images[at]), title=title) for at in where[:each]]
     return found
+
+
+def credit(*images: str) -> str:
+    """A sentence that names who took the photographs, for the end of a caption; empty for one's own."""
+    credits = [CREDITS[image] for image in dict.fromkeys(images) if image in CREDITS]
+    return f" Photograph{'s' * (len(credits) > 1)}: {'; '.join(credits)}." if credits else ""

@@ -109,11 +109,3 @@ def lowest_validation(outcomes: Sequence[Outcome]) -> Metric:
     """The epoch in which the mean validation loss is lowest, from 1."""
     losses = mean_curve(outcomes, "validation_loss")
     return builders.metric(losses.index(min(losses)) + 1, "Epoch of the lowest validation loss", "epochs")
-
-
-def interval(metrics: Sequence[Metric]) -> dict[str, tuple[float, ...]]:
-    """The ends of the intervals, as a Series takes them; nothing where one has none."""
-    ends = [(one.low, one.high) for one in metrics if one.low is not None and one.high is not None]
-    if len(ends) < len(metrics):
-        return {}
-    return {"low": tuple(low for low, _ in ends), "high": tuple(high for _, high in ends)}

@@ -32,7 +32,7 @@ def plain_mask(box: tuple[int, int, int]) -> list[int]:
 def measure(count: int) -> list[Goal]:
     import torch
 
-    from analyses.detection._detection import CanvasChoice, made_of
+    from analyses.detection._canvases import CanvasChoice, made_of
     from lab.datasets import MissingData, load
     from lab.detection import mask
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 import jinja2
@@ -73,21 +74,10 @@ def render(file: Path, macros: Macros, typed_numbers: str) -> Draft:
     for check in (checks.check_footnotes, checks.check_brackets, checks.check_dollars, checks.check_tables):
         if problem := check(file):
             raise ProseError(problem, file.stem)
-    environment = ImmutableSandboxedEnvironment(
-        loader=jinja2.FunctionLoader(lambda name: (template, name, None)),
-        undefined=jinja2.StrictUndefined,
-        extensions=["jinja2.ext.do"],
-        comment_start_string=checks.COMMENT[0],
-        comment_end_string=checks.COMMENT[1],
-        trim_blocks=True,
-        lstrip_blocks=True,
-        autoescape=False,
-    )
     macros.begin()
     try:
-        template_faults.check_statements(environment, template)
-        declared = dict(_declared(environment.parse(template)))
-        text = environment.get_template(str(file)).render(namespace(macros))
+        compiled, declared = _compiled(file, template)
+        text = compiled.render(namespace(macros))
     except ResultError as error:
         note, problem = missing_note(error, "This section"), f"section {file.stem}: {error}"
         return Draft(file, source, title, note, frozenset(), declared, (problem,), notices, lost=True)
@@ -98,6 +88,26 @@ def render(file: Path, macros: Macros, typed_numbers: str) -> Draft:
     body = _quick_note([macros.loaded[name] for name in sorted(macros.used)], macros.store.program) + body
     problems = tuple(f"section {file.stem}: {error}" for error in macros.lacking.values())
     return Draft(file, source, title, body, frozenset(macros.used), declared, problems, notices)
+
+
+@lru_cache(maxsize=256)
+def _compiled(file: Path, template: str) -> tuple[jinja2.Template, dict[str, Kind]]:
+    """The template ready to be rendered, and the tables and figures that it names; kept, since a section
+    stands in several studies.
+    """
+    environment = ImmutableSandboxedEnvironment(
+        loader=jinja2.FunctionLoader(lambda name: (template, name, None)),
+        undefined=jinja2.StrictUndefined,
+        extensions=["jinja2.ext.do"],
+        comment_start_string=checks.COMMENT[0],
+        comment_end_string=checks.COMMENT[1],
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=False,
+    )
+    template_faults.check_statements(environment, template)
+    declared = dict(_declared(environment.parse(template)))
+    return environment.get_template(str(file)), declared
 
 
 def broken_draft(file: Path, problem: str) -> Draft:

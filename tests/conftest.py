@@ -13,11 +13,15 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
+from hypothesis import settings
 
 os.environ |= {"COLUMNS": "200", "NO_COLOR": "1"}  # before rich looks for them
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch does: tests run beside one another, a process a core
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # programs run in the background ignore it
+
+settings.register_profile("untimed", deadline=None)  # a test says nothing about how busy the machine is
+settings.load_profile("untimed")
 
 ROOT = Path(__file__).resolve().parent.parent
 Finished = subprocess.CompletedProcess[str]

@@ -28,6 +28,21 @@ MACS = Column(key="macs", label="MACs", type="integer", unit="MACs")
 EVERY_LAYER = (LAYER, FILTER, STRIDE, PADDING, OUTPUT, PARAMETERS, MACS)
 
 
+def counted(name: str, shape: Sequence[int] | None = None) -> Any:
+    """The ledger of a model, by its name in `lab.models`, as an outcome keeps it.
+
+    shape: of the input, (C, H, W); None for the one that the model says it is made for.
+    """
+    from lab import models
+    from lab.counting import count
+
+    network = models.load(name)
+    shape = shape or models.default_input(name, network)
+    if shape is None:
+        raise ValueError(f"{name} does not say what input it takes; give its class an input_shape")
+    return to_json(count(network, tuple(shape), name=name))
+
+
 def to_json(ledger: Ledger) -> Any:
     return _LEDGER.dump_python(ledger, mode="json")
 
@@ -42,6 +57,15 @@ def is_convolution(layer: Layer) -> bool:
 
 def is_linear(layer: Layer) -> bool:
     return "linear" in layer.macs_by_class
+
+
+def main_layers(ledger: Ledger) -> list[Layer]:
+    """The layers that have weights or change a shape: convolutions, linear layers and poolings."""
+    return [
+        layer
+        for layer in ledger.layers
+        if is_convolution(layer) or is_linear(layer) or "pooling" in layer.elements
+    ]
 
 
 def shape_text(shape: Sequence[int] | None) -> str:
@@ -128,7 +152,7 @@ def total(rows: Sequence[Row], columns: Iterable[Column], label: str = "Total") 
     sums: dict[str, Scalar] = {"layer": label}
     for column in columns:
         if column.key in additive:
-            sums[column.key] = sum([whole(row.cells.get(column.key)) for row in rows])
+            sums[column.key] = sum(whole(row.cells.get(column.key)) for row in rows)
     partial = tuple(dict.fromkeys(name for row in rows for name in row.partial))
     return Row(cells=sums, kind="total", partial=partial)
 

@@ -23,10 +23,10 @@ def ledger(
     model: str, inputs: Sequence[Input] | tuple[int, ...] | None = None, weights: Path | None = None
 ) -> Ledger:
     """Every layer of a named model; InspectionError for a name, an input or weights that cannot be used."""
-    return counted(model, inputs, weights)[1]
+    return load_and_count(model, inputs, weights)[1]
 
 
-def counted(
+def load_and_count(
     model: str, inputs: Sequence[Input] | tuple[int, ...] | None = None, weights: Path | None = None
 ) -> tuple[nn.Module, Ledger, tuple[Input, ...]]:
     """The model, its ledger, and the inputs that were counted; errors as `ledger`."""

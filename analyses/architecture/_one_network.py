@@ -24,12 +24,7 @@ class OneNetwork(Analysis[Parameters]):
         return Parameters()
 
     def run(self, cell: Cell, context: Context) -> Outcome:
-        from lab import models
-        from lab.counting import count
-
-        network = models.load(self.network)
-        shape = vars(type(network))["input_shape"]
-        return {"ledger": layers.to_json(count(network, shape, name=self.network))}
+        return {"ledger": layers.counted(self.network)}
 
     def summarize(self, parameters: Parameters, outcomes: Mapping[str, Outcome]) -> Summary:
         ledger = layers.from_json(outcomes["all"]["ledger"])

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from analyses.architecture import _layers as layers
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
-from lab.ledger import Layer, Ledger
+from lab.ledger import Layer
 from results import builders
-from results.schema import Axis, Chart, Column, Row, Series, Table
+from results.schema import Chart, Column, Row, Table
 
 #: Version → (label in tables, metric's prefix).
 VERSIONS = {
@@ -44,25 +44,15 @@ class AlexNet(Analysis[AlexNetParameters]):
         return AlexNetParameters()
 
     def run(self, cell: Cell, context: Context) -> Outcome:
-        from lab import models
-        from lab.counting import count
-        from lab.networks import alexnet
-
-        parameters = AlexNetParameters.model_validate(cell.settings)
-
-        def ledger(name: str, shape: tuple[int, ...]) -> Ledger:
-            return count(models.load(name), shape, name=name)
-
-        shape = alexnet.AlexNet.input_shape
         return {
-            "grouped": layers.to_json(ledger("lab.networks.alexnet:two_gpus", shape)),
-            "ungrouped": layers.to_json(ledger("lab.networks.alexnet:one_gpu", shape)),
-            "torchvision": layers.to_json(ledger("alexnet", parameters.torchvision_input)),
+            "grouped": layers.counted("lab.networks.alexnet:two_gpus"),
+            "ungrouped": layers.counted("lab.networks.alexnet:one_gpu"),
+            "torchvision": layers.counted("alexnet", cell.settings["torchvision_input"]),
         }
 
     def summarize(self, parameters: AlexNetParameters, outcomes: Mapping[str, Outcome]) -> Summary:
         ledgers = {version: layers.from_json(outcomes["all"][version]) for version in VERSIONS}
-        shown = {version: _shown(ledger) for version, ledger in ledgers.items()}
+        shown = {version: layers.main_layers(ledger) for version, ledger in ledgers.items()}
         metrics = {
             f"{prefix}total_parameters": builders.metric(
                 ledgers[version].parameters,
@@ -124,14 +114,6 @@ class AlexNet(Analysis[AlexNetParameters]):
             ),
         }
         return Summary(metrics, tables, {"by_layer": _figure(shown)}, findings)
-
-
-def _shown(ledger: Ledger) -> list[Layer]:
-    return [
-        layer
-        for layer in ledger.layers
-        if layers.is_convolution(layer) or layers.is_linear(layer) or "pooling" in layer.elements
-    ]
 
 
 def _parametrised(shown: list[Layer]) -> list[Layer]:
@@ -226,24 +208,20 @@ def _outputs(layer: Layer) -> int:
 
 
 def _figure(shown: Mapping[str, list[Layer]]) -> Chart:
-    names = tuple(name for name, layer in _named(shown["grouped"]) if layer.parameters)
-    series = tuple(
-        Series(
-            label=label,
-            x=tuple(range(len(names))),
-            y=tuple(layer.parameters / 1e6 for layer in _parametrised(shown[version])),
-        )
-        for version, (label, _) in VERSIONS.items()
-    )
-    largest = max(range(len(names)), key=lambda i: series[0].y[i])
-    return Chart(
-        kind="bar",
-        caption="Parameters of each layer in the three versions of AlexNet, on a logarithmic scale.",
-        alt=f"Bars for each layer. The convolutions stay below {max(series[1].y[:5]):.1f} million "
-        f"parameters each; {names[largest]} is the largest with {series[0].y[largest]:.1f} million.",
-        x=Axis(label="Layer", categories=names),
-        y=Axis(label="Parameters", unit="millions", scale="log"),
-        series=series,
+    names = [name for name, layer in _named(shown["grouped"]) if layer.parameters]
+    millions = {
+        version: [layer.parameters / 1e6 for layer in _parametrised(found)]
+        for version, found in shown.items()
+    }
+    largest = max(zip(millions["grouped"], names, strict=True))
+    return builders.bars(
+        "Parameters of each layer in the three versions of AlexNet, on a logarithmic scale.",
+        {label: dict(zip(names, millions[version], strict=True)) for version, (label, _) in VERSIONS.items()},
+        builders.number("Parameters", unit="millions"),
+        x="Layer",
+        log=True,
+        alt=f"Bars for each layer. The convolutions stay below {max(millions['ungrouped'][:5]):.1f} million "
+        f"parameters each; {largest[1]} is the largest with {largest[0]:.1f} million.",
     )
 
 

@@ -10,7 +10,7 @@ from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profil
 from lab.ledger import Layer, Ledger
 from results import builders
 from results.builders import FRACTION
-from results.schema import Axis, Chart, Column, Metric, Row, Series, Table
+from results.schema import Chart, Column, Metric, Row, Table
 
 NETWORKS = {"convnet": "ConvNet", "mobilenet": "MobileNet-like", "resnet": "ResNet-like"}
 WORDS = {
@@ -63,16 +63,7 @@ class BaseNetworks(Analysis[BaseNetworksParameters]):
         return BaseNetworksParameters()
 
     def run(self, cell: Cell, context: Context) -> Outcome:
-        from lab import models
-        from lab.counting import count
-        from lab.networks import base
-
-        return {
-            name: layers.to_json(
-                count(models.load(f"lab.networks.base:{name}"), base.BaseNetwork.input_shape, name=name)
-            )
-            for name in NETWORKS
-        }
+        return {name: layers.counted(f"lab.networks.base:{name}") for name in NETWORKS}
 
     def summarize(self, parameters: BaseNetworksParameters, outcomes: Mapping[str, Outcome]) -> Summary:
         ledgers = {name: layers.from_json(outcomes["all"][name]) for name in NETWORKS}
@@ -273,19 +264,18 @@ def _hand_count_table(
 
 
 def _figure(ledgers: Mapping[str, Ledger]) -> Chart:
-    by_stage = {name: [macs / 1e6 for macs in _by_stage(ledger).values()] for name, ledger in ledgers.items()}
-    return Chart(
-        kind="bar",
-        caption="Multiplications of each stage in the three base networks.",
-        alt=f"Bars for each stage. In the second stage the ConvNet needs {by_stage['convnet'][1]:.1f}, the "
-        f"MobileNet-like {by_stage['mobilenet'][1]:.1f} and the ResNet-like network "
-        f"{by_stage['resnet'][1]:.1f} million multiplications.",
-        x=Axis(label="Stage", categories=("1", "2", "3", "4", "5")),
-        y=Axis(label="Multiplications", unit="millions"),
-        series=tuple(
-            Series(label=label, x=tuple(range(len(STAGES))), y=tuple(by_stage[name]))
-            for name, label in NETWORKS.items()
-        ),
+    millions = {
+        name: {str(n): macs / 1e6 for n, macs in enumerate(_by_stage(ledger).values(), 1)}
+        for name, ledger in ledgers.items()
+    }
+    return builders.bars(
+        "Multiplications of each stage in the three base networks.",
+        {label: millions[name] for name, label in NETWORKS.items()},
+        builders.number("Multiplications", unit="millions"),
+        x="Stage",
+        alt=f"Bars for each stage. In the second stage the ConvNet needs {millions['convnet']['2']:.1f}, the "
+        f"MobileNet-like {millions['mobilenet']['2']:.1f} and the ResNet-like network "
+        f"{millions['resnet']['2']:.1f} million multiplications.",
     )
 
 

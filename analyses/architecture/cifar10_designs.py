@@ -25,13 +25,7 @@ class Cifar10Designs(Analysis[Parameters]):
         return Parameters()
 
     def run(self, cell: Cell, context: Context) -> Outcome:
-        from lab import models
-        from lab.counting import count
-
-        return {
-            name: layers.to_json(count(models.load(source), (3, 32, 32), name=source))
-            for name, (_, source) in NETWORKS.items()
-        }
+        return {name: layers.counted(source) for name, (_, source) in NETWORKS.items()}
 
     def summarize(self, parameters: Parameters, outcomes: Mapping[str, Outcome]) -> Summary:
         metrics: dict[str, Metric] = {}

@@ -138,23 +138,20 @@ def _pair(shape: tuple[int, int, int], filters: Any) -> dict[str, Any]:
     }
 
 
-def _shown(ledger: Ledger) -> list[Layer]:
-    return [layer for layer in ledger.layers if layers.is_convolution(layer) or "pooling" in layer.elements]
-
-
 def _branch(layer: Layer) -> str:
     return layer.name.split(".")[0]
 
 
 def _branch_macs(ledger: Ledger) -> dict[str, int]:
     return {
-        branch: sum(layer.macs for layer in _shown(ledger) if _branch(layer) == branch) for branch in BRANCHES
+        branch: sum(layer.macs for layer in layers.main_layers(ledger) if _branch(layer) == branch)
+        for branch in BRANCHES
     }
 
 
 def _channels(ledger: Ledger) -> int:
     """Channels after concatenation: those of the last layer of each branch."""
-    last = {_branch(layer): layer.output_shape for layer in _shown(ledger)}
+    last = {_branch(layer): layer.output_shape for layer in layers.main_layers(ledger)}
     return sum(shape[0] for shape in last.values() if shape)
 
 
@@ -165,7 +162,7 @@ def _metrics(pair: Mapping[str, Ledger], prefix: str, what: str) -> dict[str, Me
             ledger.macs,
             f"Multiply–accumulates of the {kind} {what}",
             "MACs",
-            arithmetic=" + ".join(str(layer.macs) for layer in _shown(ledger) if layer.macs),
+            arithmetic=" + ".join(str(layer.macs) for layer in layers.main_layers(ledger) if layer.macs),
         )
         metrics[f"{prefix}{kind}_output_channels"] = builders.metric(
             _channels(ledger), f"Output channels of the {kind} {what}", "channels"
@@ -181,7 +178,7 @@ def _metrics(pair: Mapping[str, Ledger], prefix: str, what: str) -> dict[str, Me
 
 def _branch_table(ledger: Ledger, kind: str) -> Table:
     rows = []
-    for layer in _shown(ledger):
+    for layer in layers.main_layers(ledger):
         found = layers.row(layer, COLUMNS, BRANCHES[_branch(layer)])
         filters = layer.output_shape[0] if layer.macs and layer.output_shape else None
         rows.append(found.model_copy(update={"cells": found.cells | {"filters": filters}}))
@@ -223,7 +220,7 @@ def _comparison_table(module: Mapping[str, Ledger], lecture: Mapping[str, Ledger
 
 def _slip(reduced: Ledger) -> dict[str, Metric]:
     """What the lecture's reduced module would need if its 3×3 convolution read twice the channels."""
-    three = [layer for layer in _shown(reduced) if layer.macs and layer.kernel == (3, 3)][-1]
+    three = [layer for layer in layers.main_layers(reduced) if layer.macs and layer.kernel == (3, 3)][-1]
     return {
         "lecture_three_macs": builders.metric(
             three.macs,
@@ -275,7 +272,9 @@ def _filters_table(pairs: Mapping[str, Mapping[str, Ledger]]) -> Table:
     for name, pair in pairs.items():
         channels, _, width = pair["reduced"].input_shape
         filters = [
-            layer.output_shape[0] for layer in _shown(pair["reduced"]) if layer.macs and layer.output_shape
+            layer.output_shape[0]
+            for layer in layers.main_layers(pair["reduced"])
+            if layer.macs and layer.output_shape
         ]
         rows.append(
             {"layer": name, "width": width, "channels": channels, **dict(zip(FILTERS, filters, strict=True))}

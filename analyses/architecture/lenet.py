@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from analyses.architecture import _layers as layers
-from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
+from analyses.architecture._one_network import OneNetwork
+from analyses.plugin import Outcome, Parameters, Summary
 from results import builders
 from results.schema import Table
 
@@ -20,26 +21,17 @@ COLUMNS = (
 )
 
 
-class LeNet(Analysis[Parameters]):
+class LeNet(OneNetwork):
     id = "architecture.lenet"
     title = "Parameters of the LeNet-like network"
     question = "How many parameters does the CIFAR-10 baseline have, layer by layer?"
-    analytic = True
-
-    def parameters(self, profile: Profile) -> Parameters:
-        return Parameters()
-
-    def run(self, cell: Cell, context: Context) -> Outcome:
-        from lab import models
-        from lab.counting import count
-        from lab.networks.lenet import LeNet as Network
-
-        name = "lab.networks.lenet:LeNet"
-        return {"ledger": layers.to_json(count(models.load(name), Network.input_shape, name=name))}
+    network = "lab.networks.lenet:LeNet"
+    words = "the LeNet-like network"
+    what = "The LeNet-like network for CIFAR-10"
 
     def summarize(self, parameters: Parameters, outcomes: Mapping[str, Outcome]) -> Summary:
         ledger = layers.from_json(outcomes["all"]["ledger"])
-        shown = [layer for layer in ledger.layers if layer.parameters or "pooling" in layer.elements]
+        shown = layers.main_layers(ledger)
         rows = [layers.row(layer, COLUMNS) for layer in shown]
         heaviest = max(shown, key=lambda layer: layer.parameters)
         metrics = {

@@ -8,7 +8,7 @@ from analyses.architecture import _layers as layers
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
 from lab.ledger import Layer, Ledger
 from results import builders
-from results.schema import Axis, Chart, Row, Series, Table
+from results.schema import Chart, Row, Table
 
 COLUMNS = (layers.LAYER, layers.OUTPUT, layers.ACTIVATIONS, layers.WEIGHTS, layers.MACS)
 MAC_COLUMNS = (layers.LAYER, layers.OUTPUT, layers.MACS)
@@ -30,11 +30,7 @@ class Vgg19(Analysis[Vgg19Parameters]):
         return Vgg19Parameters()
 
     def run(self, cell: Cell, context: Context) -> Outcome:
-        from lab import models
-        from lab.counting import count
-
-        parameters = Vgg19Parameters.model_validate(cell.settings)
-        return {"ledger": layers.to_json(count(models.load("vgg19"), parameters.input, name="vgg19"))}
+        return {"ledger": layers.counted("vgg19", cell.settings["input"])}
 
     def summarize(self, parameters: Vgg19Parameters, outcomes: Mapping[str, Outcome]) -> Summary:
         ledger = layers.from_json(outcomes["all"]["ledger"])
@@ -102,14 +98,6 @@ class Vgg19(Analysis[Vgg19Parameters]):
         return Summary(metrics, tables, {"shares": _figure(shares)}, findings)
 
 
-def _shown(ledger: Ledger) -> list[Layer]:
-    return [
-        layer
-        for layer in ledger.layers
-        if layers.is_convolution(layer) or layers.is_linear(layer) or "pooling" in layer.elements
-    ]
-
-
 def _labels(shown: Sequence[Layer]) -> list[str]:
     """conv1_1 (3×3, 64), pool1, fc6 …: names by stage, which the paper's own "conv3-64" are not."""
     labels = []
@@ -140,7 +128,7 @@ def _table(ledger: Ledger, shape: tuple[int, int, int]) -> Table:
         },
         arithmetic={"activations": f"{height}·{width}·{channels}"},
     )
-    shown = _shown(ledger)
+    shown = layers.main_layers(ledger)
     rows = [
         first,
         *(layers.row(layer, COLUMNS, label) for layer, label in zip(shown, _labels(shown), strict=True)),
@@ -154,7 +142,7 @@ def _table(ledger: Ledger, shape: tuple[int, int, int]) -> Table:
 
 
 def _mac_table(ledger: Ledger) -> Table:
-    shown = _shown(ledger)
+    shown = layers.main_layers(ledger)
     labelled = zip(shown, _labels(shown), strict=True)
     rows = [layers.row(layer, MAC_COLUMNS, label) for layer, label in labelled if layer.macs]
     return Table(
@@ -181,18 +169,14 @@ def _shares(rows: Sequence[Row]) -> dict[str, list[float]]:
 
 def _figure(shares: Mapping[str, list[float]]) -> Chart:
     labels = {"activations": "Activations", "weights": "Weights", "macs": "MACs"}
-    return Chart(
-        kind="bar",
-        caption="Share of the activations, weights and multiply–accumulates of VGG-19 in each stage.",
+    return builders.bars(
+        "Share of the activations, weights and multiply–accumulates of VGG-19 in each stage.",
+        {label: dict(zip(STAGES, shares[key], strict=True)) for key, label in labels.items()},
+        builders.percent("Share of the total"),
+        x="Stage",
         alt=f"Bars for stages. Activations fall from {shares['activations'][0]:.0%} in the first stage to "
         f"{shares['activations'][-1]:.1%} in the dense layers, which hold {shares['weights'][-1]:.0%} of "
         "the weights.",
-        x=Axis(label="Stage", categories=STAGES),
-        y=Axis(label="Share of the total", unit="%"),
-        series=tuple(
-            Series(label=label, x=tuple(range(len(STAGES))), y=tuple(100 * share for share in shares[key]))
-            for key, label in labels.items()
-        ),
     )
 
 

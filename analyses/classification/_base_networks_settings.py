@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import Field
 
-from analyses.experiments import DataChoice
-from analyses.plugin import Outcome, Parameters
+from analyses.experiments import DataChoice, ImageParameters
+from analyses.plugin import Outcome
 from lab.recipes import Augmentation, Recipe
 
 NETWORKS = {"convnet": "ConvNet", "mobilenet": "MobileNet-like", "resnet": "ResNet-like"}
@@ -22,7 +22,7 @@ SUFFIXES = {LETTER: "letter", COUPLED: "coupled", AUGMENTED: "augmented"}  # how
 Runs = Mapping[str, Mapping[str, Sequence[Outcome]]]  # by kind of training and by network
 
 
-class BaseNetworksParameters(Parameters):
+class BaseNetworksParameters(ImageParameters):
     """shift: pixels by which an augmented image is moved at most. Weight decay is decoupled (AdamW) but in
     the runs with coupled L2 (Adam), and acts on weights, not on biases and batch norm.
     """

@@ -113,7 +113,7 @@ def _metrics(parameters: BaseNetworksParameters, runs: Runs) -> dict[str, Metric
             metrics[f"{PREFIXES[kind]}{name}/test_accuracy"] = records.over_seeds(
                 found[name], "test_accuracy", f"Test accuracy {how}, {label}"
             )
-            metrics |= classifiers.on_test_images(f"{PREFIXES[kind]}{name}", found[name], f"{label}, {how}")
+            metrics |= classifiers.test_metrics(f"{PREFIXES[kind]}{name}", found[name], f"{label}, {how}")
             metrics[f"{PREFIXES[kind]}{name}/train_accuracy"] = records.at_the_end(
                 found[name], "train_accuracy", f"Training accuracy {how} in the last epoch, {label}"
             )

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from pydantic import Field
 
-from analyses.experiments import DataChoice
-from analyses.plugin import Parameters
+from analyses.designs import recipe_a, recipe_b
+from analyses.experiments import ImageParameters
 from lab.recipes import Augmentation, Recipe
 
 DESIGNS = {"design_a": "Design A", "design_b": "Design B"}
@@ -60,7 +59,7 @@ WITH_RATE = {
 }
 
 
-class DesignsParameters(Parameters):
+class DesignsParameters(ImageParameters):
     """Rates were chosen on validation data in single runs. Design B's recipe is Jordan's, scaled to its
     batch; its average of the weights takes the place of his lookahead. Two changes of the ablation bring a
     rate of their own, as they diverge or stall with that of the reference: no batch norm and a constant rate.
@@ -70,7 +69,6 @@ class DesignsParameters(Parameters):
     designs its reference is design A itself, and is not trained twice.
     """
 
-    data: DataChoice = DataChoice()
     seeds: int = Field(3, ge=1)
     seeds_b: int = Field(3, ge=1)
     epochs: int = Field(10, ge=1)
@@ -92,43 +90,3 @@ class DesignsParameters(Parameters):
     def ablation_recipe(self, name: str) -> Recipe:
         """Of design A with that one of CHANGES."""
         return replace(recipe_a(self.ablation_epochs, self.learning_rate), **CHANGES[name][2])
-
-
-def fixed_parameters(widths: Sequence[int]) -> int:
-    """Of design B: the weights of the whitening, and the two scales of batch norm of each block."""
-    return 24 * 3 * 2 * 2 + 2 * sum(widths)
-
-
-def recipe_a(epochs: int, learning_rate: float = 0.1) -> Recipe:
-    return Recipe(
-        epochs=epochs,
-        batch=128,
-        optimizer="sgd",
-        learning_rate=learning_rate,
-        weight_decay=5e-4,
-        schedule="onecycle",
-        warm_up=0.25,
-        label_smoothing=0.1,
-        augmentation=Augmentation(flip="alternating", shift=3),
-    )
-
-
-def recipe_b(epochs: int, ema: float = 0.0, learning_rate: float = 0.6) -> Recipe:
-    """Of design B. Jordan's rate 11.5 and decay 0.0153 are of 1,024 examples and decoupled from momentum: see
-    lab.recipes.
-    """
-    return Recipe(
-        epochs=epochs,
-        batch=500,
-        optimizer="sgd",
-        learning_rate=learning_rate,
-        momentum=0.85,
-        weight_decay=1.5e-3,
-        decay_all=True,
-        bias_factor=64.0,
-        schedule="onecycle",
-        warm_up=0.23,
-        label_smoothing=0.2,
-        augmentation=Augmentation(flip="alternating", shift=2),
-        ema=ema,
-    )

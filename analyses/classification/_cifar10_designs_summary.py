@@ -131,8 +131,7 @@ def _design_pairs(
 def _metrics(designs: Mapping[str, Sequence[Outcome]], parameters: DesignsParameters) -> dict[str, Metric]:
     metrics = {"required": builders.metric(REQUIRED, "Test accuracy asked for", FRACTION)}
     for name, label in DESIGNS.items():
-        metrics |= classifiers.measured(name, designs[name], label)
-        metrics |= classifiers.on_test_images(name, designs[name], label)
+        metrics |= classifiers.metrics(name, designs[name], label)
         metrics[f"{name}/parameters"] = builders.metric(
             designs[name][0]["parameters"], f"Parameters of {label}", "parameters"
         )

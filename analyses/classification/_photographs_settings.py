@@ -6,13 +6,12 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from analyses.experiments import DataChoice
-from analyses.plugin import Parameters
+from analyses.experiments import DataChoice, ImageParameters
 
 SCRATCH_SIZE = (32, 32)  # what the LeNet-like network takes
 
 
-class PhotographsParameters(Parameters):
+class PhotographsParameters(ImageParameters):
     """data: the photographs. size: of the images that transfer is shown, in pixels. epochs, batch,
     learning_rate: of the training from scratch, whose images are mirrored. penalties: strengths of the
     penalty on the weights of the linear classifier, of which validation images choose one. seeds: runs from

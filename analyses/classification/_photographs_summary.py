@@ -111,8 +111,8 @@ def _metrics(
         "Test accuracy from scratch, mean over seeds; interval over test images",
         FRACTION,
     )
-    metrics |= classifiers.on_test_images("transfer", [transfer], "the transferred network")
-    metrics |= classifiers.on_test_images("scratch", runs, "the network from scratch")
+    metrics |= classifiers.test_metrics("transfer", [transfer], "the transferred network")
+    metrics |= classifiers.test_metrics("scratch", runs, "the network from scratch")
     metrics |= builders.metrics(
         "transfer/",
         gain=(

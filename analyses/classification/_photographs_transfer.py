@@ -37,9 +37,7 @@ def train_linear(cell: Cell, context: Context) -> Outcome:
     chosen, test = experiments.parts(choice)
     require_validation(choice.name, len(chosen) - 1)
     source = locate(choice.name)
-    network = weights.load(
-        settings["weights"], settings["architecture"], size=size, download=settings["download"]
-    )
+    network = experiments.pretrained(settings, size)
     features = []
     for number, part in enumerate((*chosen, test)):
         features.append(cached_features(network, part.images, device=context.device).numpy())

@@ -20,10 +20,11 @@ from analyses.classification._base_networks_settings import (
 )
 from analyses.classification._base_networks_summary import summary
 from analyses.classification._base_networks_times import forward_ms, layer_times
-from analyses.plugin import Analysis, Cell, Context, Outcome, Profile
+from analyses.experiments import ImageExperiment
+from analyses.plugin import Cell, Context, Outcome, Profile
 
 
-class BaseNetworks(Analysis[BaseNetworksParameters]):
+class BaseNetworks(ImageExperiment[BaseNetworksParameters]):
     id = "classification.base_networks"
     title = "Three base networks from ten thousand images"
     question = "What do separable convolutions and residual blocks cost and bring, at the same small budget?"
@@ -33,12 +34,6 @@ class BaseNetworks(Analysis[BaseNetworksParameters]):
             data = experiments.QUICK.model_copy(update={"validation": 0})
             return BaseNetworksParameters(data=data, seeds=2, epochs=2, timed_repeats=3)
         return BaseNetworksParameters()
-
-    def datasets(self, parameters: BaseNetworksParameters) -> tuple[str, ...]:
-        return (parameters.data.name,)
-
-    def check(self, parameters: BaseNetworksParameters) -> None:
-        experiments.parts(parameters.data)
 
     def plan(self, parameters: BaseNetworksParameters) -> list[Cell]:
         timing = {"batch": parameters.timed_batch, "repeats": parameters.timed_repeats}
@@ -62,7 +57,7 @@ class BaseNetworks(Analysis[BaseNetworksParameters]):
         timing = cell.settings["timing"]
         if "layers_of" in cell.settings:
             return layer_times(cell.settings["layers_of"], timing["batch"], timing["repeats"], context)
-        outcome, model, data = experiments.trained(cell, context)
+        outcome, model, data = experiments.train(cell, context)
         assert data.test is not None
         outcome["forward_ms"] = forward_ms(model, data, timing["batch"], timing["repeats"])
         return outcome

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from analyses import classifiers, experiments, recipe_tables, records
-from analyses.experiments import DataChoice
+from analyses.experiments import ImageExperiment, ImageParameters
 from analyses.pictures import samples
-from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
+from analyses.plugin import Cell, Context, Outcome, Profile, Summary
 from lab.recipes import Recipe
 from results import builders
 from results.builders import FRACTION
@@ -19,14 +19,13 @@ from results.schema import Figure, Pictures
 from results.text import counted
 
 
-class BaselineParameters(Parameters):
+class BaselineParameters(ImageParameters):
     """Nothing is augmented, normalised inside or smoothed: what those bring is measured by cifar10_designs.
 
     The schedule is a cosine, whose end needs no choice of when to stop; the rate is the largest of 0.1,
     0.05, 0.02 with which validation loss fell in the first epochs.
     """
 
-    data: DataChoice = DataChoice()
     seeds: int = 3
     epochs: int = 10
     batch: int = 128
@@ -34,7 +33,7 @@ class BaselineParameters(Parameters):
     weight_decay: float = 5e-4
 
 
-class Cifar10Baseline(Analysis[BaselineParameters]):
+class Cifar10Baseline(ImageExperiment[BaselineParameters]):
     id = "classification.cifar10_baseline"
     title = "A LeNet-like network on CIFAR-10"
     question = "How well does the LeNet-like network classify CIFAR-10, trained from scratch?"
@@ -43,15 +42,6 @@ class Cifar10Baseline(Analysis[BaselineParameters]):
         if profile == "quick":
             return BaselineParameters(data=experiments.QUICK, seeds=2, epochs=5, batch=64)
         return BaselineParameters()
-
-    def headings(self, parameters: BaselineParameters) -> tuple[str, str]:
-        return experiments.headings(self.title, self.question, parameters.data)
-
-    def datasets(self, parameters: BaselineParameters) -> tuple[str, ...]:
-        return (parameters.data.name,)
-
-    def check(self, parameters: BaselineParameters) -> None:
-        experiments.parts(parameters.data)
 
     def plan(self, parameters: BaselineParameters) -> list[Cell]:
         return experiments.cells(
@@ -64,13 +54,12 @@ class Cifar10Baseline(Analysis[BaselineParameters]):
         )
 
     def run(self, cell: Cell, context: Context) -> Outcome:
-        return experiments.train(cell, context)
+        return experiments.train(cell, context).outcome
 
     def summarize(self, parameters: BaselineParameters, outcomes: Mapping[str, Outcome]) -> Summary:
         runs = list(outcomes.values())
         metrics = {
-            **classifiers.measured("baseline", runs, "the baseline"),
-            **classifiers.on_test_images("baseline", runs, "the baseline"),
+            **classifiers.metrics("baseline", runs, "the baseline"),
             "baseline/lowest_validation_epoch": records.lowest_validation(runs),
             "baseline/epochs": builders.metric(parameters.epochs, "Epochs of training", "epochs"),
         }

@@ -15,10 +15,11 @@ from analyses.classification._cifar10_designs_settings import (
     DesignsParameters,
 )
 from analyses.classification._cifar10_designs_summary import summary
-from analyses.plugin import Analysis, Cell, Context, Outcome, Profile
+from analyses.experiments import ImageExperiment
+from analyses.plugin import Cell, Context, Outcome, Profile
 
 
-class Cifar10Designs(Analysis[DesignsParameters]):
+class Cifar10Designs(ImageExperiment[DesignsParameters]):
     id = "classification.cifar10_designs"
     title = "Two designs for CIFAR-10, and an ablation"
     question = "Which choices lift a small network above the baseline within ten epochs?"
@@ -37,14 +38,8 @@ class Cifar10Designs(Analysis[DesignsParameters]):
             )
         return DesignsParameters(ema=EMA)
 
-    def headings(self, parameters: DesignsParameters) -> tuple[str, str]:
-        return experiments.headings(self.title, self.question, parameters.data)
-
-    def datasets(self, parameters: DesignsParameters) -> tuple[str, ...]:
-        return (parameters.data.name,)
-
     def check(self, parameters: DesignsParameters) -> None:
-        experiments.parts(parameters.data)
+        super().check(parameters)
         experiments.parts(parameters.data.model_copy(update={"train": parameters.ablation_train}))
 
     def plan(self, parameters: DesignsParameters) -> list[Cell]:
@@ -80,7 +75,7 @@ class Cifar10Designs(Analysis[DesignsParameters]):
     def run(self, cell: Cell, context: Context) -> Outcome:
         from lab.training import precision_of, predict
 
-        outcome, model, data = experiments.trained(cell, context)
+        outcome, model, data = experiments.train(cell, context)
         if cell.id.startswith("design_b") and data.test is not None:
             dtype = precision_of(cell.settings["recipe"], context.device, model)
             logits = predict(model, data.test.images, data, dtype, six_views=True)

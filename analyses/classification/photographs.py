@@ -5,7 +5,7 @@
 A LeNet-like network is trained from scratch, and a linear classifier on the features of a network that was
 trained on ImageNet; both on the same images. The strength of the classifier's penalty is chosen on the
 validation images. How many images train, and how long, follows from the data's size unless it is said
-(`analyses.fitting`). Without a folder, drawn shapes stand in.
+(`analyses.size_settings`). Without a folder, drawn shapes stand in.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from analyses import experiments
 from analyses.classification._photographs_settings import SCRATCH_SIZE, PhotographsParameters
 from analyses.classification._photographs_summary import summary
 from analyses.classification._photographs_transfer import train_linear
-from analyses.experiments import DataChoice
-from analyses.plugin import Analysis, Cell, Context, Outcome, Profile
+from analyses.experiments import DataChoice, ImageExperiment
+from analyses.plugin import Cell, Context, Outcome, Profile
 from lab.recipes import Augmentation, Recipe
 
 
-class Photographs(Analysis[PhotographsParameters]):
+class Photographs(ImageExperiment[PhotographsParameters]):
     id = "classification.photographs"
     title = "Photographs of one's own, from scratch and by transfer"
     question = "How well are these photographs told apart, and which are mistaken for what?"
@@ -31,15 +31,9 @@ class Photographs(Analysis[PhotographsParameters]):
             return PhotographsParameters(data=data, size=64, epochs=3, seeds=1)
         return PhotographsParameters()
 
-    def datasets(self, parameters: PhotographsParameters) -> tuple[str, ...]:
-        return (parameters.data.name,)
-
     def headings(self, parameters: PhotographsParameters) -> tuple[str, str]:
         name = parameters.data.title
         return f"{name}: from scratch and by transfer", f"How well are the images of {name} told apart?"
-
-    def check(self, parameters: PhotographsParameters) -> None:
-        experiments.parts(parameters.data)
 
     def plan(self, parameters: PhotographsParameters) -> list[Cell]:
         recipe = Recipe(
@@ -63,7 +57,9 @@ class Photographs(Analysis[PhotographsParameters]):
         return [*scratch, Cell("transfer", transfer)]
 
     def run(self, cell: Cell, context: Context) -> Outcome:
-        return train_linear(cell, context) if cell.id == "transfer" else experiments.train(cell, context)
+        if cell.id == "transfer":
+            return train_linear(cell, context)
+        return experiments.train(cell, context).outcome
 
     summarize = staticmethod(summary)
 

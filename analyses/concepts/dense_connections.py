@@ -64,39 +64,30 @@ class DenseConnections(Analysis[DenseConnectionsParameters]):
         weights = sum(taken * squeezed + 9 * squeezed * added for taken, squeezed, added in layers)
         direct = sum(9 * taken * added for taken, _, added in layers)
         plain = sum(9 * taken * taken for taken, _, _ in layers)
-        metrics = {
-            "growth": builders.metric(growth, "Growth rate: maps that a layer adds", "channels"),
-            "squeezed": builders.metric(
-                layers[0][1], "Maps to which a bottleneck squeezes its input", "channels"
-            ),
-            "layers": builders.metric(len(layers), "Dense layers"),
-            "deepest_layers": builders.metric(len(deepest), "Layers of the longest block"),
-            "deepest_connections": builders.metric(
-                len(deepest) * (len(deepest) + 1) // 2,
-                "Connections within the longest block",
-                arithmetic=f"{len(deepest)}·({len(deepest)} + 1)/2",
-            ),
-            "deepest_taken": builders.metric(
-                deepest[-1][0], "Maps that the last layer of the longest block takes"
-            ),
-            "parameters": builders.metric(
-                network["parameters"], f"Parameters of {parameters.network}", "parameters"
-            ),
-            "rival_parameters": builders.metric(
-                rival["parameters"], f"Parameters of {parameters.rival}", "parameters"
-            ),
-            "macs": builders.metric(network["macs"], f"MACs of {parameters.network}", "MACs"),
-            "rival_macs": builders.metric(rival["macs"], f"MACs of {parameters.rival}", "MACs"),
-            "weights": builders.metric(weights, "Weights of the dense layers", "parameters"),
-            "direct_weights": builders.metric(
-                direct, "Weights of the dense layers without bottlenecks", "parameters"
-            ),
-            "plain_weights": builders.metric(
+        metrics = builders.metrics(
+            "",
+            growth=(growth, "Growth rate: maps that a layer adds", "channels"),
+            squeezed=(layers[0][1], "Maps to which a bottleneck squeezes its input", "channels"),
+            layers=(len(layers), "Dense layers"),
+            deepest_layers=(len(deepest), "Layers of the longest block"),
+            deepest_taken=(deepest[-1][0], "Maps that the last layer of the longest block takes"),
+            parameters=(network["parameters"], f"Parameters of {parameters.network}", "parameters"),
+            rival_parameters=(rival["parameters"], f"Parameters of {parameters.rival}", "parameters"),
+            macs=(network["macs"], f"MACs of {parameters.network}", "MACs"),
+            rival_macs=(rival["macs"], f"MACs of {parameters.rival}", "MACs"),
+            weights=(weights, "Weights of the dense layers", "parameters"),
+            direct_weights=(direct, "Weights of the dense layers without bottlenecks", "parameters"),
+            plain_weights=(
                 plain,
                 "Weights of 3×3 convolutions that give as many maps as each dense layer takes",
                 "parameters",
             ),
-        }
+        )
+        metrics["deepest_connections"] = builders.metric(
+            len(deepest) * (len(deepest) + 1) // 2,
+            "Connections within the longest block",
+            arithmetic=f"{len(deepest)}·({len(deepest)} + 1)/2",
+        )
         named = {"stem": "Stem", "head": "Head"}
         rows = []
         for name, part in parts.items():

@@ -15,7 +15,7 @@ from pydantic import Field
 from analyses.pictures import png
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
 from results import builders
-from results.schema import Metric, Picture, Pictures
+from results.schema import Picture, Pictures
 from results.text import counted
 
 if TYPE_CHECKING:
@@ -88,23 +88,18 @@ class Segmentation(Analysis[SegmentationParameters]):
         (outcome,) = outcomes.values()
         found = sum(one >= parameters.threshold for one in outcome["best"])
         iou = outcome["iou"]
-        metrics = {
-            "objects": Metric(value=len(OBJECTS), title="Objects in the scene", unit="objects"),
-            "clusters": Metric(value=parameters.clusters, title="Clusters of colours"),
-            "threshold": Metric(value=parameters.threshold, title="IoU from which an object is found"),
-            "regions": Metric(value=outcome["regions"], title="Connected regions of a class"),
-            "found": Metric(value=found, title="Objects found by connected regions", unit="objects"),
-            "front_iou": Metric(
-                value=outcome["best"][1], title="IoU of the region of both disks with the front one"
-            ),
-            "back_iou": Metric(
-                value=outcome["best"][0], title="IoU of the region of both disks with the back one"
-            ),
-            "mean_iou": Metric(
-                value=sum(iou.values()) / len(iou), title="Mean IoU of clusters over the classes"
-            ),
-        } | {
-            f"{name}/iou": Metric(value=value, title=f"IoU of clusters with the class {name}")
+        metrics = builders.metrics(
+            "",
+            objects=(len(OBJECTS), "Objects in the scene", "objects"),
+            clusters=(parameters.clusters, "Clusters of colours"),
+            threshold=(parameters.threshold, "IoU from which an object is found"),
+            regions=(outcome["regions"], "Connected regions of a class"),
+            found=(found, "Objects found by connected regions", "objects"),
+            front_iou=(outcome["best"][1], "IoU of the region of both disks with the front one"),
+            back_iou=(outcome["best"][0], "IoU of the region of both disks with the back one"),
+            mean_iou=(sum(iou.values()) / len(iou), "Mean IoU of clusters over the classes"),
+        ) | {
+            f"{name}/iou": builders.metric(value, f"IoU of clusters with the class {name}")
             for name, value in iou.items()
         }
         pictures = outcome["pictures"]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from analyses.detection import _detection as detection
-from analyses.detection._detection import CanvasChoice
+from analyses.detection._canvases import CanvasChoice, load
 from results.schema import Box, Picture, Pictures
 
 SHOWN = 3  # training, and as many test canvases
@@ -18,7 +17,7 @@ def canvases(choice: CanvasChoice) -> Pictures:
     from analyses.pictures import shown
     from lab.detection import crop, theta
 
-    data, classes = detection.load(choice, "cpu")
+    data, classes = load(choice, "cpu")
     assert data.test is not None
     found = []
     for split, part in (("Training", data.train), ("Test", data.test)):

@@ -8,8 +8,7 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
-from analyses.detection._detection import LISTED, CanvasChoice
-from analyses.plugin import Parameters
+from analyses.detection._canvases import LISTED, CanvasParameters
 from results.text import counted
 
 REFERENCE = "reference"
@@ -37,12 +36,11 @@ LINEAR = Change("no ReLU between the two convolutions", network={"name": "mobile
 VARIANTS = {"convnet": {"truth": TRUTH, "roi_align": ROI_ALIGN}, "mobilenet": {"linear": LINEAR}}
 
 
-class DetectorParameters(Parameters):
+class DetectorParameters(CanvasParameters):
     """box_weight: of the box loss, whose offsets are small. ablation_…: the smaller budget of the ablation,
     whose canvases are of the training list alone.
     """
 
-    data: CanvasChoice = CanvasChoice()
     seeds: int = Field(5, ge=1)  # a run takes about a quarter of an hour on one core
     epochs: int = Field(20, ge=1)  # of 100 steps: 2,000
     box_weight: float = Field(10.0, ge=0)

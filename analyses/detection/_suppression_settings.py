@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, model_validator
 
-from analyses.detection import _detection as detection
-from analyses.detection._detection import CanvasChoice
-from analyses.plugin import Parameters
+from analyses.detection._canvases import QUICK, CanvasChoice, CanvasParameters
 
 LISTED = 8  # candidates in the table
 
@@ -17,10 +15,10 @@ DRAWN = (0.7, 0.9)  # higher thresholds, whose boxes are drawn beside those of t
 SHOWN = 3  # training, and as many test canvases, of the spatial transformer
 
 
-class SuppressionParameters(Parameters):
+class SuppressionParameters(CanvasParameters):
     """threshold: of the suppression that is drawn. least: objectness (a probability) of a candidate."""
 
-    data: CanvasChoice = detection.QUICK.model_copy(update={"train": 3_000})
+    data: CanvasChoice = QUICK.model_copy(update={"train": 3_000})
     epochs: int = Field(4, ge=1)
     box_weight: float = Field(10.0, ge=0)
     threshold: float = Field(0.5, ge=0, le=1)

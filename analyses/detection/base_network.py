@@ -13,8 +13,8 @@ from pydantic import Field
 
 from analyses import classifiers, experiments, recipe_tables, records
 from analyses.detection import _detection as detection
-from analyses.experiments import DataChoice
-from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
+from analyses.experiments import DataChoice, ImageExperiment, ImageParameters
+from analyses.plugin import Cell, Context, Outcome, Profile, Summary
 from lab.recipes import Recipe
 from results import builders
 from results.builders import FRACTION
@@ -23,7 +23,7 @@ from results.text import counted
 LABEL = "Base network"
 
 
-class BaseNetworkParameters(Parameters):
+class BaseNetworkParameters(ImageParameters):
     """mirror, shift: what is done to training images, as to the detector's canvases; the text of the exercise
     names no augmentation. required: the test accuracy that it asks for.
     """
@@ -36,7 +36,7 @@ class BaseNetworkParameters(Parameters):
     required: float = Field(0.68, ge=0, le=1)
 
 
-class BaseNetwork(Analysis[BaseNetworkParameters]):
+class BaseNetwork(ImageExperiment[BaseNetworkParameters]):
     id = "detection.base_network"
     title = "The base network of the detector as a classifier"
     question = "How well does the base network of the detector classify, trained alone?"
@@ -47,12 +47,6 @@ class BaseNetwork(Analysis[BaseNetworkParameters]):
             return BaseNetworkParameters(data=data, seeds=2, epochs=3)
         return BaseNetworkParameters()
 
-    def datasets(self, parameters: BaseNetworkParameters) -> tuple[str, ...]:
-        return (parameters.data.name,)
-
-    def check(self, parameters: BaseNetworkParameters) -> None:
-        experiments.parts(parameters.data)
-
     def plan(self, parameters: BaseNetworkParameters) -> list[Cell]:
         network, recipe = {"name": "detector base"}, _recipe(parameters)
         return experiments.cells(
@@ -60,11 +54,11 @@ class BaseNetwork(Analysis[BaseNetworkParameters]):
         )
 
     def run(self, cell: Cell, context: Context) -> Outcome:
-        return experiments.train(cell, context)
+        return experiments.train(cell, context).outcome
 
     def summarize(self, parameters: BaseNetworkParameters, outcomes: Mapping[str, Outcome]) -> Summary:
         runs = list(outcomes.values())
-        metrics = classifiers.measured("base", runs, "the base network")
+        metrics = classifiers.metrics("base", runs, "the base network")
         metrics["base/required"] = builders.metric(
             parameters.required, "Test accuracy that is asked for", FRACTION
         )

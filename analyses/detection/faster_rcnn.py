@@ -12,15 +12,16 @@ from collections.abc import Mapping
 
 from analyses import records
 from analyses.detection import _detection as detection
+from analyses.detection._canvases import QUICK, CanvasExperiment
 from analyses.detection._detection import NETWORKS
 from analyses.detection._faster_rcnn_media import canvases
 from analyses.detection._faster_rcnn_settings import VARIANTS, Change, DetectorParameters
 from analyses.detection._faster_rcnn_summary import summary
-from analyses.plugin import Analysis, Cell, Context, Outcome, Profile
+from analyses.plugin import Cell, Context, Outcome, Profile
 from results.schema import Figure
 
 
-class FasterRcnn(Analysis[DetectorParameters]):
+class FasterRcnn(CanvasExperiment[DetectorParameters]):
     id = "detection.faster_rcnn"
     title = "Faster R-CNN with three base networks"
     question = "How well does one small network find an object and name it, and what does each part bring?"
@@ -28,7 +29,7 @@ class FasterRcnn(Analysis[DetectorParameters]):
     def parameters(self, profile: Profile) -> DetectorParameters:
         if profile == "quick":
             return DetectorParameters(
-                data=detection.QUICK,
+                data=QUICK,
                 seeds=2,
                 epochs=2,
                 ablation_seeds=2,
@@ -37,12 +38,6 @@ class FasterRcnn(Analysis[DetectorParameters]):
                 ablation_epochs=2,
             )
         return DetectorParameters()
-
-    def datasets(self, parameters: DetectorParameters) -> tuple[str, ...]:
-        return parameters.data.sources()
-
-    def check(self, parameters: DetectorParameters) -> None:
-        detection.check(parameters.data)
 
     def plan(self, parameters: DetectorParameters) -> list[Cell]:
         weights = {"weights": (1.0, parameters.box_weight, 1.0)}

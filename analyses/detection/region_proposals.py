@@ -17,8 +17,8 @@ from analyses import comparing, recipe_tables, records
 from analyses.comparing import Comparison
 from analyses.detection import _detection as detection
 from analyses.detection import _detection_charts as charts
-from analyses.detection._detection import CanvasChoice
-from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
+from analyses.detection._canvases import QUICK, CanvasExperiment, CanvasParameters, check_canvases
+from analyses.plugin import Cell, Context, Outcome, Profile, Summary
 from lab.canvas import ANCHOR, CANVAS, NEGATIVE, OBJECTS, STRIDE
 from lab.recipes import Recipe
 from results import builders
@@ -40,34 +40,30 @@ MEASURED = {  # name of the metric → what is measured, title, unit
 }
 
 
-class ProposalParameters(Parameters):
+class ProposalParameters(CanvasParameters):
     """positive: IoU above which a cell is positive. box_weight: of the box loss, as the offsets are small.
 
     Both were chosen in single runs on held-out canvases of the training list.
     """
 
-    data: CanvasChoice = CanvasChoice()
     seeds: int = Field(3, ge=1)
     epochs: int = Field(20, ge=1)  # of 100 steps
     positive: float = Field(0.5, ge=0.1, le=1)
     box_weight: float = Field(10.0, ge=0)
 
 
-class RegionProposals(Analysis[ProposalParameters]):
+class RegionProposals(CanvasExperiment[ProposalParameters]):
     id = "detection.region_proposals"
     title = "Region proposals on a small canvas"
     question = "How well does a small network propose where the object is?"
 
     def parameters(self, profile: Profile) -> ProposalParameters:
         if profile == "quick":
-            return ProposalParameters(data=detection.QUICK, seeds=2, epochs=2)
+            return ProposalParameters(data=QUICK, seeds=2, epochs=2)
         return ProposalParameters()
 
-    def datasets(self, parameters: ProposalParameters) -> tuple[str, ...]:
-        return parameters.data.sources()
-
     def check(self, parameters: ProposalParameters) -> None:
-        detection.check(parameters.data, named=False)
+        check_canvases(parameters.data, named=False)
 
     def plan(self, parameters: ProposalParameters) -> list[Cell]:
         return [

@@ -11,31 +11,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from analyses.detection import _detection as detection
-from analyses.detection._detection import CanvasChoice, Predicted
+from analyses.detection._canvases import QUICK, CanvasChoice, CanvasExperiment, load
+from analyses.detection._detection import Predicted
 from analyses.detection._suppression_settings import SHOWN, SuppressionParameters
 from analyses.detection._suppression_summary import summary
 from analyses.pictures import png
-from analyses.plugin import Analysis, Cell, Context, Outcome, Profile
+from analyses.plugin import Cell, Context, Outcome, Profile
 
 if TYPE_CHECKING:
     from lab.training import Images
 
 
-class SuppressionExample(Analysis[SuppressionParameters]):
+class SuppressionExample(CanvasExperiment[SuppressionParameters]):
     id = "detection.suppression"
     title = "Non-maximum suppression on an example"
     question = "How do many overlapping proposals become one box?"
 
     def parameters(self, profile: Profile) -> SuppressionParameters:
         if profile == "quick":
-            return SuppressionParameters(data=detection.QUICK, epochs=3)
+            return SuppressionParameters(data=QUICK, epochs=3)
         return SuppressionParameters()
-
-    def datasets(self, parameters: SuppressionParameters) -> tuple[str, ...]:
-        return parameters.data.sources()
-
-    def check(self, parameters: SuppressionParameters) -> None:
-        detection.check(parameters.data)
 
     def plan(self, parameters: SuppressionParameters) -> list[Cell]:
         (cell,) = detection.cells(
@@ -67,7 +62,7 @@ class SuppressionExample(Analysis[SuppressionParameters]):
         outcome, model, data = detection.trained(cell, context)
         assert isinstance(model, Detector) and data.test is not None
         dtype = precision_of(cell.settings["recipe"], context.device, model)
-        _, classes = detection.load(choice, context.device)
+        _, classes = load(choice, context.device)
 
         def looks(part: Images, first: int) -> tuple[Predicted, list[Outcome]]:
             """What is predicted of SHOWN images of a part, and what the head sees of each, as pictures."""

@@ -10,14 +10,13 @@ from collections.abc import Mapping
 
 from pydantic import Field
 
-from analyses.interpretation import _interpretation as shared
+from analyses import experiments, feature_maps
 from analyses.interpretation._interpretation import NetworkParameters
 from analyses.plugin import Analysis, Cell, Context, Outcome, Profile, Summary
 from results import builders
+from results.builders import FRACTION
 from results.schema import Table
 from results.text import count
-
-FRACTION = "fraction"
 
 
 class FilterParameters(NetworkParameters):
@@ -46,17 +45,17 @@ class Filters(Analysis[FilterParameters]):
         from lab.interpretation import photograph
 
         settings = cell.settings
-        network = shared.network(settings)
-        image = shared.square(photograph(settings["image"]), network.crop)
+        network = experiments.pretrained(settings, settings["size"])
+        image = feature_maps.square(photograph(settings["image"]), network.crop)
         outputs = weights.last_linear(network.model)[1].out_features
-        names = network.classes or tuple(map(str, range(outputs)))
+        names = experiments.class_names(network, outputs)
         described: Outcome = {"diverged": False, "weights": weights.describe(network)}
-        return described | shared.maps_of(network, image, names, settings["shown"])
+        return described | feature_maps.maps_of(network, image, names, settings["shown"])
 
     def summarize(self, parameters: FilterParameters, outcomes: Mapping[str, Outcome]) -> Summary:
         outcome = outcomes["image"]
         architecture = outcome["weights"]["architecture"]
-        network = shared.NAMES.get(architecture, architecture)
+        network = experiments.network_name(architecture)
         metrics = {
             "image/probability": builders.metric(
                 outcome["said"][0][1], f"Probability of {outcome['said'][0][0]}", FRACTION
@@ -66,12 +65,12 @@ class Filters(Analysis[FilterParameters]):
                 outcome["filter_size"][2], "Height and width of the first filters", "pixels"
             ),
         }
-        metrics |= shared.map_metrics(outcome, architecture)
+        metrics |= feature_maps.map_metrics(outcome, architecture)
         return Summary(
             metrics=metrics,
             tables={"said": _said_table(outcome)},
-            figures=shared.map_figures(outcome, network, parameters.image, architecture),
-            findings=shared.map_findings(metrics, parameters.image),
+            figures=feature_maps.map_figures(outcome, network, parameters.image, architecture),
+            findings=feature_maps.map_findings(metrics, parameters.image),
             note=f"Weights: {outcome['weights']['source']}, SHA-256 {outcome['weights']['sha256']}.",
         )
 

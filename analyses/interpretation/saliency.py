@@ -13,13 +13,12 @@ from statistics import mean
 
 from pydantic import Field
 
-from analyses import records
-from analyses.interpretation import _interpretation as shared
-from analyses.interpretation._interpretation import NetworkParameters
-from analyses.pictures import heat, png
+from analyses import comparing, experiments
+from analyses.interpretation._interpretation import NetworkParameters, shown
+from analyses.pictures import CREDITS, credit, drawn, heat, png
 from analyses.plugin import Analysis, Cell, Context, Outcome, Profile, Summary
 from results import builders
-from results.schema import Axis, Chart, Metric, Picture, Pictures, Series, Table
+from results.schema import Chart, Metric, Picture, Pictures, Table
 from results.text import count, counted
 
 NAMES = {"gradient": "Gradient", "guided": "Guided backpropagation", "integrated": "Integrated gradients"}
@@ -30,7 +29,6 @@ DEPTHS = {
     "all": "all layers",
 }
 RATIO = "rank correlation"
-SIGNIFICANT = 0.05  # of p-values that Holm's correction adjusted
 
 
 class SaliencyParameters(NetworkParameters):
@@ -63,13 +61,13 @@ class Saliency(Analysis[SaliencyParameters]):
         from lab.interpretation import attribute, likeness, photograph, randomised, settle, weighted_layers
 
         settings, seed = cell.settings, cell.seed or 0
-        network = shared.network(settings)
+        network = experiments.pretrained(settings, settings["size"])
         image = photograph(settings["image"])
         seen = network.prepared(image, crop=True)
         with torch.no_grad():
             shares = network.model(seen).softmax(1)
         target = shares.argmax(1)
-        names = network.classes or tuple(map(str, range(shares.shape[1])))
+        names = experiments.class_names(network, shares.shape[1])
         count = len(weighted_layers(network.model))
         layers = {"head": 1, "quarter": max(1, count // 4), "half": max(1, count // 2), "all": count}
         intact = {method: attribute(network.model, seen, target, method)[0] for method in NAMES}
@@ -91,16 +89,15 @@ class Saliency(Analysis[SaliencyParameters]):
             "likeness": found,
         }
         if seed == 0:
-            outcome["photograph"] = png(shared.shown(network, image))
+            outcome["photograph"] = png(shown(network, image))
             for name, maps in (("intact", intact), ("redrawn", last)):
                 outcome[name] = {
-                    method: heat(shared.drawn(one.abs().sum(0, keepdim=True))[0])
-                    for method, one in maps.items()
+                    method: heat(drawn(one.abs().sum(0, keepdim=True))[0]) for method, one in maps.items()
                 }
         return outcome
 
     def summarize(self, parameters: SaliencyParameters, outcomes: Mapping[str, Outcome]) -> Summary:
-        from lab.evaluation import holm, over_seeds, paired_over_seeds
+        from lab.evaluation import over_seeds
 
         likeness = {
             method: {
@@ -124,23 +121,17 @@ class Saliency(Analysis[SaliencyParameters]):
                     over="randomisations",
                 )
         others = [method for method in NAMES if method != "guided"]
-        differences = [
-            paired_over_seeds(likeness["guided"]["half"], likeness[other]["half"]) for other in others
-        ]
-        for other, difference in zip(others, differences, strict=True):
+        over = comparing.compared(
+            {other: (likeness["guided"]["half"], likeness[other]["half"]) for other in others}
+        )
+        for other, comparison in over.items():
             metrics[f"guided/over/{other}"] = builders.metric(
-                difference.difference,
+                comparison.difference,
                 "Difference in likeness with half of the layers randomised between guided backpropagation "
                 f"and {NAMES[other].lower()}",
                 RATIO,
                 over="randomisations",
             )
-        larger = {
-            other: p is not None and p < SIGNIFICANT and difference.difference.value > 0
-            for other, difference, p in zip(
-                others, differences, holm([one.p for one in differences]), strict=True
-            )
-        }
         for image in parameters.images:
             one = outcomes[f"{image}/0"]
             metrics[f"image/{_key(image)}/probability"] = builders.metric(
@@ -157,14 +148,14 @@ class Saliency(Analysis[SaliencyParameters]):
                     "With half of the layers randomised, guided backpropagation keeps "
                     "significantly more of its map than the gradient, and a rank correlation significantly "
                     "above one half",
-                    larger["gradient"] and guided.is_above(0.5),
+                    over["gradient"].verdict == "more" and guided.is_above(0.5),
                     "guided/likeness/half",
                     "guided/over/gradient",
                 ),
                 "guided_is_least_sensitive": builders.statement(
                     "With half of the layers randomised, guided backpropagation keeps "
                     "significantly more of its map than each other method",
-                    all(larger.values()),
+                    all(one.verdict == "more" for one in over.values()),
                     *(f"guided/over/{other}" for other in others),
                 ),
                 "stay_above_zero": builders.family(
@@ -200,7 +191,7 @@ class Saliency(Analysis[SaliencyParameters]):
 
 
 def _key(image: str) -> str:
-    return image if image in shared.CREDITS else "own"
+    return image if image in CREDITS else "own"
 
 
 def _table(metrics: Mapping[str, Metric], parameters: SaliencyParameters) -> Table:
@@ -226,29 +217,21 @@ def _table(metrics: Mapping[str, Metric], parameters: SaliencyParameters) -> Tab
 
 
 def _cascade(metrics: Mapping[str, Metric], parameters: SaliencyParameters) -> Chart:
-    series = []
-    for method, name in NAMES.items():
-        found = [metrics[f"{method}/likeness/{depth}"] for depth in DEPTHS]
-        series.append(
-            Series(
-                label=name,
-                x=tuple(map(float, range(len(found)))),
-                y=tuple(one.value for one in found),
-                **records.interval(found),
-            )
-        )
-    said = ", ".join(f"{one.label} from {one.y[0]:.2f} to {one.y[-1]:.2f}" for one in series)
-    return Chart(
-        kind="bar",
-        caption="Rank correlation between the attribution of the trained network and that of the same "
+    found = {
+        name: {words.capitalize(): metrics[f"{method}/likeness/{depth}"] for depth, words in DEPTHS.items()}
+        for method, name in NAMES.items()
+    }
+    ends = [(name, [one.value for one in by_depth.values()]) for name, by_depth in found.items()]
+    said = ", ".join(f"{name} from {values[0]:.2f} to {values[-1]:.2f}" for name, values in ends)
+    return builders.bars(
+        "Rank correlation between the attribution of the trained network and that of the same "
         "network after the last layer, a quarter, half or all of its layers have been randomised, starting "
         "at the output (means over "
-        f"{counted(len(parameters.images), 'photographs')}). Error bars are 95% confidence intervals over "
-        f"{counted(parameters.seeds, 'randomisations')}.",
+        f"{counted(len(parameters.images), 'photographs')}).",
+        found,
+        builders.number("Rank correlation"),
+        x="Layers randomised",
         alt=f"Bars of rank correlations by the share of layers randomised: {said}.",
-        x=Axis(label="Layers randomised", categories=tuple(words.capitalize() for words in DEPTHS.values())),
-        y=Axis(label="Rank correlation"),
-        series=tuple(series),
     )
 
 

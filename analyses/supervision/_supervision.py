@@ -6,18 +6,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import Field
 
-from analyses import classifiers, comparing, experiments, recipe_tables, records
-from analyses.classification._cifar10_designs_settings import recipe_a
+from analyses import classifiers, comparing, domains, experiments, recipe_tables, records
 from analyses.comparing import Comparison
-from analyses.experiments import DataChoice
-from analyses.plugin import Cell, Context, Outcome, Parameters
+from analyses.designs import recipe_a
+from analyses.domains import Domain
+from analyses.experiments import DataChoice, ImageExperiment, ImageParameters
+from analyses.plugin import Cell, Context, Outcome
 from analyses.records import classified
-from analyses.transfer import _transfer as transfer
-from analyses.transfer._transfer import Domain
 from lab.recipes import Recipe
 from results import builders
 from results.schema import Finding, Metric, Table
@@ -35,7 +34,7 @@ PARTS = {
 }
 
 
-class SourceParameters(Parameters):
+class SourceParameters(ImageParameters):
     """data: the source. target: what the network is transferred to. probe_rates: of the linear probe, of
     which validation images of the target choose; finetune_rate was chosen by them in single runs.
     """
@@ -59,13 +58,6 @@ class SourceParameters(Parameters):
             "finetune": replace(later, epochs=self.finetune_epochs, learning_rate=self.finetune_rate),
         }
 
-    def check(self) -> None:
-        """DataError where source or target do not have the classes and images that are asked for."""
-        from lab.datasets.sufficiency import require_classes
-
-        experiments.parts(self.data)
-        require_classes({"training": transfer.load(self.target).train})
-
     def cells(self, name: str, **settings: Any) -> list[Cell]:
         common = {
             "data": self.data,
@@ -74,6 +66,22 @@ class SourceParameters(Parameters):
             "recipes": self.recipes(),
         }
         return [Cell(f"{name}/{seed}", common | settings, seed) for seed in range(self.seeds)]
+
+
+SourceP = TypeVar("SourceP", bound=SourceParameters)
+
+
+class SourceExperiment(ImageExperiment[SourceP]):
+    """An experiment that trains on a source, and transfers to a target."""
+
+    def datasets(self, parameters: SourceP) -> tuple[str, ...]:
+        return (parameters.data.name, parameters.target.name)
+
+    def check(self, parameters: SourceP) -> None:
+        from lab.datasets.sufficiency import require_classes
+
+        super().check(parameters)
+        require_classes({"training": domains.load(parameters.target).train})
 
 
 def quick() -> dict[str, Any]:
@@ -106,7 +114,7 @@ def transferred(
     seed, settings = cell.seed or 0, cell.settings
     recipes: dict[str, Recipe] = settings["recipes"]
     domain: Domain = settings["target"]
-    parts = transfer.load(domain)
+    parts = domains.load(domain)
 
     def trained(model: Any, shown: Data, name: str, **more: Any) -> Any:
         data = replace(shown, test=None)
@@ -169,7 +177,7 @@ def accuracies(prefix: str, words: str, runs: Sequence[Outcome]) -> dict[str, Me
             runs, part, f"Test accuracy {where}: {words}"
         )
         predicted = [run.get("predicted", {}).get(part, {}) for run in runs]
-        metrics |= classifiers.on_test_images(f"{prefix}/{part}", predicted, f"{words}, {where}")
+        metrics |= classifiers.test_metrics(f"{prefix}/{part}", predicted, f"{words}, {where}")
     return metrics
 
 

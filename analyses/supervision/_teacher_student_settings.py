@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
-from analyses.classification._cifar10_designs_settings import recipe_a, recipe_b
-from analyses.experiments import DataChoice
-from analyses.plugin import Cell, Parameters
+from analyses.designs import recipe_a, recipe_b
+from analyses.experiments import ImageParameters
+from analyses.plugin import Cell
 from analyses.supervision import _supervision as supervision
 from lab.recipes import Recipe
 
@@ -18,7 +18,7 @@ TEACHER = "whitened"  # design B of classification.cifar10_designs, and its stud
 STUDENT = supervision.NETWORK
 
 
-class TeacherParameters(Parameters):
+class TeacherParameters(ImageParameters):
     """data: its training images are `labelled` ones and the unlabelled rest; validation images choose K.
 
     k: images chosen a class. p: classes kept an image; the first is that of the sweep of K, the others are
@@ -29,7 +29,6 @@ class TeacherParameters(Parameters):
     together.
     """
 
-    data: DataChoice = DataChoice()
     labelled: int = Field(2_000, ge=2)
     k: tuple[Positive, ...] = Field((50, 200, 500, 1_000, 2_000, 4_000), min_length=2)
     p: tuple[Positive, ...] = Field((1, 2, 5), min_length=1)

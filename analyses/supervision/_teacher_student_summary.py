@@ -89,7 +89,7 @@ def _metrics(
         metrics[f"{name}/test_accuracy"] = records.over_seeds(
             runs[name], "test_accuracy", f"Test accuracy: {label}"
         )
-        metrics |= classifiers.on_test_images(name, runs[name], label)
+        metrics |= classifiers.test_metrics(name, runs[name], label)
         if name not in ("teacher", "supervised"):
             metrics[f"{name}/precision"] = records.over_seeds(
                 runs[name], "precision", f"Share of right labels: {label}"

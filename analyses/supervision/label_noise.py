@@ -14,9 +14,9 @@ from pydantic import Field, field_validator
 
 from analyses import comparing, records
 from analyses.comparing import Comparison
-from analyses.plugin import Analysis, Cell, Context, Outcome, Profile, Summary
+from analyses.plugin import Cell, Context, Outcome, Profile, Summary
 from analyses.supervision import _supervision as supervision
-from analyses.supervision._supervision import SourceParameters
+from analyses.supervision._supervision import SourceExperiment, SourceParameters
 from results import builders
 from results.builders import FRACTION
 from results.schema import Axis, Chart, Finding, Metric, Table
@@ -44,7 +44,7 @@ class NoiseParameters(SourceParameters):
         return tuple(sorted(set(noise)))
 
 
-class LabelNoise(Analysis[NoiseParameters]):
+class LabelNoise(SourceExperiment[NoiseParameters]):
     id = "supervision.label_noise"
     title = "Wrong labels in pre-training"
     question = "What do wrong labels of the source cost on the target?"
@@ -53,12 +53,6 @@ class LabelNoise(Analysis[NoiseParameters]):
         if profile == "quick":
             return NoiseParameters(**supervision.quick())
         return NoiseParameters()
-
-    def datasets(self, parameters: NoiseParameters) -> tuple[str, ...]:
-        return (parameters.data.name, parameters.target.name)
-
-    def check(self, parameters: NoiseParameters) -> None:
-        parameters.check()
 
     def plan(self, parameters: NoiseParameters) -> list[Cell]:
         return [

@@ -14,9 +14,9 @@ from pydantic import Field
 from analyses import comparing, records
 from analyses.comparing import Comparison
 from analyses.experiments import DataChoice
-from analyses.plugin import Analysis, Cell, Context, Outcome, Profile, Summary
+from analyses.plugin import Cell, Context, Outcome, Profile, Summary
 from analyses.supervision import _supervision as supervision
-from analyses.supervision._supervision import SourceParameters
+from analyses.supervision._supervision import SourceExperiment, SourceParameters
 from results import builders
 from results.schema import Finding, Metric
 
@@ -36,7 +36,7 @@ class ResamplingParameters(SourceParameters):
     published: float = 0.05
 
 
-class Resampling(Analysis[ResamplingParameters]):
+class Resampling(SourceExperiment[ResamplingParameters]):
     id = "supervision.resampling"
     title = "A long tail of classes"
     question = "How often should rare classes be shown in pre-training?"
@@ -46,12 +46,6 @@ class Resampling(Analysis[ResamplingParameters]):
             small = supervision.quick() | {"data": DataChoice(name="shapes", train=2_000, validation=0)}
             return ResamplingParameters(largest=150, **small)
         return ResamplingParameters()
-
-    def datasets(self, parameters: ResamplingParameters) -> tuple[str, ...]:
-        return (parameters.data.name, parameters.target.name)
-
-    def check(self, parameters: ResamplingParameters) -> None:
-        parameters.check()
 
     def plan(self, parameters: ResamplingParameters) -> list[Cell]:
         return [

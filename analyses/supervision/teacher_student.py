@@ -11,14 +11,14 @@ Every student is shown as many images, whatever K is. A seed decides which image
 from __future__ import annotations
 
 from analyses import experiments
-from analyses.experiments import DataChoice
-from analyses.plugin import Analysis, Cell, Context, Outcome, Profile
+from analyses.experiments import DataChoice, ImageExperiment
+from analyses.plugin import Cell, Context, Outcome, Profile
 from analyses.supervision._teacher_student_settings import TeacherParameters, cells_of
 from analyses.supervision._teacher_student_summary import summary
 from analyses.supervision._teacher_student_training import divide, pool_of, run_student, run_teacher
 
 
-class TeacherStudent(Analysis[TeacherParameters]):
+class TeacherStudent(ImageExperiment[TeacherParameters]):
     id = "supervision.teacher_student"
     title = "Teacher and student"
     question = "How many unlabelled images should a teacher label for its student?"
@@ -42,13 +42,10 @@ class TeacherStudent(Analysis[TeacherParameters]):
             )
         return TeacherParameters()
 
-    def datasets(self, parameters: TeacherParameters) -> tuple[str, ...]:
-        return (parameters.data.name,)
-
     def check(self, parameters: TeacherParameters) -> None:
         from lab.datasets import DataError
 
-        experiments.parts(parameters.data)
+        super().check(parameters)
         data, classes = experiments.load(parameters.data, "cpu")
         if max(parameters.p) > len(classes):
             raise DataError(

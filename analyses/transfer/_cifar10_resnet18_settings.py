@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import Field
 
-from analyses.experiments import DataChoice
-from analyses.plugin import Choice, Outcome, Parameters
+from analyses.experiments import ImageParameters
+from analyses.plugin import Choice, Outcome
 from lab.recipes import Augmentation, Recipe
 
 Runs = Mapping[str, Sequence[Outcome]]  # by network, its outcomes by seed
@@ -27,7 +27,7 @@ class Candidate(Choice):
     download: bool = False
 
 
-class LastStageParameters(Parameters):
+class LastStageParameters(ImageParameters):
     """pretrained: the network of the protocol, or what follows it in its place. resnet18: another network
     beside the two, such as ResNet-18 from scratch. Images are mirrored in training where all layers are
     trained; kept activations are of the images as they are. duplicates: the similarity from which on a test
@@ -36,7 +36,6 @@ class LastStageParameters(Parameters):
     seeds, own_seeds: of the candidates, and of the network of our own.
     """
 
-    data: DataChoice = DataChoice()
     pretrained: Candidate = Candidate(weights="lite0", layer="blocks.5")
     resnet18: Candidate | None = None
     learning_rate: float = Field(5e-4, gt=0)

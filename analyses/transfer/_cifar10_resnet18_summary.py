@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from analyses import classifiers, records
-from analyses.classification._cifar10_designs_settings import fixed_parameters
+from analyses import classifiers, domains, feature_maps, records
 from analyses.comparing import Comparison
+from analyses.designs import fixed_parameters
 from analyses.experiments import DataChoice
-from analyses.interpretation import _interpretation as interpretation
 from analyses.plugin import Outcome, Summary
 from analyses.transfer import _cifar10_resnet18_tables as tables
 from analyses.transfer import _transfer as transfer
@@ -31,7 +30,7 @@ def summary(parameters: LastStageParameters, outcomes: Mapping[str, Outcome]) ->
         compared = transfer.compare(accuracies, pairs, "seeds")
     metrics = _metrics(parameters, runs, titles)
     metrics |= transfer.comparison_metrics(compared, pairs, titles)
-    metrics |= transfer.duplicate_metrics(outcomes.get("duplicates", {}))
+    metrics |= domains.duplicate_metrics(outcomes.get("duplicates", {}))
     best = runs["pretrained"]
     trained = "its last stage is" if parameters.pretrained.layer else "all of its layers are"
     figures: dict[str, Figure] = {
@@ -48,7 +47,7 @@ def summary(parameters: LastStageParameters, outcomes: Mapping[str, Outcome]) ->
     found_in_maps: dict[str, Finding] = {}
     if maps:
         architecture = best[0]["weights"]["architecture"]
-        figures |= interpretation.map_figures(
+        figures |= feature_maps.map_figures(
             maps,
             f"the trained {tables.network_of(best)}",
             parameters.image,
@@ -59,8 +58,8 @@ def summary(parameters: LastStageParameters, outcomes: Mapping[str, Outcome]) ->
         metrics["image/probability"] = builders.metric(
             share, f"Probability of {named} for the photograph of the figures", FRACTION
         )
-        metrics |= interpretation.map_metrics(maps, architecture)
-        found_in_maps = _naming(named, share) | interpretation.map_findings(metrics, parameters.image)
+        metrics |= feature_maps.map_metrics(maps, architecture)
+        found_in_maps = _naming(named, share) | feature_maps.map_findings(metrics, parameters.image)
     return Summary(
         metrics=metrics,
         tables={
@@ -92,8 +91,7 @@ def _metrics(
 ) -> dict[str, Metric]:
     metrics: dict[str, Metric] = {}
     for name, title in titles.items():
-        metrics |= classifiers.measured(name, runs[name], title)
-        metrics |= classifiers.on_test_images(name, runs[name], title)
+        metrics |= classifiers.metrics(name, runs[name], title)
         metrics[f"{name}/lowest_validation"] = records.lowest_validation(runs[name])
         if all(run["history"].get("test_loss") for run in runs[name]):
             losses = records.mean_curve(runs[name], "test_loss")

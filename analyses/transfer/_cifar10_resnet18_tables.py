@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from analyses import recipe_tables, records
-from analyses.classification._cifar10_designs_settings import recipe_b
+from analyses import experiments, recipe_tables, records
+from analyses.designs import recipe_b
 from analyses.experiments import DataChoice
-from analyses.interpretation import _interpretation as interpretation
 from analyses.plugin import Outcome
 from analyses.transfer._cifar10_resnet18_settings import OWN, Candidate, LastStageParameters, Runs
 from results import builders
@@ -29,8 +28,7 @@ def titles_of(parameters: LastStageParameters, runs: Runs) -> dict[str, str]:
 
 
 def network_of(runs: Sequence[Outcome]) -> str:
-    architecture = str(runs[0]["weights"]["architecture"])
-    return interpretation.NAMES.get(architecture, architecture)
+    return experiments.network_name(runs[0]["weights"]["architecture"])
 
 
 def pixels_of(data: DataChoice) -> str:

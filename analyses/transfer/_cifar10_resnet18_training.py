@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from analyses import experiments
-from analyses.interpretation import _interpretation as interpretation
+from analyses import experiments, feature_maps
 from analyses.plugin import Cell, Context, Outcome
 from analyses.transfer._cifar10_resnet18_settings import Candidate, LastStageParameters
 from lab.recipes import Recipe
@@ -81,9 +80,9 @@ def train(cell: Cell, context: Context) -> Outcome:
         "validation_accuracy": outcome["history"]["validation_accuracy"][-1],
     }
     if image is not None:
-        seen = _reduced(interpretation.square(image), side)
+        seen = _reduced(feature_maps.square(image), side)
         trained = replace(network, model=whole.cpu().eval())
-        outcome["maps"] = interpretation.maps_of(trained, seen, classes, drawn["shown"])
+        outcome["maps"] = feature_maps.maps_of(trained, seen, classes, drawn["shown"])
     return outcome
 
 
@@ -104,7 +103,7 @@ def maps_of_own_image(parameters: LastStageParameters, images: ImageSet) -> Pict
         "the activation. In each map, black is zero, and white marks the 99th percentile and above.",
         alt=f"An image ({kind}), and maps of the first convolution.",
         columns=7,
-        pictures=interpretation.first_maps(network, image, parameters.shown),
+        pictures=feature_maps.first_maps(network, image, parameters.shown),
     )
 
 

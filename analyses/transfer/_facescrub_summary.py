@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from analyses import classifiers, records
+from analyses import classifiers, domains, records
 from analyses.comparing import Comparison
 from analyses.plugin import Outcome, Summary
 from analyses.transfer import _facescrub_tables as tables
@@ -96,7 +96,7 @@ def _metrics(
         person=(parameters.person, "Training images of each person", "images"),
         seeds=(parameters.seeds, "Networks of each kind", "networks"),
     )
-    metrics |= transfer.duplicate_metrics(runs[first][0])
+    metrics |= domains.duplicate_metrics(runs[first][0])
     metrics["conv4/width"] = builders.metric(head["width"], "Kept activations of an image")
     metrics["conv4/parameters"] = builders.metric(
         (head["width"] + 1) * len(runs[first][0]["classes"]), "Parameters of the linear layer", "parameters"
@@ -108,7 +108,7 @@ def _metrics(
     )
     for name, title in titles_of(parameters).items():
         metrics[f"{name}/test_accuracy"] = transfer.accuracy(correct[name], title)
-        metrics |= classifiers.on_test_images(name, runs[name], title)
+        metrics |= classifiers.test_metrics(name, runs[name], title)
         for part in ("train", "validation"):
             metrics[f"{name}/{part}_accuracy"] = records.over_seeds(
                 runs[name],

@@ -7,8 +7,7 @@ from dataclasses import replace
 from statistics import mean
 from typing import Any
 
-from analyses import recipe_tables
-from analyses.interpretation._interpretation import NAMES
+from analyses import experiments, recipe_tables
 from analyses.plugin import Outcome
 from analyses.transfer._facescrub_settings import FaceParameters
 from analyses.transfer._facescrub_training import SHOWN
@@ -80,7 +79,7 @@ def recipe_table(parameters: FaceParameters, runs: Mapping[str, Sequence[Outcome
         "All layers": {
             "arithmetic": runs["finetuned"][0]["history"]["precision"],
             "input": f"{parameters.view} × {parameters.view} colour pixels",
-            "layers": f"those of {NAMES.get(network, network)}",
+            "layers": f"those of {experiments.network_name(network)}",
             "first weights": f"pretrained; last layer {drawn}",
         },
     }

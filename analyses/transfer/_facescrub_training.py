@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from analyses import experiments, records
+from analyses import domains, experiments, records
 from analyses.pictures import signed
 from analyses.plugin import Cell, Context, Outcome
-from analyses.transfer import _transfer as transfer
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -61,11 +60,11 @@ def load_faces(
         {kind: part(count - person) for kind, count in enumerate(counts)}
         for part in (lambda rest: person, lambda rest: rest // 2, lambda rest: rest - rest // 2)
     ]
-    groups = transfer.groups_of(name, (split,), damaged, duplicates) if duplicates else {}
-    numbered = np.array([groups[image] for image in transfer.images_of(images)]) if groups else None
+    groups = domains.groups_of(name, (split,), damaged, duplicates) if duplicates else {}
+    numbered = np.array([groups[image] for image in domains.images_of(images)]) if groups else None
     parts = by_number(images.labels, numbers, seed, images.classes, numbered)
     faces = Faces(*(images.select(part) for part in parts))
-    return faces, transfer.count_duplicates(groups, faces.train, faces.test) if groups else {}
+    return faces, domains.count_duplicates(groups, faces.train, faces.test) if groups else {}
 
 
 def _of(settings: Mapping[str, Any], size: int, grey: bool) -> tuple[Faces, Outcome]:

@@ -6,8 +6,8 @@ from typing import Annotated
 
 from pydantic import Field
 
+from analyses.domains import Domain
 from analyses.plugin import Parameters
-from analyses.transfer._transfer import Domain
 from lab.recipes import Augmentation, Recipe
 
 Rate = Annotated[float, Field(gt=0, le=1_000)]

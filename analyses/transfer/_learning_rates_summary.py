@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from analyses import classifiers, records
+from analyses import classifiers, domains, records
+from analyses.domains import Domain
 from analyses.plugin import Outcome, Summary
 from analyses.transfer import _learning_rates_tables as tables
 from analyses.transfer import _transfer as transfer
@@ -18,7 +19,6 @@ from analyses.transfer._learning_rates_standing import (
     rate_of,
     runs_of,
 )
-from analyses.transfer._transfer import Domain
 from results import builders
 from results.builders import FRACTION
 from results.schema import Figure, Finding, Metric, Table
@@ -108,7 +108,7 @@ def _data_metrics(prefix: str, name: str, first: Outcome) -> dict[str, Metric]:
             f"Share of the training images with a black border of an eighth or more, {name}",
             FRACTION,
         )
-    return metrics | transfer.duplicate_metrics(first, prefix)
+    return metrics | domains.duplicate_metrics(first, prefix)
 
 
 def _metrics(prefix: str, name: str, runs: Runs, standing: Standing) -> dict[str, Metric]:
@@ -116,7 +116,7 @@ def _metrics(prefix: str, name: str, runs: Runs, standing: Standing) -> dict[str
     for setting, found in runs.items():
         words = f"{in_words(setting)}, {name}"
         metrics[f"{prefix}{setting}/test_accuracy"] = transfer.accuracy(standing.correct[setting], words)
-        metrics |= classifiers.on_test_images(f"{prefix}{setting}", found, words)
+        metrics |= classifiers.test_metrics(f"{prefix}{setting}", found, words)
         for part, title in (("validation", "Validation"), ("train", "Training")):
             metrics[f"{prefix}{setting}/{part}_accuracy"] = records.at_the_end(
                 found, f"{part}_accuracy", f"{title} accuracy, {words}"

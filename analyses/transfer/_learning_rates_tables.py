@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from analyses import recipe_tables, records
+from analyses.domains import Domain
 from analyses.plugin import Outcome
 from analyses.transfer._learning_rates_settings import TITLES, LearningRateParameters
 from analyses.transfer._learning_rates_standing import (
@@ -15,7 +16,6 @@ from analyses.transfer._learning_rates_standing import (
     rate_of,
     runs_of,
 )
-from analyses.transfer._transfer import Domain
 from results import builders
 from results.schema import Chart, Metric, Panel, Panels, Picture, Pictures, Table
 from results.text import counted

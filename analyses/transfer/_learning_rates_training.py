@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from analyses import experiments, records
+from analyses import domains, experiments, records
+from analyses.domains import Domain
 from analyses.plugin import Cell, Context, Outcome
-from analyses.transfer import _transfer as transfer
-from analyses.transfer._transfer import Domain
 from lab.recipes import Recipe
 
 
 def train_heads(
-    settings: Mapping[str, Any], context: Context, network: Any, parts: transfer.Parts, domain: Domain
+    settings: Mapping[str, Any], context: Context, network: Any, parts: domains.Parts, domain: Domain
 ) -> Outcome:
     """Every rate and seed of the last layer at once, on kept features."""
     import time
@@ -65,7 +64,7 @@ def train_heads(
     }
 
 
-def finetune(cell: Cell, context: Context, network: Any, parts: transfer.Parts) -> Outcome:
+def finetune(cell: Cell, context: Context, network: Any, parts: domains.Parts) -> Outcome:
     """All layers at one rate from one seed."""
     from lab.training import Data, Images
     from lab.weights import with_head

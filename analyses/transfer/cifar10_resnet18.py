@@ -19,16 +19,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from analyses import experiments
-from analyses.classification._cifar10_designs_settings import recipe_b
-from analyses.experiments import DataChoice
-from analyses.plugin import Analysis, Cell, Context, Outcome, Profile
+from analyses.designs import recipe_b
+from analyses.experiments import DataChoice, ImageExperiment
+from analyses.plugin import Cell, Context, Outcome, Profile
 from analyses.transfer._cifar10_resnet18_settings import OWN, Candidate, LastStageParameters
 from analyses.transfer._cifar10_resnet18_summary import summary
 from analyses.transfer._cifar10_resnet18_training import count_duplicates, maps_of_own_image, train
 from results.schema import Figure
 
 
-class Cifar10Resnet18(Analysis[LastStageParameters]):
+class Cifar10Resnet18(ImageExperiment[LastStageParameters]):
     id = "transfer.cifar10_resnet18"
     title = "The last stage of a pretrained network on CIFAR-10"
     question = "How far does a network pretrained on other images come when only its last stage is trained?"
@@ -46,12 +46,6 @@ class Cifar10Resnet18(Analysis[LastStageParameters]):
                 image="flower",
             )
         return LastStageParameters()
-
-    def headings(self, parameters: LastStageParameters) -> tuple[str, str]:
-        return experiments.headings(self.title, self.question, parameters.data)
-
-    def datasets(self, parameters: LastStageParameters) -> tuple[str, ...]:
-        return (parameters.data.name,)
 
     def plan(self, parameters: LastStageParameters) -> list[Cell]:
         cells = []
@@ -85,7 +79,7 @@ class Cifar10Resnet18(Analysis[LastStageParameters]):
             return count_duplicates(cell.settings, context)
         if "candidate" in cell.settings:
             return train(cell, context)
-        return experiments.train(cell, context)
+        return experiments.train(cell, context).outcome
 
     summarize = staticmethod(summary)
 

@@ -12,9 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from analyses import records
-from analyses.interpretation._interpretation import CREDITS, NAMES
-from analyses.pictures import heat, png
+from analyses import experiments, records
+from analyses.pictures import CREDITS, heat, png
 from analyses.plugin import Analysis, Cell, Choice, Context, Outcome, Parameters, Profile, Summary
 from analyses.transfer import _facescrub_training as training
 from analyses.transfer import facescrub
@@ -232,7 +231,7 @@ def _explained(
 
 
 def _network(explained: Outcome) -> str:
-    return NAMES.get(explained["architecture"]) or str(explained["architecture"])
+    return experiments.network_name(explained["architecture"])
 
 
 def _naming(key: str, whose: str, explained: Outcome) -> Finding:

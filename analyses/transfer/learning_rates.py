@@ -12,13 +12,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from analyses import experiments
+from analyses import domains, experiments
+from analyses.domains import Domain
 from analyses.plugin import Analysis, Cell, Context, Outcome, Profile
-from analyses.transfer import _transfer as transfer
 from analyses.transfer._learning_rates_settings import LearningRateParameters
 from analyses.transfer._learning_rates_summary import summary
 from analyses.transfer._learning_rates_training import finetune, train_heads
-from analyses.transfer._transfer import Domain
 from results.schema import Figure, Pictures
 
 
@@ -73,7 +72,7 @@ class LearningRates(Analysis[LearningRateParameters]):
 
         settings = cell.settings
         domain: Domain = settings["domain"]
-        parts, counted = transfer.load_counted(domain)
+        parts, counted = domains.load_counted(domain)
         network = experiments.pretrained(settings, domain.size)
         described: Outcome = {"weights": weights.describe(network)}
         if "rates" not in settings:
@@ -83,7 +82,7 @@ class LearningRates(Analysis[LearningRateParameters]):
             "classes": list(parts.train.classes),
             "sizes": {name: len(part) for name, part in parts._asdict().items()},
             "counts": [labels.count(kind) for kind in range(len(parts.train.classes))],
-            "black_bordered": transfer.black_bordered(parts.train.images),
+            "black_bordered": domains.black_bordered(parts.train.images),
         }
         return described | train_heads(settings, context, network, parts, domain)
 
@@ -103,7 +102,7 @@ def _samples(domain: Domain) -> Pictures:
     from analyses.pictures import samples
     from lab.datasets import short_title
 
-    images = transfer.load(domain).train
+    images = domains.load(domain).train
     classes = images.classes[:2]
     return Pictures(
         caption=f"Two training images of each of the first two classes of {short_title(domain.name)}, at the "

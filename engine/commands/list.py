@@ -60,7 +60,7 @@ def list_(
             for name, key in KEYS.items()
         ]
     elif what in analyses.identifiers():
-        from analyses.describing import parameter_rows
+        from analyses.parameter_help import parameter_rows
 
         with refusing(analyses.BrokenPlugin, status=1):
             rows = parameter_rows(analyses.get(what))

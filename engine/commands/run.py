@@ -76,7 +76,7 @@ def run(
         return
     if settings and len(plugins) != 1:
         fail(2, f"--set changes the parameters of one analysis, and {len(plugins)} were chosen; name one")
-    from analyses.fitting import fitted
+    from analyses.size_settings import settings_by_size
     from engine.execution import AnalysisFailed, Busy, ClusterError, execute
     from engine.freshness import freshness
     from engine.refreshing import parameters_of
@@ -98,7 +98,7 @@ def run(
                 changes = [*(settings or []), *_seeds(parameters, seeds)]
                 recorded: Profile = "custom" if changes else "full" if plugin.analytic else chosen
                 if changes:
-                    own = fitted(parameters, changes)
+                    own = settings_by_size(parameters, changes)
                     if own:
                         say(f"chosen from the data's size: {' '.join(own)} (--set changes them)", "none")
                     parameters = _changed(plugin.id, parameters, [*changes, *own])

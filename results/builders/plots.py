@@ -83,6 +83,7 @@ def bars(
     *,
     x: str,
     references: Mapping[str, float] | None = None,
+    log: bool = False,
     alt: str = "",
 ) -> Chart:
     """Bars by category, or by series and then category, with error bars where all have an interval.
@@ -91,9 +92,8 @@ def bars(
     """
     by_series = _by_series(values, y.label)
     names = list(dict.fromkeys(name for found in by_series.values() for name in found))
-    return _points_chart(
-        "bar", caption, by_series, Axis(label=x, categories=tuple(names)), y, references, alt
-    )
+    axis = Axis(label=x, categories=tuple(names))
+    return _points_chart("bar", caption, by_series, axis, y, references, alt, log=log)
 
 
 def trend(
@@ -117,6 +117,8 @@ def _points_chart(
     y: Format,
     references: Mapping[str, float] | None,
     alt: str,
+    *,
+    log: bool = False,
 ) -> Chart:
     everything = [one for found in by_series.values() for one in found.values()]
     numbers = sorted((estimate(one).value, str(name)) for f in by_series.values() for name, one in f.items())
@@ -129,7 +131,7 @@ def _points_chart(
         alt=alt
         or f"{y.label} by {x.label.lower()}, from {y.text(low)} ({least}) to {y.text(high)} ({most}).",
         x=x,
-        y=y.axis(),
+        y=y.axis(log=log),
         series=tuple(
             Series(
                 label=label,

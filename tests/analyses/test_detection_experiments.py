@@ -7,8 +7,9 @@ import pytest
 from PIL import Image
 
 import analyses
+from analyses.detection import _canvases as canvases
 from analyses.detection import _detection as detection
-from analyses.detection._detection import CanvasChoice
+from analyses.detection._canvases import CanvasChoice
 from analyses.records import class_numbers
 from lab.datasets import load
 from results.store import Store
@@ -19,7 +20,7 @@ SMALL = ("--set", "data.train=100", "--set", "data.test=60", "--set", "epochs=1"
 
 
 def test_canvases_hold_their_object_where_the_label_says():
-    data, classes = detection.load(FEW, "cpu")
+    data, classes = canvases.load(FEW, "cpu")
     assert classes == tuple("0123456789")
     assert [len(part) for part in (data.train, data.validation, data.test)] == [60, 30, 40]
     for image, (kind, row, column, side) in zip(data.train.images, data.train.labels.tolist(), strict=True):
@@ -34,8 +35,8 @@ def test_canvases_hold_their_object_where_the_label_says():
 
 def test_the_seed_decides_the_canvases_and_a_background_may_be_another_image():
     def images(**changes):
-        detection.load.cache_clear()
-        return detection.load(FEW.model_copy(update=changes), "cpu")[0].test.images.numpy()
+        canvases.load.cache_clear()
+        return canvases.load(FEW.model_copy(update=changes), "cpu")[0].test.images.numpy()
 
     assert (images() == images()).all()
     assert (images() != images(seed=1)).any()
@@ -46,7 +47,7 @@ def test_the_seed_decides_the_canvases_and_a_background_may_be_another_image():
 def test_more_canvases_than_images_show_an_image_more_than_once():
     pool = load("digits", "test", size=(32, 32), grey=False)
     count = 2 * len(pool)
-    _, labels = detection.made_of(pool, FEW, "test", count, np.zeros(3))
+    _, labels = canvases.made_of(pool, FEW, "test", count, np.zeros(3))
     assert sorted(labels[:, 0].tolist()) == sorted([*pool.labels.tolist(), *pool.labels.tolist()])
 
 

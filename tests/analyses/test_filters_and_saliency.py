@@ -8,8 +8,8 @@ import pytest
 import torch
 from PIL import Image
 
-from analyses.interpretation import _interpretation as interpretation
-from analyses.pictures import heat, png
+from analyses import feature_maps
+from analyses.pictures import DRAWN, array_of, drawn, heat, png
 from results.store import Store
 
 
@@ -27,8 +27,8 @@ def test_filters_and_maps_are_drawn_as_many_as_are_asked(convstudy, tmp_path):
 
 def drawn_maps(values: torch.Tensor) -> dict:
     """An outcome whose last convolution has one drawn map of these values, (8, 8)."""
-    photograph = png(torch.full((3, interpretation.DRAWN, interpretation.DRAWN), 200, dtype=torch.uint8))
-    enlarged = interpretation.drawn(values[None])[0]
+    photograph = png(torch.full((3, DRAWN, DRAWN), 200, dtype=torch.uint8))
+    enlarged = drawn(values[None])[0]
     place = {"shape": [9, 8, 8], "channels": [4], "maps": [heat(enlarged)], "zero": 0.5, "silent": 0.1}
     return {"photograph": photograph, "said": [["cat", 1.0]], "first": place, "last": place, "filters": []}
 
@@ -36,21 +36,21 @@ def drawn_maps(values: torch.Tensor) -> dict:
 def test_maps_that_end_at_the_limit_of_their_activation_are_told_from_a_scale_that_ends():
     slope = torch.arange(64).float().view(8, 8) / 8
     limited = drawn_maps(slope.clamp(max=6))  # from 48 of 64 positions on
-    metrics = interpretation.map_metrics(limited, "tf_efficientnet_lite0")
+    metrics = feature_maps.map_metrics(limited, "tf_efficientnet_lite0")
     assert metrics["last/limit"].value == 6
     assert metrics["last/at_limit"].value == 16 / 64
-    assert interpretation.map_findings(metrics, "cat")["last_maps_reach_limit"].holds
+    assert feature_maps.map_findings(metrics, "cat")["last_maps_reach_limit"].holds
     for outcome, architecture in ((drawn_maps(slope), "tf_efficientnet_lite0"), (limited, "resnet18")):
-        found = interpretation.map_metrics(outcome, architecture)
+        found = feature_maps.map_metrics(outcome, architecture)
         assert "last/limit" not in found
-        assert not interpretation.map_findings(found, "cat")["last_maps_reach_limit"].holds
+        assert not feature_maps.map_findings(found, "cat")["last_maps_reach_limit"].holds
 
 
 def test_what_lies_below_the_limit_is_drawn_darker_and_the_photograph_as_bright_as_the_map():
     outcome = drawn_maps((torch.arange(64).float().view(8, 8) / 8).clamp(max=6))
     grey, seen = (
-        interpretation.array_of(picture.png)
-        for picture in interpretation.map_figures(outcome, "a network", "cat", "tf_efficientnet_lite0")[
+        array_of(picture.png)
+        for picture in feature_maps.map_figures(outcome, "a network", "cat", "tf_efficientnet_lite0")[
             "last_maps"
         ].pictures
     )
@@ -62,11 +62,11 @@ def test_what_lies_below_the_limit_is_drawn_darker_and_the_photograph_as_bright_
 def test_what_maps_share_is_where_they_are_large():
     values = torch.zeros(8, 8)
     values[2:6, 2:6] = 3.0
-    metrics = interpretation.map_metrics(drawn_maps(values), "resnet18")
+    metrics = feature_maps.map_metrics(drawn_maps(values), "resnet18")
     assert (metrics["last/middle"].value, metrics["last/border"].value) == (1.0, 0.0)
-    assert interpretation.map_findings(metrics, "cat")["last_maps_share_the_middle"].holds
-    elsewhere = interpretation.map_metrics(drawn_maps(3.0 - values), "resnet18")
-    assert not interpretation.map_findings(elsewhere, "cat")["last_maps_share_the_middle"].holds
+    assert feature_maps.map_findings(metrics, "cat")["last_maps_share_the_middle"].holds
+    elsewhere = feature_maps.map_metrics(drawn_maps(3.0 - values), "resnet18")
+    assert not feature_maps.map_findings(elsewhere, "cat")["last_maps_share_the_middle"].holds
 
 
 def test_the_sanity_check_measures_every_method_at_every_depth(convstudy, tmp_path):

@@ -11,9 +11,9 @@ from PIL import Image
 
 import analyses
 from analyses.classification._photographs_transfer import distinct_samples
-from analyses.describing import parameter_rows
-from analyses.fitting import fitted
+from analyses.parameter_help import parameter_rows
 from analyses.plugin import Context
+from analyses.size_settings import settings_by_size
 from engine.execution import _noted
 from lab.datasets import ImageSet
 from results.schema import Dataset
@@ -44,7 +44,7 @@ def test_a_folder_becomes_a_result_that_speaks_of_it(photos, tmp_path):
     plugin = analyses.get("classification.photographs")
     name = f"folder:{photos}"
     chosen = plugin.parameters("quick")
-    own = dict(one.split("=") for one in fitted(chosen, [f"data.name={name}", "data.damaged=skip"]))
+    own = dict(one.split("=") for one in settings_by_size(chosen, [f"data.name={name}", "data.damaged=skip"]))
     sizes = {part: int(own[f"data.{part}"]) for part in ("train", "validation", "test")}
     assert sum(sizes.values()) == 36
     data = chosen.data.model_copy(update={"name": name, "subset": "all", "damaged": "skip", **sizes})
@@ -84,7 +84,7 @@ def test_images_that_are_skipped_are_not_counted_on(photos):
     (photos / "noise" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n and no more")
     plugin = analyses.get("classification.photographs")
     settings = [f"data.name=folder:{photos}", "data.damaged=skip"]
-    own = dict(one.split("=", 1) for one in fitted(plugin.parameters("quick"), settings))
+    own = dict(one.split("=", 1) for one in settings_by_size(plugin.parameters("quick"), settings))
     assert sum(int(own[f"data.{part}"]) for part in ("train", "validation", "test")) == 36
 
 

@@ -11,8 +11,9 @@ import torch
 from PIL import Image
 
 import analyses
+from analyses import domains
+from analyses.domains import Domain
 from analyses.transfer import _transfer as transfer
-from analyses.transfer._transfer import Domain
 from lab import weights
 from lab.datasets import DataError
 from lab.features import cached_features
@@ -35,7 +36,7 @@ def folder_of_tracks(root):
 
 
 def test_no_image_is_in_two_parts_and_the_training_images_are_as_many_as_asked():
-    parts = transfer.load(DIGITS)
+    parts = domains.load(DIGITS)
     files = [set(part.files) for part in parts]
     assert not files[0] & files[1] and not files[0] & files[2] and not files[1] & files[2]
     assert len(parts.train) == 40
@@ -45,7 +46,7 @@ def test_no_image_is_in_two_parts_and_the_training_images_are_as_many_as_asked()
 def test_frames_of_a_track_stay_together(tmp_path):
     name = f"folder:{folder_of_tracks(tmp_path / 'signs')}"
     domain = Domain(name=name, tracks=True, size=32, test=0.25, validation=0.3)
-    parts = transfer.load(domain)
+    parts = domains.load(domain)
     tracks = [{file.rpartition("_")[0] for file in part.files} for part in parts]
     assert [len(part) for part in parts] == [20, 10, 10]
     assert not tracks[0] & tracks[1] and not tracks[0] & tracks[2] and not tracks[1] & tracks[2]
@@ -53,7 +54,7 @@ def test_frames_of_a_track_stay_together(tmp_path):
 
 def test_features_are_made_once_and_again_for_other_pixels_weights_or_mirroring(monkeypatch, tmp_path):
     monkeypatch.setenv("CONVSTUDY_CACHE", str(tmp_path))
-    images = transfer.load(DIGITS).train
+    images = domains.load(DIGITS).train
     network = weights.load("lite0", size=32)
     first = cached_features(network, images.images)
     assert first.shape == (40, 1280)
@@ -163,7 +164,7 @@ def test_a_class_that_is_too_small_is_named(tmp_path):
     for file in sorted((root / "stop").iterdir())[1:]:
         file.unlink()
     with pytest.raises(DataError, match="the class stop has 1 image, too few"):
-        transfer.load(Domain(name=f"folder:{root}", size=32))
+        domains.load(Domain(name=f"folder:{root}", size=32))
 
 
 def copies(root):
@@ -185,18 +186,18 @@ def test_near_duplicates_stay_on_one_side_of_a_split_and_are_counted(tmp_path):
     found = []
     for seed in range(4):
         domain = Domain(name=name, size=32, duplicates=0.85, split_seed=seed)
-        parts, counted = transfer.load_counted(domain)
+        parts, counted = domains.load_counted(domain)
         assert counted == {"duplicates": {"groups": 8, "images": 16, "train_test": 0}}
         assert [len(part) for part in parts] == [46, 8, 14]
         pairs = [
             {file.removesuffix("_copy.jpg").removesuffix(".jpg") for file in part.files} for part in parts
         ]
         assert sum(map(len, pairs)) == 60
-        alone, uncounted = transfer.load_counted(domain.model_copy(update={"duplicates": None}))
+        alone, uncounted = domains.load_counted(domain.model_copy(update={"duplicates": None}))
         assert not uncounted
         found.append(
-            transfer.count_duplicates(
-                transfer.groups_of(name, ("all",), "refuse", 0.85), alone.train, alone.test
+            domains.count_duplicates(
+                domains.groups_of(name, ("all",), "refuse", 0.85), alone.train, alone.test
             )["duplicates"]["train_test"]
         )
     assert max(found) > 0  # what grouping prevents
@@ -207,7 +208,7 @@ def test_a_black_border_is_seen():
     images[0, :, 20:] = 3
     images[1, :, :, :4] = 0
     images[2, :, 10:20, 10:20] = 0
-    assert transfer.black_bordered(images) == 0.5
+    assert domains.black_bordered(images) == 0.5
 
 
 def test_a_comparison_that_is_made_twice_counts_once():

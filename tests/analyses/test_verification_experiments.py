@@ -177,16 +177,8 @@ def meglass(root, people=4):
 
 def test_the_lists_of_meglass_are_judged_where_its_images_are(convstudy, tmp_path):
     meglass(tmp_path / "data" / "MeGlass")
-    call = (
-        "--data-root",
-        str(tmp_path / "data"),
-        "run",
-        "verification.glasses",
-        *SMALL,
-        "--set",
-        "meglass=true",
-    )
-    finished = convstudy(*call)
+    data = ("--data-root", str(tmp_path / "data"))
+    finished = convstudy(*data, "run", "verification.glasses", *SMALL, "--set", "meglass=true")
     assert finished.returncode == 0, finished.stderr
     result = Store(tmp_path / "results").read("verification.glasses", "custom")
     rows = {row.cells["protocol"]: row.cells["pairs"] for row in result.tables["meglass"].rows}
@@ -199,16 +191,8 @@ def test_the_lists_of_meglass_are_judged_where_its_images_are(convstudy, tmp_pat
 
 def test_too_few_images_of_meglass_are_told_of(convstudy, tmp_path):
     meglass(tmp_path / "data" / "MeGlass", people=1)
-    call = (
-        "--data-root",
-        str(tmp_path / "data"),
-        "run",
-        "verification.glasses",
-        *SMALL,
-        "--set",
-        "meglass=true",
-    )
-    finished = convstudy(*call)
+    data = ("--data-root", str(tmp_path / "data"))
+    finished = convstudy(*data, "run", "verification.glasses", *SMALL, "--set", "meglass=true")
     assert finished.returncode == 1
     assert "fetch its images" in finished.stderr and "Traceback" not in finished.stderr
 

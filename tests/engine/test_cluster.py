@@ -268,7 +268,7 @@ def test_a_scheduler_that_ends_is_one_sentence_and_the_run_goes_on_with_another(
     assert trials.runs == ["0", "1", "1", "2"]
 
 
-def test_a_wrong_executor_device_or_scheduler_is_one_sentence(trials, monkeypatch):
+def test_a_wrong_executor_device_or_scheduler_is_one_sentence(convstudy, monkeypatch):
     for arguments, expected in (
         (("--device", "tpu"), "--device tpu is not known; say auto, cpu, cuda, cuda:1 or mps"),
         (("--device", "cpu:1"), "--device cpu:1 is not known; say auto, cpu, cuda, cuda:1 or mps"),
@@ -282,9 +282,9 @@ def test_a_wrong_executor_device_or_scheduler_is_one_sentence(trials, monkeypatc
             "--scheduler tcp://head:8786 is for --executor dask; say that too",
         ),
     ):
-        finished = trials("run", "tests.trial", *arguments)
+        finished = convstudy("run", "detection.base_network", *arguments)
         assert (finished.returncode, finished.stderr) == (2, f"convstudy: {expected}\n")
-    finished = trials("run", "tests.trial", "--executor", "dask", "--scheduler", "nonsense")
+    finished = convstudy("run", "detection.base_network", "--executor", "dask", "--scheduler", "nonsense")
     assert finished.returncode == 1
     assert finished.stderr.startswith("convstudy: no Dask scheduler answers at nonsense (")
     monkeypatch.setitem(sys.modules, "distributed", None)

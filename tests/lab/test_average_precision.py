@@ -53,7 +53,7 @@ def test_points_and_area_follow_their_definitions(right, missed, points):
     assert ap.area(precision, recall) <= area + 1e-12
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.integers(0, 1_000))
 def test_one_object_an_image_measures_as_pycocotools_does(seed):
     generator = torch.Generator().manual_seed(seed)

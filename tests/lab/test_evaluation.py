@@ -69,7 +69,6 @@ def test_wilson_of_all_right_ends_where_worked_by_hand(total, level):
     assert wilson(total, total, level).high == 1
 
 
-@settings(deadline=None)
 @given(st.integers(1, 2000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))), levels)
 def test_wilson_contains_the_proportion_mirrors_it_and_narrows_with_more_images(counts, level):
     correct, total = counts
@@ -93,7 +92,6 @@ def test_one_seed_has_no_interval():
     assert (estimate.value, estimate.low, estimate.high, estimate.n) == (0.7, None, None, 1)
 
 
-@settings(deadline=None)
 @given(accuracies, st.integers(2, 12))
 def test_a_repeated_value_is_its_own_mean_and_interval_without_a_warning(value, n):
     with warnings.catch_warnings():
@@ -102,7 +100,6 @@ def test_a_repeated_value_is_its_own_mean_and_interval_without_a_warning(value, 
     assert (estimate.low, estimate.value, estimate.high) == (value, value, value)
 
 
-@settings(deadline=None)
 @given(st.lists(accuracies, min_size=2, max_size=12), levels)
 def test_the_interval_over_seeds_contains_the_mean_and_widens_with_the_level(values, level):
     estimate = over_seeds(values, level)
@@ -128,7 +125,6 @@ def test_a_paired_difference_gives_students_published_example():
     assert result.p == pytest.approx(0.002833, abs=5e-7)
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(of_10_000_images, of_10_000_images), min_size=2, max_size=10))
 def test_a_paired_p_is_below_five_percent_exactly_where_the_interval_leaves_out_zero(pairs):
     a, b = np.array(pairs).T
@@ -153,7 +149,7 @@ def test_a_bootstrap_of_a_proportion_ends_at_the_binomial_quantiles():
     assert (estimate.value, estimate.n) == (0.7, 100)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(accuracies, min_size=2, max_size=30), st.integers(0, 5))
 def test_a_bootstrap_of_a_mean_contains_it_within_the_range_and_repeats_by_seed(values, seed):
     estimate = bootstrap(values, np.mean, resamples=200, seed=seed)
@@ -221,7 +217,6 @@ def test_mcnemar_gives_the_published_exact_p(only_a, only_b, p):
     assert (result.only_a, result.only_b, round(result.p, 6)) == (only_a, only_b, p)
 
 
-@settings(deadline=None)
 @given(st.integers(0, 40), st.integers(0, 40), st.integers(0, 5))
 def test_mcnemar_is_symmetric_and_blind_to_images_both_got_alike(only_a, only_b, alike):
     a, b = discordant(only_a, only_b)
@@ -238,7 +233,6 @@ def test_confusion_has_truth_in_rows_and_keeps_classes_never_seen():
     assert np.isnan(per_class_accuracy(matrix)[2:]).all()
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=60))
 def test_confusion_accounts_for_every_image(pairs):
     labels, predictions = np.array(pairs).T

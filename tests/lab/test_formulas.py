@@ -41,7 +41,7 @@ def convolutions(draw):
     return space, channels, options, (channels[0], *(draw(st.integers(10, 14)) for _ in range(space)))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(convolutions())
 def test_a_convolution_of_any_dimension_agrees_with_flop_counter_mode(case):
     space, channels, options, shape = case
@@ -54,7 +54,7 @@ def test_a_convolution_of_any_dimension_agrees_with_flop_counter_mode(case):
         assert formulas.evaluate(text) == getattr(row, column)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(convolutions())
 def test_a_transposed_convolution_agrees_with_flop_counter_mode(case):
     space, channels, options, shape = case
@@ -64,7 +64,7 @@ def test_a_transposed_convolution_agrees_with_flop_counter_mode(case):
     assert row.weights == module.weight.numel()
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.integers(1, 3),
     st.integers(1, 5),

@@ -47,7 +47,7 @@ def one_by_one(views, labels, recipe, rate, seed):
     return layer
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     momentum=st.sampled_from((0.0, 0.9)),
     decay=st.sampled_from((0.0, 0.01)),

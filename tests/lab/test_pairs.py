@@ -44,7 +44,7 @@ def test_the_auc_is_that_of_scikit_learn(metric, offset):
     assert found.auc() == pytest.approx(roc_auc_score(same, -distances), abs=tolerance)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     count=st.integers(2, 9),
     each=st.integers(1, 5),

@@ -64,7 +64,7 @@ def stacks(draw):
     return nn.Sequential(nn.Sequential(*layers))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(stacks())
 def test_a_random_stack_sees_what_has_a_gradient(model):
     shape = (2, 300, 140)
@@ -98,7 +98,7 @@ class Branches(nn.Module):
         return self.end(self.down(torch.cat([y, z], 1))[..., ::2, :])
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.integers(0, 5), st.sampled_from((1, 3, 5)), st.integers(1, 3))
 def test_branches_see_their_union_wherever_axes_wander(left, kernel, dilation):
     model, shape = Branches(left, kernel, dilation), (2, 64, 16)

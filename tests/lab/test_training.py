@@ -505,7 +505,7 @@ def test_early_stopping_without_validation_data_is_refused_before_training():
     assert not seen
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(st.randoms(use_true_random=False), st.integers(0, 60), st.sampled_from([0, 2]))
 def test_no_test_image_and_no_test_label_changes_a_run(random, count, patience):
     data = digits(100, 60, 60)

@@ -29,7 +29,7 @@ def some_pairs(seed: int = 0, people: int = 6, each: int = 4, ties: bool = False
     return Pairs.of(np.round(distances, 1 if ties else 9), who[first], who[second])
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 1_000), st.booleans())
 def test_auc_is_scikit_learns_with_weights_and_ties(seed, ties):
     pairs = some_pairs(seed, ties=ties)

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,20 +20,35 @@ from report.document import Item
 from report.latex_tables import table
 from report.latex_text import arithmetic, code, escape
 from results.schema import Column, Result, Row, Table
-from tests.report.conftest import Workshop, trained, vgg19
+from tests.report.conftest import Workshop, open_workshop, trained, vgg19
 
 needs_tex = pytest.mark.skipif(not shutil.which("latexmk"), reason="TeX is not installed")
 
 
-@pytest.fixture(autouse=True)
-def no_other_fonts(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True, scope="module")
+def no_other_fonts() -> Iterator[None]:
     """As where only pdflatex is installed; `test_latex_scripts` has the rest."""
-    monkeypatch.setattr(latex_scripts, "_found", lambda file: "")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(latex_scripts, "_found", lambda file: "")
+        yield
 
 
 def build(workshop: Workshop, folder: Path, *sections: str) -> Path:
     document = workshop.document(*sections)
     return latex.compile(latex.write(document, workshop.templates), document, workshop.templates, folder)
+
+
+@pytest.fixture(scope="module")
+def printed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The PDF of the small study, among what it was made of: to be read."""
+    folder = tmp_path_factory.mktemp("printed")
+    return build(open_workshop(folder), folder / "tex")
+
+
+@pytest.fixture
+def copied(printed: Path, tmp_path: Path) -> Path:
+    """A copy of `printed`, to be changed."""
+    return Path(shutil.copytree(printed.parent, tmp_path / "tex"), printed.name)
 
 
 def text_of(pdf: Path) -> str:
@@ -207,17 +223,15 @@ def test_a_table_of_contents_is_printed_where_the_study_asks_for_it(workshop: Wo
 
 
 @needs_tex
-def test_the_pdf_is_byte_identical_from_any_folder(workshop: Workshop, tmp_path: Path) -> None:
-    first = build(workshop, tmp_path / "a").read_bytes()
-    assert build(workshop, tmp_path / "deep" / "er" / "b").read_bytes() == first
+def test_the_pdf_is_byte_identical_from_any_folder(printed: Path, workshop: Workshop, tmp_path: Path) -> None:
+    assert build(workshop, tmp_path / "deep" / "er" / "b").read_bytes() == printed.read_bytes()
 
 
 @needs_tex
-def test_the_pdf_is_sound(workshop: Workshop, tmp_path: Path) -> None:
-    path = build(workshop, tmp_path)
+def test_the_pdf_is_sound(printed: Path) -> None:
     if shutil.which("qpdf"):
-        subprocess.run(["qpdf", "--check", str(path)], check=True, capture_output=True)
-    with pikepdf.open(path) as pdf:
+        subprocess.run(["qpdf", "--check", str(printed)], check=True, capture_output=True)
+    with pikepdf.open(printed) as pdf:
         assert str(pdf.docinfo["/Title"]) == "A small study of VGG-19 & others"
         assert str(pdf.docinfo["/Author"]) == "Ada Łukasz, Émile Жук"
         assert str(pdf.Root.Lang) == "en-GB"
@@ -235,8 +249,8 @@ def test_the_pdf_is_sound(workshop: Workshop, tmp_path: Path) -> None:
 
 
 @needs_tex
-def test_no_character_is_dropped(workshop: Workshop, tmp_path: Path) -> None:
-    text = unicodedata.normalize("NFKC", text_of(build(workshop, tmp_path)))
+def test_no_character_is_dropped(printed: Path) -> None:
+    text = unicodedata.normalize("NFKC", text_of(printed))
     caption = next(line for line in text.splitlines() if "Table 2:" in line)
     for character in "&%$#_{}~\\<>éłαΩ→×·−“q”":
         assert character in caption, character
@@ -260,8 +274,8 @@ def test_a_title_of_any_characters_is_a_heading_a_bookmark_and_a_caption(
 
 
 @needs_tex
-def test_numbers_link_to_the_row_that_made_them(workshop: Workshop, tmp_path: Path) -> None:
-    with pikepdf.open(build(workshop, tmp_path)) as pdf:
+def test_numbers_link_to_the_row_that_made_them(printed: Path) -> None:
+    with pikepdf.open(printed) as pdf:
         links = [
             str(note.A.D)
             for page in pdf.pages
@@ -311,24 +325,23 @@ def test_without_tex_the_source_is_written_and_the_command_named(
 
 
 @needs_tex
-def test_what_did_not_change_is_not_made_again(workshop: Workshop, tmp_path: Path) -> None:
-    pdf = build(workshop, tmp_path)
-    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.pdf")}
-    build(workshop, tmp_path)
-    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.pdf")} == before
+def test_what_did_not_change_is_not_made_again(copied: Path, workshop: Workshop) -> None:
+    folder = copied.parent
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*.pdf")}
+    build(workshop, folder)
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*.pdf")} == before
     workshop.section("layers", "# Layers\n\nAnother sentence.\n")
-    build(workshop, tmp_path)
+    build(workshop, folder)
     changed = [path for path in before if path.stat().st_mtime_ns != before[path]]
-    assert changed == [pdf]
+    assert changed == [copied]
 
 
 @needs_tex
-def test_what_an_interrupted_run_left_does_no_harm(workshop: Workshop, tmp_path: Path) -> None:
-    pdf = build(workshop, tmp_path)
-    aux = pdf.with_suffix(".aux")
+def test_what_an_interrupted_run_left_does_no_harm(copied: Path, workshop: Workshop) -> None:
+    aux = copied.with_suffix(".aux")
     aux.write_bytes(aux.read_bytes()[:-40] + b"\\newlabel{tab:x}{{1")
     workshop.section("layers", "# Layers\n\nAnother sentence.\n")
-    assert build(workshop, tmp_path) == pdf
+    assert build(workshop, copied.parent) == copied
 
 
 @needs_tex

@@ -511,7 +511,7 @@ def test_our_own_studies_load(path: Path) -> None:
     assert load(path, TEMPLATES).sections
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=10, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(
         st.text(st.characters(min_codepoint=32, max_codepoint=0x4FF, exclude_categories=["C", "Z"])),

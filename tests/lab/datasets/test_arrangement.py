@@ -96,7 +96,7 @@ SPLIT_NAMES = {
 }
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(names, min_size=2, max_size=5, unique=True),
     st.lists(names, max_size=3),
@@ -122,7 +122,6 @@ def test_classes_and_splits_come_out_of_any_tree_that_is_made_of_them(
     assert not found.unused
 
 
-@settings(deadline=None)
 @given(st.lists(st.lists(st.sampled_from(["train", "test", "a", "b", "val"]), max_size=4), max_size=8))
 def test_no_folder_is_lost(folders):
     """Every one that holds pictures has a class, or a reason why it has none."""

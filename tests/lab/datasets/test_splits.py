@@ -19,7 +19,7 @@ def labelled(counts):
     fractions=st.sampled_from([(0.5, 0.5), (0.8, 0.2), (0.6, 0.2, 0.2), (0.25, 0.25, 0.25, 0.25)]),
     seed=st.integers(0, 99),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_parts_are_disjoint_cover_everything_and_keep_the_proportions(counts, fractions, seed):
     labels = labelled(counts)
     try:
@@ -117,7 +117,7 @@ def test_a_class_of_one_group_cannot_be_split_by_groups():
     sizes=st.lists(st.integers(2, 5), max_size=12),
     seed=st.integers(0, 99),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_near_duplicates_stay_together_and_the_parts_keep_their_numbers(counts, fractions, sizes, seed):
     labels = labelled(counts)
     drawn = np.random.default_rng(seed)

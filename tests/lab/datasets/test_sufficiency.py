@@ -10,7 +10,7 @@ import pytest
 from analyses import classifiers, experiments, records
 from analyses.classification.cifar10_baseline import BaselineParameters
 from analyses.experiments import DataChoice
-from analyses.fitting import fitted
+from analyses.size_settings import settings_by_size
 from analyses.transfer._learning_rates_settings import LearningRateParameters
 from lab.datasets import DataError, locate
 from lab.datasets.inventory import verify
@@ -83,16 +83,16 @@ def test_a_confusion_matrix_stands_a_class_without_test_images():
 def test_settings_follow_from_the_size_of_the_data_and_can_be_said(root):
     write(root / "pets", classes({"cat": 100, "dog": 100}))
     name = f"data.name=folder:{root / 'pets'}"
-    found = dict(one.split("=") for one in fitted(BaselineParameters(), [name]))
+    found = dict(one.split("=") for one in settings_by_size(BaselineParameters(), [name]))
     parts = [int(found[f"data.{part}"]) for part in ("train", "validation", "test")]
     assert sum(parts) == 200
     assert parts == [136, 24, 40]
     assert int(found["batch"]) < 128
     assert "data.train" not in dict(
-        one.split("=") for one in fitted(BaselineParameters(), [name, "data.train=9"])
+        one.split("=") for one in settings_by_size(BaselineParameters(), [name, "data.train=9"])
     )
-    assert fitted(BaselineParameters(), ["epochs=3"]) == []
-    transfer = dict(one.split("=") for one in fitted(LearningRateParameters(), [name]))
+    assert settings_by_size(BaselineParameters(), ["epochs=3"]) == []
+    transfer = dict(one.split("=") for one in settings_by_size(LearningRateParameters(), [name]))
     assert transfer["data.split"] == "all"
     assert "domains" not in transfer
 
@@ -104,7 +104,8 @@ def test_a_split_of_its_own_is_used(root):
         {f"{split}/{name}": content for split in ("train", "test") for name, content in kinds.items()},
     )
     found = dict(
-        one.split("=") for one in fitted(BaselineParameters(), [f"data.name=folder:{root / 'pets'}"])
+        one.split("=")
+        for one in settings_by_size(BaselineParameters(), [f"data.name=folder:{root / 'pets'}"])
     )
     assert found["data.test"] == "0"
     assert int(found["data.train"]) + int(found["data.validation"]) == 100

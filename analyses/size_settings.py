@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from analyses.domains import Domain
 from analyses.experiments import DataChoice
-from analyses.transfer._transfer import Domain
 
 if TYPE_CHECKING:
     from analyses.plugin import Parameters
@@ -20,7 +20,7 @@ EPOCHS = (10, 60)
 SMALL = (32, 32)  # height and width of the images of training from scratch
 
 
-def fitted(parameters: Parameters, settings: Sequence[str]) -> list[str]:
+def settings_by_size(parameters: Parameters, settings: Sequence[str]) -> list[str]:
     """Settings `KEY=VALUE` to be made in addition to those given, where these name a data set to train on.
 
     How many images train, validate and test; the size that the networks take; batch and epochs. DataError
