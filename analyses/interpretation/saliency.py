@@ -249,7 +249,7 @@ def _maps(parameters: SaliencyParameters, outcomes: Mapping[str, Outcome]) -> Pi
         caption="Photographs and attributions of the class that the network names. The "
         f"{count(len(NAMES))} columns after the photograph are of the trained network, the last "
         f"{count(len(NAMES))} of the same network with all layers randomised. Black is zero, white is "
-        f"large.{shared.credit(*parameters.images)}",
+        f"large.{credit(*parameters.images)}",
         alt="Photographs, and for each the gradient, guided backpropagation and integrated gradients.",
         columns=1 + 2 * len(NAMES),
         pictures=tuple(pictures),

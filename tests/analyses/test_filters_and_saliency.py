@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from analyses import feature_maps
+from analyses import feature_maps, pictures
 from analyses.pictures import DRAWN, array_of, drawn, heat, png
 from results.store import Store
 
@@ -108,8 +108,8 @@ def test_what_cannot_be_interpreted_is_told_in_a_sentence(convstudy, setting, to
 
 
 def test_the_photographers_of_a_figure_are_named_once():
-    assert interpretation.credit("flower") == " Photograph: vultilion, CC BY 2.0."
-    assert interpretation.credit("flower", "china", "flower", "own.png") == (
+    assert pictures.credit("flower") == " Photograph: vultilion, CC BY 2.0."
+    assert pictures.credit("flower", "china", "flower", "own.png") == (
         " Photographs: vultilion, CC BY 2.0; danielbuechele, CC BY 2.0."
     )
-    assert interpretation.credit("own.png") == ""
+    assert pictures.credit("own.png") == ""
