@@ -14,6 +14,7 @@ import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from report.document import Document, Study
@@ -213,13 +214,18 @@ class _Maker:
         return Target(f"{self.study.id}.{kind}", self.inputs(kind), make)
 
     def inputs(self, kind: str) -> Hashes:
-        found = document_inputs(self.study, self.store, self.templates, self.prefer)
+        found = dict(self.of_document)
         if kind == "html":
             found |= {f"the source of {name}": one.address for name, one in self.sources().items()}
             return {**found, **code_inputs(self.templates / "html"), **self.state.files(self.study.id)}
         if kind in TYPESET and self.tagged:
             found |= {TAGS: "asked for"}
         return {**found, **code_inputs(self.templates / "latex" if kind in TYPESET else None)}
+
+    @cached_property
+    def of_document(self) -> Hashes:
+        """What the document is made of, as it was before anything was composed."""
+        return document_inputs(self.study, self.store, self.templates, self.prefer)
 
     def sources(self) -> dict[str, Source]:
         if self._sources is None:

@@ -205,8 +205,12 @@ def _mentions(section: Path) -> set[str]:
 
 def code_inputs(layouts: Path | None) -> Hashes:
     """This project's writers, and the layouts that they fill."""
-    code = (file for folder in CODE for file in sorted(folder.rglob("*.py")))
-    return hashes([*code, *(_files(layouts) if layouts else ())])
+    return hashes([*_code_files(), *(_files(layouts) if layouts else ())])
+
+
+@cache
+def _code_files() -> tuple[Path, ...]:
+    return tuple(file for folder in CODE for file in sorted(folder.rglob("*.py")))
 
 
 def shown(studies: Iterable[Study], store: Store, templates: Path) -> list[tuple[str, Profile]]:
