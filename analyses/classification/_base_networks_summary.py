@@ -212,6 +212,23 @@ def _findings(
                         verdict,
                         f"{kind}{name}_over_letter",
                     )
+    if COUPLED in runs:
+        changes = {name: f"{COUPLED}{name}_over_letter" for name in NETWORKS}
+        for key, verdict, verb in (("raises", "more", "raises"), ("lowers", "less", "lowers")):
+            findings[f"coupled_{key}"] = builders.family(
+                f"Coupled L2 in the place of decoupled decay {verb} the test accuracy, after Holm's "
+                "correction within its table",
+                {
+                    f"the {NETWORKS[name]}{' network' * (name != 'convnet')}": (
+                        differences["training"][change].verdict == verdict
+                    )
+                    for name, change in changes.items()
+                },
+                *(f"{change}/difference" for change in changes.values()),
+                none=f"It {verb} the accuracy of no network significantly.",
+                one=f"It {verb} the accuracy of only one network significantly, that of {{members}}.",
+                many=f"It {verb} the accuracy of {{members}} significantly.",
+            )
     findings["augmentation_helps_all"] = of_family(
         "Augmentation raises the test accuracy of every network",
         "training",
@@ -222,6 +239,14 @@ def _findings(
         "Augmentation raises the accuracy of the separable network more than that of either of the others",
         "separable",
         "more",
+        "gain/mobilenet_over_convnet",
+        "gain/mobilenet_over_resnet",
+    )
+    findings["gains_undecided"] = of_family(
+        "Augmentation raises the accuracy of the separable network neither significantly more nor "
+        "significantly less than that of the others",
+        "separable",
+        "undecided",
         "gain/mobilenet_over_convnet",
         "gain/mobilenet_over_resnet",
     )
