@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 import pytest
 
 from analyses.plugin import Analysis, Cell, Parameters, Summary
@@ -24,6 +26,19 @@ class Faulty(Analysis[Parameters]):
         return Summary({"n": outcomes["all"]["build"]()})
 
 
+class Stopped(BaseException):
+    """As of a library that means to end its program."""
+
+
+class Silent(Exception):
+    def __str__(self) -> str:
+        raise LookupError
+
+
+def raised(error: BaseException) -> NoReturn:
+    raise error
+
+
 @pytest.mark.parametrize(
     ("build", "complaint"),
     [
@@ -41,6 +56,9 @@ class Faulty(Analysis[Parameters]):
         (lambda: Row(cells=3), "cells of Row: Input should be a valid dictionary"),
         (lambda: {}["none"], "KeyError: 'none'"),
         (lambda: 1 / 0, "ZeroDivisionError: division by zero"),
+        (lambda: raised(Stopped("all of it")), "Stopped: all of it"),
+        (lambda: raised(Silent()), "Silent: an error that cannot be put into words, for LookupError"),
+        (lambda: raised(ValueError("x" * 10**6)), rf"ValueError: {'x' * 1000} … \("),
     ],
 )
 def test_a_fault_is_named_with_its_field_file_and_line(build, complaint) -> None:
