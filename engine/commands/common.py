@@ -6,8 +6,10 @@ and what to do; a traceback only with --debug.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import re
 import shutil
 import sys
 import textwrap
@@ -17,8 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
+from rich import markup
 from rich.console import Console
-from rich.markup import escape
 
 import analyses
 from results.store import Profile, Store
@@ -39,6 +41,9 @@ err = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
 
 WIDTH = 100  # columns of a list
 SHORT_CELL = 30  # letters that stay in a line
+
+#: What a terminal obeys; names of files and errors of others may hold it.
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 AsJson = Annotated[bool, typer.Option("--json")]
 
@@ -165,6 +170,11 @@ def options(
         os.environ["CONVSTUDY_DATA"] = str(data_root)
 
 
+def escape(text: str) -> str:
+    """The text as rich is to print it: it formats nothing, and tells the terminal nothing."""
+    return markup.escape(CONTROL.sub("\ufffd", text))
+
+
 def say(message: str, colour: str = "red") -> None:
     """A sentence on stderr."""
     err.print(escape(f"convstudy: {as_written(message)}"), style=colour if err.is_terminal else None)
@@ -216,7 +226,8 @@ def report_fault(error: Exception) -> int:
         return 2
     if isinstance(error, OSError):
         where = f" ({error.filename})" if error.filename else ""
-        err.print(escape(f"convstudy: {error.strerror or error}{where}; nothing was left half-written"))
+        room = "; make room there" if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
+        err.print(escape(f"convstudy: {error.strerror or error}{where}; nothing was left half-written{room}"))
         return 1
     err.print(
         escape(f"convstudy: {type(error).__name__}: {error} (a fault of convstudy; --debug shows where)")

@@ -9,9 +9,7 @@ from dataclasses import dataclass
 from heapq import heapreplace
 from typing import TYPE_CHECKING, Any
 
-from rich.markup import escape
-
-from engine.commands.common import err
+from engine.commands.common import err, escape
 
 if TYPE_CHECKING:
     from engine.execution import Progress, Report

@@ -149,6 +149,11 @@ def test_every_module_that_writes_is_a_reason_for_building_again() -> None:
     assert schema <= set(MACHINERY), "and of summarizing again"
 
 
+def test_a_pipe_among_the_results_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.json")
+    assert hash_of(tmp_path / "pipe.json") is None
+
+
 def test_a_section_taken_out_takes_its_page_along(workplace):
     workplace.build()
     workplace.study("one", "lenet")
