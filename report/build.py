@@ -67,7 +67,7 @@ def build_studies(
     tagged: bool = False,
 ) -> Built:
     """Bring the output up to date. What is missing or broken costs only its part."""
-    with holding(state_folder(output), wait=True):
+    with holding(state_folder(output), wait_for=f"builds {output}"):
         return _build(studies, store, templates, State(output), formats, prefer, tagged)
 
 

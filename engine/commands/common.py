@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import json
+import logging
 import os
 import re
 import shutil
@@ -152,6 +153,13 @@ def needed(studies: list[Study]) -> set[str] | None:
     return mentioned(studies, templates()) | set(analyses.own()) if Options.folder else None
 
 
+class _Said(logging.Handler):
+    """What the parts of convstudy log is said on stderr."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        say(record.getMessage(), "none")
+
+
 def options(
     results: Annotated[
         Path | None, typer.Option(help="The folder of results (default: beside this file)")
@@ -161,6 +169,7 @@ def options(
     ] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show a traceback instead of one sentence")] = False,
 ) -> None:
+    logging.getLogger("convstudy").handlers = [_Said()]
     Options.debug = debug
     Options.given = results
     work_in(_own_around(Path.cwd()), results)

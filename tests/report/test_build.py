@@ -211,16 +211,19 @@ def test_a_result_that_cannot_be_drawn_stops_nothing_that_does_not_use_it(workpl
     assert "their.stray" not in (workplace.output / "results" / "index.html").read_text()
 
 
-def test_a_second_build_of_the_same_output_waits(workplace):
+def test_a_second_build_of_the_same_output_waits_and_says_so(workplace):
     workplace.build()
     code = "import sys, pathlib, tests.report.test_build as test\n"
     code += "print(test.Workplace(pathlib.Path(sys.argv[1])).build().lines)"
     command = [sys.executable, "-c", code, str(workplace.folder)]
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{Path(__file__).parent}"}
     with holding(workplace.output.parent / ".build" / workplace.output.name):
-        second = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        second = subprocess.Popen(command, env=environment, text=True, **pipes)
+        waits = f"another process builds {workplace.output}; this one goes on when that has ended\n"
+        assert second.stderr.readline() == waits
         with pytest.raises(subprocess.TimeoutExpired):
-            second.wait(4)
+            second.wait(1)
     printed, _ = second.communicate(timeout=120)
     assert "site: unchanged" in printed
 
