@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from report.document import Document, Study
+from report.figure_faults import DrawingError
 from report.pandoc import PandocError
 from report.pictures import PictureError
 from report.printed import Place
@@ -168,7 +169,8 @@ def _result_pages(
 
 
 def _cannot_be_made(what: str, error: Exception) -> str:
-    return f"{what} cannot be made: {type(error).__name__}: {' '.join(str(error).split())}"
+    kind = "" if isinstance(error, DrawingError) else f"{type(error).__name__}: "
+    return f"{what} cannot be made: {kind}{' '.join(str(error).split())}"
 
 
 def _bring_up_to_date(state: State, target: Target, built: Built) -> None:

@@ -25,6 +25,7 @@ from report.study import load
 from results.locking import holding
 from results.schema import Picture, Pictures
 from results.store import Store
+from tests.lab.datasets.test_viewing import png
 from tests.report.test_search_index import index_of, places_with
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -198,15 +199,16 @@ def test_a_result_that_cannot_be_used_costs_only_its_section(workplace, damage):
 
 
 def test_a_result_that_cannot_be_drawn_stops_nothing_that_does_not_use_it(workplace):
-    header = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x10\x00\x00\x00\x10\x08\x02\x00\x00\x00"
-    cut_off = base64.b64encode(header).decode()  # as a PNG file begins
-    stray = Pictures(caption="A picture.", alt="None.", pictures=(Picture(png=cut_off),), columns=1)
+    colours_of_one_bit = base64.b64encode(png(8, 1, 2, bytes(3))).decode()  # which PNG files have not
+    picture = Picture(png=colours_of_one_bit)
+    stray = Pictures(caption="A picture.", alt="None.", pictures=(picture,), columns=1)
     result = workplace.store.read(VGG, "full")
     workplace.store.write(result.model_copy(update={"analysis": "their.stray", "figures": {"one": stray}}))
     built = workplace.build()
     assert built.lines == ["one.html: built", "two.html: built", "site: built"]
     (problem,) = built.problems
-    assert problem.startswith("the page of their.stray cannot be made: ")
+    said = "the page of their.stray cannot be made: the figure their.stray/one cannot be drawn: "
+    assert problem.startswith(said)
     assert (workplace.output / "results" / f"{VGG}.html").is_file()
     assert "their.stray" not in (workplace.output / "results" / "index.html").read_text()
 
