@@ -21,7 +21,7 @@ from report.figure_faults import DrawingError
 from report.pandoc import PandocError
 from report.pictures import PictureError
 from report.printed import Place
-from report.sources import Source, sources
+from report.sources import Source, git, sources
 from report.state import (
     PREFERRED,
     TAGS,
@@ -336,12 +336,12 @@ class _Maker:
 def _commit(studies: Sequence[Study]) -> str | None:
     """The commit that the studies are of, with a "+" where files differ from it; None without one."""
     sources = [study.source.resolve().parent for study in studies if study.source]
-    command = ("git", "describe", "--always", "--dirty=+", "--abbrev=8", "--exclude=*")
     try:
-        found = subprocess.run(command, cwd=sources[0], capture_output=True, text=True, check=True)
+        commit = git(sources[0], "describe", "--always", "--abbrev=8", "--exclude=*").strip()
+        differs = git(sources[0], "status", "--porcelain", "--untracked-files=no")
     except (OSError, IndexError, subprocess.CalledProcessError):
         return None
-    return found.stdout.strip()
+    return commit + "+" * bool(differs)
 
 
 def _known_studies(templates: Path, state: State) -> list[Path]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import warnings
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from analyses.plugin import Cell
 from engine.cells import CellCache
 from engine.execution import AnalysisFailed, Busy, Progress, Unmeasured, execute, measured, summarize_again
 from engine.freshness import cell_key
-from engine.workers import arithmetic_of
+from engine.workers import _git, arithmetic_of
 from lab.datasets import DataError
 from results.locking import holding
 from results.schema import CellRecord
@@ -474,6 +475,24 @@ def test_what_a_cell_sets_for_its_process_is_set_back(bench):
     assert bench.outcomes()["1"]["environment"] == "1"
     assert torch.get_default_dtype() == torch.float32
     assert torch.is_grad_enabled()
+
+
+def test_git_is_asked_without_a_lock_that_a_killed_run_would_leave_in_the_checkout(tmp_path):
+    def git(*arguments):
+        identity = ("-c", "user.name=A", "-c", "user.email=a@example.org")
+        command = ["git", "-C", str(tmp_path), *identity, *arguments]
+        subprocess.run(command, check=True, capture_output=True)
+
+    git("init")
+    (tmp_path / "code.py").write_text("a")
+    git("add", "code.py")
+    git("commit", "-m", "Begin")
+    os.utime(tmp_path / "code.py", (1, 1))  # which makes git write what it knows of the file
+    index = (tmp_path / ".git" / "index").read_bytes()
+    assert _git(tmp_path, "status", "--porcelain") == ""
+    assert (tmp_path / ".git" / "index").read_bytes() == index
+    git("status", "--porcelain")
+    assert (tmp_path / ".git" / "index").read_bytes() != index  # what the test looks for is seen
 
 
 def test_arithmetic_on_a_gpu_is_float32_and_chosen_by_rule_and_that_of_a_cpu_is_left_alone():
