@@ -7,7 +7,7 @@ with an undisturbed run, to the bit but for times. So are builds of a study, whi
 and at the moment in which a file is moved to its place, and the site is compared. Damaged outcomes must be
 refused by name; damaged checkpoints, files of the cache, pages and what is kept of the last build must be
 made again. Cells are lost when a record that was kept is gone; files are left when more lies there than after
-an undisturbed run. A disk that is full is one that takes no file above some size.
+an undisturbed run, or a lock in the checkout. A disk that is full is one that takes no file above some size.
 
 The undisturbed ones are begun as a user begins them. The others are forks of this process, which has imported
 what they import: most of what a run of seconds costs is Python, torch and the rest being loaded.
@@ -390,6 +390,12 @@ def has_begun(running: Begun) -> bool:
     return any(line.startswith(f"{ANALYSIS}: ") for line in running.stderr)
 
 
+def git_lock() -> Path:
+    """What a git that is killed leaves in the checkout, where nobody can commit until it is removed."""
+    command = ["git", "rev-parse", "--git-path", "index.lock"]
+    return ROOT / subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+
+
 def files(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
@@ -408,6 +414,7 @@ def main() -> None:
             soak.prepare_runs()
             soak.prepare_builds()
             soak.disturb(started + 60 * chosen.minutes)
+    soak.counts["files left"] += git_lock().exists()
     nothing = ("cells lost", "files left", "results that differ", "sites that differ")
     goals = [Goal(name, count) for name, count in sorted(soak.counts.items()) if name not in nothing]
     goals += [Goal(name, soak.counts[name], at_most=0) for name in nothing]
