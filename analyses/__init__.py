@@ -13,7 +13,7 @@ import re
 import sys
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from difflib import get_close_matches
 from functools import cache
 from importlib.machinery import ModuleSpec
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 GROUP = "convstudy.analyses"
 OWN = "own"  # the family, and the package, of an author's own analyses
 OWN_FOLDER = "CONVSTUDY_OWN"  # the variable that names their folder, so that worker processes know it too
+LONGEST = 1000  # letters of what an error says
 
 
 class UnknownAnalysis(LookupError):
@@ -49,8 +50,10 @@ class Exited(SystemExit):
 
 
 @contextmanager
-def exits_raised() -> Iterator[None]:
-    """os._exit, which would end this process without a word, raises Exited in this process meanwhile."""
+def contained() -> Iterator[None]:
+    """While code of an analysis runs: os._exit, which would end this process without a word, raises Exited in
+    this process, and what the code prints goes to stderr, since stdout is for what was asked for.
+    """
     end, process = os._exit, os.getpid()
 
     def leave(status: int) -> NoReturn:
@@ -60,9 +63,19 @@ def exits_raised() -> Iterator[None]:
 
     os._exit = leave
     try:
-        yield
+        with redirect_stdout(sys.stderr):
+            yield
     finally:
         os._exit = end
+
+
+def in_words(error: BaseException) -> str:
+    """What an error says, on one line and of a length that can be read; "" where it says nothing."""
+    try:
+        words = " ".join(str(error).split())
+    except Exception as unsaid:  # of an author's own kind of error
+        words = f"an error that cannot be put into words, for {type(unsaid).__name__}"
+    return words if len(words) <= LONGEST else f"{words[:LONGEST]} …"
 
 
 def exit_of(error: SystemExit) -> str:
@@ -154,12 +167,14 @@ def _load(identifier: str, target: str) -> Analysis[Any]:
         target = str(Path(os.environ[OWN_FOLDER], f"{stem}.py"))
     broken = f"the analysis {identifier} cannot be loaded from {target}"
     try:
-        with exits_raised():
+        with contained():
             found = getattr(importlib.import_module(module), attribute, None)
+    except KeyboardInterrupt:
+        raise
     except SystemExit as error:
         raise BrokenPlugin(f"{broken}{_line(error, target)}: it called {exit_of(error)}") from error
-    except Exception as error:  # anything may go wrong in a file of someone else's
-        what = error.msg if isinstance(error, SyntaxError) else " ".join(str(error).split())
+    except BaseException as error:  # anything may go wrong in a file of someone else's
+        what = error.msg if isinstance(error, SyntaxError) else in_words(error)
         what = _encoding(what) or what or type(error).__name__
         raise BrokenPlugin(f"{broken}{_line(error, target)}: {what}") from error
     return _checked(found, identifier, broken, target)

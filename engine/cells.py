@@ -53,7 +53,7 @@ class CellCache:
     def alone(self, *, wait: bool = False) -> Iterator[None]:
         """The only writer meanwhile; where another process is, Busy, or a wait for its end."""
         try:
-            with holding(self.folder, wait=wait):
+            with holding(self.folder, wait_for=f"runs {self.analysis.id}" if wait else ""):
                 yield
         except Held:
             raise Busy(

@@ -26,16 +26,16 @@ class AnalysisFailed(RuntimeError):
 
 @contextmanager
 def faults_of(analysis: Analysis[Any], part: str) -> Iterator[None]:
-    """Turn whatever goes wrong within into AnalysisFailed; missing data stays what it is."""
+    """Turn whatever goes wrong within into AnalysisFailed; Ctrl-C and missing data stay what they are."""
     try:
-        with analyses.exits_raised():
+        with analyses.contained():
             yield
-    except AnalysisFailed:
+    except (AnalysisFailed, KeyboardInterrupt):
         raise
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         if _is_missing_data(error):
             raise
-        name, text = type(error).__name__, " ".join(str(error).split())
+        name, text = type(error).__name__, analyses.in_words(error)
         if isinstance(error, MemoryError) or name == "OutOfMemoryError":  # the latter is torch's
             raise AnalysisFailed(f"{analysis.id} ran out of memory in {part}; {KEPT}") from error
         if isinstance(error, SystemExit):

@@ -64,7 +64,7 @@ def open_study(folder: Path, ours: Path) -> OwnStudy:
         }
     except (BibliographyError, text_files.UnreadableText) as error:
         raise StudyError(str(error)) from None
-    with holding(joined, wait=True):
+    with holding(joined, wait_for=f"reads {folder}"):
         _link(joined, links)
         for part, text in joint.items():
             write_atomically(joined / part, text.encode())

@@ -21,6 +21,7 @@ import sys
 import tempfile
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -41,6 +42,7 @@ from results.schema import CellRecord
 
 end_process = os._exit  # while a cell runs, os._exit raises
 LARGEST_BITS = 64  # of a whole number in an outcome
+AGAIN = 5.0  # seconds until a cell that goes on after its time is stopped again
 
 
 @dataclass(frozen=True)
@@ -225,7 +227,12 @@ def run_cell(analysis: Analysis[Any], task: Task, report: Callable[[float, str],
     context = Context(device=task.device, threads=task.threads, scratch=task.scratch, report=report)
     commit, dirty = commit_of(analysis)
     started = time.perf_counter()
-    with faults_of(analysis, f"cell {cell.id}"), _limit(analysis, task), arithmetic_of(task.device):
+    with (
+        faults_of(analysis, f"cell {cell.id}"),
+        _limit(analysis, task),
+        _process_restored(),
+        arithmetic_of(task.device),
+    ):
         outcome = analysis.run(cell, context)
     unfit = next(_unfit(outcome, "", ()), None)
     if unfit:
@@ -249,6 +256,10 @@ def run_cell(analysis: Analysis[Any], task: Task, report: Callable[[float, str],
     )
 
 
+class _TimeIsUp(BaseException):
+    """No Exception: code that goes on after whatever goes wrong is to be stopped too."""
+
+
 @contextmanager
 def _limit(analysis: Analysis[Any], task: Task) -> Iterator[None]:
     """Stop a cell that takes too long. In the main thread alone: on a cluster the driver stops it."""
@@ -257,12 +268,14 @@ def _limit(analysis: Analysis[Any], task: Task) -> Iterator[None]:
         return
 
     def stop(*_: Any) -> None:
-        raise too_long(analysis, task)
+        raise _TimeIsUp
 
     before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, task.limit)
+    signal.setitimer(signal.ITIMER_REAL, task.limit, AGAIN)
     try:
         yield
+    except _TimeIsUp:
+        raise too_long(analysis, task) from None
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
@@ -301,6 +314,29 @@ def _unfit(value: Any, where: str, around: tuple[int, ...]) -> Iterator[str]:
         yield f"{where} is text with half a character"
     elif not isinstance(value, str | int | float | None):
         yield f"{where} is a {type(value).__name__}"
+
+
+@contextmanager
+def _process_restored() -> Iterator[None]:
+    """What a cell sets for all of its process is set back: the next may be of another analysis, whose numbers
+    are to depend on nothing that ran before.
+    """
+    environment, folder = dict(os.environ), os.open(".", os.O_RDONLY)
+    torch = sys.modules.get("torch")
+    dtype = torch.get_default_dtype() if torch else None
+    gradients = torch.is_grad_enabled() if torch else True
+    try:
+        with warnings.catch_warnings():
+            yield
+    finally:
+        if dict(os.environ) != environment:
+            os.environ.clear()
+            os.environ.update(environment)
+        os.fchdir(folder)
+        os.close(folder)
+        if torch := sys.modules.get("torch"):
+            torch.set_default_dtype(dtype or torch.float32)
+            torch.set_grad_enabled(gradients)
 
 
 @contextmanager
@@ -362,5 +398,5 @@ def commit_of(analysis: Analysis[Any]) -> tuple[str, bool]:
 
 
 def _git(root: Path, *arguments: str) -> str:
-    command = ["git", "-C", str(root), *arguments]
+    command = ["git", "--no-optional-locks", "-C", str(root), *arguments]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()

@@ -18,10 +18,11 @@ from functools import cached_property
 from pathlib import Path
 
 from report.document import Document, Study
+from report.figure_faults import DrawingError
 from report.pandoc import PandocError
 from report.pictures import PictureError
 from report.printed import Place
-from report.sources import Source, sources
+from report.sources import Source, git, sources
 from report.state import (
     PREFERRED,
     TAGS,
@@ -68,7 +69,7 @@ def build_studies(
     tagged: bool = False,
 ) -> Built:
     """Bring the output up to date. What is missing or broken costs only its part."""
-    with holding(state_folder(output), wait=True):
+    with holding(state_folder(output), wait_for=f"builds {output}"):
         return _build(studies, store, templates, State(output), formats, prefer, tagged)
 
 
@@ -169,7 +170,8 @@ def _result_pages(
 
 
 def _cannot_be_made(what: str, error: Exception) -> str:
-    return f"{what} cannot be made: {type(error).__name__}: {' '.join(str(error).split())}"
+    kind = "" if isinstance(error, DrawingError) else f"{type(error).__name__}: "
+    return f"{what} cannot be made: {kind}{' '.join(str(error).split())}"
 
 
 def _bring_up_to_date(state: State, target: Target, built: Built) -> None:
@@ -340,12 +342,12 @@ class _Maker:
 def _commit(studies: Sequence[Study]) -> str | None:
     """The commit that the studies are of, with a "+" where files differ from it; None without one."""
     sources = [study.source.resolve().parent for study in studies if study.source]
-    command = ("git", "describe", "--always", "--dirty=+", "--abbrev=8", "--exclude=*")
     try:
-        found = subprocess.run(command, cwd=sources[0], capture_output=True, text=True, check=True)
+        commit = git(sources[0], "describe", "--always", "--abbrev=8", "--exclude=*").strip()
+        differs = git(sources[0], "status", "--porcelain", "--untracked-files=no")
     except (OSError, IndexError, subprocess.CalledProcessError):
         return None
-    return found.stdout.strip()
+    return commit + "+" * bool(differs)
 
 
 def _known_studies(templates: Path, state: State) -> list[Path]:

@@ -23,6 +23,7 @@ from report.document import Item, Written
 from report.downloads import FORMS, csv_path, figure_path, on_paper, rows_path
 from report.downloads import table_csv as table_csv
 from report.drawings import kept
+from report.figure_faults import naming
 from report.figure_tables import figure_table
 from report.formatting import cell, cell_parts, is_numeric, notes
 from results.schema import (
@@ -197,7 +198,8 @@ def _view(
     id: str, target: str, label: str, figure: Figure, links: tuple[Link, ...], folder: Path | None
 ) -> FigureView:
     data, positions = figure_table(figure)
-    svg, files = _with_files(_svg(figure, drawing_id(target), folder), figure)
+    with naming(target):
+        svg, files = _with_files(_svg(figure, drawing_id(target), folder), figure)
     points = float(svg.partition('viewBox="')[2].split()[2])
     sized = Markup(svg.replace("<svg ", f'<svg width="{points * PIXELS_PER_POINT:.0f}" ', 1))
     caption = f"{label} as a table" if label else "As a table"
@@ -286,12 +288,13 @@ def figure_files(result: Result, folder: Path | None) -> dict[str, bytes]:
     """The files of the figures of a result, by their paths from the folder of results."""
     files: dict[str, bytes] = {}
     for key, figure in sorted(coloured(result.figures).items()):
-        drawn = figures.stored(figure, folder).read_bytes() if folder else figures.pdf(figure)
-        content = {
-            "svg": on_paper(_svg(figure, drawing_id(f"{result.analysis}/{key}"), folder)).encode(),
-            "pdf": drawn,
-            "csv": table_csv(figure_table(figure)[0]).encode(),
-        }
+        name = f"{result.analysis}/{key}"
+        with naming(name):
+            content = {
+                "svg": on_paper(_svg(figure, drawing_id(name), folder)).encode(),
+                "pdf": figures.stored(figure, folder).read_bytes() if folder else figures.pdf(figure),
+                "csv": table_csv(figure_table(figure)[0]).encode(),
+            }
         files |= {figure_path(result.analysis, key, kind): content[kind] for kind in FORMS}
     return files
 

@@ -29,6 +29,7 @@ from report import (
 )
 from report.bibliography_names import for_latex
 from report.document import Block, Document, Item, Section, Study, Written, elements, marker, rewrite
+from report.figure_faults import naming
 from report.formatting import listing
 from report.latex_scripts import Engine
 from report.latex_text import code, escape, only_ascii, verbatim
@@ -150,7 +151,8 @@ def sources(tex: str, document: Document, templates: Path, folder: Path) -> dict
         files["scripts.sty"] = (templates / "latex" / "scripts.sty").read_bytes()
     for item in document.items.values():
         if item.kind == "figure" and not isinstance(item.content, Written):
-            drawn = figures.stored(item.content, folder / "figures")  # type: ignore[arg-type]
+            with naming(item.target):
+                drawn = figures.stored(item.content, folder / "figures")  # type: ignore[arg-type]
             files[f"figures/{drawn.name}"] = drawn.read_bytes()
     for image in pictures.images([document.abstract, *(section.blocks for section in document.sections)]):
         picture_name, content_ = pictures.in_latex(Path(image["c"][2][0]))

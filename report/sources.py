@@ -56,21 +56,23 @@ def _address(repository: str, commit: str, path: str) -> str:
 def _in_repository(files: Iterable[Path], home: Path) -> dict[Path, tuple[str, str]]:
     """Path and commit of each file that the repository around `home` has as it is here."""
     try:
-        top = Path(_git(home, "rev-parse", "--show-toplevel").strip())
+        top = Path(git(home, "rev-parse", "--show-toplevel").strip())
         inside = {file: file.relative_to(top).as_posix() for file in files if file.is_relative_to(top)}
         changed = {
-            entry[3:]
-            for entry in _git(top, "status", "--porcelain", "-z", "--", *inside.values()).split("\0")
+            entry[3:] for entry in git(top, "status", "--porcelain", "-z", "--", *inside.values()).split("\0")
         }
         kept = {file: path for file, path in inside.items() if path not in changed}
         commits = {
-            file: _git(top, "log", "-1", "--format=%H", "--", path).strip() for file, path in kept.items()
+            file: git(top, "log", "-1", "--format=%H", "--", path).strip() for file, path in kept.items()
         }
     except (OSError, subprocess.CalledProcessError):  # no git, or no repository
         return {}
     return {file: (kept[file], commit) for file, commit in commits.items() if commit}
 
 
-def _git(folder: Path, *arguments: str) -> str:
-    command = ["git", *arguments]
+def git(folder: Path, *arguments: str) -> str:
+    """What git says in a folder, without the lock that it would leave in the repository when it is killed; of
+    `describe --dirty` it takes that all the same.
+    """
+    command = ["git", "--no-optional-locks", *arguments]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout

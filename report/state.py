@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any
 
 from report.document import Study
@@ -245,8 +246,10 @@ def _name(file: Path) -> str:
 def hash_of(file: Path) -> str | None:
     try:
         found = file.stat()
+        if not S_ISREG(found.st_mode):  # a pipe, say, of which nobody knows when it ends
+            return None
         return _content_hash(file, (found.st_ino, found.st_ctime_ns, found.st_mtime_ns, found.st_size))
-    except (FileNotFoundError, IsADirectoryError):
+    except FileNotFoundError:
         return None
 
 

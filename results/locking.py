@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+LOG = logging.getLogger("convstudy")
 
 
 class Held(RuntimeError):
@@ -14,12 +17,13 @@ class Held(RuntimeError):
 
 
 @contextmanager
-def holding(folder: Path, *, wait: bool = False) -> Iterator[None]:
-    """Hold `folder`, made where it is not there, by a file `lock` in it; while another process holds it, wait
-    or raise Held. Afterwards a folder that is empty is removed.
+def holding(folder: Path, *, wait_for: str = "") -> Iterator[None]:
+    """Hold `folder`, made where it is not there, by a file `lock` in it. While another process holds it, say
+    that it does what is waited for, and wait; or raise Held where nothing is. Afterwards a folder that is
+    empty is removed.
     """
     lock = folder / "lock"
-    descriptor = _locked(lock, wait)
+    descriptor = _locked(lock, wait_for)
     try:
         yield
     finally:
@@ -29,7 +33,8 @@ def holding(folder: Path, *, wait: bool = False) -> Iterator[None]:
             folder.rmdir()
 
 
-def _locked(lock: Path, wait: bool) -> int:
+def _locked(lock: Path, wait_for: str) -> int:
+    waits = False
     while True:
         lock.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -37,12 +42,16 @@ def _locked(lock: Path, wait: bool) -> int:
         except FileNotFoundError:  # its last holder has just removed the folder
             continue
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if waits else fcntl.LOCK_NB))
             if os.path.samestat(os.fstat(descriptor), lock.stat()):
                 return descriptor
         except BlockingIOError:
             os.close(descriptor)
-            raise Held(f"another process holds {lock.parent}") from None
+            if not wait_for:
+                raise Held(f"another process holds {lock.parent}") from None
+            LOG.warning("another process %s; this one goes on when that has ended", wait_for)
+            waits = True
+            continue
         except FileNotFoundError:
             pass
         except BaseException:

@@ -65,8 +65,10 @@ def write_atomically(path: Path, content: bytes) -> None:
                 _name(unnamed, temporary)
             temporary.chmod(0o644)
             temporary.replace(path)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename in (None, str(temporary)):
+            error.filename = str(path)
         raise
 
 
@@ -118,6 +120,8 @@ def encode(content: Result | Outcomes | Media) -> bytes:
 
 def _verified(path: Path, model: type[Content], analysis: str, remedy: str) -> Content:
     """What a file holds, once its version, its hash and its schema were seen to be right."""
+    if path.exists() and not path.is_file():  # a pipe, say, of which nobody knows when it ends
+        raise ResultError(analysis, f"{path} is no file", remedy)
     try:
         data = json.loads(path.read_bytes())
     except (ValueError, OSError) as error:

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 
 import analyses
-from engine.commands.common import AsJson, Options, err, one_format, print_json, print_table, refusing
+from engine.commands.common import AsJson, Options, err, escape, one_format, print_json, print_table, refusing
 from engine.commands.progress import progress
 from results.store import ResultError
 

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from engine.commands.common import (
     Options,
     as_profile,
+    escape,
     fail,
     near,
     needed,

@@ -6,8 +6,11 @@ and what to do; a traceback only with --debug.
 
 from __future__ import annotations
 
+import errno
 import json
+import logging
 import os
+import re
 import shutil
 import sys
 import textwrap
@@ -17,8 +20,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
+from rich import markup
 from rich.console import Console
-from rich.markup import escape
 
 import analyses
 from results.store import Profile, Store
@@ -39,6 +42,9 @@ err = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
 
 WIDTH = 100  # columns of a list
 SHORT_CELL = 30  # letters that stay in a line
+
+#: What a terminal obeys; names of files and errors of others may hold it.
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 AsJson = Annotated[bool, typer.Option("--json")]
 
@@ -147,6 +153,13 @@ def needed(studies: list[Study]) -> set[str] | None:
     return mentioned(studies, templates()) | set(analyses.own()) if Options.folder else None
 
 
+class _Said(logging.Handler):
+    """What the parts of convstudy log is said on stderr."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        say(record.getMessage(), "none")
+
+
 def options(
     results: Annotated[
         Path | None, typer.Option(help="The folder of results (default: beside this file)")
@@ -156,6 +169,7 @@ def options(
     ] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show a traceback instead of one sentence")] = False,
 ) -> None:
+    logging.getLogger("convstudy").handlers = [_Said()]
     Options.debug = debug
     Options.given = results
     work_in(_own_around(Path.cwd()), results)
@@ -163,6 +177,11 @@ def options(
         if not data_root.is_dir():
             fail(2, f"--data-root {data_root} is no folder")
         os.environ["CONVSTUDY_DATA"] = str(data_root)
+
+
+def escape(text: str) -> str:
+    """The text as rich is to print it: it formats nothing, and tells the terminal nothing."""
+    return markup.escape(CONTROL.sub("\ufffd", text))
 
 
 def say(message: str, colour: str = "red") -> None:
@@ -216,7 +235,8 @@ def report_fault(error: Exception) -> int:
         return 2
     if isinstance(error, OSError):
         where = f" ({error.filename})" if error.filename else ""
-        err.print(escape(f"convstudy: {error.strerror or error}{where}; nothing was left half-written"))
+        room = "; make room there" if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
+        err.print(escape(f"convstudy: {error.strerror or error}{where}; nothing was left half-written{room}"))
         return 1
     err.print(
         escape(f"convstudy: {type(error).__name__}: {error} (a fault of convstudy; --debug shows where)")

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.markup import escape
 
 import analyses
-from engine.commands.common import WIDTH, AsJson, fail, out, print_json, print_rows, refusing
+from engine.commands.common import WIDTH, AsJson, escape, fail, out, print_json, print_rows, refusing
 from engine.commands.progress import FileReport, file_progress
 
 if TYPE_CHECKING:

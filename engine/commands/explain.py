@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 
 import analyses
 from engine.commands.common import (
     AsJson,
     Options,
     as_written,
+    escape,
     needed,
     out,
     print_json,

@@ -8,9 +8,18 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
-from engine.commands.common import AsJson, err, fail, one_format, out, print_json, print_table, refusing
+from engine.commands.common import (
+    AsJson,
+    err,
+    escape,
+    fail,
+    one_format,
+    out,
+    print_json,
+    print_table,
+    refusing,
+)
 from results.schema import Table
 
 

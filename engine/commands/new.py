@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
-from engine.commands.common import TEMPLATES, called, fail, out, refusing, studies_named
+from engine.commands.common import TEMPLATES, called, escape, fail, out, refusing, studies_named
 from engine.unfinished import AUTHOR, TITLE
 
 BEGUN = TEMPLATES / "new"

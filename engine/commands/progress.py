@@ -9,9 +9,7 @@ from dataclasses import dataclass
 from heapq import heapreplace
 from typing import TYPE_CHECKING, Any
 
-from rich.markup import escape
-
-from engine.commands.common import err
+from engine.commands.common import err, escape
 
 if TYPE_CHECKING:
     from engine.execution import Progress, Report
@@ -61,6 +59,7 @@ class _CellInHand:
     """When a cell began, and the first and last step that it told of."""
 
     begun: float
+    starts: bool  # perhaps a process too, which takes as long as a short cell
     first: tuple[float, float] | None = None  # when, and its share by then
     last: tuple[float, float] | None = None
 
@@ -76,16 +75,25 @@ class _CellInHand:
             return None
         return (self.last[0] - self.first[0]) / (self.last[1] - self.first[1])
 
-    def left(self, now: float, usual: float | None) -> tuple[float, float] | None:
-        """Seconds that it still takes, and those that all of it takes. usual: of other cells."""
+    def beside(self, now: float) -> float:
+        """Seconds that a cell which has ended took beside its steps, to read data, say, or be evaluated."""
+        length = self.length()
+        if length is None or not self.last:
+            return 0.0
+        since, share = self.last if self.starts else (self.begun, 0.0)
+        return max(0.0, now - since - length * (1 - share))
+
+    def left(self, now: float, usual: float | None, beside: float) -> tuple[float, float] | None:
+        """Seconds that it still takes, and those that all of it takes. usual: of other cells, of which each
+        took so long `beside` its steps."""
         length, share = self.length(), self.last[1] if self.last else 0.0
         if length is None:
             if usual is None:
                 return None
             passed = now - self.begun
             length = max(usual, 2 * passed)
-            share = passed / length if length else 0.0
-        return length * (1 - share), length
+            return length - passed, length
+        return length * (1 - share) + beside, length + beside
 
 
 class TimeLeftOfCells(TimeLeft):
@@ -94,25 +102,32 @@ class TimeLeftOfCells(TimeLeft):
     def __init__(self, clock: Clock = time.monotonic) -> None:
         super().__init__(clock)
         self.in_hand: dict[str, _CellInHand] = {}
-        self.lengths: list[float] = []  # of finished cells
+        self.lengths: list[float] = []  # of the steps of finished cells, or of all of those that told of none
+        self.beside: list[float] = []  # of finished cells
 
     def update(self, progress: Progress) -> None:
         now = self.clock()
         for cell in [cell for cell in self.in_hand if cell not in progress.shares]:
             ended = self.in_hand.pop(cell)
             self.lengths.append(ended.length() or now - ended.begun)
+            self.beside.append(ended.beside(now))
         for cell, share in progress.shares.items():
-            self.in_hand.setdefault(cell, _CellInHand(now)).tell(now, share)
-        usual = sum(self.lengths) / len(self.lengths) if self.lengths else None
-        known = [cell.left(now, usual) for cell in self.in_hand.values()]
+            self.in_hand.setdefault(cell, _CellInHand(now, not self.lengths)).tell(now, share)
+        beside = _mean(self.beside) or 0.0
+        usual = _mean([length + beside for length in self.lengths])
+        known = [cell.left(now, usual, beside) for cell in self.in_hand.values()]
         if not known or None in known:
             return
         left = sorted(one for one, _ in filter(None, known))
-        lengths = [*self.lengths, *(length for _, length in filter(None, known))]
-        mean = sum(lengths) / len(lengths)
+        lengths = [length + beside for length in self.lengths]
+        mean = _mean([*lengths, *(length for _, length in filter(None, known))]) or 0.0
         for _ in range(progress.cells - progress.done - len(left)):  # each begins where one ends first
             heapreplace(left, left[0] + mean)
         self.end = now + max(left)
+
+
+def _mean(values: list[float]) -> float | None:
+    return sum(values) / len(values) if values else None
 
 
 @contextmanager

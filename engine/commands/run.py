@@ -8,19 +8,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.markup import escape
 
 import analyses
-from engine.commands.common import (
-    Options,
-    analyses_named,
-    fail,
-    near,
-    out,
-    print_json,
-    refusing,
-    say,
-)
+from engine.commands.common import Options, analyses_named, escape, fail, near, out, print_json, refusing, say
 from engine.commands.progress import progress
 from results.store import Profile, ResultError
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
-from rich.markup import escape
 
 import analyses
 from engine.commands.common import (
@@ -16,6 +15,7 @@ from engine.commands.common import (
     Options,
     analyses_named,
     as_profile,
+    escape,
     fail,
     out,
     print_json,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import struct
 import time
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from lab.datasets.images import DataError
@@ -26,6 +27,7 @@ from lab.datasets.images import DataError
 #: one of the header and of them all.
 FOOTER = struct.Struct("<8sqII")
 MARK = b"convnpy1"
+LOG = logging.getLogger("convstudy")
 CHECKED = (
     1 << 30
 )  # bytes up to which a file is checked whenever it is opened; a larger one when it was touched
@@ -42,6 +44,21 @@ def cache_folder() -> Path:
 
 
 @contextmanager
+def alone(file: Path, doing: str) -> Iterator[None]:
+    """The only process that writes `file`; while another is `doing` so, say it, and wait."""
+    lock = FileLock(file.with_name(file.name + ".lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        LOG.warning("another process %s %s; this one goes on when that has ended", doing, file)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
 def making(file: Path) -> Iterator[Path]:
     """A path beside `file` to write to; what is left there is removed afterwards. One process at a time.
 
@@ -50,7 +67,7 @@ def making(file: Path) -> Iterator[Path]:
     part = file.with_name(file.name + ".making")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(file.with_name(file.name + ".lock")):
+        with alone(file, "makes"):
             try:
                 yield part
             finally:

@@ -11,8 +11,6 @@ from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
-from filelock import FileLock
-
 from lab.datasets import cache, embedded
 from lab.datasets.catalog import CATALOG
 from lab.datasets.images import DataError
@@ -167,7 +165,7 @@ def fetch_file(download: Download, folder: Path, report: Report) -> Path:
     target, part = folder / download.file, folder / f"{download.file}.part"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / f"{download.file}.lock"):
+        with cache.alone(target, "fetches"):
             if not target.exists():
                 _download(download, part, target, report)
                 if not matches(part, download.checksum):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import struct
+import zlib
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -12,6 +13,8 @@ from pydantic import Field, model_validator
 from results.schema.values import Record
 
 LARGEST_SIDE = 4096  # of a picture, in pixels
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # of the kinds of colour of a PNG file
 BoxStyle = Literal["truth", "kept", "suppressed", "anchor"]
 
 
@@ -39,18 +42,43 @@ class Picture(Record):
     @model_validator(mode="after")
     def is_a_png_of_some_size(self) -> Self:
         try:
-            start = base64.b64decode(self.png[:44], validate=True)
-            base64.b64decode(self.png, validate=True)
-            signature, sides = start[:16], struct.unpack(">II", start[16:24])
+            data = base64.b64decode(self.png, validate=True)
+            sides = struct.unpack(">II", data[16:24])
         except (binascii.Error, struct.error):
-            signature, sides = b"", (0, 0)
-        if not (signature.startswith(b"\x89PNG\r\n\x1a\n") and signature.endswith(b"IHDR")):
+            data, sides = b"", (0, 0)
+        if not (data.startswith(SIGNATURE) and data[12:16] == b"IHDR"):
             raise ValueError(f"the picture {self.title!r} is no PNG file in base64")
         if not all(1 <= side <= LARGEST_SIDE for side in sides):
             raise ValueError(
                 f"the picture {self.title!r} is {sides[0]} × {sides[1]} pixels, not 1 to {LARGEST_SIDE}"
             )
+        if not _is_whole(data):
+            raise ValueError(f"the picture {self.title!r} is a PNG file that is cut off or damaged")
         return self
+
+
+def _is_whole(data: bytes) -> bool:
+    """Whether a PNG file of a size that was seen to be right ends where it says, with every checksum right
+    and as many pixels as it states. No more than these is ever decompressed.
+    """
+    parts: list[tuple[bytes, bytes]] = []
+    at = len(SIGNATURE)
+    try:
+        while not parts or parts[-1][0] != b"IEND":
+            length, kind = struct.unpack(">I4s", data[at : at + 8])
+            content = data[at + 8 : at + 8 + length]
+            if struct.unpack(">I", data[at + 8 + length : at + 12 + length])[0] != zlib.crc32(kind + content):
+                return False
+            parts.append((kind, content))
+            at += 12 + length
+        width, height, depth, colour, _, _, interlaced = struct.unpack(">IIBBBBB", parts[0][1])
+        stated = height * (1 + (width * depth * CHANNELS[colour] + 7) // 8)  # a byte a row says how
+        inflating = zlib.decompressobj()
+        most = stated * 2 if interlaced else stated  # in seven passes, each with rows of its own
+        pixels = inflating.decompress(b"".join(part for kind, part in parts if kind == b"IDAT"), most + 1)
+    except (struct.error, zlib.error, KeyError):
+        return False
+    return len(pixels) == stated or (bool(interlaced) and stated <= len(pixels) <= most)
 
 
 class Suppression(Record):

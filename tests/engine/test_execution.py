@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import warnings
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,7 @@ from analyses.plugin import Cell
 from engine.cells import CellCache
 from engine.execution import AnalysisFailed, Busy, Progress, Unmeasured, execute, measured, summarize_again
 from engine.freshness import cell_key
-from engine.workers import arithmetic_of
+from engine.workers import _git, arithmetic_of
 from lab.datasets import DataError
 from results.locking import holding
 from results.schema import CellRecord
@@ -312,9 +314,9 @@ def test_a_cell_that_goes_wrong_is_named_and_those_before_are_kept(bench, misdee
     assert [record.id for record in bench.pending()] == ["0"]
 
 
-@pytest.mark.parametrize("jobs", [1, 2])
-def test_a_cell_that_takes_too_long_is_stopped_where_that_was_asked_for(bench, jobs):
-    bench.misdeed("1", "sleep 600")
+@pytest.mark.parametrize(("jobs", "misdeed"), [(1, "sleep 600"), (2, "sleep 600"), (1, "go on 600")])
+def test_a_cell_that_takes_too_long_is_stopped_where_that_was_asked_for(bench, jobs, misdeed):
+    bench.misdeed("1", misdeed)
     with pytest.raises(AnalysisFailed, match=r"tests\.trial took longer than 2 seconds for cell 1"):
         bench.execute(seeds=2, jobs=jobs, limit=2)
     assert [record.id for record in bench.pending()] == ["0"]
@@ -462,6 +464,35 @@ def test_a_killed_worker_is_one_sentence_and_its_cell_goes_on_from_its_checkpoin
     assert bench.outcomes()["3"]["taken_up_at"] == 3
     assert all(bench.runs.count(cell) == 1 for cell in kept)
     assert not (bench.store.root / "cells").exists()
+
+
+def test_what_a_cell_sets_for_its_process_is_set_back(bench):
+    before = dict(os.environ), Path.cwd(), list(warnings.filters)
+    bench.misdeed("0", "set")
+    bench.execute(seeds=2)
+    assert (dict(os.environ), Path.cwd(), list(warnings.filters)) == before
+    assert bench.outcomes()["0"]["environment"] is None
+    assert bench.outcomes()["1"]["environment"] == "1"
+    assert torch.get_default_dtype() == torch.float32
+    assert torch.is_grad_enabled()
+
+
+def test_git_is_asked_without_a_lock_that_a_killed_run_would_leave_in_the_checkout(tmp_path):
+    def git(*arguments):
+        identity = ("-c", "user.name=A", "-c", "user.email=a@example.org")
+        command = ["git", "-C", str(tmp_path), *identity, *arguments]
+        subprocess.run(command, check=True, capture_output=True)
+
+    git("init")
+    (tmp_path / "code.py").write_text("a")
+    git("add", "code.py")
+    git("commit", "-m", "Begin")
+    os.utime(tmp_path / "code.py", (1, 1))  # which makes git write what it knows of the file
+    index = (tmp_path / ".git" / "index").read_bytes()
+    assert _git(tmp_path, "status", "--porcelain") == ""
+    assert (tmp_path / ".git" / "index").read_bytes() == index
+    git("status", "--porcelain")
+    assert (tmp_path / ".git" / "index").read_bytes() != index  # what the test looks for is seen
 
 
 def test_arithmetic_on_a_gpu_is_float32_and_chosen_by_rule_and_that_of_a_cpu_is_left_alone():

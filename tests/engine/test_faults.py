@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 import pytest
 
 from analyses.plugin import Analysis, Cell, Parameters, Summary
 from engine.cells import CellCache
+from engine.commands.common import escape
 from engine.faults import AnalysisFailed, faults_of
 from results.schema import Column, Metric, Row, Table
 from results.store import Store
@@ -22,6 +25,19 @@ class Faulty(Analysis[Parameters]):
 
     def summarize(self, parameters, outcomes):
         return Summary({"n": outcomes["all"]["build"]()})
+
+
+class Stopped(BaseException):
+    """As of a library that means to end its program."""
+
+
+class Silent(Exception):
+    def __str__(self) -> str:
+        raise LookupError
+
+
+def raised(error: BaseException) -> NoReturn:
+    raise error
 
 
 @pytest.mark.parametrize(
@@ -41,6 +57,9 @@ class Faulty(Analysis[Parameters]):
         (lambda: Row(cells=3), "cells of Row: Input should be a valid dictionary"),
         (lambda: {}["none"], "KeyError: 'none'"),
         (lambda: 1 / 0, "ZeroDivisionError: division by zero"),
+        (lambda: raised(Stopped("all of it")), "Stopped: all of it"),
+        (lambda: raised(Silent()), "Silent: an error that cannot be put into words, for LookupError"),
+        (lambda: raised(ValueError("x" * 10**6)), rf"ValueError: {'x' * 1000} … \("),
     ],
 )
 def test_a_fault_is_named_with_its_field_file_and_line(build, complaint) -> None:
@@ -48,6 +67,10 @@ def test_a_fault_is_named_with_its_field_file_and_line(build, complaint) -> None
     with pytest.raises(AnalysisFailed, match=said) as refused, faults_of(analysis, "its summary"):
         analysis.summarize(Parameters(), {"all": {"build": build}})
     assert f"({__file__}:" in str(refused.value) and "\n" not in str(refused.value)
+
+
+def test_a_terminal_is_told_nothing_by_names_and_errors_of_others() -> None:
+    assert escape("a\x1b]0;b\x07 [red] c\td\x9b1m 猫") == "a\ufffd]0;b\ufffd \\[red] c\td\ufffd1m 猫"
 
 
 def test_settings_that_cannot_be_recorded_are_named_with_their_cell(tmp_path) -> None:

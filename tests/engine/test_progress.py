@@ -16,18 +16,19 @@ class Clock:
         return self.now
 
 
-def run(lengths, jobs, start=0.0, kept=0, taken_up=0.0, steps=20):
+def run(lengths, jobs, start=0.0, kept=0, taken_up=0.0, steps=20, beside=0.0):
     """(seconds since the begin, Progress, seconds of the whole run) of cells of those lengths.
 
     start: seconds until a process has begun its first cell. taken_up: the share of the first cell that is
-    done in advance. Nobody is told of the end of a cell before the next one begins.
+    done in advance. beside: seconds of each cell after its last step. Nobody is told of the end of a cell
+    before the next one begins.
     """
     free, spans = [0.0] * jobs, []
     for number, length in enumerate(lengths):
         begun = min(free)
         late = start if begun == 0 else 0.0
         rest = 1 - taken_up if number == 0 else 1.0
-        free[free.index(begun)] = begun + late + length * rest
+        free[free.index(begun)] = begun + late + length * rest + beside
         spans.append((begun, begun + late, length, 1 - rest))
     moments = {0.0}
     for _, moving, length, before in spans:
@@ -36,10 +37,10 @@ def run(lengths, jobs, start=0.0, kept=0, taken_up=0.0, steps=20):
         shares, done = {}, kept
         for number, (begun, moving, length, before) in enumerate(spans):
             share = before + max(moment - moving, 0) / length
-            if share >= 1:
+            if moment >= moving + length * (1 - before) + beside - 1e-9:
                 done += 1
             elif begun <= moment:
-                shares[str(number)] = share if moment > moving else 0.0
+                shares[str(number)] = min(share, 1.0) if moment > moving else 0.0
         yield moment, Progress("own.one", kept + len(lengths), done, shares, "", "step"), max(free)
 
 
@@ -53,6 +54,8 @@ def run(lengths, jobs, start=0.0, kept=0, taken_up=0.0, steps=20):
         ([300, 200], 1, {"start": 200, "taken_up": 0.8}),
         ([5, *[60] * 6], 2, {"start": 10}),
         ([20, 40] * 10, 2, {"start": 3, "steps": 7}),
+        ([10] * 30, 1, {"start": 30, "beside": 15}),
+        ([10] * 30, 3, {"start": 30, "beside": 15}),
     ],
 )
 def test_after_a_tenth_of_the_work_the_time_left_is_right_within_a_factor_of_two(lengths, jobs, options):
@@ -108,7 +111,7 @@ def test_a_log_tells_of_each_cell_and_every_minute_of_a_long_one():
         "own.one: 30% done, one/0, epoch 6, about 7 minutes left",
         "own.one: 40% done, one/0, epoch 8, about 6 minutes left",
         "own.one: 50% done, one/0, epoch 10, about 5 minutes left",
-        "own.one: one/1 (1 of 2 finished, about 5 minutes left)",
+        "own.one: one/1 (1 of 2 finished, about 6 minutes left)",  # it ended half a minute after its steps
     ]
 
 

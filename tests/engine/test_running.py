@@ -101,6 +101,7 @@ broken.exits = broken_exits:analysis
 broken.missing = nowhere:analysis
 broken.vanishes = broken_vanishes:analysis
 broken.shapeless = ???
+broken.stops = broken_stops:analysis
 """
 
 
@@ -108,17 +109,22 @@ def test_broken_plugins_are_named_and_stop_nothing_else(trials):
     trials.install("broken", BROKEN)
     (trials.folder / "installed" / "broken_exits.py").write_text("import sys\nsys.exit(0)\n")
     (trials.folder / "installed" / "broken_vanishes.py").write_text("import os\nos._exit(0)\n")
+    (trials.folder / "installed" / "broken_stops.py").write_text(
+        "print('[a word in the way')\nclass Stop(BaseException): pass\nraise Stop('all of it')\n"
+    )
     shutil.copytree(ROOT / "results" / "full", trials.store.root / "full")
 
     listed = trials("list", "--json")
     assert listed.returncode == 0
     rows = {row["analysis"]: row for row in json.loads(listed.stdout)}
     assert rows["architecture.lenet"]["recorded"] == "full"
-    for name in ("broken.exits", "broken.missing", "broken.shapeless", "broken.vanishes"):
+    for name in (f"broken.{how}" for how in ("exits", "missing", "shapeless", "stops", "vanishes")):
         assert rows[name]["title"] == "cannot be loaded"
         assert f"convstudy: the analysis {name} cannot be loaded from " in listed.stderr
     assert "two analyses are called architecture.lenet" in listed.stderr
-    assert len(listed.stderr.splitlines()) == 5
+    assert len(listed.stderr.splitlines()) == 7
+    assert "[a word in the way" in listed.stderr.splitlines()
+    assert "broken_stops.py:3): all of it" in listed.stderr
     assert "broken_vanishes.py:2): it called os._exit(0)" in listed.stderr
 
     (row,) = trials.explain("broken.missing")
@@ -145,6 +151,14 @@ def test_a_cell_that_exits_or_cannot_read_a_file_is_an_error_of_its_own(trials):
     assert finished.returncode == 1
     said = rf"convstudy: tests\.trial failed in cell 1: No such file or directory \(nowhere\.txt\){PLACE}; "
     assert re.match(said, finished.stderr.splitlines()[-1])
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_what_a_cell_prints_is_not_in_the_way_of_what_was_asked_for(trials, jobs):
+    trials.misdeed("1", "print")
+    finished = trials("run", "tests.trial", "--jobs", jobs, "--json")
+    assert json.loads(finished.stdout) == [{"analysis": "tests.trial", "profile": "quick", "ran": True}]
+    assert "[a word in the way" in finished.stderr
 
 
 def test_debug_shows_where_it_went_wrong_in_a_worker(trials):

@@ -25,6 +25,7 @@ from report.study import load
 from results.locking import holding
 from results.schema import Picture, Pictures
 from results.store import Store
+from tests.lab.datasets.test_viewing import png
 from tests.report.test_search_index import index_of, places_with
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -149,6 +150,11 @@ def test_every_module_that_writes_is_a_reason_for_building_again() -> None:
     assert schema <= set(MACHINERY), "and of summarizing again"
 
 
+def test_a_pipe_among_the_results_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.json")
+    assert hash_of(tmp_path / "pipe.json") is None
+
+
 def test_a_section_taken_out_takes_its_page_along(workplace):
     workplace.build()
     workplace.study("one", "lenet")
@@ -194,29 +200,33 @@ def test_a_result_that_cannot_be_used_costs_only_its_section(workplace, damage):
 
 
 def test_a_result_that_cannot_be_drawn_stops_nothing_that_does_not_use_it(workplace):
-    header = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x10\x00\x00\x00\x10\x08\x02\x00\x00\x00"
-    cut_off = base64.b64encode(header).decode()  # as a PNG file begins
-    stray = Pictures(caption="A picture.", alt="None.", pictures=(Picture(png=cut_off),), columns=1)
+    colours_of_one_bit = base64.b64encode(png(8, 1, 2, bytes(3))).decode()  # which PNG files have not
+    picture = Picture(png=colours_of_one_bit)
+    stray = Pictures(caption="A picture.", alt="None.", pictures=(picture,), columns=1)
     result = workplace.store.read(VGG, "full")
     workplace.store.write(result.model_copy(update={"analysis": "their.stray", "figures": {"one": stray}}))
     built = workplace.build()
     assert built.lines == ["one.html: built", "two.html: built", "site: built"]
     (problem,) = built.problems
-    assert problem.startswith("the page of their.stray cannot be made: ")
+    said = "the page of their.stray cannot be made: the figure their.stray/one cannot be drawn: "
+    assert problem.startswith(said)
     assert (workplace.output / "results" / f"{VGG}.html").is_file()
     assert "their.stray" not in (workplace.output / "results" / "index.html").read_text()
 
 
-def test_a_second_build_of_the_same_output_waits(workplace):
+def test_a_second_build_of_the_same_output_waits_and_says_so(workplace):
     workplace.build()
     code = "import sys, pathlib, tests.report.test_build as test\n"
     code += "print(test.Workplace(pathlib.Path(sys.argv[1])).build().lines)"
     command = [sys.executable, "-c", code, str(workplace.folder)]
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{Path(__file__).parent}"}
     with holding(workplace.output.parent / ".build" / workplace.output.name):
-        second = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        second = subprocess.Popen(command, env=environment, text=True, **pipes)
+        waits = f"another process builds {workplace.output}; this one goes on when that has ended\n"
+        assert second.stderr.readline() == waits
         with pytest.raises(subprocess.TimeoutExpired):
-            second.wait(4)
+            second.wait(1)
     printed, _ = second.communicate(timeout=120)
     assert "site: unchanged" in printed
 

@@ -34,6 +34,7 @@ from results.schema import (
     Table,
     parts_of,
 )
+from tests.lab.datasets.test_viewing import png
 
 EXPORTED = Path(results.__path__[0], "schema.json")
 PROVENANCE = Provenance(analysis_version="1", source_hash="0" * 64, cache_key="1" * 64)
@@ -148,9 +149,17 @@ def test_an_interval_plot_has_points_at_its_categories() -> None:
         Panel(kind="interval", series=(Series(label="s", x=(2.0,), y=(1.0,)),), **AXES)
 
 
-def png(width: int, height: int) -> str:
-    header = struct.pack(">II", width, height) + b"\x08\x02\x00\x00\x00"
-    return base64.b64encode(b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + header).decode()
+def in_base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def png_header(width: int, height: int) -> bytes:
+    return (
+        b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + struct.pack(">II", width, height) + b"\x08\x02\x00\x00\x00"
+    )
+
+
+PNG = png(3, 8, 2, bytes(range(9)))
 
 
 def points(**values: Any) -> Series:
@@ -177,7 +186,13 @@ def points(**values: Any) -> Series:
         (lambda: heatmap(((1.0, -1e308),)), "too large to be drawn"),
         (lambda: Picture(png=base64.b64encode(b"<!DOCTYPE html>" * 9).decode()), "no PNG file"),
         (lambda: Picture(png="iVBORw0KGgo"), "no PNG file"),
-        (lambda: Picture(png=png(16_000, 16_000)), "16000 × 16000 pixels"),
+        (lambda: Picture(png=in_base64(png_header(16_000, 16_000))), "16000 × 16000 pixels"),
+        (lambda: Picture(png=in_base64(png_header(300, 200))), "is a PNG file that is cut off or damaged"),
+        (lambda: Picture(png=in_base64(PNG[:-12])), "cut off or damaged"),
+        (lambda: Picture(png=in_base64(PNG[:45] + bytes([PNG[45] ^ 4]) + PNG[46:])), "cut off or damaged"),
+        (lambda: Picture(png=in_base64(png(3, 8, 2, bytes(10)))), "cut off or damaged"),  # a pixel too many
+        (lambda: Picture(png=in_base64(png(3, 8, 2, bytes(8)))), "cut off or damaged"),
+        (lambda: Picture(png=in_base64(png(3, 8, 5, bytes(9)))), "cut off or damaged"),  # no kind of colour
         (
             lambda: Provenance(**{**PROVENANCE.model_dump(), "created": "yesterday"}),
             "'yesterday' is no moment",
@@ -192,7 +207,7 @@ def test_what_cannot_be_drawn_or_printed_is_refused(make: Callable[[], Any], com
 
 
 def test_what_can_be_drawn_is_taken() -> None:
-    assert Picture(png=png(300, 200)).title == ""
+    assert Picture(png=in_base64(PNG)).title == ""
     assert points(low=(0.5,), high=(1.0,)).y == (1.0,)
     assert result_with(Finding(statement="tabs\tand\nlines \\u0000, × and 猫", holds=True)).findings
 

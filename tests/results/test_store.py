@@ -177,6 +177,27 @@ def test_whatever_the_damage_the_file_is_refused_by_name(store, text):
         store.read("tests.example", "full")
 
 
+@pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir], ids=["pipe", "folder"])
+def test_what_is_no_file_is_refused_and_not_waited_for(store, make):
+    path = store.root / "quick" / "tests.example.json"
+    path.parent.mkdir()
+    make(path)
+    with pytest.raises(ResultError, match=r"tests\.example\.json is no file"):
+        store.read("tests.example", "quick")
+
+
+def test_a_disk_without_room_is_named_with_the_file(tmp_path):
+    code = "import pathlib, resource, signal, sys\nfrom results.store import write_atomically\n"
+    code += "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+    code += "resource.setrlimit(resource.RLIMIT_FSIZE, (9, 9))\n"
+    code += "write_atomically(pathlib.Path(sys.argv[1]) / 'result.json', bytes(10))"
+    refused = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], cwd=ROOT, stderr=subprocess.PIPE, text=True, check=False
+    )
+    assert refused.stderr.splitlines()[-1] == f"OSError: [Errno 27] File too large: '{tmp_path}/result.json'"
+    assert list(tmp_path.iterdir()) == []
+
+
 OUTCOMES = Outcomes(
     analysis="tests.example",
     cells=(

@@ -359,6 +359,21 @@ def test_processes_that_want_the_same_set_make_it_once(root, own_cache):
     assert len(kept_images(own_cache)) == 1
 
 
+def test_a_process_that_waits_for_what_another_makes_says_so(own_cache):
+    script = "import pathlib, sys\nfrom lab.datasets.cache import keep_json\n"
+    script += "keep_json(pathlib.Path(sys.argv[1]), 1)"
+    file = own_cache / "one.json"
+    with cache.making(file):
+        second = subprocess.Popen(
+            [sys.executable, "-c", script, str(file)], cwd=ROOT, stderr=subprocess.PIPE, text=True
+        )
+        said = second.stderr.readline()
+        assert said == f"another process makes {file}; this one goes on when that has ended\n"
+        assert second.poll() is None and cache.kept_json(file) is None
+    assert second.communicate() == (None, "")
+    assert cache.kept_json(file) == 1
+
+
 def test_no_room_for_the_decoded_images_is_one_sentence_and_leaves_nothing(root, own_cache):
     write(root / "pets", classes(KINDS))
     locate(f"folder:{root}/pets").fingerprint  # noqa: B018  kept before, so that the images are what has no room
