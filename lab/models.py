@@ -153,14 +153,17 @@ def all_names() -> list[str]:
     return torchvision.models.list_models()
 
 
-#: What fills weights: functions of torch.nn.init, and what these and timm's call.
-_FILLING = {
+#: What draws weights, and what else fills them: functions of torch.nn.init, and what these and timm's call.
+_DRAWING = {
     f"{name}_"
     for name in (
-        *("uniform", "normal", "trunc_normal", "constant", "ones", "zeros", "eye", "dirac", "xavier_uniform"),
-        *("xavier_normal", "kaiming_uniform", "kaiming_normal", "erfinv", "mul", "add", "clamp", "fill"),
-        "zero",
+        *("uniform", "normal", "trunc_normal", "erfinv"),
+        *("xavier_uniform", "xavier_normal", "kaiming_uniform", "kaiming_normal"),
     )
+}
+_FILLING = _DRAWING | {
+    f"{name}_"
+    for name in ("constant", "ones", "zeros", "eye", "dirac", "mul", "add", "clamp", "fill", "zero")
 }
 
 
@@ -185,7 +188,7 @@ class uninitialised(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        if func.__name__ in ("uniform_", "normal_", "erfinv_"):
+        if func.__name__ in _DRAWING:
             return args[0] if args else kwargs["tensor"]
         return func(*args, **kwargs)
 
