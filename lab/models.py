@@ -153,14 +153,33 @@ def all_names() -> list[str]:
     return torchvision.models.list_models()
 
 
+#: What draws weights, and what else fills them: functions of torch.nn.init, and what these and timm's call.
+_DRAWING = {
+    f"{name}_"
+    for name in (
+        *("uniform", "normal", "trunc_normal", "erfinv"),
+        *("xavier_uniform", "xavier_normal", "kaiming_uniform", "kaiming_normal"),
+    )
+}
+_FILLING = _DRAWING | {
+    f"{name}_"
+    for name in ("constant", "ones", "zeros", "eye", "dirac", "mul", "add", "clamp", "fill", "zero")
+}
+
+
 class _EmptyOnMeta(TorchFunctionMode):
-    """Weights, which layers make by torch.empty, are never allocated; small constants are, so that
-    constructors may compute with them (RegNet reads its widths from a tensor)."""
+    """Weights, which layers make by torch.empty, are never allocated, nor filled, which is slow on the meta
+    device; small constants are, so that constructors may compute with them (RegNet reads its widths from a
+    tensor)."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         if func is torch.empty and kwargs.get("device") is None:
             kwargs["device"] = "meta"
+        if func.__name__ in _FILLING:
+            filled = args[0] if args else kwargs.get("tensor")
+            if isinstance(filled, torch.Tensor) and filled.is_meta:
+                return filled
         return func(*args, **kwargs)
 
 
@@ -169,7 +188,7 @@ class uninitialised(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        if func.__name__ in ("uniform_", "normal_", "erfinv_"):
+        if func.__name__ in _DRAWING:
             return args[0] if args else kwargs["tensor"]
         return func(*args, **kwargs)
 

@@ -133,7 +133,7 @@ def _fused(published: Published, for_size: bool) -> Any:
     options: dict[str, Any] = {"img_size": published.size} if for_size else {}
     try:
         with uninitialised():
-            return reparameterize_model(timm.create_model(published.model, **options).eval())
+            return reparameterize_model(timm.create_model(published.model, **options).eval(), inplace=True)
     except Exception:  # some definitions cannot be fused; their plain counts stand alone
         return None
 

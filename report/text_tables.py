@@ -1,4 +1,4 @@
-"""A table as text for another document: Markdown, or a LaTeX tabular with booktabs."""
+"""A table as text for another document: Markdown, or LaTeX with booktabs and graphicx."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import re
 from report import latex_scripts, latex_text
 from report.formatting import cell, header, is_numeric
 from results.schema import Table
+
+ROWS_OF_A_PAGE = 40
 
 
 def markdown(table: Table) -> str:
@@ -30,25 +32,29 @@ def _cell(text: str) -> str:
 
 
 def latex(table: Table) -> str:
-    """A table environment, which says the package that it needs."""
+    """Table environments, each at most a page, with the packages they need; wide ones shrink to the text."""
     columns = "".join("r" if is_numeric(column) else "l" for column in table.columns)
-    lines = [
-        r"% needs \usepackage{booktabs}",
-        r"\begin{table}",
-        r"\centering",
-        rf"\caption{{{escape(table.caption)}}}",
-        rf"\begin{{tabular}}{{{columns}}}",
-        r"\toprule",
-        " & ".join(escape(header(column)) for column in table.columns) + r" \\",
-        r"\midrule",
-    ]
-    for i, row in enumerate(table.rows):
-        if row.kind == "total" and i:
-            lines.append(r"\midrule")
-        lines.append(" & ".join(escape(cell(column, row)) for column in table.columns) + r" \\")
-    lines += [r"\bottomrule", r"\end{tabular}"]
-    lines += [rf"\par {escape(note)}" for note in table.notes]
-    return "\n".join([*lines, r"\end{table}"]) + "\n"
+    lines = [r"% needs \usepackage{booktabs,graphicx}"]
+    last = max(len(table.rows) - 1, 0) // ROWS_OF_A_PAGE
+    for page in range(last + 1):
+        lines += [r"\begin{table}", r"\centering"]
+        lines += [r"\addtocounter{table}{-1}"] if page else []
+        lines += [
+            rf"\caption{{{escape(table.caption)}{' (Continued.)' * bool(page)}}}",
+            r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
+            rf"\begin{{tabular}}{{{columns}}}",
+            r"\toprule",
+            " & ".join(escape(header(column)) for column in table.columns) + r" \\",
+            r"\midrule",
+        ]
+        for i, row in enumerate(table.rows[page * ROWS_OF_A_PAGE :][:ROWS_OF_A_PAGE]):
+            if row.kind == "total" and i:
+                lines.append(r"\midrule")
+            lines.append(" & ".join(escape(cell(column, row)) for column in table.columns) + r" \\")
+        lines += [r"\bottomrule", r"\end{tabular}}"]
+        lines += [rf"\par {escape(note)}" for note in table.notes if page == last]
+        lines.append(r"\end{table}")
+    return "\n".join(lines) + "\n"
 
 
 def escape(text: str) -> str:

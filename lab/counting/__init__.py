@@ -95,8 +95,10 @@ def walk_over(
         stack.enter_context(walk)
         try:
             model(*given, **named)
+            if walk.refused:
+                raise walk.refused
         except (Exception, SystemExit) as error:
-            raise CountError(walk.layers.refusal(shape, error)) from error
+            raise CountError(walk.layers.refusal(shape, walk.refused or error)) from error
     walk.layers.add_unused()
     return walk
 

@@ -28,6 +28,8 @@ def argument(args: Arguments, kwargs: Keywords, position: int, name: str, defaul
 def arguments(args: Arguments, kwargs: Keywords) -> tuple[Arguments, dict[str, Any]]:
     """The call with its first operands by position and every keyword by torch's own name."""
     kwargs = {ALIASES.get(key, key): value for key, value in kwargs.items()}
+    if "condition" in kwargs or (args and "input" in kwargs):  # of `where`, whose first is the condition
+        return args, kwargs
     for first in ("input", "tensors", "query", "self"):
         if not args and first in kwargs:
             args = (kwargs.pop(first),)

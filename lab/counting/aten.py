@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import torch
@@ -105,10 +106,6 @@ _PRODUCTS: dict[Any, tuple[str, Callable[[Any, Any, Any], Count]]] = {
     _aten.addmm: ("matmul", _product_of(1)),
     _aten.baddbmm: ("matmul", _product_of(1)),
     _aten.addbmm: ("matmul", _product_of(1)),
-    _aten.addmm_: ("matmul", _product_of(1)),
-    _aten.baddbmm_: ("matmul", _product_of(1)),
-    _aten.addbmm_: ("matmul", _product_of(1)),
-    _aten.addmv_: ("matmul", _vector(1)),
     _aten.mv: ("matmul", _vector(0)),
     _aten.addmv: ("matmul", _vector(1)),
     _aten.dot: ("matmul", _vector(0)),
@@ -121,19 +118,26 @@ _PRODUCTS: dict[Any, tuple[str, Callable[[Any, Any, Any], Count]]] = {
     _aten._scaled_dot_product_cudnn_attention: ("attention", _attention),
 }
 
-_INTERPOLATIONS = {
-    _aten.upsample_linear1d: "elementwise",
-    _aten.upsample_nearest2d: "nearest_upsampling",
-    _aten.upsample_bilinear2d: "bilinear_upsampling",
-    _aten.upsample_trilinear3d: "elementwise",
-    _aten.upsample_bicubic2d: "elementwise",
-    _aten._upsample_bilinear2d_aa: "elementwise",
-    _aten._upsample_bicubic2d_aa: "elementwise",
-    _aten.grid_sampler_2d: "elementwise",
-    _aten.grid_sampler_3d: "elementwise",
-    torch.ops.torchvision.roi_align: "elementwise",
-    torch.ops.torchvision.ps_roi_align: "elementwise",
-}
+#: Operators of elements and their class: of the input for pooling, else of the output.
+_KINDS = {
+    getattr(_aten, name): kind
+    for kind, names in {
+        "elementwise": "upsample_linear1d upsample_trilinear3d upsample_bicubic2d _upsample_bilinear2d_aa "
+        "_upsample_bicubic2d_aa grid_sampler_2d grid_sampler_3d floor_divide polar log_sigmoid_forward addr "
+        "linalg_cross renorm rsub",
+        "nearest_upsampling": "upsample_nearest2d",
+        "bilinear_upsampling": "upsample_bilinear2d",
+        "activation": "hardswish _softmax _safe_softmax _log_softmax",
+        "layer_norm": "native_layer_norm",
+        "batch_norm": "native_batch_norm _native_batch_norm_legit _native_batch_norm_legit_no_training",
+        "other_norm": "native_group_norm",
+        "pooling": "avg_pool1d avg_pool2d avg_pool3d max_pool2d_with_indices max_pool3d_with_indices "
+        "fractional_max_pool2d fractional_max_pool3d",
+        "adaptive_pooling": "_adaptive_avg_pool2d _adaptive_avg_pool3d adaptive_max_pool2d "
+        "adaptive_max_pool3d",
+    }.items()
+    for name in words(names)
+} | {torch.ops.torchvision.roi_align: "elementwise", torch.ops.torchvision.ps_roi_align: "elementwise"}
 
 #: Losses and their kind: arithmetic for each element of the first argument.
 _OF_EACH_INPUT = frozenset(
@@ -146,38 +150,34 @@ _OF_EACH_INPUT = frozenset(
     )
 )
 
-#: Arithmetic for each element of the output, which torch does not call pointwise.
-_OF_EACH_OUTPUT = frozenset(
-    "aten::" + name for name in words("floor_divide polar log_sigmoid_forward addr linalg_cross renorm")
-)
-
 _NEVER_MIND = frozenset(
-    (_aten.clone, _aten._to_copy, _aten.copy_, _aten.detach, _aten.alias, _aten.lift_fresh)
+    (_aten.clone, _aten._to_copy, _aten.copy, _aten.copy_, _aten.detach, _aten.alias, _aten.lift_fresh)
 )
 
 #: Operators without arithmetic of their own beyond reading and writing elements.
 _MOVES = frozenset(
     "aten::" + name
     for name in words(
-        "cat stack _unsafe_view index _unsafe_index index_put index_put_ index_select gather "
-        "scatter scatter_ constant_pad_nd reflection_pad1d reflection_pad2d reflection_pad3d "
-        "replication_pad1d replication_pad2d replication_pad3d empty empty_like empty_strided "
-        "new_empty new_zeros new_ones new_full zeros zeros_like ones ones_like full full_like "
-        "arange scalar_tensor fill_ zero_ roll flip repeat repeat_interleave tril triu eye "
-        "upsample_nearest1d upsample_nearest3d _upsample_nearest_exact2d "
-        "pixel_shuffle pixel_unshuffle channel_shuffle sort topk argsort argmax argmin max min "
-        "any all amax amin sum mean var var_mean std std_mean cumsum prod logsumexp norm "
-        "linalg_vector_norm nonzero unique bernoulli rand randn bernoulli_ uniform_ normal_ "
-        "_softmax _log_softmax masked_fill linspace resize_ set_ native_dropout im2col col2im "
-        "unfold_copy split_with_sizes_copy _local_scalar_dense count_nonzero searchsorted "
-        "rot90 diag_embed scatter_add scatter_add_ scatter_reduce index_add index_add_ masked_fill_ "
-        "masked_scatter exponential_ complex _weight_norm_interface glu avg_pool1d avg_pool2d avg_pool3d "
-        "_adaptive_avg_pool2d _adaptive_avg_pool3d max_unpool2d max_unpool3d fractional_max_pool2d "
-        "bucketize squeeze_ unsqueeze_ transpose_ t_ swapaxes_ as_strided_ detach_ unsafe_split unsafe_chunk "
-        "unsafe_split_with_sizes resize_as_ cumprod cummax cummin _cummax_helper _cummin_helper logcumsumexp "
-        "median nanmedian mode kthvalue nansum histc take put index_fill index_copy trace block_diag aminmax "
-        "fractional_max_pool3d _linalg_check_errors unfold_backward hann_window hamming_window "
-        "blackman_window bartlett_window kaiser_window"
+        "cat stack _unsafe_view index _unsafe_index index_put index_select gather scatter constant_pad_nd "
+        "reflection_pad1d reflection_pad2d reflection_pad3d replication_pad1d replication_pad2d "
+        "replication_pad3d empty empty_like empty_strided new_empty new_zeros new_ones new_full zeros "
+        "zeros_like ones ones_like full full_like arange scalar_tensor fill zero roll flip repeat "
+        "repeat_interleave tril triu eye upsample_nearest1d upsample_nearest3d _upsample_nearest_exact2d "
+        "pixel_shuffle pixel_unshuffle channel_shuffle sort topk argsort argmax argmin max min any all amax "
+        "amin sum mean var var_mean std std_mean cumsum prod logsumexp norm linalg_vector_norm nonzero "
+        "unique bernoulli rand randn uniform normal masked_fill linspace resize set native_dropout im2col "
+        "col2im unfold_copy split_with_sizes_copy _local_scalar_dense count_nonzero searchsorted rot90 "
+        "diag_embed scatter_add scatter_reduce index_add masked_scatter exponential complex "
+        "_weight_norm_interface glu max_unpool2d max_unpool3d bucketize unsafe_split unsafe_chunk "
+        "unsafe_split_with_sizes resize_as cumprod cummax cummin _cummax_helper _cummin_helper logcumsumexp "
+        "median nanmedian mode kthvalue nansum histc take put index_fill index_copy trace block_diag "
+        "aminmax _linalg_check_errors unfold_backward hann_window hamming_window blackman_window "
+        "bartlett_window kaiser_window select_scatter slice_scatter diagonal_scatter as_strided_scatter "
+        "index_reduce is_same_size _has_same_storage_numel _efficientzerotensor segment_reduce embedding "
+        "isin bincount multinomial poisson randint randperm randn_like rand_like randint_like binomial "
+        "geometric cauchy log_normal logspace tril_indices triu_indices _index_put_impl _unsafe_index_put "
+        "masked_select _unique2 unique_consecutive unique_dim empty_permuted new_empty_strided _chunk_cat "
+        "to_padded_tensor _is_all_true _is_any_true"
     )
 ) | {"torchvision::roi_pool", "torchvision::ps_roi_pool"}
 
@@ -216,27 +216,28 @@ class Operators(TorchDispatchMode):
         devices = {t.is_meta for t in tensors_in((args, kwargs))}
         if len(devices) > 1:  # scripted code brings weights of its own
             args, kwargs = tree_map_only(Tensor, _on_meta, (args, kwargs))
-        packet = func._overloadpacket
-        rule = _PRODUCTS.get(packet)
-        whole = rule is not None or packet in _INTERPOLATIONS
+        plain = _out_of_place(func)
+        packet = plain._overloadpacket
+        rule, kind = _PRODUCTS.get(packet), _KINDS.get(packet)
+        whole = rule is not None or kind is not None
         if not whole and (output := self.decomposed(func, args, kwargs)) is not NotImplemented:
             return output
         output = func(*args, **kwargs)
-        seen, name = self.current, packet._qualified_op_name
+        seen, name = self.current, packet._qualified_op_name.removesuffix("_")
         count = rule[1](args, kwargs, output) if rule else formulas.ZERO
         if rule and count.value:
             seen.macs[rule[0]] = seen.macs.get(rule[0], formulas.ZERO) + count
             seen.local = False
-        elif torch.Tag.pointwise in func.tags or packet.__name__.startswith("_foreach_"):
+        elif torch.Tag.pointwise in plain.tags or packet.__name__.startswith("_foreach_"):
             seen.elements["elementwise"] += sum(t.numel() for t in tensors_in(output))
         elif packet not in _NEVER_MIND:
             seen.local = False
-            if rule or packet in _INTERPOLATIONS or name in _OF_EACH_OUTPUT:
-                kind = _INTERPOLATIONS.get(packet, "elementwise")
-                seen.elements[kind] += sum(t.numel() for t in tensors_in(output))
+            if whole:
+                counted = args[0] if kind and kind.endswith("pooling") else tensors_in(output)[0]
+                seen.elements[kind or "elementwise"] += counted.numel()
             elif name in _OF_EACH_INPUT:
                 seen.elements["elementwise"] += args[0].numel()
-            elif not func.is_view and name not in _MOVES:
+            elif not plain.is_view and name not in _MOVES:
                 seen.uncounted[name.replace("::", ".")] = None
         if any(field_of(t) is not None for t in tensors_in((args, kwargs))):
             for result in tensors_in(output):  # until the function that runs it says more
@@ -247,6 +248,18 @@ class Operators(TorchDispatchMode):
     def decomposed(self, func: Any, args: Any, kwargs: Any) -> Any:
         with self:
             return func.decompose(*args, **kwargs)
+
+
+@cache
+def _out_of_place(func: Any) -> Any:
+    """The operator that gives as a new tensor what `func` writes in place, of the same kind and counts."""
+    name = func._overloadpacket.__name__
+    packet = getattr(_aten, name[:-1], None) if func.namespace == "aten" and name.endswith("_") else None
+    return (
+        func
+        if packet is None
+        else getattr(packet, func._overloadname, getattr(packet, packet.overloads()[0]))
+    )
 
 
 def _on_meta(tensor: Tensor) -> Tensor:

@@ -107,7 +107,10 @@ def activation(walk: Walk, name: str, func: Callable[..., Any], args: Arguments,
     )
     if in_place:
         output = walk.meta(x)
-        if state is not field_of(x) or output._is_view():
+        if state is None:
+            torch.autograd.graph.increment_version(output)
+            walk.values.rewrite(func, (output, *args[1:]), kwargs)
+        elif state is not field_of(x) or output._is_view():
             written_in_place(output, state)
     elif walk.exact or bounds or not x.is_floating_point() or argument(args, kwargs, 9, "dtype") is not None:
         output = walk.run(func, args, kwargs)
@@ -115,12 +118,14 @@ def activation(walk: Walk, name: str, func: Callable[..., Any], args: Arguments,
         output = same(x)
     if not in_place:
         keep_field(output, state)
+        if state is None:
+            walk.values.remember(func, args, kwargs, output)
     columns = claim_pair(walk, weight, None) if weight is not None else {}
     walk.layers.add(base, output if in_place else x, output, elements={"activation": x.numel()}, **columns)
     return output
 
 
-ELEMENTWISE = words("add sub mul div true_divide multiply subtract maximum minimum")
+ELEMENTWISE = words("add sub rsub mul div true_divide multiply subtract maximum minimum")
 
 _IN_PLACE = frozenset(f"{name}_" for name in ELEMENTWISE) | {
     "__iadd__",
@@ -135,11 +140,12 @@ def elementwise(walk: Walk, name: str, func: Callable[..., Any], args: Arguments
     tensors = [t for t in (*args, *kwargs.values()) if isinstance(t, Tensor)]
     first = tensors[0] if tensors else None
     in_place = name in _IN_PLACE or "out" in kwargs
-    if first is None or kwargs or not first.is_floating_point() or len(args) != 2:
+    of_constants = in_place and field_of(first) is None
+    if first is None or kwargs or not first.is_floating_point() or len(args) != 2 or of_constants:
         output = walk.run(func, args, kwargs)
     elif in_place:
         output = walk.meta(args[0])
-    elif walk.exact or any(t.dtype != first.dtype for t in tensors):
+    elif walk.exact or any(t.dtype != first.dtype for t in tensors) or complex in map(type, args):
         output = walk.run(func, args, kwargs)
     elif len(tensors) == 1 or tensors[0].shape == tensors[1].shape:
         output = same(first)
@@ -149,11 +155,11 @@ def elementwise(walk: Walk, name: str, func: Callable[..., Any], args: Arguments
     if not isinstance(output, Tensor):
         return output
     state = broadcast(tensors, output)
-    if in_place:
-        if state is not None or field_of(output) is not None:
-            written_in_place(output, state)
-        else:
-            walk.values.rewrite(func, (output, *args[1:]), kwargs)
+    if name in _IN_PLACE and state is None and field_of(output) is None:
+        walk.values.rewrite(func, args, kwargs)
+    elif in_place:
+        written_in_place(output, state)
+        walk.values.remember(func, args, kwargs, output)
     else:
         keep_field(output, state)
         for tensor in tensors:

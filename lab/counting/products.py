@@ -18,6 +18,7 @@ from lab.counting.rule_parts import (
     claim_pair,
 )
 from lab.counting.states import (
+    elementwise,
     field_of,
     keep_field,
 )
@@ -59,6 +60,18 @@ def _columns(state: State, rank: int) -> State:
         return field._replace(dims=((),) * (rank - 1) + field.dims[:1])
 
     return fields.each(fields.contract(state, [1]), rule)
+
+
+def vector_product(walk: Walk, name: str, func: Callable[..., Any], args: Arguments, kwargs: Keywords) -> Any:
+    """A product of vectors along one dimension, whatever it is broadcast over."""
+    x, y, dim = args[0], argument(args, kwargs, 1, "y"), argument(args, kwargs, 2, "dim", -1)
+    walk.layers.add_parameters(args, kwargs)
+    output = walk.run(func, args, kwargs)
+    pairs = torch.empty(torch.broadcast_shapes(x.shape, y.shape), device="meta")
+    state = fields.reduced(elementwise((x, y), pairs), [dim % pairs.dim()], output.dim())
+    keep_field(output, state)
+    walk.layers.add(name, x, output, macs={"matmul": formulas.product(pairs.shape)})
+    return output
 
 
 def scaled_dot_product(
@@ -118,7 +131,12 @@ def multi_head_attention(
     heads, width = given["num_heads"], given["embed_dim_to_check"]
     batch = query.shape[1] if query.dim() == 3 else 1
     queries = query.shape[0]
-    keys = key.shape[0] + (given["bias_k"] is not None) + bool(given["add_zero_attn"])
+    static = given.get("static_k")
+    keys = (
+        (key.shape[0] if static is None else static.shape[1])
+        + (given["bias_k"] is not None)
+        + bool(given["add_zero_attn"])
+    )
     projections = [given.get(f"{part}_proj_weight") for part in "qkv"]
     weights = [
         given["in_proj_weight"],
@@ -155,7 +173,7 @@ def multi_head_attention(
                 else (batch, heads, queries, keys)
             )
             scores = torch.empty(shape if query.dim() == 3 else shape[1:], dtype=query.dtype, device="meta")
-    keep_field(output, _attended_heads(query, key, value, given))
+    keep_field(output, _attended_heads(query, key, value, given) if static is None else fields.UNKNOWN)
     if scores is not None:
         keep_field(scores, _attention_weights(query, key, scores))
     # torch fuses the products unless the attention weights themselves are asked for

@@ -8,7 +8,7 @@ from lab.counting.arguments import words
 from lab.counting.convolutions import adaptive_pooling, convolution, pooling
 from lab.counting.elements import ELEMENTWISE, activation, dropout, elementwise, normalisation
 from lab.counting.gathering import concatenation, embedding, reduction
-from lab.counting.products import linear, multi_head_attention, scaled_dot_product
+from lab.counting.products import linear, multi_head_attention, scaled_dot_product, vector_product
 from lab.counting.recurrence import cell, pack, recurrent, unpack
 from lab.counting.rule_parts import Rule
 
@@ -25,6 +25,7 @@ def _rules() -> dict[str, Rule]:
     table: dict[Rule, Sequence[str]] = {
         convolution: [f"conv{kind}{n}d" for kind in ("", "_transpose") for n in (1, 2, 3)],
         linear: ["linear"],
+        vector_product: ["linalg_vecdot"],
         scaled_dot_product: ["scaled_dot_product_attention"],
         multi_head_attention: ["multi_head_attention_forward"],
         recurrent: ["lstm", "gru", "rnn_tanh", "rnn_relu"],

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from operator import getitem
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils._pytree import tree_leaves, tree_map_only
 
 from lab.counting.arguments import tensors_in, words
+from lab.counting.aten import WithoutOperators
 from lab.counting.states import version
 
-RANDOM = ("rand", "normal", "bernoulli", "multinomial", "poisson", "empty", "new_empty", "dropout")
+RANDOM = words(
+    "rand normal bernoulli multinomial poisson uniform exponential geometric cauchy log_normal binomial "
+    "empty new_empty dropout"
+)
 
 #: Functions that ask a tensor for a Python value.
 ASKING = frozenset(
@@ -33,54 +39,104 @@ class ValueUnknown(Exception):
     """A forward asks for numbers that a count does not have."""
 
 
+class Later:
+    """A call that is made when its result is asked for, and once; it may wait for other such calls."""
+
+    def __init__(self, func: Callable[..., Any], args: Any, kwargs: Any) -> None:
+        self.func: Callable[..., Any] | None = func
+        self.given = args, kwargs
+        self.value: Any = None
+
+    def result(self) -> Any:
+        stack = [self]
+        while stack:  # a loop in a forward may have made more of them than Python may nest calls
+            call = stack[-1]
+            waiting = [x for x in tree_leaves(call.given) if isinstance(x, Later) and x.func is not None]
+            if call.func is not None and not waiting:
+                args, kwargs = tree_map_only(Later, lambda later: later.value, call.given)
+                with WithoutOperators():
+                    call.value = call.func(*args, **kwargs)
+                call.func, call.given = None, ((), {})
+            if call.func is None:
+                stack.pop()
+            stack += waiting
+        return self.value
+
+
+def _written(func: Callable[..., Any], before: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+    after = before.clone()
+    func(after, *args, **kwargs)
+    return after
+
+
 class KnownValues:
     """How to compute the values of what was made of constants, should the forward ask for them."""
 
     def __init__(self) -> None:
-        self.known: dict[int, tuple[Tensor, int, Callable[[], Any]]] = {}  # tensor, its version, its values
+        self.known: dict[int, tuple[Tensor, int, Tensor | Later]] = {}  # tensor, its version, its values
+        self.twins: dict[int, tuple[Tensor, Tensor]] = {}  # a real tensor and the one in its place
+
+    def twin(self, tensor: Tensor) -> Tensor:
+        """The tensor on the meta device that stands for a real one, always the same."""
+        if id(tensor) not in self.twins:
+            twin = tensor.detach().to("meta")
+            self.twins[id(tensor)] = tensor, twin
+            self.set(twin, tensor)
+        return self.twins[id(tensor)][1]
 
     def forget(self, tensor: Tensor) -> None:
         self.known.pop(id(tensor), None)
 
-    def set(self, tensor: Tensor, compute: Callable[[], Any]) -> None:
-        self.known[id(tensor)] = tensor, version(tensor), compute
+    def set(self, tensor: Tensor, values: Tensor | Later) -> None:
+        self.known[id(tensor)] = tensor, version(tensor), values
+
+    def now(self, value: Any) -> Any:
+        """What is given to a function, with values in place of tensors as they are at this moment."""
+        return tree_map_only(Tensor, self._values, value)
+
+    def _values(self, tensor: Tensor) -> Tensor | Later:
+        tensor = self._standing_for(tensor)
+        return self.known[id(tensor)][2] if tensor.is_meta else tensor
+
+    def _standing_for(self, tensor: Tensor) -> Tensor:
+        return self.twins.get(id(tensor), (tensor, tensor))[1]
 
     def remember(
         self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any
     ) -> None:
         """How to compute the values of what was made of constants, should the forward ask for them."""
-        operands = tensors_in((args, kwargs))
-        if func.__name__.startswith(RANDOM) or not all(self.is_known(t) for t in operands):
+        kwargs = {key: value for key, value in kwargs.items() if key != "out"}
+        if func.__name__.startswith(RANDOM) or not all(self.is_known(t) for t in tensors_in((args, kwargs))):
             return
-
-        def compute() -> Any:
-            real = {key: self.real(value) for key, value in kwargs.items()}
-            if "device" in real:
-                real["device"] = "cpu"
-            numbers = ["cpu" if isinstance(a, torch.device) or a == "meta" else self.real(a) for a in args]
-            return func(*numbers, **real)
-
-        for i, result in enumerate(output if isinstance(output, list | tuple) else (output,)):
-            if isinstance(result, Tensor):
-                several = isinstance(output, list | tuple)
-                self.set(result, (lambda i=i: compute()[i]) if several else compute)  # type: ignore[misc]
+        if "device" in kwargs:
+            kwargs["device"] = "cpu"
+        args = tuple(
+            "cpu" if isinstance(a, torch.device) or (type(a) is str and a == "meta") else a for a in args
+        )
+        call = Later(func, *self.now((args, kwargs)))
+        if isinstance(output, Tensor):
+            self.set(output, call)
+        elif isinstance(output, list | tuple):
+            for i, result in enumerate(output):
+                if isinstance(result, Tensor):
+                    self.set(result, Later(getitem, (call, i), {}))
 
     def rewrite(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
-        """The values of a constant after a write in place."""
-        target = args[0]
-        entry = self.known.get(id(target))
-        others = tensors_in((args[1:], kwargs))
-        if entry is None or target._is_view() or not all(self.is_known(t) for t in others):
+        """The values of a constant after a write in place, of which its version tells."""
+        target = self._standing_for(args[0])
+        before = self.known.get(id(target))
+        given = args[1:], dict(kwargs)
+        if (
+            before is None
+            or version(target) > before[1] + 1  # others wrote it too
+            or target._is_view()
+            or func.__name__.startswith(RANDOM)
+            or not all(self.is_known(t) for t in tensors_in(given))
+        ):
             self.forget(target)
             return
-        before = entry[2]
-
-        def compute() -> Any:
-            values = before().clone()
-            func(values, *(self.real(a) for a in args[1:]), **{k: self.real(v) for k, v in kwargs.items()})
-            return values
-
-        self.set(target, compute)
+        others, named = self.now(given)
+        self.set(target, Later(_written, (func, before[2], *others), named))
 
     def number(self, value: Any) -> Any:
         """A size, place or slice that is given as a tensor of one number, as that number."""
@@ -104,7 +160,8 @@ class KnownValues:
         return tuple(found)
 
     def is_known(self, tensor: Tensor) -> bool:
-        if tensor.device.type != "meta":
+        tensor = self._standing_for(tensor)
+        if not tensor.is_meta:
             return True
         entry = self.known.get(id(tensor))
         return entry is not None and entry[1] == version(tensor)
@@ -112,15 +169,9 @@ class KnownValues:
     def real(self, value: Any) -> Any:
         """The value with the numbers of its tensors; ValueUnknown where these depend on the input or on
         weights."""
-        if isinstance(value, Tensor):
-            if value.device.type != "meta":
-                return value
-            if not self.is_known(value):
-                raise ValueUnknown
-            return self.known[id(value)][2]()
-        if type(value) in (list, tuple):
-            return type(value)(self.real(item) for item in value)
-        return value
+        if not all(self.is_known(t) for t in tensors_in(value)):
+            raise ValueUnknown
+        return tree_map_only(Later, Later.result, self.now(value))
 
     def any_real(self, value: Any) -> Any:
         """As `real`, with ones in place of what depends on the input or on weights."""
@@ -143,7 +194,7 @@ class KnownValues:
         except ValueUnknown:
             asked = {"__bool__": "if or bool()", "__int__": "int()", "__float__": "float()"}.get(name, name)
             raise ValueUnknown(
-                f"it asks for the value of a tensor ({asked}), which depends on the input or on weights, and "
-                "a count knows only shapes: count the part of the model that does not ask, as a module of "
-                "its own"
+                f"it asks for the value of a tensor ({asked}), which depends on the input, on weights "
+                "or on chance, and a count knows only shapes: count the part of the model that does not ask, "
+                "as a module of its own"
             ) from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from threading import get_ident
 from typing import Any
 
 import torch
@@ -100,7 +101,8 @@ class Walk(TorchFunctionMode):
         self.values = KnownValues()
         self.operators = Operators()
         self.lengths: dict[int, Tensor] = {}  # those of packed sequences, which torch wants on the CPU
-        self.twins: dict[int, tuple[Tensor, Tensor]] = {}
+        self.thread = get_ident()
+        self.refused: ValueUnknown | None = None  # also where the forward catches it and goes another way
 
     @property
     def rows(self) -> list[Layer]:
@@ -117,6 +119,12 @@ class Walk(TorchFunctionMode):
             yield
 
     def enter(self, module: nn.Module, inputs: tuple[Any, ...]) -> None:
+        if get_ident() != self.thread:
+            self.refused = ValueUnknown(
+                f"{type(module).__name__} is called in a thread of its own, where a count does not see it: "
+                "call the parts one after another"
+            )
+            raise self.refused
         self.unseen()
         self.layers.enter(module, inputs)
 
@@ -143,17 +151,31 @@ class Walk(TorchFunctionMode):
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
+        try:
+            return self.call(func, args, kwargs)
+        except ValueUnknown as error:
+            self.refused = error
+            raise
+
+    def call(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Any) -> Any:
         name = func.__name__
         if name == "__get__":
             name = getattr(getattr(func, "__self__", None), "__name__", "")
             if name in _SIZES:
                 return func(args[0] if id(args[0]) in self.lengths else self.meta(args[0]))
+            if name == "data":  # the same memory, but writes to it are seen
+                name, func = "detach", Tensor.detach
             with WithoutOperators():
                 return self.move(name, func, args, {})
         if name == "__set__" and isinstance(args[1], Tensor):  # tensor.data = other
-            func(*map(self.meta, args))
-            keep_field(self.meta(args[0]), field_of(args[1]))
+            target = self.meta(args[0])
+            func(target, self.meta(args[1]))
+            keep_field(target, field_of(args[1]))
+            self.values.remember(torch.clone, args[1:], {}, target)
             return None
+        if name == "data_ptr":  # all are 0 on the meta device
+            tensor = self.meta(args[0])
+            return tensor.untyped_storage()._cdata + tensor.storage_offset() * tensor.element_size()
         if name in ASKING or name in ANSWERS:
             with WithoutOperators():
                 return self.values.ask(name, func, args, kwargs or {})
@@ -191,11 +213,7 @@ class Walk(TorchFunctionMode):
         if isinstance(value, Tensor):
             if value.device.type == "meta":
                 return value
-            if id(value) not in self.twins:
-                twin = value.detach().to("meta")
-                self.twins[id(value)] = value, twin
-                self.values.set(twin, lambda: value)
-            return self.twins[id(value)][1]
+            return self.values.twin(value)
         if type(value) in (list, tuple):
             return type(value)(self.meta(item) for item in value)
         if type(value) is dict:
@@ -327,6 +345,8 @@ class Walk(TorchFunctionMode):
                         if name in _SHAPED_BY_VALUES
                         else "does not run on shapes alone, which are all that a count knows"
                     )
+                    if any(t.layout != torch.strided for t in tensors_in((args, kwargs))):
+                        why = "works on a sparse tensor, and a count knows only whole ones"
                     raise ValueUnknown(
                         f"{name} {why}: count the part of the model before it, as a module of its own"
                     ) from None

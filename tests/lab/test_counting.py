@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import functools
 import re
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -389,6 +391,53 @@ def test_values_of_constants_and_shapes_are_known():
     assert ledger.layers[-1].output_shape == (5, 2)
 
 
+def _after(change: Any, number: torch.Tensor) -> float:
+    """What the number says once the change has been made, which Python made before this call."""
+    return number.item()
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        lambda n: _after((m := n + 1, n.add_(5)), m),
+        lambda n: _after(n.add_(1), n),
+        lambda n: _after(n.add_(1), n * 2 - 1),
+        lambda n: _after((a := torch.arange(6.0), a.clamp_(max=2)), a.max()),
+        lambda n: _after((a := torch.tensor([-3.0, 1]), F.relu(a, inplace=True)), a.sum()),
+        lambda n: _after((a := torch.zeros(1), torch.add(n, 1, out=a)), a),
+        lambda n: _after(setattr(n, "data", torch.full((1,), 3.0)), n),
+        lambda n: functools.reduce(lambda a, _: a + a - a + 0.001, range(2000), n).item(),
+    ],
+)
+def test_constants_have_the_values_that_they_have_at_the_time(number):
+    def forward(self, x):
+        for _ in range(round(number(self.steps.clone()))):
+            x = self.part(x)
+        return x
+
+    model = Made(forward, part=nn.Linear(4, 4))
+    model.register_buffer("steps", torch.ones(1))
+    assert count(model, (4,)).macs == torch_macs(model, torch.zeros(1, 4)) > 0
+
+
+def test_a_write_into_a_buffer_is_seen_and_leaves_the_model_as_it_was():
+    model = Made(lambda self, x: self.part(x) if self.calls.add_(1) == 1 else x, part=nn.Linear(4, 4))
+    model.register_buffer("calls", torch.zeros(()))
+    assert [count(model, (4,)).macs for _ in range(2)] == [16, 16]
+
+
+def _caught(self, x):
+    try:
+        return x if x.sum() > 0 else self.part(x)
+    except Exception:
+        return x
+
+
+def _threaded(self, x):
+    with ThreadPoolExecutor(1) as pool:
+        return next(pool.map(self.part, [x]))
+
+
 @pytest.mark.parametrize(
     ("forward", "reason"),
     [
@@ -396,12 +445,17 @@ def test_values_of_constants_and_shapes_are_known():
         (lambda self, x: x[: int(x.max())], "asks for the value of a tensor (int())"),
         (lambda self, x: torch.nonzero(x), "gives a shape that depends on the values"),
         (lambda self, x: x.numpy(), "asks for the value of a tensor (numpy)"),
+        (lambda self, x: x[: int(torch.zeros(1).uniform_(1, 2))], "on weights or on chance"),
+        (lambda self, x: torch.eye(4).to_sparse() @ x[0], "matmul works on a sparse tensor"),
+        (lambda self, x: _after(self.part.bias.data.zero_(), self.part.bias[0]), "(item)"),
+        (_caught, "asks for the value of a tensor (if or bool())"),
+        (_threaded, "Linear is called in a thread of its own"),
     ],
 )
 def test_a_refusal_says_which_value_is_asked_for_and_what_to_do(forward, reason):
     with pytest.raises(CountError, match=re.escape(reason)) as refused:
-        count(Made(forward), (4,))
-    assert "count the part of the model" in str(refused.value)
+        count(Made(forward, part=nn.Linear(4, 4)), (4,))
+    assert re.search("count the part of the model|call the parts one after another", str(refused.value))
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.bfloat16])
@@ -422,6 +476,17 @@ def test_a_model_of_other_precision_is_given_numbers_of_its_own(dtype):
         (lambda self, x: torch.mv(self.part.weight, x[0, 0]), 8 * 6),
         (lambda self, x: torch.zeros(9, 6).to(x).addmm_(x[0], self.part.weight.T), 9 * 8 * 6),
         (lambda self, x: torch.linalg.matmul(x, self.part.weight.T), 9 * 8 * 6),
+        (lambda self, x: torch.linalg.vecdot(x[:, :, None], self.part.weight), 9 * 8 * 6),
+        (lambda self, x: (x * 1j).imag @ self.part.weight.T if (1j * x).is_complex() else x, 9 * 8 * 6),
+        (lambda self, x: self.part(torch.where(condition=x > 0, input=x, other=-x)), 9 * 8 * 6),
+        (lambda self, x: self.part(torch.where(x > 0, input=x, other=-x)), 9 * 8 * 6),
+        (lambda self, x: self.part(x) if x.data_ptr() != self.part.weight.data_ptr() else x, 9 * 8 * 6),
+        (lambda self, x: self.part(torch.rsub(torch.randn_like(x), x)).cumsum_(1).lt_(0), 9 * 8 * 6),
+        (
+            lambda self, x: torch.vmap(F.max_pool2d)(x[:, None], kernel_size=1)[0] @ self.part.weight.T,
+            9 * 8 * 6,
+        ),
+        (lambda self, x: self.part(torch.slice_scatter(x, x[:, :2], 1, 3, 5).transpose_(1, 2).mT), 9 * 8 * 6),
         (lambda self, x: x[:, torch.arange(9) % 2 == 0] @ self.part.weight.T, 5 * 8 * 6),
         (lambda self, x: F.glu(self.part(torch._foreach_add([x], [x])[0])).rot90(1, (1, 2)), 9 * 8 * 6),
     ],

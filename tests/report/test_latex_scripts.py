@@ -94,6 +94,21 @@ def test_a_table_for_another_document_has_the_letters_themselves() -> None:
     assert r"\caption{Мария}" in as_latex(content) and "王" in as_latex(content)
 
 
+@needs_tex
+def test_a_table_for_another_document_fits_its_pages(tmp_path: Path) -> None:
+    from report.text_tables import latex as as_latex
+
+    columns = tuple(Column(key=f"c{i}", label=f"A long heading {i}") for i in range(9))
+    rows = tuple(Row(cells={column.key: f"cell {i}" for column in columns}) for i in range(90))
+    text = as_latex(Table(caption="Many rows and columns.", columns=columns, rows=rows, notes=("A note.",)))
+    packages = text.splitlines()[0].removeprefix("% needs ")
+    document = rf"\documentclass{{article}}{packages}\begin{{document}}{text}\end{{document}}"
+    (tmp_path / "many.tex").write_text(document)
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "many.tex"]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "Overfull" not in run.stdout and "too large" not in run.stdout and "Output written" in run.stdout
+
+
 def build(workshop: Workshop, folder: Path, names: tuple[str, ...]) -> tuple[Path, str]:
     """A study with these names for authors, in a heading, a caption, a table and prose; and its text."""
     listed = ", ".join(names)
