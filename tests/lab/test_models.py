@@ -94,6 +94,19 @@ def test_a_module_that_does_not_import(tmp_path, monkeypatch):
         load("faulty_networks:Net")
 
 
+def test_weights_are_not_filled_and_what_a_constructor_computes_with_is(tmp_path):
+    (tmp_path / "made.py").write_text(
+        "import torch\nfrom torch import nn\n"
+        "class Net(nn.Linear):\n"
+        "    def reset_parameters(self):\n"
+        "        nn.init.kaiming_uniform_(tensor=self.weight).clamp_(0)\n"
+        "        self.writes = self.weight._version\n"
+        "        self.widths = nn.init.constant_(torch.tensor([1.0, 2.0]), 3).mul_(2).tolist()\n"
+    )
+    made = load(f"{tmp_path}/made.py:Net(in_features=3, out_features=4)")
+    assert (made.writes, made.widths, made.weight.shape) == (0, [6.0, 6.0], (4, 3))
+
+
 def test_constructors_may_compute_with_small_tensors():
     assert torch.tensor([1.0]).device.type == "cpu"
     assert len(models.names()) > 70
