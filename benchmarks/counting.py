@@ -146,9 +146,10 @@ def rightness(builds: dict[tuple[str, tuple[int, ...]], Callable[[], Any]]) -> d
 
     found = dict.fromkeys((*PROGRAMS, *PEERS), 0)
     for (_, shape), build in builds.items():
+        model = build().requires_grad_(False)  # else its tracker of modules may fail
         torch.backends.mha.set_fastpath_enabled(False)
         with torch.no_grad(), FlopCounterMode(display=False) as mode:
-            build().requires_grad_(False)(torch.zeros(1, *shape))  # else its tracker of modules may fail
+            model(torch.zeros(1, *shape))
         torch.backends.mha.set_fastpath_enabled(True)
         for program in found:
             with torch.no_grad():
