@@ -20,7 +20,7 @@ from engine.faults import AnalysisFailed, faults_of
 from engine.freshness import cache_key, earlier_plan_key, source_hash
 from engine.sources import sources
 from results.schema import CellRecord, Dataset, Provenance, Result
-from results.store import Profile, Store
+from results.store import Profile, ResultError, Store
 from results.text import listing
 
 __all__ = [
@@ -50,6 +50,8 @@ class Progress:
     shares: Mapping[str, float]  # by id
     cell: str
     message: str
+    waiting: Sequence[str] = ()  # the ids of the cells that no process has begun
+    recorded: Sequence[Mapping[str, float]] = ()  # seconds of cells measured earlier by id, likest first
 
     @property
     def fraction(self) -> float:
@@ -116,7 +118,8 @@ def execute(
             if tasks:
                 with faults_of(analysis, "its check of the data"):
                     analysis.check(parameters)
-                notify = _notify(analysis.id, len(records) + len(waiting), len(tasks), report)
+                earlier = _recorded_seconds(cache, known)
+                notify = _notify(analysis.id, len(records) + len(waiting), tasks, earlier, report)
                 if cluster and not analysis.analytic:
                     run_on(cluster, analysis, tasks, jobs, datasets, notify, cache.keep)
                 else:
@@ -131,13 +134,34 @@ def execute(
     return result
 
 
-def _notify(analysis: str, planned: int, missing: int, report: Report) -> workers.Notify:
-    """What workers tell of the missing among the planned cells, as progress of the analysis."""
+def _notify(
+    analysis: str,
+    planned: int,
+    tasks: Sequence[workers.Task],
+    recorded: Sequence[Mapping[str, float]],
+    report: Report,
+) -> workers.Notify:
+    """What workers tell of `tasks`, those missing among the planned cells, as progress of the analysis."""
+    waiting = dict.fromkeys(task.cell.id for task in tasks)
 
     def notify(done: int, shares: dict[str, float], cell: str, message: str) -> None:
-        report(Progress(analysis, planned, planned - missing + done, shares, cell, message))
+        for begun in shares:
+            waiting.pop(begun, None)
+        ended = planned - len(tasks) + done
+        report(Progress(analysis, planned, ended, shares, cell, message, tuple(waiting), recorded))
 
     return notify
+
+
+def _recorded_seconds(cache: CellCache, known: Mapping[str, CellRecord]) -> list[Mapping[str, float]]:
+    """How long cells took: those that this run takes up, then those kept under its profile, then others."""
+    try:
+        bundles = cache.bundles
+    except ResultError:  # all is to be measured again
+        bundles = {}
+    own_first = sorted(bundles, key=lambda profile: profile != cache.profile)
+    kept = [(*bundles[profile].cells, *bundles[profile].pending.cells) for profile in own_first]
+    return [{record.id: record.seconds for record in records} for records in (known.values(), *kept)]
 
 
 def summarize_again(

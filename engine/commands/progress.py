@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from heapq import heapreplace
+from functools import cache
+from heapq import heapify, heapreplace
 from typing import TYPE_CHECKING, Any
 
 from engine.commands.common import err, escape
@@ -97,37 +99,90 @@ class _CellInHand:
 
 
 class TimeLeftOfCells(TimeLeft):
-    """Of cells that may differ in length: each in hand by its own steps, those that wait by all before."""
+    """Of cells of several lengths: those in hand by their own steps, those that wait by others like them."""
 
     def __init__(self, clock: Clock = time.monotonic) -> None:
         super().__init__(clock)
         self.in_hand: dict[str, _CellInHand] = {}
-        self.lengths: list[float] = []  # of the steps of finished cells, or of all of those that told of none
-        self.beside: list[float] = []  # of finished cells
+        #: Of finished cells: seconds of the steps, or of all where it told of none, and those beside.
+        self.ended: dict[str, tuple[float, float]] = {}
+        self.whole: dict[str, float] = {}  # with what the start of a process took, as records have it
 
     def update(self, progress: Progress) -> None:
         now = self.clock()
         for cell in [cell for cell in self.in_hand if cell not in progress.shares]:
             ended = self.in_hand.pop(cell)
-            self.lengths.append(ended.length() or now - ended.begun)
-            self.beside.append(ended.beside(now))
+            self.ended[cell] = ended.length() or now - ended.begun, ended.beside(now)
+            self.whole[cell] = max(now - ended.begun, sum(self.ended[cell]))
         for cell, share in progress.shares.items():
-            self.in_hand.setdefault(cell, _CellInHand(now, not self.lengths)).tell(now, share)
-        beside = _mean(self.beside) or 0.0
-        usual = _mean([length + beside for length in self.lengths])
-        known = [cell.left(now, usual, beside) for cell in self.in_hand.values()]
-        if not known or None in known:
+            self.in_hand.setdefault(cell, _CellInHand(now, not self.ended)).tell(now, share)
+        seconds, whole = {cell: sum(both) for cell, both in self.ended.items()}, dict(self.whole)
+        left = []
+        for cell, one in sorted(self.in_hand.items(), key=lambda item: item[1].length() is None):
+            usual = _usual(_kind(cell), seconds, whole, progress.recorded)
+            known = one.left(now, usual, self._beside(cell, one.length() or 0.0))
+            if known is None:
+                return
+            left.append(known[0])
+            seconds[cell], whole[cell] = known[1], max(now - one.begun, known[1])
+        if not left:
             return
-        left = sorted(one for one, _ in filter(None, known))
-        lengths = [length + beside for length in self.lengths]
-        mean = _mean([*lengths, *(length for _, length in filter(None, known))]) or 0.0
-        for _ in range(progress.cells - progress.done - len(left)):  # each begins where one ends first
-            heapreplace(left, left[0] + mean)
+        heapify(left)
+        kinds = [_kind(cell) for cell in progress.waiting]
+        usual_of = {kind: _usual(kind, seconds, whole, progress.recorded) or 0.0 for kind in set(kinds)}
+        for kind in kinds:  # each begins where one ends first
+            heapreplace(left, left[0] + usual_of[kind])
         self.end = now + max(left)
 
+    def _beside(self, cell: str, length: float) -> float:
+        """Seconds beside the steps of a cell of that length, as of its kind; else as of all, but of a shorter
+        one in proportion.
+        """
+        alike = [beside for other, (_, beside) in self.ended.items() if _kind(other) == _kind(cell)]
+        if alike:
+            return _mean(alike) or 0.0
+        usual = _mean(length for length, _ in self.ended.values())
+        beside = _mean(beside for _, beside in self.ended.values())
+        return beside * min(1.0, length / usual) if beside and usual else 0.0
 
-def _mean(values: list[float]) -> float | None:
-    return sum(values) / len(values) if values else None
+
+@cache
+def _kind(cell: str) -> str:
+    """Its id without the parts that are numbers: coupled/convnet/0 is one of coupled/convnet."""
+    return "/".join(part for part in cell.split("/") if not re.fullmatch(r"-?[\d.]+(e[+-]?\d+)?", part))
+
+
+def _usual(
+    kind: str,
+    seconds: Mapping[str, float],
+    whole: Mapping[str, float],
+    recorded: Sequence[Mapping[str, float]],
+) -> float | None:
+    """How long a cell of that kind takes, by the `seconds` of such cells in this run; else as recorded, times
+    what `whole` cells of kinds known in both take in this run against there; else by all of this run.
+    """
+    here = _by_kind(seconds)
+    if kind in here:
+        return here[kind]
+    for there in map(_by_kind, recorded):
+        both = [cell for cell in whole if _kind(cell) in there]
+        took = sum(there[_kind(cell)] for cell in both)
+        if kind in there and took:
+            return there[kind] * sum(whole[cell] for cell in both) / took
+    return _mean(whole.values())
+
+
+def _by_kind(seconds: Mapping[str, float]) -> dict[str, float]:
+    """The mean of each kind."""
+    alike: dict[str, list[float]] = {}
+    for cell, length in seconds.items():
+        alike.setdefault(_kind(cell), []).append(length)
+    return {kind: sum(lengths) / len(lengths) for kind, lengths in alike.items()}
+
+
+def _mean(values: Iterable[float]) -> float | None:
+    found = list(values)
+    return sum(found) / len(found) if found else None
 
 
 @contextmanager

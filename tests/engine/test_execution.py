@@ -357,6 +357,25 @@ def test_progress_says_what_runs_and_how_far_it_is(bench):
     ]
 
 
+def test_progress_says_what_waits_and_how_long_such_cells_took_before(bench):
+    bench.execute(seeds=2)
+    before = {cell.id: cell.seconds for cell in bench.store.read_outcomes("tests.trial", "quick").cells}
+    assert sorted(before) == ["0", "1"]
+    told = list[Progress]()
+    bench.execute(seeds=4, report=told.append)
+    assert [step.waiting for step in told] == [("3",), ("3",), (), (), ()]
+    assert told[0].recorded == [before, before]  # taken up by this run, and all that is kept
+
+
+def test_progress_with_damaged_records_is_told_without_them(bench):
+    bench.execute(seeds=2)
+    bench.store.outcomes_path("tests.trial", "quick").write_text("{}")
+    told = list[Progress]()
+    bench.execute(seeds=2, force=True, report=told.append)
+    assert [step.waiting for step in told[:2]] == [("1",), ("1",)]
+    assert not any(told[0].recorded)
+
+
 def test_provenance_records_seeds_parameters_and_code(bench):
     result = bench.execute(seeds=2)
     found, cells = result.provenance, bench.store.read_outcomes("tests.trial", "quick").cells
