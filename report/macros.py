@@ -209,7 +209,7 @@ class Macros:
         partial: bool = False,
         unit: str = "",
     ) -> str:
-        """The number of a metric; interval: "±", "[]" or "CI". unit: in words, between number and interval."""
+        """The number of a metric; interval: "±", "[]" or "CI". unit: between number and interval."""
         metric = self._metric(name, partial)
         try:
             text = (

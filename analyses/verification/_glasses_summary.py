@@ -128,7 +128,9 @@ def _metrics(
             total, "Mixed pairs of the tutorial's test people", "pairs"
         )
     same = people["mining"].pairs[0][0].same
-    others = [metrics[f"{method}/published_cross_accepted"].value for method in ROWS if method != "contrastive"]
+    others = [
+        metrics[f"{method}/published_cross_accepted"].value for method in ROWS if method != "contrastive"
+    ]
     return metrics | {
         "published/least_of_the_others": builders.metric(
             min(others), "Accepted mixed pairs of the tutorial's test people, least of the other networks"

@@ -18,7 +18,7 @@ def networks_table(metrics: Mapping[str, Metric], note: str) -> Table:
     return builders.table(
         "Two distances without training on faces, and two networks, each with two losses, on held-out people "
         "with and without glasses: trained parameters; AUC; the threshold chosen on training people whom an "
-        "inner fold left out, and true and false positive rates (TPR, FPR) and accuracy at it over all pairs; "
+        "inner fold left out, at which true and false positive rates (TPR, FPR) and accuracy are over all pairs; "
         "and the share of accepted mixed pairs of one person (mixed TPR).",
         {
             "method": builders.text("Distance"),
@@ -72,8 +72,8 @@ def kinds_table(
             )
     return builders.table(
         "Pairs of held-out people with and without glasses, by how many of the two photographs show glasses "
-        "(mixed: one of them): numbers of pairs of one person and of two people, and at the threshold of each "
-        "distance, the shares of the former and of the latter that are accepted (TPR, FPR) and the accuracy.",
+        "(mixed: one of them): numbers of pairs of one person and of two people, and at the threshold of "
+        "each distance, the shares of the former and of the latter that are accepted (TPR, FPR) and the accuracy.",
         {
             "method": builders.text("Distance"),
             "kind": builders.text("Glasses"),
@@ -128,7 +128,9 @@ def comparisons_table(found: Mapping[str, evaluation.Comparison]) -> Table:
             "mixed_exact": evaluation.EXACT_COLUMN,
         },
         rows,
-        notes=(evaluation.family_note(found, "this table and of that of mixed pairs less pairs without glasses"),),
+        notes=(
+            evaluation.family_note(found, "this table and of that of mixed pairs less pairs without glasses"),
+        ),
     )
 
 
@@ -155,8 +157,8 @@ def harder_table(found: Mapping[str, evaluation.Comparison], prefix: str, number
             for method, label in ROWS.items()
         ],
         notes=(
-            "Intervals and p-values are computed as for the comparisons of networks and losses, in one family. "
-            "The exact test uses the mean over people, which weights every person equally.",
+            "Intervals and p-values are computed as for the comparisons of networks and losses, in one "
+            "family. The exact test uses the mean over people, which weights every person equally.",
         ),
     )
 

@@ -129,7 +129,9 @@ def test_pairs_are_judged_by_who_wears_glasses(convstudy, tmp_path):
     assert sizes["Raw pixels"] == 0 and sizes["Tutorial's network, contrastive loss"] == 2_168_642
     width, people = 64, 12 - 4  # trained on
     linear = int(metrics["new/activations"].value + 1) * width
-    assert sizes["New network, contrastive loss"] == linear, "this loss does not train the directions of people"
+    assert sizes["New network, contrastive loss"] == linear, (
+        "this loss does not train the directions of people"
+    )
     assert sizes["New network, glasses drawn"] == linear + people * width
     assert sizes["Tutorial's network, mined pairs"] == 2_168_642 + (width - 2) * 257 + people * width
     assert len(result.figures["drawn"].pictures) == 6
