@@ -18,8 +18,8 @@ def networks_table(metrics: Mapping[str, Metric], note: str) -> Table:
     return builders.table(
         "Two distances without training on faces, and two networks, each with two losses, on held-out people "
         "with and without glasses: trained parameters; AUC; the threshold chosen on training people whom an "
-        "inner fold left out, at which true and false positive rates (TPR, FPR) and accuracy are over all pairs; "
-        "and the share of accepted mixed pairs of one person (mixed TPR).",
+        "inner fold left out, with true and false positive rate (TPR, FPR) and accuracy over all pairs; and "
+        "the share of accepted mixed pairs of one person (mixed TPR).",
         {
             "method": builders.text("Distance"),
             "parameters": builders.integer("Trained parameters"),
@@ -73,7 +73,7 @@ def kinds_table(
     return builders.table(
         "Pairs of held-out people with and without glasses, by how many of the two photographs show glasses "
         "(mixed: one of them): numbers of pairs of one person and of two people, and at the threshold of "
-        "each distance, the shares of the former and of the latter that are accepted (TPR, FPR) and the accuracy.",
+        "each distance, the shares of both that are accepted (TPR and FPR) and the accuracy.",
         {
             "method": builders.text("Distance"),
             "kind": builders.text("Glasses"),
