@@ -166,7 +166,7 @@ def harder_table(found: Mapping[str, evaluation.Comparison], prefix: str, number
 def accepted_chart(metrics: Mapping[str, Metric], numbers: str) -> Chart:
     return builders.bars(
         "Share of the pairs of one person that are accepted (true positive rate), by how many of the two "
-        f"photographs show glasses. {numbers} Intervals are over people.",
+        f"photographs show glasses. {numbers}",
         {
             label: {words: metrics[f"{method}/{kind}_glasses_tpr"] for kind, words in KINDS.items()}
             for method, label in ROWS.items()
