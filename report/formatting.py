@@ -92,8 +92,13 @@ def styled(
     )
     spec = spec.replace("+", "") if unsigned else spec
     text = with_interval(estimate, spec, scale, "CI") if ci else number(scaled(estimate.value, scale), spec)
+    return with_unit(text, "percentage points") if unit else text
+
+
+def with_unit(text: str, unit: str) -> str:
+    """A number, with or without its interval in parentheses, with the unit behind the number."""
     value, space, rest = text.partition(" ")
-    return f"{value} percentage points{space}{rest}" if unit else text
+    return f"{value} {unit}{space}{rest}"
 
 
 def _mirrored(estimate: Estimate) -> Estimate:

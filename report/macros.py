@@ -207,8 +207,9 @@ class Macros:
         scale: float | None = None,
         interval: str | None = None,
         partial: bool = False,
+        unit: str = "",
     ) -> str:
-        """The number of a metric; interval: "±", "[]" or "CI"."""
+        """The number of a metric; interval: "±", "[]" or "CI". unit: between number and interval."""
         metric = self._metric(name, partial)
         try:
             text = (
@@ -218,6 +219,8 @@ class Macros:
             )
         except ValueError as error:
             raise MacroError(f"{name} cannot be printed so: {error}") from None
+        if unit:
+            text = formatting.with_unit(text, unit)
         return _span("value", "metric", self.full(name), f"at least {text}" if metric.partial else text)
 
     def percent(self, name: str, ci: bool = False, decimals: int = 1) -> str:

@@ -178,7 +178,7 @@ def siamese() -> Network:
         form="graph",
         flow="right",
         caption="The Siamese network: one tower maps both faces, and is trained so that the distance between "
-        "its two outputs is small for one person and large for two. The loss acts in training only.",
+        "its two outputs is small for one person and large for two. The loss is used only during training.",
         alt="Two equal rows of boxes that meet in a distance.",
         panels=(
             NetworkPanel(

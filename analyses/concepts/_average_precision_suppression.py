@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from analyses.concepts._average_precision_figures import canvas, drawn
 from analyses.concepts._average_precision_ranking import Overlaps, best_first
@@ -10,20 +10,22 @@ from analyses.concepts._average_precision_settings import AveragePrecisionParame
 from analyses.plugin import Outcome, Summary
 from lab import average_precision as ap
 from results import builders
-from results.schema import Picture, Pictures, Suppression
+from results.schema import Metric, Picture, Pictures, Suppression
 from results.text import counted
 
 #: Cells by column of a table.
 Row = Mapping[str, builders.Cell]
 
 
-def _greedy(parameters: AveragePrecisionParameters, overlaps: Overlaps) -> tuple[list[int], list[Row]]:
+def _greedy(
+    parameters: AveragePrecisionParameters, overlaps: Overlaps, threshold: float
+) -> tuple[list[int], list[Row]]:
     """The candidates that stay, and what becomes of each, best first."""
     kept: list[int] = []
     rows: list[Row] = []
     for number, one in enumerate(best_first(parameters.candidates)):
         share, rival = max(((overlaps[number][other], other) for other in kept), default=(None, None))
-        stays = share is None or share <= parameters.suppression
+        stays = share is None or share <= threshold
         if stays:
             kept.append(number)
         rows.append(
@@ -43,13 +45,19 @@ def _greedy(parameters: AveragePrecisionParameters, overlaps: Overlaps) -> tuple
 
 def suppression_summary(parameters: AveragePrecisionParameters, outcome: Outcome) -> Summary:
     """Greedy suppression, candidate after candidate, beside what torchvision's leaves."""
-    kept, rows = _greedy(parameters, outcome["candidates"])
+    kept, rows = _greedy(parameters, outcome["candidates"], parameters.suppression)
 
     def found(numbers: Sequence[int]) -> int:
         chosen = ap.matches([outcome["objects"][number] for number in numbers], parameters.threshold)
         return sum(one is not None for one in chosen)
 
     before, after = found(range(len(rows))), found(kept)
+
+    def is_best(threshold: float) -> bool:
+        """It leaves a correct box of each object that the candidates find, and no other."""
+        left, _ = _greedy(parameters, outcome["candidates"], threshold)
+        return found(left) == len(left) == before
+
     return Summary(
         metrics={
             "suppression/threshold": builders.metric(parameters.suppression, "IoU above which a box goes"),
@@ -58,7 +66,8 @@ def suppression_summary(parameters: AveragePrecisionParameters, outcome: Outcome
             "suppression/objects": builders.metric(len(parameters.objects), "Objects of the example"),
             "suppression/found_before": builders.metric(before, "Objects found by the candidates"),
             "suppression/found_after": builders.metric(after, "Objects found by what remains"),
-        },
+        }
+        | _best_range(outcome["candidates"], is_best),
         tables={
             "steps": builders.table(
                 f"Greedy non-maximum suppression of {counted(len(rows), 'boxes')} at a threshold of "
@@ -90,6 +99,24 @@ def suppression_summary(parameters: AveragePrecisionParameters, outcome: Outcome
                 "suppression/found_after",
             ),
         },
+    )
+
+
+def _best_range(overlaps: Overlaps, is_best: Callable[[float], bool]) -> dict[str, Metric]:
+    """The ends of the first range of best thresholds, if there is one; what remains changes only at an
+    IoU of two candidates.
+    """
+    shares = [overlaps[one][other] for one in range(len(overlaps)) for other in range(one)]
+    ends = sorted({0.0, 1.0, *shares})
+    best = [is_best(end) for end in ends[:-1]]
+    if True not in best:
+        return {}
+    first = best.index(True)
+    last = next((at for at in range(first, len(best)) if not best[at]), len(best))
+    return builders.metrics(
+        "suppression/",
+        best_from=(ends[first], "Lowest threshold that leaves one correct box of every object found"),
+        best_until=(ends[last], "Threshold from which this no longer holds"),
     )
 
 

@@ -76,7 +76,7 @@ class SingleShot(Analysis[SingleShotParameters]):
             ),
             tables={
                 "cell": builders.table(
-                    f"What the responsible cell of YOLO should output for an object on an image of "
+                    f"What the responsible cell of YOLO could output for an object on an image of "
                     f"{parameters.side} × {parameters.side} pixels, with {parameters.grid} × "
                     f"{parameters.grid} cells of {cell:g} pixels, and the score of the box. Columns and rows "
                     "are counted from 0.",

@@ -114,10 +114,12 @@ def _example(
 
 def _objectness(objectness: Sequence[float], highest: float) -> Heatmap:
     cells = round(len(objectness) ** 0.5)
+    row, column = divmod(max(range(len(objectness)), key=lambda cell: objectness[cell]), cells)
     axis = Axis(label="Column of the cell", categories=tuple(map(str, range(cells))))
     return Heatmap(
         caption="Objectness that the network gives each cell of the example, from 0 to 1. Rows and "
-        "columns are those of the feature map, counted from 0 at the upper left.",
+        "columns are those of the feature map, counted from 0 at the upper left. The highest value is in row "
+        f"{row}, column {column}.",
         alt=f"A grid of {cells} by {cells} cells; the highest objectness is {highest:.3f}.",
         x=axis,
         y=axis.model_copy(update={"label": "Row of the cell"}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 
 from analyses import classifiers, comparing, recipe_tables, records
 from analyses.comparing import Comparison
@@ -102,6 +103,7 @@ def _metrics(
     smallest, largest = min(parameters.k), max(parameters.k)
     metrics["smallest_k/precision"] = metrics[f"k/{smallest}/precision"]
     metrics["largest_k/precision"] = metrics[f"k/{largest}/precision"]
+    metrics |= labels_metrics(parameters, runs)
     return metrics | builders.metrics(
         "data/",
         labelled=(parameters.labelled, "Labelled images", "images"),
@@ -111,6 +113,33 @@ def _metrics(
         largest_k=(largest, "Largest K", "images"),
         seeds=(parameters.seeds, "Seeds", ""),
     )
+
+
+def labels_metrics(parameters: TeacherParameters, runs: Mapping[str, Sequence[Outcome]]) -> dict[str, Metric]:
+    """How often a student sees each label at the smallest and at the largest K, and how many of those that
+    the largest K adds to the next smaller one are right; means over seeds.
+    """
+
+    def labels(k: int) -> float:
+        return fmean(run["labels"] for run in runs[f"k/{k}"])
+
+    def right(k: int) -> float:
+        return fmean(run["labels"] * run["precision"] for run in runs[f"k/{k}"])
+
+    shown, ks = parameters.rounds * parameters.shown, sorted(parameters.k)
+    metrics = {
+        f"{name}/passes": builders.metric(
+            shown / labels(k), f"Times that a student is shown each label, {name}"
+        )
+        for name, k in (("smallest_k", ks[0]), ("largest_k", ks[-1]))
+    }
+    if len(ks) > 1 and (added := labels(ks[-1]) - labels(ks[-2])) > 0:
+        metrics["largest_k/added_precision"] = builders.metric(
+            (right(ks[-1]) - right(ks[-2])) / added,
+            "Share of right labels among those that the largest K adds to the next smaller one",
+            builders.FRACTION,
+        )
+    return metrics
 
 
 def _comparisons(

@@ -32,6 +32,7 @@ def summary(parameters: LearningRateParameters, outcomes: Mapping[str, Outcome])
     findings: dict[str, Finding] = {}
     for number, (name, domain) in enumerate(parameters.used.items()):
         prefix, suffix = (f"{name}/", f"_{name}") if number else ("", "")
+        called = tables.called(name, domain)
         runs = runs_of(parameters, name, outcomes)
         first = outcomes[f"{name}/heads"]
         standing = rank(runs)
@@ -39,21 +40,21 @@ def summary(parameters: LearningRateParameters, outcomes: Mapping[str, Outcome])
         metrics |= _course_metrics(prefix, name, runs, standing, parameters, domain)
         findings |= _findings(name, prefix, suffix, metrics, runs, standing)
         shown[f"results{suffix}"] = tables.results_table(
-            name, prefix, metrics, runs, standing, parameters, domain
+            called, prefix, metrics, runs, standing, parameters, domain
         )
         shown[f"comparisons{suffix}"] = transfer.comparison_table(
-            f"Settings compared on the {first['sizes']['test']:,} test images: {name}.",
+            f"Settings compared on the {first['sizes']['test']:,} test images: {called}.",
             standing.compared,
             standing.pairs,
             {setting: in_words(setting).capitalize() for setting in runs},
         )
-        figures[f"classes{suffix}"] = tables.class_chart(name, first)
-        figures[f"courses{suffix}"] = tables.curve_chart(name, runs, standing, parameters)
+        figures[f"classes{suffix}"] = tables.class_chart(called, first)
+        figures[f"courses{suffix}"] = tables.curve_chart(called, runs, standing, parameters)
         best = standing.best["finetune"]
         if runs[best][0]["history"].get("test_loss"):
             figures[f"best_course{suffix}"] = builders.learning_curves(
                 f"Loss and accuracy by epoch of {in_words(best)}, the setting of fine-tuning that "
-                f"validation images select, on {name}. Those of training images are running means "
+                f"validation images select, on {called}. Those of training images are running means "
                 "over an epoch.",
                 records.histories(runs[best]),
             )

@@ -20,7 +20,13 @@ from results import builders
 from results.schema import Chart, Metric, Panel, Panels, Picture, Pictures, Table
 from results.text import counted
 
+DATA_SETS = {"dtd10": "DTD", "gtsrb": "GTSRB"}
 STAND_INS = ("banded", "chequered")  # classes that can be drawn
+
+
+def called(name: str, domain: Domain) -> str:
+    """A domain in captions, with its data set where that has a name of its own."""
+    return f"{name} ({DATA_SETS[domain.name]})" if domain.name in DATA_SETS else name
 
 
 def recipe_table(parameters: LearningRateParameters, outcomes: Mapping[str, Outcome]) -> Table:
@@ -58,7 +64,8 @@ def recipe_table(parameters: LearningRateParameters, outcomes: Mapping[str, Outc
     if precisions:
         beside[TITLES["finetune"]]["arithmetic"] = " or ".join(sorted(precisions))
         beside[TITLES["head"]]["arithmetic"] = "float32"
-    caption = "Hyper-parameters of fine-tuning and of training the last layer alone, on each data set."
+    names = " and ".join(called(name, domain) for name, domain in domains.items())
+    caption = f"Hyper-parameters of fine-tuning and of training the last layer alone, on {names}."
     return recipe_tables.recipe_table(recipes, beside, caption)
 
 

@@ -328,8 +328,9 @@ def _exact_note(found: Mapping[str, Comparison]) -> str:
     if not people:
         return ""
     return (
-        f" Exact p: of all changes of sign of the differences of the {counted(people[0], 'people')}, each "
-        f"over the pairs with that person; not adjusted; the smallest possible is {2 / 2 ** people[0]:.3f}."
+        f" Exact p-values come from a sign-flip test over the {counted(people[0], 'people')}; each person's "
+        "difference is computed over the pairs that include this person. They are not adjusted; the smallest "
+        f"possible one is {2 / 2 ** people[0]:.3f}."
     )
 
 

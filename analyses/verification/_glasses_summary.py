@@ -57,11 +57,12 @@ def summary(parameters: GlassesParameters, outcomes: Mapping[str, Outcome]) -> S
         f"Means over {counted(parameters.seeds, 'seeds')} of what is trained. Brackets: 95% bootstrap "
         f"intervals over {counted(people, 'people')} ({evaluation.RESAMPLES} resamples)."
     )
+    numbers = _numbers_of_pairs(evaluated["heldout"]["mining"], kinds["heldout"])
     shown = {
         "networks": tables.networks_table(metrics, note),
         "kinds": tables.kinds_table(metrics, evaluated["heldout"]["mining"], kinds["heldout"], note),
         "comparisons": tables.comparisons_table(found),
-        "harder": tables.harder_table(found, HARDER),
+        "harder": tables.harder_table(found, HARDER, numbers),
         "recipe": verification.recipe_table(parameters, tuple(CROSSED)),
     }
     if parameters.meglass:
@@ -71,7 +72,7 @@ def summary(parameters: GlassesParameters, outcomes: Mapping[str, Outcome]) -> S
     return Summary(
         metrics=metrics,
         tables=shown,
-        figures={"accepted": tables.accepted_chart(metrics), "drawn": tables.drawn_frames()},
+        figures={"accepted": tables.accepted_chart(metrics, numbers), "drawn": tables.drawn_frames()},
         findings=_findings(found, outcomes)
         | {
             "drawing_changes_strangers": _strangers_finding(strangers),
@@ -84,13 +85,18 @@ def summary(parameters: GlassesParameters, outcomes: Mapping[str, Outcome]) -> S
     )
 
 
-def _activations(parameters: GlassesParameters, outcomes: Mapping[str, Outcome]) -> int:
-    """From the parameters of the linear layer: a weight for each and a bias to an output, and a direction of
-    as many numbers to a person trained on.
+def trained_parameters(method: str, width: int, outcome: Outcome) -> int:
+    """Of the parameters that were counted, those that the loss reaches: the contrastive loss leaves alone the
+    directions of the people trained on, which the new network always has.
     """
-    one = outcomes["heldout/mining/0"]
-    people = one["faces"]["people"] - len(set(one["people"]))
-    return int(one["parameters"]) // parameters.width - people - 1
+    people = outcome["faces"]["people"] - len(set(outcome["people"]))
+    return int(outcome["parameters"]) - (people * width if method == "new_contrastive" else 0)
+
+
+def _activations(parameters: GlassesParameters, outcomes: Mapping[str, Outcome]) -> int:
+    """From the parameters of the linear layer: a weight for each and a bias to an output."""
+    trained = trained_parameters("new_contrastive", parameters.width, outcomes["heldout/new_contrastive/0"])
+    return trained // parameters.width - 1
 
 
 def _metrics(
@@ -107,7 +113,7 @@ def _metrics(
         own = {kind: of_kind[method] for kind, of_kind in rates.items()}
         metrics |= _held_out_metrics(method, label, people[method], kinds["heldout"], areas[method], own)
     for method, label in ROWS.items():
-        metrics |= _training_metrics(method, label, outcomes)
+        metrics |= _training_metrics(method, label, parameters.width, outcomes)
         for split, words in SPLITS.items():
             ending = "" if split == "heldout" else f"/{split}"
             metrics[f"threshold/{method}{ending}"] = builders.metric(
@@ -122,7 +128,13 @@ def _metrics(
             total, "Mixed pairs of the tutorial's test people", "pairs"
         )
     same = people["mining"].pairs[0][0].same
+    others = [
+        metrics[f"{method}/published_cross_accepted"].value for method in ROWS if method != "contrastive"
+    ]
     return metrics | {
+        "published/least_of_the_others": builders.metric(
+            min(others), "Accepted mixed pairs of the tutorial's test people, least of the other networks"
+        ),
         "new/activations": builders.metric(
             _activations(parameters, outcomes), "Activations of an image that the new network reads", "values"
         ),
@@ -173,7 +185,9 @@ def _held_out_metrics(
     return metrics
 
 
-def _training_metrics(method: str, label: str, outcomes: Mapping[str, Outcome]) -> dict[str, Metric]:
+def _training_metrics(
+    method: str, label: str, width: int, outcomes: Mapping[str, Outcome]
+) -> dict[str, Metric]:
     """Of a network: how large it is, and what it reaches on the people trained on and on those of them whom
     inner folds left out.
     """
@@ -188,12 +202,18 @@ def _training_metrics(method: str, label: str, outcomes: Mapping[str, Outcome]) 
     }
     return {
         f"{method}/parameters": builders.metric(
-            runs[0]["parameters"], f"Trained parameters: {label}", "parameters"
+            trained_parameters(method, width, runs[0]), f"Trained parameters: {label}", "parameters"
         )
     } | {
         f"{method}/{key}": builders.metric(fmean(values), f"{what}: {label}", FRACTION)
         for key, (what, values) in fractions.items()
     }
+
+
+def _numbers_of_pairs(evaluated: EvaluatedPairs, kinds: Mapping[str, Any]) -> str:
+    same = evaluated.pairs[0][0].same
+    none, both, cross = (int((same & kinds[kind]).sum()) for kind in ("none", "both", "cross"))
+    return f"There are {none:,} pairs without glasses, {both:,} with both and {cross:,} mixed ones."
 
 
 def _heaviest(

@@ -18,8 +18,8 @@ def networks_table(metrics: Mapping[str, Metric], note: str) -> Table:
     return builders.table(
         "Two distances without training on faces, and two networks, each with two losses, on held-out people "
         "with and without glasses: trained parameters; AUC; the threshold chosen on training people whom an "
-        "inner fold left out, and rates at it over all pairs; and the share of accepted mixed pairs of one "
-        "person (mixed TPR).",
+        "inner fold left out, with true and false positive rate (TPR, FPR) and accuracy over all pairs; and "
+        "the share of accepted mixed pairs of one person (mixed TPR).",
         {
             "method": builders.text("Distance"),
             "parameters": builders.integer("Trained parameters"),
@@ -72,8 +72,8 @@ def kinds_table(
             )
     return builders.table(
         "Pairs of held-out people with and without glasses, by how many of the two photographs show glasses "
-        "(mixed: one of them): numbers of pairs of one person and of two people, and rates at the threshold "
-        "of each distance.",
+        "(mixed: one of them): numbers of pairs of one person and of two people, and at the threshold of "
+        "each distance, the shares of both that are accepted (TPR and FPR) and the accuracy.",
         {
             "method": builders.text("Distance"),
             "kind": builders.text("Glasses"),
@@ -128,15 +128,17 @@ def comparisons_table(found: Mapping[str, evaluation.Comparison]) -> Table:
             "mixed_exact": evaluation.EXACT_COLUMN,
         },
         rows,
-        notes=(evaluation.family_note(found, "this and the next table"),),
+        notes=(
+            evaluation.family_note(found, "this table and of that of mixed pairs less pairs without glasses"),
+        ),
     )
 
 
-def harder_table(found: Mapping[str, evaluation.Comparison], prefix: str) -> Table:
+def harder_table(found: Mapping[str, evaluation.Comparison], prefix: str, numbers: str) -> Table:
     """Each network on mixed pairs, against pairs without glasses."""
     return builders.table(
-        "The share of accepted pairs of one person, in percentage points: mixed pairs less pairs without "
-        "glasses.",
+        "Mixed pairs (glasses on one photograph) less pairs without glasses, of one person each: difference "
+        f"in the share of accepted pairs, in percentage points, by network. {numbers}",
         {
             "method": builders.text("Network"),
             "difference": comparing.change("Difference"),
@@ -155,16 +157,16 @@ def harder_table(found: Mapping[str, evaluation.Comparison], prefix: str) -> Tab
             for method, label in ROWS.items()
         ],
         notes=(
-            "Intervals and p-values are computed as in the table before. In the mean over people, which the "
-            "exact test rests on, every person has the same weight, whatever the number of pairs.",
+            "Intervals and p-values are computed as for the comparisons of networks and losses, in one "
+            "family. The exact test uses the mean over people, which weights every person equally.",
         ),
     )
 
 
-def accepted_chart(metrics: Mapping[str, Metric]) -> Chart:
+def accepted_chart(metrics: Mapping[str, Metric], numbers: str) -> Chart:
     return builders.bars(
-        "Share of the pairs of one person that are accepted, by how many of the two photographs show "
-        "glasses.",
+        "Share of the pairs of one person that are accepted (true positive rate), by how many of the two "
+        f"photographs show glasses. {numbers}",
         {
             label: {words: metrics[f"{method}/{kind}_glasses_tpr"] for kind, words in KINDS.items()}
             for method, label in ROWS.items()

@@ -62,7 +62,8 @@ def thresholds_table(metrics: Mapping[str, Metric], seeds: str) -> Table:
             )
     return builders.table(
         "The threshold of each distance, chosen by balanced accuracy on training people whom the network had "
-        "not seen, and its rates on the people tested.",
+        "not seen, and on the people tested its true and false positive rates (TPR, FPR), the shares of the "
+        "pairs of one person and of two people that are accepted.",
         {
             "part": builders.text("Tested"),
             "method": builders.text("Distance"),
@@ -102,7 +103,8 @@ def rates_table(evaluated: Mapping[str, EvaluatedPairs], note: str) -> Table:
             )
     return builders.table(
         "Rates on the folds at thresholds fixed on training people whom inner folds left out: by the best "
-        "balanced accuracy, or by a false positive rate.",
+        "balanced accuracy, or by a false positive rate. TPR, FPR: shares of the pairs of one person and of "
+        "two people that are accepted.",
         {
             "chosen": builders.text("Fixed by"),
             "method": builders.text("Distance"),

@@ -102,6 +102,15 @@ def test_suppression_by_hand_leaves_what_torchvision_leaves(threshold):
     assert found.findings["torchvision_agrees"].holds
 
 
+def test_within_the_best_range_suppression_leaves_one_correct_box_of_each_object(example):
+    ends = [example.metrics[f"suppression/best_{end}"].value for end in ("from", "until")]
+    assert ends == pytest.approx([0.5414, 0.6839], abs=1e-4), "where boxes 4 and 6 overlap box 2"
+    for threshold, best in ((ends[0] - 0.001, False), (ends[0] + 0.001, True), (ends[1] + 0.001, False)):
+        found = summary("concepts.average_precision", suppression=threshold).metrics
+        left = found["suppression/kept"].value
+        assert (left == found["suppression/found_after"].value == found["suppression/objects"].value) is best
+
+
 @pytest.mark.parametrize(
     ("setting", "told"),
     [

@@ -8,6 +8,8 @@ import pytest
 import analyses
 from analyses.records import class_numbers
 from analyses.supervision._supervision import PARTS
+from analyses.supervision._teacher_student_settings import TeacherParameters
+from analyses.supervision._teacher_student_summary import labels_metrics
 from results.store import Store
 from tests.conftest import ROOT
 
@@ -107,9 +109,24 @@ def test_a_student_learns_from_what_its_teacher_is_surest_of(convstudy, tmp_path
     assert [(row["k"], row["p"]) for row in rows] == [(5, 1), (5, 2), (60, 1), (60, 2)]
     assert all(row["several"] == 0 for row in (rows[0], rows[2]))  # with its first class an image serves one
     assert rows[3]["labels"] >= rows[2]["labels"]
+    for name, row in (("smallest_k", rows[0]), ("largest_k", rows[2])):
+        assert metrics[f"{name}/passes"].value == pytest.approx(metrics["data/shown"].value / row["labels"])
     assert metrics["tail/largest"].value == 40 and metrics["tail/smallest"].value == 4
     assert metrics["tail/p/2/rare_labels"].value >= metrics["tail/p/1/rare_labels"].value
     assert [row.cells["p"] for row in result.tables["tail"].rows] == [1, 2]
+
+
+def test_the_labels_that_the_largest_k_adds_are_those_beyond_the_next_smaller():
+    parameters = TeacherParameters(k=(5, 20, 40), rounds=3, shown=400)
+    runs = {
+        "k/5": [{"labels": 50, "precision": 1.0}],
+        "k/20": [{"labels": 200, "precision": 0.9}, {"labels": 200, "precision": 0.8}],
+        "k/40": [{"labels": 400, "precision": 0.7}, {"labels": 300, "precision": 0.8}],
+    }
+    metrics = labels_metrics(parameters, runs)
+    assert metrics["smallest_k/passes"].value == 1200 / 50
+    assert metrics["largest_k/passes"].value == 1200 / 350
+    assert metrics["largest_k/added_precision"].value == pytest.approx((260 - 170) / (350 - 200))
 
 
 @pytest.mark.parametrize(

@@ -127,6 +127,13 @@ def test_pairs_are_judged_by_who_wears_glasses(convstudy, tmp_path):
     ]
     sizes = {row.cells["method"]: row.cells["parameters"] for row in result.tables["networks"].rows}
     assert sizes["Raw pixels"] == 0 and sizes["Tutorial's network, contrastive loss"] == 2_168_642
+    width, people = 64, 12 - 4  # trained on
+    linear = int(metrics["new/activations"].value + 1) * width
+    assert sizes["New network, contrastive loss"] == linear, (
+        "this loss does not train the directions of people"
+    )
+    assert sizes["New network, glasses drawn"] == linear + people * width
+    assert sizes["Tutorial's network, mined pairs"] == 2_168_642 + (width - 2) * 257 + people * width
     assert len(result.figures["drawn"].pictures) == 6
     assert metrics["data/least_exact_p"].value == 2 / 2**4, "no exact test of four people is below it"
     assert all(row["mixed_exact"] >= 2 / 2**4 for row in compared)

@@ -67,6 +67,11 @@ def test_an_estimate_of_one_seed_says_so() -> None:
     assert formatting.with_interval(seeds(0.5, n=1), ".2f", None, "[]") == "0.50 (one seed)"
 
 
+def test_a_unit_stands_between_a_number_and_its_interval() -> None:
+    assert formatting.with_unit("17.15 (95% CI 17.08–17.22)", "dB") == "17.15 dB (95% CI 17.08–17.22)"
+    assert formatting.with_unit("17.15", "dB") == "17.15 dB"
+
+
 def test_the_size_of_a_negative_difference_has_its_interval_turned_over() -> None:
     loss = Estimate(value=-0.04, low=-0.05, high=0.01)
     assert formatting.styled(loss, "points", ci=True, unsigned=True) == "4.0 (95% CI −1.0 to 5.0)"
