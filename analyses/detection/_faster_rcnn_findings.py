@@ -10,6 +10,7 @@ from analyses.detection._detection import NETWORKS
 from analyses.detection._faster_rcnn_settings import REFERENCE, ROI_ALIGN, TRUTH, VARIANTS, DetectorParameters
 from results import builders
 from results.schema import Finding, Metric
+from results.text import counted
 
 
 def findings(
@@ -56,7 +57,8 @@ def findings(
         "mobilenet/over_required_difference",
         more=f"{required}; our mean is significantly higher: the difference is {number}.",
         less=f"{required}; our mean is significantly lower: the difference is {number}.",
-        same=f"{required}; our mean does not differ significantly from it: the difference is {number}.",
+        same=f"{required}; this cannot be decided with {counted(parameters.seeds, 'seeds')}: "
+        f"the difference is {number}.",
     )
     stated["fewer_seeds"] = builders.statement(
         "Fewer seeds are recorded than the protocol has",
@@ -170,7 +172,7 @@ def findings(
                 *rests_on,
                 none=f"No {other}change {one}.",
                 one=f"{many} {{members}}.",
-                many=f"{many} each of these changes: {{members}}.",
+                many=f"{many} {{members}}.",
             )
     return stated
 
