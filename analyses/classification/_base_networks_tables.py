@@ -59,8 +59,8 @@ def results_table(metrics: Mapping[str, Metric], runs: Runs, parameters: BaseNet
         },
         rows,
         notes=(
-            "Training accuracy is a running mean over the last epoch, as the network sees "
-            "them. Reported: one run of each network in an unpublished notebook.",
+            "Training accuracy is a running mean over the batches of the last epoch. "
+            "Reported: one run of each network in an unpublished notebook.",
         ),
     )
 
@@ -170,7 +170,7 @@ def learning_curves(
     }[what]
     charts = {
         label: builders.curves(
-            f"Training and test {what} of the base networks by epoch, {how}.",
+            f"Training and test {what} of the base networks by epoch, {how}, on images of CIFAR-10.",
             {
                 NETWORKS[name]: [one[f"{part}_{what}"] for one in records.histories(found)]
                 for name, found in runs.items()
