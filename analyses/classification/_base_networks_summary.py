@@ -94,9 +94,11 @@ def summary(parameters: BaseNetworksParameters, outcomes: Mapping[str, Outcome])
         tables=shown,
         figures={
             "accuracy": tables.accuracy_chart(metrics, runs, parameters),
-            "learning": tables.learning_curves(runs[LETTER], "accuracy", KINDS[LETTER]),
-            "loss": tables.learning_curves(runs[LETTER], "loss", KINDS[LETTER]),
-            "loss_augmented": tables.learning_curves(runs[AUGMENTED], "loss", KINDS[AUGMENTED]),
+            "learning": tables.learning_curves(runs[LETTER], "accuracy", KINDS[LETTER], parameters.data),
+            "loss": tables.learning_curves(runs[LETTER], "loss", KINDS[LETTER], parameters.data),
+            "loss_augmented": tables.learning_curves(
+                runs[AUGMENTED], "loss", KINDS[AUGMENTED], parameters.data
+            ),
         },
         findings=_findings(metrics, runs, differences)
         | {

@@ -57,8 +57,8 @@ def findings(
         "mobilenet/over_required_difference",
         more=f"{required}; our mean is significantly higher: the difference is {number}.",
         less=f"{required}; our mean is significantly lower: the difference is {number}.",
-        same=f"{required}; this cannot be decided with {counted(parameters.seeds, 'seeds')}: "
-        f"the difference is {number}.",
+        same=f"{required}; whether it is reached cannot be decided "
+        f"with {counted(parameters.seeds, 'seeds')}: the difference is {number}.",
     )
     stated["fewer_seeds"] = builders.statement(
         "Fewer seeds are recorded than the protocol has",
