@@ -228,7 +228,9 @@ def _best_notes(table: Table, columns: Sequence[Column]) -> list[str]:
     }
     if len(meanings) == 1 and numeric <= {label for labels in meanings.values() for label in labels}:
         return [f"Bold: {next(iter(meanings))}."]
-    return [f"Bold ({listing(labels)}): {what}." for what, labels in meanings.items()]
+    if len(meanings) == 1 and len(next(iter(meanings.values()))) > 1:
+        return [f"Bold, in each column that has it: {next(iter(meanings))}."]
+    return [f"Bold ({'; '.join(labels)}): {what}." for what, labels in meanings.items()]
 
 
 def header(column: Column) -> str:

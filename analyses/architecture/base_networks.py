@@ -269,7 +269,7 @@ def _figure(ledgers: Mapping[str, Ledger]) -> Chart:
         for name, ledger in ledgers.items()
     }
     return builders.bars(
-        "Multiplications of each stage in the three base networks.",
+        "Multiplications per image in the convolutions of each stage of the three base networks.",
         {label: millions[name] for name, label in NETWORKS.items()},
         builders.number("Multiplications", unit="millions"),
         x="Stage",

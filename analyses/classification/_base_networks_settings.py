@@ -8,7 +8,7 @@ from pydantic import Field
 
 from analyses.experiments import DataChoice, ImageParameters
 from analyses.plugin import Outcome
-from lab.recipes import Augmentation, Recipe
+from lab.recipes import Augmentation, Recipe, rate_factor
 
 NETWORKS = {"convnet": "ConvNet", "mobilenet": "MobileNet-like", "resnet": "ResNet-like"}
 #: How the names of the cells of each kind of training begin.
@@ -38,6 +38,17 @@ class BaseNetworksParameters(ImageParameters):
     published: dict[str, float] = Field(  # a student's notebook, one run
         default={"convnet": 0.646, "mobilenet": 0.516, "resnet": 0.684}
     )
+
+
+def decoupled_shrinkage(parameters: BaseNetworksParameters) -> float:
+    """The share of a weight that decoupled decay takes off over a whole training as assigned."""
+    recipe = recipe_of(parameters, LETTER)
+    steps = parameters.epochs * parameters.data.train // parameters.batch
+    kept = 1.0
+    for step in range(steps):
+        epoch = step * parameters.epochs // steps
+        kept *= 1 - recipe.learning_rate * rate_factor(recipe, step / steps, epoch) * recipe.weight_decay
+    return 1 - kept
 
 
 def recipe_of(parameters: BaseNetworksParameters, kind: str) -> Recipe:

@@ -27,6 +27,7 @@ from analyses.classification._base_networks_settings import (
     SUFFIXES,
     BaseNetworksParameters,
     Runs,
+    decoupled_shrinkage,
     recipe_of,
 )
 from analyses.classification._base_networks_times import time_metrics, time_table
@@ -35,6 +36,7 @@ from analyses.plugin import Outcome, Summary
 from results import builders
 from results.builders import FRACTION
 from results.schema import Finding, Metric
+from results.text import counted
 
 
 def summary(parameters: BaseNetworksParameters, outcomes: Mapping[str, Outcome]) -> Summary:
@@ -92,9 +94,11 @@ def summary(parameters: BaseNetworksParameters, outcomes: Mapping[str, Outcome])
         tables=shown,
         figures={
             "accuracy": tables.accuracy_chart(metrics, runs, parameters),
-            "learning": tables.learning_curves(runs[LETTER], "accuracy", KINDS[LETTER]),
-            "loss": tables.learning_curves(runs[LETTER], "loss", KINDS[LETTER]),
-            "loss_augmented": tables.learning_curves(runs[AUGMENTED], "loss", KINDS[AUGMENTED]),
+            "learning": tables.learning_curves(runs[LETTER], "accuracy", KINDS[LETTER], parameters.data),
+            "loss": tables.learning_curves(runs[LETTER], "loss", KINDS[LETTER], parameters.data),
+            "loss_augmented": tables.learning_curves(
+                runs[AUGMENTED], "loss", KINDS[AUGMENTED], parameters.data
+            ),
         },
         findings=_findings(metrics, runs, differences)
         | {
@@ -150,10 +154,25 @@ def _metrics(parameters: BaseNetworksParameters, runs: Runs) -> dict[str, Metric
                 metrics[f"{name}/{measured}"].value / metrics[f"convnet/{measured}"].value,
                 f"Time of a {what} of the {NETWORKS[name]} network over that of the ConvNet",
             )
+    steps = parameters.epochs * parameters.data.train // parameters.batch
+    for name, label in NETWORKS.items():
+        step_ms = 1000 * metrics[f"{name}/training_seconds"].value / steps
+        forward_ms = metrics[f"{name}/forward_ms"].value / parameters.timed_batch * parameters.batch
+        metrics |= builders.metrics(
+            f"{name}/",
+            f", {label}",
+            step_ms=(step_ms, "Mean time of a training step as assigned", "ms"),
+            step_cost=(step_ms / forward_ms, "Time of a training step over that of a forward pass"),
+        )
+    metrics["training/decoupled_shrinkage"] = builders.metric(
+        decoupled_shrinkage(parameters),
+        "Share of a weight that decoupled decay takes off over a whole training",
+        FRACTION,
+    )
     return metrics | builders.metrics(
         "training/",
         images=(parameters.data.train, "Training images", "images"),
-        steps=(parameters.epochs * parameters.data.train // parameters.batch, "Steps", "steps"),
+        steps=(steps, "Steps", "steps"),
         epochs=(parameters.epochs, "Epochs", "epochs"),
         seeds=(parameters.seeds, "Seeds", "seeds"),
         weight_decay=(parameters.weight_decay, "Weight decay"),
@@ -214,21 +233,10 @@ def _findings(
                     )
     if COUPLED in runs:
         changes = {name: f"{COUPLED}{name}_over_letter" for name in NETWORKS}
-        for key, verdict, verb in (("raises", "more", "raises"), ("lowers", "less", "lowers")):
-            findings[f"coupled_{key}"] = builders.family(
-                f"Coupled L2 in the place of decoupled decay {verb} the test accuracy, after Holm's "
-                "correction within its table",
-                {
-                    f"the {NETWORKS[name]}{' network' * (name != 'convnet')}": (
-                        differences["training"][change].verdict == verdict
-                    )
-                    for name, change in changes.items()
-                },
-                *(f"{change}/difference" for change in changes.values()),
-                none=f"It {verb} the accuracy of no network significantly.",
-                one=f"It {verb} the accuracy of only one network significantly, that of {{members}}.",
-                many=f"It {verb} the accuracy of {{members}} significantly.",
-            )
+        findings["coupled_changes"] = _coupled_changes(
+            {name: differences["training"][change].verdict for name, change in changes.items()},
+            *(f"{change}/difference" for change in changes.values()),
+        )
     findings["augmentation_helps_all"] = of_family(
         "Augmentation raises the test accuracy of every network",
         "training",
@@ -283,6 +291,19 @@ def _findings(
         "seconds/resnet_over_convnet",
         "seconds/resnet_over_mobilenet",
     )
+    findings["convnet_is_fastest"] = builders.statement(
+        "The ConvNet trains in less time than either of the others, which do not differ significantly, after "
+        "Holm's correction within its table",
+        [differences["seconds"][f"seconds/{one}_over_{other}"].verdict for one, other in SLOWER]
+        == ["more", "undecided", "less"],
+        *(f"seconds/{one}_over_{other}/difference" for one, other in SLOWER),
+    )
+    precisions = {name: runs[LETTER][name][0]["history"]["precision"] for name in NETWORKS}
+    findings["separable_in_other_arithmetic"] = builders.statement(
+        "The separable network is trained in float32, the others in bfloat16",
+        precisions == {"convnet": "bfloat16", "mobilenet": "float32", "resnet": "bfloat16"},
+        *(f"{name}/training_seconds" for name in NETWORKS),
+    )
     findings["times_are_ordered"] = of_family(
         "Every two networks differ in training time, the residual one the slowest, the separable the fastest",
         "seconds",
@@ -327,4 +348,41 @@ def _findings(
         ):
             larger, smaller = (metrics[name].value for name in names)
             findings[finding] = builders.statement(words, larger > smaller, *names)
+        rest = [f"time/{name}/without_multiplications_ms" for name in ("convnet", "mobilenet")]
+        one, other = (metrics[name].value for name in rest)
+        findings["rest_takes_as_long"] = builders.statement(
+            "Layers that multiply nothing take as long in the separable network as in the ConvNet, within a "
+            "quarter",
+            0.8 <= other / one <= 1.25,
+            *rest,
+        )
+        share = "time/mobilenet/dense_ms_share"
+        findings["dense_is_largest"] = builders.statement(
+            "The ordinary convolution takes the largest share of the separable network's time",
+            metrics["time/mobilenet/dense_ms"].value >= metrics["time/mobilenet/largest_ms"].value,
+            share,
+        )
     return findings
+
+
+def _coupled_changes(verdicts: Mapping[str, str], *names: str) -> Finding:
+    """In one sentence, whose accuracy coupled L2 changes, and that the other changes are not significant."""
+    labels = {name: f"the {NETWORKS[name]}{' network' * (name != 'convnet')}" for name in verdicts}
+    said = [
+        f"{verb} the accuracy of {' and '.join(chosen)}"
+        for verdict, verb in (("more", "raises"), ("less", "lowers"))
+        if (chosen := [labels[name] for name, found in verdicts.items() if found == verdict])
+    ]
+    same = sum(found == "undecided" for found in verdicts.values())
+    others = {0: "", 1: "; the other change is not significant"}.get(
+        same, f"; the other {counted(same, 'changes')} are not significant"
+    )
+    only = " only" if same == len(verdicts) - 1 else ""
+    return builders.statement(
+        "Coupled L2 instead of decoupled decay changes the test accuracy of some network, after Holm's "
+        "correction within its table",
+        bool(said),
+        *names,
+        yes=f"Coupled L2 significantly {' and '.join(said)}{only}{others}.",
+        no="Coupled L2 changes the accuracy of no network significantly.",
+    )

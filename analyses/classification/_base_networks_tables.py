@@ -17,6 +17,7 @@ from analyses.classification._base_networks_settings import (
     Runs,
 )
 from analyses.comparing import Comparison
+from analyses.experiments import DataChoice
 from analyses.plugin import Outcome
 from results import builders
 from results.schema import Chart, Metric, Panel, Panels, Series, Table
@@ -59,8 +60,8 @@ def results_table(metrics: Mapping[str, Metric], runs: Runs, parameters: BaseNet
         },
         rows,
         notes=(
-            "Training accuracy is a running mean over the last epoch, as the network sees "
-            "them. Reported: one run of each network in an unpublished notebook.",
+            "Training accuracy is a running mean over the batches of the last epoch. "
+            "Reported: one run of each network in an unpublished notebook.",
         ),
     )
 
@@ -161,7 +162,7 @@ def accuracy_chart(metrics: Mapping[str, Metric], runs: Runs, parameters: BaseNe
 
 
 def learning_curves(
-    runs: Mapping[str, Sequence[Outcome]], what: Literal["loss", "accuracy"], how: str
+    runs: Mapping[str, Sequence[Outcome]], what: Literal["loss", "accuracy"], how: str, data: DataChoice
 ) -> Panels:
     """A panel of training and one of test images, with a line for each network."""
     quantity = {
@@ -170,7 +171,8 @@ def learning_curves(
     }[what]
     charts = {
         label: builders.curves(
-            f"Training and test {what} of the base networks by epoch, {how}.",
+            f"Training and test {what} of the base networks by epoch, {how}, on {data.title} ({data.train:,} "
+            "training images).",
             {
                 NETWORKS[name]: [one[f"{part}_{what}"] for one in records.histories(found)]
                 for name, found in runs.items()

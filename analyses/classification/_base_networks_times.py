@@ -13,6 +13,7 @@ from results import builders
 from results.schema import Metric, Table
 from results.text import counted
 
+DENSE = "convolution"  # larger than 1×1 and of all channels
 DEPTHWISE = "depthwise convolution"
 WITHOUT = ("batch norm", "other layers")  # kinds of layer that multiply nothing, or next to nothing
 Times = Mapping[str, Mapping[str, Mapping[str, float]]]  # by network and kind of layer
@@ -61,6 +62,21 @@ def time_metrics(times: Times) -> dict[str, Metric]:
             rest / whole,
             f"Share of a forward pass in batch norm, activations and pooling, {NETWORKS[name]}",
             builders.FRACTION,
+        )
+        metrics[f"time/{name}/without_multiplications_ms"] = builders.metric(
+            rest, f"Time of a forward pass in batch norm, activations and pooling, {NETWORKS[name]}", "ms"
+        )
+        dense = kinds[DENSE]["ms"] if DENSE in kinds else 0.0
+        metrics |= builders.metrics(
+            f"time/{name}/",
+            f", {NETWORKS[name]}",
+            dense_ms=(dense, "Time of a forward pass in ordinary convolutions", "ms"),
+            dense_ms_share=(
+                dense / whole,
+                "Share of a forward pass in ordinary convolutions",
+                builders.FRACTION,
+            ),
+            largest_ms=(max(one["ms"] for one in kinds.values()), "Time of the slowest kind of layer", "ms"),
         )
         depthwise = kinds.get(DEPTHWISE)
         if depthwise:

@@ -10,6 +10,7 @@ from analyses.detection._detection import NETWORKS
 from analyses.detection._faster_rcnn_settings import REFERENCE, ROI_ALIGN, TRUTH, VARIANTS, DetectorParameters
 from results import builders
 from results.schema import Finding, Metric
+from results.text import counted
 
 
 def findings(
@@ -56,7 +57,8 @@ def findings(
         "mobilenet/over_required_difference",
         more=f"{required}; our mean is significantly higher: the difference is {number}.",
         less=f"{required}; our mean is significantly lower: the difference is {number}.",
-        same=f"{required}; our mean does not differ significantly from it: the difference is {number}.",
+        same=f"{required}; whether it is reached cannot be decided "
+        f"with {counted(parameters.seeds, 'seeds')}: the difference is {number}.",
     )
     stated["fewer_seeds"] = builders.statement(
         "Fewer seeds are recorded than the protocol has",
@@ -136,32 +138,31 @@ def findings(
             differences["ablation/phases/over_longer_iou_"], box=True
         )
     families = (
-        ("", "help", "more", "raises accuracy significantly", "Accuracy is significantly higher with"),
-        ("", "hurt", "less", "lowers accuracy significantly", "Accuracy is significantly lower with"),
+        ("", "help", "more", "raises accuracy significantly", "Accuracy is significantly higher"),
+        ("", "hurt", "less", "lowers accuracy significantly", "Accuracy is significantly lower"),
         (
             "iou_",
             "fit",
             "more",
             "improves the best proposal significantly",
-            "The best proposal fits significantly better with",
+            "The best proposal fits significantly better",
         ),
         (
             "iou_",
             "misfit",
             "less",
             "impairs the best proposal significantly",
-            "The best proposal fits significantly worse with",
+            "The best proposal fits significantly worse",
         ),
     )
+    head = {f"with {change.words}" for change in (TRUTH, ROI_ALIGN)}
     for suffix, key, verdict, one, many in families:
         members = {
-            label: differences[f"ablation/{name}/{suffix}"].verdict == verdict
+            f"with {label}": differences[f"ablation/{name}/{suffix}"].verdict == verdict
             for name, label in words.items()
             if name != REFERENCE
         }
-        members_but_head = {
-            label: true for label, true in members.items() if label not in (TRUTH.words, ROI_ALIGN.words)
-        }
+        members_but_head = {label: true for label, true in members.items() if label not in head}
         rests_on = [f"ablation/{name}/{suffix}difference" for name in words if name != REFERENCE]
         for other, chosen in (("", members), ("other ", members_but_head)):
             stated[f"{'others' if other else 'changes'}_that_{key}"] = builders.family(
@@ -170,7 +171,7 @@ def findings(
                 *rests_on,
                 none=f"No {other}change {one}.",
                 one=f"{many} {{members}}.",
-                many=f"{many} each of these changes: {{members}}.",
+                many=f"{many} {{members}}.",
             )
     return stated
 

@@ -129,7 +129,7 @@ def summary(parameters: DetectorParameters, outcomes: Mapping[str, Outcome]) -> 
         figures={
             "losses": charts.losses(
                 {label: runs[name] for name, label in NETWORKS.items()},
-                "The three losses of the detector on each base network",
+                "The three training losses of the detector on each base network",
             ),
             "recall": charts.recall_chart(
                 runs[best],

@@ -59,7 +59,7 @@ def results_table(metrics: Mapping[str, Metric], parameters: DetectorParameters)
         rows,
         notes=(
             "The accuracy is of the class that the head predicts at the best proposal; that of training is a "
-            "running mean over the last epoch, on the canvases as the detector sees them. Average "
+            "running mean over the batches of the last epoch. Average "
             f"precision is of up to {detection.DETECTIONS} proposals per image that suppression leaves, "
             f"since each canvas holds one object. Parameters: {sizes}.",
         ),

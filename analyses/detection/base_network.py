@@ -87,7 +87,8 @@ class BaseNetwork(ImageExperiment[BaseNetworkParameters]):
             figures={
                 "accuracy": classifiers.by_iteration(runs, "the base network"),
                 "curves": builders.learning_curves(
-                    "Loss and accuracy of the base network by epoch.", records.histories(runs)
+                    "Training and test loss and accuracy of the base network by epoch.",
+                    records.histories(runs),
                 ),
             },
             findings={

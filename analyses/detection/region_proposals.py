@@ -181,7 +181,7 @@ class RegionProposals(CanvasExperiment[ProposalParameters]):
                         f"Positive above {threshold:g}": runs[name]
                         for name, threshold in _thresholds(parameters).items()
                     },
-                    "The two losses of the proposal network with two thresholds for a positive cell,",
+                    "The two training losses of the proposal network with two thresholds of a positive cell,",
                 ),
                 "recall": charts.recall_chart(
                     main,

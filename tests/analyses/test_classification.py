@@ -11,7 +11,13 @@ from scipy.stats import binomtest
 
 import analyses
 from analyses import comparing, experiments, recipe_tables, records
-from analyses.classification._base_networks_settings import AUGMENTED, LETTER
+from analyses.classification._base_networks_settings import (
+    AUGMENTED,
+    LETTER,
+    BaseNetworksParameters,
+    decoupled_shrinkage,
+)
+from analyses.classification._base_networks_summary import _coupled_changes
 from analyses.classification._cifar10_designs_settings import CHANGES, DesignsParameters
 from analyses.classification._cifar10_designs_tables import recipes_table
 from analyses.experiments import DataChoice
@@ -325,3 +331,27 @@ def test_predictions_of_any_number_of_classes_are_kept_a_character_each():
     assert len(set(text)) == len(text) == 1_000
     assert records.class_numbers(text) == numbers
     assert records.as_text([0, 9, 10, 35]) == "09az"
+
+
+def test_decoupled_decay_shrinks_weights_by_the_sum_of_its_rates():
+    found = decoupled_shrinkage(BaseNetworksParameters())
+    mean_rate = (1e-3 - 1e-4) / np.log(10)  # of a rate that falls exponentially from one to the other
+    assert found == pytest.approx(1 - np.exp(-0.05 * 2000 * mean_rate), rel=1e-3)
+
+
+def test_one_sentence_says_what_coupled_decay_changes():
+    def said(*verdicts):
+        found = _coupled_changes(dict(zip(("convnet", "mobilenet", "resnet"), verdicts, strict=True)), "x")
+        return found.sentences["yes" if found.holds else "no"]
+
+    assert said("undecided", "more", "undecided") == (
+        "Coupled L2 significantly raises the accuracy of the MobileNet-like network only; "
+        "the other two changes are not significant."
+    )
+    assert said("less", "more", "undecided") == (
+        "Coupled L2 significantly raises the accuracy of the MobileNet-like network and lowers the accuracy "
+        "of the ConvNet; the other change is not significant."
+    )
+    assert said("undecided", "undecided", "undecided") == (
+        "Coupled L2 changes the accuracy of no network significantly."
+    )

@@ -109,6 +109,12 @@ def test_notes_say_what_brackets_and_bold_cells_mean() -> None:
         "Bold (Test): the highest value.",
     ]
     assert formatting.notes(table, [other])[1:] == ["Brackets are 95% confidence intervals over test images."]
+    second = best.model_copy(update={"key": "c", "label": "Test, augmented"})
+    both = Row(cells={"a": 0.8, "b": 0.1, "c": 0.9}, best=("a", "c"))
+    several = Table(caption="C", columns=(best, other, second), rows=(both,))
+    assert formatting.notes(several, several.columns)[-1] == (
+        "Bold, in each column that has it: the highest value."
+    )
 
 
 def test_a_note_says_that_an_interval_is_cut_where_its_quantity_ends() -> None:
