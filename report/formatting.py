@@ -93,7 +93,19 @@ def styled(
     spec = spec.replace("+", "") if unsigned else spec
     text = with_interval(estimate, spec, scale, "CI") if ci else number(scaled(estimate.value, scale), spec)
     value, space, rest = text.partition(" ")
+    if style == "percent":
+        text = f"{_share(estimate.value, places)}{space}{rest}"
     return f"{value} percentage points{space}{rest}" if unit else text
+
+
+def _share(value: float, places: int) -> str:
+    """ "84.3%"; ">99.9%" or "<0.1%" of what only rounding makes all or none."""
+    text, step = number(value, f".{places}%"), 10.0 ** -(places + 2)
+    if 1e-9 < value and text == number(0.0, f".{places}%"):
+        return f"<{number(step, f'.{places}%')}"
+    if value < 1 - 1e-9 and text == number(1.0, f".{places}%"):
+        return f">{number(1 - step, f'.{places}%')}"
+    return text
 
 
 def _mirrored(estimate: Estimate) -> Estimate:
