@@ -101,7 +101,7 @@ def styled(
 def _share(value: float, places: int) -> str:
     """ "84.3%"; ">99.9%" or "<0.1%" of what only rounding makes all or none."""
     text, step = number(value, f".{places}%"), 10.0 ** -(places + 2)
-    if 1e-9 < value and text == number(0.0, f".{places}%"):
+    if value > 1e-9 and text == number(0.0, f".{places}%"):
         return f"<{number(step, f'.{places}%')}"
     if value < 1 - 1e-9 and text == number(1.0, f".{places}%"):
         return f">{number(1 - step, f'.{places}%')}"
