@@ -92,7 +92,7 @@ def recipe_table(parameters: FaceParameters, runs: Mapping[str, Sequence[Outcome
             "All layers": parameters.finetune_recipe(),
         },
         rows,
-        f"Hyper-parameters and inputs (standardised) of the three systems on {short_title(parameters.name)}.",
+        f"Hyper-parameters and standardised inputs on {short_title(parameters.name)}.",
     )
     single = {"Arithmetic", "float32"}
     shown = [row for row in table.rows if set(row.cells.values()) != {"Label smoothing", "0"}]
