@@ -186,8 +186,8 @@ def setting_table(parameters: ArtistsParameters, best: Setting) -> Table:
     for found in words.values():
         found["weight decay"] = found.get("weight decay", "–").removesuffix(decayed)
     table = recipe_tables.choices_table(
-        f"{short_title(parameters.data.name)}: hyper-parameters of the baseline and the best setting, and the "
-        "values among which the search draws. Numbers joined by a dash refer to successive convolutions.",
+        f"{short_title(parameters.data.name)}: hyper-parameters of the baseline and the best setting, and "
+        "the values among which the search draws. Numbers joined by a dash refer to successive convolutions.",
         LABELS | {"searched": "Searched"},
         words,
     )
