@@ -92,6 +92,9 @@ def styled(
     )
     spec = spec.replace("+", "") if unsigned else spec
     text = with_interval(estimate, spec, scale, "CI") if ci else number(scaled(estimate.value, scale), spec)
+    if style == "percent":
+        value, space, rest = text.partition(" ")
+        text = f"{_share(estimate.value, places)}{space}{rest}"
     return with_unit(text, "percentage points") if unit else text
 
 
@@ -99,6 +102,16 @@ def with_unit(text: str, unit: str) -> str:
     """A number, with or without its interval in parentheses, with the unit behind the number."""
     value, space, rest = text.partition(" ")
     return f"{value} {unit}{space}{rest}"
+
+
+def _share(value: float, places: int) -> str:
+    """ "84.3%"; ">99.9%" or "<0.1%" of what only rounding makes all or none."""
+    text, step = number(value, f".{places}%"), 10.0 ** -(places + 2)
+    if value > 1e-9 and text == number(0.0, f".{places}%"):
+        return f"<{number(step, f'.{places}%')}"
+    if value < 1 - 1e-9 and text == number(1.0, f".{places}%"):
+        return f">{number(1 - step, f'.{places}%')}"
+    return text
 
 
 def _mirrored(estimate: Estimate) -> Estimate:

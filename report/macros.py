@@ -302,7 +302,7 @@ class Macros:
         analysis, _ = self._split(name)
         return (
             f"\n\n::: {{.media}}\n{markdown(what)} cannot be redistributed with this study; "
-            f"`{self.store.program} run {analysis} --media` draws them where the data set is at hand."
+            f"`{self.store.program} run {analysis} --media` draws them if the data set is available."
             "\n:::\n\n"
         )
 

@@ -46,7 +46,7 @@ SHORT = {  # of values and of factors, where a sentence is about the values of o
     "moved": "moved images",
     "mirrored and moved": "images that are mirrored and moved",
     "dropout": "a rate of {}",
-    "weight decay": "a rate of {}",
+    "weight decay": "a coefficient of {}",
 }
 GROUPS = {  # of all values of a factor, where there are more than two
     "dropout": "dropout rates",

@@ -173,6 +173,8 @@ def search_table(parameters: ArtistsParameters, outcomes: Mapping[str, Outcome])
 
 def setting_table(parameters: ArtistsParameters, best: Setting) -> Table:
     """The choices of the baseline and of the best setting, and those that the search draws from."""
+    from lab.datasets import short_title
+
     words = {
         name: setting.in_words() | dict(recipe_tables.recipe_rows(setting.recipe()))
         for name, setting in (("baseline", parameters.baseline), ("best", best))
@@ -184,8 +186,8 @@ def setting_table(parameters: ArtistsParameters, best: Setting) -> Table:
     for found in words.values():
         found["weight decay"] = found.get("weight decay", "–").removesuffix(decayed)
     table = recipe_tables.choices_table(
-        "Architecture and hyper-parameters of the baseline and of the best setting, and the values among "
-        "which the search draws. Numbers joined by a dash refer to successive convolutions.",
+        f"{short_title(parameters.data.name)}: hyper-parameters of the baseline and the best setting, and "
+        "the values among which the search draws. Numbers joined by a dash refer to successive convolutions.",
         LABELS | {"searched": "Searched"},
         words,
     )
@@ -297,10 +299,11 @@ def factor_figure(
     charts = [
         _factor_chart([one for name in column for one in rows[name]], metrics) for column in columns if column
     ]
+    repeats = "twice" if parameters.repeats == 2 else counted(parameters.repeats, "times")
     return Panels(
         caption="Change in validation accuracy when a single choice of the baseline is changed "
         f"({len(factors)} changes, {images} images). Points are means over {parameters.folds}-fold "
-        f"cross-validation, repeated {counted(parameters.repeats, 'times')}; bars are 95% confidence "
+        f"cross-validation, repeated {repeats}; bars are 95% confidence "
         "intervals over folds, widened for shared training images and not adjusted. In brackets: mean "
         f"training accuracy in % (baseline: {100 * metrics['baseline/train_accuracy'].value:.1f}). "
         + (

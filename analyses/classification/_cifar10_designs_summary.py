@@ -338,14 +338,15 @@ def _ablation_findings(
 def _ranking(differences: Mapping[str, Comparison]) -> Finding:
     """The changes with a significant effect, the largest first, and how many have none."""
     order = sorted(differences, key=lambda name: -abs(differences[name].difference.value))
-    effects = {DONE[name]: differences[name].verdict != "undecided" for name in order}
+    names = {name: DONE[name] + WITH_RATE.get(name, "") for name in order}
+    effects = {names[name]: differences[name].verdict != "undecided" for name in order}
     others = counted(list(effects.values()).count(False), "other changes")
     return builders.family(
         "Some change of design A has a significant effect",
         effects,
         *(f"ablation/{name}/difference" for name in order),
         none="No change has a significant effect at this budget.",
-        one=f"At this budget, {{members}} matters most; for the {others}, we detect no effect.",
+        one=f"At this budget, only {{members}} has a significant effect; for the {others}, we detect none.",
         many="In decreasing order of their size, the significant effects at this budget are those of "
         f"{{members}}; for the {others}, we detect none.",
     )

@@ -29,7 +29,7 @@ def recipes_table(parameters: DesignsParameters) -> Table:
                 "evaluated on": "one view, and six views of each test image, averaged before the softmax",
             },
         },
-        "Hyper-parameters of the two designs.",
+        f"Hyper-parameters of the two designs on {parameters.data.title}.",
     )
 
 

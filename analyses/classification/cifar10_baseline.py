@@ -79,7 +79,8 @@ class Cifar10Baseline(ImageExperiment[BaselineParameters]):
                 ),
                 "classes": classifiers.class_table(runs, "Test accuracy (%) of the baseline by class."),
                 "recipe": recipe_tables.recipe_table(
-                    {"LeNet-like": _recipe(parameters)}, caption="Hyper-parameters of the baseline."
+                    {"LeNet-like": _recipe(parameters)},
+                    caption=f"Hyper-parameters of the baseline on {parameters.data.title}.",
                 ),
                 **confused,
             },

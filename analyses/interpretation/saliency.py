@@ -240,9 +240,9 @@ def _maps(parameters: SaliencyParameters, outcomes: Mapping[str, Outcome]) -> Pi
     for image in parameters.images:
         one = outcomes[f"{image}/0"]
         pictures.append(Picture(png=one["photograph"], title=one["class"]))
-        for row in ("intact", "redrawn"):
+        for row, state in (("intact", "trained"), ("redrawn", "randomised")):
             pictures += [
-                Picture(png=one[row][method], title=name.replace(" ", "\n", 1))
+                Picture(png=one[row][method], title=name.replace(" ", "\n", 1) + f"\n({state})")
                 for method, name in NAMES.items()
             ]
     return Pictures(

@@ -146,10 +146,11 @@ def _validation_losses(runs: Sequence[Outcome]) -> Sequence[float]:
 
 def _naming(named: str, share: float) -> dict[str, Finding]:
     """What the trained network takes the photograph of the figures for."""
-    sentence = f"The trained network takes the photograph for the class {named}, with a probability of "
+    kind = f"{'an' if named[:1] in tuple('aeiou') else 'a'} {named}"
+    sentence = f"The trained network classifies the photograph as {kind}, with a probability of "
     return {
         "names_the_photograph": builders.statement(
-            f"The photograph is taken for {named}",
+            f"The photograph is classified as {kind}",
             share > 0,
             "image/probability",
             yes=sentence + "{image/probability:percent}.",

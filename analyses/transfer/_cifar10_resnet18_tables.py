@@ -99,7 +99,8 @@ def recipe_table(parameters: LastStageParameters, runs: Runs, titles: Mapping[st
     return recipe_tables.recipe_table(
         recipes | {titles[OWN]: recipe_b(parameters.own_epochs)},
         beside,
-        f"Hyper-parameters of the last stage of the pretrained network, and of {_from_scratch(parameters)}.",
+        f"Hyper-parameters on {parameters.data.title} of the last stage of the pretrained network, and of "
+        f"{_from_scratch(parameters)}.",
     )
 
 

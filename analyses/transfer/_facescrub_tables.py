@@ -60,6 +60,8 @@ def best_rate(head: Outcome) -> str:
 
 def recipe_table(parameters: FaceParameters, runs: Mapping[str, Sequence[Outcome]], head: Outcome) -> Table:
     """Every choice of the three systems, with what they are given and what they are."""
+    from lab.datasets import short_title
+
     widths, network = " or ".join(map(str, parameters.hidden)), head["weights"]["architecture"]
     drawn = "uniform in ±1/√inputs"
     rows = {
@@ -90,7 +92,7 @@ def recipe_table(parameters: FaceParameters, runs: Mapping[str, Sequence[Outcome
             "All layers": parameters.finetune_recipe(),
         },
         rows,
-        "Hyper-parameters and inputs (standardised) of the three systems.",
+        f"Hyper-parameters and standardised inputs on {short_title(parameters.name)}.",
     )
     single = {"Arithmetic", "float32"}
     shown = [row for row in table.rows if set(row.cells.values()) != {"Label smoothing", "0"}]

@@ -88,7 +88,7 @@ def worked_finding(worked: Sequence[Mapping[str, Any]], *, right: bool) -> Findi
     ends = (
         f"The fine-tuned network names {face} correctly, with a probability of {{{name}/named:percent}}."
         if right
-        else f"It names {face} wrongly, as {person(_named(one))}, with a probability of "
+        else f"It misidentifies {face} as {person(_named(one))}, with a probability of "
         f"{{{name}/named:percent}}, against {{{name}/truth:percent}} for {truth}."
     )
     return builders.statement(words, True, f"{name}/named", f"{name}/truth", yes=ends, no=ends)

@@ -294,10 +294,13 @@ def _findings(
             (),
         ),
     }
-    runner_up, gain = standing.ranking[1], f"{{{prefix}winner/gain:points ci unit}}"
+    gain = f"{{{prefix}winner/gain:points ci unit}}"
     by = f"{{{prefix}winner/gain:points ci unit unsigned}}"
-    words = {"finetune": "fine-tuning", "head": "the frozen backbone"}[runner_up.split("/")[0]]
-    against = f"the setting with the second-highest validation accuracy, {words} at {rate_of(runner_up):g}"
+    leader, follower = (
+        f"{'fine-tuning' if one.startswith('finetune/') else 'the frozen backbone'} at {rate_of(one):g}"
+        for one in standing.ranking[:2]
+    )
+    against = f"{follower}, which has the second-highest validation accuracy"
     found = {
         f"{key}{suffix}": builders.statement(
             f"{statement} ({name})", holds, *(f"{prefix}{metric}" for metric in names)
@@ -329,9 +332,9 @@ def _findings(
     found[f"winner_over_second{suffix}"] = standing.compared["winner"].finding(
         f"The best on validation images is more accurate on the test images than the second ({name})",
         f"{prefix}winner/gain",
-        more=f"On the test images, it is significantly more accurate than {against}, by {by}.",
-        less=f"On the test images, however, it is significantly less accurate than {against}, by {by}.",
-        same=f"On the test images, it does not differ significantly from {against}: the difference is "
+        more=f"On the test images, {leader} is significantly more accurate than {against}, by {by}.",
+        less=f"On the test images, however, {leader} is significantly less accurate than {against}, by {by}.",
+        same=f"On the test images, {leader} does not differ significantly from {against}: the difference is "
         f"{gain}.",
     )
     return found

@@ -110,8 +110,8 @@ class FacePictures(Analysis[PictureParameters]):
                 "portrait": _face_pictures(
                     f"Guided backpropagation for a portrait ({credit})",
                     {
-                        f"of the fine-tuned {_network(tuned)}": tuned,
-                        f"of a linear layer on features of {_network(linear)}": linear,
+                        "Fine-tuned": (f"of the fine-tuned {_network(tuned)}", tuned),
+                        "Linear layer": (f"of a linear layer on features of {_network(linear)}", linear),
                     },
                 ),
             },
@@ -147,7 +147,8 @@ class FacePictures(Analysis[PictureParameters]):
         found = _explained_by_linear_layer(cells["portrait"], Context(), first)
         what = "The first test photograph, and guided backpropagation of it"
         whose = f"of a linear layer on features of {_network(found)}"
-        return {"guided": _face_pictures(what, {whose: found}).model_copy(update={"columns": 7})}
+        pictures = _face_pictures(what, {"Linear layer": (whose, found)})
+        return {"guided": pictures.model_copy(update={"columns": 7})}
 
 
 def _classifier(fixed: FixedFeatures, weight: Tensor, bias: Tensor) -> nn.Module:
@@ -242,24 +243,24 @@ def _naming(key: str, whose: str, explained: Outcome) -> Finding:
     )
 
 
-def _face_pictures(what: str, explained: Mapping[str, Outcome]) -> Pictures:
-    """A face, and the maps of each classifier, by whose outputs they are."""
-    face = next(iter(explained.values()))["portrait"]
-    maps = [one for found in explained.values() for one in found["explained"]]
+def _face_pictures(what: str, explained: Mapping[str, tuple[str, Outcome]]) -> Pictures:
+    """A face, and the maps of each classifier, by its name: whose outputs they are, and the maps."""
+    (_, first), *_ = explained.values()
+    maps = [(name, one) for name, (_, found) in explained.items() for one in found["explained"]]
     most = counted(EXPLAINED, "people")
     return Pictures(
         caption=f"{what}: absolute gradients, summed over the colours, of the outputs "
-        f"{', then '.join(explained)}, for the {most} that each finds most probable. Black is zero, white is "
-        "large.",
+        f"{', then '.join(whose for whose, _ in explained.values())}, for the {most} that each finds most "
+        "probable. Black is zero, white is large.",
         alt="A portrait, and maps of what speaks for "
-        + listing([person(one["class"]) for one in maps])
+        + listing([person(one["class"]) for _, one in maps])
         + " in it.",
         columns=max(6, 1 + len(maps)),
         pictures=(
-            Picture(png=face, title="Portrait"),
+            Picture(png=first["portrait"], title="Portrait"),
             *(
-                Picture(png=one["guided"], title=f"{person(one['class'])}, {one['probability']:.1%}")
-                for one in maps
+                Picture(png=one["guided"], title=f"{name}:\n{person(one['class'])}, {one['probability']:.1%}")
+                for name, one in maps
             ),
         ),
     )

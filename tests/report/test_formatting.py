@@ -169,3 +169,11 @@ def test_a_p_value_that_is_rounded_to_zero_is_a_bound():
         assert formatting.cell(column, Row(cells={"p": value})) == text
     share = column.model_copy(update={"label": "Share"})
     assert formatting.cell(share, Row(cells={"p": 0.0})) == "0.000"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.99996, ">99.9%"), (1.0, "100.0%"), (0.0003, "<0.1%"), (0.0, "0.0%"), (0.9994, "99.9%")],
+)
+def test_rounding_makes_no_share_all_or_none(value, text):
+    assert formatting.styled(Estimate(value=value), "percent") == text
