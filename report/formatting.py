@@ -93,7 +93,7 @@ def styled(
     spec = spec.replace("+", "") if unsigned else spec
     text = with_interval(estimate, spec, scale, "CI") if ci else number(scaled(estimate.value, scale), spec)
     if style == "percent":
-        value, space, rest = text.partition(" ")
+        _value, space, rest = text.partition(" ")
         text = f"{_share(estimate.value, places)}{space}{rest}"
     return with_unit(text, "percentage points") if unit else text
 
