@@ -147,13 +147,14 @@ def _validation_losses(runs: Sequence[Outcome]) -> Sequence[float]:
 def _naming(named: str, share: float) -> dict[str, Finding]:
     """What the trained network takes the photograph of the figures for."""
     kind = f"{'an' if named[:1] in tuple('aeiou') else 'a'} {named}"
+    size = "more than 99.9%" if share > 0.9995 else "{image/probability:percent}"  # a softmax is never 1
     sentence = f"The trained network classifies the photograph as {kind}, with a probability of "
     return {
         "names_the_photograph": builders.statement(
             f"The photograph is classified as {kind}",
             share > 0,
             "image/probability",
-            yes=sentence + "{image/probability:percent}.",
+            yes=f"{sentence}{size}.",
         )
     }
 
