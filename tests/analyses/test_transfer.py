@@ -268,7 +268,7 @@ def test_what_the_classifiers_of_faces_have_learned_is_drawn(convstudy, tmp_path
     portrait, *maps = result.figures["portrait"].pictures
     assert len({portrait.png, *(one.png for one in maps)}) == 5
     for key, first, second in (("finetuned", *maps[:2]), ("portrait", *maps[2:])):
-        named = first.title.rpartition(", ")[0]
+        named = first.title.partition(":\n")[2].rpartition(", ")[0]
         assert f"names {named}, with" in result.findings[f"{key}_named"].sentences["yes"]
         probability = result.metrics[f"{key}/probability"].value
         assert 0.1 <= probability <= 1 and first.title.endswith(f"{probability:.1%}")  # the largest of ten

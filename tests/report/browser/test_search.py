@@ -24,7 +24,7 @@ ASKED = {
     "Everingham": "Section 1 Measuring a detector",
     "iou cat": "Table 2 Detections of the class cat",
     "non-maximum suppression": "Result Non-maximum suppression on an example",
-    "anchor": "Table The best proposal of the example",
+    "anchor": "Table How the three outputs of the network for an anchor become a box",
     "smooth l1": "Metric Smooth L1 loss of the positive cells' boxes",
     "bootstrap": "Figure ROC on the folds",
     "vgg": "Result Activations and parameters of VGG-19",
