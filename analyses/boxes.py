@@ -1,4 +1,6 @@
-"""Square boxes (row and column of the centre, width) as they are worked with by hand, without torch."""
+"""Boxes (row and column of the centre, width; of a rectangle, both sides) as they are worked with by hand,
+without torch.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +9,20 @@ from collections.abc import Sequence
 from results import builders
 from results.schema import Table
 
-Place = Sequence[float]  # row, column, width
+Place = Sequence[float]  # the centre along two axes, then the width, or the lengths along both
 
 
 def edges(box: Place, axis: int) -> tuple[float, float]:
-    return box[axis] - box[2] / 2, box[axis] + box[2] / 2
+    half = box[2 + axis if len(box) > 3 else 2] / 2
+    return box[axis] - half, box[axis] + half
+
+
+def area(box: Place) -> float:
+    return box[2] * box[-1]
 
 
 def shared_sides(first: Place, second: Place) -> list[float]:
-    """Height and width of the intersection."""
+    """Of the intersection, along both axes."""
     ends = [(edges(first, axis), edges(second, axis)) for axis in (0, 1)]
     return [
         max(0.0, min(high, other_high) - max(low, other_low)) for (low, high), (other_low, other_high) in ends
@@ -25,7 +32,7 @@ def shared_sides(first: Place, second: Place) -> list[float]:
 def iou(first: Place, second: Place) -> float:
     height, width = shared_sides(first, second)
     shared = height * width
-    return shared / (first[2] ** 2 + second[2] ** 2 - shared)
+    return shared / (area(first) + area(second) - shared)
 
 
 def suppressed(boxes: Sequence[Place], threshold: float) -> list[int]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from pydantic import Field
 
+from analyses.boxes import iou
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
 from results import builders
 
@@ -43,7 +44,7 @@ class SingleShot(Analysis[SingleShotParameters]):
 
     def run(self, cell: Cell, context: Context) -> Outcome:
         parameters = SingleShotParameters.model_validate(cell.settings)
-        return {"iou": overlap(parameters.first, parameters.second)}
+        return {"iou": iou(parameters.first, parameters.second)}
 
     def summarize(self, parameters: SingleShotParameters, outcomes: Mapping[str, Outcome]) -> Summary:
         (outcome,) = outcomes.values()
@@ -103,15 +104,6 @@ class SingleShot(Analysis[SingleShotParameters]):
                 )
             },
         )
-
-
-def overlap(first: Rectangle, second: Rectangle) -> float:
-    """Intersection over union."""
-    shared = 1.0
-    for axis in (0, 1):
-        ends = [(one[axis] - one[axis + 2] / 2, one[axis] + one[axis + 2] / 2) for one in (first, second)]
-        shared *= max(min(end for _, end in ends) - max(start for start, _ in ends), 0)
-    return shared / (first[2] * first[3] + second[2] * second[3] - shared)
 
 
 analysis = SingleShot()
