@@ -18,10 +18,10 @@ WORDS = {  # of a value of each factor, within a sentence
     "batch norm": "batch normalisation",
     "augmentation": "training images {} at random",
 }
+RATE = ", rate "  # between the name of an optimiser and its learning rate
+OPTIMISERS = {"SGD": "plain SGD"}  # where they are called otherwise within a sentence
 NAMES = {  # of values that are called otherwise within a sentence
-    "SGD": "plain SGD",
-    "SGD with momentum": "SGD with momentum",
-    "AdamW": "AdamW",
+    "0.05, decoupled": "a decoupled weight decay of 0.05 (AdamW)",
     "steps": "step decay of the learning rate",
     "exponential": "exponential decay of the learning rate",
     "cosine": "cosine decay of the learning rate",
@@ -47,17 +47,21 @@ SHORT = {  # of values and of factors, where a sentence is about the values of o
     "mirrored and moved": "images that are mirrored and moved",
     "dropout": "a rate of {}",
     "weight decay": "a coefficient of {}",
+    "0.05, decoupled": "one of 0.05 that is decoupled",
 }
 GROUPS = {  # of all values of a factor, where there are more than two
     "dropout": "dropout rates",
     "weight decay": "weight decays",
-    "optimizer": "other optimisers",
+    "optimizer": "combinations of another optimiser and its learning rate",
     "schedule": "schedules of the learning rate",
     "augmentation": "kinds of augmentation",
 }
 
 
 def _in_words(one: Compared) -> str:
+    optimiser, between, rate = one.value.partition(RATE)
+    if between:
+        return f"{OPTIMISERS.get(optimiser, optimiser)} at a rate of {rate}"
     return NAMES.get(one.value) or WORDS.get(one.factor, f"{one.factor} {{}}").format(one.value)
 
 
@@ -121,8 +125,12 @@ def _factor_means(factors: Sequence[Compared]) -> dict[str, Finding]:
     """Of each factor, how the mean of every value differs from the baseline's, in one sentence."""
     found = {}
     for factor in dict.fromkeys(one.factor for one in factors):
-        among = [one for one in factors if one.factor == factor]
+        every = [one for one in factors if one.factor == factor]
+        among = _best_rates(every)
         words = _means_in_words(among)
+        if len(among) < len(every):
+            tried = f"the best of {count(len(every) // len(among))} learning rates"
+            words = f"Each is shown at {tried}, by mean validation accuracy. {words}"
         found[f"{factor.replace(' ', '_')}_means"] = builders.statement(
             f"How mean validation accuracy differs from the baseline's: {factor}",
             True,
@@ -131,6 +139,19 @@ def _factor_means(factors: Sequence[Compared]) -> dict[str, Finding]:
             no=words,
         )
     return found
+
+
+def _best_rates(among: Sequence[Compared]) -> list[Compared]:
+    """Of each optimiser, the learning rate with the highest mean validation accuracy; all else as it is."""
+    found: dict[str, Compared] = {}
+    for one in among:
+        optimiser = one.value.partition(RATE)[0]
+        if (
+            optimiser not in found
+            or one.difference.difference.value > found[optimiser].difference.difference.value
+        ):
+            found[optimiser] = one
+    return list(found.values())
 
 
 def _means_in_words(among: Sequence[Compared]) -> str:
@@ -208,7 +229,33 @@ def single_findings(factors: Sequence[Compared]) -> dict[str, Finding]:
         one="One single change lowers training accuracy significantly: {members}.",
         many="These changes each lower training accuracy significantly: {members}.",
     )
-    return found | _factor_means(factors) | _effective_findings(factors) | _factor_findings(factors)
+    return (
+        found
+        | _optimiser_findings(factors)
+        | _factor_means(factors)
+        | _effective_findings(factors)
+        | _factor_findings(factors)
+    )
+
+
+def _optimiser_findings(factors: Sequence[Compared]) -> dict[str, Finding]:
+    """How closely other optimisers fit the training images, each at its best rate, in the means."""
+    best = _best_rates([one for one in factors if one.factor == "optimizer"])
+    if not best:
+        return {}
+    values = listing([f"{{{one.name}/train_accuracy:percent}}" for one in best])
+    theirs = "Their training accuracies are" if len(best) > 1 else "Its training accuracy is"
+    they = "they make" if len(best) > 1 else "it makes"
+    return {
+        "other_optimisers_fit_less": builders.statement(
+            "With every other optimiser, at its best rate, mean training accuracy is clearly below the "
+            "baseline's",
+            all(one.train_difference.difference.value < -CLOSE for one in best),
+            *(f"{one.name}/train_accuracy" for one in best),
+            yes=f"{theirs} {values}, so {they} less progress than Adam in the same number of epochs.",
+            no=f"{theirs} {values}.",
+        )
+    }
 
 
 CLOSE = 0.05  # of an accuracy: a smaller difference of two means is called close
