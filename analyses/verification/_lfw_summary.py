@@ -82,7 +82,7 @@ def summary(parameters: LfwParameters, outcomes: Mapping[str, Outcome]) -> Summa
             "roc_listed": tables.listed_roc(runs),
             "roc": tables.everyone_roc(runs),
             "distances": tables.distance_chart(runs["all"][0]),
-            "loss": tables.loss_chart(runs),
+            "loss": tables.epochs_chart(runs),
         },
         findings=_findings(metrics, areas, compared, parameters, outcomes)
         | watched_findings(runs)

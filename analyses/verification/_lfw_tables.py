@@ -16,6 +16,7 @@ from analyses.verification._lfw_runs import (
     validation_auc,
 )
 from analyses.verification._lfw_settings import LfwParameters, Stage
+from analyses.verification._lfw_watched import watched
 from results import builders
 from results.schema import Chart, Metric, Panel, Panels, Scores, Table
 from results.text import counted
@@ -247,31 +248,31 @@ def distance_chart(outcome: Outcome) -> Chart:
     )
 
 
-def loss_chart(runs: Mapping[str, Sequence[Outcome]]) -> Panels:
-    """Loss and, where it was measured, accuracy: of the last layer, and then of all layers, which have far
-    fewer epochs. A panel each.
+def epochs_chart(runs: Mapping[str, Sequence[Outcome]]) -> Panels:
+    """Loss and, where it was measured, AUC by epoch: of the last layer, and then of all layers, which have
+    far fewer epochs. A panel each.
     """
     titles = {"last": "Last layer alone", "all": "Then all layers"}
-    measures = {"loss": builders.number("Loss", ".2f"), "accuracy": builders.percent("Accuracy")}
+    measures = (
+        (builders.number("Loss", ".2f"), {"Training": "train_loss", "Validation": "validation_loss"}),
+        (builders.number("AUC", ".2f"), {"Validation": "auc"}),
+    )
     panels, alternatives = [], []
-    for measure, y in measures.items():
+    for y, keys in measures:
         for stage, title in titles.items():
-            histories = [run[HISTORIES[stage]] for run in runs[stage] if HISTORIES[stage] in run]
             curves = {
-                label: found
-                for label, key in (("Training", "train"), ("Validation", "validation"))
-                if (found := [one[f"{key}_{measure}"] for one in histories]) and all(found)
+                label: found for label, key in keys.items() if (found := watched(runs[stage], stage, key))
             }
             if curves:
-                chart = builders.curves("", curves, y, bands=measure == "loss")
-                title = f"{title} ({counted(len(histories), 'seeds')})"
+                chart = builders.curves("", curves, y, bands=True)
+                title = f"{title} ({counted(len(runs[stage]), 'seeds')})"
                 panels.append(Panel(kind="line", title=title, x=chart.x, y=chart.y, series=chart.series))
                 alternatives.append(f"{title}: {chart.alt}")
     return Panels(
-        caption="Cross-entropy, and accuracy at a probability of one half, by epoch, on training pairs from "
-        "LFW, drawn for each epoch, and on fixed pairs of validation people: first the last layer of the "
-        "pretrained network is trained, then all of its layers. Lines are means over the seeds; bands of the "
-        "loss reach from the lowest to the highest.",
+        caption="Cross-entropy by epoch on training pairs from LFW, drawn for each epoch, and on fixed pairs "
+        "of validation people; below it, where it was recorded, the area under the ROC curve (AUC) on every "
+        "pair of these people. First the last layer of the pretrained network is trained (left), then all of "
+        "its layers (right). Lines are means over the seeds, bands reach from the lowest seed to the highest.",
         alt=" ".join(alternatives),
         panels=tuple(panels),
     )

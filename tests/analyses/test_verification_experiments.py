@@ -337,9 +337,11 @@ def test_listed_pairs_and_every_pair_are_judged_before_and_after(convstudy, tmp_
     assert {series.label for series in result.figures["roc_listed"].series} == {
         series.label for series in result.figures["roc"].series
     }
-    losses, accuracies = result.figures["loss"].panels[:2], result.figures["loss"].panels[2:]
-    for stage, panel in zip(("last", "all"), accuracies, strict=True):
-        assert panel.series[1].y[-1] == pytest.approx(100 * metrics[f"{stage}/last_accuracy"].value)
+    losses, areas = result.figures["loss"].panels[:2], result.figures["loss"].panels[2:]
+    for stage, panel in zip(("last", "all"), areas, strict=True):
+        assert panel.series[0].y[-1] == pytest.approx(metrics[f"{stage}/last_auc"].value, abs=1e-4)
+    for stage in ("last", "all", "scratch"):  # watched by epoch, and measured once more at the end
+        assert metrics[f"{stage}/last_auc"].value == pytest.approx(metrics[f"{stage}/validation/auc"].value)
     for stage, panel in zip(("last", "all"), losses, strict=True):
         training, validation = panel.series
         assert (training.label, validation.label) == ("Training", "Validation")
@@ -363,6 +365,22 @@ def test_more_epochs_hurt_where_the_loss_of_other_people_rises_in_every_run(loss
     assert watched_metrics(runs)["last/lowest_epoch"].value == epoch
     assert {name: one.holds for name, one in watched_findings(runs).items()} == {"last_overfits": overfits}
     assert watched_metrics({"last": [{"history": {"validation_loss": []}}]}) == {}
+
+
+@pytest.mark.parametrize(
+    ("areas", "epoch", "falls"),
+    [
+        ([[0.7, 0.9, 0.8], [0.7, 0.9, 0.8]], 2, True),
+        ([[0.7, 0.9, 0.8], [0.7, 0.8, 0.85]], 2, False),  # not in every run
+        ([[0.7, 0.8, 0.9], [0.7, 0.8, 0.9]], 3, False),
+    ],
+)
+def test_more_epochs_hurt_where_the_auc_of_other_people_falls_in_every_run(areas, epoch, falls):
+    runs = {"all": [{"all_history": {"parts": {"watched/auc": one}}} for one in areas]}
+    metrics = watched_metrics(runs)
+    assert metrics["all/highest_auc_epoch"].value == epoch
+    assert metrics["all/last_auc"].value == pytest.approx(sum(one[-1] for one in areas) / 2)
+    assert {name: one.holds for name, one in watched_findings(runs).items()} == {"all_auc_falls": falls}
 
 
 def test_the_longer_runs_wait_for_the_rates_and_recorded_cells_are_as_they_were():
