@@ -272,7 +272,7 @@ def epochs_chart(runs: Mapping[str, Sequence[Outcome]]) -> Panels:
         caption="Cross-entropy by epoch on training pairs from LFW, drawn for each epoch, and on fixed pairs "
         "of validation people; below it, where it was recorded, the area under the ROC curve (AUC) on every "
         "pair of these people. First the last layer of the pretrained network is trained (left), then all of "
-        "its layers (right). Lines are means over the seeds, bands reach from the lowest seed to the highest.",
+        "its layers (right). Lines are means over the seeds, bands from the lowest to the highest.",
         alt=" ".join(alternatives),
         panels=tuple(panels),
     )
