@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 #: Of pretrained networks, by architecture.
 NETWORK_NAMES = {
     "tf_efficientnet_lite0": "EfficientNet-Lite0",
+    "tf_efficientnet_lite2": "EfficientNet-Lite2",
     "resnet18": "ResNet-18",
     "resnet50": "ResNet-50",
     "alexnet": "AlexNet",

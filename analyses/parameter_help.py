@@ -45,7 +45,7 @@ COMMON = {
     "test": "test images, as a number or a share",
     "tower_inner_folds": "folds within the training people that choose the setting",
     "weight_decay": "of the training",
-    "weights": "lite0 (comes along), imagenet, file:PATH or none",
+    "weights": "lite0 or lite2 (come along), imagenet, file:PATH or none",
     "widths": "channels of the stages of the network",
 }
 

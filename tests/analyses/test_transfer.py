@@ -110,7 +110,7 @@ def test_a_small_sweep_has_its_metrics_and_shows_what_diverged(convstudy, tmp_pa
     assert rows["Frozen backbone", 0.1]["diverged"] == 0
     assert not result.findings["no_run_diverged"].holds
     assert not result.findings["equal_epochs"].holds
-    assert weights.LITE0_SHA256 in result.provenance.note
+    assert weights.PACKAGED["lite0"].sha256 in result.provenance.note
     choices = {row.cells["choice"]: row.cells for row in result.tables["recipe"].rows}
     assert choices["Learning rate"]["recipe0"] == (
         "one of 0.01, 1000; multiplied by 0.1 after epochs 1 and 2"
@@ -130,7 +130,7 @@ def test_a_small_sweep_has_its_metrics_and_shows_what_diverged(convstudy, tmp_pa
 @pytest.mark.parametrize(
     ("setting", "told"),
     [
-        ("weights=lite1", "failed in cell digits/heads: weights are lite0, imagenet, file:PATH or none"),
+        ("weights=lite1", "failed in cell digits/heads: weights are lite0, lite2, imagenet"),
         ("domains.digits.size=8", "greater than or equal to 32"),
         ("seeds=0", "greater than or equal to 1"),
         ("head_rates=[0.1,-1]", "greater than 0"),
@@ -400,7 +400,7 @@ def test_a_last_stage_is_trained_beside_a_network_from_scratch(convstudy, tmp_pa
     assert len(result.figures["last_maps"].pictures) == 2 * 12
     assert result.metrics["last/side"].value == 2  # of images of 64 pixels
     assert result.metrics["duplicates/train_test"].value >= 0
-    assert f"SHA-256 {weights.LITE0_SHA256}" in result.provenance.note
+    assert f"SHA-256 {weights.PACKAGED['lite0'].sha256}" in result.provenance.note
     finished = convstudy("run", "transfer.cifar10_resnet18", "--media")
     assert finished.returncode == 0, finished.stderr
     own = Store(tmp_path / "results").illustrated(result).figures["own_maps"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 
 import pytest
+import timm
 import torch
 import torchvision
 from torch import nn
@@ -30,10 +31,24 @@ def photo(name):
 
 
 @pytest.mark.parametrize("name", PHOTOS)
-def test_the_packaged_network_knows_what_is_on_real_photographs(lite0, name):
+@pytest.mark.parametrize("weights", ["lite0", "lite2"])
+def test_a_packaged_network_knows_what_is_on_real_photographs(weights, name):
+    network = load(weights)
     with torch.no_grad():
-        logits = lite0.model(lite0.prepared(photo(name), crop=True))
-    assert lite0.classes[int(logits.argmax())] in PHOTOS[name]
+        logits = network.model(network.prepared(photo(name), crop=True))
+    assert network.classes[int(logits.argmax())] in PHOTOS[name]
+
+
+@pytest.mark.parametrize(("name", "packaged"), weights.PACKAGED.items())
+def test_a_packaged_network_is_shown_what_timm_evaluates_it_on(name, packaged):
+    config = timm.get_pretrained_cfg(packaged.architecture)
+    network = load(name)
+    assert (network.size, network.crop) == (config.input_size[-1], config.crop_pct)
+    assert (network.interpolation, network.mean, network.std) == (
+        config.interpolation,
+        config.mean,
+        config.std,
+    )
 
 
 def test_features_are_what_the_last_layer_is_given(lite0):
@@ -144,10 +159,11 @@ def test_a_file_that_is_no_state_dict_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("name", "architecture", "told"),
     [
-        ("lite1", "", "weights are lite0, imagenet, file:PATH or none, not 'lite1'"),
+        ("lite1", "", "weights are lite0, lite2, imagenet, file:PATH or none, not 'lite1'"),
         ("file:/nowhere.pt", "resnet18", "there is no file of weights"),
         ("none", "resnet19", "did you mean resnet18"),
         ("lite0", "resnet18", "not of resnet18"),
+        ("lite2", weights.LITE0, f"not of {weights.LITE0}"),
         ("imagenet", weights.LITE0, "its weights are called lite0"),
     ],
 )
