@@ -17,6 +17,9 @@ STAGES = {
     "last": "Pretrained network, last layer trained",
     "flawed": "Pretrained network, last layer trained with two flaws",
     "all": "Pretrained network, all layers trained",
+    "second_before": "Second network, before training",
+    "second_last": "Second network, last layer trained",
+    "second_all": "Second network, all layers trained",
     "scratch_before": "Siamese tower, before training",
     "scratch": "Siamese tower, trained from scratch",
 }
@@ -26,6 +29,9 @@ IN_TEXT = {
     "last": "the network with its last layer trained",
     "flawed": "the network with its last layer trained with two flaws",
     "all": "the network with all layers trained",
+    "second_before": "the second network before training",
+    "second_last": "the second network with its last layer trained",
+    "second_all": "the second network with all layers trained",
     "scratch_before": "the tower before training",
     "scratch": "the tower trained from scratch",
 }

@@ -11,7 +11,7 @@ from lab.recipes import Recipe
 
 Rate = Annotated[float, Field(gt=0)]
 Which = Literal["pairs", "everyone"]
-Stage = Literal["last", "final", "search", "all"]
+Stage = Literal["last", "final", "search", "all", "second"]
 
 
 class LfwParameters(Parameters):
@@ -22,10 +22,12 @@ class LfwParameters(Parameters):
     epoch from the training people. last_rates, all_rates: that with the highest AUC on every pair of the
     validation people is taken, of all layers after search_epochs of `pairs`. all_seeds: of the runs of all
     layers at that rate, which take most of the time; without any, those of the search stand for them.
-    resamples: draws of people for the intervals of every pair. watched: pairs of the validation people whose
-    loss is measured after every epoch of the last layer and of all layers, the same every time; there, and
-    for the tower, the AUC on every pair of them is measured too. dropout: of the run with the published
-    flaws. published: AUCs of a course project after training, on its own test people.
+    second: weights of another pretrained network, none where empty. It is trained at the rates of the first,
+    all layers for second_epochs of `all_pairs`, as the course project trains its larger network. resamples:
+    draws of people for the intervals of every pair. watched: pairs of the validation people whose loss is
+    measured after every epoch of the last layer and of all layers, the same every time; there, and for the
+    tower, the AUC on every pair of them is measured too. dropout: of the run with the published flaws.
+    published: AUCs of a course project after training, on its own test people.
     """
 
     name: str = "lfw"
@@ -46,6 +48,8 @@ class LfwParameters(Parameters):
     all_epochs: int = Field(15, ge=1)
     all_pairs: int = Field(2_200, ge=2)
     all_seeds: int = Field(0, ge=0)
+    second: str = "lite2"
+    second_epochs: int = Field(2, ge=1)
     resamples: int = Field(0, ge=0)
     watched: int = Field(500, ge=2)
     dropout: float = Field(0.5, ge=0, lt=1)
@@ -75,9 +79,10 @@ class LfwParameters(Parameters):
 
     def recipe(self, stage: Stage, rate: float) -> Recipe:
         """Of the pretrained network: "last" and "search" (of all layers, shorter) choose the rates; "final"
-        (of the last layer) and "all" are reported, in arithmetic that is the same on every CPU.
+        (of the last layer), "all" and "second" (of all layers of the second network) are reported, in
+        arithmetic that is the same on every CPU.
         """
-        epochs = {"search": self.search_epochs, "all": self.all_epochs}
+        epochs = {"search": self.search_epochs, "all": self.all_epochs, "second": self.second_epochs}
         return Recipe(
             epochs=epochs.get(stage, self.last_epochs),
             batch=2 * self.batch,
@@ -87,7 +92,7 @@ class LfwParameters(Parameters):
             nesterov=False,
             schedule="cosine",
             clip=1.0,
-            precision="float32" if stage in ("final", "all") else "auto",
+            precision="float32" if stage in ("final", "all", "second") else "auto",
         )
 
     def data_settings(self) -> dict[str, Any]:
@@ -96,6 +101,10 @@ class LfwParameters(Parameters):
 
     def network_settings(self) -> dict[str, Any]:
         return self.model_dump(mode="json", include={"weights", "architecture", "download", "pairs"})
+
+    def second_settings(self) -> dict[str, str]:
+        """In the place of the first pretrained network's weights."""
+        return {"weights": self.second, "architecture": ""}
 
     def resampling_settings(self) -> dict[str, int]:
         """Of the cells that draw people anew for the intervals of every pair."""

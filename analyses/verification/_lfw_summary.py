@@ -32,6 +32,9 @@ COMPARED = {
     "last_gain": ("last", "before"),
     "layers": ("all", "last"),
     "flaws": ("flawed", "last"),
+    "second_last_gain": ("second_last", "second_before"),
+    "second_layers": ("second_all", "second_last"),
+    "second_gain": ("second_all", "second_before"),
     "scratch_gain": ("scratch", "scratch_before"),
     "scratch_over_before": ("scratch", "before"),
 }
@@ -290,6 +293,9 @@ def _findings(
         "last_layer_helps": ("last_gain", "more"),
         "more_layers_help": ("layers", "more"),
         "flaws_hurt": ("flaws", "less"),
+        "second_last_layer_helps": ("second_last_gain", "more"),
+        "more_second_layers_help": ("second_layers", "more"),
+        "second_training_helps": ("second_gain", "more"),
         "scratch_helps": ("scratch_gain", "more"),
         "scratch_is_behind": ("scratch_over_before", "less"),
     }

@@ -162,17 +162,24 @@ def recipe_table(
             for stage, (recipe, pairs, batch, loss) in columns.items()
         },
         caption="Hyper-parameters of training on pairs from LFW: the pretrained network's last layer, then "
-        "all of its layers, and the Siamese tower.",
+        "all of its layers, and the Siamese tower."
+        + (
+            " The second pretrained network is trained as the first, all layers for "
+            f"{counted(parameters.second_epochs, 'epochs')} of {parameters.all_pairs:,} pairs."
+            if "second_all" in runs
+            else ""
+        ),
     )
 
 
 def _drawn_stages(runs: Mapping[str, Sequence[Outcome]]) -> Iterator[str]:
-    """Those that have a curve, the main result first, whose line is solid: the flaws would hide the line
-    beside them.
+    """Those that have a curve, the main result first, whose line is solid: the others would hide lines beside
+    them, or lie on that of chance.
     """
+    left_out = ("flawed", "second_last", "scratch_before")
     first = ("all", "last", "before")
     ordered = sorted(runs, key=lambda stage: first.index(stage) if stage in first else len(first))
-    return (stage for stage in ordered if stage != "flawed")
+    return (stage for stage in ordered if stage not in left_out)
 
 
 def by_seed_table(

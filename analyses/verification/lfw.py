@@ -1,11 +1,12 @@
 """verification.lfw: are two photographs of the same person? Labeled Faces in the Wild, listed pairs and all.
 
-After a course project (JHU 520.638, homework 3): two images go through a pretrained network, and the
-distance of their 1,000 outputs, divided by a normaliser, is the probability of two people; first the last
-layer is trained, then all. By protocol AlexNet and VGG-16. A Siamese tower of ours, from scratch, is the
-second network. The official folds of pairs share no person: some of them are tested on, by others the
-learning rates are chosen, and everyone who is in none of these is trained on. The published program leaves
-dropout on in both towers and lets its normaliser drift; that is measured beside.
+After a course project (JHU 520.638, homework 3): two images go through a pretrained network, and the distance
+of their 1,000 outputs, divided by a normaliser, is the probability of two people; first the last layer is
+trained, then all. By protocol AlexNet and VGG-16; two others take their place where these weights are not at
+hand. A Siamese tower of ours is trained from scratch. The official folds of pairs share no person: some of
+them are tested on, by others the learning rates are chosen, and everyone who is in none of these is trained
+on. The published program leaves dropout on in both towers and lets its normaliser drift; that is measured
+beside.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ class Lfw(Analysis[LfwParameters]):
                 all_epochs=1,
                 all_pairs=60,
                 all_seeds=1,
+                second_epochs=1,
                 resamples=999,
                 watched=40,
                 scratch_pairs=32,
@@ -71,6 +73,9 @@ class Lfw(Analysis[LfwParameters]):
             Cell("pixels/0", shared | {"stage": "pixels"}, 0),
             Cell("before/0", shared | {"stage": "before"} | parameters.network_settings(), 0),
         ]
+        if parameters.second:
+            settings = parameters.network_settings() | parameters.second_settings()
+            cells.append(Cell("second_before/0", shared | {"stage": "before"} | settings, 0))
         for seed in range(parameters.seeds):
             cells += [
                 Cell(f"last/{rate:g}/{seed}", parameters.last_settings(rate), seed)
@@ -104,7 +109,16 @@ class Lfw(Analysis[LfwParameters]):
         if any(cell.id not in outcomes for cell in cells):
             return cells
         rate = chosen_rate(outcomes, "all", parameters.all_rates)
-        longer = all_layers("all", rate) | resampling | watched | {"then_pairs": parameters.all_pairs}
+        then_pairs = {"then_pairs": parameters.all_pairs}
+        if parameters.second:
+            second = last | parameters.second_settings() | resampling
+            whole = second | {"stage": "all", "then": parameters.recipe("second", rate)} | then_pairs
+            cells += [
+                Cell(f"{name}/{seed}", settings, seed)
+                for name, settings in (("second_last", second), ("second_all", whole))
+                for seed in range(parameters.seeds)
+            ]
+        longer = all_layers("all", rate) | resampling | watched | then_pairs
         return cells + [Cell(f"all/{seed}", longer, seed) for seed in range(parameters.all_seeds)]
 
     def run(self, cell: Cell, context: Context) -> Outcome:

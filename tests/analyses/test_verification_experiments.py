@@ -315,7 +315,7 @@ def test_listed_pairs_and_every_pair_are_judged_before_and_after(convstudy, tmp_
     assert [row.get("epochs") for row in side_by_side] == [None, "1 × 16", "1 × 16", "1 × 60"]
     assert side_by_side[-1]["last_loss"] == metrics["all/last_loss"].value
     # every pair of these people is listed, so the two ways of counting agree, and so do their intervals
-    stages = ("pixels", "before", "last", "flawed", "all", "scratch_before", "scratch")
+    stages = tuple(STAGES)
     for stage in stages:
         listed, everyone = (metrics[f"{stage}/{which}/auc"] for which in ("pairs", "everyone"))
         for end in ("value", "low", "high"):
@@ -326,6 +326,7 @@ def test_listed_pairs_and_every_pair_are_judged_before_and_after(convstudy, tmp_
     for name in ("pairs/auc_before", "pairs/auc_after", "everyone/auc_before", "everyone/auc_after"):
         assert 0 <= metrics[name].value <= 1
     assert [row.cells["stage"] for row in result.tables["results"].rows] == [STAGES[s] for s in stages]
+    assert metrics["second_before/pairs/auc"].value != metrics["before/pairs/auc"].value
     gain = metrics["gain/everyone/auc"].value
     assert gain == pytest.approx(metrics["all/everyone/auc"].value - metrics["before/everyone/auc"].value)
     assert len(result.tables["comparisons"].rows) == 2 * len(COMPARED)
@@ -397,10 +398,14 @@ def test_the_longer_runs_wait_for_the_rates_and_recorded_cells_are_as_they_were(
     ]
     assert "last/0" in first and "all/0.003/2" in first and "all/0" not in first
     known = outcomes | {cell: {} for cell in first if cell not in outcomes}
-    longer = [cell for cell in analysis.plan_next(parameters, known) if cell.id not in known]
-    assert [cell.id for cell in longer] == ["all/0", "all/1"]
-    settings = longer[0].settings
+    longer = {cell.id: cell for cell in analysis.plan_next(parameters, known) if cell.id not in known}
+    second = [f"second_{stage}/{seed}" for stage in ("last", "all") for seed in range(3)]
+    assert list(longer) == [*second, "all/0", "all/1"]
+    settings = longer["all/0"].settings
     assert (settings["then"].epochs, settings["then_pairs"]) == (15, 2_200)
+    others = longer["second_all/0"].settings
+    assert (others["weights"], others["then"].epochs, others["then_pairs"]) == ("lite2", 2, 2_200)
+    assert others["then"].learning_rate == settings["then"].learning_rate
     assert settings["then"].learning_rate == min(parameters.all_rates)
     assert settings["resamples"] == 999
 
