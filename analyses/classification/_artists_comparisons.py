@@ -121,6 +121,7 @@ class Compared:
     difference: Comparison
     train_difference: Comparison
     images: int | None  # that the networks were trained on in the first fold, where it was kept
+    train_range: tuple[float, float] = (0.0, 0.0)  # the lowest and the highest training accuracy of a fold
 
     @property
     def verdict(self) -> str:
@@ -184,6 +185,7 @@ def compared_factors(
             differences[name],
             train_differences[name],
             runs[0].get("images"),
+            (min(train_accuracies(runs)), max(train_accuracies(runs))),
         )
         for (factor, value), runs in found.items()
     ]

@@ -129,8 +129,7 @@ def _factor_means(factors: Sequence[Compared]) -> dict[str, Finding]:
         among = _best_rates(every)
         words = _means_in_words(among)
         if len(among) < len(every):
-            tried = f"the best of {count(len(every) // len(among))} learning rates"
-            words = f"Each is shown at {tried}, by mean validation accuracy. {words}"
+            words = f"Of {count(len(every) // len(among))} rates, we give the best of each. {words}"
         found[f"{factor.replace(' ', '_')}_means"] = builders.statement(
             f"How mean validation accuracy differs from the baseline's: {factor}",
             True,
@@ -240,13 +239,27 @@ def single_findings(factors: Sequence[Compared]) -> dict[str, Finding]:
 
 def _optimiser_findings(factors: Sequence[Compared]) -> dict[str, Finding]:
     """How closely other optimisers fit the training images, each at its best rate, in the means."""
-    best = _best_rates([one for one in factors if one.factor == "optimizer"])
+    every = [one for one in factors if one.factor == "optimizer"]
+    best = _best_rates(every)
     if not best:
         return {}
     values = listing([f"{{{one.name}/train_accuracy:percent}}" for one in best])
     theirs = "Their training accuracies are" if len(best) > 1 else "Its training accuracy is"
     they = "they make" if len(best) > 1 else "it makes"
+    others = [one for one in every if one not in best] or every
+    widest = max(others, key=lambda one: one.train_range[1] - one.train_range[0])
+    least, most = (f"{widest.name}/train_{end}" for end in ("least", "most"))
     return {
+        "some_rates_are_unstable": builders.statement(
+            "At some rate, the training accuracy of another optimiser differs by more than a half over folds",
+            widest.train_range[1] - widest.train_range[0] > 0.5,
+            least,
+            most,
+            yes=f"Other rates are less stable: with {_in_words(widest)}, training accuracy ranges from "
+            f"{{{least}:percent}} to {{{most}:percent}} over the folds.",
+            no=f"Training accuracy varies most over the folds with {_in_words(widest)}, from "
+            f"{{{least}:percent}} to {{{most}:percent}}.",
+        ),
         "other_optimisers_fit_less": builders.statement(
             "With every other optimiser, at its best rate, mean training accuracy is clearly below the "
             "baseline's",
@@ -254,7 +267,7 @@ def _optimiser_findings(factors: Sequence[Compared]) -> dict[str, Finding]:
             *(f"{one.name}/train_accuracy" for one in best),
             yes=f"{theirs} {values}, so {they} less progress than Adam in the same number of epochs.",
             no=f"{theirs} {values}.",
-        )
+        ),
     }
 
 

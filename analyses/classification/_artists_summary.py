@@ -85,6 +85,12 @@ def summary(parameters: ArtistsParameters, outcomes: Mapping[str, Outcome]) -> S
         title = f"Training accuracy of {one.factor} {one.value}, less the baseline's"
         key = f"{one.name}/train_difference"  # of their p-values only the smallest is a metric
         metrics[key] = one.train_difference.metrics(f"{one.name}/train_", title)[key]
+        if one.factor == "optimizer":
+            for key, value, words in zip(
+                ("train_least", "train_most"), one.train_range, ("Lowest", "Highest"), strict=True
+            ):
+                title = f"{words} training accuracy of a fold, {one.value}"
+                metrics[f"{one.name}/{key}"] = builders.metric(value, title, FRACTION)
         if one.factor == "early stopping":
             stops = [outcomes[f"{one.name}/{fold}"]["epochs"] or 0 for fold in range(one.accuracy.n)]
             for key, epochs, words in (
