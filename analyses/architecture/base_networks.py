@@ -11,6 +11,7 @@ from lab.ledger import Layer, Ledger
 from results import builders
 from results.builders import FRACTION
 from results.schema import Chart, Column, Metric, Row, Table
+from results.text import counted
 
 NETWORKS = {"convnet": "ConvNet", "mobilenet": "MobileNet-like", "resnet": "ResNet-like"}
 WORDS = {
@@ -231,9 +232,12 @@ def _hand_count_table(
     parameters: BaseNetworksParameters, rows: Sequence[Claimed], metrics: Mapping[str, Metric]
 ) -> Table:
     width = parameters.wrong_width
+    wrong = [row for row in rows if row.claimed != row.layer.macs]
+    right = [row for row in rows if row.claimed == row.layer.macs]
     return builders.table(
-        "An unpublished hand count of the ResNet-like network's multiplications beside the computed one. "
-        f"Mistaken: for each wrong row, the product with {width} in place of the number of filters.",
+        "An unpublished hand count of the multiplications in the ResNet-like network's "
+        f"{len(rows)} convolutions, beside the computed values: its wrong rows, and the sum of the others. "
+        f"Mistaken: the product with {width} in place of the number of filters.",
         {
             "layer": builders.text("Layer"),
             "published": builders.integer("Hand count", "MACs"),
@@ -248,11 +252,21 @@ def _hand_count_table(
                     "published": row.claimed,
                     "macs": row.layer.macs,
                     "difference": row.layer.macs - row.claimed,
-                    "mistaken": row.mistaken if row.claimed != row.layer.macs else None,
+                    "mistaken": row.mistaken,
                 },
                 arithmetic={"macs": row.layer.arithmetic["macs"]},
             )
-            for row in rows
+            for row in wrong
+        ]
+        + [
+            Row(
+                cells={
+                    "layer": f"The other {counted(len(right), 'rows')}",
+                    "published": sum(row.claimed for row in right),
+                    "macs": sum(row.layer.macs for row in right),
+                    "difference": 0,
+                }
+            )
         ],
         total={
             "layer": "Total",
