@@ -21,7 +21,7 @@ def findings(
 ) -> dict[str, Finding]:
     def holds(statement: str, keys: Sequence[str], verdict: str) -> Finding:
         return builders.statement(
-            f"{statement}, after Holm's correction within its table",
+            f"{statement}, after Holm's correction within its family of comparisons",
             all(differences[key].verdict == verdict for key in keys),
             *(f"{key}difference" for key in keys),
         )
@@ -110,7 +110,7 @@ def findings(
     }
     stated["weights_matter_most"] = builders.statement(
         "Of all changes, equal weights change the fit of the best proposal most, and make it worse, after "
-        "Holm's correction within its table",
+        "Holm's correction within its family of comparisons",
         max(effects, key=lambda name: effects[name]) == "equal_weights"
         and differences["ablation/equal_weights/iou_"].verdict == "less",
         *(f"ablation/{name}/iou_difference" for name in effects),
@@ -179,7 +179,9 @@ def findings(
 def _phase_finding(found: Comparison, *, box: bool = False) -> Finding:
     """Two phases against as many epochs of everything, in accuracy or in the IoU of the best proposal."""
     name = f"ablation/phases/over_longer_{'iou_' if box else ''}difference"
-    difference = f"{{{name}:+.3f}}" if box else builders.shown(name, "points", ci=True, unit=True)
+    difference = (
+        builders.shown(name, "+.3f", ci=True) if box else builders.shown(name, "points", ci=True, unit=True)
+    )
     what = "mean IoU of the best proposal" if box else "accuracy"
     start = "Compared with training all parts for as many epochs, training in two phases"
     return found.finding(
