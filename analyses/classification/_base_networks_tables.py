@@ -246,8 +246,8 @@ def learning_curves(
     }
     charts = {
         f"{title} images": builders.curves(
-            f"Training and test {' and '.join(what)} of the base networks by epoch, {how}, on {data.title} "
-            f"({data.train:,} training images).",
+            f"Training and test {' and '.join(what)} of the base networks by epoch, trained {how}, on "
+            f"{data.title} ({data.train:,} training images).",
             {
                 NETWORKS[name]: [one[f"{part}_{quantity}"] for one in records.histories(found)]
                 for name, found in runs.items()

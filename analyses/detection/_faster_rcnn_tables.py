@@ -43,9 +43,9 @@ def results_table(metrics: Mapping[str, Metric], parameters: DetectorParameters)
     sizes = ", ".join(f"{count:,} ({label})" for label, count in counts.items())
     return builders.table(
         f"Faster R-CNN on {parameters.data.test:,} test canvases of {parameters.data.title}, with three "
-        f"kinds of base network: means over {counted(parameters.seeds, 'seeds')}. Train: accuracy in the last "
-        "epoch. mAP: mean average precision by COCO's convention at an intersection over union (IoU) of 0.5, "
-        "and over IoUs from 0.5 to 0.95. Found: objects that the "
+        f"kinds of base network: means over {counted(parameters.seeds, 'seeds')}. Train: accuracy in the "
+        "last epoch. mAP: mean average precision by COCO's convention at an intersection over union (IoU) "
+        "of 0.5, and over IoUs from 0.5 to 0.95. Found: objects that the "
         "best proposal overlaps with an IoU of at least 0.5.",
         {
             "network": builders.text("Base network"),
