@@ -182,19 +182,31 @@ def _phase_finding(found: Comparison, *, box: bool = False) -> Finding:
     difference = (
         builders.shown(name, "+.3f", ci=True) if box else builders.shown(name, "points", ci=True, unit=True)
     )
-    what = "mean IoU of the best proposal" if box else "accuracy"
-    start = "Compared with training all parts for as many epochs, training in two phases"
+    what, start = "accuracy", "Training in two phases"
+    ways = [f"gives a significantly {way} accuracy" for way in ("higher", "lower")]
+    ways.append("does not change accuracy significantly")
+    if box:
+        what, start = "mean IoU of the best proposal", "After it, the best proposal"
+        ways = [
+            "fits significantly better",
+            "fits significantly worse",
+            "does not fit significantly better or worse",
+        ]
+    more, less, same = (
+        f"{start} {way}: the difference{' in mean IoU' * box} is {difference}." for way in ways
+    )
     return found.finding(
         f"Training in two phases gives a higher {what} than training all parts for as many epochs",
         name,
-        more=f"{start} gives a significantly higher {what}: the difference is {difference}.",
-        less=f"{start} gives a significantly lower {what}: the difference is {difference}.",
-        same=f"{start} does not change the {what} significantly: the difference is {difference}.",
+        more=more,
+        less=less,
+        same=same,
     )
 
 
 def _network_finding(key: str, one: str, other: str, found: Comparison) -> Finding:
     name = f"{key}difference"
+    one, other = (words + " network" * words.endswith("-like") for words in (one, other))
     size = builders.shown(name, "points", ci=True, unit=True, unsigned=True)
     difference = builders.shown(name, "points", ci=True, unit=True)
     return found.finding(

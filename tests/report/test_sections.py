@@ -77,7 +77,7 @@ def test_every_study_is_whole_whichever_way_the_findings_fall(study: Path, store
 
 @dataclass(frozen=True)
 class Completed(Store):
-    """The results of base networks and detectors with the cells that plans still lack: others stand in.
+    """The results of detectors with the cells that their plan still lacks: others stand in.
 
     seeds: of the detectors and of their ablation; those that are not recorded are like recorded ones.
     """
@@ -97,10 +97,8 @@ class Completed(Store):
                 for seed in range(5)
                 if f"{recorded}/{seed}" in outcomes
             }
-        if analysis == "classification.base_networks":
-            outcomes |= TIMES
         provenance = result.provenance
-        if self.seeds and analysis == "detection.faster_rcnn":
+        if self.seeds:
             for name in {cell.rpartition("/")[0] for cell in outcomes}:
                 runs = [outcomes[f"{name}/{seed}"] for seed in range(5) if f"{name}/{seed}" in outcomes]
                 outcomes |= {f"{name}/{seed}": runs[seed % len(runs)] for seed in range(self.seeds)}
@@ -120,7 +118,6 @@ class CompletedTurned(Turned, Completed):
 
 
 STAND_INS = {
-    "classification.base_networks": {f"coupled/{name}": name for name in ("convnet", "mobilenet", "resnet")},
     "detection.faster_rcnn": {
         "convnet/truth": "convnet",
         "convnet/roi_align": "resnet",
@@ -128,20 +125,6 @@ STAND_INS = {
         "ablation/phases": "ablation/truth",
         "ablation/longer": "ablation/reference",
     },
-}
-TIMES = {
-    f"time/{name}": {
-        "kinds": {
-            kind: {"ms": ms, "macs": macs}
-            for kind, ms, macs in (
-                ("convolution", 60.0, 46_000_000),
-                ("batch norm", 6.0, 0),
-                ("other layers", 9.0 if name == "mobilenet" else 6.0, 0),
-                *([("depthwise convolution", 30.0, 400_000)] if name == "mobilenet" else []),
-            )
-        }
-    }
-    for name in ("convnet", "mobilenet", "resnet")
 }
 
 
