@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from analyses.architecture import _layers as layers
+from analyses.architecture._convolutions import convolutions_table
 from analyses.plugin import Analysis, Cell, Context, Outcome, Parameters, Profile, Summary
 from lab.ledger import Layer, Ledger
 from results import builders
 from results.builders import FRACTION
-from results.schema import Chart, Column, Metric, Row, Table
+from results.schema import Chart, Metric, Row, Table
+from results.text import counted
 
 NETWORKS = {"convnet": "ConvNet", "mobilenet": "MobileNet-like", "resnet": "ResNet-like"}
 WORDS = {
@@ -18,19 +20,6 @@ WORDS = {
     "mobilenet": "the MobileNet-like network",
     "resnet": "the ResNet-like network",
 }
-COLUMNS = (
-    layers.LAYER,
-    layers.FILTER,
-    layers.STRIDE,
-    layers.PADDING,
-    layers.GROUPS,
-    layers.INPUT,
-    layers.OUTPUT,
-    layers.PARAMETERS,
-    Column(key="macs", label="Multiplications", type="integer", unit="MACs"),
-)
-
-
 LAST_STAGE = "conv5"
 STAGES = ("stage1", "stage2", "stage3", "stage4", LAST_STAGE)
 #: The layer of each network that first filters positions, of those whose number of filters differs.
@@ -135,7 +124,10 @@ class BaseNetworks(Analysis[BaseNetworksParameters]):
                 "hand_count_error",
             ),
         }
-        tables = {f"{name}_layers": _table(ledgers[name], words) for name, words in WORDS.items()}
+        tables = {
+            f"{name}_layers": convolutions_table(ledgers[name], words, _others(ledgers[name]))
+            for name, words in WORDS.items()
+        }
         tables["hand_count"] = _hand_count_table(parameters, hand_count, metrics)
         return Summary(metrics, tables, {"by_stage": _figure(ledgers)}, findings)
 
@@ -195,45 +187,26 @@ def _compared(parameters: BaseNetworksParameters, ledger: Ledger) -> list[Claime
     return rows
 
 
-def _table(ledger: Ledger, words: str) -> Table:
-    """The layers that have parameters; those of all batch normalisations in one row."""
+def _others(ledger: Ledger) -> str:
+    """On the layers that the table of a network leaves out."""
     residual = any("shortcut" in layer.name for layer in ledger.layers)
     exception = "; in a residual block, the sum of conv2 and shortcut has one ReLU" if residual else ""
-    norms = [layer for layer in ledger.layers if "batch_norm" in layer.elements]
-    rows = [
-        *(layers.row(layer, COLUMNS, layer.name) for layer in ledger.layers if layers.is_convolution(layer)),
-        Row(
-            cells={
-                "layer": f"{len(norms)} batch normalisations",
-                "parameters": sum(layer.parameters for layer in norms),
-            }
-        ),
-        *(layers.row(layer, COLUMNS[:-1], layer.name) for layer in ledger.layers if layers.is_linear(layer)),
-    ]
-    rows = [row.model_copy(update={"arithmetic": _of_macs(row)}) for row in rows]
-    return Table(
-        caption=f"Layers of {words} with their parameters, and the multiplications in its convolutions for "
-        f"an image of {layers.shape_text(ledger.input_shape)}.",
-        columns=COLUMNS,
-        rows=(*rows, layers.total(rows, COLUMNS)),
-        notes=(
-            f"Batch normalisation and a ReLU follow each convolution{exception}. Each stage ends in a 2 × 2 "
-            "max-pooling with a stride of 2. Parameters include biases.",
-        ),
+    return (
+        f"Batch normalisation and a ReLU follow each convolution{exception}. Each stage ends in a 2 × 2 "
+        "max-pooling with a stride of 2."
     )
-
-
-def _of_macs(row: Row) -> dict[str, str]:
-    return {key: text for key, text in row.arithmetic.items() if key == "macs"}
 
 
 def _hand_count_table(
     parameters: BaseNetworksParameters, rows: Sequence[Claimed], metrics: Mapping[str, Metric]
 ) -> Table:
     width = parameters.wrong_width
+    wrong = [row for row in rows if row.claimed != row.layer.macs]
+    right = [row for row in rows if row.claimed == row.layer.macs]
     return builders.table(
-        "An unpublished hand count of the ResNet-like network's multiplications beside the computed one. "
-        f"Mistaken: for each wrong row, the product with {width} in place of the number of filters.",
+        "An unpublished hand count of the multiplications in the ResNet-like network's "
+        f"{len(rows)} convolutions, beside the computed values: its wrong rows, and the sum of the others. "
+        f"Mistaken: the product with {width} in place of the number of filters.",
         {
             "layer": builders.text("Layer"),
             "published": builders.integer("Hand count", "MACs"),
@@ -248,11 +221,21 @@ def _hand_count_table(
                     "published": row.claimed,
                     "macs": row.layer.macs,
                     "difference": row.layer.macs - row.claimed,
-                    "mistaken": row.mistaken if row.claimed != row.layer.macs else None,
+                    "mistaken": row.mistaken,
                 },
                 arithmetic={"macs": row.layer.arithmetic["macs"]},
             )
-            for row in rows
+            for row in wrong
+        ]
+        + [
+            Row(
+                cells={
+                    "layer": f"The other {counted(len(right), 'rows')}",
+                    "published": sum(row.claimed for row in right),
+                    "macs": sum(row.layer.macs for row in right),
+                    "difference": 0,
+                }
+            )
         ],
         total={
             "layer": "Total",

@@ -80,6 +80,8 @@ def summary(parameters: BaseNetworksParameters, outcomes: Mapping[str, Outcome])
             training,
             differences["training"],
         ),
+        "network_differences": tables.network_differences_table(runs, differences["networks"]),
+        "training_differences": tables.training_differences_table(runs, differences["training"]),
         "separable": tables.separable_table(runs, words, differences["separable"]),
         "published": tables.published_table(runs, words, differences["published"]),
         "recipe": recipe_tables.recipe_table(
@@ -94,10 +96,11 @@ def summary(parameters: BaseNetworksParameters, outcomes: Mapping[str, Outcome])
         tables=shown,
         figures={
             "accuracy": tables.accuracy_chart(metrics, runs, parameters),
-            "learning": tables.learning_curves(runs[LETTER], "accuracy", KINDS[LETTER], parameters.data),
-            "loss": tables.learning_curves(runs[LETTER], "loss", KINDS[LETTER], parameters.data),
-            "loss_augmented": tables.learning_curves(
-                runs[AUGMENTED], "loss", KINDS[AUGMENTED], parameters.data
+            "learning": tables.learning_curves(
+                runs[LETTER], ("accuracy", "loss"), KINDS[LETTER], parameters.data
+            ),
+            "learning_augmented": tables.learning_curves(
+                runs[AUGMENTED], ("accuracy", "loss"), KINDS[AUGMENTED], parameters.data
             ),
         },
         findings=_findings(metrics, runs, differences)

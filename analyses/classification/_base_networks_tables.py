@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from itertools import combinations
 
 from analyses import comparing, records
+from analyses.classification._base_networks_comparisons import ORDER
 from analyses.classification._base_networks_settings import (
     AUGMENTED,
     COUPLED,
@@ -23,6 +24,9 @@ from results import builders
 from results.schema import Chart, Metric, Panel, Panels, Series, Table
 from results.text import counted
 
+#: Keys of columns, and their labels, by kind of training.
+KIND_COLUMNS = {LETTER: "letter", COUPLED: "coupled", AUGMENTED: "augmented"}
+KIND_LABELS = {LETTER: "As assigned", COUPLED: "Coupled L2", AUGMENTED: "Augmented"}
 STUDENT = "p is of Student's paired test, adjusted by Holm's method for the comparisons of the table."
 
 
@@ -74,22 +78,29 @@ def costs_table(metrics: Mapping[str, Metric], runs: Runs, parameters: BaseNetwo
         trained = ", ".join(f"{label} in {precision}" for label, precision in arithmetic.items())
     else:
         trained = f"all networks in {next(iter(arithmetic.values()))}"
+    multiplied = all(f"time/{name}/multiplications" in metrics for name in NETWORKS)
     return builders.table(
-        "Parameters of the base networks, time of one training as assigned "
+        "What the base networks cost on one CPU thread: parameters"
+        + (", multiplications in the convolutions per image" if multiplied else "")
+        + ", time of one training as assigned "
         f"({parameters.epochs * parameters.data.train // parameters.batch:,} steps of {parameters.batch} "
-        f"images, mean over {counted(len(runs[LETTER]['convnet']), 'seeds')}) and of a forward pass of "
-        f"{parameters.timed_batch} images, on one CPU thread.",
+        f"images, mean over {counted(len(runs[LETTER]['convnet']), 'seeds')}), of one of its steps, and of a "
+        f"forward pass of {parameters.timed_batch} images.",
         {
             "network": builders.text("Network"),
             "parameters": builders.integer("Parameters"),
+            **({"macs": builders.integer("Multiplications")} if multiplied else {}),
             "training": builders.number("Training", ".0f", "s"),
-            "forward": builders.number("Forward pass", ".1f", "ms"),
+            "step": builders.number("Step", ".0f", "ms"),
+            "forward": builders.number("Forward pass", ".0f", "ms"),
         },
         [
             {
                 "network": label,
                 "parameters": runs[LETTER][name][0]["parameters"],
+                **({"macs": metrics[f"time/{name}/multiplications"].value} if multiplied else {}),
                 "training": metrics[f"{name}/training_seconds"],
+                "step": metrics[f"{name}/step_ms"].value,
                 "forward": metrics[f"{name}/forward_ms"].value,
             }
             for name, label in NETWORKS.items()
@@ -114,6 +125,68 @@ def seconds_table(runs: Runs, words: Mapping[str, str], differences: Mapping[str
         },
         [row | {"verdict": longer.get(str(row["verdict"]), row["verdict"])} for row in rows],
         notes=(STUDENT,),
+    )
+
+
+def network_differences_table(runs: Runs, differences: Mapping[str, Comparison]) -> Table:
+    """Every two networks, a column for each kind of training: the comparisons of `network_pairs`."""
+    rows = {
+        f"{NETWORKS[one]} − {NETWORKS[other]}": {
+            KIND_COLUMNS[kind]: differences[f"{PREFIXES[kind]}{one}_over_{other}"] for kind in runs
+        }
+        for one, other in combinations(ORDER, 2)
+    }
+    return _differences_table(
+        "Differences in test accuracy between the base networks (percentage points), by kind of training, on "
+        "the same test images: means",
+        rows,
+        {KIND_COLUMNS[kind]: KIND_LABELS[kind] for kind in runs},
+        runs,
+    )
+
+
+def training_differences_table(runs: Runs, differences: Mapping[str, Comparison]) -> Table:
+    """Every network with other training less as assigned: the comparisons of `training_pairs`."""
+    kinds = [kind for kind in runs if kind != LETTER]
+    return _differences_table(
+        "Test accuracy of each base network with another training less that as assigned (percentage points), "
+        "on the same test images: mean differences",
+        {
+            label: {KIND_COLUMNS[kind]: differences[f"{kind}{name}_over_letter"] for kind in kinds}
+            for name, label in NETWORKS.items()
+        },
+        {KIND_COLUMNS[kind]: KIND_LABELS[kind] for kind in kinds},
+        runs,
+    )
+
+
+def _differences_table(
+    caption: str, rows: Mapping[str, Mapping[str, Comparison]], columns: Mapping[str, str], runs: Runs
+) -> Table:
+    """A row of comparisons by the words of the row; each column of them has one of p behind it."""
+    return builders.table(
+        f"{caption} over {counted(len(runs[LETTER]['convnet']), 'seeds')}, paired by seed.",
+        {
+            "comparison": builders.text("Network" if set(rows) == set(NETWORKS.values()) else "Compared"),
+            **{
+                key: column
+                for name, label in columns.items()
+                for key, column in (
+                    (f"{name}_difference", comparing.change(label)),
+                    (f"{name}_p", builders.number("p", ".3f")),
+                )
+            },
+        },
+        [
+            {"comparison": words}
+            | {key: cell for name, one in cells.items() for key, cell in one.numbers(f"{name}_").items()}
+            for words, cells in rows.items()
+        ],
+        notes=(
+            "p: the larger of those of Student's paired test over seeds and of McNemar's exact test on the "
+            "test images of any seed, adjusted by Holm's method for the comparisons of the table; intervals "
+            "are not adjusted.",
+        ),
     )
 
 
@@ -162,32 +235,37 @@ def accuracy_chart(metrics: Mapping[str, Metric], runs: Runs, parameters: BaseNe
 
 
 def learning_curves(
-    runs: Mapping[str, Sequence[Outcome]], what: Literal["loss", "accuracy"], how: str, data: DataChoice
+    runs: Mapping[str, Sequence[Outcome]], what: Sequence[str], how: str, data: DataChoice
 ) -> Panels:
-    """A panel of training and one of test images, with a line for each network."""
-    quantity = {
+    """A row for each of `what` ("accuracy", "loss"): a panel of training and one of test images, with a line
+    for each network.
+    """
+    quantities = {
         "loss": builders.number("Cross-entropy", ".2f", "nats"),
         "accuracy": builders.percent("Accuracy"),
-    }[what]
+    }
     charts = {
-        label: builders.curves(
-            f"Training and test {what} of the base networks by epoch, {how}, on {data.title} ({data.train:,} "
-            "training images).",
+        f"{title} images": builders.curves(
+            f"Training and test {' and '.join(what)} of the base networks by epoch, trained {how}, on "
+            f"{data.title} ({data.train:,} training images).",
             {
-                NETWORKS[name]: [one[f"{part}_{what}"] for one in records.histories(found)]
+                NETWORKS[name]: [one[f"{part}_{quantity}"] for one in records.histories(found)]
                 for name, found in runs.items()
             },
-            quantity,
+            quantities[quantity],
         )
-        for part, label in (("train", "Training images"), ("test", "Test images"))
+        for quantity in what
+        for part, title in (
+            ("train", f"{quantity.capitalize()}, training"),
+            ("test", f"{quantity.capitalize()}, test"),
+        )
     }
     return Panels(
-        caption=charts["Training images"].caption,
+        caption=next(iter(charts.values())).caption,
         alt=" ".join(f"{label}: {chart.alt}" for label, chart in charts.items()),
         panels=tuple(
             Panel(kind="line", title=label, x=chart.x, y=chart.y, series=chart.series)
             for label, chart in charts.items()
         ),
         share_x=True,
-        share_y=what == "accuracy",
     )

@@ -16,6 +16,7 @@ from results.text import counted
 DENSE = "convolution"  # larger than 1×1 and of all channels
 DEPTHWISE = "depthwise convolution"
 WITHOUT = ("batch norm", "other layers")  # kinds of layer that multiply nothing, or next to nothing
+WORDS = {"other layers": "Activations and pooling"}  # what a kind is called in a table
 Times = Mapping[str, Mapping[str, Mapping[str, float]]]  # by network and kind of layer
 
 
@@ -106,33 +107,41 @@ def time_metrics(times: Times) -> dict[str, Metric]:
 
 
 def time_table(times: Times, parameters: BaseNetworksParameters) -> Table:
+    """A row a kind of layer, the slowest of all networks first; a network without it has no numbers there."""
+    kinds = {
+        kind: max(found[kind]["ms"] for found in times.values() if kind in found) for kind in _kinds(times)
+    }
     rows: list[dict[str, builders.Cell]] = []
-    for name, kinds in times.items():
-        whole = sum(one["ms"] for one in kinds.values())
-        multiplied = sum(one["macs"] for one in kinds.values())
-        for kind, one in sorted(kinds.items(), key=lambda item: -item[1]["ms"]):
-            rows.append(
-                {
-                    "network": NETWORKS[name],
-                    "kind": kind[0].upper() + kind[1:],
-                    "macs": int(one["macs"]),
-                    "macs_share": one["macs"] / multiplied,
-                    "ms": one["ms"],
-                    "ms_share": one["ms"] / whole,
-                }
-            )
+    for kind in sorted(kinds, key=lambda name: -kinds[name]):
+        row: dict[str, builders.Cell] = {"kind": WORDS.get(kind, kind[0].upper() + kind[1:])}
+        for name, found in times.items():
+            if kind in found:
+                row |= {f"{name}_macs": found[kind]["macs"], f"{name}_ms": found[kind]["ms"]}
+        rows.append(row)
+    total: dict[str, builders.Cell] = {"kind": "Total"}
+    for name, found in times.items():
+        for key in ("macs", "ms"):
+            total[f"{name}_{key}"] = sum(one[key] for one in found.values())
     return builders.table(
-        "Multiplications per image and time of a forward pass by kind of layer "
-        f"({parameters.timed_batch} images in float32 on one CPU thread). The time of each layer is "
-        f"the shortest of {counted(parameters.timed_repeats, 'passes')}. Other layers: activations and "
-        "pooling.",
+        "Multiplications per image (millions) and time of a forward pass (ms) by kind of layer of the base "
+        f"networks, for {parameters.timed_batch} images in float32 on one CPU thread. The time of each layer "
+        f"is the shortest of {counted(parameters.timed_repeats, 'passes')}.",
         {
-            "network": builders.text("Network"),
             "kind": builders.text("Layers"),
-            "macs": builders.integer("Multiplications"),
-            "macs_share": builders.percent("Share"),
-            "ms": builders.number("Time", ".1f", "ms"),
-            "ms_share": builders.percent("Share of time"),
+            **{
+                key: column
+                for name in times
+                for key, column in (
+                    (f"{name}_macs", builders.number(f"{NETWORKS[name]}, millions", ".2f", scale=1e-6)),
+                    (f"{name}_ms", builders.number("ms", ".1f")),
+                )
+            },
         },
         rows,
+        total=total,
     )
+
+
+def _kinds(times: Times) -> dict[str, None]:
+    """The kinds of layer of any network."""
+    return {kind: None for found in times.values() for kind in found}

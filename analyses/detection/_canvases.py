@@ -53,6 +53,13 @@ class CanvasChoice(Choice):
                 )
         return self
 
+    @property
+    def title(self) -> str:
+        """What the data set is called in a sentence."""
+        from lab.datasets import short_title
+
+        return short_title(self.name)
+
     def sources(self) -> tuple[str, ...]:
         return (self.name, "transformed_cifar10") if self.boxes == "published" else (self.name,)
 

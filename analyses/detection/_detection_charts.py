@@ -101,30 +101,30 @@ def last_losses(runs: Sequence[Outcome], key: str) -> list[float]:
 def loss_table(
     metrics: Mapping[str, Metric], labels: Mapping[str, str], first: str, caption: str, style: str = ".3f"
 ) -> Table:
-    """A row a network, and of every loss its two ends. labels: names to words, of the column `first`. style:
-    of the losses that are shown in thousandths.
+    """Two rows a network, of training and of test canvases, with a column for each loss. labels: names to
+    words, of the column `first`. style: of the losses that are shown in thousandths.
     """
     keys = [key for key in LOSSES if f"{next(iter(labels))}/train_{key}_loss" in metrics]
-
-    def column(key: str, part: str) -> builders.Format:
-        label = f"{LOSSES[key]}, {part}"
-        if key == "class":
-            return builders.number(label, ".3f")
-        return builders.number(label, style, "× 0.001", scale=1000)
-
     return builders.table(
         caption,
         {
             "network": builders.text(first),
-            **{f"{part}_{key}": column(key, part) for key in keys for part in ("train", "test")},
+            "part": builders.text("Canvases"),
+            **{
+                key: builders.number("Class", ".3f", "nats")
+                if key == "class"
+                else builders.number(LOSSES[key], style, "× 0.001", scale=1000)
+                for key in keys
+            },
         },
         [
             {
                 "network": words,
-                **{f"train_{key}": metrics[f"{name}/train_{key}_loss"].value for key in keys},
-                **{f"test_{key}": metrics[f"{name}/test_{key}_loss"] for key in keys},
+                "part": shown,
+                **{key: metrics[f"{name}/{part}_{key}_loss"] for key in keys},
             }
             for name, words in labels.items()
+            for part, shown in (("train", "training"), ("test", "test"))
         ],
     )
 

@@ -21,7 +21,7 @@ def findings(
 ) -> dict[str, Finding]:
     def holds(statement: str, keys: Sequence[str], verdict: str) -> Finding:
         return builders.statement(
-            f"{statement}, after Holm's correction within its table",
+            f"{statement}, after Holm's correction within its family of comparisons",
             all(differences[key].verdict == verdict for key in keys),
             *(f"{key}difference" for key in keys),
         )
@@ -110,7 +110,7 @@ def findings(
     }
     stated["weights_matter_most"] = builders.statement(
         "Of all changes, equal weights change the fit of the best proposal most, and make it worse, after "
-        "Holm's correction within its table",
+        "Holm's correction within its family of comparisons",
         max(effects, key=lambda name: effects[name]) == "equal_weights"
         and differences["ablation/equal_weights/iou_"].verdict == "less",
         *(f"ablation/{name}/iou_difference" for name in effects),
@@ -179,20 +179,34 @@ def findings(
 def _phase_finding(found: Comparison, *, box: bool = False) -> Finding:
     """Two phases against as many epochs of everything, in accuracy or in the IoU of the best proposal."""
     name = f"ablation/phases/over_longer_{'iou_' if box else ''}difference"
-    difference = f"{{{name}:+.3f}}" if box else builders.shown(name, "points", ci=True, unit=True)
-    what = "mean IoU of the best proposal" if box else "accuracy"
-    start = "Compared with training all parts for as many epochs, training in two phases"
+    difference = (
+        builders.shown(name, "+.3f", ci=True) if box else builders.shown(name, "points", ci=True, unit=True)
+    )
+    what, start = "accuracy", "Training in two phases"
+    ways = [f"gives a significantly {way} accuracy" for way in ("higher", "lower")]
+    ways.append("does not change accuracy significantly")
+    if box:
+        what, start = "mean IoU of the best proposal", "After it, the best proposal"
+        ways = [
+            "fits significantly better",
+            "fits significantly worse",
+            "does not fit significantly better or worse",
+        ]
+    more, less, same = (
+        f"{start} {way}: the difference{' in mean IoU' * box} is {difference}." for way in ways
+    )
     return found.finding(
         f"Training in two phases gives a higher {what} than training all parts for as many epochs",
         name,
-        more=f"{start} gives a significantly higher {what}: the difference is {difference}.",
-        less=f"{start} gives a significantly lower {what}: the difference is {difference}.",
-        same=f"{start} does not change the {what} significantly: the difference is {difference}.",
+        more=more,
+        less=less,
+        same=same,
     )
 
 
 def _network_finding(key: str, one: str, other: str, found: Comparison) -> Finding:
     name = f"{key}difference"
+    one, other = (words + " network" * words.endswith("-like") for words in (one, other))
     size = builders.shown(name, "points", ci=True, unit=True, unsigned=True)
     difference = builders.shown(name, "points", ci=True, unit=True)
     return found.finding(

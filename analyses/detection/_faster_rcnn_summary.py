@@ -94,14 +94,15 @@ def summary(parameters: DetectorParameters, outcomes: Mapping[str, Outcome]) -> 
             metrics,
             NETWORKS,
             "Base network",
-            "The three losses of the detector, without their weights: means over the last epoch of "
-            f"training and on the {parameters.data.test:,} test canvases after it, over "
+            "The three losses of the detector on each base network, without their weights: running means of "
+            f"the last epoch on {parameters.data.train:,} training canvases of {parameters.data.title}, and "
+            f"on {parameters.data.test:,} test canvases after it. Means over "
             f"{counted(parameters.seeds, 'seeds')}.",
         ),
         "networks": tables.networks_table(parameters, differences),
         "fit": tables.fit_table(parameters, differences),
-        "ablation": tables.ablation_table(metrics, parameters, words, differences, boxes=False),
-        "ablation_boxes": tables.ablation_table(metrics, parameters, words, differences, boxes=True),
+        "ablation": tables.ablation_table(metrics, parameters, words, differences),
+        "ablation_losses": tables.ablation_losses_table(metrics, parameters, words),
         "recipe": recipe_tables.recipe_table(
             {"All networks": _recipe(parameters)},
             {
@@ -129,7 +130,8 @@ def summary(parameters: DetectorParameters, outcomes: Mapping[str, Outcome]) -> 
         figures={
             "losses": charts.losses(
                 {label: runs[name] for name, label in NETWORKS.items()},
-                "The three training losses of the detector on each base network",
+                "The three losses of the detector on each base network, on "
+                f"{parameters.data.train:,} training canvases of {parameters.data.title},",
             ),
             "recall": charts.recall_chart(
                 runs[best],

@@ -42,9 +42,10 @@ def results_table(metrics: Mapping[str, Metric], parameters: DetectorParameters)
     counts = {label: metrics[f"{name}/parameters"].value for name, label in NETWORKS.items()}
     sizes = ", ".join(f"{count:,} ({label})" for label, count in counts.items())
     return builders.table(
-        f"Faster R-CNN on {parameters.data.test:,} test canvases, with three kinds of base network: means "
-        f"over {counted(parameters.seeds, 'seeds')}. mAP: mean average precision by COCO's convention at "
-        "an intersection over union (IoU) of 0.5, and over IoUs from 0.5 to 0.95. Found: objects that the "
+        f"Faster R-CNN on {parameters.data.test:,} test canvases of {parameters.data.title}, with three "
+        f"kinds of base network: means over {counted(parameters.seeds, 'seeds')}. Train: accuracy in the "
+        "last epoch. mAP: mean average precision by COCO's convention at an intersection over union (IoU) "
+        "of 0.5, and over IoUs from 0.5 to 0.95. Found: objects that the "
         "best proposal overlaps with an IoU of at least 0.5.",
         {
             "network": builders.text("Base network"),
@@ -69,7 +70,7 @@ def results_table(metrics: Mapping[str, Metric], parameters: DetectorParameters)
 def networks_table(parameters: DetectorParameters, differences: Mapping[str, Comparison]) -> Table:
     return _compared(
         "The detector on one base network compared with that on another: difference in accuracy on "
-        f"{parameters.data.test:,} test canvases (percentage points).",
+        f"{parameters.data.test:,} test canvases of {parameters.data.title} (percentage points).",
         {f"{one} − {other}": differences[key] for key, one, other in network_pairs()},
         parameters.seeds,
     )
@@ -133,7 +134,9 @@ def variants_table(
             cells |= differences[f"{prefix}/{suffix}"].cells(suffix)
         rows.append(cells)
     return builders.table(
-        f"{caption}, on {parameters.data.test:,} test canvases.",
+        f"{caption}: accuracy, and mean intersection over union (IoU) of the best proposal with the object, "
+        f"on {parameters.data.test:,} test canvases of {parameters.data.title}. Means over "
+        f"{counted(parameters.seeds, 'seeds')}.",
         {
             "variant": builders.text("Detector"),
             "test_accuracy": builders.percent("Test accuracy"),
@@ -213,38 +216,67 @@ def ablation_table(
     parameters: DetectorParameters,
     words: Mapping[str, str],
     differences: Mapping[str, Comparison],
-    *,
-    boxes: bool,
 ) -> Table:
-    """By accuracy, or by how well the best proposal fits: each table is a family of comparisons."""
-    measured, suffix, label = ("iou", "iou_", "Mean IoU") if boxes else ("accuracy", "", "Accuracy")
-    loss = "box" if boxes else "class"
-    style, unit, scale = (".2f", "× 0.001", 1000.0) if boxes else (".2f", "", 1.0)
+    """Accuracy and fit of the best proposal: the comparisons of each are a family."""
     rows = []
     for name, change in words.items():
         cells: dict[str, Any] = {"change": change[:1].upper() + change[1:]}
-        cells["measured"] = metrics[f"ablation/{name}/{measured}"].value
-        for part in ("train", "validation"):
-            cells[part] = metrics[f"ablation/{name}/{part}_{loss}_loss"].value
+        cells |= {key: metrics[f"ablation/{name}/{key}"].value for key in ("accuracy", "iou")}
         if name != REFERENCE:
-            cells |= differences[f"ablation/{name}/{suffix}"].cells()
+            for suffix in COMPARED:
+                cells |= differences[f"ablation/{name}/{suffix}"].numbers(suffix)
         rows.append(cells)
-    what = "the best proposal's IoU" if boxes else "accuracy"
     return builders.table(
-        f"Ablation of the detector: {what} on {parameters.ablation_validation:,} validation canvases when "
-        "one choice is changed.",
+        f"Ablation of the detector on the ConvNet: accuracy, and mean intersection over union (IoU) of the "
+        f"best proposal with the object, on {parameters.ablation_validation:,} validation canvases of "
+        f"{parameters.data.title} when one choice is changed. Means over "
+        f"{counted(parameters.ablation_seeds, 'seeds')}.",
         {
             "change": builders.text("Change"),
-            "measured": builders.number(label, ".3f") if boxes else builders.percent(label),
-            **comparing.comparison_columns(fractions=not boxes),
-            "train": builders.number(f"{loss.capitalize()} loss, train", style, unit, scale=scale),
-            "validation": builders.number("Validation", style, unit, scale=scale),
+            "accuracy": builders.percent("Accuracy"),
+            "difference": builders.number("Difference", "+.1f", "points", scale=100),
+            "p": builders.number("p", ".3f"),
+            "iou": builders.number("IoU", ".3f"),
+            "iou_difference": builders.number("Difference", "+.3f"),
+            "iou_p": builders.number("p", ".3f"),
         },
         rows,
         notes=(
-            f"ConvNet; {parameters.ablation_train:,} training canvases and {parameters.ablation_epochs} "
-            "epochs, a smaller budget than that of the detectors themselves. Training losses are means over "
-            "the last epoch, with dropout and on the changed canvases where there are such.",
-            comparing.comparison_note(parameters.ablation_seeds),
+            f"{parameters.ablation_train:,} training canvases and {parameters.ablation_epochs} epochs, a "
+            "smaller budget than that of the detectors themselves.",
+            f"Differences to the first row are paired by seed (n = {parameters.ablation_seeds}), each with "
+            "Student's 95% interval over seeds; p-values are adjusted by Holm's method, for the comparisons "
+            "of accuracy and for those of IoU; intervals are not.",
         ),
+    )
+
+
+def ablation_losses_table(
+    metrics: Mapping[str, Metric], parameters: DetectorParameters, words: Mapping[str, str]
+) -> Table:
+    thousandths = {"box": ("Box", "× 0.001", 1000.0), "class": ("Class", "nats", 1.0)}
+    return builders.table(
+        "Losses of the detector in the ablation, without their weights: in the last epoch of training and on "
+        f"{parameters.ablation_validation:,} validation canvases of {parameters.data.title}, means over "
+        f"{counted(parameters.ablation_seeds, 'seeds')}.",
+        {
+            "change": builders.text("Change"),
+            **{
+                f"{part}_{loss}": builders.number(f"{label}, {shown}", ".2f", unit, scale=scale)
+                for loss, (label, unit, scale) in thousandths.items()
+                for part, shown in (("train", "training"), ("validation", "validation"))
+            },
+        },
+        [
+            {
+                "change": change[:1].upper() + change[1:],
+                **{
+                    f"{part}_{loss}": metrics[f"ablation/{name}/{part}_{loss}_loss"]
+                    for loss in thousandths
+                    for part in ("train", "validation")
+                },
+            }
+            for name, change in words.items()
+        ],
+        notes=("Training losses are with dropout and on the changed canvases where there are such.",),
     )

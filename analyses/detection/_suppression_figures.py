@@ -137,7 +137,7 @@ def _transformer(training: Sequence[Outcome], test: Sequence[Outcome]) -> Pictur
         caption="The spatial transformer applied to the pixels of the first "
         f"{counted(len(training), 'training')} and the first {counted(len(test), 'test canvases')}. Each is "
         "shown with its true box and its best proposal, and beside it the part within the proposal, scaled, "
-        "with the class that the head predicts and its probability.",
+        "with the class that the head predicts and its probability. Each canvas holds one handwritten digit.",
         alt=f"{len(training)} training and {len(test)} test canvases, each beside the part within its best "
         "proposal.",
         columns=6,

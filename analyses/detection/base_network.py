@@ -85,7 +85,11 @@ class BaseNetwork(ImageExperiment[BaseNetworkParameters]):
                 ),
             },
             figures={
-                "accuracy": classifiers.by_iteration(runs, "the base network"),
+                "accuracy": classifiers.by_iteration(
+                    runs,
+                    f"the detector's base network on {parameters.data.title} "
+                    f"({parameters.data.train:,} training images)",
+                ),
                 "curves": builders.learning_curves(
                     "Training and test loss and accuracy of the base network by epoch.",
                     records.histories(runs),

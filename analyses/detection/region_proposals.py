@@ -17,7 +17,13 @@ from analyses import comparing, recipe_tables, records
 from analyses.comparing import Comparison
 from analyses.detection import _detection as detection
 from analyses.detection import _detection_charts as charts
-from analyses.detection._canvases import QUICK, CanvasExperiment, CanvasParameters, check_canvases
+from analyses.detection._canvases import (
+    QUICK,
+    CanvasChoice,
+    CanvasExperiment,
+    CanvasParameters,
+    check_canvases,
+)
 from analyses.plugin import Cell, Context, Outcome, Profile, Summary
 from lab.canvas import ANCHOR, CANVAS, NEGATIVE, OBJECTS, STRIDE
 from lab.recipes import Recipe
@@ -153,15 +159,16 @@ class RegionProposals(CanvasExperiment[ProposalParameters]):
         return Summary(
             metrics=metrics,
             tables={
-                "results": _table(metrics, runs, closer),
+                "results": _table(metrics, runs, closer, parameters.data),
                 "loss_ends": charts.loss_table(
                     metrics,
                     {name: f"{threshold:g}" for name, threshold in _thresholds(parameters).items()},
                     "Positive above IoU",
                     "The two losses of the proposal network with two thresholds for a positive cell, without "
-                    "their weights: means over the last epoch of training and on the "
-                    f"{parameters.data.test:,} test canvases after it, over {counted(len(main), 'seeds')}. "
-                    "Each row is over the cells that are labelled under its own threshold.",
+                    f"their weights: running means of the last epoch on {parameters.data.train:,} training "
+                    f"canvases of {parameters.data.title}, and on {parameters.data.test:,} test canvases "
+                    f"after it. Means over {counted(len(main), 'seeds')}; IoU: intersection over union. Each "
+                    "row is over the cells that are labelled under its own threshold.",
                     ".4f",
                 ),
                 "recipe": recipe_tables.recipe_table(
@@ -181,7 +188,9 @@ class RegionProposals(CanvasExperiment[ProposalParameters]):
                         f"Positive above {threshold:g}": runs[name]
                         for name, threshold in _thresholds(parameters).items()
                     },
-                    "The two training losses of the proposal network with two thresholds of a positive cell,",
+                    "The two losses of the proposal network with two thresholds of the intersection over "
+                    "union (IoU) above which a cell is positive, on "
+                    f"{parameters.data.train:,} training canvases of {parameters.data.title},",
                 ),
                 "recall": charts.recall_chart(
                     main,
@@ -242,7 +251,9 @@ def _recipes(parameters: ProposalParameters) -> dict[str, Recipe]:
     return {NETWORK: detection.recipe(parameters.epochs, parameters.data.mirror, parameters.data.shift)}
 
 
-def _table(metrics: Mapping[str, Metric], runs: Mapping[str, Any], closer: Comparison) -> Table:
+def _table(
+    metrics: Mapping[str, Metric], runs: Mapping[str, Any], closer: Comparison, data: CanvasChoice
+) -> Table:
     rows = []
     for name in runs:
         rows.append(
@@ -256,7 +267,7 @@ def _table(metrics: Mapping[str, Metric], runs: Mapping[str, Any], closer: Compa
             }
         )
     return builders.table(
-        f"Proposals on {metrics['training/test'].value:,} test canvases, of networks trained with two "
+        f"Best proposals on {data.test:,} test canvases of {data.title}, of networks trained with two "
         "thresholds of the intersection over union (IoU) above which a cell is positive.",
         {
             "threshold": builders.number("Positive above IoU", ".1f"),

@@ -237,12 +237,17 @@ def test_a_small_detector_is_trained_judged_and_compared(convstudy, tmp_path):
     assert [panel.title for panel in result.figures["losses"].panels] == [
         f"{label}: {loss}" for label in detection.NETWORKS.values() for loss in ("objectness", "box", "class")
     ]
-    for row in result.tables["loss_ends"].rows:
-        name = next(key for key, label in detection.NETWORKS.items() if label == row.cells["network"])
+    rows = [row.cells for row in result.tables["loss_ends"].rows]
+    assert [(row["network"], row["part"]) for row in rows] == [
+        (label, part) for label in detection.NETWORKS.values() for part in ("training", "test")
+    ]
+    for row in rows[1::2]:
+        name = next(key for key, label in detection.NETWORKS.items() if label == row["network"])
         runs = [run for run in bundle.cells if run.id.rpartition("/")[0] == name]
-        losses = [run.outcome["measured_class_loss"] for run in runs]
-        assert row.cells["test_class"].value == pytest.approx(np.mean(losses))
-    assert len(result.tables["ablation"].rows) == len(result.tables["ablation_boxes"].rows) == 8
+        for loss in ("objectness", "box", "class"):
+            losses = [run.outcome[f"measured_{loss}_loss"] for run in runs]
+            assert row[loss].value == pytest.approx(np.mean(losses))
+    assert len(result.tables["ablation"].rows) == len(result.tables["ablation_losses"].rows) == 8
     verdicts = {
         base: [row.cells.get("verdict") for row in result.tables[f"{base}_variants"].rows]
         for base in ("convnet", "mobilenet")
@@ -323,6 +328,17 @@ def test_every_comparison_of_a_family_stands_in_a_table_with_its_p(identifier):
         if "Adjusted p" in metric.title and metric.value not in printed and name != alone
     ]
     assert lacking == []
+
+
+@pytest.mark.parametrize("identifier", ["detection.faster_rcnn", "detection.region_proposals"])
+def test_every_loss_has_its_interval_over_seeds(identifier):
+    analysis, parameters, outcomes = recorded(identifier)
+    found = analysis.summarize(parameters, outcomes)
+    table = found.tables["loss_ends"]
+    for row in table.rows:
+        for column in table.columns[2:]:
+            loss = row.cells[column.key]
+            assert loss.low is not None and loss.over == "seeds", (row.cells["network"], column.label)
 
 
 def test_the_drawing_of_the_detector_says_all_that_it_counts():
