@@ -70,13 +70,18 @@ def text(results: Mapping[str, Result]) -> str:
             f'::: {{.table target="{TARGET}"}}\n:::',
             *_libraries(results),
             *_data(results),
-            *(
-                f"`{name}`: {markdown(_short(result.provenance.note))}"
-                for name, result in results.items()
-                if result.provenance.note
-            ),
+            *_notes(results),
         ]
     )
+
+
+def _notes(results: Mapping[str, Result]) -> list[str]:
+    """A paragraph for every note, with the names of all results that it is of."""
+    noted: dict[str, list[str]] = {}
+    for name, result in results.items():
+        if result.provenance.note:
+            noted.setdefault(_short(result.provenance.note), []).append(f"`{name}`")
+    return [f"{listing(names)}: {markdown(note)}" for note, names in noted.items()]
 
 
 def _short(note: str) -> str:

@@ -480,6 +480,22 @@ def test_provenance_names_who_was_made_with_other_libraries(workshop: Workshop) 
     assert "All other results were made with Python 3.11.2, torch 2.15.0 and torchvision 0.29.0." in said
 
 
+def test_a_note_of_several_results_is_printed_once(workshop: Workshop) -> None:
+    notes = {"a": "Weights: x.", "b": "Weights: y.", "c": "Weights: x."}
+    for name, note in notes.items():
+        noted = vgg19().provenance.model_copy(update={"note": note})
+        workshop.store.write(
+            vgg19().model_copy(update={"analysis": f"architecture.{name}", "provenance": noted})
+        )
+    calls = (f'{{{{ value("architecture.{name}/total_weights") }}}}' for name in "abc")
+    workshop.section("more", f"# More\n\n{', '.join(calls)}\n")
+    said = [text_of(block) for block in body(workshop.document("more"), "provenance")]
+    assert [one for one in said if "Weights" in one] == [
+        "architecture.a and architecture.c: Weights: x.",
+        "architecture.b: Weights: y.",
+    ]
+
+
 def test_a_document_is_the_same_every_time(workshop: Workshop) -> None:
     study = workshop.study()
     first, second = (compose(study, workshop.templates, workshop.store) for _ in range(2))
