@@ -51,7 +51,7 @@ def thresholds_table(metrics: Mapping[str, Metric], note: str) -> Table:
             chosen_on = metrics.get(f"{own}/left_out_auc", metrics[f"{own}/train_auc"])
             rows.append(
                 {
-                    "part": words.removeprefix("the ").capitalize(),
+                    "part": words.removeprefix("the ").removesuffix(" test people").capitalize(),
                     "method": label,
                     "people": metrics[f"{own}/left_out_people"].value,
                     "auc": chosen_on.value,
@@ -68,7 +68,7 @@ def thresholds_table(metrics: Mapping[str, Metric], note: str) -> Table:
         "and on the people tested, its true and false positive rates (TPR, FPR), the shares of the pairs of "
         "one person and of two people that are accepted.",
         {
-            "part": builders.text("Tested"),
+            "part": builders.text("People tested"),
             "method": builders.text("Distance"),
             "people": builders.integer("Chosen on", "people"),
             "auc": builders.number("AUC there", ".3f"),
@@ -106,7 +106,7 @@ def rates_table(metrics: Mapping[str, Metric], evaluated: Mapping[str, Evaluated
         f"{' or '.join(f'{rate:.0%}' for rate in LIMITS.values())} on training people whom inner folds left "
         "out.",
         {
-            "chosen": builders.text("FPR asked for"),
+            "chosen": builders.text("FPR aimed at"),
             "method": builders.text("Distance"),
             "threshold": builders.number("Threshold", ".3f"),
             "tpr": builders.percent("TPR"),

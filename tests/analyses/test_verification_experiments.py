@@ -93,12 +93,12 @@ def test_siamese_networks_are_judged_beside_pixels_on_every_split(convstudy, tmp
     for (part, _), row in chosen.items():
         assert row["balanced"].value <= row["possible"] + 1e-9
         for rate in ("tpr", "fpr", "balanced"):
-            few = part == "Tutorial's test people"
+            few = part == "Tutorial's"
             assert (row[rate].low is None) == few, "three people are too few for an interval"
     fixed = [row.cells for row in result.tables["rates"].rows]
     assert [row["chosen"] for row in fixed] == ["1%"] * 4 + ["10%"] * 4, "the others are with the thresholds"
     assert all(row["fpr"].low <= row["fpr"].value <= row["fpr"].high for row in fixed)
-    assert chosen["Tutorial's test people", "Tutorial's network, contrastive loss"]["threshold"] == threshold
+    assert chosen["Tutorial's", "Tutorial's network, contrastive loss"]["threshold"] == threshold
     assert chosen["Folds", "Raw pixels"]["people"] == 6, "of twelve people in two folds"
     compared = {name for name in metrics if name.endswith("/auc_p")}
     assert "mining_over_contrastive/folds/auc_p" in compared
