@@ -70,10 +70,9 @@ def suppression_summary(parameters: AveragePrecisionParameters, outcome: Outcome
         | _best_range(outcome["candidates"], is_best),
         tables={
             "steps": builders.table(
-                f"The steps of non-maximum suppression of {counted(len(rows), 'boxes')}, best first. Row and "
-                "column of the centre, and side, are in pixels. IoU: the largest intersection over union "
-                "with a better box that stays; with box: the number of that box. A box is removed if its IoU "
-                f"is above {parameters.suppression:g}.",
+                f"Steps of non-maximum suppression of {counted(len(rows), 'boxes')}, best first; centre and "
+                "side are in pixels. IoU: the largest intersection over union with a better box that stays, "
+                f"whose number is given. A box is removed if its IoU is above {parameters.suppression:g}.",
                 {
                     "box": builders.integer("Box"),
                     "score": builders.number("Score", ".2f"),
@@ -125,10 +124,9 @@ def _suppression_figure(parameters: AveragePrecisionParameters, kept: Sequence[i
     sentence = f"{len(candidates)} candidates, of which {len(kept)} remain at {parameters.suppression:g}"
     return Pictures(
         caption=f"Non-maximum suppression of {counted(len(candidates), 'candidate boxes')} for "
-        f"{counted(len(parameters.objects), 'drawn squares')}. Left: the squares, shaded, with their true "
-        "boxes. Right: the candidates, numbered from the highest score; thick solid boxes stay, and dotted "
-        "ones are removed, because their intersection over union with a better box that stays exceeds "
-        f"{parameters.suppression:g}.",
+        f"{counted(len(parameters.objects), 'drawn squares')} (shaded). Left: their true boxes. Right: the "
+        "candidates, numbered from the highest score; thick solid boxes stay, and dotted ones are removed, as "
+        f"their intersection over union with a better box that stays is above {parameters.suppression:g}.",
         alt=f"A sheet with {len(parameters.objects)} objects, and one with the candidates. {sentence}.",
         columns=2,
         pictures=(
