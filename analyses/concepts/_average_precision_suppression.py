@@ -124,9 +124,10 @@ def _suppression_figure(parameters: AveragePrecisionParameters, kept: Sequence[i
     sentence = f"{len(candidates)} candidates, of which {len(kept)} remain at {parameters.suppression:g}"
     return Pictures(
         caption=f"Non-maximum suppression of {counted(len(candidates), 'candidate boxes')} for "
-        f"{counted(len(parameters.objects), 'drawn squares')} (shaded). Left: their true boxes. Right: the "
-        "candidates, numbered from the highest score; thick solid boxes stay, and dotted ones are removed, as "
-        f"their intersection over union with a better box that stays is above {parameters.suppression:g}.",
+        f"{counted(len(parameters.objects), 'drawn squares')}. Left: the squares, shaded, with their true "
+        "boxes. Right: the candidates, numbered from the highest score; thick solid boxes stay, and dotted "
+        "ones are removed, because their intersection over union with a better box that stays exceeds "
+        f"{parameters.suppression:g}.",
         alt=f"A sheet with {len(parameters.objects)} objects, and one with the candidates. {sentence}.",
         columns=2,
         pictures=(
