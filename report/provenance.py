@@ -112,12 +112,16 @@ def _licence(text: str) -> str:
 
 
 def _data(results: Mapping[str, Result]) -> list[str]:
-    """One paragraph on the data sets and weights that results were measured on."""
-    described = {
-        f"{markdown(data.name)} (fingerprint `{data.fingerprint[:8]}`"
-        + (f", {_licence(data.licence)})" if data.licence else ")")
-        + (f" ({markdown('; '.join(data.notes))})" if data.notes else "")
-        for result in results.values()
-        for data in result.provenance.datasets
-    }
-    return [f"Data sets and weights: {'; '.join(sorted(described))}."] if described else []
+    """One paragraph on the data sets and weights that results were measured on. One content is described
+    once, although an earlier result may say the same of it in other words.
+    """
+    described: dict[tuple[str, str], str] = {}
+    for result in results.values():
+        for data in result.provenance.datasets:
+            words = (
+                f"{markdown(data.name)} (fingerprint `{data.fingerprint[:8]}`"
+                + (f", {_licence(data.licence)})" if data.licence else ")")
+                + (f" ({markdown('; '.join(data.notes))})" if data.notes else "")
+            )
+            described.setdefault((data.name, data.fingerprint), words)
+    return [f"Data sets and weights: {'; '.join(sorted(described.values()))}."] if described else []

@@ -70,7 +70,7 @@ def summary(parameters: AutoencoderParameters, outcomes: Mapping[str, Outcome]) 
                 "Hyper-parameters of the five autoencoders of handwritten digits.",
             ),
         },
-        figures=tables.figures(simple, runs),
+        figures=tables.figures(simple, runs, parameters.noise),
         findings=_findings(metrics, differences) | {"no_run_diverged": _none_diverged(runs)},
     )
 

@@ -24,9 +24,10 @@ def results_table(metrics: Mapping[str, Metric]) -> Table:
         cells: dict[str, builders.Cell] = {key: metrics[f"{kind}/{key}"] for key in keys[:3]}
         rows.append({"what": words, **cells, "active": metrics[f"{kind}/active"].value})
     return builders.table(
-        f"Reconstruction of {metrics['images/test'].value} test digits: peak signal-to-noise ratio (PSNR) "
-        "and mean absolute error on noisy digits, PSNR on clean digits, and share of the code's units that "
-        f"are above zero on clean digits. Means over {counted(int(metrics['seeds'].value), 'seeds')}.",
+        f"Reconstruction of {metrics['images/test'].value} handwritten test digits: peak signal-to-noise "
+        "ratio (PSNR) and mean absolute error on noisy digits, PSNR on clean digits, and share of the code's "
+        "units that are above zero on clean digits. Means over "
+        f"{counted(int(metrics['seeds'].value), 'seeds')}.",
         {
             "what": builders.text("Method"),
             "psnr": builders.number("Noisy (dB)", ".2f", best="highest"),
@@ -43,7 +44,8 @@ def results_table(metrics: Mapping[str, Metric]) -> Table:
     )
 
 
-def figures(simple: Outcome, runs: Mapping[str, Sequence[Outcome]]) -> dict[str, Pictures]:
+def figures(simple: Outcome, runs: Mapping[str, Sequence[Outcome]], noise: float) -> dict[str, Pictures]:
+    """noise: standard deviation of that on the digits."""
     first = {kind: next(run for run in some if "picture" in run) for kind, some in runs.items()}
     shown = {
         "Original": simple["pictures"]["original"],
@@ -54,16 +56,19 @@ def figures(simple: Outcome, runs: Mapping[str, Sequence[Outcome]]) -> dict[str,
     features = {"Plain": "plain", "Sparse": "sparse", "Denoising": "squared"}
     return {
         "digits": Pictures(
-            caption=f"The same {count(SHOWN**2)} test digits, with noise, and as they are reconstructed by "
-            "principal components and by denoising autoencoders with three losses.",
+            caption=f"{count(SHOWN**2).capitalize()} handwritten test digits of 8×8 pixels; the same with "
+            f"Gaussian noise of standard deviation {noise:g} (pixels lie between 0 and 1); and the noisy "
+            "digits as reconstructed by principal components and by denoising autoencoders with three "
+            "losses.",
             alt=f"Six sheets of the same {count(SHOWN**2)} digits: {', '.join(shown).lower()}.",
             columns=len(shown),
             pictures=tuple(Picture(title=title, png=picture) for title, picture in shown.items()),
         ),
         "features": Pictures(
             caption=f"What a unit of the code adds to the image, for the {FEATURES**2} units that are "
-            "active most often, of three autoencoders trained with the squared error. Grey adds nothing, "
-            "white makes a pixel lighter and black darker; each image is scaled to its own range.",
+            "active most often, of three autoencoders of handwritten digits trained with the squared error. "
+            "Grey adds nothing, white makes a pixel lighter and black darker; each image is scaled to its "
+            "own range.",
             alt=f"Three sheets of {FEATURES**2} features each, of the plain, the sparse and the denoising "
             "autoencoder.",
             columns=len(features),

@@ -37,7 +37,7 @@ def _greedy(
                 "width": one.width,
                 "iou": share,
                 "rival": None if rival is None else rival + 1,
-                "fate": "stays" if stays else f"removed by {(rival or 0) + 1}",
+                "fate": "stays" if stays else "removed",
             }
         )
     return kept, rows
@@ -70,10 +70,9 @@ def suppression_summary(parameters: AveragePrecisionParameters, outcome: Outcome
         | _best_range(outcome["candidates"], is_best),
         tables={
             "steps": builders.table(
-                f"Greedy non-maximum suppression of {counted(len(rows), 'boxes')} at a threshold of "
-                f"{parameters.suppression:g}, best first. Row and column of the centre, and side, are in "
-                "pixels. IoU: the largest intersection over union with a better box that stays; with box: "
-                "the number of that box. A box is removed if its IoU is above the threshold.",
+                f"Steps of non-maximum suppression of {counted(len(rows), 'boxes')}, best first; centre and "
+                "side are in pixels. IoU: the largest intersection over union with a better box that stays, "
+                f"whose number is given. A box is removed if its IoU is above {parameters.suppression:g}.",
                 {
                     "box": builders.integer("Box"),
                     "score": builders.number("Score", ".2f"),
@@ -124,9 +123,11 @@ def _suppression_figure(parameters: AveragePrecisionParameters, kept: Sequence[i
     sheet, candidates = canvas(parameters.side, parameters.objects), best_first(parameters.candidates)
     sentence = f"{len(candidates)} candidates, of which {len(kept)} remain at {parameters.suppression:g}"
     return Pictures(
-        caption=f"Greedy non-maximum suppression of {counted(len(candidates), 'candidates')} at a threshold "
-        f"of {parameters.suppression:g} for the intersection over union. Left: the true objects. Right: the "
-        "candidates, numbered from the highest score; solid boxes stay, dotted ones are removed.",
+        caption=f"Non-maximum suppression of {counted(len(candidates), 'candidate boxes')} for "
+        f"{counted(len(parameters.objects), 'drawn squares')}. Left: the squares, shaded, with their true "
+        "boxes. Right: the candidates, numbered from the highest score; thick solid boxes stay, and dotted "
+        "ones are removed, because their intersection over union with a better box that stays exceeds "
+        f"{parameters.suppression:g}.",
         alt=f"A sheet with {len(parameters.objects)} objects, and one with the candidates. {sentence}.",
         columns=2,
         pictures=(

@@ -66,7 +66,9 @@ def conventions_table(
     }
     return builders.table(
         "Average precision (%) of each class of the example, and its mean over the classes, by convention "
-        "and IoU threshold. No envelope: the precision at each recall as it is.",
+        "and threshold of the intersection over union (IoU): at 11 points (PASCAL VOC 2007), as the area "
+        "under the envelope (PASCAL VOC since 2010), and at 101 points (COCO). No envelope: the precision at "
+        "each recall as it is.",
         {
             "kind": builders.text("Class"),
             **{key: builders.percent(label) for key, label in labels.items()},

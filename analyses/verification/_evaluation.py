@@ -69,20 +69,41 @@ def aucs(evaluated: EvaluatedPairs) -> Drawn:
     return _means(evaluated, lambda split, pairs, weights, thresholds: verification.auc(pairs, weights))
 
 
-def accepted(evaluated: EvaluatedPairs, which: Sequence[NDArray[np.bool_]], *, same: bool = True) -> Drawn:
-    """As `aucs`, of the share accepted at the balanced threshold, of the pairs of one person or, not `same`,
-    of two; which: (M,) by split, the pairs that are looked at.
-    """
+@dataclass(frozen=True)
+class DrawnRates:
+    """The rates at a threshold, each also of people drawn again."""
+
+    true_positive: Drawn
+    false_positive: Drawn
+    accuracy: Drawn
+
+    @property
+    def balanced(self) -> Drawn:
+        (true, trues), (false, falses) = self.true_positive, self.false_positive
+        return (true + 1 - false) / 2, (trues + 1 - falses) / 2
+
+
+def drawn_rates(
+    evaluated: EvaluatedPairs, which: NDArray[np.bool_] | None = None, threshold: str = "balanced"
+) -> DrawnRates:
+    """As `aucs`, of the shares at a threshold; which: (M,) of one split, the pairs that are looked at."""
     import numpy as np
 
-    def share(split: int, pairs: Pairs, weights: Any, thresholds: Mapping[str, float]) -> Any:
-        chosen = (pairs.same == same) & which[split]
+    def shares(split: int, pairs: Pairs, weights: Any, thresholds: Mapping[str, float]) -> Any:
+        called, same = pairs.distances < thresholds[threshold], pairs.same
+        everyone = np.ones(len(pairs), bool) if which is None else which
         weights = np.ones((1, len(pairs))) if weights is None else weights
-        total = (weights * chosen).sum(1)
-        called = (weights * (chosen & (pairs.distances < thresholds["balanced"]))).sum(1)
-        return called / np.where(total > 0, total, np.nan)
 
-    return _means(evaluated, share)
+        def share(of: NDArray[np.bool_], right: NDArray[np.bool_]) -> Any:
+            total = weights @ (of & everyone)
+            return weights @ (of & everyone & right) / np.where(total > 0, total, np.nan)
+
+        every = np.ones(len(pairs), bool)
+        return np.stack([share(same, called), share(~same, called), share(every, called == same)], axis=-1)
+
+    values, drawn = _means(evaluated, shares)
+    true, false, right = ((value, drawn[:, at]) for at, value in enumerate(values))
+    return DrawnRates(true, false, right)
 
 
 def own_aucs(evaluated: EvaluatedPairs) -> NDArray[np.float64]:
@@ -132,7 +153,8 @@ def exact_p(differences: NDArray[np.float64]) -> float | None:
     return float((means >= abs(known.sum()) - 1e-9).mean())
 
 
-def _means(evaluated: EvaluatedPairs, measure: Any) -> Drawn:
+def _means(evaluated: EvaluatedPairs, measure: Any) -> Any:
+    """Means over splits and seeds of what a measure gives, (1, …) or (RESAMPLES, …)."""
     import numpy as np
 
     from lab import verification
@@ -141,9 +163,9 @@ def _means(evaluated: EvaluatedPairs, measure: Any) -> Drawn:
     for split, (runs, thresholds) in enumerate(zip(evaluated.pairs, evaluated.thresholds, strict=True)):
         weights = verification.drawn_again(runs[0], RESAMPLES, seed=split)
         pairs = list(zip(runs, thresholds, strict=True))
-        values.append(np.mean([measure(split, one, None, limits) for one, limits in pairs]))
+        values.append(np.mean([measure(split, one, None, limits)[0] for one, limits in pairs], axis=0))
         drawn.append(np.mean([measure(split, one, weights, limits) for one, limits in pairs], axis=0))
-    return float(np.mean(values)), np.nanmean(drawn, axis=0)
+    return np.mean(values, axis=0).tolist(), np.nanmean(drawn, axis=0)
 
 
 def estimated(value: float, drawn: NDArray[np.float64], title: str, people: int) -> Metric:
@@ -284,13 +306,14 @@ def exact_cell(key: str, one: Comparison) -> dict[str, float]:
 
 
 def comparison_table(found: Mapping[str, Comparison], caption: str) -> Table:
+    """Of comparisons by one measure, which the caption names."""
     exact = any(one.exact is not None for one in found.values())
     return builders.table(
         caption,
         {
             "first": builders.text("First"),
             "second": builders.text("Second"),
-            "measure": builders.text("Measure"),
+            "where": builders.text("Tested on"),
             "difference": builders.number("Difference", "+.3f"),
             "p": builders.number("p", ".3f"),
             **({"exact": EXACT_COLUMN} if exact else {}),
@@ -299,7 +322,7 @@ def comparison_table(found: Mapping[str, Comparison], caption: str) -> Table:
             {
                 "first": one.words.first,
                 "second": one.words.second,
-                "measure": f"{one.words.measure.name}{one.words.where and f' {one.words.where}'}",
+                "where": one.words.where.removeprefix("on "),
                 "difference": one.difference,
                 "p": one.p,
                 **exact_cell("exact", one),
@@ -332,23 +355,6 @@ def _exact_note(found: Mapping[str, Comparison]) -> str:
         "difference is computed over the pairs that include this person. They are not adjusted; the smallest "
         f"possible one is {2 / 2 ** people[0]:.3f}."
     )
-
-
-def rates_of(evaluated: EvaluatedPairs, threshold: str = "balanced") -> dict[str, float]:
-    """Mean rates over splits and seeds at the thresholds that training people chose."""
-    import numpy as np
-
-    from lab import verification
-
-    found = [
-        verification.rates(pairs, limits[threshold])
-        for runs, thresholds in zip(evaluated.pairs, evaluated.thresholds, strict=True)
-        for pairs, limits in zip(runs, thresholds, strict=True)
-    ]
-    return {
-        name: float(np.nanmean([getattr(one, name) for one in found]))
-        for name in ("true_positive", "false_positive", "accuracy", "balanced")
-    }
 
 
 def best_balanced(evaluated: EvaluatedPairs) -> float:

@@ -57,17 +57,21 @@ WORDS = {
 
 def compared(
     areas: Mapping[str, evaluation.Drawn],
-    rates: Mapping[str, Mapping[str, evaluation.Drawn]],
+    rates: Mapping[str, Mapping[str, evaluation.DrawnRates]],
     evaluated: Mapping[str, EvaluatedPairs],
     kinds: Mapping[str, Any],
 ) -> dict[str, evaluation.Comparison]:
     """All comparisons of the two tables: AUC, and accepted pairs across glasses."""
-    values = {"auc": areas, "cross_glasses_tpr": rates["cross"]}
+    accepted = {
+        kind: {method: drawn.true_positive for method, drawn in rates[kind].items()}
+        for kind in ("cross", "none")
+    }
+    values = {"auc": areas, "cross_glasses_tpr": accepted["cross"]}
     pairs = {
         f"{name}/{key}": (found[first], found[second])
         for name, (first, second) in COMPARED.items()
         for key, found in values.items()
-    } | {f"{HARDER}/{method}": (rates["cross"][method], rates["none"][method]) for method in ROWS}
+    } | {f"{HARDER}/{method}": (accepted["cross"][method], accepted["none"][method]) for method in ROWS}
     areas_of = {method: evaluation.own_aucs(evaluated[method]) for method in ROWS}
     shares_of = {
         kind: {method: evaluation.own_accepted(evaluated[method], kinds[kind]) for method in ROWS}
@@ -81,30 +85,28 @@ def compared(
     return evaluation.compared(pairs, WORDS, dict.fromkeys(pairs, evaluated["mining"].people), own)
 
 
-#: The pairs of two people among which drawn glasses may change the false positive rate.
-AMONG = {
+#: The kinds of pair on which drawn glasses may change a rate of acceptance.
+ON = {
     "all": "over all pairs",
-    "none": "among pairs without glasses",
-    "both": "among pairs with glasses on both photographs",
-    "cross": "among mixed pairs",
+    "none": "on pairs without glasses",
+    "both": "on pairs with glasses on both photographs",
+    "cross": "on mixed pairs",
 }
-STRANGERS = "drawn_strangers"
+STRANGERS, OTHERS = (
+    "drawn_strangers",
+    "drawn_others",
+)  # pairs of two people; other pairs of one than mixed ones
 
 
-def strangers_compared(
-    evaluated: Mapping[str, EvaluatedPairs], kinds: Mapping[str, Any], people: int
+def drawn_compared(
+    rates: Mapping[str, Mapping[str, evaluation.DrawnRates]], people: int
 ) -> dict[str, evaluation.Comparison]:
-    """What drawn glasses change in the share of the pairs of two people that the new network accepts; a
-    family of its own.
-    """
-    everyone = {"all": kinds["none"] | kinds["both"] | kinds["cross"]} | dict(kinds)
+    """What drawn glasses change in the other rates of acceptance of the new network; a family of its own."""
     pairs, words = {}, {}
-    for kind, among in AMONG.items():
-        drawn, bare = (
-            evaluation.accepted(evaluated[method], [everyone[kind]], same=False)
-            for method in ("mining", BARE)
-        )
-        pairs[f"{STRANGERS}/{kind}"] = (drawn, bare)
-        measure = evaluation.Measure("FPR", "", "", "", rate=True)
-        words[f"{STRANGERS}/{kind}"] = evaluation.Compared(*SIDES["drawn_difference"], measure, among)
+    for prefix, name, kinds in ((OTHERS, "true", ("none", "both")), (STRANGERS, "false", tuple(ON))):
+        measure = evaluation.Measure(f"{name} positive rate", "", "", "", rate=True)
+        for kind in kinds:
+            drawn, bare = (getattr(rates[kind][method], f"{name}_positive") for method in ("mining", BARE))
+            pairs[f"{prefix}/{kind}"] = (drawn, bare)
+            words[f"{prefix}/{kind}"] = evaluation.Compared(*SIDES["drawn_difference"], measure, ON[kind])
     return evaluation.compared(pairs, words, dict.fromkeys(pairs, people))

@@ -48,19 +48,6 @@ def pairs_by_kind(glasses: list[bool]) -> dict[str, Any]:
     return {"none": none, "both": both, "cross": ~none & ~both}
 
 
-def wrongly_accepted(evaluated: EvaluatedPairs, which: Any) -> float:
-    """Mean over seeds of the share of the pairs of two people, among these, that is called the same."""
-    import numpy as np
-
-    found = []
-    for runs, thresholds in zip(evaluated.pairs, evaluated.thresholds, strict=True):
-        for pairs, limits in zip(runs, thresholds, strict=True):
-            chosen = which & ~pairs.same
-            if chosen.any():
-                found.append(float((pairs.distances[chosen] < limits["balanced"]).mean()))
-    return float(np.mean(found)) if found else 0.0
-
-
 def count_accepted(evaluated: EvaluatedPairs, which: Any) -> tuple[list[int], int]:
     """Of the same pairs among these, how many each seed accepts; and how many there are."""
     (runs,), (thresholds,) = evaluated.pairs, evaluated.thresholds

@@ -17,12 +17,11 @@ from analyses.verification._glasses_comparisons import (
     HARDER,
     IN_TEXT,
     compared,
-    strangers_compared,
+    drawn_compared,
 )
 from analyses.verification._glasses_meglass import meglass_metrics, meglass_table
-from analyses.verification._glasses_pairs import count_accepted, pairs_by_kind, wrongly_accepted
+from analyses.verification._glasses_pairs import count_accepted, pairs_by_kind
 from analyses.verification._glasses_settings import BARE, BASELINES, KINDS, ROWS, SPLITS, GlassesParameters
-from analyses.verification._verification import CROSSED
 from results import builders
 from results.builders import FRACTION
 from results.schema import Finding, Metric
@@ -42,15 +41,15 @@ def summary(parameters: GlassesParameters, outcomes: Mapping[str, Outcome]) -> S
     areas = {method: evaluation.aucs(one) for method, one in evaluated["heldout"].items()}
     rates = {
         kind: {
-            method: evaluation.accepted(one, [kinds["heldout"][kind]])
+            method: evaluation.drawn_rates(one, kinds["heldout"].get(kind))
             for method, one in evaluated["heldout"].items()
         }
-        for kind in KINDS
+        for kind in ("all", *KINDS)
     }
     found = compared(areas, rates, evaluated["heldout"], kinds["heldout"])
-    strangers = strangers_compared(evaluated["heldout"], kinds["heldout"], people)
+    drawn = drawn_compared(rates, people)
     metrics = _metrics(parameters, outcomes, evaluated, kinds, areas, rates)
-    metrics |= evaluation.comparison_metrics(found) | evaluation.comparison_metrics(strangers)
+    metrics |= evaluation.comparison_metrics(found) | evaluation.comparison_metrics(drawn)
     metrics |= _interval_ends(found)
     metrics |= _heaviest(evaluated["heldout"], kinds["heldout"], outcomes["heldout/mining/0"]["people"])
     note = (
@@ -60,10 +59,10 @@ def summary(parameters: GlassesParameters, outcomes: Mapping[str, Outcome]) -> S
     numbers = _numbers_of_pairs(evaluated["heldout"]["mining"], kinds["heldout"])
     shown = {
         "networks": tables.networks_table(metrics, note),
-        "kinds": tables.kinds_table(metrics, evaluated["heldout"]["mining"], kinds["heldout"], note),
+        "kinds": tables.kinds_table(metrics, numbers, note),
         "comparisons": tables.comparisons_table(found),
         "harder": tables.harder_table(found, HARDER, numbers),
-        "recipe": verification.recipe_table(parameters, tuple(CROSSED)),
+        "recipe": verification.crossed_table(parameters),
     }
     if parameters.meglass:
         runs = {method: records.runs_named(outcomes, f"heldout/{method}") for method in ROWS}
@@ -75,7 +74,7 @@ def summary(parameters: GlassesParameters, outcomes: Mapping[str, Outcome]) -> S
         figures={"accepted": tables.accepted_chart(metrics, numbers), "drawn": tables.drawn_frames()},
         findings=_findings(found, outcomes)
         | {
-            "drawing_changes_strangers": _strangers_finding(strangers),
+            "drawing_changes_other_rates": _other_rates_finding(drawn),
             **_exact_findings(found),
             **_reasons(metrics),
             "published_pairs_are_few": _published_finding(metrics, outcomes),
@@ -105,13 +104,13 @@ def _metrics(
     evaluated: Mapping[str, Mapping[str, EvaluatedPairs]],
     kinds: Mapping[str, Mapping[str, Any]],
     areas: Mapping[str, evaluation.Drawn],
-    rates: Mapping[str, Mapping[str, evaluation.Drawn]],
+    rates: Mapping[str, Mapping[str, evaluation.DrawnRates]],
 ) -> dict[str, Metric]:
     people = evaluated["heldout"]
     metrics: dict[str, Metric] = {}
     for method, label in (BASELINES | ROWS).items():
         own = {kind: of_kind[method] for kind, of_kind in rates.items()}
-        metrics |= _held_out_metrics(method, label, people[method], kinds["heldout"], areas[method], own)
+        metrics |= _held_out_metrics(method, label, people[method], areas[method], own)
     for method, label in ROWS.items():
         metrics |= _training_metrics(method, label, parameters.width, outcomes)
         for split, words in SPLITS.items():
@@ -149,15 +148,23 @@ def _metrics(
     }
 
 
+MEASURES = {
+    "true_positive": "True positive rate",
+    "false_positive": "False positive rate",
+    "accuracy": "Accuracy",
+}
+#: Of a kind of pair, the end of a metric's name.
+SHORT = {"true_positive": "tpr", "false_positive": "fpr", "accuracy": "accuracy"}
+
+
 def _held_out_metrics(
     method: str,
     label: str,
     evaluated: EvaluatedPairs,
-    kinds: Mapping[str, Any],
     area: evaluation.Drawn,
-    rates: Mapping[str, evaluation.Drawn],
+    rates: Mapping[str, evaluation.DrawnRates],
 ) -> dict[str, Metric]:
-    """Of one row of the tables, on the people with and without glasses; rates: by kind of pair."""
+    """Of one row of the tables, on the people with and without glasses; rates: by kind of pair, and "all"."""
     count = evaluated.people
     title = f"of people with and without glasses: {label}"
     metrics = {
@@ -166,22 +173,14 @@ def _held_out_metrics(
             evaluated.threshold(), f"Threshold of the distance, {SPLITS['heldout']} tested: {label}"
         ),
     }
-    whole = evaluation.rates_of(evaluated)
-    for key, what in (
-        ("true_positive", "True positive rate"),
-        ("false_positive", "False positive rate"),
-        ("accuracy", "Accuracy"),
-    ):
-        metrics[f"{method}/{key}"] = builders.metric(whole[key], f"{what} {title}", FRACTION)
-    for kind, words in KINDS.items():
-        metrics[f"{method}/{kind}_glasses_tpr"] = evaluation.estimated(
-            *rates[kind], f"True positive rate where {words} wear glasses: {label}", count
-        )
-        metrics[f"{method}/{kind}_glasses_fpr"] = builders.metric(
-            wrongly_accepted(evaluated, kinds[kind]),
-            f"False positive rate where {words} wear glasses: {label}",
-            FRACTION,
-        )
+    for key, what in MEASURES.items():
+        value, drawn = getattr(rates["all"], key)
+        metrics[f"{method}/{key}"] = evaluation.estimated(value, drawn, f"{what} {title}", count)
+        for kind, words in KINDS.items():
+            value, drawn = getattr(rates[kind], key)
+            metrics[f"{method}/{kind}_glasses_{SHORT[key]}"] = evaluation.estimated(
+                value, drawn, f"{what} where {words} wear glasses: {label}", count
+            )
     return metrics
 
 
@@ -210,10 +209,13 @@ def _training_metrics(
     }
 
 
-def _numbers_of_pairs(evaluated: EvaluatedPairs, kinds: Mapping[str, Any]) -> str:
+def _numbers_of_pairs(evaluated: EvaluatedPairs, kinds: Mapping[str, Any]) -> dict[str, dict[str, int]]:
+    """By kind of pair, how many are of one person and how many of two."""
     same = evaluated.pairs[0][0].same
-    none, both, cross = (int((same & kinds[kind]).sum()) for kind in ("none", "both", "cross"))
-    return f"There are {none:,} pairs without glasses, {both:,} with both and {cross:,} mixed ones."
+    return {
+        kind: {"same": int((same & kinds[kind]).sum()), "different": int((~same & kinds[kind]).sum())}
+        for kind in KINDS
+    }
 
 
 def _heaviest(
@@ -287,11 +289,14 @@ def _opposite_finding(
     }
 
 
-def _strangers_finding(found: Mapping[str, evaluation.Comparison]) -> Finding:
+def _other_rates_finding(found: Mapping[str, evaluation.Comparison]) -> Finding:
     differences = counted(len(found), "differences")
     return builders.family(
-        "Drawn glasses change the false positive rate of the new network significantly",
-        {one.words.where: one.verdict != "same" for one in found.values()},
+        "Drawn glasses change another rate of the new network significantly",
+        {
+            f"in the {one.words.measure.name} {one.words.where}": one.verdict != "same"
+            for one in found.values()
+        },
         *found,
         none=f"None of these {differences} is significant after Holm's correction.",
         one=f"After Holm's correction for these {differences}, only that {{members}} is significant.",

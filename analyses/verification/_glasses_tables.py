@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from analyses import comparing
 from analyses.pictures import png
 from analyses.verification import _evaluation as evaluation
-from analyses.verification._evaluation import EvaluatedPairs
 from analyses.verification._glasses_settings import BASELINES, KINDS, ROWS
 from results import builders
 from results.schema import Chart, Metric, Picture, Pictures, Table
@@ -17,9 +15,9 @@ from results.schema import Chart, Metric, Picture, Pictures, Table
 def networks_table(metrics: Mapping[str, Metric], note: str) -> Table:
     return builders.table(
         "Two distances without training on faces, and two networks, each with two losses, on held-out people "
-        "with and without glasses: trained parameters; AUC; the threshold chosen on training people whom an "
-        "inner fold left out, with true and false positive rate (TPR, FPR) and accuracy over all pairs; and "
-        "the share of accepted mixed pairs of one person (mixed TPR).",
+        "of the AT&T faces with and without glasses: trained parameters; area under the ROC curve (AUC); and "
+        "the threshold chosen on training people whom an inner fold left out, with the shares of the pairs "
+        "of one person and of two people that it accepts (TPR, FPR).",
         {
             "method": builders.text("Distance"),
             "parameters": builders.integer("Trained parameters"),
@@ -27,20 +25,13 @@ def networks_table(metrics: Mapping[str, Metric], note: str) -> Table:
             "threshold": builders.number("Threshold", ".3f"),
             "true_positive": builders.percent("TPR"),
             "false_positive": builders.percent("FPR"),
-            "accuracy": builders.percent("Accuracy"),
-            "cross_glasses_tpr": builders.percent("Mixed TPR"),
         },
         [
             {
                 "method": label,
                 "parameters": metrics[f"{method}/parameters"].value if method in ROWS else 0,
                 "threshold": metrics[f"threshold/{method}"].value,
-                "auc": metrics[f"{method}/auc"],
-                "cross_glasses_tpr": metrics[f"{method}/cross_glasses_tpr"],
-                **{
-                    key: metrics[f"{method}/{key}"].value
-                    for key in ("true_positive", "false_positive", "accuracy")
-                },
+                **{key: metrics[f"{method}/{key}"] for key in ("auc", "true_positive", "false_positive")},
             }
             for method, label in (BASELINES | ROWS).items()
         ],
@@ -48,37 +39,27 @@ def networks_table(metrics: Mapping[str, Metric], note: str) -> Table:
     )
 
 
-def kinds_table(
-    metrics: Mapping[str, Metric], evaluated: EvaluatedPairs, kinds: Mapping[str, Any], note: str
-) -> Table:
-    """evaluated: of any network; all have the same pairs."""
-    same = evaluated.pairs[0][0].same
-    rows = []
-    for method, label in (BASELINES | ROWS).items():
-        for kind, words in KINDS.items():
-            tpr, fpr = (metrics[f"{method}/{kind}_glasses_{rate}"] for rate in ("tpr", "fpr"))
-            positives, negatives = int((same & kinds[kind]).sum()), int((~same & kinds[kind]).sum())
-            right = tpr.value * positives + (1 - fpr.value) * negatives
-            rows.append(
-                {
-                    "method": label,
-                    "kind": "mixed" if kind == "cross" else words,
-                    "same": positives,
-                    "different": negatives,
-                    "tpr": tpr,
-                    "fpr": fpr.value,
-                    "accuracy": right / (positives + negatives),
-                }
-            )
+#: How many pairs of one person ("same") and of two ("different") there are, by kind.
+Numbers = Mapping[str, Mapping[str, int]]
+
+
+def kinds_table(metrics: Mapping[str, Metric], numbers: Numbers, note: str) -> Table:
+    rows = [
+        {
+            "method": label,
+            "kind": "mixed" if kind == "cross" else words,
+            **{rate: metrics[f"{method}/{kind}_glasses_{rate}"] for rate in ("tpr", "fpr", "accuracy")},
+        }
+        for method, label in (BASELINES | ROWS).items()
+        for kind, words in KINDS.items()
+    ]
     return builders.table(
-        "Pairs of held-out people with and without glasses, by how many of the two photographs show glasses "
-        "(mixed: one of them): numbers of pairs of one person and of two people, and at the threshold of "
-        "each distance, the shares of both that are accepted (TPR and FPR) and the accuracy.",
+        "Verification of held-out people of the AT&T faces, by how many of the two photographs show glasses "
+        "(mixed: one of them): at the threshold of each distance, the shares of the pairs of one person and "
+        f"of two people that are accepted (TPR, FPR), and the accuracy. {_counts(numbers)}",
         {
             "method": builders.text("Distance"),
             "kind": builders.text("Glasses"),
-            "same": builders.integer("One person", "pairs"),
-            "different": builders.integer("Two people", "pairs"),
             "tpr": builders.percent("TPR"),
             "fpr": builders.percent("FPR"),
             "accuracy": builders.percent("Accuracy"),
@@ -86,6 +67,14 @@ def kinds_table(
         rows,
         notes=(note,),
     )
+
+
+def _counts(numbers: Numbers) -> str:
+    same, different = (
+        f"{of['none']:,} without glasses, {of['both']:,} with glasses on both and {of['cross']:,} mixed"
+        for of in ({kind: one[which] for kind, one in numbers.items()} for which in ("same", "different"))
+    )
+    return f"Pairs of one person: {same}; of two people: {different}."
 
 
 #: The comparisons of networks and losses, first less second, in the words of a narrow column.
@@ -116,8 +105,9 @@ def comparisons_table(found: Mapping[str, evaluation.Comparison]) -> Table:
             | evaluation.exact_cell("mixed_exact", mixed)
         )
     return builders.table(
-        "Differences between networks and losses on held-out people with and without glasses: in AUC, and in "
-        "the share of accepted mixed pairs of one person (mixed TPR, percentage points).",
+        "Differences between networks and losses on held-out people of the AT&T faces with and without "
+        "glasses: in the area under the ROC curve (AUC), and in the share of accepted pairs of one person "
+        "with glasses on one photograph (mixed TPR, percentage points).",
         {
             "compared": builders.text("Compared"),
             "auc": builders.number("AUC", "+.3f"),
@@ -134,11 +124,12 @@ def comparisons_table(found: Mapping[str, evaluation.Comparison]) -> Table:
     )
 
 
-def harder_table(found: Mapping[str, evaluation.Comparison], prefix: str, numbers: str) -> Table:
+def harder_table(found: Mapping[str, evaluation.Comparison], prefix: str, numbers: Numbers) -> Table:
     """Each network on mixed pairs, against pairs without glasses."""
     return builders.table(
-        "Mixed pairs (glasses on one photograph) less pairs without glasses, of one person each: difference "
-        f"in the share of accepted pairs, in percentage points, by network. {numbers}",
+        f"Share of accepted pairs of one person on the AT&T faces, in percentage points: the "
+        f"{numbers['cross']['same']:,} mixed pairs (glasses on one photograph) less the "
+        f"{numbers['none']['same']:,} pairs without glasses, by network and loss.",
         {
             "method": builders.text("Network"),
             "difference": comparing.change("Difference"),
@@ -163,10 +154,13 @@ def harder_table(found: Mapping[str, evaluation.Comparison], prefix: str, number
     )
 
 
-def accepted_chart(metrics: Mapping[str, Metric], numbers: str) -> Chart:
+def accepted_chart(metrics: Mapping[str, Metric], numbers: Numbers) -> Chart:
+    none, both, cross = (numbers[kind]["same"] for kind in ("none", "both", "cross"))
     return builders.bars(
-        "Share of the pairs of one person that are accepted (true positive rate), by how many of the two "
-        f"photographs show glasses. {numbers}",
+        "Share of the pairs of one person of the AT&T faces that are accepted (true positive rate), by "
+        f"network and loss and by how many of the two photographs show glasses: {none:,} pairs without "
+        f"glasses, {both:,} with glasses on both and {cross:,} mixed ones. The last two networks are trained "
+        "with mined pairs.",
         {
             label: {words: metrics[f"{method}/{kind}_glasses_tpr"] for kind, words in KINDS.items()}
             for method, label in ROWS.items()

@@ -74,7 +74,9 @@ def summary(parameters: LfwParameters, outcomes: Mapping[str, Outcome]) -> Summa
         tables={
             "results": tables.results_table(metrics, runs),
             "comparisons": evaluation.comparison_table(
-                compared, "Differences in AUC between the stages of training, on the test people of LFW."
+                compared,
+                "Differences in the area under the ROC curve (AUC) between stages of training, on listed "
+                "pairs and on every pair of the test people of Labeled Faces in the Wild (LFW).",
             ),
             **({"everyone": tables.by_seed_table(_in_words(by_seed), runs)} if by_seed else {}),
             "rates": tables.rates_table(parameters, outcomes),

@@ -80,17 +80,18 @@ def _in_truth(outcome: Outcome, pair: tuple[int, int]) -> str:
 
 def examples_table(outcome: Outcome, threshold: float) -> Table:
     return _pairs_table(
-        "Pairs of the tutorial's test people: whether they show one person, their distances in the "
-        f"tutorial's network (first seed), and the answer at its threshold, {threshold:.3f}.",
+        "Pairs of the tutorial's test people, by image of the AT&T faces: whether they show one person, "
+        "their distances in the tutorial's network (first seed), and the answer at its threshold, "
+        f"{threshold:.3f}.",
         *(outcome, example_pairs(outcome), threshold),
     )
 
 
 def hardest_table(outcome: Outcome, threshold: float) -> Table:
     return _pairs_table(
-        "The hardest pairs of the people with and without glasses, by the new network (first seed): the "
-        "pairs of one person that lie furthest apart, and those of two people that lie closest. Its "
-        f"threshold is {threshold:.3f}.",
+        "The hardest pairs of the people with and without glasses, by image of the AT&T faces: the pairs of "
+        "one person that lie furthest apart in the new network (first seed), and those of two people that "
+        f"lie closest, with the answer at its threshold, {threshold:.3f}.",
         *(outcome, hardest_pairs(outcome), threshold),
     )
 

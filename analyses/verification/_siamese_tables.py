@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from analyses.verification import _charts as charts
-from analyses.verification import _evaluation as evaluation
 from analyses.verification import _verification as verification
 from analyses.verification._evaluation import EvaluatedPairs
 from analyses.verification._siamese_settings import HELDOUT, NEW, PARTS, PUBLISHED
@@ -15,11 +14,14 @@ from results.schema import Chart, Metric, Reference, Table
 from results.text import counted
 
 GRID = tuple(index / 50 for index in range(51))  # false positive rates at which a ROC is drawn
+#: False positive rates at which a threshold is fixed also, by the names of their metrics.
+LIMITS = dict(zip(("strict", "lenient"), verification.RATES, strict=True))
 
 
 def results_table(metrics: Mapping[str, Metric], note: str) -> Table:
     return builders.table(
-        "AUC on people who are not in the training set, and equal error rate (EER) on the folds.",
+        "Area under the ROC curve (AUC) of each distance on people of the AT&T faces who are not in the "
+        "training set, and equal error rate (EER) on the folds.",
         {
             "method": builders.text("Distance"),
             PUBLISHED: builders.number("Tutorial's people", ".3f"),
@@ -39,7 +41,7 @@ def results_table(metrics: Mapping[str, Metric], note: str) -> Table:
     )
 
 
-def thresholds_table(metrics: Mapping[str, Metric], seeds: str) -> Table:
+def thresholds_table(metrics: Mapping[str, Metric], note: str) -> Table:
     rows = []
     for part, words in PARTS.items():
         if part == HELDOUT:  # they are in verification.glasses
@@ -49,23 +51,24 @@ def thresholds_table(metrics: Mapping[str, Metric], seeds: str) -> Table:
             chosen_on = metrics.get(f"{own}/left_out_auc", metrics[f"{own}/train_auc"])
             rows.append(
                 {
-                    "part": words.removeprefix("the ").capitalize(),
+                    "part": words.removeprefix("the ").removesuffix(" test people").capitalize(),
                     "method": label,
                     "people": metrics[f"{own}/left_out_people"].value,
                     "auc": chosen_on.value,
                     "threshold": metrics[f"threshold/{own}"].value,
-                    "tpr": metrics[f"{own}/true_positive_rate"].value,
-                    "fpr": metrics[f"{own}/false_positive_rate"].value,
-                    "balanced": metrics[f"{own}/balanced_accuracy"].value,
+                    "tpr": metrics[f"{own}/true_positive_rate"],
+                    "fpr": metrics[f"{own}/false_positive_rate"],
+                    "balanced": metrics[f"{own}/balanced_accuracy"],
                     "possible": metrics[f"{own}/best_balanced_accuracy"].value,
                 }
             )
     return builders.table(
-        "The threshold of each distance, chosen by balanced accuracy on training people whom the network had "
-        "not seen, and on the people tested its true and false positive rates (TPR, FPR), the shares of the "
-        "pairs of one person and of two people that are accepted.",
+        "The threshold of each distance on the AT&T faces: the number of training people on whom it was "
+        "chosen, and the AUC on them, each left out of the training of the network that gave the distances; "
+        "and on the people tested, its true and false positive rates (TPR, FPR), the shares of the pairs of "
+        "one person and of two people that are accepted.",
         {
-            "part": builders.text("Tested"),
+            "part": builders.text("People tested"),
             "method": builders.text("Distance"),
             "people": builders.integer("Chosen on", "people"),
             "auc": builders.number("AUC there", ".3f"),
@@ -77,41 +80,37 @@ def thresholds_table(metrics: Mapping[str, Metric], seeds: str) -> Table:
         },
         rows,
         notes=(
-            "A pair below the threshold is accepted. Balanced: mean of true positive and true negative rate; "
-            "best possible: with the best threshold for the tested people themselves. Every fold has its "
-            f"own threshold. {seeds}",
+            "A pair below the threshold is accepted. Balanced: balanced accuracy, the mean of true positive "
+            "and true negative rate, by which the threshold is chosen; best possible: with the best "
+            f"threshold for the tested people themselves. Every fold has its own threshold. {note}",
         ),
     )
 
 
-def rates_table(evaluated: Mapping[str, EvaluatedPairs], note: str) -> Table:
-    rows = []
-    for threshold in ("balanced", *(f"{rate:g}" for rate in verification.RATES)):
-        for method, label in METHODS.items():
-            found = evaluation.rates_of(evaluated[method], threshold)
-            rows.append(
-                {
-                    "chosen": "balanced accuracy"
-                    if threshold == "balanced"
-                    else f"FPR {float(threshold):.0%}",
-                    "method": label,
-                    "threshold": evaluated[method].threshold(threshold),
-                    "tpr": found["true_positive"],
-                    "fpr": found["false_positive"],
-                    "accuracy": found["accuracy"],
-                }
-            )
-    return builders.table(
-        "Rates on the folds at thresholds fixed on training people whom inner folds left out: by the best "
-        "balanced accuracy, or by a false positive rate. TPR, FPR: shares of the pairs of one person and of "
-        "two people that are accepted.",
+def rates_table(metrics: Mapping[str, Metric], evaluated: Mapping[str, EvaluatedPairs], note: str) -> Table:
+    """At fixed false positive rates; those at the best balanced accuracy are in the table of thresholds."""
+    rows = [
         {
-            "chosen": builders.text("Fixed by"),
+            "chosen": f"{rate:.0%}",
+            "method": label,
+            "threshold": evaluated[method].threshold(f"{rate:g}"),
+            "tpr": metrics[f"{method}/folds/{name}_true_positive_rate"],
+            "fpr": metrics[f"{method}/folds/{name}_false_positive_rate"],
+        }
+        for name, rate in LIMITS.items()
+        for method, label in METHODS.items()
+    ]
+    return builders.table(
+        "True and false positive rates (TPR, FPR) on the folds of the AT&T faces, the shares of the pairs of "
+        "one person and of two people that are accepted, at thresholds that give an FPR of "
+        f"{' or '.join(f'{rate:.0%}' for rate in LIMITS.values())} on training people whom inner folds left "
+        "out.",
+        {
+            "chosen": builders.text("FPR aimed at"),
             "method": builders.text("Distance"),
             "threshold": builders.number("Threshold", ".3f"),
             "tpr": builders.percent("TPR"),
             "fpr": builders.percent("FPR"),
-            "accuracy": builders.percent("Accuracy"),
         },
         rows,
         notes=(note,),
@@ -126,8 +125,10 @@ def roc_chart(evaluated: Mapping[str, EvaluatedPairs]) -> Chart:
         for method, label in METHODS.items()
     }
     return builders.roc(
-        "ROC on the folds, true positive rates averaged at each false positive rate. The band, of the new "
-        f"network, is a 95% bootstrap interval over {counted(evaluated[NEW].people, 'people')}.",
+        "Receiver operating characteristic (ROC) curves of four distances on the folds of the AT&T faces: "
+        "the share of the pairs of one person that are accepted against that of the pairs of two people, as "
+        "the threshold rises. Lines are means over folds and seeds at each false positive rate; the band, of "
+        f"the new network, is a 95% bootstrap interval over {counted(evaluated[NEW].people, 'people')}.",
         rates,
     )
 
@@ -140,8 +141,9 @@ def distance_chart(evaluated: EvaluatedPairs, threshold: float) -> Chart:
     same = np.concatenate([one.same for one in pairs])
     edges = np.linspace(0, float(distances.max()) or 1.0, 31)
     chart = charts.distance_chart(
-        "Distances of the new network on the folds, of pairs of one person and of different people: "
-        "shares of each kind. The line is the mean of the folds' thresholds.",
+        "Distances of the new network with mined pairs on the folds of the AT&T faces, of pairs of one "
+        "person and of different people: shares of each kind. The line is the mean of the folds' thresholds; "
+        "pairs to its left are accepted.",
         {
             kind: np.histogram(distances[chosen], edges)[0].tolist()
             for kind, chosen in (("same", same), ("different", ~same))

@@ -37,6 +37,7 @@ IN_TEXT = {
     "tutorial_mining": "the tutorial's network with mined pairs",
     "new_contrastive": "the new network with the contrastive loss",
 }
+NETWORKS = ("contrastive", "mining")  # each with its own loss; CROSSED has them with that of the other
 TOWER = ("contrastive", "tutorial_mining")  # trained from scratch; the other trained ones stand on features
 TRAINED = (*TOWER, "mining", "new_contrastive")
 COSINE = ("backbone", "mining", "tutorial_mining")  # the others are judged by Euclidean distances
@@ -170,9 +171,35 @@ def weights_note(outcomes: Mapping[str, Outcome]) -> str:
     return f"Weights: {weights['source']} ({weights['architecture']}), SHA-256 {weights['sha256']}."
 
 
-def recipe_table(parameters: VerificationParameters, methods: Sequence[str]) -> Table:
-    """Every choice of the methods' training side by side: of the two networks, or of the two crossed ones."""
-    names = METHODS | CROSSED
+def recipe_table(parameters: VerificationParameters) -> Table:
+    """Every choice of the training of the two networks side by side."""
+    additions = _additions(parameters)
+    return recipe_tables.recipe_table(
+        {METHODS[method]: parameters.recipe(method) for method in NETWORKS},
+        {METHODS[method]: additions[method] for method in NETWORKS},
+        caption="Hyper-parameters of the tutorial's network and of the new network on the AT&T faces.",
+    )
+
+
+def crossed_table(parameters: VerificationParameters) -> Table:
+    """What the two networks train with the loss of each other: the choices that differ from their own."""
+    additions = _additions(parameters)
+    own = dict(zip(CROSSED, NETWORKS, strict=True))
+    changed = [
+        choice
+        for choice in dict.fromkeys(choice for method in CROSSED for choice in additions[method])
+        if any(additions[method].get(choice) != additions[own[method]].get(choice) for method in CROSSED)
+    ]
+    return recipe_tables.choices_table(
+        "Hyper-parameters of the two remaining combinations of a network and a loss on the AT&T faces, where "
+        "they differ from those of the same network with its own loss.",
+        dict(CROSSED),
+        {method: {choice: additions[method].get(choice, "–") for choice in changed} for method in CROSSED},
+    )
+
+
+def _additions(parameters: VerificationParameters) -> dict[str, dict[str, str]]:
+    """By method, the choices that a recipe does not have."""
     tower = "three convolutions and three linear layers, from scratch"
     linear = f"a linear layer of {parameters.width} outputs on frozen features"
     drawn = {
@@ -189,16 +216,9 @@ def recipe_table(parameters: VerificationParameters, methods: Sequence[str]) -> 
         "distance": "1 − cosine",
     }
     views = {"augmentation": f"mirror images; {parameters.glasses} copies with drawn glasses"}
-    additions = {
+    return {
         "contrastive": {"network": f"{tower}; 2 outputs"} | contrastive | drawn,
         "tutorial_mining": {"network": f"{tower}; {parameters.width} outputs"} | mining | mined,
         "new_contrastive": {"network": linear} | contrastive | drawn | views,
         "mining": {"network": linear} | mining | mined | views,
     }
-    return recipe_tables.recipe_table(
-        {names[method]: parameters.recipe(method) for method in methods},
-        {names[method]: additions[method] for method in methods},
-        caption="Hyper-parameters of the tutorial's network and of the new network."
-        if "mining" in methods
-        else "Hyper-parameters of the two remaining combinations of a network and a loss.",
-    )

@@ -21,7 +21,7 @@ from analyses.verification._verification import Faces
 from analyses.verification._verification_people import divide_people, load_faces
 from lab.datasets import DataError, load
 from lab.pair_training import RandomPairs
-from lab.verification import Pairs
+from lab.verification import Pairs, every, rates
 from results.store import Store
 from tests.conftest import ROOT
 
@@ -89,8 +89,16 @@ def test_siamese_networks_are_judged_beside_pixels_on_every_split(convstudy, tmp
     assert [row["people"] for row in examples] == ["same"] * 3 + ["different"] * 3
     assert all(row["answer"] == ("same" if row["distance"] < threshold else "different") for row in examples)
     chosen = {(row.cells["part"], row.cells["method"]): row.cells for row in result.tables["thresholds"].rows}
-    assert len(chosen) == 8 and all(row["balanced"] <= row["possible"] + 1e-9 for row in chosen.values())
-    assert chosen["Tutorial's test people", "Tutorial's network, contrastive loss"]["threshold"] == threshold
+    assert len(chosen) == 8
+    for (part, _), row in chosen.items():
+        assert row["balanced"].value <= row["possible"] + 1e-9
+        for rate in ("tpr", "fpr", "balanced"):
+            few = part == "Tutorial's"
+            assert (row[rate].low is None) == few, "three people are too few for an interval"
+    fixed = [row.cells for row in result.tables["rates"].rows]
+    assert [row["chosen"] for row in fixed] == ["1%"] * 4 + ["10%"] * 4, "the others are with the thresholds"
+    assert all(row["fpr"].low <= row["fpr"].value <= row["fpr"].high for row in fixed)
+    assert chosen["Tutorial's", "Tutorial's network, contrastive loss"]["threshold"] == threshold
     assert chosen["Folds", "Raw pixels"]["people"] == 6, "of twelve people in two folds"
     compared = {name for name in metrics if name.endswith("/auc_p")}
     assert "mining_over_contrastive/folds/auc_p" in compared
@@ -120,7 +128,8 @@ def test_pairs_are_judged_by_who_wears_glasses(convstudy, tmp_path):
     assert len(compared) == 6 and compared[0]["mixed"].value == pytest.approx(difference)
     assert len(result.tables["harder"].rows) == 5
     rows = [row.cells for row in result.tables["kinds"].rows]
-    assert [row["same"] for row in rows[:3]] == [4 * 10, 4 * 10, 4 * 25]
+    numbers = "Pairs of one person: 40 without glasses, 40 with glasses on both and 100 mixed;"
+    assert numbers in result.tables["kinds"].caption
     assert [row["method"] for row in rows[::3]] == [
         *("Raw pixels", "Pretrained features"),
         *(row.cells["method"] for row in result.tables["harder"].rows),
@@ -137,9 +146,36 @@ def test_pairs_are_judged_by_who_wears_glasses(convstudy, tmp_path):
     assert len(result.figures["drawn"].pictures) == 6
     assert metrics["data/least_exact_p"].value == 2 / 2**4, "no exact test of four people is below it"
     assert all(row["mixed_exact"] >= 2 / 2**4 for row in compared)
-    for row in rows:
-        right = row["tpr"].value * row["same"] + (1 - row["fpr"]) * row["different"]
-        assert row["accuracy"] == pytest.approx(right / (row["same"] + row["different"]))
+    different = 4 * 3 // 2 * np.array([5 * 5, 5 * 5, 2 * 5 * 5])  # of two of four people
+    for row, same, strangers in zip(rows, [40, 40, 100] * 7, [*different] * 7, strict=True):
+        right = row["tpr"].value * same + (1 - row["fpr"].value) * strangers
+        assert row["accuracy"].value == pytest.approx(right / (same + strangers))
+        for rate in ("tpr", "fpr", "accuracy"):
+            assert 0 <= row[rate].low <= row[rate].value <= row[rate].high <= 1
+    changed = [row.cells["choice"] for row in result.tables["recipe"].rows]
+    assert {"Batch", "Loss", "Distance"} <= set(changed) and "Optimiser" not in changed, "it stays the same"
+
+
+def test_rates_at_a_threshold_are_those_of_its_pairs_and_vary_with_the_people():
+    rng = np.random.default_rng(0)
+    people = np.repeat(np.arange(6), 4)
+    first, second = every(len(people))
+    where = people[first], people[second]
+    runs = [Pairs.of(rng.random(len(first)) + (where[0] != where[1]) / 4, *where) for _ in range(2)]
+    limits = [{"balanced": 0.7, "0.1": 0.5}] * 2
+    evaluated = evaluation.EvaluatedPairs([runs], [limits])
+    for name in ("balanced", "0.1"):
+        drawn = evaluation.drawn_rates(evaluated, threshold=name)
+        expected = [rates(one, limits[0][name]) for one in runs]
+        for key in ("true_positive", "false_positive", "accuracy", "balanced"):
+            value, again = getattr(drawn, key)
+            assert value == pytest.approx(np.mean([getattr(one, key) for one in expected]))
+            assert again.shape == (evaluation.RESAMPLES,) and again.std() > 0
+            assert abs(again.mean() - value) < 0.05
+    half = rng.random(len(first)) < 0.5
+    some = evaluation.drawn_rates(evaluated, half)
+    inside = [rates(one.where(half), 0.7) for one in runs]
+    assert some.true_positive[0] == pytest.approx(np.mean([one.true_positive for one in inside]))
 
 
 def test_exact_tests_count_all_changes_of_sign():
