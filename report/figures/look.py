@@ -36,6 +36,10 @@ BOXES: dict[str, tuple[str, Any, float, str]] = {
     "anchor": ("#A8447F", (0, (7, 1.5, 1.5, 1.5)), 1.2, PAPER),
 }
 EDGE = 0.5  # points on each side of a box's line
+FRAME = 2.0  # points: the line around a cell of a heatmap
+#: More boxes of one style than this on a picture are thinner, and removed ones dark hair lines.
+MOST_PLAIN_BOXES = 8
+DENSE_BOXES = BOXES | {"suppressed": ("#00344F", "-", 0.45, ""), "kept": ("#F2B134", "-", 1.0, INK)}
 FADED = 0.55  # share of its contrast with paper that a picture keeps below boxes
 GREY = "#7F7F7F"  # of lines to compare with
 REFERENCE: Any = {"color": GREY, "linewidth": 0.8, "linestyle": (0, (4, 2)), "zorder": 1}
