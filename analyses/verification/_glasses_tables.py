@@ -137,8 +137,9 @@ def comparisons_table(found: Mapping[str, evaluation.Comparison]) -> Table:
 def harder_table(found: Mapping[str, evaluation.Comparison], prefix: str, numbers: str) -> Table:
     """Each network on mixed pairs, against pairs without glasses."""
     return builders.table(
-        "Mixed pairs (glasses on one photograph) less pairs without glasses, of one person each: difference "
-        f"in the share of accepted pairs, in percentage points, by network. {numbers}",
+        "Effect of glasses on one photograph of a pair: share of accepted pairs among mixed pairs (one with "
+        "glasses, one without) less that among pairs without glasses, in percentage points, by network. The "
+        f"two photographs of a pair show the same person, who was not in the training set. {numbers}",
         {
             "method": builders.text("Network"),
             "difference": comparing.change("Difference"),
@@ -157,16 +158,18 @@ def harder_table(found: Mapping[str, evaluation.Comparison], prefix: str, number
             for method, label in ROWS.items()
         ],
         notes=(
-            "Intervals and p-values are computed as for the comparisons of networks and losses, in one "
-            "family. The exact test uses the mean over people, which weights every person equally.",
+            f"p-values are adjusted by Holm's method for all {len(found)} comparisons of networks, losses "
+            "and kinds of pair; intervals are not. Exact p-values, not adjusted, come from a sign-flip test "
+            "of the mean over people, which weights every person equally.",
         ),
     )
 
 
 def accepted_chart(metrics: Mapping[str, Metric], numbers: str) -> Chart:
     return builders.bars(
-        "Share of the pairs of one person that are accepted (true positive rate), by how many of the two "
-        f"photographs show glasses. {numbers}",
+        "Share of the pairs of one person that a network accepts at its threshold (true positive rate), by "
+        "how many of the two photographs show glasses. Each bar is a network with its loss; the new network "
+        f"with mined pairs is trained with and without drawn glasses. {numbers}",
         {
             label: {words: metrics[f"{method}/{kind}_glasses_tpr"] for kind, words in KINDS.items()}
             for method, label in ROWS.items()

@@ -49,7 +49,9 @@ def summary(parameters: SiameseParameters, outcomes: Mapping[str, Outcome]) -> S
             "thresholds": tables.thresholds_table(metrics, seeds),
             "rates": tables.rates_table(evaluated["folds"], f"{seeds} Every fold has its own threshold."),
             "comparisons": evaluation.comparison_table(
-                found, "Differences in AUC on people who are not in the training set."
+                found,
+                "Differences in the area under the ROC curve (AUC) between distances, on people whom no "
+                "network was trained on.",
             ),
             "examples": examples_table(outcomes[f"{PUBLISHED}/{OLD}/0"], metrics[f"threshold/{OLD}"].value),
             "hardest": hardest_table(
@@ -63,7 +65,8 @@ def summary(parameters: SiameseParameters, outcomes: Mapping[str, Outcome]) -> S
                 evaluated["folds"][NEW], metrics[f"threshold/{NEW}/folds"].value
             ),
             "loss": builders.curves(
-                "Contrastive loss of the tutorial's network, of pairs drawn from its training people.",
+                "Training of the tutorial's Siamese network when the tutorial's test people are held out: "
+                "mean contrastive loss of the pairs of training photographs that each epoch draws.",
                 {
                     METHODS[OLD]: [
                         history["train_loss"]

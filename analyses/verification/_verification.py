@@ -198,7 +198,9 @@ def recipe_table(parameters: VerificationParameters, methods: Sequence[str]) -> 
     return recipe_tables.recipe_table(
         {names[method]: parameters.recipe(method) for method in methods},
         {names[method]: additions[method] for method in methods},
-        caption="Hyper-parameters of the tutorial's network and of the new network."
+        caption="Hyper-parameters of the two Siamese networks: the tutorial's network, trained with the "
+        "contrastive loss, and the new network, trained with mined pairs."
         if "mining" in methods
-        else "Hyper-parameters of the two remaining combinations of a network and a loss.",
+        else "Hyper-parameters of the two Siamese networks with the losses exchanged: the tutorial's "
+        "network, trained with mined pairs, and the new network, trained with the contrastive loss.",
     )
