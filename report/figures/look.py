@@ -12,7 +12,7 @@ from results.schema import Chart, Heatmap, Panels, Pictures, Series
 
 WIDTH = 5.5  # inches: the text block of the page
 HEIGHT = 2.2
-SQUARE = 3.3  # inches: width and height of a ROC's drawing
+SQUARE = 2.9  # inches: width and height of a ROC's drawing
 PANEL_HEIGHT, LOW_PANEL_HEIGHT = 1.85, 1.4  # and where there are three rows of panels or more
 TALLEST = 8.0
 ROW = 0.19  # inches that a row of an interval plot takes

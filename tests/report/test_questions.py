@@ -75,11 +75,9 @@ def test_a_mark_shows_the_float_above_its_paragraph_that_no_other_mark_and_no_to
 
 def test_the_pdf_says_what_a_code_in_the_margin_means(workshop: Workshop) -> None:
     made = document(workshop, 'It has some. {{ answers("1a", "1b") }}')
-    assert r"\unnumberednote{Codes in the margin, such as 1a, refer to" in latex.write(
-        made, workshop.templates
-    )
+    assert r"\codes{Codes in the margin, such as 1a, refer to" in latex.write(made, workshop.templates)
     without = replace(made, study=replace(made.study, questions=()))
-    assert r"\unnumberednote{Codes" not in latex.write(without, workshop.templates)
+    assert r"\codes{Codes" not in latex.write(without, workshop.templates)
 
 
 def test_a_mark_within_a_paragraph_stands_at_its_end_where_the_margin_has_room(workshop: Workshop) -> None:
