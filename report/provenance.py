@@ -122,6 +122,6 @@ def _data(results: Mapping[str, Result], program: str) -> list[str]:
         return []
     return [
         f"Data sets and weights: {'; '.join(sorted(described))}.",
-        f"Where a data set is available, `{program} run NAME --media`, with the name of a result in the table, "
-        "draws those of its pictures that cannot be redistributed.",
+        f"Where a data set is available, `{program} run NAME --media`, with the name of a result in the "
+        "table, draws those of its pictures that cannot be redistributed.",
     ]
