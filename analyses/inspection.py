@@ -209,7 +209,7 @@ def as_json(inspection: Inspection) -> dict[str, Any]:
 def layer_table(inspection: Inspection) -> Table:
     found = inspection.ledger
     columns = (
-        layers.LAYER,
+        Column(key="layer", label="Layer", type="code"),
         Column(key="kind", label="Kind"),
         layers.FILTER,
         layers.STRIDE,

@@ -105,7 +105,7 @@ def differences(ledgers: Sequence[Ledger]) -> Table:
                 cells |= {f"parameters{i}": layer.parameters, f"macs{i}": layer.macs}
         rows.append(Row(cells=cells))
     total: dict[str, str | int] = {"layer": "Total of all layers"}
-    columns = [layers.LAYER]
+    columns = [Column(key="layer", label="Layer", type="code")]
     for i, ledger in enumerate(ledgers):
         total |= {f"parameters{i}": ledger.parameters, f"macs{i}": ledger.macs}
         columns += [
