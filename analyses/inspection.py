@@ -32,7 +32,14 @@ class Inspection:
     ledger: Ledger
     readings: tuple[CounterReading, ...]
     differences: tuple[Difference, ...]
+    inputs: tuple[Input, ...]
     failures: Mapping[str, str] = field(default_factory=dict)  # counter → why it has no reading
+
+    @property
+    def given(self) -> str:
+        """Every input as a table has it: "32×32×3", "image: 32×32×3; ids: 16"."""
+        shapes = ((entry.name, layers.shape_text(entry.shape)) for entry in self.inputs)
+        return "; ".join(f"{name}: {shape}" if name else shape for name, shape in shapes)
 
 
 def import_torch() -> None:
@@ -85,13 +92,13 @@ def inspect(
     chosen = counters(against)
     _, found, given = load_and_count(model, inputs, weights)
     if not chosen:
-        return Inspection(found, (), ())
+        return Inspection(found, (), (), given)
     from lab import models
     from lab.counters import CounterError, read, reconcile
 
     if len(given) > 1 or given[0].name or given[0].type:
         reason = "it is asked for models of one input of numbers"
-        return Inspection(found, (), (), {counter: f"{counter}: {reason}" for counter in chosen})
+        return Inspection(found, (), (), given, {counter: f"{counter}: {reason}" for counter in chosen})
     with redirect_stdout(sys.stderr):
         network = models.load(model)
     readings, differences, failures = [], [], {}
@@ -104,7 +111,7 @@ def inspect(
             continue
         readings.append(reading)
         differences += reconcile(found, reading)
-    return Inspection(found, tuple(readings), tuple(differences), failures)
+    return Inspection(found, tuple(readings), tuple(differences), given, failures)
 
 
 def drawing(found: Sequence[Inspection]) -> Network:
@@ -179,6 +186,7 @@ def as_json(inspection: Inspection) -> dict[str, Any]:
     return {
         "model": found.model,
         "input": list(found.input_shape),
+        "inputs": [{"name": entry.name, "shape": list(entry.shape)} for entry in inspection.inputs],
         "totals": {
             "parameters": found.parameters,
             "weights": found.weights,
@@ -201,7 +209,7 @@ def as_json(inspection: Inspection) -> dict[str, Any]:
 def layer_table(inspection: Inspection) -> Table:
     found = inspection.ledger
     columns = (
-        layers.LAYER,
+        Column(key="layer", label="Layer", type="code"),
         Column(key="kind", label="Kind"),
         layers.FILTER,
         layers.STRIDE,
@@ -221,7 +229,7 @@ def layer_table(inspection: Inspection) -> Table:
         text = field if isinstance(field, str) else layers.step_text(field.size) if field else None
         rows.append(row.model_copy(update={"cells": {**row.cells, "kind": layer.kind, "field": text}}))
     return Table(
-        caption=f"{found.model}, layer by layer, for an input of {layers.shape_text(found.input_shape)}.",
+        caption=f"{found.model}, layer by layer, for an input of {inspection.given}.",
         columns=columns,
         rows=(*rows, layers.total(rows, columns)),
         notes=_notes(found),
@@ -274,9 +282,9 @@ def tables(found: Sequence[Inspection], depth: int | None = None) -> list[Table]
     """What `inspect` shows: the totals; the layers, grouped where a depth is said, of several models where
     they differ; what other counters say."""
     ledgers = [entry.ledger for entry in found]
-    shown = [side_by_side.summary(ledgers)]
+    shown = [side_by_side.summary(ledgers, [entry.given for entry in found])]
     if depth:
-        shown += [side_by_side.grouped(ledger, depth) for ledger in ledgers]
+        shown += [side_by_side.grouped(entry.ledger, depth, entry.given) for entry in found]
     elif len(found) > 1:
         shown.append(side_by_side.differences(ledgers))
     else:

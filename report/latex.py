@@ -91,6 +91,7 @@ def write(document: Document, templates: Path, tagged: bool = False) -> str:
         subject=escape(listing([section.title for section in document.sections[:-1]])),
         abstract_id=study.abstract,
         abstract=abstract,
+        asked=escape(study.questions[0].id) if study.questions else "",
         contents=study.contents,
         body="\n\n".join(sections[:-1]),
         appendix=sections[-1],
@@ -206,7 +207,9 @@ def _sections_as_latex(document: Document, tagged: bool) -> list[str]:
     blocks: list[Block] = [*document.abstract]
     for section in document.sections:
         blocks += [raw(boundary), *_heading(section), *section.blocks]
-    marked = rewrite(with_formulas(blocks), lambda element: _as_latex(element, document.items, tagged))
+    marked = rewrite(
+        with_notes(with_formulas(blocks)), lambda element: _as_latex(element, document.items, tagged)
+    )
     text = pandoc.write(
         marked, "--to=latex-smart", "--natbib", "--wrap=preserve", "--syntax-highlighting=none"
     )
@@ -224,6 +227,28 @@ def with_formulas(blocks: list[Block]) -> list[Block]:
         else:
             joined.append(block)
     return joined
+
+
+def with_notes(blocks: list[Block]) -> list[Block]:
+    """How to draw a picture that is not here as a footnote of the paragraph before it, so that a command does
+    not interrupt the text.
+    """
+    noted: list[Block] = []
+    for block in blocks:
+        above = next((n for n in range(len(noted) - 1, -1, -1) if not _is_float(noted[n])), None)
+        if marker(block)[0] == "media" and above is not None and noted[above]["t"] == "Para":
+            words = noted[above]["c"]
+            end = next((n for n, word in enumerate(words) if marker(word)[0] == "answers"), len(words))
+            while end and words[end - 1]["t"] in ("Space", "SoftBreak"):
+                end -= 1
+            noted[above] = {"t": "Para", "c": [*words[:end], {"t": "Note", "c": block["c"][1]}, *words[end:]]}
+        else:
+            noted.append(block)
+    return noted
+
+
+def _is_float(block: Block) -> bool:
+    return marker(block)[0] in ("table", "figure", "written")
 
 
 def _displayed(inline: Block) -> bool:

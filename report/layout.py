@@ -1,11 +1,13 @@
-"""How a compiled study looks: how far floats stand from their first mention, and what pages leave blank.
+"""How a compiled study looks: how far floats stand from their first mention, what pages leave blank, and the
+size of its type.
 
 LaTeX writes the page of every reference to a table or figure into its .aux (`\\refto` in document.tex), and
-poppler draws the pages coarsely, so that no PDF has to be understood here.
+poppler draws the pages coarsely and lists their type, so that no PDF has to be understood here.
 """
 
 from __future__ import annotations
 
+import html
 import re
 import shutil
 import subprocess
@@ -20,6 +22,16 @@ FARTHEST = 3  # pages between a float and its first mention
 NEAR, SHARE_NEAR = 1, 0.5  # pages, and the least share of floats that are no farther
 WIDEST_GAP = 60.0  # points without ink, between ink
 LEAST_INKED = 0.75  # of the text block, on every page before the last of the body
+
+SMALLEST_TYPE = 7.0  # points, but for formulas, whose indices are smaller
+ZOOM = 3  # at which poppler lists type, in whole pixels: the most that it takes
+FORMULAS = re.compile(r"CM|MS|EU|LM(Math|Roman)")  # fonts of formulas: our text is never in these
+TYPE = re.compile(
+    r'<page number="(?P<page>\d+)"'
+    r'|<fontspec id="(?P<id>\d+)" size="(?P<size>\d+)" family="(?P<family>[^"]*)"'
+    r'|<text [^>]*font="(?P<font>\d+)"[^>]*>(?P<text>.*?)</text>',
+    re.DOTALL,
+)
 
 DPI = 36
 PIXEL = 72 / DPI  # points
@@ -54,6 +66,35 @@ def pages(pdf: Path, last: int) -> list[Page]:
     return [_page(rows) for rows in _bitmaps(drawn)]
 
 
+@dataclass(frozen=True)
+class Type:
+    size: float  # points, to a third of one
+    font: str
+    page: int
+    text: str
+
+
+def small_type(pdf: Path) -> list[Type]:
+    """The pieces of text below the smallest type, figures included; none where poppler is not installed."""
+    if not shutil.which("pdftohtml"):
+        return []
+    command = ["pdftohtml", "-xml", "-i", "-hidden", "-zoom", str(ZOOM), "-stdout", str(pdf)]
+    listed = subprocess.run(command, capture_output=True, check=True).stdout.decode(errors="replace")
+    fonts: dict[str, tuple[float, str]] = {}
+    found, page = [], 0
+    for element in TYPE.finditer(listed):
+        if element["page"]:
+            page = int(element["page"])
+        elif element["id"]:
+            fonts[element["id"]] = (int(element["size"]) / ZOOM, element["family"].rpartition("+")[2])
+        else:
+            size, font = fonts[element["font"]]
+            text = html.unescape(re.sub(r"<[^>]*>", "", element["text"])).strip()
+            if text and size < SMALLEST_TYPE and not FORMULAS.match(font):
+                found.append(Type(size, font, page, text))
+    return found
+
+
 def problems(pdf: Path, aux_file: Path, document: Document) -> Iterator[str]:
     """A sentence on each limit that a compiled document breaks."""
     aux = aux_file.read_text("latin-1")
@@ -75,6 +116,19 @@ def problems(pdf: Path, aux_file: Path, document: Document) -> Iterator[str]:
             yield f"page {number} has a gap of {page.gap:.0f} points; at most {WIDEST_GAP:.0f} are right"
         if page.inked < LEAST_INKED:
             yield f"page {number} is filled to {page.inked:.0%} only; at least {LEAST_INKED:.0%} are right"
+    yield from _type_problems(pdf)
+
+
+def _type_problems(pdf: Path) -> Iterator[str]:
+    by_page: dict[int, list[Type]] = {}
+    for piece in small_type(pdf):
+        by_page.setdefault(piece.page, []).append(piece)
+    for page, pieces in by_page.items():
+        least = min(pieces, key=lambda piece: piece.size)
+        yield (
+            f"page {page} has type of {least.size:.1f} points ({least.text[:40]!r}); "
+            f"at least {SMALLEST_TYPE:.0f} are right"
+        )
 
 
 def _floats(document: Document) -> list[Item]:

@@ -106,7 +106,7 @@ def _compose(
         else questions.marked(draft.markdown)
         for name, draft in zip(study.sections, drafts[1:], strict=True)
     }
-    places, origins = questions.text(study.questions, answered), provenance.text(results)
+    places, origins = questions.text(study.questions, answered), provenance.text(results, store.program)
     appendix = f"{places}\n\n## {provenance.RESULTS}\n\n{origins}" if places else origins
     drafts.append(Draft(Path(), "", provenance.TITLE, appendix))
     titles = [f"# {draft.title}" for draft in drafts]

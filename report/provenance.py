@@ -59,8 +59,11 @@ def _row(name: str, result: Result) -> Row:
     )
 
 
-def text(results: Mapping[str, Result]) -> str:
-    """The appendix as Markdown: the table of results, then libraries, data and what was not run."""
+def text(results: Mapping[str, Result], program: str) -> str:
+    """The appendix as Markdown: the table of results, then libraries, data and what was not run.
+
+    `program` is how a reader calls convstudy.
+    """
     if not results:
         return "No result was read."
     return "\n\n".join(
@@ -69,7 +72,7 @@ def text(results: Mapping[str, Result]) -> str:
             "file and the code that produced it.",
             f'::: {{.table target="{TARGET}"}}\n:::',
             *_libraries(results),
-            *_data(results),
+            *_data(results, program),
             *_notes(results),
         ]
     )
@@ -111,9 +114,9 @@ def _licence(text: str) -> str:
     return markdown(text) if text.startswith("no licence") else f"licence {markdown(text)}"
 
 
-def _data(results: Mapping[str, Result]) -> list[str]:
-    """One paragraph on the data sets and weights that results were measured on. One content is described
-    once, although an earlier result may say the same of it in other words.
+def _data(results: Mapping[str, Result], program: str) -> list[str]:
+    """The data sets and weights that results were measured on, and how to draw pictures of them. One content
+    is described once, although an earlier result may say the same of it in other words.
     """
     described: dict[tuple[str, str], str] = {}
     for result in results.values():
@@ -124,4 +127,10 @@ def _data(results: Mapping[str, Result]) -> list[str]:
                 + (f" ({markdown('; '.join(data.notes))})" if data.notes else "")
             )
             described.setdefault((data.name, data.fingerprint), words)
-    return [f"Data sets and weights: {'; '.join(sorted(described.values()))}."] if described else []
+    if not described:
+        return []
+    return [
+        f"Data sets and weights: {'; '.join(sorted(described.values()))}.",
+        f"Where a data set is available, `{program} run NAME --media`, with the name of a result in the "
+        "table, draws those of its pictures that cannot be redistributed.",
+    ]

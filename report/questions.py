@@ -14,6 +14,8 @@ from report.formatting import listing, markdown
 MARK = re.compile(r'(?:\[[^\]]*\])?\{\.answers questions="([^"]*)"\}')
 #: A table or figure that begins behind a mark, or behind another one.
 FLOAT = re.compile(r'\s*\n\s*\n::: \{\.(?:table|figure) target="([^"]+)"\}(?:\s*\n:::)?')
+#: One that ends a text.
+FLOAT_ABOVE = re.compile(r'(?:\A|\n)::: \{\.(?:table|figure) target="([^"]+)"\}\s*\n:::\s*\Z')
 #: What a paragraph refers to, but for sections.
 REFERENCE = re.compile(r'\{\.ref target="(?!section:)([^"]+)"\}')
 PARAGRAPH = re.compile(r"\n\s*\n")
@@ -45,17 +47,32 @@ def mark(ids: Sequence[str]) -> str:
 
 def marked(text: str) -> dict[str, tuple[str, ...]]:
     """The questions that rendered Markdown answers, each with the tables and figures that its paragraph
-    refers to, and those right below.
+    refers to, those right above it, and those right below.
+
+    One between two marked paragraphs belongs to the upper one, and one above a paragraph that begins a new
+    topic, with words in bold, to what came before.
     """
     found: dict[str, tuple[str, ...]] = {}
+    taken = 0  # the end of what the last mark shows
     for place in MARK.finditer(text):
-        paragraph = PARAGRAPH.split(text[: place.start()].rstrip())[-1]
+        before, paragraph = _last_paragraph(text[: place.start()].rstrip())
         shown, end = REFERENCE.findall(paragraph), place.end()
+        while not paragraph.startswith("**") and (above := FLOAT_ABOVE.search(before)):
+            if above.start() < taken:
+                break
+            shown, before = [above[1], *shown], before[: above.start()]
         while below := FLOAT.match(text, end):
             shown, end = [*shown, below[1]], below.end()
+        taken = end
         for one in place[1].split():
             found[one] = tuple(dict.fromkeys((*found.get(one, ()), *shown)))
     return found
+
+
+def _last_paragraph(text: str) -> tuple[str, str]:
+    """What stands before the last paragraph of a text, and the paragraph."""
+    *_, gap = (0, *(gap.end() for gap in PARAGRAPH.finditer(text)))
+    return text[:gap], text[gap:]
 
 
 def attached(blocks: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -100,6 +117,8 @@ def named(template: str) -> set[str]:
     return {one for call in CALL.findall(template) for one in re.findall(r'"([^"]+)"', call)}
 
 
+CODES = "A code in the margin names the question that the paragraph beside it answers."
+
 #: By section, the questions that it answers, each with the tables and figures that show the answer.
 Answers = Mapping[str, Mapping[str, Sequence[str]]]
 
@@ -130,4 +149,4 @@ def text(questions: Sequence[Question], sections: Answers) -> str:
         ]
         where = listing([f'[]{{.ref target="{target}"}}' for target in dict.fromkeys(targets)])
         lines.append(f"- **{markdown(one.id)}** {markdown(one.text)} {where or 'not answered'}.")
-    return "## Where each question is answered\n\n" + "\n".join(lines)
+    return f"## Where each question is answered\n\n{CODES}\n\n" + "\n".join(lines)

@@ -104,7 +104,7 @@ def test_inspect_prints_exactly_the_promised_keys(convstudy):
     finished = convstudy("inspect", "resnet18", "--json")
     assert finished.returncode == 0, finished.stderr
     found = json.loads(finished.stdout)
-    assert set(found) == {"model", "input", "totals", "layers", "counters", "differences"}
+    assert set(found) == {"model", "input", "inputs", "totals", "layers", "counters", "differences"}
     assert set(found["totals"]) == {"parameters", "weights", "biases", "activations", "macs"}
     assert set(found["counters"]) == {"fvcore", "torch", "torchinfo"}
     assert found["counters"]["torch"] == 2 * found["totals"]["macs"]
@@ -126,11 +126,26 @@ def test_inspect_counts_a_model_of_the_users_own(convstudy, tmp_path):
     assert str(3 * 3 * 3 * 8 * 256 + 8 * 256 * 5) in rows[-1]
 
 
+def test_inspect_names_every_input_of_a_model_of_several(convstudy, tmp_path):
+    (tmp_path / "twonets.py").write_text(
+        "from torch import nn\n\nclass Two(nn.Module):\n"
+        "    def __init__(self):\n        super().__init__()\n"
+        "        self.conv, self.table = nn.Conv2d(3, 4, 3), nn.Embedding(10, 4)\n"
+        "    def forward(self, image, ids):\n"
+        "        return self.conv(image).mean((2, 3)) + self.table(ids).mean(1)\n"
+    )
+    inputs = ("--input", "image=3x16x8", "--input", "ids=5:long")
+    finished = convstudy("inspect", "twonets:Two", *inputs, "--markdown", "--against", "none")
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stdout.count("image: 16×8×3; ids: 5") == 2, "in the totals and above the layers"
+
+
 def test_inspect_writes_a_page(convstudy, tmp_path):
     page = tmp_path / "net.html"
     finished = convstudy("inspect", "alexnet", "--against", "none", "--html", str(page))
     assert finished.returncode == 0, finished.stderr
     assert "61,090,496" in page.read_text()
+    assert "<code>classifier.<wbr>1</code>" in page.read_text(), "a long name breaks"
     assert 'data-kind="network"' in page.read_text() and 'data-row="classifier.1"' in page.read_text()
 
 

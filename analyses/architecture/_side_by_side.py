@@ -12,14 +12,14 @@ BYTES = 4  # of a weight in single precision
 ADDED = ("weights", "biases", "parameters", "activations", "macs")
 
 
-def summary(ledgers: Sequence[Ledger]) -> Table:
+def summary(ledgers: Sequence[Ledger], given: Sequence[str]) -> Table:
     """A row a model: what it is given, and its totals."""
     rows = []
-    for ledger in ledgers:
+    for ledger, inputs in zip(ledgers, given, strict=True):
         called = [layer for layer in ledger.layers if layer.output_shape]
         cells = {
             "model": ledger.model,
-            "input": layers.shape_text(ledger.input_shape),
+            "input": inputs,
             "output": layers.output_text(called[-1]) if called else "",
             "calls": len(called),
             "parameters": ledger.parameters,
@@ -47,7 +47,7 @@ def summary(ledgers: Sequence[Ledger]) -> Table:
     )
 
 
-def grouped(ledger: Ledger, depth: int) -> Table:
+def grouped(ledger: Ledger, depth: int, given: str) -> Table:
     """A row for every module that is `depth` names deep in the model, with all that is inside of it."""
     groups: dict[str, list[Layer]] = {}
     for layer in ledger.layers:
@@ -70,8 +70,7 @@ def grouped(ledger: Ledger, depth: int) -> Table:
         missing = tuple(dict.fromkeys(name for layer in inside for name in layer.uncounted))
         rows.append(Row(cells={k: v for k, v in cells.items() if v != ""}, partial=missing))
     return Table(
-        caption=f"{ledger.model} by modules {depth} deep, for an input of "
-        f"{layers.shape_text(ledger.input_shape)}.",
+        caption=f"{ledger.model} by modules {depth} deep, for an input of {given}.",
         columns=columns,
         rows=(*rows, layers.total(rows, columns)),
     )
@@ -106,7 +105,7 @@ def differences(ledgers: Sequence[Ledger]) -> Table:
                 cells |= {f"parameters{i}": layer.parameters, f"macs{i}": layer.macs}
         rows.append(Row(cells=cells))
     total: dict[str, str | int] = {"layer": "Total of all layers"}
-    columns = [layers.LAYER]
+    columns = [Column(key="layer", label="Layer", type="code")]
     for i, ledger in enumerate(ledgers):
         total |= {f"parameters{i}": ledger.parameters, f"macs{i}": ledger.macs}
         columns += [

@@ -170,7 +170,9 @@ def _shares(rows: Sequence[Row]) -> dict[str, list[float]]:
 def _figure(shares: Mapping[str, list[float]]) -> Chart:
     labels = {"activations": "Activations", "weights": "Weights", "macs": "MACs"}
     return builders.bars(
-        "Share of the activations, weights and multiply–accumulates of VGG-19 in each stage.",
+        "Share of the activations, weights and multiply–accumulates (MACs) of VGG-19, for one image, in each "
+        "of its five stages, which end with a pooling, and in its dense layers. The input is counted in the "
+        "first stage; bars of one kind sum to 100%.",
         {label: dict(zip(STAGES, shares[key], strict=True)) for key, label in labels.items()},
         builders.percent("Share of the total"),
         x="Stage",

@@ -55,8 +55,8 @@ def _by_threshold(
     counts = ", ".join(f"{len(remaining[threshold])} at {threshold:g}" for threshold in shown)
     return Pictures(
         caption=f"Non-maximum suppression of the {len(places)} proposals of a small detector for one drawn "
-        "digit, at thresholds of the intersection over union (IoU) above which a box is removed. Solid boxes "
-        "remain; dotted ones are removed.",
+        "digit, at thresholds of the intersection over union (IoU) above which a box is removed. Boxes that "
+        "remain have bright lines between dark edges; those that are removed have thin lines.",
         alt=f"The example with its boxes at {len(shown)} thresholds; of {len(places)} remain {counts}.",
         columns=len(shown),
         pictures=tuple(
@@ -85,7 +85,7 @@ def _example(
     return Pictures(
         caption="From anchors to a box, on a canvas with one handwritten digit. Left: the true box, and the "
         "anchors of the best proposal and of two corners. Middle: the proposals whose objectness is above "
-        f"{least:.0%}, the candidates. Right: the true box, and "
+        f"{least:.0%}, the candidates, as thin lines. Right: the true box, and "
         + ("the proposal that remains" if len(kept) == 1 else "the proposals that remain")
         + " after non-maximum suppression.",
         alt=f"One canvas three times: with anchors, with all candidates, with what remains. {words}.",
@@ -118,8 +118,8 @@ def _objectness(objectness: Sequence[float], highest: float) -> Heatmap:
     axis = Axis(label="Column of the cell", categories=tuple(map(str, range(cells))))
     return Heatmap(
         caption="Objectness that the network gives each cell of the example, from 0 to 1. Rows and "
-        "columns are those of the feature map, counted from 0 at the upper left. The highest value is in row "
-        f"{row}, column {column}.",
+        "columns are those of the feature map, counted from 0 at the upper left. The frame is around the "
+        f"highest value, in row {row}, column {column}.",
         alt=f"A grid of {cells} by {cells} cells; the highest objectness is {highest:.3f}.",
         x=axis,
         y=axis.model_copy(update={"label": "Row of the cell"}),
@@ -129,6 +129,7 @@ def _objectness(objectness: Sequence[float], highest: float) -> Heatmap:
         ),
         value_label="Objectness",
         numbers=True,
+        framed=(row, column),
     )
 
 

@@ -101,11 +101,11 @@ def chosen_table(parameters: TeacherParameters, teachers: Sequence[Outcome]) -> 
 
 def k_chart(parameters: TeacherParameters, metrics: Mapping[str, Metric]) -> Chart:
     return builders.trend(
-        "Test accuracy of the student by the number K of unlabelled images that the teacher selects per "
-        f"class ({metrics['data/labelled'].value:,} labelled and {metrics['data/unlabelled'].value:,} "
-        f"unlabelled "
-        "images). Points are means; horizontal lines are the teacher and the student's architecture trained "
-        "on the labelled images alone.",
+        f"Test accuracy of the fine-tuned student on {parameters.data.title} by the number K of unlabelled "
+        f"images that the teacher selects per class, of {metrics['data/unlabelled'].value:,} in all; "
+        f"{metrics['data/labelled'].value:,} images are labelled. Points are means, on a logarithmic axis; "
+        "the dashed lines are the means of the teacher and of the student's architecture trained on the "
+        "labelled images alone.",
         {"Student": {float(k): metrics[f"k/{k}/test_accuracy"] for k in parameters.k}},
         builders.percent("Test accuracy"),
         x=Axis(label="K, images selected per class", scale="log"),
@@ -129,8 +129,9 @@ def precision_chart(parameters: TeacherParameters, teachers: Sequence[Outcome]) 
     )
     return Chart(
         kind="line",
-        caption="Share of correct labels among the selected images by their rank within their class, from "
-        f"the image of which the teacher is most confident. Each point is of {parameters.bin} ranks and a "
+        caption="Share of correct labels among the images that the teacher selects from "
+        f"{parameters.data.title}, by their rank within their class, from the image of which it is most "
+        f"confident. Each point is of {parameters.bin} ranks and a "
         f"mean over {counted(parameters.seeds, 'seeds')}; the band reaches from the lowest to the highest.",
         alt=f"The share of correct labels falls from {series.y[0]:.0f}% among the first ranks to "
         f"{series.y[-1]:.0f}% among the last.",

@@ -148,8 +148,9 @@ def harder_table(found: Mapping[str, evaluation.Comparison], prefix: str, number
             for method, label in ROWS.items()
         ],
         notes=(
-            "Intervals and p-values are computed as for the comparisons of networks and losses, in one "
-            "family. The exact test uses the mean over people, which weights every person equally.",
+            f"p-values are adjusted by Holm's method for all {len(found)} comparisons of networks, losses "
+            "and kinds of pair; intervals are not. Exact p-values, not adjusted, come from a sign-flip test "
+            "of the mean over people, which weights every person equally.",
         ),
     )
 

@@ -7,7 +7,7 @@ from math import ceil, floor, log10
 from typing import TYPE_CHECKING, Any
 
 from report.figures.axes import axis_title, set_ticks, tick_label
-from report.figures.look import COLOUR_MAP, INK, MOST_VECTOR_CELLS, SIGNED_COLOUR_MAP
+from report.figures.look import COLOUR_MAP, EDGE, FRAME, INK, MOST_VECTOR_CELLS, PAPER, SIGNED_COLOUR_MAP
 from results.schema import Heatmap
 from results.text import number
 
@@ -43,6 +43,8 @@ def draw_heatmap(drawing: Drawing, axes: Axes, figure: Heatmap) -> None:
                 axes.text(
                     j, i, number(value, ".3g"), ha="center", va="center", color=INK if light else "white"
                 )
+    if figure.framed is not None:
+        _frame(axes, *figure.framed)
     width, height = drawing.get_size_inches()
     set_ticks(figure.x, axes.xaxis, width - 1.5)
     set_ticks(figure.y, axes.yaxis, height - 0.9)
@@ -50,6 +52,21 @@ def draw_heatmap(drawing: Drawing, axes: Axes, figure: Heatmap) -> None:
         axes.spines[side].set_visible(False)
     axes.set_xlabel(axis_title(figure.x))
     axes.set_ylabel(axis_title(figure.y))
+
+
+def _frame(axes: Axes, row: int, column: int) -> None:
+    """A dark line around a cell, between light edges: it shows on every colour."""
+    from matplotlib.patches import Rectangle
+    from matplotlib.patheffects import withStroke
+
+    around = withStroke(linewidth=FRAME + 2 * EDGE, foreground=PAPER)
+    line: dict[str, Any] = {
+        "facecolor": "none",
+        "edgecolor": INK,
+        "linewidth": FRAME,
+        "path_effects": [around],
+    }
+    axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, zorder=3, clip_on=False, **line))
 
 
 def _colour_scale(figure: Heatmap, values: Sequence[float], signed: bool) -> Any:

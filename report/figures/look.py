@@ -12,7 +12,7 @@ from results.schema import Chart, Heatmap, Panels, Pictures, Series
 
 WIDTH = 5.5  # inches: the text block of the page
 HEIGHT = 2.2
-SQUARE = 3.3  # inches: width and height of a ROC's drawing
+SQUARE = 2.9  # inches: width and height of a ROC's drawing
 PANEL_HEIGHT, LOW_PANEL_HEIGHT = 1.85, 1.4  # and where there are three rows of panels or more
 TALLEST = 8.0
 ROW = 0.165  # inches that a row of an interval plot takes
@@ -36,6 +36,10 @@ BOXES: dict[str, tuple[str, Any, float, str]] = {
     "anchor": ("#A8447F", (0, (7, 1.5, 1.5, 1.5)), 1.2, PAPER),
 }
 EDGE = 0.5  # points on each side of a box's line
+FRAME = 2.0  # points: the line around a cell of a heatmap
+#: More boxes of one style than this on a picture are thinner, and removed ones dark hair lines.
+MOST_PLAIN_BOXES = 8
+DENSE_BOXES = BOXES | {"suppressed": ("#00344F", "-", 0.45, ""), "kept": ("#F2B134", "-", 1.0, INK)}
 FADED = 0.55  # share of its contrast with paper that a picture keeps below boxes
 GREY = "#7F7F7F"  # of lines to compare with
 REFERENCE: Any = {"color": GREY, "linewidth": 0.8, "linestyle": (0, (4, 2)), "zorder": 1}

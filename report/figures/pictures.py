@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
-from report.figures.look import BOXES, EDGE, FADED, FONT_SIZE, INK, PAPER
+from report.figures.look import (
+    BOXES,
+    DENSE_BOXES,
+    EDGE,
+    FADED,
+    FONT_SIZE,
+    INK,
+    MOST_PLAIN_BOXES,
+    PAPER,
+)
 from results.schema import Box, Pictures
 
 if TYPE_CHECKING:
@@ -39,33 +49,47 @@ def draw_pictures(drawing: Drawing, figure: Pictures, id: str) -> Axes:
             axes.set_title(picture.title, fontsize=FONT_SIZE - 1, pad=2)
         unit = width / (72 * drawing.get_figwidth() / across)  # of the picture, to a point
         taken: list[Bbox] = []
+        lines = _lines([box.style for box in picture.boxes])
         for k, box in enumerate(picture.boxes):
-            _box(axes, box, f"{id}-box-{n}-{k}", unit, taken)
+            _box(axes, box, lines[box.style], f"{id}-box-{n}-{k}", unit, taken)
         axes.set_xlim(0, width)
         axes.set_ylim(height, 0)
     if figure.legend:
-        handles = [Line2D([], [], label=words, **_line(style)) for style, words in figure.legend]
+        lines = {
+            style: line
+            for picture in reversed(figure.pictures)
+            for style, line in _lines([box.style for box in picture.boxes]).items()
+        }
+        handles = [
+            Line2D([], [], label=words, **lines.get(style, _line(style))) for style, words in figure.legend
+        ]
         drawing.legend(handles=handles, loc="outside lower center", ncols=len(handles))
     last: Axes = places[len(figure.pictures) - 1]
     return last
 
 
-def _line(style: str) -> dict[str, Any]:
-    """A line between edges, which shows on every picture."""
+def _lines(styles: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """The line of each style on one picture, thinner where its boxes are many."""
+    return {style: _line(style, dense=n > MOST_PLAIN_BOXES) for style, n in Counter(styles).items()}
+
+
+def _line(style: str, dense: bool = False) -> dict[str, Any]:
+    """A line between edges, which shows on every picture. One without a colour of its edge has a second path
+    below it all the same, which the site colours where a reader keeps the box.
+    """
     from matplotlib.patheffects import withStroke
 
-    colour, dashes, width, edge = BOXES[style]
-    around = withStroke(linewidth=width + 2 * EDGE, foreground=edge)
+    colour, dashes, width, edge = (DENSE_BOXES if dense else BOXES)[style]
+    around = withStroke(linewidth=width + (2 * EDGE if edge else 0), foreground=edge or colour)
     return {"color": colour, "linestyle": dashes, "linewidth": width, "path_effects": [around]}
 
 
-def _box(axes: Axes, box: Box, gid: str, unit: float, taken: list[Bbox]) -> None:
+def _box(axes: Axes, box: Box, line: Mapping[str, Any], gid: str, unit: float, taken: list[Bbox]) -> None:
     """A square, and its label in the first corner that is free of the labels `taken` so far; unit: of the
     picture, to a point.
     """
     half = box.width / 2
     left, top, right, bottom = box.column - half, box.row - half, box.column + half, box.row + half
-    line = _line(box.style)
     over = 3.0 if box.style in ("kept", "truth") else 2.0
     (drawn,) = axes.plot(
         (left, right, right, left, left), (top, top, bottom, bottom, top), zorder=over, **line

@@ -154,7 +154,8 @@ class Heatmap(Record):
     """A matrix drawn as cells; rows from top to bottom, values printed in the cells where `numbers`.
 
     Values of both signs are coloured from a white zero, and their logarithms further out. scale: "log"
-    colours by logarithm and leaves zeros blank; no value is then below zero.
+    colours by logarithm and leaves zeros blank; no value is then below zero. framed: row and column of a cell
+    that the caption speaks of.
     """
 
     kind: Literal["heatmap"] = "heatmap"
@@ -166,6 +167,15 @@ class Heatmap(Record):
     value_label: str
     numbers: bool = False
     scale: Literal["linear", "log"] = "linear"
+    framed: tuple[int, int] | None = None
+
+    @model_validator(mode="after")
+    def a_frame_is_around_a_cell(self) -> Self:
+        if self.framed is not None:
+            row, column = self.framed
+            if not (0 <= row < len(self.values) and 0 <= column < len(self.values[row])):
+                raise ValueError(f"a heatmap frames its cell {self.framed}, which it does not have")
+        return self
 
     @model_validator(mode="after")
     def a_logarithm_is_of_positive_values(self) -> Self:

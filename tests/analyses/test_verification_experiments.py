@@ -100,6 +100,8 @@ def test_siamese_networks_are_judged_beside_pixels_on_every_split(convstudy, tmp
     assert all(row["fpr"].low <= row["fpr"].value <= row["fpr"].high for row in fixed)
     assert chosen["Tutorial's", "Tutorial's network, contrastive loss"]["threshold"] == threshold
     assert chosen["Folds", "Raw pixels"]["people"] == 6, "of twelve people in two folds"
+    fixed = [row.cells["chosen"] for row in result.tables["rates"].rows]
+    assert fixed == ["1%"] * 4 + ["10%"] * 4, "balanced thresholds stand in the table of thresholds alone"
     compared = {name for name in metrics if name.endswith("/auc_p")}
     assert "mining_over_contrastive/folds/auc_p" in compared
     assert "mining_over_contrastive/heldout_split/auc_p" not in compared, "it is in the study of glasses"

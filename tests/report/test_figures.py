@@ -211,6 +211,31 @@ def test_boxes_differ_without_colour() -> None:
     assert brightness(kept) - brightness(around_kept) > 0.5
 
 
+def test_many_removed_boxes_are_hair_lines_that_stay_apart() -> None:
+    def widths(number: int) -> set[str]:
+        figure = EXAMPLES["boxes"]
+        assert isinstance(figure, Pictures)
+        box = figure.pictures[0].boxes[0].model_copy(update={"style": "suppressed", "label": ""})
+        boxes = tuple(box.model_copy(update={"column": 10.0 + n / 4}) for n in range(number))
+        one = figure.model_copy(
+            update={"pictures": (figure.pictures[0].model_copy(update={"boxes": boxes}),), "legend": ()}
+        )
+        return set(re.findall(r'stroke-width="([\d.]+)"', figures.svg(one, "f")))
+
+    assert max(map(float, widths(3))) > 1.5
+    assert max(map(float, widths(31))) < 0.6
+
+
+WIDE = ((1.0, 2.0, 3.0), (2.0, 3.0, 4.0), (0.0, 0.0, 0.0))
+
+
+def test_a_framed_cell_has_a_line_around_it_and_must_exist() -> None:
+    plain, framed = (figures.svg(heat(WIDE, framed=cell), "f") for cell in (None, (1, 2)))
+    assert framed.count("<path") == plain.count("<path") + 2
+    with pytest.raises(ValidationError, match=r"frames its cell \(1, 0\)"):
+        heat(((1.0, 2.0),), framed=(1, 0))
+
+
 def test_names_of_categories_keep_clear_of_each_other() -> None:
     root = ET.fromstring(figures.svg(EXAMPLES["memory"], "f"))
     ticks = [t for t in root.iter(f"{SVG}text") if re.match(r"\d+ [A-Z]{2}", t.text or "")]

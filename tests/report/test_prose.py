@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +13,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from report import pandoc
+from report import latex, pandoc
 from report.bibliography import bibliography_keys
 from report.document import Block, Document, elements, marker
 from report.drafts import ProseError
 from report.formatting import markdown
 from report.prose import compose
+from report.questions import Question
 from report.study import load
 from results.schema import Chart, Media, Panels
 from tests.report.conftest import TEMPLATES, Workshop, refusal, trained, vgg19
@@ -548,6 +551,19 @@ def test_a_picture_that_is_not_here_is_a_sentence_with_its_command(workshop: Wor
     words = text_of(section.blocks)
     assert "Four textures cannot be redistributed" in words
     assert "run classification.trained --media draws them" in words
+
+
+def test_in_the_pdf_the_command_for_a_picture_is_a_footnote_of_the_paragraph_before_it(
+    workshop: Workshop,
+) -> None:
+    about = '% do about("classification.trained")'
+    shown = '{{ ref("results") }} lists them. {{ answers("1") }}\n\n{{ table("results") }}'
+    text = f'# Samples\n{about}\n\n{shown}\n\n{{{{ media("samples", "Four textures") }}}}\n'
+    workshop.section("layers", text)
+    study = replace(workshop.study("layers"), questions=(Question("1", "Which?"),))
+    tex = latex.write(compose(study, workshop.templates, workshop.store), workshop.templates)
+    assert re.search(r"lists\s+them\.\\footnote\{Four\s+textures\s+cannot", tex)
+    assert re.search(r"available\.\}\s*\\answers\{1\}", tex) and r"\begin{media}" not in tex
 
 
 def test_a_picture_that_is_here_is_a_numbered_figure(workshop: Workshop) -> None:

@@ -64,6 +64,22 @@ def test_a_mark_shows_what_its_paragraph_refers_to_and_every_float_right_below()
     assert marked("Above.\n\n" + paragraph.replace(". [1]", ".\n\n[1]")) == {"1": ("a.b/far",)}
 
 
+def test_a_mark_shows_the_float_above_its_paragraph_that_no_other_mark_and_no_topic_before_it_has() -> None:
+    table, figure = '::: {.table target="a.b/t"}\n:::', '::: {.figure target="a.b/f"}\n:::'
+    mark = '[1]{.answers questions="1"}'
+    assert marked("\n\n".join(["Listed.", table, figure, f"It sums. {mark}"])) == {"1": ("a.b/t", "a.b/f")}
+    assert marked("\n\n".join(["Listed.", table, f"**New.** It sums. {mark}"])) == {"1": ()}
+    other = 'Listed. [2]{.answers questions="2"}'
+    assert marked("\n\n".join([other, table, f"It sums. {mark}"])) == {"2": ("a.b/t",), "1": ()}
+
+
+def test_the_pdf_says_what_a_code_in_the_margin_means(workshop: Workshop) -> None:
+    made = document(workshop, 'It has some. {{ answers("1a", "1b") }}')
+    assert r"\codes{Codes in the margin, such as 1a, refer to" in latex.write(made, workshop.templates)
+    without = replace(made, study=replace(made.study, questions=()))
+    assert r"\codes{Codes" not in latex.write(without, workshop.templates)
+
+
 def test_a_mark_within_a_paragraph_stands_at_its_end_where_the_margin_has_room(workshop: Workshop) -> None:
     made = document(workshop, 'It has. {{ answers("1a") }}\nIt does. {{ answers("1b") }}\nSo be it.')
     (paragraph,) = made.sections[0].blocks

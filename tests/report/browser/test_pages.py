@@ -12,6 +12,10 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from report import html
+from results.schema import Column, Row
+from tests.report.conftest import vgg19
+
 PAGES = (
     "index.html", "small/index.html", "small/layers.html", "small/training.html", "small/provenance.html",
     "small/lost.html", "small/trained.html", "results/index.html", "results/architecture.vgg19.html",
@@ -239,3 +243,17 @@ def test_the_first_stop_of_the_keyboard_skips_to_the_text(show: Any) -> None:
     assert page.evaluate("document.activeElement.className") == "skip"
     page.keyboard.press("Enter")
     assert page.evaluate("document.activeElement.id") == "content"
+
+
+def test_a_layer_table_of_twelve_columns_fits_a_window(show: Any, folder: Path) -> None:
+    table = vgg19().tables["layers"]
+    name = "encoder.layers.encoder_layer_11.self_attention.out_projection"
+    columns = (
+        Column(key="layer", label="Layer", type="code"),
+        *(Column(key=f"n{n}", label=f"Count {n}", type="integer") for n in range(11)),
+    )
+    row = Row(cells={"layer": name, **{f"n{n}": 10_000_000 for n in range(11)}})
+    made = table.model_copy(update={"columns": columns, "rows": (row,), "notes": ()})
+    (folder / "wide.html").write_bytes(html.table_page("Wide", [made]))
+    box = show("wide.html").locator(".scroll")
+    assert box.evaluate("(box) => box.scrollWidth <= box.clientWidth")
