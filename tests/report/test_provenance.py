@@ -17,7 +17,7 @@ def noted(result: Result, note: str, fingerprint: str = "a" * 64) -> Result:
 
 def test_data_of_one_content_is_described_once_although_two_results_put_it_differently() -> None:
     first, second = (noted(vgg19(), note) for note in ("1 file was left out", "one file is no image"))
-    told = provenance.text({"a": first, "b": second})
+    told = provenance.text({"a": first, "b": second}, "runner")
     assert told.count("(fingerprint") == 1 and "1 file was left out" in told
     third = noted(vgg19(), "one file is no image", "b" * 64)
-    assert provenance.text({"a": first, "b": second, "c": third}).count("(fingerprint") == 2
+    assert provenance.text({"a": first, "b": second, "c": third}, "runner").count("(fingerprint") == 2
