@@ -56,6 +56,8 @@ TEMPLATES = Path(__file__).parents[1] / "templates"
 RESERVED_STUDIES = ("assets", "results")
 RESERVED_SECTIONS = ("index",)
 
+MOST_NAMED = 8  # metrics of one kind that are named one by one beside a finding
+
 #: The parts of the style and of the script, in the order in which they are joined.
 STYLES = (
     "frame", "text", "notes", "cards", "tables", "figures", "large", "search", "home", "live", "touch",
@@ -358,6 +360,25 @@ def _breakable(code: str) -> Markup:
     return Markup(re.sub(r"([/._|-])(?=\w)", r"\1<wbr>", str(escape(code))))
 
 
+def _grouped(metrics: Sequence[str]) -> list[tuple[str, str, int]]:
+    """The metrics that a finding rests on, for a list to be read: each with its name and 1; of many that
+    begin and end alike the first, with what they share and their number.
+    """
+    groups: dict[str, list[str]] = {}
+    for name in metrics:
+        parts = name.split("/")
+        groups.setdefault(f"{parts[0]}/…/{parts[-1]}", []).append(name)
+    return [
+        shown
+        for pattern, names in groups.items()
+        for shown in (
+            [(names[0], pattern, len(names))]
+            if len(names) > MOST_NAMED
+            else [(name, name, 1) for name in names]
+        )
+    ]
+
+
 @cache
 def _environment(templates: Path) -> jinja2.Environment:
     environment = jinja2.Environment(
@@ -374,6 +395,7 @@ def _environment(templates: Path) -> jinja2.Environment:
         "listing": lambda words: formatting.listing(list(words)),
         "duration": formatting.duration,
         "fragment": html_text.fragment,
+        "grouped": _grouped,
         "metric_text": _metric_text,
         "number": formatting.number,
         "sentence": _sentence,

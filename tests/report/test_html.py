@@ -179,6 +179,24 @@ def test_the_page_of_a_result_shows_intervals_bounds_findings_and_provenance(wor
         assert fact in facts
 
 
+def test_a_finding_on_many_metrics_of_one_kind_names_the_kind_and_their_number(workshop: Workshop) -> None:
+    known = vgg19()
+    metric = known.metrics["accuracy"]
+    many = {f"factor/{number}/difference": metric for number in range(9)}
+    finding = known.findings["dense_holds_most"].model_copy(
+        update={"metrics": (*many, "accuracy", "factor/0/p"), "sentences": {}}
+    )
+    result = known.model_copy(
+        update={"metrics": known.metrics | many | {"factor/0/p": metric}, "findings": {"some": finding}}
+    )
+    page = parse(html.write_result(result, workshop.templates)["results/architecture.vgg19.html"])
+    rests = page.one("li", id="architecture.vgg19/finding:some").one("small")
+    assert rests.text() == "Rests on factor/…/difference (9), accuracy, factor/0/p"
+    assert [link.attributes["href"] for link in rests.all("a")] == [
+        f"#architecture.vgg19/{name}" for name in ("factor/0/difference", "accuracy", "factor/0/p")
+    ]
+
+
 def test_the_page_of_a_result_leads_back_to_the_sections_that_print_it(workshop: Workshop) -> None:
     files = site(workshop.document(), workshop.templates)
     page = parse(files["results/architecture.vgg19.html"])
