@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 
 from report.formatting import duration, listing, markdown
 from results.schema import Column, Result, Row, Table
@@ -29,34 +29,38 @@ CODES = ("analysis", "source", "key", "commit")
 
 
 def table(results: Mapping[str, Result]) -> Table:
-    """One row a result: which code made it, from which inputs, where, when and how long it took."""
+    """One row a result: which code made it, from which inputs, where, when and how long it took. A profile
+    that all share stands in the caption.
+    """
+    profiles = {result.profile for result in results.values()}
+    shared = f" All are of the profile {min(profiles)}." if len(profiles) == 1 else ""
+    columns = {key: label for key, label in COLUMNS.items() if not (shared and key == "profile")}
     return Table(
         caption="Results that this document rests on: version and source hash of the analysis, cache key of "
-        "code, parameters, data and libraries, and commit (+ where files were changed).",
+        f"code, parameters, data and libraries, and commit (+ where files were changed).{shared}",
         columns=tuple(
             Column(key=key, label=label, type="code" if key in CODES else "text", format="")
-            for key, label in COLUMNS.items()
+            for key, label in columns.items()
         ),
-        rows=tuple(_row(name, result) for name, result in results.items()),
+        rows=tuple(_row(name, result, columns) for name, result in results.items()),
         notes=(),
     )
 
 
-def _row(name: str, result: Result) -> Row:
+def _row(name: str, result: Result, columns: Container[str]) -> Row:
     origin = result.provenance
-    return Row(
-        cells={
-            "analysis": name,
-            "profile": result.profile,
-            "version": origin.analysis_version,
-            "source": origin.source_hash[:8],
-            "key": origin.cache_key[:8],
-            "commit": origin.git_commit[:8] + ("+" if origin.git_commit and origin.git_dirty else ""),
-            "device": origin.device,
-            "created": origin.created[:10],
-            "time": duration(origin.wall_seconds),
-        }
-    )
+    cells = {
+        "analysis": name,
+        "profile": result.profile,
+        "version": origin.analysis_version,
+        "source": origin.source_hash[:8],
+        "key": origin.cache_key[:8],
+        "commit": origin.git_commit[:8] + ("+" if origin.git_commit and origin.git_dirty else ""),
+        "device": origin.device,
+        "created": origin.created[:10],
+        "time": duration(origin.wall_seconds),
+    }
+    return Row(cells={key: value for key, value in cells.items() if key in columns})
 
 
 def text(results: Mapping[str, Result], program: str) -> str:

@@ -21,3 +21,11 @@ def test_data_of_one_content_is_described_once_although_two_results_put_it_diffe
     assert told.count("(fingerprint") == 1 and "1 file was left out" in told
     third = noted(vgg19(), "one file is no image", "b" * 64)
     assert provenance.text({"a": first, "b": second, "c": third}, "runner").count("(fingerprint") == 2
+
+
+def test_a_profile_that_all_results_share_stands_in_the_caption() -> None:
+    full = vgg19()
+    quick = full.model_copy(update={"profile": "quick"})
+    alike, mixed = provenance.table({"a": full, "b": full}), provenance.table({"a": full, "b": quick})
+    assert "profile full" in alike.caption and "profile" not in [one.key for one in alike.columns]
+    assert "All are" not in mixed.caption and "profile" in [one.key for one in mixed.columns]
