@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from lab.datasets import ImageSet
-    from lab.training import Data, History, Objective, Order
+    from lab.training import Data, History, Objective, Order, Watch
     from lab.weights import Network
 
 #: Of pretrained networks, by architecture.
@@ -215,6 +215,7 @@ def fit(
     objective: Objective | None = None,
     *,
     order: Order | None = None,
+    watch: Watch | None = None,
     name: str = "checkpoint",
 ) -> History:
     """Train from the cell's seed; `name`: of the checkpoint, where a cell trains several times."""
@@ -226,6 +227,7 @@ def fit(
         recipe,
         objective,
         order=order,
+        watch=watch,
         seed=cell.seed or 0,
         checkpoint=context.scratch / f"{name}.pt",
         report=context.report,

@@ -14,7 +14,7 @@ import os
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import reduce
 from operator import add
@@ -314,6 +314,10 @@ class Classification:
         return loss, {"loss": plain.detach(), "accuracy": (logits.argmax(1) == labels).float().mean()}
 
 
+#: Measures a network as it is after an epoch, by name, and leaves it as it was.
+Watch = Callable[[nn.Module], Mapping[str, float]]
+
+
 class Order(Protocol):
     """Which images an epoch shows, and in which order.
 
@@ -332,6 +336,7 @@ def fit(
     objective: Objective | None = None,
     *,
     order: Order | None = None,
+    watch: Watch | None = None,
     seed: int = 0,
     checkpoint: Path | None = None,
     report: Callable[[float, str], None] = lambda fraction, message: None,
@@ -339,12 +344,13 @@ def fit(
     """Train `model` in place, on the device of the data, and return what was measured.
 
     objective: classification with the recipe's label smoothing, unless another is given. order: of the images
-    of an epoch, by default all of them, shuffled. With a
-    `checkpoint` file the state is saved after every epoch, and a run that finds one goes on from there to
-    the very weights that it would have had (on a CPU, with the same number of threads). A training or
-    validation loss that is DIVERGED_LOSS, or a weight that is no number, ends the run as "diverged". Where
-    the memory does not hold the training of a batch, the batch is halved and the run begins again; where it
-    does not hold an evaluation, fewer images are evaluated at a time, which changes nothing else.
+    of an epoch, by default all of them, shuffled. watch: what else is measured after every epoch; the parts
+    "watched/…" of the history. With a `checkpoint` file the state is saved after every epoch, and a run that
+    finds one goes on from there to the very weights that it would have had (on a CPU, with the same number of
+    threads). A training or validation loss that is DIVERGED_LOSS, or a weight that is no number, ends the run
+    as "diverged". Where the memory does not hold the training of a batch, the batch is halved and the run
+    begins again; where it does not hold an evaluation, fewer images are evaluated at a time, which changes
+    nothing else.
 
     ValueError where early stopping has no validation data, or a batch is not of whole groups of the order;
     MemoryError where not even one image, or group, fits; OSError where the checkpoint cannot be written.
@@ -359,7 +365,8 @@ def fit(
     beginning = copy.deepcopy(model.state_dict())
     while True:
         try:
-            return _Run(model, data, recipe, objective, order, batch, seed).train(checkpoint, report)
+            run = _Run(model, data, recipe, objective, order, batch, seed, watch)
+            return run.train(checkpoint, report)
         except OutOfMemory:
             raise
         except (RuntimeError, MemoryError) as error:
@@ -439,9 +446,10 @@ class _Run:
         order: Order | None,
         batch: int,
         seed: int,
+        watch: Watch | None = None,
     ) -> None:
         self.data, self.recipe, self.objective, self.seed = data, recipe, objective, seed
-        self.order, self.batch = order, batch
+        self.order, self.batch, self.watch = order, batch, watch
         self.device = data.train.images.device
         self.dtype = precision_of(recipe, self.device.type, model)
         self.model = model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -559,6 +567,9 @@ class _Run:
                 group = getattr(self.order, "unit", 1)
                 means = evaluate(shown, part, self.data, self.objective, self.dtype, group=group)
                 self._record(name, means)
+        if self.watch:
+            for name, value in self.watch(shown).items():
+                history.parts.setdefault(f"watched/{name}", []).append(value)
         if DIVERGED_LOSS in history.validation_loss[-1:]:
             history.outcome = "diverged"
         if not self.recipe.patience:

@@ -11,7 +11,7 @@ from lab.recipes import Recipe
 
 Rate = Annotated[float, Field(gt=0)]
 Which = Literal["pairs", "everyone"]
-Stage = Literal["last", "search", "all"]
+Stage = Literal["last", "final", "search", "all"]
 
 
 class LfwParameters(Parameters):
@@ -23,9 +23,9 @@ class LfwParameters(Parameters):
     validation people is taken, of all layers after search_epochs of `pairs`. all_seeds: of the runs of all
     layers at that rate, which take most of the time; without any, those of the search stand for them.
     resamples: draws of people for the intervals of every pair. watched: pairs of the validation people whose
-    loss is measured after every epoch of the last layer and of all layers, the same every time. dropout: of
-    the run with the published flaws. published: AUCs of a course project after training, on its own test
-    people.
+    loss is measured after every epoch of the last layer and of all layers, the same every time; there, and
+    for the tower, the AUC on every pair of them is measured too. dropout: of the run with the published
+    flaws. published: AUCs of a course project after training, on its own test people.
     """
 
     name: str = "lfw"
@@ -74,10 +74,12 @@ class LfwParameters(Parameters):
         )
 
     def recipe(self, stage: Stage, rate: float) -> Recipe:
-        """Of the pretrained network. "search": of all layers, shorter."""
-        epochs = {"last": self.last_epochs, "search": self.search_epochs, "all": self.all_epochs}
+        """Of the pretrained network: "last" and "search" (of all layers, shorter) choose the rates; "final"
+        (of the last layer) and "all" are reported, in arithmetic that is the same on every CPU.
+        """
+        epochs = {"search": self.search_epochs, "all": self.all_epochs}
         return Recipe(
-            epochs=epochs[stage],
+            epochs=epochs.get(stage, self.last_epochs),
             batch=2 * self.batch,
             optimizer="sgd",
             learning_rate=rate,
@@ -85,6 +87,7 @@ class LfwParameters(Parameters):
             nesterov=False,
             schedule="cosine",
             clip=1.0,
+            precision="float32" if stage in ("final", "all") else "auto",
         )
 
     def data_settings(self) -> dict[str, Any]:
@@ -98,10 +101,10 @@ class LfwParameters(Parameters):
         """Of the cells that draw people anew for the intervals of every pair."""
         return {"resamples": self.resamples} if self.resamples else {}
 
-    def last_settings(self, rate: float) -> dict[str, Any]:
-        """Of the last layer trained at that learning rate."""
+    def last_settings(self, rate: float, stage: Stage = "last") -> dict[str, Any]:
+        """Of the last layer trained at that learning rate, by the recipe of a stage."""
         return (
             self.data_settings()
             | self.network_settings()
-            | {"stage": "last", "recipe": self.recipe("last", rate)}
+            | {"stage": "last", "recipe": self.recipe(stage, rate)}
         )

@@ -132,7 +132,12 @@ def recipe_table(
     """
     cross_entropy = "cross-entropy of distance ÷ normaliser"
     columns = {
-        "last": (parameters.recipe("last", rates["last"]), parameters.pairs, parameters.batch, cross_entropy),
+        "last": (
+            parameters.recipe("final", rates["last"]),
+            parameters.pairs,
+            parameters.batch,
+            cross_entropy,
+        ),
         "all": (
             parameters.recipe(of_all, rates["all"]),
             parameters.all_pairs if of_all == "all" else parameters.pairs,

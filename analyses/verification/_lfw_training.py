@@ -11,7 +11,11 @@ from lab.recipes import Recipe
 
 if TYPE_CHECKING:
     import numpy as np
+    import torch
     from numpy.typing import NDArray
+    from torch import nn
+
+    from lab.training import Data, Watch
 
 BINS = 200  # of the stored histograms, at most
 
@@ -31,7 +35,7 @@ def _evaluated(points: NDArray[np.float32], faces: DividedFaces, cell: Cell) -> 
     """
     import numpy as np
 
-    points = np.nan_to_num(points.reshape(len(points), -1), posinf=0.0, neginf=0.0)  # of what diverged
+    points = _finite(points)
     validation, test = np.split(points, [len(faces.validation)])
     labels = faces.images.labels
     first, second = faces.pairs.T
@@ -56,6 +60,13 @@ def _evaluated(points: NDArray[np.float32], faces: DividedFaces, cell: Cell) -> 
             "missing": faces.missing,
         },
     }
+
+
+def _finite(points: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(images, D), with zeros in the place of what diverged."""
+    import numpy as np
+
+    return np.nan_to_num(points.reshape(len(points), -1), posinf=0.0, neginf=0.0)
 
 
 def _of_repeated(people: NDArray[np.int64]) -> int:
@@ -161,8 +172,11 @@ def _trained(cell: Cell, context: Context, faces: DividedFaces) -> tuple[Any, Ou
     recipe: Recipe = settings["recipe"]
     objective = NormalisedDistance(0.0 if settings["stage"] == "flawed" else normaliser)
     order = RandomPairs(settings["pairs"])
-    history = experiments.fit(head, shown, recipe, cell, context, objective, order=order, name="last")
     dtype = precision_of(recipe, context.device, head)
+    watch = _watch(cell, faces, maps, shown, dtype) if settings["stage"] != "all" else None
+    history = experiments.fit(
+        head, shown, recipe, cell, context, objective, order=order, watch=watch, name="last"
+    )
     outcome: Outcome = {
         "weights": weights.describe(network),
         "history": history.as_outcome(),
@@ -178,10 +192,34 @@ def _trained(cell: Cell, context: Context, faces: DividedFaces) -> tuple[Any, Ou
     model = DistanceNetwork(network.model)
     order = RandomPairs(settings.get("then_pairs", settings["pairs"]))
     recipe, objective = settings["then"], NormalisedDistance(normaliser)
-    history = experiments.fit(model, shown, recipe, cell, context, objective, order=order, name="all")
+    dtype = precision_of(recipe, context.device, model)
+    watch = _watch(cell, faces, pixels, shown, dtype)
+    history = experiments.fit(
+        model, shown, recipe, cell, context, objective, order=order, watch=watch, name="all"
+    )
     outcome |= {"all_history": history.as_outcome(), "diverged": history.outcome == "diverged"}
     evaluated = torch.from_numpy(faces.evaluated).to(context.device)
     return predict(model, pixels[evaluated], shown, dtype).cpu().numpy(), outcome
+
+
+def _watch(cell: Cell, faces: DividedFaces, inputs: Any, data: Data, dtype: torch.dtype) -> Watch | None:
+    """Measures the AUC on every pair of the validation people, in cells that want it after every epoch.
+    inputs: of all images, as `data` has them.
+    """
+    import torch
+
+    from lab.training import predict
+
+    if not cell.settings.get("auc_by_epoch"):
+        return None
+    images = inputs[torch.from_numpy(faces.validation).to(inputs.device)]
+    people = faces.images.labels[faces.validation]
+
+    def measured(model: nn.Module) -> dict[str, float]:
+        points = predict(model, images, data, dtype).cpu().numpy()
+        return {"auc": _validation(_finite(points), people)["auc"]}
+
+    return measured
 
 
 def _watched(faces: DividedFaces, pairs: int) -> NDArray[np.int64]:
@@ -231,7 +269,10 @@ def _scratch(cell: Cell, context: Context, faces: DividedFaces) -> tuple[Any, Ou
 
     before = _evaluated(points(), faces, cell)
     order = RandomPairs(cell.settings["pairs"])
-    history = experiments.fit(model, data, recipe, cell, context, Contrastive(), order=order, name="scratch")
+    watch = _watch(cell, faces, everyone.images, data, dtype)
+    history = experiments.fit(
+        model, data, recipe, cell, context, Contrastive(), order=order, watch=watch, name="scratch"
+    )
     return points(), {
         "before": before,
         "history": history.as_outcome(),

@@ -65,6 +65,7 @@ class Lfw(Analysis[LfwParameters]):
             "size": parameters.scratch_size,
             "pairs": parameters.scratch_pairs,
             "recipe": parameters.scratch_recipe(),
+            "auc_by_epoch": True,
         }
         cells = [
             Cell("pixels/0", shared | {"stage": "pixels"}, 0),
@@ -83,11 +84,13 @@ class Lfw(Analysis[LfwParameters]):
         its longer runs in turn.
         """
         resampling = parameters.resampling_settings()
-        watched = {"watched": parameters.watched}
-        last = parameters.last_settings(chosen_rate(outcomes, "last", parameters.last_rates))
+        watched = {"watched": parameters.watched, "auc_by_epoch": True}
+        last_rate = chosen_rate(outcomes, "last", parameters.last_rates)
+        last = parameters.last_settings(last_rate, "final")
 
         def all_layers(stage: Stage, rate: float) -> dict[str, Any]:
-            return last | {"stage": "all", "then": parameters.recipe(stage, rate)}
+            first = last if stage == "all" else parameters.last_settings(last_rate)
+            return first | {"stage": "all", "then": parameters.recipe(stage, rate)}
 
         flawed = last | resampling | {"stage": "flawed", "dropout": parameters.dropout}
         cells = []

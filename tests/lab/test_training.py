@@ -162,6 +162,29 @@ def test_a_finished_run_is_not_trained_again(tmp_path):
     assert same.seconds == course.seconds
 
 
+@pytest.mark.parametrize("name", list(RUNS)[:2])
+def test_what_is_watched_is_of_the_weights_of_each_epoch_and_changes_nothing(name, tmp_path):
+    data, recipe = digits(), RUNS[name]
+
+    def watch(model: nn.Module) -> dict[str, float]:
+        dtype = precision_of(recipe, "cpu", model)
+        loss, accuracy = measure(predict(model, data.validation.images, data, dtype), data.validation.labels)
+        return {"loss": loss, "accuracy": accuracy}
+
+    def stop(fraction: float, message: str) -> None:
+        if fraction > 0.6:
+            raise KeyboardInterrupt
+
+    plain, course = trained(data, recipe)
+    with pytest.raises(KeyboardInterrupt):
+        trained(data, recipe, watch=watch, checkpoint=tmp_path / CHECKPOINT, report=stop)
+    watched, seen = trained(data, recipe, watch=watch, checkpoint=tmp_path / CHECKPOINT)
+    assert same_weights(plain, watched)
+    assert seen.parts.pop("watched/accuracy") == pytest.approx(course.validation_accuracy)
+    assert seen.parts.pop("watched/loss") == pytest.approx(course.validation_loss, rel=1e-3)
+    assert without_time(seen) == without_time(course)
+
+
 @pytest.mark.parametrize("name", RUNS)
 def test_the_seed_decides_a_run(name):
     data, recipe = digits(), replace(RUNS[name], epochs=2)
