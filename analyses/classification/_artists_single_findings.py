@@ -16,7 +16,7 @@ WORDS = {  # of a value of each factor, within a sentence
     "weight decay": "a weight decay of {}",
     "filter size": "filters of {}",
     "batch norm": "batch normalisation",
-    "augmentation": "training images {} at random",
+    "augmentation": "images {} at random",
 }
 RATE = ", rate "  # between the name of an optimiser and its learning rate
 OPTIMISERS = {"SGD": "plain SGD"}  # where they are called otherwise within a sentence
@@ -47,7 +47,7 @@ SHORT = {  # of values and of factors, where a sentence is about the values of o
     "mirrored and moved": "images that are mirrored and moved",
     "dropout": "a rate of {}",
     "weight decay": "a coefficient of {}",
-    "0.05, decoupled": "one of 0.05 that is decoupled",
+    "0.05, decoupled": "a decoupled one of 0.05",
 }
 GROUPS = {  # of all values of a factor, where there are more than two
     "dropout": "dropout rates",
@@ -129,7 +129,7 @@ def _factor_means(factors: Sequence[Compared]) -> dict[str, Finding]:
         among = _best_rates(every)
         words = _means_in_words(among)
         if len(among) < len(every):
-            words = f"Of {count(len(every) // len(among))} rates, we give the best of each. {words}"
+            words = f"For each, we report the best of {count(len(every) // len(among))} rates. {words}"
         found[f"{factor.replace(' ', '_')}_means"] = builders.statement(
             f"How mean validation accuracy differs from the baseline's: {factor}",
             True,
@@ -154,28 +154,15 @@ def _best_rates(among: Sequence[Compared]) -> list[Compared]:
 
 
 def _means_in_words(among: Sequence[Compared]) -> str:
-    """One or two values stand before their numbers; more stand behind them, by direction."""
-    accuracy = "mean validation accuracy is"
+    """The change with each value, in the order of the figure."""
     names = [
         SHORT.get(one.value)
         or (SHORT[one.factor].format(one.value) if one.factor in SHORT else _in_words(one))
         for one in among
     ]
-    sizes = [
-        f"{{{one.name}/difference:points unsigned{' unit' if one is among[0] else ''}}}" for one in among
-    ]
-    ways = [one.difference.direction for one in among]
-    if len(among) <= 2:
-        first = f"With {names[0]}, {accuracy} {ways[0]} by {sizes[0]}"
-        if len(among) == 1:
-            return f"{first}."
-        second = "" if ways[0] == ways[1] else f"{ways[1]} "
-        return f"{first}, and with {names[1]} {second}by {sizes[1]}."
-    parts = [
-        f"{way} " + listing([f"by {sizes[n]} with {names[n]}" for n in range(len(among)) if ways[n] == way])
-        for way in dict.fromkeys(ways)
-    ]
-    return f"{accuracy[:1].upper()}{accuracy[1:]} {', and '.join(parts)}."
+    sizes = [f"{{{one.name}/difference:points{' unit' if one is among[0] else ''}}}" for one in among]
+    changes = [f"{size} with {name}" for size, name in zip(sizes, names, strict=True)]
+    return f"Mean validation accuracy changes by {listing(changes)}."
 
 
 def _effective_findings(factors: Sequence[Compared]) -> dict[str, Finding]:
@@ -197,9 +184,9 @@ def _effective_findings(factors: Sequence[Compared]) -> dict[str, Finding]:
             found[key] = best.difference.finding(
                 f"The largest gain by one of {kind} is significant",
                 metric,
-                more=f"The most effective of {kind} is {_in_words(best)}, with a significant gain of "
-                f"{larger}.",
-                same=f"Of {kind}, the largest mean gain is that of {_in_words(best)}, {larger}, which is not "
+                more=f"Among {kind}, {_in_words(best)} has the largest mean gain, {larger}, which is "
+                "significant.",
+                same=f"Among {kind}, {_in_words(best)} has the largest mean gain, {larger}, which is not "
                 "significant.",
                 less=f"Each of {kind} lowers validation accuracy. The smallest loss is that of "
                 f"{_in_words(best)}, {larger}.",

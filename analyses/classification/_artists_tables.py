@@ -44,7 +44,7 @@ def class_table(final: Outcome) -> Table:
     for n, (name, images) in enumerate(classes):
         rows[n % third] |= {f"class{n // third}": name, f"images{n // third}": images}
     return builders.table(
-        f"Number of images per class ({len(everything):,} in total).",
+        f"Images of each class ({len(everything):,} in total).",
         {
             key: column
             for n in range(-(-len(classes) // third))
@@ -309,7 +309,7 @@ def factor_figure(
         + (
             "Filled points differ significantly from zero after Holm's correction."
             if any(one.difference.verdict != "undecided" for one in factors)
-            else "No difference is significant after Holm's correction."
+            else ""
         ),
         alt=" ".join(chart.alt for chart in charts),
         panels=tuple(Panel(kind="interval", **_drawn(chart)) for chart in charts),

@@ -212,24 +212,22 @@ def test_a_factor_is_described_in_either_case(factor, values, p, words):
 @pytest.mark.parametrize(
     ("factor", "differences", "words"),
     [
-        ("batch norm", {"yes": -0.02}, "With batch normalisation, mean validation accuracy is lower by 2.0"),
         (
-            "depth",
-            {"3 convolutions": -0.02, "4 convolutions": 0.02},
-            "With three convolutions, mean validation accuracy is lower by 2.0 percentage points, and with "
-            "four convolutions higher by 2.0.",
+            "batch norm",
+            {"yes": -0.02},
+            "Mean validation accuracy changes by +2.0 percentage points with batch ",
         ),
         (
             "depth",
-            {"3 convolutions": 0.02, "4 convolutions": 0.02},
-            "With three convolutions, mean validation accuracy is higher by 2.0 percentage points, and with "
-            "four convolutions by 2.0.",
+            {"3 convolutions": -0.02, "4 convolutions": 0.02},
+            "Mean validation accuracy changes by +2.0 percentage points with three convolutions and +2.0 "
+            "with four convolutions.",
         ),
         (
             "schedule",
             {"steps": -0.02, "cosine": 0.02, "exponential": -0.02},
-            "Mean validation accuracy is lower by 2.0 percentage points with step decay and by 2.0 with "
-            "exponential decay, and higher by 2.0 with cosine decay.",
+            "Mean validation accuracy changes by +2.0 percentage points with step decay, +2.0 with cosine "
+            "decay and +2.0 with exponential decay.",
         ),
         (
             "optimizer",
@@ -239,13 +237,12 @@ def test_a_factor_is_described_in_either_case(factor, values, p, words):
                 "SGD with momentum, rate 0.03": 0.01,
                 "SGD with momentum, rate 0.003": 0.005,
             },
-            "Of two rates, we give the best of each. With plain SGD at "
-            "a rate of 0.1, mean validation accuracy is lower by 2.0 percentage points, and with SGD with "
-            "momentum at a rate of 0.03 higher by 2.0.",
+            "For each, we report the best of two rates. Mean validation accuracy changes by +2.0 percentage "
+            "points with plain SGD at a rate of 0.1 and +2.0 with SGD with momentum at a rate of 0.03.",
         ),
     ],
 )
-def test_the_means_of_a_factor_say_which_are_higher_and_which_lower(factor, differences, words):
+def test_the_means_of_a_factor_are_signed_and_in_the_order_of_the_figure(factor, differences, words):
     among = [compared(factor, value, difference, 1.0) for value, difference in differences.items()]
     assert printed(findings._factor_means(among)[f"{factor.replace(' ', '_')}_means"]).startswith(words)
 

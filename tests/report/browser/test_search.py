@@ -26,7 +26,7 @@ ASKED = {
     "non-maximum suppression": "Result Non-maximum suppression on an example",
     "anchor": "Table How the three outputs of the network for an anchor become a box",
     "smooth l1": "Metric Smooth L1 loss of the positive cells' boxes",
-    "bootstrap": "Figure ROC on the folds",
+    "bootstrap": "Figure Receiver operating characteristic (ROC)",
     "vgg": "Result Activations and parameters of VGG-19",
     "vgg-19 weights": "Metric Weights of VGG-19, without biases",
     "144 million": "Table Claimed numbers beside computed ones",
