@@ -174,7 +174,7 @@ def _effective_findings(factors: Sequence[Compared]) -> dict[str, Finding]:
             "most_effective_training",
             "training",
             [one for one in factors if one.factor in TRAINING],
-            "these regularisers, optimisers and schedules",
+            "these choices of training",
         ),
     ):
         if among:
