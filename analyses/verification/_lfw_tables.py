@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from analyses import recipe_tables, records
+from analyses import experiments, recipe_tables, records
 from analyses.plugin import Outcome
 from analyses.verification import _charts as charts
 from analyses.verification._lfw_runs import (
@@ -19,7 +19,7 @@ from analyses.verification._lfw_settings import LfwParameters, Stage
 from analyses.verification._lfw_watched import watched
 from results import builders
 from results.schema import Chart, Metric, Panel, Panels, Scores, Table
-from results.text import counted
+from results.text import counted, listing
 
 #: False positive rates at which a ROC is drawn: denser where it bends.
 GRID = tuple(index / 100 for index in (*range(20), *range(20, 101, 4)))
@@ -28,10 +28,10 @@ GRID = tuple(index / 100 for index in (*range(20), *range(20, 101, 4)))
 def results_table(metrics: Mapping[str, Metric], runs: Mapping[str, Sequence[Outcome]]) -> Table:
     first = runs["before"][0]
     return builders.table(
-        "Verification on Labeled Faces in the Wild (LFW) with raw pixels, with a network that was pretrained "
+        "Verification on Labeled Faces in the Wild (LFW) with raw pixels, with networks that were pretrained "
         "on ImageNet, and with the Siamese tower, which was not: area under the ROC curve (AUC) and equal "
         f"error rate (EER) on the {len(first['distances']):,} listed pairs of the test people and on every "
-        f"pair of their images ({first['everyone']['pairs']:,} pairs). Means over seeds.",
+        f"pair of their images ({first['everyone']['pairs']:,} pairs). Means over seeds. {_names(runs)}",
         {
             "stage": builders.text("Distance"),
             "seeds": builders.integer("Seeds"),
@@ -175,13 +175,23 @@ def recipe_table(
 
 
 def _drawn_stages(runs: Mapping[str, Sequence[Outcome]]) -> Iterator[str]:
-    """Those that have a curve, the main result first, whose line is solid: the others would hide lines beside
-    them, or lie on that of chance.
+    """Those that have a curve, the main result first, whose line is solid: the pretrained networks before and
+    after training. More lines would hide each other, and their AUC is in a table.
     """
-    left_out = ("flawed", "second_last", "scratch_before")
+    left_out = ("pixels", "flawed", "second_last", "scratch_before", "scratch")
     first = ("all", "last", "before")
     ordered = sorted(runs, key=lambda stage: first.index(stage) if stage in first else len(first))
     return (stage for stage in ordered if stage not in left_out)
+
+
+def _names(runs: Mapping[str, Sequence[Outcome]]) -> str:
+    """Which networks the rows and lines are of, as a sentence."""
+    names = {
+        words: experiments.network_name(runs[stage][0]["weights"]["architecture"])
+        for stage, words in (("before", "pretrained"), ("second_before", "second"))
+        if stage in runs
+    }
+    return f"The {listing([f'{words} network is {name}' for words, name in names.items()])}."
 
 
 def by_seed_table(
@@ -212,7 +222,7 @@ def listed_roc(runs: Mapping[str, Sequence[Outcome]]) -> Chart:
     return builders.roc(
         f"ROC curves on the {len(first['distances']):,} listed pairs of the {people} of LFW: true positive "
         "rate against false positive rate. Lines are means over seeds. The band, of the network with all "
-        "layers trained, is a 95% bootstrap interval over people.",
+        f"layers trained, is a 95% bootstrap interval over people. {_names(runs)}",
         rates,
     )
 
@@ -231,7 +241,7 @@ def everyone_roc(runs: Mapping[str, Sequence[Outcome]]) -> Chart:
     everyone = first["everyone"]
     chart = builders.roc(
         f"ROC curves on every pair of the test people of LFW ({everyone['pairs']:,} pairs), of the first "
-        "seed. Each point of a line corresponds to one threshold.",
+        f"seed. Each point of a line corresponds to one threshold. {_names(runs)}",
         rates,
     )
     scores = Scores(

@@ -166,9 +166,13 @@ class VerificationParameters(Parameters):
 
 
 def weights_note(outcomes: Mapping[str, Outcome]) -> str:
-    """The pre-trained weights that some cell has used."""
-    weights = next(one["weights"] for one in outcomes.values() if "weights" in one)
-    return f"Weights: {weights['source']} ({weights['architecture']}), SHA-256 {weights['sha256']}."
+    """The pre-trained weights that cells have used."""
+    used = {
+        f"{weights['source']} ({weights['architecture']}), SHA-256 {weights['sha256']}": None
+        for one in outcomes.values()
+        if (weights := one.get("weights"))
+    }
+    return f"Weights: {'; '.join(used)}."
 
 
 def recipe_table(parameters: VerificationParameters) -> Table:

@@ -370,9 +370,14 @@ def test_listed_pairs_and_every_pair_are_judged_before_and_after(convstudy, tmp_
     assert len(result.tables["comparisons"].rows) == 2 * len(COMPARED)
     assert (metrics["all/epochs"].value, metrics["all/pairs"].value) == (1, 60)
     assert not result.findings["protocol_network"].holds
-    for which in ("pairs", "everyone"):
-        if result.findings[f"beats_vgg16_{which}"].holds:
-            assert metrics[f"{which}/auc_after"].value > LfwParameters().published["vgg16"][which]
+    for stage in ("all", "second_all"):
+        for member in result.findings[f"{stage}_above_published"].members:
+            network, which = member.split(" on ")
+            network, which = (
+                network.lower().replace("-", ""),
+                {"listed pairs": "pairs"}.get(which, "everyone"),
+            )
+            assert metrics[f"{stage}/{which}/auc"].value > LfwParameters().published[network][which]
     assert {series.label for series in result.figures["roc_listed"].series} == {
         series.label for series in result.figures["roc"].series
     }
