@@ -200,8 +200,8 @@ def _lecture_table(lecture: Mapping[str, Ledger]) -> Table:
     variants = {"naive": ("Naive", lecture["naive"]), "reduced": ("Reduced", lecture["reduced"])}
     branches = {key: _branch_macs(ledger) for key, (_, ledger) in variants.items()}
     return builders.table(
-        "Multiply–accumulates of each branch of the naive and of the reduced module of the lecture CS231n, on "
-        f"an input of {layers.shape_text(lecture['naive'].input_shape)}.",
+        "Multiply–accumulates of each branch of the naive and of the reduced module of the lecture CS231n, "
+        f"on an input of {layers.shape_text(lecture['naive'].input_shape)}.",
         {"layer": text("Branch")} | {key: integer(label, "MACs") for key, (label, _) in variants.items()},
         [
             {"layer": label} | {key: macs[branch] for key, macs in branches.items()}

@@ -230,8 +230,8 @@ def _findings(
             "rise/difference",
             more="In our experiment, accuracy rises significantly from the smallest to the best number of "
             "images, by {}.",
-            less="In our experiment, accuracy falls significantly from the smallest to the best number of images: the "
-            "difference is {}.",
+            less="In our experiment, accuracy falls significantly from the smallest to the best number of "
+            "images: the difference is {}.",
             same="In our experiment, accuracy does not differ significantly between the smallest and the "
             "best number of images: the difference is {}.",
         ),
