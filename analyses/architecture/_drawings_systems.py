@@ -177,8 +177,9 @@ def siamese() -> Network:
     return Network(
         form="graph",
         flow="right",
-        caption="The Siamese network: one tower maps both faces, and is trained so that the distance between "
-        "its two outputs is small for one person and large for two. The loss is used only during training.",
+        caption="The tutorial's Siamese network: one tower maps both faces, and is trained so that the "
+        "distance between its two outputs is small for one person and large for two. The loss is used only "
+        "during training.",
         alt="Two equal rows of boxes that meet in a distance.",
         panels=(
             NetworkPanel(

@@ -195,7 +195,7 @@ def _reasons(versions: Mapping[str, Layer]) -> list[str]:
     if _outputs(other) != _outputs(without):
         reasons.append(f"torchvision has {_outputs(other)} filters, not {_outputs(without)}")
     if layers.is_convolution(other) and _inputs(other) != _inputs(without):
-        reasons.append(f"torchvision's see {_inputs(other)} channels, not {_inputs(without)}")
+        reasons.append(f"torchvision's filters see {_inputs(other)} channels, not {_inputs(without)}")
     return reasons
 
 

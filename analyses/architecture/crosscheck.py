@@ -132,7 +132,7 @@ def _totals_table(found: Mapping[str, Outcome], shape: tuple[int, ...]) -> Table
         Column(key="parameters", label="Parameters", type="integer"),
         Column(key="macs", label="Ours", type="integer", unit="MACs"),
         Column(key="torch", label="FlopCounterMode", type="integer", unit="FLOPs"),
-        Column(key="fvcore", label="fvcore", type="integer", unit="flops"),
+        Column(key="fvcore", label="fvcore", type="integer", unit="FLOPs"),
         Column(key="torchinfo", label="torchinfo", type="integer", unit="mult-adds"),
     )
     return Table(
@@ -150,7 +150,7 @@ def _totals_table(found: Mapping[str, Outcome], shape: tuple[int, ...]) -> Table
             )
             for name, entry in found.items()
         ),
-        notes=("What fvcore calls a flop is a multiply–accumulate.",),
+        notes=("What fvcore calls a FLOP is a multiply–accumulate.",),
     )
 
 
@@ -182,7 +182,7 @@ def _reason_table(found: Mapping[str, Outcome]) -> Table:
         rows.append(Row(cells={**cells, "smallest": rest, "largest": rest}))
     return builders.table(
         "Why the counters differ from our multiply–accumulates: every reason, on how many networks "
-        "it matters, and its smallest and largest amount.",
+        "it matters, and its smallest and largest amount. The FLOPs of FlopCounterMode are halved first.",
         {
             "counter": builders.text("Counter"),
             "reason": builders.text("What it does"),
@@ -224,8 +224,8 @@ def _figure(found: Mapping[str, Outcome]) -> Heatmap:
         for value, name in zip(row, found, strict=True)
     )
     return Heatmap(
-        caption="How far each counter is from our multiply–accumulates, in percent of them (two FLOPs are "
-        "one multiply–accumulate), rounded. Orange is more, violet less; differences beyond "
+        caption="How far each counter is from our multiply–accumulates, as a percentage of ours (two FLOPs "
+        "are one multiply–accumulate), rounded. Orange is more, violet less; differences beyond "
         "the middle of the scale are coloured by their logarithm.",
         alt=f"A table of percentages. FlopCounterMode differs by at most {max(map(abs, values[0])):.2f} "
         f"percent; the largest difference is {worst[0]:.1f} percent, of {COUNTERS[worst[1]][0]} on "

@@ -97,7 +97,7 @@ class Inception(Analysis[InceptionParameters]):
             tables={
                 "naive": _branch_table(module["naive"], "naive"),
                 "reduced": _branch_table(module["reduced"], "dimension-reduced"),
-                "lecture": _comparison_table(module, lecture),
+                "lecture": _lecture_table(lecture),
                 "googlenet": _googlenet_table(pairs),
                 "filters": _filters_table({"This study": module, "The lecture": lecture} | pairs),
             },
@@ -196,25 +196,19 @@ def _branch_table(ledger: Ledger, kind: str) -> Table:
     )
 
 
-def _comparison_table(module: Mapping[str, Ledger], lecture: Mapping[str, Ledger]) -> Table:
-    variants = {
-        "naive": ("Naive", module["naive"]),
-        "reduced": ("Reduced", module["reduced"]),
-        "lecture_naive": ("Lecture, naive", lecture["naive"]),
-        "lecture_reduced": ("Lecture, reduced", lecture["reduced"]),
-    }
+def _lecture_table(lecture: Mapping[str, Ledger]) -> Table:
+    variants = {"naive": ("Naive", lecture["naive"]), "reduced": ("Reduced", lecture["reduced"])}
     branches = {key: _branch_macs(ledger) for key, (_, ledger) in variants.items()}
-    size, lecture_size = (layers.shape_text(pair["naive"].input_shape) for pair in (module, lecture))
     return builders.table(
-        "Multiply–accumulates of each branch of the naive and of the reduced module, with the filters of "
-        "GoogLeNet 3b, and in the variant of the lecture CS231n.",
+        "Multiply–accumulates of each branch of the naive and of the reduced module of the lecture CS231n, "
+        f"on an input of {layers.shape_text(lecture['naive'].input_shape)}.",
         {"layer": text("Branch")} | {key: integer(label, "MACs") for key, (label, _) in variants.items()},
         [
             {"layer": label} | {key: macs[branch] for key, macs in branches.items()}
             for branch, label in BRANCHES.items()
         ],
         total={"layer": "Total"} | {key: ledger.macs for key, (_, ledger) in variants.items()},
-        notes=[f"Input {size}; the lecture's {lecture_size}, where every reduction has 64 filters."],
+        notes=["Every reduction has 64 filters."],
     )
 
 

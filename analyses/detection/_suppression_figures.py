@@ -115,11 +115,13 @@ def _example(
 def _objectness(objectness: Sequence[float], highest: float) -> Heatmap:
     cells = round(len(objectness) ** 0.5)
     row, column = divmod(max(range(len(objectness)), key=lambda cell: objectness[cell]), cells)
+    near_one = sorted({round(value, 4) for value in objectness if 0.9995 <= value < 1}, reverse=True)
     axis = Axis(label="Column of the cell", categories=tuple(map(str, range(cells))))
     return Heatmap(
         caption="Objectness that the network gives each cell of the example, from 0 to 1. Rows and "
         "columns are those of the feature map, counted from 0 at the upper left. The frame is around the "
-        f"highest value, in row {row}, column {column}.",
+        f"highest value, in row {row}, column {column}."
+        + (f" Printed as 1: {' and '.join(f'{value:.4f}' for value in near_one)}." if near_one else ""),
         alt=f"A grid of {cells} by {cells} cells; the highest objectness is {highest:.3f}.",
         x=axis,
         y=axis.model_copy(update={"label": "Row of the cell"}),

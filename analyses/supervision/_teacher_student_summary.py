@@ -228,18 +228,19 @@ def _findings(
         "rise_with_k": _sentences(
             comparisons["rise"][0],
             "rise/difference",
-            more="In our experiment, accuracy rises significantly from the smallest to the best K, by {}.",
-            less="In our experiment, accuracy falls significantly from the smallest to the best K: the "
-            "difference is {}.",
+            more="In our experiment, accuracy rises significantly from the smallest to the best number of "
+            "images, by {}.",
+            less="In our experiment, accuracy falls significantly from the smallest to the best number of "
+            "images: the difference is {}.",
             same="In our experiment, accuracy does not differ significantly between the smallest and the "
-            "best K: the difference is {}.",
+            "best number of images: the difference is {}.",
         ),
         "fall_with_k": _sentences(
             comparisons["fall"][0],
             "fall/difference",
-            more="At the largest K, it is significantly higher than at the best, by {}.",
-            less="At the largest K, it is significantly lower than at the best: the difference is {}.",
-            same="Between the largest and the best K, the difference in accuracy, {}, is not significant"
+            more="At the largest number, it is significantly higher than at the best, by {}.",
+            less="At the largest number, it is significantly lower than at the best: the difference is {}.",
+            same="Between the largest and the best number, the difference in accuracy, {}, is not significant"
             "{adjusted}; our experiment therefore does not show the fall.",
         ),
         "more_classes_help": significant(f"Some P above {first} does better than it", "more", *others),
@@ -253,7 +254,7 @@ def _sentences(one: Comparison, name: str, *, more: str, less: str, same: str) -
     number = f"{{{name}:points ci unit}}"
     size = f"{{{name}:points ci unit unsigned}}"
     p = name.removesuffix("difference") + "p"
-    adjusted = "" if one.p is None else f", with an adjusted p of {{{p}:.2g}}"
+    adjusted = "" if one.p is None else f", with an adjusted p of {{{p}:.3f}}"
     return one.finding(
         more.replace(", by {}", "").replace(": the difference is {}", "").removesuffix("."),
         name,

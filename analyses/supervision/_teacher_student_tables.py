@@ -131,8 +131,9 @@ def precision_chart(parameters: TeacherParameters, teachers: Sequence[Outcome]) 
         kind="line",
         caption="Share of correct labels among the images that the teacher selects from "
         f"{parameters.data.title}, by their rank within their class, from the image of which it is most "
-        f"confident. Each point is of {parameters.bin} ranks and a "
-        f"mean over {counted(parameters.seeds, 'seeds')}; the band reaches from the lowest to the highest.",
+        f"confident. Each point covers {parameters.bin} ranks and "
+        f"is a mean over {counted(parameters.seeds, 'seeds')}, with P = {parameters.p[0]}; "
+        "the band reaches from the lowest to the highest.",
         alt=f"The share of correct labels falls from {series.y[0]:.0f}% among the first ranks to "
         f"{series.y[-1]:.0f}% among the last.",
         x=Axis(label="Rank within the class"),

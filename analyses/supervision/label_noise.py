@@ -108,7 +108,9 @@ class LabelNoise(SourceExperiment[NoiseParameters]):
             f"{{noise/{most}/source_difference:points ci unit unsigned}}."
         )
         excess = f"{{noise/{most}/source_over_probe_difference:points ci unit unsigned}}"
-        excess += "" if apart.p is None else f", with p = {{noise/{most}/source_over_probe_p:.2g}}"
+        excess += (
+            "" if apart.p is None else f", with an unadjusted p of {{noise/{most}/source_over_probe_p:.3f}}"
+        )
         published = _published(parameters, runs)
         for key, one in published.items():
             metrics |= one.metrics(key, "Change by linear probe less the paper's on its target")
@@ -236,7 +238,7 @@ def _findings(
             if noise in BOUNDED
             else f"the loss of {size} in the paper"
         )
-        paper += f" (adjusted p = {{{key}p:.2g}})"
+        paper += f" (adjusted p = {{{key}p:.3f}})"
         changes = (
             f"With {noise}% replaced, the accuracy of the probe is "
             f"{comparisons[f'{name}probe_'].direction} by {{{name}probe_difference:points ci unit unsigned}}"

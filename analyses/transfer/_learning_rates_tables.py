@@ -80,11 +80,15 @@ def results_table(
 ) -> Table:
     sizes = [int(metrics[f"{prefix}data/{part}"].value) for part in ("train", "validation", "test")]
     diverged = any(run["diverged"] for found in runs.values() for run in found)
+    images = f"{sizes[0]:,} training, {sizes[1]:,} validation and {sizes[2]:,} test images"
+    caption = f"{name[:1].upper() + name[1:]} ({images}): accuracy (%) of the same settings."
+    if not prefix:
+        caption = (
+            f"Accuracy (%) of fine-tuning and of a frozen backbone by learning rate, on {name} ({images}). "
+            "The highest validation accuracy of each approach selects its setting."
+        )
     return builders.table(
-        f"Accuracy (%) of fine-tuning and of a frozen backbone by learning rate, on {name} ({sizes[0]:,} "
-        f"training, {sizes[1]:,} validation and {sizes[2]:,} test images). Means over "
-        f"{counted(parameters.seeds, 'seeds')}. The highest validation accuracy of each approach selects its "
-        "setting.",
+        f"{caption} Means over {counted(parameters.seeds, 'seeds')}.",
         {
             "trained": builders.text("Approach"),
             "rate": builders.number("Rate", "g"),

@@ -192,8 +192,8 @@ class Measure:
 
 AUC = Measure(
     "AUC",
-    more="{first} has a higher AUC than {second}",
-    less="{first} has a lower AUC than {second}",
+    more="{first} has a significantly higher AUC than {second}",
+    less="{first} has a significantly lower AUC than {second}",
     same="{first} and {second} do not differ significantly in AUC",
 )
 
@@ -243,7 +243,7 @@ class Comparison:
         size = builders.shown(name, style, unsigned=True, **how)
         signed = builders.shown(name, style, **how)
         if builders.judge(self.difference) != "same":  # a reader would ask why
-            signed += f", with an adjusted p of {builders.shown(f'{name}_p', '.2g')}"
+            signed += f", with an adjusted p of {builders.shown(f'{name}_p', '.3f')}"
         return builders.comparison(
             sentence(words.measure.less if expected == "less" else words.measure.more),
             name,

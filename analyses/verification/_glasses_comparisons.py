@@ -22,15 +22,15 @@ COMPARED = {
 HARDER = "harder"  # with glasses on one of two images than without any
 CROSS = evaluation.Measure(
     "mixed TPR",
-    more="{first} accepts more mixed pairs than {second}",
-    less="{first} accepts fewer mixed pairs than {second}",
+    more="{first} accepts significantly more mixed pairs than {second}",
+    less="{first} accepts significantly fewer mixed pairs than {second}",
     same="on mixed pairs, the acceptance rates of {first} and {second} do not differ significantly",
     rate=True,
 )
 KIND = evaluation.Measure(
     "TPR",
-    more="{first} accepts a larger share of mixed pairs than of pairs without glasses",
-    less="{first} accepts a smaller share of mixed pairs than of pairs without glasses",
+    more="{first} accepts a significantly larger share of mixed pairs than of pairs without glasses",
+    less="{first} accepts a significantly smaller share of mixed pairs than of pairs without glasses",
     same="{first} accepts mixed pairs and pairs without glasses at rates that do not differ significantly",
     rate=True,
 )

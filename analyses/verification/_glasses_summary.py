@@ -50,7 +50,8 @@ def summary(parameters: GlassesParameters, outcomes: Mapping[str, Outcome]) -> S
     drawn = drawn_compared(rates, people)
     metrics = _metrics(parameters, outcomes, evaluated, kinds, areas, rates)
     metrics |= evaluation.comparison_metrics(found) | evaluation.comparison_metrics(drawn)
-    metrics |= _interval_ends(found)
+    metrics |= _interval_ends(found) | _means_over_people(found)
+    metrics |= _images_with_glasses(outcomes["heldout/mining/0"])
     metrics |= _heaviest(evaluated["heldout"], kinds["heldout"], outcomes["heldout/mining/0"]["people"])
     note = (
         f"Means over {counted(parameters.seeds, 'seeds')} of what is trained. Brackets: 95% bootstrap "
@@ -81,6 +82,20 @@ def summary(parameters: GlassesParameters, outcomes: Mapping[str, Outcome]) -> S
             **_opposite_finding(metrics, found),
         },
         note=verification.weights_note(outcomes),
+    )
+
+
+def _images_with_glasses(outcome: Outcome) -> dict[str, Metric]:
+    """How many images of a person show glasses, at least and at most."""
+    worn: dict[str, list[bool]] = {}
+    for person, glasses in zip(outcome["people"], outcome["glasses"], strict=True):
+        worn.setdefault(person, []).append(bool(glasses))
+    counts = [sum(of_person) for of_person in worn.values()]
+    return builders.metrics(
+        "data/",
+        images_per_person=(len(outcome["people"]) / len(worn), "Images per person, mean", "images"),
+        least_glasses=(min(counts), "Images with glasses of a person, fewest", "images"),
+        most_glasses=(max(counts), "Images with glasses of a person, most", "images"),
     )
 
 
@@ -335,8 +350,8 @@ def _exact_findings(found: Mapping[str, evaluation.Comparison]) -> dict[str, Fin
             none="Even without correction, the exact test is significant neither for the effect of drawn "
             "glasses nor for the difference between mixed pairs and pairs without glasses in the "
             "tutorial's network.",
-            one=f"{without}, among them that of {{members}}.",
-            many=f"{without}, among them those of {{members}}.",
+            one=f"{without}; one of them concerns {{members}}.",
+            many=f"{without}; some of them concern {{members}}.",
         ),
     }
 
@@ -406,6 +421,15 @@ def _interval_ends(found: Mapping[str, evaluation.Comparison]) -> dict[str, Metr
                 title = f"95% interval over people, {end}er end: {one.title}"
                 metrics[f"{name}/ci_{end}"] = builders.metric(value, title, FRACTION)
     return metrics
+
+
+def _means_over_people(found: Mapping[str, evaluation.Comparison]) -> dict[str, Metric]:
+    """How much harder mixed pairs are where every person counts the same, not every pair."""
+    return {
+        f"{name}_own": builders.metric(one.own, f"Mean over people. {one.difference.title}", FRACTION)
+        for name, one in found.items()
+        if name.startswith(f"{HARDER}/") and one.own is not None
+    }
 
 
 def _findings(

@@ -150,7 +150,8 @@ def harder_table(found: Mapping[str, evaluation.Comparison], prefix: str, number
         notes=(
             f"p-values are adjusted by Holm's method for all {len(found)} comparisons of networks, losses "
             "and kinds of pair; intervals are not. Exact p-values, not adjusted, come from a sign-flip test "
-            "of the mean over people, which weights every person equally.",
+            "of the mean over people, which weights every person equally; the difference weights every pair "
+            "equally, so that people with many pairs count more.",
         ),
     )
 
@@ -161,7 +162,7 @@ def accepted_chart(metrics: Mapping[str, Metric], numbers: Numbers) -> Chart:
         "Share of the pairs of one person of the AT&T faces that are accepted (true positive rate), by "
         f"network and loss and by how many of the two photographs show glasses: {none:,} pairs without "
         f"glasses, {both:,} with glasses on both and {cross:,} mixed ones. The last two networks are trained "
-        "with mined pairs.",
+        "with mined pairs. Raw pixels and pretrained features are in the table of rates by kind of pair.",
         {
             label: {words: metrics[f"{method}/{kind}_glasses_tpr"] for kind, words in KINDS.items()}
             for method, label in ROWS.items()

@@ -76,12 +76,12 @@ def thresholds_table(metrics: Mapping[str, Metric], note: str) -> Table:
             "tpr": builders.percent("TPR"),
             "fpr": builders.percent("FPR"),
             "balanced": builders.percent("Balanced"),
-            "possible": builders.percent("Best possible"),
+            "possible": builders.percent("Best balanced"),
         },
         rows,
         notes=(
             "A pair below the threshold is accepted. Balanced: balanced accuracy, the mean of true positive "
-            "and true negative rate, by which the threshold is chosen; best possible: with the best "
+            "and true negative rate, by which the threshold is chosen; best balanced: at the best "
             f"threshold for the tested people themselves. Every fold has its own threshold. {note}",
         ),
     )
@@ -140,10 +140,13 @@ def distance_chart(evaluated: EvaluatedPairs, threshold: float) -> Chart:
     distances = np.concatenate([one.distances for one in pairs])
     same = np.concatenate([one.same for one in pairs])
     edges = np.linspace(0, float(distances.max()) or 1.0, 31)
+    seeds = len(evaluated.pairs[0])
+    numbers = [f"{int(chosen.sum()) // seeds:,}" for chosen in (same, ~same)]
     chart = charts.distance_chart(
         "Distances of the new network with mined pairs on the folds of the AT&T faces, of pairs of one "
-        "person and of different people: shares of each kind. The line is the mean of the folds' thresholds; "
-        "pairs to its left are accepted.",
+        f"person ({numbers[0]}) and of different people ({numbers[1]}), over "
+        f"{counted(seeds, 'seeds')}: shares of each kind in bins of width {edges[1]:.3f}. The line is the "
+        "mean of the folds' thresholds; pairs to its left are accepted.",
         {
             kind: np.histogram(distances[chosen], edges)[0].tolist()
             for kind, chosen in (("same", same), ("different", ~same))

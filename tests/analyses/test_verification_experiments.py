@@ -545,7 +545,10 @@ def test_a_difference_must_hold_after_holm():
     assert (found["a"].difference.n, found["a"].difference.over) == (7, "people")
     assert found["a"].finding("a").holds and not found["b"].finding("b").holds
     assert (
-        found["a"].finding("a").sentences["more"].startswith("Here, this has a higher AUC than that, by {a:")
+        found["a"]
+        .finding("a")
+        .sentences["more"]
+        .startswith("Here, this has a significantly higher AUC than that, by {a:")
     )
     assert not found["a"].finding("a", "less").holds
     lower = evaluation.compared({"a": (zero, drawn["a"])}, words, {"a": 7})
