@@ -21,7 +21,7 @@ from analyses.plugin import Outcome, Summary
 from results import builders
 from results.builders import FRACTION
 from results.schema import Finding, Metric
-from results.text import counted
+from results.text import counted, listing
 
 
 def summary(parameters: DesignsParameters, outcomes: Mapping[str, Outcome]) -> Summary:
@@ -83,8 +83,8 @@ def summary(parameters: DesignsParameters, outcomes: Mapping[str, Outcome]) -> S
         },
         figures={
             "curves": builders.learning_curves(
-                f"Loss and accuracy of {_within(DESIGNS[best])} by epoch, on training, validation and test images "
-                "(one view each).",
+                f"Loss and accuracy of {_within(DESIGNS[best])} by epoch, on training, validation and test "
+                "images (one view each).",
                 records.histories(designs[best]),
             ),
             "differences": builders.intervals(
@@ -351,39 +351,40 @@ def _groups(differences: Mapping[str, Comparison]) -> dict[str, Finding]:
     that do not change it significantly; of each group the largest first, with its size.
     """
     order = sorted(differences, key=lambda name: -abs(differences[name].difference.value))
-    said = {
-        name: f"{DONE[name]}{WITH_RATE.get(name, '')} ({{ablation/{name}/difference:points}})"
-        for name in order
-    }
 
-    def group(words: str, belongs: Callable[[Comparison], bool], **sentences: str) -> Finding:
+    def group(words: str, belongs: Callable[[Comparison], bool], does: str, significantly: str) -> Finding:
+        chosen = [name for name in order if belongs(differences[name])]
+        sizes = [
+            builders.shown(f"ablation/{name}/difference", "points", ci=True, unit=True, unsigned=True)
+            for name in chosen
+        ]
+        members = listing([f"{DONE[name]} ({{ablation/{name}/difference:points}})" for name in chosen])
         return builders.family(
             words,
-            {said[name]: belongs(differences[name]) for name in order},
+            {DONE[name]: name in chosen for name in order},
             *(f"ablation/{name}/difference" for name in order),
-            **sentences,
+            none=f"No change {does}s {significantly}.",
+            one=f"Only {DONE[chosen[0]]} {does}s {significantly}, by {sizes[0]}." if chosen else "{members}",
+            many=f"These changes {does} {significantly} (in percentage points): {members}.",
         )
 
     return {
         "choices_that_help": group(
             "Some change of design A lowers validation accuracy significantly",
             lambda one: one.verdict == "less",
-            none="No change lowers validation accuracy significantly.",
-            one="Only {members} lowers validation accuracy significantly.",
-            many="These changes lower validation accuracy significantly: {members}.",
+            "lower",
+            "validation accuracy significantly",
         ),
         "choices_that_may_help": group(
             "Some change of design A lowers mean validation accuracy, but not significantly",
             _may_hurt,
-            none="No change lowers mean validation accuracy without being significant.",
-            one="A lower mean, which is not significantly lower, follows from {members}.",
-            many="The following changes lower mean validation accuracy, but not significantly: {members}.",
+            "lower",
+            "mean validation accuracy without being significant",
         ),
         "choices_without_benefit": group(
             "Some change of design A raises mean validation accuracy, but not significantly",
             lambda one: one.verdict == "undecided" and one.direction == "higher",
-            none="No change raises mean validation accuracy without being significant.",
-            one="A higher mean, which is not significantly higher, follows from {members}.",
-            many="The following changes raise mean validation accuracy, but not significantly: {members}.",
+            "raise",
+            "mean validation accuracy without being significant",
         ),
     }

@@ -254,8 +254,8 @@ def _maps(parameters: SaliencyParameters, outcomes: Mapping[str, Outcome]) -> Pi
                 for method, name in NAMES.items()
             ]
     return Pictures(
-        caption="Photographs, with the classes that the trained network predicts above them, and attributions "
-        f"of these predictions: in {count(len(NAMES))} columns of the trained network, and in "
+        caption="Photographs, with the classes that the trained network predicts above them, and "
+        f"attributions of these predictions: in {count(len(NAMES))} columns of the trained network, and in "
         f"{count(len(NAMES))} of the same network with all layers randomised. Each picture shows absolute "
         "values, summed over the colours, on its own scale: black is zero, and white its 99th percentile "
         f"and above.{credit(*parameters.images)}",
