@@ -257,7 +257,7 @@ def class_finding(outcomes: Sequence[Outcome]) -> Finding:
     best, worst = int(np.nanargmax(accuracies)), int(np.nanargmin(accuracies))
     others = together[worst].copy()
     others[worst] = 0
-    taken = f", which is most often taken for {names[int(others.argmax())]}" if others.max() else ""
+    taken = f", which is most often misclassified as {names[int(others.argmax())]}" if others.max() else ""
     return builders.statement(
         "The classes differ in their accuracy",
         bool(accuracies[best] > accuracies[worst]),

@@ -278,7 +278,7 @@ def map_findings(metrics: Mapping[str, Metric], image: str) -> dict[str, Finding
             *(("last/middle", "last/border") if border else ()),
             yes=""
             if border is None  # maps of too few positions
-            else f"They share the middle of the photograph{MIDDLES.get(image, '')}: on average, their "
+            else f"All respond in the middle of the photograph{MIDDLES.get(image, '')}: on average, their "
             "values are {last/middle:percent} of the largest in the central half of its width and height, "
             "and {last/border:percent} outside this region.",
         ),

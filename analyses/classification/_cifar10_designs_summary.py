@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from statistics import mean
 
 from analyses import classifiers, comparing, records
@@ -21,7 +21,7 @@ from analyses.plugin import Outcome, Summary
 from results import builders
 from results.builders import FRACTION
 from results.schema import Finding, Metric
-from results.text import counted
+from results.text import counted, listing
 
 
 def summary(parameters: DesignsParameters, outcomes: Mapping[str, Outcome]) -> Summary:
@@ -77,14 +77,14 @@ def summary(parameters: DesignsParameters, outcomes: Mapping[str, Outcome]) -> S
                 between,
             ),
             "classes": classifiers.class_table(
-                designs[best], f"Test accuracy (%) of {DESIGNS[best]} by class, one view per image."
+                designs[best], f"Test accuracy (%) of {_within(DESIGNS[best])} by class, one view per image."
             ),
             "ablation": tables.ablation_table(metrics, ablation, differences, parameters),
         },
         figures={
             "curves": builders.learning_curves(
-                f"Loss and accuracy of {DESIGNS[best]} by epoch, on training, validation and test images "
-                "(one view each).",
+                f"Loss and accuracy of {_within(DESIGNS[best])} by epoch, on training, validation and test "
+                "images (one view each).",
                 records.histories(designs[best]),
             ),
             "differences": builders.intervals(
@@ -104,6 +104,11 @@ def summary(parameters: DesignsParameters, outcomes: Mapping[str, Outcome]) -> S
             "no_run_diverged": records.none_diverged(outcomes),
         },
     )
+
+
+def _within(title: str) -> str:
+    """A title as it stands within a sentence."""
+    return title[:1].lower() + title[1:]
 
 
 SIX_VIEWS = "Design B, six views"
@@ -241,7 +246,13 @@ def _curve_findings(runs: Sequence[Outcome]) -> dict[str, Finding]:
     """What the learning curves of the better design show, in the means over its seeds."""
     losses = [records.mean_curve(runs, f"{part}_loss") for part in ("train", "validation", "test")]
     last = [records.mean_curve(runs, f"{part}_accuracy")[-1:] or [0.0] for part in ("validation", "test")]
+    best_fit = records.mean_curve(runs, "train_accuracy")[-1:] or [0.0]
     return {
+        "fits_more_than_it_generalises": Finding(
+            statement="The better design's training accuracy ends above its validation accuracy, by two "
+            "points or more",
+            holds=best_fit[0] >= last[0][0] + 0.02,
+        ),
         "losses_fall": Finding(
             statement="The better design's training, validation and test loss are lowest in the last epoch",
             holds=all(bool(curve) and curve[-1] == min(curve) for curve in losses),
@@ -321,32 +332,59 @@ def _ablation_findings(
             many=f"{budget}, these changes {does.removesuffix('s')} validation accuracy significantly: "
             "{members}.",
         )
+    found |= _groups(differences)
     for name, one in differences.items():
-        size = builders.shown(f"ablation/{name}/difference", "points", ci=True, unit=True, unsigned=True)
-        done = DONE[name][:1].upper() + DONE[name][1:]
-        found[f"{name}_changes"] = one.finding(
-            f"Design A {WORDS[name]}: validation accuracy changes",
+        found[f"{name}_may_hurt"] = builders.statement(
+            f"Design A {WORDS[name]}: mean validation accuracy is lower, but not significantly",
+            _may_hurt(one),
             f"ablation/{name}/difference",
-            more=f"{done} raises validation accuracy significantly, by {size}.",
-            less=f"{done} lowers validation accuracy significantly, by {size}.",
-            same=f"{done} {'lowers' if one.direction == 'lower' else 'raises'} mean validation accuracy by "
-            f"{size}, but not significantly.",
         )
-    return found | {"ablation_ranking": _ranking(differences)}
+    return found
 
 
-def _ranking(differences: Mapping[str, Comparison]) -> Finding:
-    """The changes with a significant effect, the largest first, and how many have none."""
+def _may_hurt(one: Comparison) -> bool:
+    return one.verdict == "undecided" and one.direction == "lower"
+
+
+def _groups(differences: Mapping[str, Comparison]) -> dict[str, Finding]:
+    """The changes that lower validation accuracy significantly, those that lower its mean, and the others
+    that do not change it significantly; of each group the largest first, with its size.
+    """
     order = sorted(differences, key=lambda name: -abs(differences[name].difference.value))
-    names = {name: DONE[name] + WITH_RATE.get(name, "") for name in order}
-    effects = {names[name]: differences[name].verdict != "undecided" for name in order}
-    others = counted(list(effects.values()).count(False), "other changes")
-    return builders.family(
-        "Some change of design A has a significant effect",
-        effects,
-        *(f"ablation/{name}/difference" for name in order),
-        none="No change has a significant effect at this budget.",
-        one=f"At this budget, only {{members}} has a significant effect; for the {others}, we detect none.",
-        many="In decreasing order of their size, the significant effects at this budget are those of "
-        f"{{members}}; for the {others}, we detect none.",
-    )
+
+    def group(words: str, belongs: Callable[[Comparison], bool], does: str, significantly: str) -> Finding:
+        chosen = [name for name in order if belongs(differences[name])]
+        sizes = [
+            builders.shown(f"ablation/{name}/difference", "points", ci=True, unit=True, unsigned=True)
+            for name in chosen
+        ]
+        members = listing([f"{DONE[name]} ({{ablation/{name}/difference:points}})" for name in chosen])
+        return builders.family(
+            words,
+            {DONE[name]: name in chosen for name in order},
+            *(f"ablation/{name}/difference" for name in order),
+            none=f"No change {does}s {significantly}.",
+            one=f"Only {DONE[chosen[0]]} {does}s {significantly}, by {sizes[0]}." if chosen else "{members}",
+            many=f"These changes {does} {significantly} (in percentage points): {members}.",
+        )
+
+    return {
+        "choices_that_help": group(
+            "Some change of design A lowers validation accuracy significantly",
+            lambda one: one.verdict == "less",
+            "lower",
+            "validation accuracy significantly",
+        ),
+        "choices_that_may_help": group(
+            "Some change of design A lowers mean validation accuracy, but not significantly",
+            _may_hurt,
+            "lower",
+            "mean validation accuracy without being significant",
+        ),
+        "choices_without_benefit": group(
+            "Some change of design A raises mean validation accuracy, but not significantly",
+            lambda one: one.verdict == "undecided" and one.direction == "higher",
+            "raise",
+            "mean validation accuracy without being significant",
+        ),
+    }

@@ -174,6 +174,11 @@ class Saliency(Analysis[SaliencyParameters]):
                     many="With all layers randomised, the interval of the correlation is above zero for "
                     "{members}.",
                 ),
+                "all_stay_above_zero": builders.statement(
+                    "With all layers randomised, the intervals of all methods' correlations are above zero",
+                    all(one.is_above() for one in ends),
+                    *(f"{method}/likeness/all" for method in NAMES),
+                ),
                 "some_method_passes": builders.statement(
                     "With all layers randomised, the interval of some method's correlation includes zero",
                     any(one.includes(0.0) for one in ends),
@@ -237,19 +242,23 @@ def _cascade(metrics: Mapping[str, Metric], parameters: SaliencyParameters) -> C
 
 def _maps(parameters: SaliencyParameters, outcomes: Mapping[str, Outcome]) -> Pictures:
     pictures = []
-    for image in parameters.images:
+    for number, image in enumerate(parameters.images):
         one = outcomes[f"{image}/0"]
         pictures.append(Picture(png=one["photograph"], title=one["class"]))
         for row, state in (("intact", "trained"), ("redrawn", "randomised")):
             pictures += [
-                Picture(png=one[row][method], title=name.replace(" ", "\n", 1) + f"\n({state})")
+                Picture(
+                    png=one[row][method],
+                    title="" if number else name.replace(" ", "\n", 1) + f"\n({state})",
+                )
                 for method, name in NAMES.items()
             ]
     return Pictures(
-        caption="Photographs and attributions of the class that the network names. The "
-        f"{count(len(NAMES))} columns after the photograph are of the trained network, the last "
-        f"{count(len(NAMES))} of the same network with all layers randomised. Black is zero, white is "
-        f"large.{credit(*parameters.images)}",
+        caption="Photographs, with the classes that the trained network predicts above them, and "
+        f"attributions of these predictions: in {count(len(NAMES))} columns of the trained network, and in "
+        f"{count(len(NAMES))} of the same network with all layers randomised. Each picture shows absolute "
+        "values, summed over the colours, on its own scale: black is zero, and white its 99th percentile "
+        f"and above.{credit(*parameters.images)}",
         alt="Photographs, and for each the gradient, guided backpropagation and integrated gradients.",
         columns=1 + 2 * len(NAMES),
         pictures=tuple(pictures),

@@ -30,6 +30,13 @@ def summary(parameters: LastStageParameters, outcomes: Mapping[str, Outcome]) ->
         compared = transfer.compare(accuracies, pairs, "seeds")
     metrics = _metrics(parameters, runs, titles)
     metrics |= transfer.comparison_metrics(compared, pairs, titles)
+    over_seeds = transfer.welch(
+        *([run["test_accuracy"] for run in runs[name]] for name in ("pretrained", OWN))
+    )
+    if over_seeds is not None:
+        metrics["pretrained/welch_p"] = builders.metric(
+            over_seeds, f"p-value of Welch's t-test over seeds: {titles['pretrained']} and {titles[OWN]}"
+        )
     metrics |= domains.duplicate_metrics(outcomes.get("duplicates", {}))
     best = runs["pretrained"]
     trained = "its last stage is" if parameters.pretrained.layer else "all of its layers are"
@@ -70,7 +77,9 @@ def summary(parameters: LastStageParameters, outcomes: Mapping[str, Outcome]) ->
             "recipe": tables.recipe_table(parameters, runs, titles),
         },
         figures=figures,
-        findings=_findings(metrics, runs, outcomes, compared) | found_in_maps,
+        findings=_findings(metrics, runs, outcomes, compared)
+        | transfer.least_p_findings(compared, pairs)
+        | found_in_maps,
         note="; ".join(
             f"{name}: {run['weights']['source']} ({run['weights']['architecture']}), "
             + (f"SHA-256 {run['weights']['sha256']}" if run["weights"]["sha256"] else "trained whole")
@@ -114,6 +123,11 @@ def _metrics(
         )
         metrics[f"{name}/lowest_validation_loss"] = builders.metric(
             min(_validation_losses(runs[name])), f"Lowest mean validation loss: {title}", "nats"
+        )
+        metrics[f"{name}/first_train_loss"] = builders.metric(
+            records.mean_curve(runs[name], "train_loss")[0],
+            f"Training loss in the first epoch: {title}",
+            "nats",
         )
         metrics[f"{name}/first_validation_loss"] = builders.metric(
             _validation_losses(runs[name])[0], f"Validation loss after the first epoch: {title}", "nats"

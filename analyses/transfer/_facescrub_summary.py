@@ -62,7 +62,8 @@ def summary(parameters: FaceParameters, outcomes: Mapping[str, Outcome]) -> Summ
             "worked": examples.worked_table(worked),
         },
         figures=figures,
-        findings=_findings(metrics, parameters, outcomes, compared, worked),
+        findings=_findings(metrics, parameters, outcomes, compared, worked)
+        | transfer.least_p_findings(compared, pairs),
         note=f"Weights: {head['weights']['source']} ({head['weights']['architecture']}), SHA-256 "
         f"{head['weights']['sha256']}; kept activations: {head['layer']}."
         + (f" {head['checked']}." if head.get("checked") else ""),

@@ -39,6 +39,7 @@ def summary(parameters: LearningRateParameters, outcomes: Mapping[str, Outcome])
         metrics |= _data_metrics(prefix, name, first) | _metrics(prefix, name, runs, standing)
         metrics |= _course_metrics(prefix, name, runs, standing, parameters, domain)
         findings |= _findings(name, prefix, suffix, metrics, runs, standing)
+        findings |= transfer.least_p_findings(standing.compared, standing.pairs, prefix, suffix)
         shown[f"results{suffix}"] = tables.results_table(
             called, prefix, metrics, runs, standing, parameters, domain
         )

@@ -163,7 +163,7 @@ def curve_chart(name: str, runs: Runs, standing: Standing, parameters: LearningR
         chart = builders.curves(
             "",
             {
-                f"{rate_of(setting):g}": [
+                f"rate {rate_of(setting):g}": [
                     history["validation_accuracy"] for history in records.histories(runs[setting])
                 ]
                 for setting in sorted(runs, key=rate_of)

@@ -19,9 +19,12 @@ from analyses.classification._base_networks_settings import (
 )
 from analyses.classification._base_networks_summary import _coupled_changes
 from analyses.classification._cifar10_designs_settings import CHANGES, DesignsParameters
+from analyses.classification._cifar10_designs_summary import _groups
 from analyses.classification._cifar10_designs_tables import recipes_table
+from analyses.comparing import Comparison
 from analyses.experiments import DataChoice
 from lab.datasets import DataError
+from lab.evaluation import Estimate
 from lab.recipes import Augmentation, Recipe
 from results.store import Store
 from tests.conftest import ROOT, command_line
@@ -355,3 +358,26 @@ def test_one_sentence_says_what_coupled_decay_changes():
     assert said("undecided", "undecided", "undecided") == (
         "Coupled L2 changes the accuracy of no network significantly."
     )
+
+
+def test_each_change_of_the_ablation_belongs_to_the_group_of_its_outcome():
+    def outcome(value, p):
+        return Comparison(Estimate(value, value - 0.01, value + 0.01, 3, 0.95), p)
+
+    outcomes = {
+        "no_batch_norm": outcome(-0.2, 0.01),
+        "relu": outcome(-0.02, 0.3),
+        "strided": outcome(-0.04, 0.06),
+        "adamw": outcome(0.02, 0.3),
+    }
+    found = _groups(outcomes)
+    said = {name: one.sentences[one.verdict] for name, one in found.items()}
+    assert said["choices_that_help"].startswith("Only removing batch normalisation lowers")
+    assert said["choices_that_may_help"].endswith(
+        "replacing max-pooling by strided convolutions ({ablation/strided/difference:points}) "
+        "and replacing GELU by ReLU ({ablation/relu/difference:points})."
+    )
+    assert said["choices_without_benefit"].startswith("Only replacing SGD by AdamW raises mean")
+    none = _groups({"relu": outcome(0.02, 0.01)})
+    assert {one.verdict for one in none.values()} == {"none"}
+    assert "choices_that_help" in none

@@ -444,3 +444,32 @@ def test_a_stage_or_a_photograph_that_is_not_there_is_named(convstudy, setting, 
     finished = convstudy(*LAST_STAGE, "--set", setting)
     assert finished.returncode == 1
     assert told in finished.stderr and "Traceback" not in finished.stderr
+
+
+@pytest.mark.parametrize(("right", "p", "least"), [(30, 0.0002, True), (3, 0.2, False)])
+def test_a_p_value_at_the_floor_of_the_bootstrap_is_said_to_be_there(right, p, least):
+    values = {"one": [1.0] * 40, "other": [0.0] * right + [1.0] * (40 - right)}
+    if not least:
+        values["one"] = [0.0] * 2 + [1.0] * 38
+    pairs = {"gain": ("one", "other")}
+    compared = transfer.compare(values, pairs)
+    assert (compared["gain"].p <= p) is least
+    assert transfer.least_p_findings(compared, pairs)["gain_p_is_least"].holds is least
+    doubled = pairs | {"again": ("other", "one"), "third": ("one", "third")}
+    compared = transfer.compare(values | {"third": values["other"]}, doubled)
+    assert (
+        transfer.comparison_metrics(compared, doubled, dict.fromkeys((*values, "third"), "it"))[
+            "comparisons"
+        ].value
+        == 2
+    )
+    found = transfer.least_p_findings(compared, doubled, "signs/", "_signs")
+    assert found["third_p_is_least_signs"].holds is least
+    note = transfer.comparison_table("", compared, doubled, dict.fromkeys((*values, "third"), "it")).notes[0]
+    assert "for the two comparisons" in note and "smallest possible one is 0.0004" in note
+
+
+def test_seeds_without_spread_have_no_test_of_welch():
+    assert transfer.welch([0.8, 0.81], [0.9]) is None
+    assert transfer.welch([0.8, 0.8], [0.9, 0.91]) is None
+    assert transfer.welch([0.80, 0.81, 0.82], [0.90, 0.91]) == pytest.approx(0.00136, abs=1e-5)
