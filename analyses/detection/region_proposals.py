@@ -14,7 +14,6 @@ from typing import Any
 from pydantic import Field
 
 from analyses import comparing, recipe_tables, records
-from analyses.comparing import Comparison
 from analyses.detection import _detection as detection
 from analyses.detection import _detection_charts as charts
 from analyses.detection._canvases import (
@@ -125,6 +124,7 @@ class RegionProposals(CanvasExperiment[ProposalParameters]):
             smallest=(OBJECTS[0], "Smallest width of an object", "pixels"),
             largest=(OBJECTS[1], "Largest width of an object", "pixels"),
             anchor=(ANCHOR, "Width of an anchor", "pixels"),
+            stride=(STRIDE, "Distance of neighbouring anchors", "pixels"),
             cells=((CANVAS // STRIDE) ** 2, "Cells of the map", "cells"),
             negative=(NEGATIVE, "IoU up to which an anchor is background", ""),
             epochs=(parameters.epochs, "Epochs", "epochs"),
@@ -159,7 +159,7 @@ class RegionProposals(CanvasExperiment[ProposalParameters]):
         return Summary(
             metrics=metrics,
             tables={
-                "results": _table(metrics, runs, closer, parameters.data),
+                "results": _table(metrics, runs, parameters.data),
                 "loss_ends": charts.loss_table(
                     metrics,
                     {name: f"{threshold:g}" for name, threshold in _thresholds(parameters).items()},
@@ -251,14 +251,11 @@ def _recipes(parameters: ProposalParameters) -> dict[str, Recipe]:
     return {NETWORK: detection.recipe(parameters.epochs, parameters.data.mirror, parameters.data.shift)}
 
 
-def _table(
-    metrics: Mapping[str, Metric], runs: Mapping[str, Any], closer: Comparison, data: CanvasChoice
-) -> Table:
+def _table(metrics: Mapping[str, Metric], runs: Mapping[str, Any], data: CanvasChoice) -> Table:
     rows = []
     for name in runs:
         rows.append(
             {
-                **(closer.cells() if name == "proposal" else {}),
                 "threshold": metrics[f"{name}/positive_threshold"].value,
                 "coverage": metrics[f"{name}/coverage"].value,
                 "test_accuracy": metrics[f"{name}/test_accuracy"].value,
@@ -274,17 +271,13 @@ def _table(
             "coverage": builders.percent("Images with a positive cell"),
             "test_accuracy": builders.percent("Cell accuracy", 2),
             "mean_iou": builders.number("Mean IoU", ".3f"),
-            "difference": builders.number("Difference of IoU", "+.3f"),
-            "p": builders.number("p", ".3f"),
-            "verdict": builders.text("Verdict"),
             "centre_error_px": builders.number("Centre error", ".2f", "pixels"),
         },
         rows,
         notes=(
             f"Means over {counted(len(runs['proposal']), 'seeds')}. IoU and centre error are of the proposal "
             "with the highest objectness. Each row's accuracy is over the cells that are labelled under its "
-            "own threshold. The difference is to the other threshold, paired by seed; p is from Student's "
-            "test.",
+            "own threshold.",
         ),
     )
 
