@@ -226,9 +226,9 @@ def _findings(
             "undecided",
             *(f"{prefix}{name}_over_published" for name in NETWORKS),
         )
-        for one, other in combinations(ORDER, 2):
-            findings[f"{one}_over_{other}_{suffix}"] = _network_finding(
-                one, other, how, f"{prefix}{one}_over_{other}", differences["networks"]
+        for better, worse in combinations(ORDER, 2):
+            findings[f"{better}_over_{worse}_{suffix}"] = _network_finding(
+                better, worse, how, f"{prefix}{better}_over_{worse}", differences["networks"]
             )
         findings[f"residual_is_best_{suffix}"] = of_family(
             f"{how}, the residual network is more accurate than either of the others",

@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import Field
 
 from analyses import comparing, recipe_tables, records
+from analyses.comparing import Comparison
 from analyses.detection import _detection as detection
 from analyses.detection import _detection_charts as charts
 from analyses.detection._canvases import (
@@ -160,6 +161,7 @@ class RegionProposals(CanvasExperiment[ProposalParameters]):
             metrics=metrics,
             tables={
                 "results": _table(metrics, runs, parameters.data),
+                "comparison": _comparison_table(closer, len(main)),
                 "loss_ends": charts.loss_table(
                     metrics,
                     {name: f"{threshold:g}" for name, threshold in _thresholds(parameters).items()},
@@ -249,6 +251,20 @@ def _thresholds(parameters: ProposalParameters) -> dict[str, float]:
 
 def _recipes(parameters: ProposalParameters) -> dict[str, Recipe]:
     return {NETWORK: detection.recipe(parameters.epochs, parameters.data.mirror, parameters.data.shift)}
+
+
+def _comparison_table(closer: Comparison, seeds: int) -> Table:
+    return builders.table(
+        "Mean IoU of the best proposal with the lower threshold for a positive cell minus that with the "
+        "higher one.",
+        {
+            "difference": builders.number("Difference of IoU", "+.3f"),
+            "p": builders.number("p", ".3f"),
+            "verdict": builders.text("Verdict"),
+        },
+        [closer.cells()],
+        notes=(f"Paired by seed (n = {seeds}); p is from Student's test.",),
+    )
 
 
 def _table(metrics: Mapping[str, Metric], runs: Mapping[str, Any], data: CanvasChoice) -> Table:
