@@ -97,6 +97,6 @@ def comparison_words(runs: Runs) -> dict[str, str]:
         for one, other in combinations(ORDER, 2):
             words[f"{PREFIXES[kind]}{one}_over_{other}"] = f"{NETWORKS[one]} − {NETWORKS[other]}, {how}"
         for name, label in NETWORKS.items():
-            words[f"{kind}{name}_over_letter"] = f"{label}: {how} − as assigned"
+            words[f"{kind}{name}_over_letter"] = f"{label}: {how} − {KINDS[LETTER]}"
             words[f"{PREFIXES[kind]}{name}_over_published"] = f"{label}, {how} − reported"
     return words

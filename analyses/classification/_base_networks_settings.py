@@ -15,7 +15,7 @@ NETWORKS = {"convnet": "ConvNet", "mobilenet": "MobileNet-like", "resnet": "ResN
 AUGMENTED = "augmented/"
 LETTER = ""
 COUPLED = "coupled/"
-KINDS = {LETTER: "as assigned", COUPLED: "with coupled L2", AUGMENTED: "with augmentation"}
+KINDS = {LETTER: "with decoupled decay", COUPLED: "with coupled L2", AUGMENTED: "with augmentation"}
 LABELS = {kind: words[0].upper() + words[1:] for kind, words in KINDS.items()}
 PREFIXES = {LETTER: "letter/", COUPLED: "coupled/", AUGMENTED: ""}  # how their metrics begin
 SUFFIXES = {LETTER: "letter", COUPLED: "coupled", AUGMENTED: "augmented"}  # how their findings end
@@ -41,7 +41,7 @@ class BaseNetworksParameters(ImageParameters):
 
 
 def decoupled_shrinkage(parameters: BaseNetworksParameters) -> float:
-    """The share of a weight that decoupled decay takes off over a whole training as assigned."""
+    """The share of a weight that decoupled decay takes off over a whole training."""
     recipe = recipe_of(parameters, LETTER)
     steps = parameters.epochs * parameters.data.train // parameters.batch
     kept = 1.0

@@ -26,7 +26,7 @@ from results.text import counted
 
 #: Keys of columns, and their labels, by kind of training.
 KIND_COLUMNS = {LETTER: "letter", COUPLED: "coupled", AUGMENTED: "augmented"}
-KIND_LABELS = {LETTER: "As assigned", COUPLED: "Coupled L2", AUGMENTED: "Augmented"}
+KIND_LABELS = {LETTER: "Decoupled decay", COUPLED: "Coupled L2", AUGMENTED: "Augmented"}
 STUDENT = "p is of Student's paired test, adjusted by Holm's method for the comparisons of the table."
 
 
@@ -49,13 +49,13 @@ def results_table(metrics: Mapping[str, Metric], runs: Runs, parameters: BaseNet
             }
         )
     seeds = counted(len(runs[LETTER]["convnet"]), "seeds")
-    labels = ((LETTER, "as assigned"), (COUPLED, "coupled L2"), (AUGMENTED, "augmented"))
+    labels = ((LETTER, "decoupled decay"), (COUPLED, "coupled L2"), (AUGMENTED, "augmented"))
     shown = [(columns[kind], words) for kind, words in labels if kind in runs]
     return builders.table(
         f"Accuracy (%) of the three base networks ({parameters.data.train:,} training images, "
-        f"{parameters.epochs} epochs), trained as assigned (with decoupled weight decay)"
+        f"{parameters.epochs} epochs), trained with decoupled weight decay"
         + (", with coupled L2," if COUPLED in runs else "")
-        + f" and with augmentation. Means over {seeds}.",
+        + f" and with augmentation and decoupled decay. Means over {seeds}.",
         {
             "network": builders.text("Network"),
             **{key: builders.percent(f"Test, {words}", best="highest") for key, words in shown},
@@ -65,7 +65,8 @@ def results_table(metrics: Mapping[str, Metric], runs: Runs, parameters: BaseNet
         rows,
         notes=(
             "Training accuracy is a running mean over the batches of the last epoch. "
-            "Reported: one run of each network in an unpublished notebook.",
+            "Reported: one run of each network in an unpublished notebook. A bold value need not be "
+            "significantly higher than the others.",
         ),
     )
 
@@ -82,7 +83,7 @@ def costs_table(metrics: Mapping[str, Metric], runs: Runs, parameters: BaseNetwo
     return builders.table(
         "What the base networks cost on one CPU thread: parameters"
         + (", multiplications in the convolutions per image" if multiplied else "")
-        + ", time of one training as assigned "
+        + ", time of one training with decoupled decay "
         f"({parameters.epochs * parameters.data.train // parameters.batch:,} steps of {parameters.batch} "
         f"images, mean over {counted(len(runs[LETTER]['convnet']), 'seeds')}), of one of its steps, and of a "
         f"forward pass of {parameters.timed_batch} images.",
@@ -91,8 +92,8 @@ def costs_table(metrics: Mapping[str, Metric], runs: Runs, parameters: BaseNetwo
             "parameters": builders.integer("Parameters"),
             **({"macs": builders.integer("Multiplications")} if multiplied else {}),
             "training": builders.number("Training", ".0f", "s"),
-            "step": builders.number("Step", ".0f", "ms"),
-            "forward": builders.number("Forward pass", ".0f", "ms"),
+            "step": builders.number("Step", ".1f", "ms"),
+            "forward": builders.number("Forward pass", ".1f", "ms"),
         },
         [
             {
@@ -116,7 +117,7 @@ def seconds_table(runs: Runs, words: Mapping[str, str], differences: Mapping[str
     longer = {"higher": "longer", "lower": "shorter"}
     rows = [{"comparison": words[key], **one.cells()} for key, one in differences.items()]
     return builders.table(
-        "Training times of the base networks compared, as assigned: mean differences over "
+        "Training times of the base networks compared, with decoupled decay: mean differences over "
         f"{counted(len(runs[LETTER]['convnet']), 'seeds')}, paired by seed.",
         {
             "comparison": builders.text("Compared"),
@@ -146,11 +147,11 @@ def network_differences_table(runs: Runs, differences: Mapping[str, Comparison])
 
 
 def training_differences_table(runs: Runs, differences: Mapping[str, Comparison]) -> Table:
-    """Every network with other training less as assigned: the comparisons of `training_pairs`."""
+    """Every network with other training less with decoupled decay: the comparisons of `training_pairs`."""
     kinds = [kind for kind in runs if kind != LETTER]
     return _differences_table(
-        "Test accuracy of each base network with another training less that as assigned (percentage points), "
-        "on the same test images: mean differences",
+        "Test accuracy of each base network with coupled L2, and with augmentation, minus that with "
+        "decoupled decay alone (percentage points), on the same test images: mean differences",
         {
             label: {KIND_COLUMNS[kind]: differences[f"{kind}{name}_over_letter"] for kind in kinds}
             for name, label in NETWORKS.items()

@@ -116,7 +116,7 @@ def time_table(times: Times, parameters: BaseNetworksParameters) -> Table:
         row: dict[str, builders.Cell] = {"kind": WORDS.get(kind, kind[0].upper() + kind[1:])}
         for name, found in times.items():
             if kind in found:
-                row |= {f"{name}_macs": found[kind]["macs"], f"{name}_ms": found[kind]["ms"]}
+                row |= {f"{name}_macs": found[kind]["macs"] or None, f"{name}_ms": found[kind]["ms"]}
         rows.append(row)
     total: dict[str, builders.Cell] = {"kind": "Total"}
     for name, found in times.items():
@@ -125,7 +125,8 @@ def time_table(times: Times, parameters: BaseNetworksParameters) -> Table:
     return builders.table(
         "Multiplications per image (millions) and time of a forward pass (ms) by kind of layer of the base "
         f"networks, for {parameters.timed_batch} images in float32 on one CPU thread. The time of each layer "
-        f"is the shortest of {counted(parameters.timed_repeats, 'passes')}.",
+        f"is the shortest of {counted(parameters.timed_repeats, 'passes')}. The total includes the linear "
+        "layer.",
         {
             "kind": builders.text("Layers"),
             **{

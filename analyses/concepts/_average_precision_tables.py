@@ -68,7 +68,7 @@ def conventions_table(
         "Average precision (%) of each class of the example, and its mean over the classes, by convention "
         "and threshold of the intersection over union (IoU): at 11 points (PASCAL VOC 2007), as the area "
         "under the envelope (PASCAL VOC since 2010), and at 101 points (COCO). No envelope: the precision at "
-        "each recall as it is.",
+        "each recall as it is. 0.5–0.95: the mean over these thresholds in steps of 0.05.",
         {
             "kind": builders.text("Class"),
             **{key: builders.percent(label) for key, label in labels.items()},

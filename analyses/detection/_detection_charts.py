@@ -35,7 +35,10 @@ def losses(runs: Mapping[str, Sequence[Outcome]], what: str) -> Panels:
         axes = " The vertical axes are logarithmic."
     return Panels(
         caption=f"{what} by epoch, without their weights, means over {counted(fewest, 'seeds')}"
-        + ("; bands reach from the lowest to the highest seed" if fewest > 1 else "")
+        + (
+            "; bands, hidden where narrower than the line, reach from the lowest to the highest seed"
+            * (fewest > 1)
+        )
         + ". The dashed line is the mean of the same loss on the test canvases after training."
         + (axes if any(logarithmic) else ""),
         alt=f"Training losses by epoch end at: {', '.join(ends)}.",

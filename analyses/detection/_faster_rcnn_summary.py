@@ -26,14 +26,16 @@ from results.builders import FRACTION
 from results.schema import Metric
 from results.text import counted
 
+RISES = {"objectness": "objectness", "box": "the box", "class": "the class"}
 #: How the name of a difference ends → of what it is.
 WHAT = {
     "iou_": "mean IoU of the best proposal",
     **{f"train_over_{other}_": "training accuracy" for other in NETWORKS},
+    **{f"rise_{loss}_": f"loss of {what}, test canvases less training" for loss, what in RISES.items()},
     "gap_": "loss of the class on validation canvases less that in training",
     "train_box_": "loss of the box in training",
 }
-LOSS_ENDS = ("gap_", "train_box_")
+LOSS_ENDS = ("gap_", "train_box_", *(f"rise_{loss}_" for loss in RISES))
 
 
 def summary(parameters: DetectorParameters, outcomes: Mapping[str, Outcome]) -> Summary:
@@ -66,7 +68,12 @@ def summary(parameters: DetectorParameters, outcomes: Mapping[str, Outcome]) -> 
             )
         }
     )
-    for family in (_fit_pairs(runs), _phase_pairs(ablation), _overfitting_pairs(ablation)):
+    for family in (
+        _fit_pairs(runs),
+        _rise_pairs(runs),
+        _phase_pairs(ablation),
+        _overfitting_pairs(ablation),
+    ):
         differences |= comparing.compared(family)
     metrics = _metrics(parameters, runs | variants, ablation)
     metrics["mobilenet/required"] = builders.metric(
@@ -101,6 +108,7 @@ def summary(parameters: DetectorParameters, outcomes: Mapping[str, Outcome]) -> 
         ),
         "networks": tables.networks_table(parameters, differences),
         "fit": tables.fit_table(parameters, differences),
+        "rises": tables.rises_table(parameters, differences),
         "ablation": tables.ablation_table(metrics, parameters, words, differences),
         "ablation_losses": tables.ablation_losses_table(metrics, parameters, words),
         "recipe": recipe_tables.recipe_table(
@@ -240,6 +248,16 @@ def _fit_pairs(runs: Mapping[str, Sequence[Outcome]]) -> dict[str, tuple[list[fl
         f"mobilenet/train_over_{other}_": (reached["mobilenet"], reached[other])
         for other in ("convnet", "resnet")
     }
+
+
+def _rise_pairs(runs: Mapping[str, Sequence[Outcome]]) -> dict[str, tuple[list[float], list[float]]]:
+    """Every loss on the test canvases and in the last epoch of training, of every base network."""
+    pairs = {}
+    for name, found in runs.items():
+        for loss in RISES:
+            ends = _losses(found, loss)
+            pairs[f"{name}/rise_{loss}_"] = (ends["validation"], ends["train"])
+    return pairs
 
 
 def _overfitting_pairs(

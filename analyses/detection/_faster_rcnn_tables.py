@@ -10,6 +10,7 @@ from analyses import comparing
 from analyses.comparing import Comparison
 from analyses.detection import _detection as detection
 from analyses.detection._detection import NETWORKS
+from analyses.detection._detection_charts import LOSSES
 from analyses.detection._faster_rcnn_settings import REFERENCE, VARIANTS, DetectorParameters
 from results import builders
 from results.builders import FRACTION
@@ -45,7 +46,7 @@ def results_table(metrics: Mapping[str, Metric], parameters: DetectorParameters)
         f"Faster R-CNN on {parameters.data.test:,} test canvases of {parameters.data.title}, with three "
         f"kinds of base network: means over {counted(parameters.seeds, 'seeds')}. Train: accuracy in the "
         "last epoch. mAP: mean average precision by COCO's convention at an intersection over union (IoU) "
-        "of 0.5, and over IoUs from 0.5 to 0.95. Found: objects that the "
+        "of 0.5, and over IoUs from 0.5 to 0.95 in steps of 0.05. Found: objects that the "
         "best proposal overlaps with an IoU of at least 0.5.",
         {
             "network": builders.text("Base network"),
@@ -62,18 +63,21 @@ def results_table(metrics: Mapping[str, Metric], parameters: DetectorParameters)
             "The accuracy is of the class that the head predicts at the best proposal; that of training is a "
             "running mean over the batches of the last epoch. Average "
             f"precision is of up to {detection.DETECTIONS} proposals per image that suppression leaves, "
-            f"since each canvas holds one object. Parameters: {sizes}.",
+            f"since each canvas holds one object. A bold value need not be significantly higher than the "
+            f"others. Parameters: {sizes}.",
         ),
     )
 
 
 def networks_table(parameters: DetectorParameters, differences: Mapping[str, Comparison]) -> Table:
-    return _compared(
+    found = _compared(
         "The detector on one base network compared with that on another: difference in accuracy on "
         f"{parameters.data.test:,} test canvases of {parameters.data.title} (percentage points).",
         {f"{one} − {other}": differences[key] for key, one, other in network_pairs()},
         parameters.seeds,
     )
+    note = "Each interval is of one comparison alone; one without zero need not be significant for all three."
+    return found.model_copy(update={"notes": (*found.notes, note)})
 
 
 def fit_table(parameters: DetectorParameters, differences: Mapping[str, Comparison]) -> Table:
@@ -86,6 +90,28 @@ def fit_table(parameters: DetectorParameters, differences: Mapping[str, Comparis
             for other in ("convnet", "resnet")
         },
         parameters.seeds,
+    )
+
+
+def rises_table(parameters: DetectorParameters, differences: Mapping[str, Comparison]) -> Table:
+    """By how much each loss is higher on the test canvases than in training, on every base network."""
+    rows = [
+        {"network": label, "loss": title, **differences[f"{name}/rise_{loss}_"].cells()}
+        for name, label in NETWORKS.items()
+        for loss, title in LOSSES.items()
+    ]
+    return builders.table(
+        "Each loss of the detectors on the test canvases minus that in the last epoch of training, without "
+        "the weights of the losses.",
+        {
+            "network": builders.text("Base network"),
+            "loss": builders.text("Loss"),
+            "difference": builders.number("Difference", "+.5f"),
+            "p": comparing.ADJUSTED_P,
+            "verdict": builders.text("Verdict"),
+        },
+        rows,
+        notes=(_paired(parameters.seeds),),
     )
 
 

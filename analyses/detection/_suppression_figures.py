@@ -26,7 +26,9 @@ def figures(
     drawn = _judged(places, scores, kept)
     return {
         "example": _example(outcome, drawn, kept, words, parameters.least),
-        "live": _by_threshold(outcome["examples"][0]["png"], places, scores, remaining, parameters.threshold),
+        "live": _by_threshold(
+            outcome["examples"][0]["png"], places, scores, remaining, parameters.threshold, parameters.least
+        ),
         "objectness": _objectness(outcome["objectness"], max(scores)),
         "transformer": _transformer(outcome.get("training_examples", []), outcome["examples"]),
     }
@@ -49,14 +51,16 @@ def _by_threshold(
     scores: Sequence[float],
     remaining: Mapping[float, Sequence[int]],
     chosen: float,
+    least: float,
 ) -> Pictures:
     """The candidates at the chosen threshold, which moves on the page, and at higher ones."""
     shown = (chosen, *(threshold for threshold in DRAWN if threshold > chosen))
     counts = ", ".join(f"{len(remaining[threshold])} at {threshold:g}" for threshold in shown)
     return Pictures(
-        caption=f"Non-maximum suppression of the {len(places)} proposals of a small detector for one drawn "
-        "digit, at thresholds of the intersection over union (IoU) above which a box is removed. Boxes that "
-        "remain have bright lines between dark edges; those that are removed have thin lines.",
+        caption=f"Non-maximum suppression of the {len(places)} proposals with an objectness above "
+        f"{least:.0%} of a small detector for one handwritten digit of the UCI data set, at thresholds of "
+        "the intersection over union (IoU) above which a box is removed. Boxes that remain have bright "
+        "lines between dark edges, removed ones thin lines; the true box is not drawn.",
         alt=f"The example with its boxes at {len(shown)} thresholds; of {len(places)} remain {counts}.",
         columns=len(shown),
         pictures=tuple(
@@ -83,9 +87,9 @@ def _example(
     ]
     true = _box(example["truth"], "truth", label=example["class"])
     return Pictures(
-        caption="From anchors to a box, on a canvas with one handwritten digit. Left: the true box, and the "
-        "anchors of the best proposal and of two corners. Middle: the proposals whose objectness is above "
-        f"{least:.0%}, the candidates, as thin lines. Right: the true box, and "
+        caption="From anchors to a box, on a canvas with one handwritten digit of the UCI data set. Left: "
+        "the true box, and the anchors of the best proposal and of two corners. Middle: the proposals whose "
+        f"objectness is above {least:.0%}, the candidates, as thin lines. Right: the true box, and "
         + ("the proposal that remains" if len(kept) == 1 else "the proposals that remain")
         + " after non-maximum suppression.",
         alt=f"One canvas three times: with anchors, with all candidates, with what remains. {words}.",
@@ -140,7 +144,9 @@ def _transformer(training: Sequence[Outcome], test: Sequence[Outcome]) -> Pictur
         caption="The spatial transformer applied to the pixels of the first "
         f"{counted(len(training), 'training')} and the first {counted(len(test), 'test canvases')}. Each is "
         "shown with its true box and its best proposal, and beside it the part within the proposal, scaled, "
-        "with the class that the head predicts and its probability. Each canvas holds one handwritten digit.",
+        "with the class that the head predicts and its probability. The detector is a small one, trained on "
+        "canvases with one handwritten digit of the UCI data set each; a canvas and its part have grey "
+        "scales of their own.",
         alt=f"{len(training)} training and {len(test)} test canvases, each beside the part within its best "
         "proposal.",
         columns=6,

@@ -125,6 +125,7 @@ class RegionProposals(CanvasExperiment[ProposalParameters]):
             smallest=(OBJECTS[0], "Smallest width of an object", "pixels"),
             largest=(OBJECTS[1], "Largest width of an object", "pixels"),
             anchor=(ANCHOR, "Width of an anchor", "pixels"),
+            stride=(STRIDE, "Distance of neighbouring anchors", "pixels"),
             cells=((CANVAS // STRIDE) ** 2, "Cells of the map", "cells"),
             negative=(NEGATIVE, "IoU up to which an anchor is background", ""),
             epochs=(parameters.epochs, "Epochs", "epochs"),
@@ -159,7 +160,8 @@ class RegionProposals(CanvasExperiment[ProposalParameters]):
         return Summary(
             metrics=metrics,
             tables={
-                "results": _table(metrics, runs, closer, parameters.data),
+                "results": _table(metrics, runs, parameters.data),
+                "comparison": _comparison_table(closer, len(main)),
                 "loss_ends": charts.loss_table(
                     metrics,
                     {name: f"{threshold:g}" for name, threshold in _thresholds(parameters).items()},
@@ -251,14 +253,25 @@ def _recipes(parameters: ProposalParameters) -> dict[str, Recipe]:
     return {NETWORK: detection.recipe(parameters.epochs, parameters.data.mirror, parameters.data.shift)}
 
 
-def _table(
-    metrics: Mapping[str, Metric], runs: Mapping[str, Any], closer: Comparison, data: CanvasChoice
-) -> Table:
+def _comparison_table(closer: Comparison, seeds: int) -> Table:
+    return builders.table(
+        "Mean IoU of the best proposal with the lower threshold for a positive cell minus that with the "
+        "higher one.",
+        {
+            "difference": builders.number("Difference of IoU", "+.3f"),
+            "p": builders.number("p", ".3f"),
+            "verdict": builders.text("Verdict"),
+        },
+        [closer.cells()],
+        notes=(f"Paired by seed (n = {seeds}); p is from Student's test.",),
+    )
+
+
+def _table(metrics: Mapping[str, Metric], runs: Mapping[str, Any], data: CanvasChoice) -> Table:
     rows = []
     for name in runs:
         rows.append(
             {
-                **(closer.cells() if name == "proposal" else {}),
                 "threshold": metrics[f"{name}/positive_threshold"].value,
                 "coverage": metrics[f"{name}/coverage"].value,
                 "test_accuracy": metrics[f"{name}/test_accuracy"].value,
@@ -274,17 +287,13 @@ def _table(
             "coverage": builders.percent("Images with a positive cell"),
             "test_accuracy": builders.percent("Cell accuracy", 2),
             "mean_iou": builders.number("Mean IoU", ".3f"),
-            "difference": builders.number("Difference of IoU", "+.3f"),
-            "p": builders.number("p", ".3f"),
-            "verdict": builders.text("Verdict"),
             "centre_error_px": builders.number("Centre error", ".2f", "pixels"),
         },
         rows,
         notes=(
             f"Means over {counted(len(runs['proposal']), 'seeds')}. IoU and centre error are of the proposal "
             "with the highest objectness. Each row's accuracy is over the cells that are labelled under its "
-            "own threshold. The difference is to the other threshold, paired by seed; p is from Student's "
-            "test.",
+            "own threshold.",
         ),
     )
 

@@ -40,9 +40,10 @@ def draw_heatmap(drawing: Drawing, axes: Axes, figure: Heatmap) -> None:
         for i, row in enumerate(figure.values):
             for j, value in enumerate(row):
                 light = sum(mesh.cmap(mesh.norm(value))[:3]) > 1.3
-                axes.text(
-                    j, i, number(value, ".3g"), ha="center", va="center", color=INK if light else "white"
-                )
+                text = number(value, ".3g")
+                if text == "1" and value != 1:
+                    text = number(value, ".4g")
+                axes.text(j, i, text, ha="center", va="center", color=INK if light else "white")
     if figure.framed is not None:
         _frame(axes, *figure.framed)
     width, height = drawing.get_size_inches()

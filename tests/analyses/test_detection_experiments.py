@@ -126,9 +126,18 @@ def test_what_still_canvases_change_in_overfitting_is_compared_seed_by_seed():
     wider = np.mean([gap("still", seed) - gap("reference", seed) for seed in seeds])
     found = analysis.summarize(parameters, outcomes)
     assert found.metrics["ablation/still/gap_difference"].value == pytest.approx(wider)
-    row = next(row for row in found.tables["ablation"].rows if "neither" in row.cells["change"])
-    shown = row.cells["validation"] - row.cells["train"]
+    row = next(row for row in found.tables["ablation_losses"].rows if "neither" in row.cells["change"])
+    shown = row.cells["validation_class"].value - row.cells["train_class"].value
     assert shown == pytest.approx(np.mean([gap("still", seed) for seed in seeds]))
+
+
+def test_losses_on_test_canvases_are_compared_with_those_in_training_seed_by_seed():
+    analysis, parameters, outcomes = recorded("detection.faster_rcnn")
+    found = analysis.summarize(parameters, outcomes)
+    runs = [outcomes[f"resnet/{seed}"] for seed in range(parameters.seeds)]
+    rises = [run["measured_box_loss"] - run["history"]["parts"]["train/box_loss"][-1] for run in runs]
+    assert found.metrics["resnet/rise_box_difference"].value == pytest.approx(np.mean(rises))
+    assert found.metrics["resnet/rise_box_p"].value >= found.metrics["resnet/rise_class_p"].value
 
 
 def test_the_hyper_parameters_that_are_printed_are_those_of_the_objective():
