@@ -71,11 +71,6 @@ def findings(
         [f"{name}/rise_class_" for name in NETWORKS],
         "more",
     )
-    stated["class_rises"] = builders.statement(
-        "On every base network, the mean loss of the class is higher on test canvases than in training",
-        all(differences[f"{name}/rise_class_"].difference.value > 0 for name in NETWORKS),
-        *(f"{name}/rise_class_difference" for name in NETWORKS),
-    )
     stated["precision_is_below_accuracy"] = builders.statement(
         "With the ResNet-like network, mean average precision at an IoU of 0.5 is below the accuracy, "
         "although at least 99% of the objects are found",
