@@ -21,7 +21,9 @@ FOUND = [
 ]
 COMPARED = [one for one in FOUND if one[2].outcome in ("more", "less", "same") and one[2].metrics]
 PRINTED = [one for one in FOUND if one[2].sentences]
-DENIED = r"\b(?:not|no|none|neither|nor|nothing|without(?! (?:them|(?:drawn )?glasses))|never|cannot|too few)\b"
+DENIED = (
+    r"\b(?:not|no|none|neither|nor|nothing|without(?! (?:them|(?:drawn )?glasses))|never|cannot|too few)\b"
+)
 
 
 def ids(found: list[tuple[Result, str, Finding]]) -> list[str]:
