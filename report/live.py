@@ -88,7 +88,7 @@ def _rates(result: Result, domain: str = "") -> Any:
         {
             "trained": cells["trained"],
             "rate": f"{cells['rate']:g}",
-            "curve": curves[f"{cells['trained']} {cells['rate']:g}"],
+            "curve": curves[f"{cells['trained']} rate {cells['rate']:g}"],
             **{part: cells[part] for part in ("train", "validation", "test")},
         }
         for cells in settings
