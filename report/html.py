@@ -56,7 +56,7 @@ TEMPLATES = Path(__file__).parents[1] / "templates"
 RESERVED_STUDIES = ("assets", "results")
 RESERVED_SECTIONS = ("index",)
 
-MOST_NAMED = 8  # metrics of one kind that are named one by one beside a finding
+MOST_NAMED = 5  # metrics of one kind that are named one by one beside a finding
 
 #: The parts of the style and of the script, in the order in which they are joined.
 STYLES = (
