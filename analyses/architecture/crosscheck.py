@@ -132,7 +132,7 @@ def _totals_table(found: Mapping[str, Outcome], shape: tuple[int, ...]) -> Table
         Column(key="parameters", label="Parameters", type="integer"),
         Column(key="macs", label="Ours", type="integer", unit="MACs"),
         Column(key="torch", label="FlopCounterMode", type="integer", unit="FLOPs"),
-        Column(key="fvcore", label="fvcore", type="integer", unit="FLOPs"),
+        Column(key="fvcore", label="fvcore", type="integer", unit="MACs"),
         Column(key="torchinfo", label="torchinfo", type="integer", unit="mult-adds"),
     )
     return Table(
@@ -150,7 +150,7 @@ def _totals_table(found: Mapping[str, Outcome], shape: tuple[int, ...]) -> Table
             )
             for name, entry in found.items()
         ),
-        notes=("What fvcore calls a FLOP is a multiply–accumulate.",),
+        notes=("What fvcore calls a FLOP is a multiply–accumulate (MAC).",),
     )
 
 

@@ -175,10 +175,12 @@ def test_the_inception_module_begins_at_the_printed_bars_and_computes_every_reco
     assert begun == found["This study"][0]
     assert begun.endswith(f" {result.metrics['saving'].value} times fewer.")
 
-    branches = result.tables["lecture"].rows[:-1]
-    for name, prefix in (("This study", ""), ("The lecture", "lecture_")):
-        kinds = (f"{prefix}naive", f"{prefix}reduced")
-        assert found[name][1] == [[f"{row.cells[kind]:,}" for kind in kinds] for row in branches]
+    ours = [[round(1e6 * value) for value in series.y] for series in result.figures["branches"].series]
+    lecture = [
+        [row.cells[kind] for row in result.tables["lecture"].rows[:-1]] for kind in ("naive", "reduced")
+    ]
+    for name, kinds in (("This study", ours), ("The lecture", lecture)):
+        assert found[name][1] == [[f"{count:,}" for count in branch] for branch in zip(*kinds, strict=True)]
     for row in result.tables["googlenet"].rows[:-1]:
         cells = row.cells
         assert found[cells["layer"]][0] == (

@@ -34,7 +34,7 @@ ASKED = {
     "siamese": "Result Siamese networks on the AT&T faces",
     "mobilenet_v2": "Table Every row of the table",
     "efficientnet": "Figure All filters of the first layer of EfficientNet-Lite0",
-    "holm": "Figure Change in validation accuracy when a single choice",
+    "holm": "Figure Change of validation accuracy when one choice of the detector",
     "largest_saving": "Metric Largest saving among GoogLeNet",
     "architecture.inception/saving": "Metric How many times fewer multiply–accumulates",
     "teacher": "Result Teacher and student",
