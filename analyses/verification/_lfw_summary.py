@@ -163,7 +163,9 @@ def _metrics(
     areas: Mapping[Which, Mapping[str, evaluation.Drawn]],
 ) -> dict[str, Metric]:
     first = runs["before"][0]
-    counts = first["counts"] | runs["last"][0]["counts"]  # of the same images; later cells count more
+    counts = (
+        first["counts"] | runs.get("last", runs["before"])[0]["counts"]
+    )  # of the same images; later cells count more
     metrics: dict[str, Metric] = {}
     for stage, found in runs.items():
         label = STAGES[stage]
