@@ -184,10 +184,10 @@ def _effective_findings(factors: Sequence[Compared]) -> dict[str, Finding]:
             found[key] = best.difference.finding(
                 f"The largest gain by one of {kind} is significant",
                 metric,
-                more=f"Among {kind}, {_in_words(best)} has the largest mean gain, {larger}, which is "
+                more=f"Among {kind}, the largest mean gain is that of {_in_words(best)}, {larger}, which is "
                 "significant.",
-                same=f"Among {kind}, {_in_words(best)} has the largest mean gain, {larger}, which is not "
-                "significant.",
+                same=f"Among {kind}, the largest mean gain is that of {_in_words(best)}, {larger}, which is "
+                "not significant.",
                 less=f"Each of {kind} lowers validation accuracy. The smallest loss is that of "
                 f"{_in_words(best)}, {larger}.",
             )
