@@ -7,13 +7,7 @@ from lab.ledger import Ledger
 from results.schema import Column, Row, Table
 
 COLUMNS = (
-    layers.LAYER,
-    layers.FILTER,
-    layers.STRIDE,
-    layers.PADDING,
-    layers.GROUPS,
-    layers.INPUT,
-    layers.OUTPUT,
+    *layers.SHAPES,
     layers.PARAMETERS,
     Column(key="macs", label="Multiplications", type="integer", unit="MACs"),
 )

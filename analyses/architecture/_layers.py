@@ -24,6 +24,8 @@ BIASES = Column(key="biases", label="Biases", type="integer")
 PARAMETERS = Column(key="parameters", label="Parameters", type="integer")
 ACTIVATIONS = Column(key="activations", label="Activations", type="integer")
 MACS = Column(key="macs", label="MACs", type="integer", unit="MACs")
+#: What a layer is, before anything of it is counted.
+SHAPES = (LAYER, FILTER, STRIDE, PADDING, GROUPS, INPUT, OUTPUT)
 #: Of a table of all layers of a network.
 EVERY_LAYER = (LAYER, FILTER, STRIDE, PADDING, OUTPUT, PARAMETERS, MACS)
 

@@ -16,15 +16,6 @@ VERSIONS = {
     "ungrouped": ("Without groups", "ungrouped_"),
     "torchvision": ("torchvision", "torchvision_"),
 }
-SHAPES = (
-    layers.LAYER,
-    layers.FILTER,
-    layers.STRIDE,
-    layers.PADDING,
-    layers.GROUPS,
-    layers.INPUT,
-    layers.OUTPUT,
-)
 COUNTS = (layers.LAYER, layers.WEIGHTS, layers.BIASES, layers.PARAMETERS)
 
 STATED = 224  # width of the input in Krizhevsky et al. 2012, section 3.5
@@ -135,8 +126,8 @@ def _named(shown: list[Layer]) -> list[tuple[str, Layer]]:
 def _shape_table(shown: list[Layer], label: str) -> Table:
     return Table(
         caption=f"AlexNet ({_lower(label)}): filters and shapes, layer by layer.",
-        columns=SHAPES,
-        rows=tuple(layers.row(layer, SHAPES, name) for name, layer in _named(shown)),
+        columns=layers.SHAPES,
+        rows=tuple(layers.row(layer, layers.SHAPES, name) for name, layer in _named(shown)),
         notes=("Pooling, ReLU, normalisation and dropout have no parameters; only pooling changes a shape.",),
     )
 

@@ -121,7 +121,7 @@ class Compared:
     difference: Comparison
     train_difference: Comparison
     images: int | None  # that the networks were trained on in the first fold, where it was kept
-    train_range: tuple[float, float] = (0.0, 0.0)  # the lowest and the highest training accuracy of a fold
+    train_range: tuple[float, float]  # the lowest and the highest training accuracy of a fold
 
     @property
     def verdict(self) -> str:

@@ -166,7 +166,9 @@ def test_how_closely_other_settings_fit_is_judged_against_the_baseline():
 def compared(factor: str, value: str, difference: float, p: float) -> Compared:
     change = Comparison(Estimate(difference, difference - 0.01, difference + 0.01, 10), p, "folds")
     metric = Metric(value=0.5, title="")
-    return Compared(factor, value, factor_name(factor, value), metric, metric, change, change, 288)
+    return Compared(
+        factor, value, factor_name(factor, value), metric, metric, change, change, 288, (0.5, 0.5)
+    )
 
 
 def printed(finding: Finding) -> str:
